@@ -1,0 +1,323 @@
+/* The recording: the one file that libleakspy.so writes and leakspy reads.
+ *
+ * A header page, then tables of fixed-size rows. All integers are fixed-width and in the byte order
+ * that the header states; there are no bit-fields, no implicit padding and no pointers to follow:
+ * rows refer to rows of other tables by index or offset, and 0 always means "none".
+ *
+ * The file is mapped shared and is written while it is being read, also by a process that may be
+ * killed at any instruction. Each field says who writes it and what orders it; the rules are:
+ *   - a row of an append-only table is valid once its key field (marked KEY) is not 0; the key is
+ *     stored last, with release;
+ *   - a wait is valid while `gen` is not 0 and unchanged around the reading of the other fields;
+ *   - what the sampler adds about a wait is valid only while `seen_gen` equals `gen`.
+ *
+ * This header needs <stdint.h> alone: it is shared by the target's side and the analyzer.
+ */
+#ifndef LEAKSPY_RECORDING_H
+#define LEAKSPY_RECORDING_H
+
+#include <stdint.h>
+
+#define REC_MAGIC 0x0a7970736b61656cULL /* "leakspy\n" in a little-endian file */
+#define REC_MAJOR 1                     /* a reader refuses a newer major version */
+#define REC_MINOR 0                     /* minor versions only add tables and use reserved fields */
+#define REC_BYTE_ORDER 0x01020304U
+#define REC_HEADER_BYTES 4096U
+#define REC_DIR_PATTERN "/dev/shm/leakspy-%u" /* one folder a user (uid), mode 0700 */
+#define REC_FILE_PATTERN "%d-%u.rec"          /* pid, then the n-th recording of that pid */
+
+/* What a wait is an operation on. Text is the `kind` of the report's object. */
+#define REC_OBJECTS(X)                                                                             \
+    X(NONE, 0, "none")                                                                             \
+    X(CHANNEL, 1, "channel")                                                                       \
+    X(MUTEX, 2, "mutex")                                                                           \
+    X(RWLOCK, 3, "rwlock")                                                                         \
+    X(COND, 4, "cond")                                                                             \
+    X(SEMAPHORE, 5, "semaphore")                                                                   \
+    X(BARRIER, 6, "barrier")                                                                       \
+    X(FUTEX, 7, "futex")                                                                           \
+    X(THREAD, 8, "thread")         /* address: the pthread_t (or thrd_t) that is joined */         \
+    X(FD, 9, "fd")                 /* address: the descriptor's number */                          \
+    X(ONCE, 10, "once")                                                                            \
+    X(PROCESS, 11, "process")      /* address: the pid waited for, as the call was given it */     \
+    X(QUEUE, 12, "queue")          /* System V message queue; address: its id */                   \
+    X(SEMSET, 13, "semaphore set") /* System V semaphores; address: the set's id */                \
+    X(TASK, 14, "task")            /* address: the handle of the runtime task that is joined */    \
+    X(WAITGROUP, 15, "waitgroup")
+
+enum rec_object {
+#define X(name, number, text) REC_OBJECT_##name = (number),
+    REC_OBJECTS(X)
+#undef X
+};
+
+/* What a parked task does. Name, number in the file, text in every report, kind of its object, and
+ * the class that LEAKSPY_OPS chooses by. */
+#define REC_OPS(X)                                                                                 \
+    X(NONE, 0, "none", NONE, LOCK)                                                                 \
+    X(CHAN_SEND, 1, "chan send", CHANNEL, CHAN)                                                    \
+    X(CHAN_RECEIVE, 2, "chan receive", CHANNEL, CHAN)                                              \
+    X(SELECT, 3, "select", NONE, CHAN)                                                             \
+    X(MUTEX_LOCK, 4, "mutex lock", MUTEX, LOCK)                                                    \
+    X(RWLOCK_RDLOCK, 5, "rwlock rdlock", RWLOCK, LOCK)                                             \
+    X(RWLOCK_WRLOCK, 6, "rwlock wrlock", RWLOCK, LOCK)                                             \
+    X(COND_WAIT, 7, "cond wait", COND, LOCK)                                                       \
+    X(SEM_WAIT, 8, "sem wait", SEMAPHORE, LOCK)                                                    \
+    X(THREAD_JOIN, 9, "thread join", THREAD, JOIN)                                                 \
+    X(BARRIER_WAIT, 10, "barrier wait", BARRIER, LOCK)                                             \
+    X(ONCE_WAIT, 11, "once wait", ONCE, LOCK)                                                      \
+    X(FUTEX_WAIT, 12, "futex wait", FUTEX, LOCK)                                                   \
+    X(SLEEP, 13, "sleep", NONE, SLEEP)                                                             \
+    X(IO_WAIT, 14, "io wait", FD, IO)                                                              \
+    X(FILE_LOCK, 15, "file lock", FD, LOCK)                                                        \
+    X(SIGNAL_WAIT, 16, "signal wait", NONE, SLEEP)                                                 \
+    X(PROCESS_WAIT, 17, "process wait", PROCESS, JOIN)                                             \
+    X(MESSAGE_WAIT, 18, "message wait", QUEUE, IO)                                                 \
+    X(SEMOP_WAIT, 19, "semop wait", SEMSET, LOCK)                                                  \
+    X(TASK_JOIN, 20, "task join", TASK, JOIN)                                                      \
+    X(WAITGROUP_WAIT, 21, "waitgroup wait", WAITGROUP, LOCK)                                       \
+    X(IDLE, 22, "idle", NONE, LOCK) /* a runtime's own task with nothing to do */
+
+enum rec_op {
+#define X(name, number, text, object, class) REC_OP_##name = (number),
+    REC_OPS(X)
+#undef X
+        REC_OP_COUNT
+};
+
+/* Classes of LEAKSPY_OPS, bits of rec_header.op_classes. */
+enum rec_class {
+    REC_CLASS_CHAN = 1,
+    REC_CLASS_LOCK = 2,
+    REC_CLASS_JOIN = 4,
+    REC_CLASS_IO = 8,
+    REC_CLASS_SLEEP = 16,
+    REC_CLASS_ALL = 31,
+};
+
+/* The kind of a task. Text is the `kind` of the report's groups. */
+#define REC_KINDS(X)                                                                               \
+    X(NONE, 0, "none")                                                                             \
+    X(THREAD, 1, "thread")                                                                         \
+    X(TASK, 2, "task")                                                                             \
+    X(GOROUTINE, 3, "goroutine")
+
+enum rec_kind {
+#define X(name, number, text) REC_KIND_##name = (number),
+    REC_KINDS(X)
+#undef X
+};
+
+enum rec_task_state {
+    REC_TASK_FREE = 0,     /* the slot holds no task */
+    REC_TASK_LIVE = 1,     /* spawned, not yet ended */
+    REC_TASK_FINISHED = 2, /* ended, joinable, and not joined yet */
+};
+
+enum rec_task_flag {
+    REC_TASK_MAIN = 1,     /* the process's first thread */
+    REC_TASK_JOINABLE = 2, /* a thread that somebody has to join or detach */
+    REC_TASK_SYSTEM = 4,   /* belongs to the runtime itself: parked when it has nothing to do */
+    REC_TASK_ADOPTED = 8,  /* its spawn was not seen: no spawn site, counted when first seen */
+};
+
+enum rec_wait_flag {
+    REC_WAIT_DEADLINE = 1, /* the wait ends by itself */
+};
+
+enum rec_detail_flag {
+    REC_DETAIL_OWNER = 1,   /* detail_a is the tid of the thread that holds the lock (0: nobody) */
+    REC_DETAIL_CHANNEL = 2, /* detail_a is the capacity, detail_b the length; both saturate */
+    REC_DETAIL_CLOSED = 4,  /* the channel was closed */
+    REC_DETAIL_FDS = 8,     /* the call waits for `arg` descriptors; the object is the first */
+};
+
+/* One task. 128 bytes: one cache line that its owner writes, one for everybody else. Slots are
+ * reused: `id` is what names a task for good. */
+struct rec_task {
+    /* Written by the task itself, while it runs; read by the sampler and the analyzer.
+     * Order: gen = 0, then the fields, then gen = ++seq (release). Leaving restores what was there
+     * before (nested waits of signal handlers), in the same order; no wait before: gen = 0. */
+    uint32_t gen; /* 0: not waiting; else names this wait among all of the task's */
+    uint32_t seq; /* how many waits this task has begun; a reader checks it beside gen */
+    uint16_t call;       /* row of REC_TABLE_CALLS: what it called, and so its op */
+    uint16_t wait_flags; /* enum rec_wait_flag */
+    uint32_t arg;        /* what the call needs besides its object (number of descriptors) */
+    uint64_t object;     /* address, number or handle by the op's object kind; 0: none */
+    uint64_t cfa;        /* stack pointer of the caller of the intercepted function, after return */
+    uint64_t fp;         /* frame address of the wrapper: {caller's fp, return address} are there */
+    uint64_t reserved0;
+    char name[16]; /* NUL-padded; written at the spawn and by whoever renames; may be torn */
+
+    /* Written at the spawn (id last: KEY), and when the task ends. */
+    uint64_t id;    /* KEY; unique in the recording, counts up from 1 in the order of spawns */
+    uint8_t kind;   /* enum rec_kind */
+    uint8_t state;  /* enum rec_task_state; set to LIVE after id, to FREE first of all */
+    uint16_t flags; /* enum rec_task_flag */
+    uint32_t os_tid;     /* the kernel's id of a thread; 0: not started yet, or not a thread */
+    uint64_t handle;     /* pthread_t, struct taskrt_task *, g *: what a join names */
+    uint32_t spawn_site; /* row of REC_TABLE_SITES; 0: not known */
+
+    /* Written by the sampler alone; valid while seen_gen == gen, and written before seen_gen. */
+    uint32_t wait_site; /* 0: not unwound yet, or not possible */
+    uint64_t since_ns;  /* CLOCK_MONOTONIC, when the sampler first saw this wait */
+    uint32_t seen_gen;
+    uint32_t detail_a; /* by detail_flags; refreshed at every walk */
+    uint32_t detail_b;
+    uint32_t case_first; /* first row of REC_TABLE_CASES of a select */
+    uint16_t case_count;
+    uint16_t detail_flags; /* enum rec_detail_flag */
+    uint32_t next_free;    /* slot + 1 of the next free slot, while the slot is free */
+};
+
+/* A call stack, stored once. Row 0 is never used. */
+struct rec_site {
+    uint64_t hash;     /* KEY; of its addresses and epoch, never 0 */
+    uint32_t first_pc; /* row of REC_TABLE_PCS, innermost frame */
+    uint16_t pc_count;
+    uint16_t flags; /* enum rec_site_flag */
+    uint32_t epoch; /* which modules its addresses belong to: loaded <= epoch < unloaded */
+    uint32_t reserved0;
+};
+
+enum rec_site_flag {
+    REC_SITE_CUT = 1,    /* the stack is longer than what was kept */
+    REC_SITE_BROKEN = 2, /* unwinding stopped before the outermost frame */
+};
+
+/* REC_TABLE_PCS rows are uint64_t return addresses: the call is at pc - 1 (where a signal interrupted
+ * a frame, its exact address + 1 is stored so that the rule holds for it too). */
+
+/* An address that stands in a site, and the name of the function around it. Written by the sampler
+ * once an address and epoch. */
+struct rec_frame {
+    uint64_t pc;       /* KEY */
+    uint32_t module;   /* row of REC_TABLE_MODULES; 0: in no module */
+    uint32_t function; /* offset in REC_TABLE_STRINGS: the linker's name; 0: not known */
+    uint64_t function_start; /* address of the function; 0: not known */
+};
+
+/* A loaded file. Row 0 is never used. */
+struct rec_module {
+    uint64_t start; /* KEY; lowest mapped address */
+    uint64_t end;   /* first address past it */
+    uint64_t bias;  /* address in memory minus address in the file's own numbering */
+    uint32_t path;  /* offset in REC_TABLE_STRINGS */
+    uint32_t build_id_bytes; /* 0: it has none */
+    uint8_t build_id[32];
+    uint32_t loaded_epoch;
+    uint32_t unloaded_epoch; /* 0: still loaded */
+    uint64_t loaded_ns;      /* CLOCK_MONOTONIC, when it was first seen */
+};
+
+/* A function or reason by which tasks park. Row 0 is never used. */
+struct rec_call {
+    uint32_t name; /* KEY; offset in REC_TABLE_STRINGS: "accept4", "chan receive (nil chan)" */
+    uint16_t op;   /* enum rec_op */
+    uint16_t flags; /* enum rec_call_flag */
+};
+
+enum rec_call_flag {
+    REC_CALL_REASON = 1, /* the name is the runtime's own wait reason, to be shown as the op */
+};
+
+/* One case of a task's select, written by the sampler (see rec_task.case_first). */
+struct rec_case {
+    uint64_t object; /* channel; 0: a nil channel, which is never ready */
+    uint32_t capacity;
+    uint32_t length;
+    uint16_t op;           /* REC_OP_CHAN_SEND or REC_OP_CHAN_RECEIVE */
+    uint16_t detail_flags; /* enum rec_detail_flag */
+    uint32_t reserved0;
+};
+
+enum rec_table_id {
+    REC_TABLE_TASKS = 1,   /* struct rec_task; slot 0 is used */
+    REC_TABLE_SITES = 2,   /* struct rec_site */
+    REC_TABLE_PCS = 3,     /* uint64_t */
+    REC_TABLE_FRAMES = 4,  /* struct rec_frame; row 0 is never used */
+    REC_TABLE_STRINGS = 5, /* char; NUL-terminated strings, offset 0 holds the empty one */
+    REC_TABLE_MODULES = 6, /* struct rec_module */
+    REC_TABLE_CALLS = 7,   /* struct rec_call */
+    REC_TABLE_CASES = 8,   /* struct rec_case; row 0 is never used */
+    REC_TABLE_COUNT = 8,
+};
+
+struct rec_table {
+    uint32_t id;      /* enum rec_table_id */
+    uint32_t version; /* of the rows; 1 */
+    uint64_t offset;  /* in the file, a multiple of 4096 */
+    uint32_t stride;  /* bytes a row; may be larger than what this version knows */
+    uint32_t capacity; /* rows that fit */
+    uint32_t count;    /* rows taken so far; may briefly exceed capacity when the table is full */
+    uint32_t lost;     /* rows that did not fit or whose memory could not be had */
+};
+
+enum rec_state {
+    REC_STATE_STARTING = 0, /* the header is not complete yet */
+    REC_STATE_RUNNING = 1,  /* also what a killed process leaves behind */
+    REC_STATE_EXITED = 2,   /* exit_code says how */
+    REC_STATE_SIGNALLED = 3, /* exit_code is the signal; written by `leakspy run` */
+    REC_STATE_EXEC = 4,      /* the process replaced itself by another program */
+};
+
+enum rec_runtime { /* bits of rec_header.runtimes */
+    REC_RUNTIME_PTHREAD = 1,
+    REC_RUNTIME_TASKRT = 2,
+    REC_RUNTIME_LIBGO = 4,
+};
+
+/* The first page of the file. Times are CLOCK_MONOTONIC ns unless the name says otherwise. */
+struct rec_header {
+    uint64_t magic;
+    uint16_t major;
+    uint16_t minor;
+    uint32_t header_bytes;
+    uint32_t byte_order;
+    uint32_t state; /* enum rec_state; stored last when the header is made */
+    uint64_t file_bytes;
+    uint32_t table_count;
+    uint32_t pid;
+    uint32_t parent_pid;
+    uint32_t uid;
+    uint64_t process_start_ticks; /* field 22 of /proc/PID/stat: tells a reused pid */
+    uint64_t started_unix_ns;     /* CLOCK_REALTIME at the start of the recording */
+    uint64_t started_ns;
+    uint64_t sample_period_ns;
+    uint64_t last_walk_ns; /* sampler: when it last finished a walk over all tasks; 0: never */
+    uint64_t ended_ns;     /* when state left RUNNING; 0: not known */
+    int32_t exit_code;
+    uint32_t op_classes; /* enum rec_class: what was recorded */
+    uint32_t runtimes;   /* enum rec_runtime */
+    uint32_t exe;        /* offsets in REC_TABLE_STRINGS */
+    uint32_t cmdline;    /* NUL-separated, as in /proc/PID/cmdline */
+    uint32_t cmdline_bytes;
+    uint8_t boot_id[16];  /* CLOCK_MONOTONIC means something only within one boot */
+    uint32_t epoch;       /* sampler: current module epoch, from 1 */
+    uint32_t first_free;  /* reserved to the recorder */
+
+    /* Counters; loss is data. */
+    uint64_t spawned;  /* tasks that began, adopted ones included */
+    uint64_t finished; /* tasks that ended */
+    uint64_t lost_tasks;  /* spawns and threads that got no slot: nothing is known of them */
+    uint64_t lost_sites;  /* stacks that could not be stored */
+    uint64_t lost_stacks; /* stacks that could not be unwound at all */
+    uint64_t free_list;   /* (tag << 32 | slot + 1) of the first free slot */
+    uint64_t last_id;     /* the id given last */
+    uint64_t reserved0[7];
+
+    struct rec_table tables[REC_TABLE_COUNT];
+};
+
+_Static_assert(sizeof(struct rec_task) == 128, "a task is two cache lines");
+_Static_assert(__builtin_offsetof(struct rec_task, id) == 64, "the second line starts at id");
+_Static_assert(sizeof(struct rec_site) == 24, "no padding");
+_Static_assert(sizeof(struct rec_frame) == 24, "no padding");
+_Static_assert(sizeof(struct rec_module) == 80, "no padding");
+_Static_assert(sizeof(struct rec_call) == 8, "no padding");
+_Static_assert(sizeof(struct rec_case) == 24, "no padding");
+_Static_assert(sizeof(struct rec_table) == 32, "no padding");
+_Static_assert(sizeof(struct rec_header) <= REC_HEADER_BYTES, "the header is one page");
+_Static_assert(__builtin_offsetof(struct rec_header, tables) == 256, "the header has no padding");
+
+#endif
