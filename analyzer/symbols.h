@@ -30,8 +30,9 @@ struct symbol_module {
 /* One function at one place. Strings belong to the struct symbols, live as long as it does, and
  * equal strings are the same pointer. */
 struct symbol_frame {
-    char *function; /* demangled; NULL: not known */
-    char *file;   /* as the compiler recorded it, made absolute where it can be; NULL: not known */
+    const char *function; /* demangled; NULL: not known */
+    const char
+        *file;    /* as the compiler recorded it, made absolute where it can be; NULL: not known */
     int line;     /* 0: not known */
     bool inlined; /* the code of this call stands inside the frame that follows */
 };
