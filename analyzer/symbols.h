@@ -31,10 +31,9 @@ struct symbol_module {
  * equal strings are the same pointer. */
 struct symbol_frame {
     const char *function; /* demangled; NULL: not known */
-    const char
-        *file;    /* as the compiler recorded it, made absolute where it can be; NULL: not known */
-    int line;     /* 0: not known */
-    bool inlined; /* the code of this call stands inside the frame that follows */
+    const char *file;     /* with its folder where that is recorded; NULL: not known */
+    int line;             /* 0: not known */
+    bool inlined;         /* the code of this call stands inside the frame that follows */
 };
 
 /* Create an empty table of modules. Returns NULL when there is no memory (errno ENOMEM). */
