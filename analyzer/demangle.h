@@ -16,4 +16,10 @@
  * Returns a string to be freed by the caller, or NULL when there is no memory. Any thread. */
 char *demangle(const char *linker_name);
 
+/* Finish a Go name that is spelt as in gccgo's debug information: already decoded, but with the
+ * compiler's own suffixes, so that `main.main..func1` reads `main.main.func1`.
+ *
+ * Returns a string to be freed by the caller, or NULL when there is no memory. Any thread. */
+char *demangle_go_spelling(const char *name);
+
 #endif
