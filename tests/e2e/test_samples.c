@@ -1,0 +1,176 @@
+/* Every sample's leak is found, with the functions and lines of its source; every fixed twin is
+ * silent; and each behaves the same with and without the preload. */
+#include "tests/e2e/harness.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* A leak of a sample. The lines are those that hold the marks. */
+struct sample {
+    const char *name; /* of the file, without its .c or .go */
+    struct expected_group group;
+    const char *wait_mark, *spawn_mark;
+    bool go;
+};
+
+#define LEAK_AT(name, verdict_, kind_, op_, count_, wait, wait_mark, spawn, spawn_mark)            \
+    {                                                                                              \
+        name,                                                                                      \
+            {.verdict = verdict_,                                                                  \
+             .kind = kind_,                                                                        \
+             .op = op_,                                                                            \
+             .count = count_,                                                                      \
+             .wait_function = wait,                                                                \
+             .spawn_function = spawn},                                                             \
+            wait_mark, spawn_mark, false                                                           \
+    }
+#define LEAK(name, verdict, kind, op, count, wait, spawn)                                          \
+    LEAK_AT(name, verdict, kind, op, count, wait, "/* parks here", spawn, "/* spawned here")
+#define GO_LEAK(name, op_, count_, wait, spawn)                                                    \
+    {                                                                                              \
+        name,                                                                                      \
+            {.verdict = "stuck",                                                                   \
+             .kind = "goroutine",                                                                  \
+             .op = op_,                                                                            \
+             .count = count_,                                                                      \
+             .wait_function = wait,                                                                \
+             .spawn_function = spawn},                                                             \
+            "// parks here", "// spawned here", true                                               \
+    }
+
+/* clang-format off */
+static const struct sample samples[] = {
+    LEAK("receive_without_sender", "stuck", "task", "chan receive", 1, "await_result", "submit"),
+    LEAK("send_after_early_return", "stuck", "task", "chan send", 1, "compute", "process"),
+    LEAK("timeout_leak", "stuck", "task", "chan send", 1, "slow_query", "query_with_timeout"),
+    LEAK("double_send", "stuck", "task", "chan send", 1, "fetch", "fetch_or_fail"),
+    LEAK("never_closed_range", "stuck", "task", "chan receive", 3, "consume", "produce"),
+    LEAK("select_no_live_case", "stuck", "task", "select", 1, "serve", "start_service"),
+    LEAK("waitgroup_never_done", "stuck", "task", "waitgroup wait", 1, "collect", "run"),
+    LEAK("dead_peer_task", "stuck", "task", "io wait", 1, "client", "call_peer"),
+    LEAK("task_lock_order_deadlock", NULL, "task", "mutex lock", 2, "lock_both", "start_both"),
+    LEAK_AT("mixed_hand_off", "stuck", "task", "chan receive", 1,
+            "work", "/* task parks here", "start", "/* task spawned here"),
+    LEAK_AT("mixed_hand_off", "stuck", "thread", "sem wait", 1,
+            "await_work", "/* thread parks here", "start", "/* thread spawned here"),
+    LEAK("dead_peer_read", "stuck", "thread", "io wait", 1, "client", "call_peer"),
+    LEAK("lock_order_deadlock", "deadlocked", "thread", "mutex lock", 2, "transfer", "start_transfers"),
+    LEAK("lost_condition_signal", "stuck", "thread", "cond wait", 1, "use_data", "load_and_use"),
+    LEAK_AT("join_parked_thread", "stuck", "thread", "sem wait", 1,
+            "do_work", "/* parks here", "supervise", "/* worker spawned here"),
+    LEAK_AT("join_parked_thread", "stuck", "thread", "thread join", 1,
+            "supervise", "/* joins here", "start", "/* spawned here"),
+    LEAK("barrier_one_short", "stuck", "thread", "barrier wait", 2, "phase", "start_phases"),
+    LEAK("rwlock_reader_keeps", "stuck", "thread", "rwlock wrlock", 1, "update", "start_update"),
+    LEAK("c11_mutex_never_unlocked", "stuck", "thread", "mutex lock", 1, "come_next", "start_both"),
+    LEAK("c11_condition_never_signalled", "stuck", "thread", "cond wait", 1, "consume", "start_consumer"),
+    LEAK("c11_join_parked_thread", "stuck", "thread", "thread join", 1, "shut_down", "start"),
+    LEAK("futex_missed_wake", "stuck", "thread", "futex wait", 1, "park", "start"),
+    LEAK("unjoined_threads", "unjoined", "thread", NULL, 5, NULL, "start_workers"),
+#ifdef LEAKSPY_HAVE_GCCGO
+    GO_LEAK("chan_send_early_return", "chan send", 1, "main.compute", "main.process"),
+    GO_LEAK("timeout_leak", "chan send", 1, "main.slowQuery", "main.queryWithTimeout"),
+    GO_LEAK("select_no_case", "select (no cases)", 1, "main.keepAlive", "main.start"),
+    GO_LEAK("mutex_deadlock", "semacquire", 2, "main.transfer", "main.startTransfers"),
+    GO_LEAK("waitgroup_never_done", "semacquire", 1, "main.collect", "main.start"),
+#endif
+};
+/* clang-format on */
+
+static const struct sample *sample_of(void **state)
+{
+    return *state;
+}
+
+static char *binary_of(const struct sample *sample, bool fixed, char path[512])
+{
+    snprintf(path, 512, "%s/%s%s%s", LEAKSPY_SAMPLES, sample->name, sample->go ? "_go" : "",
+             fixed ? "_fixed" : "");
+    return path;
+}
+
+static struct expected_group expected_of(const struct sample *sample)
+{
+    static char file[128], path[256];
+    struct expected_group group = sample->group;
+    snprintf(file, sizeof file, "%s.%s", sample->name, sample->go ? "go" : "c");
+    snprintf(path, sizeof path, "samples/%s", file);
+    if (group.wait_function) {
+        group.wait_file = file;
+        group.wait_line = line_of(path, sample->wait_mark);
+    }
+    group.spawn_file = file;
+    group.spawn_line = line_of(path, sample->spawn_mark);
+    return group;
+}
+
+static void leak__is_found_alive_and_killed(void **state)
+{
+    const struct sample *sample = sample_of(state);
+    struct expected_group expected = expected_of(sample);
+    char path[512];
+    struct target *target = target_start(true, LIST(binary_of(sample, false, path)), NULL);
+    target_wait_line(target, "ready");
+    json_t *json = wait_for_group(target, "100ms", NULL, &expected);
+    assert_group(json, &expected);
+    json_decref(json);
+
+    target_kill(target, SIGKILL);
+    json = report(target->recording, "100ms", NULL);
+    assert_group(json, &expected);
+    json_decref(json);
+    target_end(target);
+}
+
+static void fixed_twin__is_silent(void **state)
+{
+    char path[512];
+    struct target *target = target_start(true, LIST(binary_of(sample_of(state), true, path)), NULL);
+    target_wait_line(target, "ready");
+    target_wait_walks(target, 3);
+    json_t *json = report(target->recording, "0", NULL);
+    assert_no_findings(json);
+    json_decref(json);
+    target_end(target);
+}
+
+static void both_twins__behave_the_same_with_and_without(void **state)
+{
+    char path[512];
+    assert_same_behaviour(LIST(binary_of(sample_of(state), false, path)), NULL);
+    assert_same_behaviour(LIST(binary_of(sample_of(state), true, path)), NULL);
+}
+
+static size_t add_test(struct CMUnitTest *tests, size_t count, const char *what,
+                       CMUnitTestFunction function, const struct sample *sample)
+{
+    char *name = malloc(128);
+    if (!name)
+        abort();
+    snprintf(name, 128, "%s%s__%s", sample->name, sample->go ? "_go" : "", what);
+    tests[count] =
+        (struct CMUnitTest){name, function, NULL, end_all_targets, (void *)(uintptr_t)sample};
+    return count + 1;
+}
+
+int main(void)
+{
+    static struct CMUnitTest tests[3 * LENGTH(samples)];
+    size_t count = 0;
+    for (size_t i = 0; i < LENGTH(samples); i++) {
+        const struct sample *sample = &samples[i];
+        count = add_test(tests, count, "is_found", leak__is_found_alive_and_killed, sample);
+        if (i > 0 && strcmp(sample[-1].name, sample->name) == 0)
+            continue; /* another leak of the same sample */
+        count = add_test(tests, count, "fixed_is_silent", fixed_twin__is_silent, sample);
+        count = add_test(tests, count, "behaves_the_same",
+                         both_twins__behave_the_same_with_and_without, sample);
+    }
+    int failed = _cmocka_run_group_tests("samples", tests, count, NULL, NULL);
+    for (size_t i = 0; i < count; i++)
+        free((char *)(uintptr_t)tests[i].name);
+    return failed;
+}

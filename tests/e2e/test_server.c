@@ -1,0 +1,156 @@
+/* The leaking servers, untouched, after 50 requests: one group of 50, with the lines where they are
+ * parked and where they were started, while the server runs and after it was ended either way. */
+#include "tests/e2e/harness.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct server {
+    const char *program;
+    const char *source;
+    struct expected_group leak;
+    const char *comment; /* how a comment begins */
+};
+
+static const struct server servers[] = {
+    {"server",
+     "samples/server.c",
+     {.verdict = "stuck",
+      .kind = "task",
+      .op = "chan send",
+      .object_kind = NULL,
+      .count = 50,
+      .wait_function = "sum",
+      .wait_file = "server.c",
+      .spawn_function = "sum_concurrent",
+      .spawn_file = "server.c",
+      .deadline = NO_DEADLINE},
+     "/*"},
+    {"server_go",
+     "samples/server.go",
+     {.verdict = "stuck",
+      .kind = "goroutine",
+      .op = "chan send",
+      .count = 50,
+      .wait_function = "main.sum",
+      .wait_file = "server.go",
+      .spawn_function = "main.sumConcurrent",
+      .spawn_file = "server.go",
+      .deadline = NO_DEADLINE},
+     "//"},
+};
+
+static struct expected_group leak_of(const struct server *server)
+{
+    char mark[32];
+    struct expected_group leak = server->leak;
+    snprintf(mark, sizeof mark, "%s parks here", server->comment);
+    leak.wait_line = line_of(server->source, mark);
+    snprintf(mark, sizeof mark, "%s spawned here", server->comment);
+    leak.spawn_line = line_of(server->source, mark);
+    return leak;
+}
+
+/* Starts the server and sends it 50 requests; checks that it counted them all. */
+static struct target *start_and_load(bool preload, const struct server *server)
+{
+    char path[512], port[16];
+    long before, after;
+    snprintf(path, sizeof path, "%s/%s", LEAKSPY_SAMPLES, server->program);
+    struct target *target = target_start(preload, LIST(path), NULL);
+    const char *line = target_wait_line(target, "listening on 127.0.0.1:");
+    snprintf(port, sizeof port, "%s", strrchr(line, ':') + 1);
+
+    struct outcome load = run_program(false, LIST(LEAKSPY_SAMPLES "/load", port, "50"), NULL);
+    assert_int_equal(load.status, 0);
+    assert_int_equal(sscanf(load.out, "tasks: %ld before, %ld after 50 requests", &before, &after),
+                     2);
+    assert_int_equal(after - before, 50);
+    outcome_deinit(&load);
+    return target;
+}
+
+static void fifty_requests__leave_one_group_of_fifty(const struct server *server, int signal)
+{
+    struct expected_group leak = leak_of(server);
+    struct target *target = start_and_load(true, server);
+    json_t *json = wait_for_group(target, "200ms", NULL, &leak);
+    assert_group(json, &leak);
+    assert_string_equal(json_string_value(json_at(json, "source.end")), "running");
+    json_decref(json);
+
+    target_kill(target, signal);
+    json = report(target->recording, "200ms", NULL);
+    assert_group(json, &leak);
+    assert_string_not_equal(json_string_value(json_at(json, "source.end")), "running");
+    assert_int_equal(json_integer_value(json_at(json, "totals.lost")), 0);
+    json_decref(json);
+    target_end(target);
+}
+
+static void c_server__is_found_alive_and_after_sigterm(void **state)
+{
+    (void)state;
+    fifty_requests__leave_one_group_of_fifty(&servers[0], SIGTERM);
+}
+
+static void c_server__is_found_alive_and_after_sigkill(void **state)
+{
+    (void)state;
+    fifty_requests__leave_one_group_of_fifty(&servers[0], SIGKILL);
+}
+
+static void c_server__has_no_other_finding(void **state)
+{
+    (void)state;
+    struct expected_group leak = leak_of(&servers[0]);
+    struct target *target = start_and_load(true, &servers[0]);
+    json_t *json = wait_for_group(target, "200ms", NULL, &leak);
+    assert_int_equal(count_findings(json), 1);
+    json_decref(json);
+    target_end(target);
+}
+
+static void c_server__counts_the_same_without_the_preload(void **state)
+{
+    (void)state;
+    target_end(start_and_load(false, &servers[0]));
+}
+
+#ifdef LEAKSPY_HAVE_GCCGO
+static void go_server__is_found_alive_and_after_sigterm(void **state)
+{
+    (void)state;
+    fifty_requests__leave_one_group_of_fifty(&servers[1], SIGTERM);
+}
+
+static void go_server__is_found_alive_and_after_sigkill(void **state)
+{
+    (void)state;
+    fifty_requests__leave_one_group_of_fifty(&servers[1], SIGKILL);
+}
+
+static void go_server__counts_the_same_without_the_preload(void **state)
+{
+    (void)state;
+    target_end(start_and_load(false, &servers[1]));
+}
+#endif
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(c_server__is_found_alive_and_after_sigterm, end_all_targets),
+        cmocka_unit_test_teardown(c_server__is_found_alive_and_after_sigkill, end_all_targets),
+        cmocka_unit_test_teardown(c_server__has_no_other_finding, end_all_targets),
+        cmocka_unit_test_teardown(c_server__counts_the_same_without_the_preload, end_all_targets),
+#ifdef LEAKSPY_HAVE_GCCGO
+        cmocka_unit_test_teardown(go_server__is_found_alive_and_after_sigterm, end_all_targets),
+        cmocka_unit_test_teardown(go_server__is_found_alive_and_after_sigkill, end_all_targets),
+        cmocka_unit_test_teardown(go_server__counts_the_same_without_the_preload, end_all_targets),
+#endif
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,24 @@
+# shellcheck shell=bash disable=SC2034
+# To be sourced. install_packages PACKAGE... installs what is missing with apt-get, as root or with sudo, and
+# says so; says nothing when all is there.
+
+install_packages() {
+    local missing=() package as_root=()
+    for package in "$@"; do
+        dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q '^install ok installed$' ||
+            missing+=("$package")
+    done
+    [ ${#missing[@]} -eq 0 ] && return 0
+    if [ "$(id -u)" -ne 0 ]; then
+        command -v sudo >/dev/null || { echo "missing, and no root or sudo to install them: ${missing[*]}" >&2; return 1; }
+        as_root=(sudo)
+    fi
+    echo "installing: ${missing[*]}"
+    "${as_root[@]}" apt-get -qq update &&
+        "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends \
+            -o Dpkg::Use-Pty=0 install "${missing[@]}" >/dev/null
+}
+
+# What it takes to configure and build the project.
+BUILD_PACKAGES=(binutils cmake g++ gcc libc6-dev libcmocka-dev libdw-dev libelf-dev libiberty-dev libjansson-dev
+    libunwind-dev ninja-build pkg-config uthash-dev)
