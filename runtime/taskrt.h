@@ -28,6 +28,9 @@ extern "C" {
 #define TASKRT_MS INT64_C(1000000)
 #define TASKRT_S INT64_C(1000000000)
 
+/* What follows is what the library exports. */
+#pragma GCC visibility push(default)
+
 struct taskrt_task;
 struct taskrt_chan;
 
@@ -36,7 +39,8 @@ typedef void taskrt_fn(void *arg);
 /* Starts the runtime, runs `fn(arg)` as the first task and returns when it has returned; tasks that
  * are still there are then abandoned (their stacks are freed, nothing of theirs runs any more).
  * Not from a task; one runtime a process at a time.
- * 0; -EDEADLK: every task was parked and nothing could wake one; -ENOMEM; -EBUSY: running already. */
+ * 0; -EDEADLK: every task was parked and nothing could wake one; -ENOMEM; -EBUSY: running already.
+ */
 int taskrt_run(taskrt_fn *fn, void *arg);
 
 /* Anywhere. CLOCK_MONOTONIC in ns. */
@@ -47,9 +51,9 @@ struct taskrt_options {
     size_t stack_bytes; /* 0: 64 KiB; rounded up to pages; less than 16 KiB is made 16 KiB */
 };
 
-/* Starts `fn(arg)` as a new task. `options` may be NULL. With `ret` NULL the task is detached: freed
- * when it ends. Otherwise *ret is its handle, to be given to taskrt_join or taskrt_detach once.
- * 0; -ENOMEM; -EPERM. */
+/* Starts `fn(arg)` as a new task. `options` may be NULL. With `ret` NULL the task is detached:
+ * freed when it ends. Otherwise *ret is its handle, to be given to taskrt_join or taskrt_detach
+ * once. 0; -ENOMEM; -EPERM. */
 int taskrt_spawn(const struct taskrt_options *options, taskrt_fn *fn, void *arg,
                  struct taskrt_task **ret);
 
@@ -99,9 +103,9 @@ struct taskrt_case {
     int result;               /* out, of the case that was chosen: 0 or -EPIPE */
 };
 
-/* Waits until one of `count` cases can go on, carries that one out and returns its index; of several
- * that can, any. -ETIMEDOUT at the deadline; -EAGAIN with a deadline of 0 (the form with a default);
- * -EINVAL: count above 65535. No cases and no deadline: waits for ever. */
+/* Waits until one of `count` cases can go on, carries that one out and returns its index; of
+ * several that can, any. -ETIMEDOUT at the deadline; -EAGAIN with a deadline of 0 (the form with a
+ * default); -EINVAL: count above 65535. No cases and no deadline: waits for ever. */
 int taskrt_select(struct taskrt_case *cases, size_t count, int64_t deadline_ns);
 
 /* A mutex, a condition, a wait group. All zeroes is the initial state; no destroy needed. */
@@ -136,13 +140,15 @@ int taskrt_waitgroup_wait(struct taskrt_waitgroup *group);
 int taskrt_waitgroup_wait_until(struct taskrt_waitgroup *group, int64_t deadline_ns);
 
 /* Waits until `fd` can be read or written (POLLIN, POLLOUT of <poll.h>). The ready events (also
- * POLLERR, POLLHUP); -ETIMEDOUT; -EAGAIN with a deadline of 0; -EBADF; -EEXIST: a task waits for the
- * same fd and direction already; -EPERM: such a file is always ready (a regular file). Tasks that
- * wait when the fd is closed without taskrt_fd_close wait for ever, as with epoll. */
+ * POLLERR, POLLHUP); -ETIMEDOUT; -EAGAIN with a deadline of 0; -EBADF; -EEXIST: a task waits for
+ * the same fd and direction already; -EPERM: such a file is always ready (a regular file). Tasks
+ * that wait when the fd is closed without taskrt_fd_close wait for ever, as with epoll. */
 int taskrt_wait_fd(int fd, int events, int64_t deadline_ns);
 
 /* Closes `fd`; tasks that wait for it return -EBADF. 0 or the error of close. */
 int taskrt_fd_close(int fd);
+
+#pragma GCC visibility pop
 
 #ifdef __cplusplus
 }

@@ -1,0 +1,521 @@
+/* The scheduler: workers, their run queues, and the one place where a task parks.
+ *
+ * A worker is a thread. Its loop (run_worker) takes a runnable task, switches to it, and is
+ * switched back to when the task parks, yields or ends; what remains to be done for that task is
+ * done here, after its stack has been left (finish_switch), because the moment its lock is released
+ * another worker may resume it.
+ *
+ * A task that is made runnable goes to `next` of the waker's worker: it runs as soon as the waker
+ * parks, with warm caches and without disturbing another thread. The one that was in `next` moves
+ * to the ring, where idle workers may take it (and one is woken to do so). Should the waker go on
+ * computing, the idle worker that watches (idle.c) takes `next` too.
+ */
+#include "runtime/internal.h"
+#include "runtime/sched.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#if RT_ASAN
+#include <sanitizer/common_interface_defs.h>
+#endif
+#if RT_TSAN
+#include <sanitizer/tsan_interface.h>
+#endif
+
+#define NEXT_STREAK_MAX 64U /* two tasks that wake each other let others run after so many turns   \
+                             */
+#define POLL_TICKS 64U      /* how often a busy worker looks beyond its own queue */
+#define THREADS_MAX 1024U
+#define WORKER_STACK_BYTES (256UL << 10)
+
+struct rt_runtime rt_runtime;
+static _Atomic bool running;
+static _Thread_local struct rt_worker *this_worker __attribute__((tls_model("initial-exec")));
+
+/* The address of a thread-local must not be kept while a task may move to another thread. */
+#if defined(__clang__)
+#define NEVER_INLINE __attribute__((noinline, optnone))
+#else
+#define NEVER_INLINE __attribute__((noipa))
+#endif
+
+NEVER_INLINE static struct rt_worker *get_worker(void)
+{
+    return this_worker;
+}
+
+NEVER_INLINE static void set_worker(struct rt_worker *worker)
+{
+    this_worker = worker;
+}
+
+NEVER_INLINE struct taskrt_task *rt_self(void)
+{
+    return this_worker ? this_worker->current : NULL;
+}
+
+struct rt_worker *rt_first_worker(void)
+{
+    return &rt_runtime.workers[0];
+}
+
+int64_t rt_now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
+}
+
+int rt_deadline_check(int64_t deadline_ns)
+{
+    if (deadline_ns == TASKRT_NEVER)
+        return 0;
+    if (deadline_ns == 0)
+        return -EAGAIN;
+    return deadline_ns <= rt_now_ns() ? -ETIMEDOUT : 0;
+}
+
+uint32_t rt_random(struct taskrt_task *self)
+{
+    uint32_t x = self->worker->random;
+    x ^= x << 13;
+    x ^= x >> 17;
+    x ^= x << 5;
+    return self->worker->random = x;
+}
+
+/* Switching. */
+
+static void switch_to_task(struct rt_worker *worker, struct taskrt_task *task)
+{
+#if RT_ASAN
+    __sanitizer_start_switch_fiber(&worker->fake_stack, (void *)task->stack_low,
+                                   task->stack_high - task->stack_low);
+#elif RT_TSAN
+    __tsan_switch_to_fiber(task->fiber, 0);
+#endif
+    rt_switch(&worker->sched_sp, RT_GET(task->context_sp));
+#if RT_ASAN
+    __sanitizer_finish_switch_fiber(worker->fake_stack, NULL, NULL);
+#endif
+}
+
+static void switch_to_worker(struct rt_worker *worker, struct taskrt_task *self)
+{
+#if RT_ASAN
+    __sanitizer_start_switch_fiber(worker->action == RT_EXIT ? NULL : &self->fiber,
+                                   worker->stack_bottom, worker->stack_bytes);
+#elif RT_TSAN
+    __tsan_switch_to_fiber(worker->fiber, 0);
+#endif
+    rt_switch(&self->context_sp, RT_GET(worker->sched_sp));
+    rt_fiber_arrived(self);
+}
+
+void rt_fiber_arrived(struct taskrt_task *self)
+{
+#if RT_ASAN
+    /* Whence the task came is some worker's loop: remember its stack, to go back there. */
+    __sanitizer_finish_switch_fiber(self->fiber, &self->worker->stack_bottom,
+                                    &self->worker->stack_bytes);
+#else
+    (void)self;
+#endif
+}
+
+__attribute__((noinline)) int rt_park(struct taskrt_task *self, enum taskrt_reason reason,
+                                      uint64_t object, uint32_t object_count, int64_t deadline_ns,
+                                      rt_unlock_fn *unlock, void *unlock_arg)
+{
+    struct rt_worker *worker = self->worker;
+    RT_SET(self->wait_count, RT_GET(self->wait_count) + 1);
+    RT_SET(self->reason, reason);
+    RT_SET(self->object, object);
+    RT_SET(self->object_count, object_count);
+    RT_SET(self->deadline_ns, deadline_ns);
+    atomic_store_explicit(&self->waiting, true, memory_order_relaxed);
+    worker->action = RT_PARK;
+    worker->deadline_ns = deadline_ns;
+    worker->unlock = unlock;
+    worker->unlock_arg = unlock_arg;
+    switch_to_worker(worker, self);
+    if (deadline_ns != TASKRT_NEVER && self->wait_result != -ETIMEDOUT)
+        rt_timer_remove(self);
+    return self->wait_result;
+}
+
+void rt_yield(struct taskrt_task *self)
+{
+    self->worker->action = RT_YIELD;
+    switch_to_worker(self->worker, self);
+}
+
+void rt_exit(struct taskrt_task *self)
+{
+    self->worker->action = RT_EXIT;
+    switch_to_worker(self->worker, self);
+    __builtin_unreachable();
+}
+
+void rt_ready(struct taskrt_task *task)
+{
+    struct rt_worker *worker = get_worker();
+    atomic_store_explicit(&task->state, TASKRT_STATE_RUNNABLE, memory_order_release);
+    struct taskrt_task *displaced =
+        atomic_exchange_explicit(&worker->next, task, memory_order_acq_rel);
+    if (displaced) {
+        rt_push(worker, displaced);
+        rt_wake_worker();
+    }
+}
+
+struct rt_waiter *rt_queue_claim(struct rt_queue *queue)
+{
+    struct rt_waiter *waiter;
+    while ((waiter = queue->first) != NULL) {
+        rt_queue_remove(queue, waiter);
+        if (rt_claim(waiter->task))
+            return waiter;
+    }
+    return NULL;
+}
+
+/* Queues. */
+
+bool rt_ring_empty(const struct rt_worker *worker)
+{
+    return atomic_load(&worker->ring_head) == atomic_load(&worker->ring_tail);
+}
+
+static void push_global(struct taskrt_task *first, struct taskrt_task *last, size_t count)
+{
+    struct rt_runtime *rt = &rt_runtime;
+    last->link = NULL;
+    rt_lock(&rt->queue_lock);
+    if (rt->queue_last)
+        rt->queue_last->link = first;
+    else
+        rt->queue_first = first;
+    rt->queue_last = last;
+    atomic_fetch_add(&rt->queue_count, count);
+    rt_unlock(&rt->queue_lock);
+}
+
+void rt_push_first(struct rt_worker *worker, struct taskrt_task *task)
+{
+    (void)worker;
+    push_global(task, task, 1);
+}
+
+/* Moves half of the worker's full ring, and the task, to the global queue; false: the ring is not
+ * full any more. */
+static bool spill(struct rt_worker *worker, struct taskrt_task *task, uint32_t head)
+{
+    struct taskrt_task *batch[RT_RING / 2];
+    for (uint32_t i = 0; i < RT_RING / 2; i++)
+        batch[i] = atomic_load_explicit(&worker->ring[(head + i) % RT_RING], memory_order_relaxed);
+    if (!atomic_compare_exchange_strong(&worker->ring_head, &head, head + RT_RING / 2))
+        return false;
+    for (uint32_t i = 0; i + 1 < RT_RING / 2; i++)
+        batch[i]->link = batch[i + 1];
+    batch[RT_RING / 2 - 1]->link = task;
+    push_global(batch[0], task, RT_RING / 2 + 1);
+    return true;
+}
+
+void rt_push(struct rt_worker *worker, struct taskrt_task *task)
+{
+    for (;;) {
+        uint32_t head = atomic_load_explicit(&worker->ring_head, memory_order_acquire);
+        uint32_t tail = atomic_load_explicit(&worker->ring_tail, memory_order_relaxed);
+        if (tail - head < RT_RING) {
+            atomic_store_explicit(&worker->ring[tail % RT_RING], task, memory_order_relaxed);
+            atomic_store(&worker->ring_tail,
+                         tail + 1); /* in one order with idle_count, see idle.c */
+            return;
+        }
+        if (spill(worker, task, head))
+            return;
+    }
+}
+
+struct taskrt_task *rt_pop(struct rt_worker *worker)
+{
+    uint32_t head = atomic_load_explicit(&worker->ring_head, memory_order_acquire);
+    for (;;) {
+        uint32_t tail = atomic_load_explicit(&worker->ring_tail, memory_order_relaxed);
+        if (head == tail)
+            return NULL;
+        struct taskrt_task *task =
+            atomic_load_explicit(&worker->ring[head % RT_RING], memory_order_relaxed);
+        if (atomic_compare_exchange_weak_explicit(&worker->ring_head, &head, head + 1,
+                                                  memory_order_acq_rel, memory_order_acquire))
+            return task;
+    }
+}
+
+struct taskrt_task *rt_steal(struct rt_worker *worker, struct rt_worker *victim)
+{
+    uint32_t head = atomic_load_explicit(&victim->ring_head, memory_order_acquire);
+    for (;;) {
+        uint32_t tail = atomic_load_explicit(&victim->ring_tail, memory_order_acquire);
+        uint32_t count = tail - head;
+        count -= count / 2;
+        if (count == 0)
+            return NULL;
+        if (count > RT_RING / 2) { /* head and tail are of two moments */
+            head = atomic_load_explicit(&victim->ring_head, memory_order_acquire);
+            continue;
+        }
+        struct taskrt_task *batch[RT_RING / 2];
+        for (uint32_t i = 0; i < count; i++)
+            batch[i] =
+                atomic_load_explicit(&victim->ring[(head + i) % RT_RING], memory_order_relaxed);
+        if (!atomic_compare_exchange_weak_explicit(&victim->ring_head, &head, head + count,
+                                                   memory_order_acq_rel, memory_order_acquire))
+            continue;
+        for (uint32_t i = 0; i + 1 < count; i++)
+            rt_push(worker, batch[i]);
+        return batch[count - 1];
+    }
+}
+
+struct taskrt_task *rt_pop_global(struct rt_worker *worker)
+{
+    struct rt_runtime *rt = &rt_runtime;
+    if (atomic_load(&rt->queue_count) == 0)
+        return NULL;
+    rt_lock(&rt->queue_lock);
+    size_t queued = atomic_load(&rt->queue_count);
+    size_t take = queued / rt->count + 1;
+    if (take > RT_RING / 4)
+        take = RT_RING / 4;
+    if (take > queued)
+        take = queued;
+    struct taskrt_task *list = rt->queue_first;
+    struct taskrt_task *last = NULL;
+    for (size_t i = 0; i < take; i++) {
+        last = rt->queue_first;
+        rt->queue_first = last->link;
+    }
+    if (last)
+        last->link = NULL;
+    if (!rt->queue_first)
+        rt->queue_last = NULL;
+    atomic_fetch_sub(&rt->queue_count, take);
+    rt_unlock(&rt->queue_lock);
+    if (!list)
+        return NULL;
+    struct taskrt_task *task = list;
+    list = list->link;
+    while (list) {
+        struct taskrt_task *following = list->link;
+        rt_push(worker, list);
+        list = following;
+    }
+    return task;
+}
+
+void rt_push_list(struct rt_worker *worker, struct taskrt_task *list)
+{
+    while (list) {
+        struct taskrt_task *following = list->link;
+        atomic_store_explicit(&list->state, TASKRT_STATE_RUNNABLE, memory_order_release);
+        rt_push(worker, list);
+        list = following;
+    }
+}
+
+/* The loop. */
+
+static struct taskrt_task *take_next(struct rt_worker *worker)
+{
+    if (!atomic_load_explicit(&worker->next, memory_order_relaxed))
+        return NULL;
+    return atomic_exchange_explicit(&worker->next, NULL, memory_order_acq_rel);
+}
+
+static struct taskrt_task *find_task(struct rt_worker *worker)
+{
+    struct taskrt_task *task;
+    if (RT_GET(worker->ticks) % POLL_TICKS == 0) {
+        rt_poll_busy(worker);
+        if ((task = rt_pop_global(worker)) != NULL)
+            return task;
+    }
+    if (worker->next_streak < NEXT_STREAK_MAX) {
+        if ((task = take_next(worker)) != NULL) {
+            worker->next_streak++;
+            return task;
+        }
+        worker->next_streak = 0;
+        if ((task = rt_pop(worker)) != NULL)
+            return task;
+    } else {
+        worker->next_streak = 0;
+        if ((task = rt_pop(worker)) != NULL)
+            return task;
+        if ((task = take_next(worker)) != NULL)
+            return task;
+    }
+    if ((task = rt_pop_global(worker)) != NULL)
+        return task;
+    return rt_idle(worker);
+}
+
+/* The task has left its stack; what it asked for is done now. */
+static void finish_switch(struct rt_worker *worker, struct taskrt_task *task)
+{
+    if (task->canary)
+        rt_canary_check(task);
+    switch (worker->action) {
+    case RT_PARK: {
+        rt_unlock_fn *unlock = worker->unlock;
+        int64_t deadline_ns = worker->deadline_ns;
+        atomic_store_explicit(&task->state, TASKRT_STATE_PARKED, memory_order_release);
+        /* From the last of these two on, somebody else may be running the task. */
+        if (unlock) {
+            if (deadline_ns != TASKRT_NEVER)
+                rt_timer_add(task, deadline_ns);
+            unlock(worker->unlock_arg);
+        } else if (deadline_ns != TASKRT_NEVER) {
+            rt_timer_add(task, deadline_ns);
+        }
+        if (deadline_ns != TASKRT_NEVER)
+            rt_poller_deadline(deadline_ns);
+        break;
+    }
+    case RT_YIELD:
+        atomic_store_explicit(&task->state, TASKRT_STATE_RUNNABLE, memory_order_release);
+        rt_push(worker, task);
+        break;
+    case RT_EXIT:
+        if (task == rt_runtime.first_task) {
+            rt_stop(0);
+            break;
+        }
+        rt_task_ended(worker, task);
+        break;
+    }
+}
+
+static void *run_worker(void *arg)
+{
+    struct rt_worker *worker = arg;
+    rt_lock(&rt_runtime.idle_lock); /* until all workers are there, see start_workers */
+    rt_unlock(&rt_runtime.idle_lock);
+    set_worker(worker);
+#if RT_TSAN
+    worker->fiber = __tsan_get_current_fiber();
+#endif
+    while (!atomic_load_explicit(&rt_runtime.stopping, memory_order_acquire)) {
+        struct taskrt_task *task = find_task(worker);
+        if (!task)
+            break;
+        RT_SET(worker->ticks, RT_GET(worker->ticks) + 1);
+        task->worker = worker;
+        worker->current = task;
+        atomic_store_explicit(&task->state, TASKRT_STATE_RUNNING, memory_order_release);
+        switch_to_task(worker, task);
+        worker->current = NULL;
+        finish_switch(worker, task);
+    }
+    set_worker(NULL);
+    return NULL;
+}
+
+void rt_stop(int result)
+{
+    bool before = false;
+    if (atomic_compare_exchange_strong(&rt_runtime.stopping, &before, true)) {
+        rt_runtime.result = result;
+        rt_wake_all();
+    }
+}
+
+static unsigned int thread_count(void)
+{
+    const char *wish = secure_getenv("TASKRT_THREADS");
+    unsigned long count = wish ? strtoul(wish, NULL, 10) : 0;
+    cpu_set_t cpus;
+    if (count == 0 && sched_getaffinity(0, sizeof cpus, &cpus) == 0)
+        count = (unsigned long)CPU_COUNT(&cpus);
+    if (count == 0)
+        count = 1;
+    return count > THREADS_MAX ? THREADS_MAX : (unsigned int)count;
+}
+
+static void start_workers(struct rt_runtime *rt, unsigned int wanted)
+{
+    pthread_attr_t attributes;
+    bool small = pthread_attr_init(&attributes) == 0;
+    if (small && !RT_ASAN && !RT_TSAN)
+        pthread_attr_setstacksize(&attributes, WORKER_STACK_BYTES);
+    /* A thread that cannot be started is done without. `count` is what workers go by, so it must
+     * not change while they run: they begin when idle_lock is released. */
+    rt_lock(&rt->idle_lock);
+    rt->count = 1;
+    while (rt->count < wanted) {
+        struct rt_worker *worker = &rt->workers[rt->count];
+        if (pthread_create(&worker->thread, small ? &attributes : NULL, run_worker, worker) != 0)
+            break;
+        char name[16];
+        snprintf(name, sizeof name, "taskrt-%u", rt->count);
+        pthread_setname_np(worker->thread, name);
+        rt->count++;
+    }
+    rt_unlock(&rt->idle_lock);
+    if (small)
+        pthread_attr_destroy(&attributes);
+}
+
+static int run(taskrt_fn *fn, void *arg)
+{
+    struct rt_runtime *rt = &rt_runtime;
+    unsigned int wanted = thread_count();
+    memset(rt, 0, sizeof *rt);
+    atomic_store(&rt->poller_until_ns, INT64_MIN);
+    rt->workers = aligned_alloc(RT_CACHE_LINE, wanted * sizeof *rt->workers);
+    if (!rt->workers)
+        return -ENOMEM;
+    memset(rt->workers, 0, wanted * sizeof *rt->workers);
+    for (unsigned int i = 0; i < wanted; i++) {
+        rt->workers[i].number = i;
+        rt->workers[i].random = 2463534242U + i * 7919U;
+    }
+    rt->count = 1;
+    int result = rt_netpoll_init();
+    if (result == 0) {
+        result = rt_spawn(NULL, NULL, fn, arg, &rt->first_task);
+        if (result == 0) {
+            start_workers(rt, wanted);
+            run_worker(&rt->workers[0]);
+            for (unsigned int i = 1; i < rt->count; i++)
+                pthread_join(rt->workers[i].thread, NULL);
+            result = rt->result;
+            rt_tasks_reset();
+            rt_timer_reset();
+        }
+        rt_netpoll_deinit();
+    }
+    free(rt->workers);
+    rt->workers = NULL;
+    return result;
+}
+
+int taskrt_run(taskrt_fn *fn, void *arg)
+{
+    if (!fn)
+        return -EINVAL;
+    bool before = false;
+    if (!atomic_compare_exchange_strong(&running, &before, true))
+        return -EBUSY;
+    int result = run(fn, arg);
+    atomic_store(&running, false);
+    return result;
+}

@@ -1,0 +1,102 @@
+/* The workers: what sched.c and idle.c share, and the few things that task.c needs of them. */
+#ifndef TASKRT_SCHED_H
+#define TASKRT_SCHED_H
+
+#include "runtime/internal.h"
+
+#include <pthread.h>
+
+#define RT_RING 256U /* tasks that wait on one worker; a power of two */
+
+struct rt_worker {
+    /* Run queue. `next` runs first: the task that the current one made runnable last. The ring is
+     * filled by its worker alone, and emptied by it and by thieves; they agree through ring_head.
+     */
+    struct taskrt_task *_Atomic next;
+    _Atomic uint32_t ring_head;
+    _Atomic uint32_t ring_tail;
+    _Atomic uint32_t ticks; /* tasks that it began to run; also read by the watcher */
+    uint32_t next_streak;   /* how many of the last ones came from `next` */
+    uint32_t random;
+
+    /* What is to be done once the stack of the task that ran last has been left. */
+    enum { RT_PARK, RT_YIELD, RT_EXIT } action;
+    int64_t deadline_ns;
+    rt_unlock_fn *unlock;
+    void *unlock_arg;
+
+    struct taskrt_task *current;
+    _Atomic(void *) sched_sp; /* of the loop below the tasks, on the thread's own stack */
+    struct rt_task_cache cache;
+
+    struct taskrt_task *_Atomic ring[RT_RING];
+
+    /* Idling; under idle_lock. */
+    struct rt_worker *idle_next;
+    bool idle;
+    bool searching;         /* by the worker alone */
+    _Atomic uint32_t wake;  /* futex */
+    uint32_t watched_ticks; /* by the watcher: what it saw when it looked last */
+
+    unsigned int number;
+    pthread_t thread;
+    void *fiber; /* of the thread's own stack, for a sanitizer */
+    void *fake_stack;
+    const void *stack_bottom;
+    size_t stack_bytes;
+} __attribute__((aligned(RT_CACHE_LINE)));
+
+/* The one runtime of the process, while taskrt_run runs. */
+struct rt_runtime {
+    struct rt_worker *workers;
+    unsigned int count;
+    struct taskrt_task *first_task; /* taskrt_run returns when it has ended */
+    _Atomic bool stopping;
+    int result;
+
+    /* Tasks that did not fit a ring. */
+    struct rt_lock queue_lock;
+    struct taskrt_task *queue_first;
+    struct taskrt_task *queue_last;
+    _Atomic size_t queue_count;
+
+    /* idle.c */
+    struct rt_lock idle_lock;
+    struct rt_worker *idle_first;
+    _Atomic uint32_t idle_count;
+    _Atomic uint32_t searching_count;
+    struct rt_worker *poller;        /* the idle worker that sleeps in epoll; under idle_lock */
+    _Atomic int64_t poller_until_ns; /* when it wakes by itself; INT64_MIN: there is none */
+};
+
+extern struct rt_runtime rt_runtime;
+
+/* sched.c */
+struct rt_worker *rt_first_worker(void);
+void rt_push_first(struct rt_worker *worker, struct taskrt_task *task);
+void rt_push(struct rt_worker *worker, struct taskrt_task *task);
+struct taskrt_task *rt_pop(struct rt_worker *worker);
+struct taskrt_task *rt_pop_global(struct rt_worker *worker);
+/* Half of the victim's ring: the last is returned, the others go to the worker's own ring. */
+struct taskrt_task *rt_steal(struct rt_worker *worker, struct rt_worker *victim);
+bool rt_ring_empty(const struct rt_worker *worker);
+void rt_stop(int result);
+/* Made-ready tasks from timers and descriptors: a list through link, to the worker's queue. */
+void rt_push_list(struct rt_worker *worker, struct taskrt_task *list);
+void rt_fiber_arrived(struct taskrt_task *self);
+
+/* idle.c */
+
+/* Called after a task was queued where other workers can find it: sees to it that one looks. */
+void rt_wake_worker(void);
+/* Waits until there is something to run for the worker; NULL: the runtime stops. */
+struct taskrt_task *rt_idle(struct rt_worker *worker);
+/* Deadlines and descriptors that are due, when no idle worker sees to them. */
+void rt_poll_busy(struct rt_worker *worker);
+void rt_wake_all(void);
+/* Where a worker sleeps: exported for its name, which tells tools that the thread has nothing to
+ * do. With `poll` for descriptors too (their number is returned), until timeout_ns has passed. */
+int taskrt_worker_idle(struct rt_worker *worker, bool poll, int64_t timeout_ns, void *events)
+    __attribute__((visibility("default"), noinline));
+
+#endif

@@ -1,0 +1,28 @@
+/* What lies in the opaque words of the public types of sync.c. */
+#ifndef TASKRT_SYNC_H
+#define TASKRT_SYNC_H
+
+#include "runtime/internal.h"
+
+struct rt_mutex {
+    struct rt_lock lock;
+    struct taskrt_task *_Atomic owner; /* NULL: nobody */
+    struct rt_queue waiters;
+};
+
+struct rt_cond {
+    struct rt_lock lock;
+    struct rt_queue waiters;
+};
+
+struct rt_waitgroup {
+    struct rt_lock lock;
+    int64_t count;
+    struct rt_queue waiters;
+};
+
+_Static_assert(sizeof(struct rt_mutex) <= sizeof(struct taskrt_mutex), "fits its words");
+_Static_assert(sizeof(struct rt_cond) <= sizeof(struct taskrt_cond), "fits its words");
+_Static_assert(sizeof(struct rt_waitgroup) <= sizeof(struct taskrt_waitgroup), "fits its words");
+
+#endif
