@@ -82,8 +82,8 @@ struct expected_group {
     const char *verdict;
     const char *kind;
     const char *op;
-    const char *call; /* the intercepted function */
-    const char *object_kind;
+    const char *call;           /* the intercepted function */
+    const char *object_kind;    /* "none": the report says null */
     const char *object_address; /* "0x…" */
     json_int_t count;
     const char *wait_function; /* somewhere in the wait stack, with the file's name and the line */
