@@ -1,27 +1,39 @@
-/* C11 threads: a thread that polls for work in timed waits never learns that it should stop, and so
- * its joiner waits for ever. Only the joiner is parked: every wait of the worker ends by itself. */
-#include <stdatomic.h>
+/* C11 threads: a worker waits for work on a condition. Who shuts down tells it to stop, does not
+ * wake it, and joins it: one thread is stuck in its wait, and the other because of it. */
 #include <stdlib.h>
 #include <threads.h>
 
 #include "samples/sample.h"
 
-static atomic_bool stop;
+static mtx_t lock;
+static cnd_t changed;
+static bool stop, waiting;
 static thrd_t worker;
 
-static int poll_for_work(void *arg)
+static int wait_for_work(void *arg)
 {
     (void)arg;
-    while (!atomic_load(&stop))
-        thrd_sleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
+    mtx_lock(&lock);
+    waiting = true;
+    while (!stop)
+        cnd_wait(&changed, &lock);
+    mtx_unlock(&lock);
     return 0;
 }
 
 static int shut_down(void *arg)
 {
     (void)arg;
+    for (bool told = false; !told; thrd_sleep(&(struct timespec){.tv_nsec = 1000000}, NULL)) {
+        mtx_lock(&lock);
+        if (waiting) { /* under the lock: the worker is in cnd_wait */
+            stop = true;
+            told = true;
+        }
+        mtx_unlock(&lock);
+    }
 #ifdef FIXED
-    atomic_store(&stop, true);
+    cnd_signal(&changed);
 #endif
     int result = thrd_join(worker, NULL); /* parks here */
     return result;
@@ -30,7 +42,9 @@ static int shut_down(void *arg)
 static void start(void)
 {
     thrd_t closer;
-    if (thrd_create(&worker, poll_for_work, NULL) != thrd_success)
+    mtx_init(&lock, mtx_plain);
+    cnd_init(&changed);
+    if (thrd_create(&worker, wait_for_work, NULL) != thrd_success)
         abort();
     if (thrd_create(&closer, shut_down, NULL) != thrd_success) /* spawned here */
         abort();

@@ -21,6 +21,12 @@ int __poll_chk(struct pollfd *fds, nfds_t count, int timeout_ms, size_t room);
 int __ppoll_chk(struct pollfd *fds, nfds_t count, const struct timespec *timeout,
                 const sigset_t *mask, size_t room);
 
+/* Other names of the same functions. */
+ssize_t __read(int fd, void *buffer, size_t bytes);
+ssize_t __write(int fd, const void *buffer, size_t bytes);
+int __poll(struct pollfd *fds, nfds_t count, int timeout_ms);
+int __select(int count, fd_set *in, fd_set *out, fd_set *except, struct timeval *timeout);
+
 static int pair[2]; /* [0] is read from, [1] is written to */
 static char buffer[16];
 static struct iovec vector = {buffer, 1};
@@ -87,6 +93,11 @@ PARK(read, READ_ROW)
     CHECK(read(pair[0], buffer, sizeof buffer) == 1);
 }
 
+PARK(alias_read, READ_ROW)
+{
+    CHECK(__read(pair[0], buffer, sizeof buffer) == 1);
+}
+
 PARK(readv, READ_ROW)
 {
     CHECK(readv(pair[0], &vector, 1) == 1);
@@ -149,6 +160,11 @@ static void make_full_sockets(void)
 PARK(write, WRITE_ROW)
 {
     CHECK(write(pair[1], "x", 1) == 1);
+}
+
+PARK(alias_write, WRITE_ROW)
+{
+    CHECK(__write(pair[1], "x", 1) == 1);
 }
 
 PARK(writev, WRITE_ROW)
@@ -275,6 +291,12 @@ PARK(poll_timeout, POLL_ROW)
     CHECK(poll(&fds, 1, 3600 * 1000) == 1);
 }
 
+PARK(alias_poll, POLL_ROW)
+{
+    struct pollfd fds = polled();
+    CHECK(__poll(&fds, 1, -1) == 1);
+}
+
 PARK(poll_chk, POLL_ROW)
 {
     struct pollfd fds = polled();
@@ -316,6 +338,11 @@ PARK(select_timeout, POLL_ROW)
 {
     struct timeval timeout = {.tv_sec = 3600};
     CHECK(select(pair[0] + 1, selected(), NULL, NULL, &timeout) == 1);
+}
+
+PARK(alias_select, POLL_ROW)
+{
+    CHECK(__select(pair[0] + 1, selected(), NULL, NULL, NULL) == 1);
 }
 
 PARK(pselect, POLL_ROW)

@@ -42,6 +42,25 @@ PARK(pthread_mutex_lock, MUTEX_ROW)
     free_mutex();
 }
 
+/* Names that only programs linked long ago still use. */
+int old_mutex_lock(pthread_mutex_t *mutex);
+int old_rwlock_rdlock(pthread_rwlock_t *lock);
+int old_rwlock_wrlock(pthread_rwlock_t *lock);
+#if defined(__x86_64__)
+#define OLDEST "GLIBC_2.2.5"
+#elif defined(__aarch64__)
+#define OLDEST "GLIBC_2.17"
+#endif
+__asm__(".symver old_mutex_lock,__pthread_mutex_lock@" OLDEST);
+__asm__(".symver old_rwlock_rdlock,__pthread_rwlock_rdlock@" OLDEST);
+__asm__(".symver old_rwlock_wrlock,__pthread_rwlock_wrlock@" OLDEST);
+
+PARK(old_mutex_lock, MUTEX_ROW)
+{
+    CHECK(old_mutex_lock(&mutex) == 0);
+    free_mutex();
+}
+
 PARK(pthread_mutex_timedlock, MUTEX_ROW)
 {
     CHECK(pthread_mutex_timedlock(&mutex, in_an_hour(CLOCK_REALTIME)) == 0);
@@ -106,6 +125,12 @@ PARK(pthread_rwlock_rdlock, RWLOCK_ROW)
     free_rwlock();
 }
 
+PARK(old_rwlock_rdlock, RWLOCK_ROW)
+{
+    CHECK(old_rwlock_rdlock(&rwlock) == 0);
+    free_rwlock();
+}
+
 PARK(pthread_rwlock_timedrdlock, RWLOCK_ROW)
 {
     CHECK(pthread_rwlock_timedrdlock(&rwlock, in_an_hour(CLOCK_REALTIME)) == 0);
@@ -121,6 +146,12 @@ PARK(pthread_rwlock_clockrdlock, RWLOCK_ROW)
 PARK(pthread_rwlock_wrlock, RWLOCK_ROW)
 {
     CHECK(pthread_rwlock_wrlock(&rwlock) == 0);
+    free_rwlock();
+}
+
+PARK(old_rwlock_wrlock, RWLOCK_ROW)
+{
+    CHECK(old_rwlock_wrlock(&rwlock) == 0);
     free_rwlock();
 }
 

@@ -14,6 +14,11 @@
 #include <threads.h>
 #include <unistd.h>
 
+/* Other names of the same functions. */
+pid_t __wait(int *status);
+pid_t __waitpid(pid_t pid, int *status, int options);
+int __nanosleep(const struct timespec *time, struct timespec *left);
+
 /* ---- file locks: a file without a name, opened twice ---- */
 
 static int file, other_file;
@@ -127,6 +132,11 @@ PARK(fcntl64, RECORD_ROW)
 PARK(lockf, RECORD_ROW)
 {
     CHECK(lockf(file, F_LOCK, 0) == 0);
+}
+
+PARK(lockf64, RECORD_ROW)
+{
+    CHECK(lockf64(file, F_LOCK, 0) == 0);
 }
 
 static void lock_by_other_file(void)
@@ -324,6 +334,20 @@ PARK(wait, WAIT_ROW)
     check_killed(status);
 }
 
+PARK(alias_wait, WAIT_ROW)
+{
+    int status;
+    CHECK(__wait(&status) == child);
+    check_killed(status);
+}
+
+PARK(alias_waitpid, WAIT_ROW, .object = child_number)
+{
+    int status;
+    CHECK(__waitpid(child, &status, 0) == child);
+    check_killed(status);
+}
+
 PARK(waitpid, WAIT_ROW, .object = child_number)
 {
     int status;
@@ -424,6 +448,11 @@ PARK(sigsuspend, HANDLER_ROW)
 PARK(nanosleep)
 {
     CHECK(nanosleep(sleep_time(), NULL) == 0);
+}
+
+PARK(alias_nanosleep)
+{
+    CHECK(__nanosleep(sleep_time(), NULL) == 0);
 }
 
 PARK(clock_nanosleep)

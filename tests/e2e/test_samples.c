@@ -29,10 +29,10 @@ struct sample {
     }
 #define LEAK(name, verdict, kind, op, count, wait, spawn)                                          \
     LEAK_AT(name, verdict, kind, op, count, wait, "/* parks here", spawn, "/* spawned here")
-#define GO_LEAK(name, op_, count_, wait, spawn)                                                    \
+#define GO_LEAK(name, verdict_, op_, count_, wait, spawn)                                          \
     {                                                                                              \
         name,                                                                                      \
-            {.verdict = "stuck",                                                                   \
+            {.verdict = verdict_,                                                                  \
              .kind = "goroutine",                                                                  \
              .op = op_,                                                                            \
              .count = count_,                                                                      \
@@ -71,11 +71,11 @@ static const struct sample samples[] = {
     LEAK("futex_missed_wake", "stuck", "thread", "futex wait", 1, "park", "start"),
     LEAK("unjoined_threads", "unjoined", "thread", NULL, 5, NULL, "start_workers"),
 #ifdef LEAKSPY_HAVE_GCCGO
-    GO_LEAK("chan_send_early_return", "chan send", 1, "main.compute", "main.process"),
-    GO_LEAK("timeout_leak", "chan send", 1, "main.slowQuery", "main.queryWithTimeout"),
-    GO_LEAK("select_no_case", "select (no cases)", 1, "main.keepAlive", "main.start"),
-    GO_LEAK("mutex_deadlock", "semacquire", 2, "main.transfer", "main.startTransfers"),
-    GO_LEAK("waitgroup_never_done", "semacquire", 1, "main.collect", "main.start"),
+    GO_LEAK("chan_send_early_return", "stuck", "chan send", 1, "main.compute", "main.process"),
+    GO_LEAK("timeout_leak", "stuck", "chan send", 1, "main.slowQuery", "main.queryWithTimeout"),
+    GO_LEAK("select_no_case", "leaked", "select (no cases)", 1, "main.keepAlive", "main.start"),
+    GO_LEAK("mutex_deadlock", "stuck", "semacquire", 2, "main.transfer", "main.startTransfers"),
+    GO_LEAK("waitgroup_never_done", "stuck", "semacquire", 1, "main.collect", "main.start"),
 #endif
 };
 /* clang-format on */
