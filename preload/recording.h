@@ -112,6 +112,8 @@ enum rec_task_state {
     REC_TASK_FREE = 0,     /* the slot holds no task */
     REC_TASK_LIVE = 1,     /* spawned, not yet ended */
     REC_TASK_FINISHED = 2, /* ended, joinable, and not joined yet */
+    REC_TASK_ENDING = 3,   /* its function has returned; destructors may still run, and wait. Where
+                              nothing does (gen 0): as good as FINISHED if joinable, else as FREE */
 };
 
 enum rec_task_flag {
@@ -119,17 +121,24 @@ enum rec_task_flag {
     REC_TASK_JOINABLE = 2, /* a thread that somebody has to join or detach */
     REC_TASK_SYSTEM = 4,   /* belongs to the runtime itself: parked when it has nothing to do */
     REC_TASK_ADOPTED = 8,  /* its spawn was not seen: no spawn site, counted when first seen */
+    REC_TASK_ABANDONED = 16, /* its runtime stopped while it was there: it will never run again */
+    REC_TASK_HELD = 32,      /* its spawner still writes to the slot */
 };
+
+#define REC_SEEN_FINISHED 0xffffffffU /* rec_task.seen_gen of a FINISHED task, once seen so */
 
 enum rec_wait_flag {
     REC_WAIT_DEADLINE = 1, /* the wait ends by itself */
+    REC_WAIT_FDS = 2,      /* it waits for `arg` descriptors at once; the object is the first */
 };
 
 enum rec_detail_flag {
     REC_DETAIL_OWNER = 1,   /* detail_a is the tid of the thread that holds the lock (0: nobody) */
     REC_DETAIL_CHANNEL = 2, /* detail_a is the capacity, detail_b the length; both saturate */
     REC_DETAIL_CLOSED = 4,  /* the channel was closed */
-    REC_DETAIL_FDS = 8,     /* the call waits for `arg` descriptors; the object is the first */
+    REC_DETAIL_OWNER_ROW = 8, /* detail_a is the row of the task that holds the lock (0: nobody) */
+    REC_DETAIL_NO_STACK = 16, /* the stack could not be unwound; it will not be tried again */
+    REC_DETAIL_LISTENING = 32, /* the descriptor is a socket that accepts connections */
 };
 
 /* One task. 128 bytes: one cache line that its owner writes, one for everybody else. Slots are
@@ -161,16 +170,16 @@ struct rec_task {
     /* Written by the sampler alone; valid while seen_gen == gen, and written before seen_gen. */
     uint32_t wait_site; /* 0: not unwound yet, or not possible */
     uint64_t since_ns;  /* CLOCK_MONOTONIC, when the sampler first saw this wait */
-    uint32_t seen_gen;
+    uint32_t seen_gen;  /* REC_SEEN_FINISHED: since_ns is when it first saw the task FINISHED */
     uint32_t detail_a; /* by detail_flags; refreshed at every walk */
     uint32_t detail_b;
     uint32_t case_first; /* first row of REC_TABLE_CASES of a select */
     uint16_t case_count;
     uint16_t detail_flags; /* enum rec_detail_flag */
-    uint32_t next_free;    /* slot + 1 of the next free slot, while the slot is free */
+    uint32_t next_free;    /* the next free slot, while this one is free; 0: none */
 };
 
-/* A call stack, stored once. Row 0 is never used. */
+/* A call stack, stored once. */
 struct rec_site {
     uint64_t hash;     /* KEY; of its addresses and epoch, never 0 */
     uint32_t first_pc; /* row of REC_TABLE_PCS, innermost frame */
@@ -197,7 +206,7 @@ struct rec_frame {
     uint64_t function_start; /* address of the function; 0: not known */
 };
 
-/* A loaded file. Row 0 is never used. */
+/* A loaded file. */
 struct rec_module {
     uint64_t start; /* KEY; lowest mapped address */
     uint64_t end;   /* first address past it */
@@ -210,7 +219,7 @@ struct rec_module {
     uint64_t loaded_ns;      /* CLOCK_MONOTONIC, when it was first seen */
 };
 
-/* A function or reason by which tasks park. Row 0 is never used. */
+/* A function or reason by which tasks park. */
 struct rec_call {
     uint32_t name; /* KEY; offset in REC_TABLE_STRINGS: "accept4", "chan receive (nil chan)" */
     uint16_t op;   /* enum rec_op */
@@ -231,15 +240,16 @@ struct rec_case {
     uint32_t reserved0;
 };
 
+/* Row 0 of every table is never used. */
 enum rec_table_id {
-    REC_TABLE_TASKS = 1,   /* struct rec_task; slot 0 is used */
+    REC_TABLE_TASKS = 1,   /* struct rec_task */
     REC_TABLE_SITES = 2,   /* struct rec_site */
     REC_TABLE_PCS = 3,     /* uint64_t */
-    REC_TABLE_FRAMES = 4,  /* struct rec_frame; row 0 is never used */
+    REC_TABLE_FRAMES = 4,  /* struct rec_frame */
     REC_TABLE_STRINGS = 5, /* char; NUL-terminated strings, offset 0 holds the empty one */
     REC_TABLE_MODULES = 6, /* struct rec_module */
     REC_TABLE_CALLS = 7,   /* struct rec_call */
-    REC_TABLE_CASES = 8,   /* struct rec_case; row 0 is never used */
+    REC_TABLE_CASES = 8,   /* struct rec_case */
     REC_TABLE_COUNT = 8,
 };
 
@@ -249,7 +259,7 @@ struct rec_table {
     uint64_t offset;  /* in the file, a multiple of 4096 */
     uint32_t stride;  /* bytes a row; may be larger than what this version knows */
     uint32_t capacity; /* rows that fit */
-    uint32_t count;    /* rows taken so far; may briefly exceed capacity when the table is full */
+    uint32_t count;    /* rows taken so far, row 0 included */
     uint32_t lost;     /* rows that did not fit or whose memory could not be had */
 };
 
@@ -294,7 +304,7 @@ struct rec_header {
     uint32_t cmdline_bytes;
     uint8_t boot_id[16];  /* CLOCK_MONOTONIC means something only within one boot */
     uint32_t epoch;       /* sampler: current module epoch, from 1 */
-    uint32_t first_free;  /* reserved to the recorder */
+    uint32_t reserved1;
 
     /* Counters; loss is data. */
     uint64_t spawned;  /* tasks that began, adopted ones included */
@@ -302,7 +312,7 @@ struct rec_header {
     uint64_t lost_tasks;  /* spawns and threads that got no slot: nothing is known of them */
     uint64_t lost_sites;  /* stacks that could not be stored */
     uint64_t lost_stacks; /* stacks that could not be unwound at all */
-    uint64_t free_list;   /* (tag << 32 | slot + 1) of the first free slot */
+    uint64_t free_list;   /* tag << 32 | the first free slot; 0: none */
     uint64_t last_id;     /* the id given last */
     uint64_t reserved0[7];
 

@@ -1,0 +1,29 @@
+/* A runtime whose tasks are recorded: what the sampler asks of it about a parked task. */
+#ifndef LEAKSPY_ADAPTER_H
+#define LEAKSPY_ADAPTER_H
+
+#include <stdint.h>
+
+#include "preload/recording.h"
+
+#define ADAPTER_MOST_CASES 64
+
+/* What can be known about what a task waits on. */
+struct wait_detail {
+    uint32_t a; /* see struct rec_task: detail_a, detail_b, detail_flags */
+    uint32_t b;
+    uint16_t flags;
+    uint16_t case_count; /* of a select; more than ADAPTER_MOST_CASES are not told */
+    struct rec_case cases[ADAPTER_MOST_CASES];
+};
+
+struct adapter {
+    enum rec_kind kind;
+    /* Fills *detail (zeroed before) for a parked task, of which `task` is a copy. Runs in the
+     * sampler: reads memory of the target with memory_read only, calls nothing of the runtime's. */
+    void (*describe)(const struct rec_task *task, enum rec_op op, struct wait_detail *detail);
+};
+
+extern const struct adapter adapter_pthread, adapter_taskrt, adapter_libgo;
+
+#endif

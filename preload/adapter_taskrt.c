@@ -1,0 +1,212 @@
+/* Tasks of libtaskrt. A task carries its slot in the word that the runtime keeps for tools, so that
+ * it is found wherever the task runs. */
+#include "preload/adapter.h"
+
+#include "preload/hooks.h"
+#include "preload/memory.h"
+#include "preload/sites.h"
+#include "runtime/taskrt_inspect.h"
+
+static struct taskrt_task *(*real_self)(void);
+static const struct taskrt_inspect *inspect; /* NULL: there is no libtaskrt that we know */
+static uint32_t tool_offset;
+
+static bool attach(void)
+{
+    if (inspect != NULL)
+        return true;
+    const struct taskrt_inspect *found = hooks_find("taskrt_inspect", NULL);
+    real_self = (struct taskrt_task * (*)(void)) hooks_find("taskrt_self", NULL);
+    if (found == NULL || real_self == NULL || found->magic != TASKRT_INSPECT_MAGIC ||
+        found->version != TASKRT_INSPECT_VERSION || found->bytes < sizeof(*found))
+        return false;
+    tool_offset = found->tool;
+    inspect = found;
+    if (recorder.header != NULL)
+        __atomic_fetch_or(&recorder.header->runtimes, REC_RUNTIME_TASKRT, __ATOMIC_RELAXED);
+    return true;
+}
+
+static inline struct rec_task **tool_word(struct taskrt_task *task)
+{
+    return (struct rec_task **)((char *)task + tool_offset);
+}
+
+/* A task whose spawn was not seen, or whose slot did not survive a fork. */
+static struct rec_task *adopt(struct taskrt_task *self)
+{
+    struct rec_task *task = recorder_spawn(REC_KIND_TASK, REC_TASK_ADOPTED, 0, (uint64_t)self,
+                                           (const char *)self + inspect->name);
+    if (task == NULL)
+        return &recorder_thread.sink;
+    *tool_word(self) = task;
+    return task;
+}
+
+struct rec_task *taskrt_slot(void)
+{
+    if (unlikely(inspect == NULL) && !attach())
+        return &recorder_thread.sink;
+    struct taskrt_task *self = real_self();
+    if (unlikely(self == NULL))
+        return &recorder_thread.sink;
+    struct rec_task *task = *tool_word(self);
+    return likely(task != NULL) ? task : adopt(self);
+}
+
+/* --- spawn ---------------------------------------------------------------------------------------
+ */
+
+static void task_main(void *arg)
+{
+    struct rec_task *task = arg;
+    taskrt_fn *fn = (taskrt_fn *)task->cfa;
+    void *fn_arg = (void *)task->fp;
+    struct taskrt_task *self = real_self();
+    task->handle = (uint64_t)self;
+    *tool_word(self) = task;
+    fn(fn_arg);
+    recorder_release(*tool_word(self));
+    *tool_word(self) = NULL;
+}
+
+/* Slots hold what their task shall run, until it starts. */
+static struct rec_task *spawn_slot(uint32_t site, const char *name, taskrt_fn *fn, void *arg)
+{
+    if (!attach())
+        return NULL;
+    struct rec_task *task = recorder_spawn(REC_KIND_TASK, 0, site, 0, name);
+    if (task != NULL) {
+        task->cfa = (uint64_t)fn;
+        task->fp = (uint64_t)arg;
+    }
+    return task;
+}
+
+static void take_back(struct rec_task *task)
+{
+    __atomic_fetch_sub(&recorder.header->spawned, 1, __ATOMIC_RELAXED);
+    __atomic_fetch_sub(&recorder.header->finished, 1, __ATOMIC_RELAXED);
+    recorder_release(task);
+}
+
+int hook_taskrt_spawn(const struct taskrt_options *options, taskrt_fn *fn, void *arg,
+                      struct taskrt_task **ret)
+{
+    if (unlikely(recorder.classes == 0))
+        return hooks_real.taskrt_spawn(options, fn, arg, ret);
+    recorder_self();
+    struct rec_task *task =
+        spawn_slot(HOOK_SPAWN_SITE(), options != NULL ? options->name : NULL, fn, arg);
+    if (task == NULL)
+        return hooks_real.taskrt_spawn(options, fn, arg, ret);
+    int result = hooks_real.taskrt_spawn(options, task_main, task, ret);
+    if (result != 0)
+        take_back(task);
+    return result;
+}
+
+/* What the tasks of a runtime that has stopped leave behind: abandoned while they waited. They stay
+ * in the recording, marked so, until the next run begins. */
+static void for_each_task(void (*function)(struct rec_task *task))
+{
+    if (recorder.header == NULL)
+        return;
+    uint32_t count =
+        __atomic_load_n(&recorder.header->tables[REC_TABLE_TASKS - 1].count, __ATOMIC_ACQUIRE);
+    for (uint32_t row = 1; row < count; row++) {
+        struct rec_task *task = &recorder.tasks[row];
+        if (task->state != REC_TASK_FREE && task->kind == REC_KIND_TASK)
+            function(task);
+    }
+}
+
+static void mark_abandoned(struct rec_task *task)
+{
+    task->flags |= REC_TASK_ABANDONED;
+}
+
+int hook_taskrt_run(taskrt_fn *fn, void *arg)
+{
+    if (unlikely(recorder.classes == 0))
+        return hooks_real.taskrt_run(fn, arg);
+    recorder_self();
+    for_each_task(recorder_release);
+    struct rec_task *task = spawn_slot(HOOK_SPAWN_SITE(), NULL, fn, arg);
+    if (task == NULL)
+        return hooks_real.taskrt_run(fn, arg);
+    int result = hooks_real.taskrt_run(task_main, task);
+    for_each_task(mark_abandoned);
+    return result;
+}
+
+/* --- what a task waits on ------------------------------------------------------------------------
+ */
+
+static uint32_t saturate(uint64_t number)
+{
+    return number > UINT32_MAX ? UINT32_MAX : (uint32_t)number;
+}
+
+static uint16_t describe_channel(uint64_t chan, uint32_t *capacity, uint32_t *length)
+{
+    uint64_t words[2];
+    uint32_t closed;
+    if (chan == 0 || !memory_read(chan + inspect->chan_capacity, &words[0], sizeof(words[0])) ||
+        !memory_read(chan + inspect->chan_length, &words[1], sizeof(words[1])) ||
+        !memory_read(chan + inspect->chan_closed, &closed, sizeof(closed)))
+        return 0;
+    *capacity = saturate(words[0]);
+    *length = saturate(words[1]);
+    return REC_DETAIL_CHANNEL | (closed ? REC_DETAIL_CLOSED : 0);
+}
+
+static void describe_select(const struct rec_task *task, struct wait_detail *detail)
+{
+    uint32_t count = task->arg < ADAPTER_MOST_CASES ? task->arg : ADAPTER_MOST_CASES;
+    for (uint32_t i = 0; i < count; i++) {
+        struct taskrt_case from;
+        struct rec_case *to = &detail->cases[i];
+        if (!memory_read(task->object + i * sizeof(from), &from, sizeof(from)))
+            return;
+        *to = (struct rec_case){
+            .object = (uint64_t)from.chan,
+            .op = from.direction == TASKRT_SEND ? REC_OP_CHAN_SEND : REC_OP_CHAN_RECEIVE,
+        };
+        to->detail_flags = describe_channel(to->object, &to->capacity, &to->length);
+        detail->case_count = (uint16_t)(i + 1);
+    }
+}
+
+static void describe_mutex(const struct rec_task *task, struct wait_detail *detail)
+{
+    uint64_t owner, slot;
+    if (!memory_read(task->object + inspect->mutex_owner, &owner, sizeof(owner)))
+        return;
+    detail->flags = REC_DETAIL_OWNER_ROW;
+    if (owner != 0 && memory_read(owner + inspect->tool, &slot, sizeof(slot)) &&
+        slot > (uint64_t)recorder.tasks)
+        detail->a = (uint32_t)((slot - (uint64_t)recorder.tasks) / sizeof(struct rec_task));
+}
+
+static void describe(const struct rec_task *task, enum rec_op op, struct wait_detail *detail)
+{
+    if (inspect == NULL)
+        return;
+    switch (op) {
+    case REC_OP_CHAN_SEND:
+    case REC_OP_CHAN_RECEIVE:
+        detail->flags = describe_channel(task->object, &detail->a, &detail->b);
+        break;
+    case REC_OP_SELECT:
+        describe_select(task, detail);
+        break;
+    case REC_OP_MUTEX_LOCK:
+        describe_mutex(task, detail);
+        break;
+    default:
+        break;
+    }
+}
+
+const struct adapter adapter_taskrt = {.kind = REC_KIND_TASK, .describe = describe};

@@ -1,0 +1,31 @@
+/* What the unwinder has to know of a processor. */
+#ifndef LEAKSPY_ARCH_H
+#define LEAKSPY_ARCH_H
+
+#include <stdint.h>
+
+#if defined(__x86_64__)
+#include <libunwind-x86_64.h>
+#define ARCH_LIBUNWIND "libunwind-x86_64.so.8"
+#define ARCH_UNW(name) "_Ux86_64_" #name
+#define ARCH_REG_PC UNW_X86_64_RIP
+#define ARCH_REG_SP UNW_X86_64_RSP
+#define ARCH_REG_FP UNW_X86_64_RBP
+#elif defined(__aarch64__)
+#include <libunwind-aarch64.h>
+#define ARCH_LIBUNWIND "libunwind-aarch64.so.8"
+#define ARCH_UNW(name) "_Uaarch64_" #name
+#define ARCH_REG_PC UNW_AARCH64_PC
+#define ARCH_REG_SP UNW_AARCH64_SP
+#define ARCH_REG_FP UNW_AARCH64_X29
+#else
+#error "leakspy knows x86-64 and aarch64"
+#endif
+
+/* What a frame address points to, on both: the caller's frame address and the return address. */
+struct arch_frame {
+    uint64_t caller_fp;
+    uint64_t return_pc;
+};
+
+#endif

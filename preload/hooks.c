@@ -1,0 +1,160 @@
+/* Expands hooks.def: the wrappers, the real functions, the table of calls. */
+#include "preload/hooks.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+
+/* --- the real functions --------------------------------------------------------------------------
+ */
+
+static long missing(void)
+{
+    errno = ENOSYS;
+    return -1;
+}
+
+#define EARLY(result, name, params, args)                                                          \
+    static result early_##name params                                                              \
+    {                                                                                              \
+        hooks_resolve();                                                                           \
+        if (hooks_real.name == early_##name)                                                       \
+            return (result)missing();                                                              \
+        return hooks_real.name args;                                                               \
+    }
+#define WAIT(result, name, params, args, op, object, arg, flags, version)                          \
+    EARLY(result, name, params, args)
+#define TASK(result, name, params, args, op, object, arg, flags) EARLY(result, name, params, args)
+#define HAND(result, name, symbol, params, args, op, version) EARLY(result, name, params, args)
+#include "preload/hooks.def"
+#undef WAIT
+#undef TASK
+#undef HAND
+
+struct hooks_real hooks_real = {
+#define WAIT(result, name, params, args, op, object, arg, flags, version) .name = early_##name,
+#define TASK(result, name, params, args, op, object, arg, flags) .name = early_##name,
+#define HAND(result, name, symbol, params, args, op, version) .name = early_##name,
+#include "preload/hooks.def"
+#undef WAIT
+#undef TASK
+#undef HAND
+};
+
+static const struct {
+    const char *symbol;
+    const char *version;
+    void **pointer;
+    void *early;
+    uint16_t op;
+} rows[] = {
+#define ROW(symbol, version, name, op)                                                             \
+    {symbol, version, (void **)&hooks_real.name, early_##name, REC_OP_##op},
+#define WAIT(result, name, params, args, op, object, arg, flags, version)                          \
+    ROW(#name, version, name, op)
+#define TASK(result, name, params, args, op, object, arg, flags) ROW(#name, NULL, name, op)
+#define HAND(result, name, symbol, params, args, op, version) ROW(symbol, version, name, op)
+#include "preload/hooks.def"
+#undef WAIT
+#undef TASK
+#undef HAND
+};
+enum { ROWS = sizeof(rows) / sizeof(*rows) };
+_Static_assert(ROWS == CALL_COUNT - 1, "one row a call");
+
+void *hooks_find(const char *symbol, const char *version)
+{
+    /* Runtimes that a program may load after it started, out of sight of RTLD_NEXT. */
+    static const char *const late[] = {"libtaskrt.so.1", "libgo.so.21"};
+    void *found = version != NULL ? dlvsym(RTLD_NEXT, symbol, version) : dlsym(RTLD_NEXT, symbol);
+    for (size_t i = 0; found == NULL && i < sizeof(late) / sizeof(*late); i++) {
+        void *library = dlopen(late[i], RTLD_LAZY | RTLD_NOLOAD);
+        if (library == NULL)
+            continue;
+        found = dlsym(library, symbol);
+        dlclose(library);
+    }
+    return found;
+}
+
+void hooks_resolve(void)
+{
+    int saved = errno;
+    for (int i = 0; i < ROWS; i++) {
+        if (*rows[i].pointer != rows[i].early)
+            continue;
+        void *found = hooks_find(rows[i].symbol, rows[i].version);
+        if (found == NULL && rows[i].version != NULL)
+            found = hooks_find(rows[i].symbol, NULL); /* another processor, another first version */
+        if (found != NULL)
+            *rows[i].pointer = found;
+    }
+    errno = saved;
+}
+
+void hooks_add_calls(void)
+{
+    for (int i = 0; i < ROWS; i++)
+        recorder_add_call(rows[i].symbol, rows[i].op, 0);
+}
+
+/* --- what a wait is on ---------------------------------------------------------------------------
+ */
+
+#define POLL_FLAGS(count, deadline)                                                                \
+    ((uint16_t)(REC_WAIT_FDS | ((deadline) ? REC_WAIT_DEADLINE : 0)))
+#define UNTIL(deadline_ns) ((deadline_ns) == TASKRT_NEVER ? 0 : REC_WAIT_DEADLINE)
+
+static inline uint64_t first_fd(const struct pollfd *fds, nfds_t count)
+{
+    return count > 0 && fds != NULL ? (uint64_t)fds[0].fd : 0;
+}
+
+static uint64_t scan_sets(int count, const fd_set *in, const fd_set *out, const fd_set *except,
+                          bool first)
+{
+    uint64_t found = 0;
+    for (int fd = 0; fd < count && fd < FD_SETSIZE; fd++) {
+        if (!((in && FD_ISSET(fd, in)) || (out && FD_ISSET(fd, out)) ||
+              (except && FD_ISSET(fd, except))))
+            continue;
+        if (first)
+            return (uint64_t)fd;
+        found++;
+    }
+    return found;
+}
+
+static inline uint64_t first_of_sets(int count, const fd_set *in, const fd_set *out,
+                                     const fd_set *except)
+{
+    return scan_sets(count, in, out, except, true);
+}
+
+static inline uint32_t count_of_sets(int count, const fd_set *in, const fd_set *out,
+                                     const fd_set *except)
+{
+    return (uint32_t)scan_sets(count, in, out, except, false);
+}
+
+/* --- the wrappers --------------------------------------------------------------------------------
+ */
+
+#define PARK(slot, name, args, op, object, arg, flags)                                             \
+    if (unlikely(!HOOK_RECORDS(op)))                                                               \
+        return hooks_real.name args;                                                               \
+    WAIT_SCOPE published;                                                                          \
+    wait_begin(&published, slot, CALL_##name, flags, (uint64_t)(object), arg);                     \
+    return hooks_real.name args;
+
+#define WAIT(result, name, params, args, op, object, arg, flags, version)                          \
+    result hook_##name params                                                                      \
+    {                                                                                              \
+        PARK(recorder_self(), name, args, op, object, arg, flags)                                  \
+    }
+#define TASK(result, name, params, args, op, object, arg, flags)                                   \
+    result hook_##name params                                                                      \
+    {                                                                                              \
+        PARK(taskrt_slot(), name, args, op, object, arg, flags)                                    \
+    }
+#define HAND(result, name, symbol, params, args, op, version)
+#include "preload/hooks.def"

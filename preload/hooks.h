@@ -1,0 +1,101 @@
+/* The intercepted functions: numbers of their calls, pointers to the real ones, and what the
+ * wrappers that are written by hand share. The list is hooks.def. */
+#ifndef LEAKSPY_HOOKS_H
+#define LEAKSPY_HOOKS_H
+
+#include <mqueue.h>
+#include <poll.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <stddef.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/select.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <threads.h>
+#include <time.h>
+
+#include "preload/recorder.h"
+#include "runtime/taskrt.h"
+
+struct sembuf;
+struct mmsghdr;
+
+/* The number of each call: its row in the recording's table of calls. */
+enum hook_call {
+    CALL_NONE = 0,
+#define WAIT(result, name, params, args, op, object, arg, flags, version) CALL_##name,
+#define TASK(result, name, params, args, op, object, arg, flags) CALL_##name,
+#define HAND(result, name, symbol, params, args, op, version) CALL_##name,
+#include "preload/hooks.def"
+#undef WAIT
+#undef TASK
+#undef HAND
+    CALL_COUNT
+};
+
+/* The real functions. They may be called at any time: before the constructor ran, each entry holds
+ * a function that looks all of them up first. */
+struct hooks_real {
+#define WAIT(result, name, params, args, op, object, arg, flags, version) result(*name) params;
+#define TASK(result, name, params, args, op, object, arg, flags) result(*name) params;
+#define HAND(result, name, symbol, params, args, op, version) result(*name) params;
+#include "preload/hooks.def"
+#undef WAIT
+#undef TASK
+#undef HAND
+};
+extern struct hooks_real hooks_real;
+
+/* Looks up the real functions. In the constructor. */
+void hooks_resolve(void);
+
+/* Looks one up: next in the program's order, or in a library that was loaded later. NULL: there is
+ * none. */
+void *hooks_find(const char *symbol, const char *version);
+
+/* Writes the intercepted functions into a new recording's table of calls. */
+void hooks_add_calls(void);
+
+/* The class of an op, as a constant. */
+enum {
+#define X(name, number, text, object, class) HOOK_CLASS_##name = REC_CLASS_##class,
+    REC_OPS(X)
+#undef X
+};
+
+/* For wrappers: are waits of this op recorded at all? */
+#define HOOK_RECORDS(op) (recorder.classes & HOOK_CLASS_##op)
+
+#define HOOK_EXPORT __attribute__((visibility("default")))
+
+/* Wrappers have names of their own and take the intercepted symbol only in the object file: what
+ * libc's headers say of a function (nonnull, fortified, variadic) does not apply to a wrapper. */
+#define WAIT(result, name, params, args, op, object, arg, flags, version)                          \
+    HOOK_EXPORT result hook_##name params __asm__(#name);
+#define TASK(result, name, params, args, op, object, arg, flags)                                   \
+    HOOK_EXPORT result hook_##name params __asm__(#name);
+#define HAND(result, name, symbol, params, args, op, version)                                      \
+    HOOK_EXPORT result hook_##name params __asm__(symbol);
+#include "preload/hooks.def"
+#undef WAIT
+#undef TASK
+#undef HAND
+
+/* The stack of the wrapper's caller, as a site; 0: none. To be used in the wrapper itself. */
+#define HOOK_SPAWN_SITE()                                                                          \
+    hooks_spawn_site((uint64_t)__builtin_return_address(0), (uint64_t)__builtin_dwarf_cfa(),       \
+                     *(const uint64_t *)__builtin_frame_address(0))
+uint32_t hooks_spawn_site(uint64_t pc, uint64_t sp, uint64_t fp);
+
+/* At start: where the stack of the first thread ends. */
+void hooks_spawn_init(void);
+
+/* The slot of the running libtaskrt task, for wrappers. Never NULL. */
+struct rec_task *taskrt_slot(void);
+
+#endif

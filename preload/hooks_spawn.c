@@ -1,0 +1,292 @@
+/* Threads begin, are joined, are let go, and end. */
+#include "preload/hooks.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/auxv.h>
+
+#include "preload/sites.h"
+#include "preload/sys.h"
+#include "preload/unwind.h"
+
+static uint64_t main_stack_high;
+
+void hooks_spawn_init(void)
+{
+    main_stack_high = getauxval(AT_EXECFN); /* lies above everything that the first thread pushes */
+}
+
+uint32_t hooks_spawn_site(uint64_t pc, uint64_t sp, uint64_t fp)
+{
+    /* A thread's own descriptor lies at the top of its stack, so that everything between the stack
+     * pointer and there is stack; unless this is another stack (a task's, a handler's), which then
+     * is read with care. */
+    enum { LARGEST_STACK = 64 << 20 };
+    struct unwind_stack *stack = &recorder_thread.stack;
+    uint64_t high = (uint64_t)pthread_self();
+    if (sp > high)
+        high = main_stack_high;
+    if (sp >= high || high - sp > LARGEST_STACK)
+        high = 0;
+    unwind_own(pc, sp, fp, high != 0 ? sp : 0, high, stack);
+    return site_store(stack->pcs, stack->count, stack->flags);
+}
+
+/* --- spawn ---------------------------------------------------------------------------------------
+ */
+
+/* Runs when the thread's function has returned, or was left by pthread_exit or cancellation. */
+static void thread_done(int *unused)
+{
+    (void)unused;
+    recorder_end(recorder_thread.task); /* after a fork in between it is another slot, or none */
+}
+
+/* What the slot of a thread that has not started yet holds in the fields of its waits. */
+static inline void put_start(struct rec_task *task, void *start, void *arg)
+{
+    task->cfa = (uint64_t)start;
+    task->fp = (uint64_t)arg;
+}
+
+static void thread_begin(struct rec_task *task)
+{
+    recorder_thread.task = task;
+    task->handle = (uint64_t)pthread_self();
+    __atomic_store_n(&task->os_tid, (uint32_t)sys_call(SYS_gettid, 0), __ATOMIC_RELEASE);
+}
+
+static void *thread_main(void *arg)
+{
+    struct rec_task *task = arg;
+    void *(*start)(void *) = (void *(*)(void *))task->cfa;
+    void *start_arg = (void *)task->fp;
+    __attribute__((cleanup(thread_done))) int scope = 0;
+    (void)scope;
+    thread_begin(task);
+    return start(start_arg);
+}
+
+static int c11_thread_main(void *arg)
+{
+    struct rec_task *task = arg;
+    thrd_start_t start = (thrd_start_t)task->cfa;
+    void *start_arg = (void *)task->fp;
+    __attribute__((cleanup(thread_done))) int scope = 0;
+    (void)scope;
+    thread_begin(task);
+    return start(start_arg);
+}
+
+/* A slot that the new thread and its spawner both write to: whoever is last lets go of it. */
+static struct rec_task *spawn_slot(bool joinable, uint32_t site, void *start, void *arg)
+{
+    uint16_t flags = REC_TASK_HELD | (joinable ? REC_TASK_JOINABLE : 0);
+    char name[16] = "";
+    /* A thread inherits its name; what the recorder knows of the spawner is good enough. */
+    if (recorder_thread.task != NULL)
+        memcpy(name, recorder_thread.task->name, sizeof(name));
+    name[sizeof(name) - 1] = '\0';
+    struct rec_task *task = recorder_spawn(REC_KIND_THREAD, flags, site, 0, name);
+    if (task != NULL)
+        put_start(task, start, arg);
+    return task;
+}
+
+static void spawned(struct rec_task *task, bool ok, uint64_t handle)
+{
+    if (!ok) {
+        __atomic_fetch_sub(&recorder.header->spawned, 1, __ATOMIC_RELAXED);
+        __atomic_fetch_sub(&recorder.header->finished, 1, __ATOMIC_RELAXED);
+        recorder_release(task);
+        return;
+    }
+    /* The same that the thread writes when it starts: whichever comes first. */
+    task->handle = handle;
+    recorder_thread.last_spawned = task;
+    recorder_thread.last_spawned_id = task->id;
+    __atomic_fetch_and(&task->flags, (uint16_t)~REC_TASK_HELD, __ATOMIC_ACQ_REL);
+}
+
+int hook_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*start)(void *),
+                        void *arg)
+{
+    if (unlikely(recorder.classes == 0))
+        return hooks_real.pthread_create(thread, attr, start, arg);
+    recorder_self();
+    int detached = PTHREAD_CREATE_JOINABLE;
+    if (attr != NULL)
+        pthread_attr_getdetachstate(attr, &detached);
+    struct rec_task *task =
+        spawn_slot(detached == PTHREAD_CREATE_JOINABLE, HOOK_SPAWN_SITE(), (void *)start, arg);
+    if (task == NULL)
+        return hooks_real.pthread_create(thread, attr, start, arg);
+    int result = hooks_real.pthread_create(thread, attr, thread_main, task);
+    spawned(task, result == 0, result == 0 ? (uint64_t)*thread : 0);
+    return result;
+}
+
+int hook_thrd_create(thrd_t *thread, thrd_start_t start, void *arg)
+{
+    if (unlikely(recorder.classes == 0))
+        return hooks_real.thrd_create(thread, start, arg);
+    recorder_self();
+    struct rec_task *task = spawn_slot(true, HOOK_SPAWN_SITE(), (void *)start, arg);
+    if (task == NULL)
+        return hooks_real.thrd_create(thread, start, arg);
+    int result = hooks_real.thrd_create(thread, c11_thread_main, task);
+    spawned(task, result == thrd_success, result == thrd_success ? (uint64_t)*thread : 0);
+    return result;
+}
+
+/* --- join and detach -----------------------------------------------------------------------------
+ */
+
+static bool is_slot_of(const struct rec_task *task, uint64_t thread)
+{
+    return task != NULL && task->handle == thread && task->kind == REC_KIND_THREAD &&
+           task->state != REC_TASK_FREE;
+}
+
+/* The slot of a thread that may be joined or detached: NULL if it has none. */
+static struct rec_task *find_thread(uint64_t thread)
+{
+    if (recorder.header == NULL)
+        return NULL;
+    /* Thread-local storage lies at the same distance from every thread's descriptor, and is there
+     * until the thread is joined; but the thread may not have started yet. */
+    uint64_t distance = (uint64_t)&recorder_thread.task - (uint64_t)pthread_self();
+    struct rec_task *task = *(struct rec_task **)(thread + distance);
+    if (is_slot_of(task, thread))
+        return task;
+    task = recorder_thread.last_spawned;
+    if (is_slot_of(task, thread) && task->id == recorder_thread.last_spawned_id)
+        return task;
+    uint32_t count =
+        __atomic_load_n(&recorder.header->tables[REC_TABLE_TASKS - 1].count, __ATOMIC_ACQUIRE);
+    for (uint32_t row = 1; row < count; row++)
+        if (is_slot_of(&recorder.tasks[row], thread))
+            return &recorder.tasks[row];
+    return NULL;
+}
+
+static void joined(struct rec_task *task, uint64_t id)
+{
+    if (task != NULL && task->id == id)
+        recorder_release(task);
+}
+
+/* The body of the four joins: `call` is the real one, 0 its success. */
+#define JOIN(name, flags, call)                                                                    \
+    if (unlikely(recorder.classes == 0))                                                           \
+        return call;                                                                               \
+    struct rec_task *task = find_thread((uint64_t)thread);                                         \
+    uint64_t id = task != NULL ? task->id : 0;                                                     \
+    int status;                                                                                    \
+    if (HOOK_RECORDS(THREAD_JOIN)) {                                                               \
+        WAIT_SCOPE published;                                                                      \
+        wait_begin(&published, recorder_self(), CALL_##name, flags, (uint64_t)thread, 0);          \
+        status = call;                                                                             \
+    } else {                                                                                       \
+        status = call;                                                                             \
+    }                                                                                              \
+    if (status == 0)                                                                               \
+        joined(task, id);                                                                          \
+    return status;
+
+int hook_pthread_join(pthread_t thread, void **value)
+{
+    JOIN(pthread_join, 0, hooks_real.pthread_join(thread, value))
+}
+
+int hook_pthread_timedjoin_np(pthread_t thread, void **value, const struct timespec *until)
+{
+    JOIN(pthread_timedjoin_np, until ? REC_WAIT_DEADLINE : 0,
+         hooks_real.pthread_timedjoin_np(thread, value, until))
+}
+
+int hook_pthread_clockjoin_np(pthread_t thread, void **value, clockid_t clock,
+                              const struct timespec *until)
+{
+    JOIN(pthread_clockjoin_np, until ? REC_WAIT_DEADLINE : 0,
+         hooks_real.pthread_clockjoin_np(thread, value, clock, until))
+}
+
+int hook_pthread_tryjoin_np(pthread_t thread, void **value)
+{
+    JOIN(pthread_tryjoin_np, REC_WAIT_DEADLINE, hooks_real.pthread_tryjoin_np(thread, value))
+}
+
+int hook_thrd_join(thrd_t thread, int *result)
+{
+    JOIN(thrd_join, 0, hooks_real.thrd_join(thread, result))
+}
+
+/* Before the thread is let go: afterwards its slot may be another's. */
+static struct rec_task *detaching(uint64_t thread)
+{
+    struct rec_task *task = find_thread(thread);
+    if (task != NULL)
+        __atomic_fetch_and(&task->flags, (uint16_t)~REC_TASK_JOINABLE, __ATOMIC_ACQ_REL);
+    return task;
+}
+
+static void detached(struct rec_task *task, bool ok)
+{
+    if (task == NULL)
+        return;
+    if (!ok)
+        __atomic_fetch_or(&task->flags, REC_TASK_JOINABLE, __ATOMIC_ACQ_REL);
+    else if (__atomic_load_n(&task->state, __ATOMIC_ACQUIRE) == REC_TASK_FINISHED)
+        recorder_release(task);
+}
+
+int hook_pthread_detach(pthread_t thread)
+{
+    if (unlikely(recorder.classes == 0))
+        return hooks_real.pthread_detach(thread);
+    struct rec_task *task = detaching((uint64_t)thread);
+    int result = hooks_real.pthread_detach(thread);
+    detached(task, result == 0);
+    return result;
+}
+
+int hook_thrd_detach(thrd_t thread)
+{
+    if (unlikely(recorder.classes == 0))
+        return hooks_real.thrd_detach(thread);
+    struct rec_task *task = detaching((uint64_t)thread);
+    int result = hooks_real.thrd_detach(thread);
+    detached(task, result == thrd_success);
+    return result;
+}
+
+/* --- names and ends ------------------------------------------------------------------------------
+ */
+
+int hook_pthread_setname_np(pthread_t thread, const char *name)
+{
+    int result = hooks_real.pthread_setname_np(thread, name);
+    if (result != 0 || recorder.classes == 0)
+        return result;
+    struct rec_task *task =
+        pthread_equal(thread, pthread_self()) ? recorder_self() : find_thread((uint64_t)thread);
+    if (task != NULL)
+        recorder_rename(task, name);
+    return result;
+}
+
+/* The first thread has no function of ours around its own. */
+void hook_pthread_exit(void *value)
+{
+    recorder_end(recorder_thread.task);
+    hooks_real.pthread_exit(value);
+    __builtin_unreachable();
+}
+
+void hook_thrd_exit(int result)
+{
+    recorder_end(recorder_thread.task);
+    hooks_real.thrd_exit(result);
+    __builtin_unreachable();
+}

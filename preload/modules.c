@@ -1,0 +1,145 @@
+#include "preload/modules.h"
+
+#include <dlfcn.h>
+#include <elf.h>
+#include <link.h>
+#include <string.h>
+#include <time.h>
+
+#include "preload/clock.h"
+#include "preload/memory.h"
+#include "preload/recorder.h"
+
+/* Beside each row of the recording's module table: what tells that the file is still the same. */
+static struct {
+    struct link_map *map;
+    uint64_t start;
+} * loaded;
+static uint32_t loaded_count; /* rows, row 0 included */
+
+bool module_find(uint64_t pc, struct module_range *ret)
+{
+    struct dl_find_object found;
+    if (_dl_find_object((void *)pc, &found) != 0)
+        return false;
+    *ret = (struct module_range){
+        .start = (uint64_t)found.dlfo_map_start,
+        .end = (uint64_t)found.dlfo_map_end,
+        .eh_frame_hdr = (uint64_t)found.dlfo_eh_frame,
+    };
+    return true;
+}
+
+/* The build-id among the notes of one segment. */
+static bool take_build_id(uint64_t notes, uint64_t bytes, struct rec_module *module)
+{
+    uint8_t buffer[1024];
+    if (bytes > sizeof(buffer))
+        bytes = sizeof(buffer);
+    if (!memory_read(notes, buffer, bytes))
+        return false;
+    for (uint64_t at = 0; at + sizeof(ElfW(Nhdr)) <= bytes;) {
+        ElfW(Nhdr) note;
+        memcpy(&note, buffer + at, sizeof(note));
+        uint64_t name = at + sizeof(note);
+        uint64_t desc = name + ((note.n_namesz + 3ULL) & ~3ULL);
+        uint64_t next = desc + ((note.n_descsz + 3ULL) & ~3ULL);
+        if (next > bytes || next <= at)
+            return false;
+        if (note.n_type == NT_GNU_BUILD_ID && note.n_namesz == 4 &&
+            memcmp(buffer + name, "GNU", 4) == 0 && note.n_descsz <= sizeof(module->build_id)) {
+            memcpy(module->build_id, buffer + desc, note.n_descsz);
+            module->build_id_bytes = note.n_descsz;
+            return true;
+        }
+        at = next;
+    }
+    return false;
+}
+
+/* The build-id from the program headers that are mapped at the file's start. */
+static void find_build_id(struct rec_module *module)
+{
+    ElfW(Ehdr) elf;
+    ElfW(Phdr) headers[32];
+    if (!memory_read(module->start, &elf, sizeof(elf)) ||
+        memcmp(elf.e_ident, ELFMAG, SELFMAG) != 0 || elf.e_phentsize != sizeof(headers[0]))
+        return;
+    size_t count = elf.e_phnum < 32 ? elf.e_phnum : 32;
+    if (!memory_read(module->start + elf.e_phoff, headers, count * sizeof(headers[0])))
+        return;
+    for (size_t i = 0; i < count; i++)
+        if (headers[i].p_type == PT_NOTE &&
+            take_build_id(module->bias + headers[i].p_vaddr, headers[i].p_memsz, module))
+            return;
+}
+
+static uint32_t add(const struct dl_find_object *found)
+{
+    struct link_map *map = found->dlfo_link_map;
+    const char *path = map->l_name;
+    uint32_t row = recorder_take(REC_TABLE_MODULES, 1);
+    if (row == 0)
+        return 0;
+    struct rec_module *module = &recorder.modules[row];
+    module->end = (uint64_t)found->dlfo_map_end;
+    module->bias = map->l_addr;
+    module->path = path != NULL && path[0] != '\0' ? recorder_add_string(path, strlen(path))
+                                                   : recorder.header->exe;
+    module->loaded_epoch = recorder.header->epoch;
+    module->loaded_ns = clock_now_ns();
+    struct rec_module draft = *module;
+    draft.start = (uint64_t)found->dlfo_map_start;
+    find_build_id(&draft);
+    memcpy(module->build_id, draft.build_id, sizeof(module->build_id));
+    module->build_id_bytes = draft.build_id_bytes;
+    loaded[row].map = map;
+    loaded[row].start = draft.start;
+    loaded_count = row + 1;
+    __atomic_store_n(&module->start, draft.start, __ATOMIC_RELEASE);
+    return row;
+}
+
+static bool same(uint32_t row, const struct dl_find_object *found)
+{
+    const struct rec_module *module = &recorder.modules[row];
+    return module->unloaded_epoch == 0 && loaded[row].map == found->dlfo_link_map &&
+           module->start == (uint64_t)found->dlfo_map_start &&
+           module->end == (uint64_t)found->dlfo_map_end;
+}
+
+uint32_t module_record(uint64_t pc)
+{
+    struct dl_find_object found;
+    if (recorder.header == NULL || loaded == NULL || _dl_find_object((void *)pc, &found) != 0)
+        return 0;
+    for (uint32_t row = loaded_count; row-- > 1;)
+        if (same(row, &found))
+            return row;
+    return add(&found);
+}
+
+bool module_sweep(void)
+{
+    bool gone = false;
+    for (uint32_t row = 1; row < loaded_count; row++) {
+        struct rec_module *module = &recorder.modules[row];
+        struct dl_find_object found;
+        if (module->unloaded_epoch != 0 ||
+            (_dl_find_object((void *)module->start, &found) == 0 && same(row, &found)))
+            continue;
+        module->unloaded_epoch = recorder.header->epoch + 1;
+        gone = true;
+    }
+    if (gone)
+        __atomic_store_n(&recorder.header->epoch, recorder.header->epoch + 1, __ATOMIC_RELEASE);
+    return gone;
+}
+
+void module_reset(void)
+{
+    if (loaded == NULL)
+        loaded = memory_reserve(sizeof(*loaded) *
+                                recorder.header->tables[REC_TABLE_MODULES - 1].capacity);
+    loaded_count = 1;
+}

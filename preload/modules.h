@@ -1,0 +1,30 @@
+/* Which file an address belongs to: found without the loader's lock (_dl_find_object), so that it
+ * can be asked while some other thread holds that lock, and recorded once a file. */
+#ifndef LEAKSPY_MODULES_H
+#define LEAKSPY_MODULES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Where the unwind table of an address is. */
+struct module_range {
+    uint64_t start;
+    uint64_t end;
+    uint64_t eh_frame_hdr; /* address; 0: the file has none */
+};
+
+/* The loaded file around `pc`. False: there is none. Lock-free; any thread, any context. */
+bool module_find(uint64_t pc, struct module_range *ret);
+
+/* The row of the recording's module table for `pc`, made when it is the first time that the file is
+ * seen. 0: no file, or no room. One thread at a time (the unwinder's lock). */
+uint32_t module_record(uint64_t pc);
+
+/* Looks for recorded files that are no longer loaded, marks them, and begins a new epoch if there
+ * are any: then true. One thread at a time (the unwinder's lock). */
+bool module_sweep(void);
+
+/* For a new recording (also after fork): nothing is recorded yet. */
+void module_reset(void);
+
+#endif

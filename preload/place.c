@@ -1,0 +1,212 @@
+#include "preload/place.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "preload/clock.h"
+#include "preload/recorder.h"
+#include "preload/sys.h"
+#include "preload/text.h"
+
+#define MOST_FILES_A_PID 1000
+#define MOST_ANCESTORS 64
+
+size_t place_read_file(const char *path, char *buffer, size_t room)
+{
+    long fd = sys_call(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+    size_t bytes = 0;
+    buffer[0] = '\0';
+    if (fd < 0)
+        return 0;
+    while (bytes < room - 1) {
+        long got = sys_call(SYS_read, fd, buffer + bytes, room - 1 - bytes);
+        if (got <= 0)
+            break;
+        bytes += (size_t)got;
+    }
+    sys_call(SYS_close, fd);
+    buffer[bytes] = '\0';
+    return bytes;
+}
+
+/* A numeric field of /proc/PID/stat, counted from 1. The second field is a name in parentheses and
+ * may hold anything, so that fields are counted from its last parenthesis. */
+static uint64_t stat_field(uint32_t pid, int number)
+{
+    char path[64], stat[1024];
+    uint64_t value = 0;
+    struct text text = {.at = path, .room = sizeof(path)};
+    text_string(&text, "/proc/");
+    text_number(&text, pid);
+    text_string(&text, "/stat");
+    place_read_file(path, stat, sizeof(stat));
+    const char *at = strrchr(stat, ')');
+    for (int field = 2; at != NULL && field < number; field++)
+        at = strchr(at + 1, ' ');
+    if (at != NULL && at++)
+        text_parse_number(&at, &value);
+    return value;
+}
+
+uint64_t place_start_ticks(uint32_t pid)
+{
+    return stat_field(pid, 22);
+}
+
+void place_boot_id(uint8_t ret[16])
+{
+    char text[64];
+    int nibbles = 0;
+    place_read_file("/proc/sys/kernel/random/boot_id", text, sizeof(text));
+    for (const char *at = text; *at && nibbles < 32; at++) {
+        int digit = *at >= '0' && *at <= '9'   ? *at - '0'
+                    : *at >= 'a' && *at <= 'f' ? *at - 'a' + 10
+                                               : -1;
+        if (digit >= 0) {
+            ret[nibbles / 2] = (uint8_t)(ret[nibbles / 2] << 4 | digit);
+            nibbles++;
+        }
+    }
+}
+
+static long create_file(const char *path)
+{
+    return sys_call(SYS_openat, AT_FDCWD, path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+                    0600);
+}
+
+/* Opens a file of ours that is there already, and reads its header. Negative: it is none. */
+static long open_existing(const char *path, int mode, struct rec_header *header)
+{
+    struct stat stat;
+    long fd = sys_call(SYS_openat, AT_FDCWD, path, mode | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0)
+        return fd;
+    if (sys_call(SYS_newfstatat, fd, "", &stat, AT_EMPTY_PATH) == 0 && S_ISREG(stat.st_mode) &&
+        stat.st_uid == (uid_t)sys_call(SYS_geteuid, 0) &&
+        sys_call(SYS_pread64, fd, header, sizeof(*header), 0) == sizeof(*header) &&
+        header->magic == REC_MAGIC)
+        return fd;
+    sys_call(SYS_close, fd);
+    return -EEXIST;
+}
+
+/* What stands where our file should: nothing that we know, the recording of a process that lives,
+ * of one that is gone, or of this very process, from before an exec. */
+enum found { FOUND_FOREIGN, FOUND_ALIVE, FOUND_OVER, FOUND_OWN };
+
+static enum found look_at_existing(const char *path, uint64_t ticks)
+{
+    static struct rec_header header; /* one thread opens at a time */
+    long fd = open_existing(path, O_RDWR, &header);
+    if (fd < 0)
+        return FOUND_FOREIGN;
+    enum found found = FOUND_OWN;
+    if (header.pid != (uint32_t)sys_call(SYS_getpid, 0) || header.process_start_ticks != ticks) {
+        bool gone = place_start_ticks(header.pid) != header.process_start_ticks;
+        found = header.state > REC_STATE_RUNNING || gone ? FOUND_OVER : FOUND_ALIVE;
+    } else if (header.state == REC_STATE_RUNNING) {
+        uint32_t state = REC_STATE_EXEC;
+        uint64_t now = clock_now_ns();
+        sys_call(SYS_pwrite64, fd, &now, sizeof(now), offsetof(struct rec_header, ended_ns));
+        sys_call(SYS_pwrite64, fd, &state, sizeof(state), offsetof(struct rec_header, state));
+    }
+    sys_call(SYS_close, fd);
+    return found;
+}
+
+/* "/dev/shm/leakspy-UID/PID-", of which PID may be any. */
+static struct text start_of_name(char path[PLACE_ROOM], uint32_t pid)
+{
+    struct text text = {.at = path, .room = PLACE_ROOM};
+    text_string(&text, "/dev/shm/leakspy-");
+    text_number(&text, (uint64_t)sys_call(SYS_geteuid, 0));
+    text_char(&text, '/');
+    text_number(&text, pid);
+    text_char(&text, '-');
+    return text;
+}
+
+/* The user's folder, if it is his alone. */
+static bool make_folder(void)
+{
+    char path[64];
+    struct stat stat;
+    struct text text = {.at = path, .room = sizeof(path)};
+    uint32_t uid = (uint32_t)sys_call(SYS_geteuid, 0);
+    text_string(&text, "/dev/shm/leakspy-");
+    text_number(&text, uid);
+    sys_call(SYS_mkdirat, AT_FDCWD, path, 0700);
+    return sys_call(SYS_newfstatat, AT_FDCWD, path, &stat, AT_SYMLINK_NOFOLLOW) == 0 &&
+           S_ISDIR(stat.st_mode) && stat.st_uid == uid && (stat.st_mode & 0077) == 0;
+}
+
+/* The first free name of those that begin so. */
+static long create_numbered(struct text text, const char *ending, char *path, uint64_t ticks)
+{
+    for (uint32_t n = 0; n < MOST_FILES_A_PID; n++) {
+        struct text rest = text;
+        text_number(&rest, n);
+        text_string(&rest, ending);
+        long fd = create_file(path);
+        if (fd != -EEXIST)
+            return fd;
+        look_at_existing(path, ticks);
+    }
+    return -EEXIST;
+}
+
+long place_create(bool fork_child, uint64_t ticks, char path[PLACE_ROOM])
+{
+    uint32_t pid = (uint32_t)sys_call(SYS_getpid, 0);
+    if (recorder_options.out == NULL) {
+        struct text text = start_of_name(path, pid);
+        return make_folder() ? create_numbered(text, ".rec", path, ticks) : -EACCES;
+    }
+    struct text text = {.at = path, .room = PLACE_ROOM};
+    text_string(&text, recorder_options.out);
+    if (!fork_child) {
+        long fd = create_file(path);
+        if (fd != -EEXIST)
+            return fd;
+        enum found found = look_at_existing(path, ticks);
+        if (found == FOUND_FOREIGN)
+            return -EEXIST;
+        if (found == FOUND_OVER) {
+            sys_call(SYS_unlinkat, AT_FDCWD, path, 0);
+            return create_file(path);
+        }
+    }
+    text_char(&text, '.');
+    text_number(&text, pid);
+    text_char(&text, '-');
+    return create_numbered(text, "", path, ticks);
+}
+
+static bool is_recording_of(const char *path, uint32_t pid, uint64_t ticks)
+{
+    static struct rec_header header;
+    long fd = open_existing(path, O_RDONLY, &header);
+    if (fd >= 0)
+        sys_call(SYS_close, fd);
+    return fd >= 0 && header.pid == pid && header.process_start_ticks == ticks;
+}
+
+bool place_has_recorded_ancestor(void)
+{
+    char path[PLACE_ROOM];
+    uint32_t pid = (uint32_t)sys_call(SYS_getppid, 0);
+    for (int i = 0; i < MOST_ANCESTORS && pid > 1; i++) {
+        uint64_t ticks = place_start_ticks(pid);
+        if (recorder_options.out != NULL && is_recording_of(recorder_options.out, pid, ticks))
+            return true;
+        struct text text = start_of_name(path, pid);
+        text_string(&text, "0.rec");
+        if (is_recording_of(path, pid, ticks))
+            return true;
+        pid = (uint32_t)stat_field(pid, 4);
+    }
+    return false;
+}

@@ -1,0 +1,179 @@
+/* The only writer of the recording, and the only door of hooks and adapters to it.
+ *
+ * A hook decides nothing: it publishes a wait, calls the real function, and restores. Everything
+ * else (how long, where, on what) is the sampler's business.
+ *
+ * Nothing here fails the host: where a slot or space is missing, the loss is counted and the caller
+ * goes on with a slot that nobody reads.
+ */
+#ifndef LEAKSPY_RECORDER_H
+#define LEAKSPY_RECORDER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "preload/recording.h"
+#include "preload/unwind.h"
+
+#define likely(x) __builtin_expect(!!(x), 1)
+#define unlikely(x) __builtin_expect(!!(x), 0)
+
+/* What the process knows of its recording. Written at start and after fork, when there is one
+ * thread; read everywhere. */
+struct recorder {
+    uint32_t classes; /* enum rec_class that are recorded; 0: nothing is, wrappers pass through */
+    struct rec_header *header; /* NULL: no recording (yet) */
+    struct rec_task *tasks;
+    struct rec_site *sites;
+    uint64_t *pcs;
+    struct rec_frame *frames;
+    char *strings;
+    struct rec_module *modules;
+    struct rec_call *calls;
+    struct rec_case *cases;
+};
+
+extern struct recorder recorder;
+
+/* What a thread has of its own. */
+struct recorder_thread {
+    struct rec_task *task; /* NULL: not known to the recorder yet, or again after fork */
+    struct rec_task sink;  /* published to when there is no slot; nobody reads it */
+    struct rec_task *last_spawned;
+    uint64_t last_spawned_id;
+    void (*once)(void); /* routine of the pthread_once that is being called */
+    struct wait *once_wait;
+    struct unwind_stack stack; /* scratch: too large for the stacks of some tasks */
+};
+
+extern __thread struct recorder_thread recorder_thread __attribute__((tls_model("initial-exec")));
+
+/* What the environment asks for. */
+struct recorder_options {
+    const char *out;           /* LEAKSPY_OUT; NULL: a file of the user's folder */
+    uint64_t sample_period_ns; /* LEAKSPY_SAMPLE */
+    uint32_t classes;          /* LEAKSPY_OPS, enum rec_class */
+    uint32_t max_tasks;        /* LEAKSPY_MAX_TASKS */
+    bool children;             /* LEAKSPY_CHILDREN */
+    bool verbose;              /* LEAKSPY_VERBOSE */
+};
+
+extern struct recorder_options recorder_options;
+
+/* Makes the file and maps it. `fork_child`: for a process that comes from fork, beside its parent's
+ * file. False: there is no recording, for the reason that was said with VERBOSE. Async-signal-safe.
+ */
+bool recorder_open(bool fork_child);
+
+/* After fork, in the child: forgets the parent's recording without touching it. The next hook of
+ * the child opens its own. Async-signal-safe. */
+void recorder_forget(void);
+
+/* Says something on stderr, if LEAKSPY_VERBOSE asks for it. `error`: a negative errno value, or 0.
+ */
+void recorder_say(const char *what, const char *about, long error);
+
+/* Writes how the process ended. The first call counts. Any thread, any context. */
+void recorder_close(enum rec_state state, int exit_code);
+
+/* The slot of the calling thread, for wrappers; adopts threads whose spawn was not seen. Never
+ * NULL. Keeps errno. Async-signal-safe. */
+struct rec_task *recorder_adopt(void);
+
+static inline struct rec_task *recorder_self(void)
+{
+    struct rec_task *task = recorder_thread.task;
+    return likely(task != NULL) ? task : recorder_adopt();
+}
+
+/* A new task that `spawn_site` (0: not known) started. NULL: no recording or no room (counted).
+ * The slot is LIVE at once. Any thread. */
+struct rec_task *recorder_spawn(enum rec_kind kind, uint16_t flags, uint32_t spawn_site,
+                                uint64_t handle, const char *name);
+
+/* The task's function has returned. A thread may still wait in destructors; its slot is freed by
+ * recorder_release, when it is joined or the sampler finds it gone. Any thread. */
+void recorder_end(struct rec_task *task);
+
+/* Frees the slot of a task of which nothing more is to be known. NULL, a sink and a slot that is
+ * free already are fine. Any thread. */
+void recorder_release(struct rec_task *task);
+
+void recorder_rename(struct rec_task *task, const char *name);
+
+/* Appends to tables. 0: no room (counted). Sampler and, at start, adapters. */
+uint32_t recorder_add_string(const char *text, size_t bytes);
+uint32_t recorder_add_call(const char *name, enum rec_op op, uint16_t flags);
+
+/* Takes `rows` rows of a table, with memory behind them. 0: no room (counted); row 0 is never
+ * given. Lock-free. Any thread, any context. */
+uint32_t recorder_take(enum rec_table_id id, uint32_t rows);
+
+/* Counts something that was lost in one of the header's counters. */
+static inline void recorder_count(uint64_t *counter)
+{
+    __atomic_fetch_add(counter, 1, __ATOMIC_RELAXED);
+}
+
+/* A published wait; lives in the frame of the wrapper. */
+struct wait {
+    struct rec_task *task;
+    uint32_t outer_gen;  /* the wait that this one interrupted (a signal handler's call); 0: none */
+    uint32_t outer_call; /* call and flags in one */
+    uint32_t outer_arg;
+    uint64_t outer_object;
+    uint64_t outer_cfa;
+    uint64_t outer_fp;
+};
+
+/* The rare halves of the two functions below. */
+void wait_begin_nested(struct wait *wait);
+void wait_end_nested(struct wait *wait);
+
+/* Publishes that `task` waits. To be called from the wrapper itself, inlined: the frame that is
+ * published is the wrapper's, whose caller is the first frame of the wait's stack.
+ *
+ * A signal handler may wait anywhere in here. What it publishes over our fields it does under a
+ * seq of its own, so that a seq that is still ours after gen was stored proves the fields ours. */
+__attribute__((always_inline)) static inline void wait_begin(struct wait *wait,
+                                                             struct rec_task *task, uint16_t call,
+                                                             uint16_t flags, uint64_t object,
+                                                             uint32_t arg)
+{
+    wait->task = task;
+    wait->outer_gen = task->gen;
+    if (unlikely(wait->outer_gen != 0))
+        wait_begin_nested(wait);
+    for (;;) {
+        uint32_t seq = task->seq + 1;
+        if (unlikely(seq == 0))
+            seq = 1;
+        task->seq = seq;
+        __atomic_thread_fence(__ATOMIC_RELEASE); /* gen was 0 before any field changes */
+        task->call = call;
+        task->wait_flags = flags;
+        task->arg = arg;
+        task->object = object;
+        task->cfa = (uint64_t)__builtin_dwarf_cfa();
+        task->fp = (uint64_t)__builtin_frame_address(0);
+        __atomic_store_n(&task->gen, seq, __ATOMIC_RELEASE);
+        __atomic_signal_fence(__ATOMIC_SEQ_CST);
+        if (likely(*(volatile uint32_t *)&task->seq == seq))
+            return;
+        __atomic_store_n(&task->gen, 0, __ATOMIC_RELAXED);
+    }
+}
+
+/* The wait is over; also reached when the wrapper is unwound by cancellation or an exception. */
+__attribute__((always_inline)) static inline void wait_end(struct wait *wait)
+{
+    if (unlikely(wait->outer_gen != 0))
+        wait_end_nested(wait);
+    else
+        __atomic_store_n(&wait->task->gen, 0, __ATOMIC_RELEASE);
+}
+
+#define WAIT_SCOPE __attribute__((cleanup(wait_end))) struct wait
+
+#endif

@@ -1,0 +1,330 @@
+#include "preload/sampler.h"
+
+#include <errno.h>
+#include <linux/close_range.h>
+#include <link.h>
+#include <linux/futex.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+#include "preload/adapter.h"
+#include "preload/clock.h"
+#include "preload/memory.h"
+#include "preload/modules.h"
+#include "preload/names.h"
+#include "preload/recorder.h"
+#include "preload/sites.h"
+#include "preload/sys.h"
+#include "preload/unwind.h"
+
+#define STACK_BYTES (128U << 10)
+#define TLS_ROOM (64U << 10)      /* most that is copied of a thread's storage, on either side */
+#define WALK_SHARE 20             /* a walk takes one part in this many of the time */
+#define THREADS_EVERY 8           /* walks between two looks for threads that are gone */
+#define HEARTBEAT_TASKS (1 << 14) /* tasks between two updates of last_walk_ns */
+
+static uint32_t running;              /* 1 from the start of the thread to its end */
+static uint32_t stopping;             /* futex; 1: the sampler shall end */
+static uint32_t tid;                  /* cleared and woken by the kernel when the thread is gone */
+static char *memory;                  /* stack and thread-local storage */
+static uint64_t tls_below, tls_above; /* bytes of storage below and above the thread pointer */
+static bool own_files;
+
+/* --- walking ------------------------------------------------------------------------------------
+ */
+
+static const struct adapter *const adapters[] = {&adapter_pthread, &adapter_taskrt, &adapter_libgo};
+
+static void put_cases(struct rec_task *task, const struct wait_detail *detail)
+{
+    /* Rows belong to a slot for good: a select of as many cases uses them again. */
+    if (task->case_count < detail->case_count) {
+        uint32_t first = recorder_take(REC_TABLE_CASES, detail->case_count);
+        if (first == 0)
+            return;
+        task->case_count = 0;
+        task->case_first = first;
+    }
+    memcpy(&recorder.cases[task->case_first], detail->cases,
+           detail->case_count * sizeof(detail->cases[0]));
+    task->case_count = detail->case_count;
+}
+
+static void describe(struct rec_task *task, const struct rec_task *copy)
+{
+    static struct wait_detail detail;
+    enum rec_op op = recorder.calls[copy->call].op;
+    memset(&detail, 0, offsetof(struct wait_detail, cases));
+    for (size_t i = 0; i < sizeof(adapters) / sizeof(*adapters); i++)
+        if (adapters[i]->kind == copy->kind)
+            adapters[i]->describe(copy, op, &detail);
+    task->detail_a = detail.a;
+    task->detail_b = detail.b;
+    task->detail_flags = detail.flags | (task->detail_flags & REC_DETAIL_NO_STACK);
+    if (detail.case_count > 0)
+        put_cases(task, &detail);
+}
+
+static bool moved(const struct rec_task *task, const struct rec_task *copy)
+{
+    __atomic_thread_fence(__ATOMIC_ACQUIRE);
+    return __atomic_load_n(&task->gen, __ATOMIC_RELAXED) != copy->gen ||
+           __atomic_load_n(&task->seq, __ATOMIC_RELAXED) != copy->seq ||
+           __atomic_load_n(&task->id, __ATOMIC_RELAXED) != copy->id;
+}
+
+static void take_stack(struct rec_task *task, const struct rec_task *copy)
+{
+    static struct unwind_stack stack;
+    unwind_parked(copy->cfa, copy->fp, &stack);
+    if (moved(task, copy))
+        return;
+    uint32_t site = site_store(stack.pcs, stack.count, stack.flags);
+    if (site != 0) {
+        __atomic_store_n(&task->wait_site, site, __ATOMIC_RELEASE);
+        return;
+    }
+    task->detail_flags |= REC_DETAIL_NO_STACK;
+    if (stack.count == 0)
+        recorder_count(&recorder.header->lost_stacks);
+}
+
+static void look_at(struct rec_task *task, uint64_t now_ns)
+{
+    uint32_t gen = __atomic_load_n(&task->gen, __ATOMIC_ACQUIRE);
+    if (gen == 0)
+        return;
+    if (task->seen_gen != gen) {
+        task->since_ns = now_ns;
+        task->wait_site = 0;
+        task->detail_flags = 0;
+        __atomic_store_n(&task->seen_gen, gen, __ATOMIC_RELEASE);
+        return;
+    }
+    struct rec_task copy = *task;
+    if (copy.gen != gen || moved(task, &copy))
+        return;
+    if (copy.wait_site == 0 && !(copy.detail_flags & REC_DETAIL_NO_STACK))
+        take_stack(task, &copy);
+    describe(task, &copy);
+}
+
+/* A thread's slot is its own until the kernel has forgotten the thread: destructors run after its
+ * function has returned. Threads that were adopted, or left by a bare system call, end here only.
+ */
+static void look_for_end(struct rec_task *task)
+{
+    uint64_t id = task->id;
+    uint32_t os_tid = task->os_tid;
+    if (task->kind != REC_KIND_THREAD || os_tid == 0 || (task->flags & REC_TASK_HELD) ||
+        sys_call(SYS_tgkill, recorder.header->pid, os_tid, 0) != -ESRCH || task->id != id ||
+        task->os_tid != os_tid)
+        return;
+    recorder_end(task);
+    uint8_t ending = REC_TASK_ENDING;
+    if (task->flags & REC_TASK_JOINABLE)
+        __atomic_compare_exchange_n(&task->state, &ending, REC_TASK_FINISHED, false,
+                                    __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+    else
+        recorder_release(task);
+}
+
+static void walk(uint32_t number)
+{
+    struct rec_header *header = recorder.header;
+    uint32_t count = __atomic_load_n(&header->tables[REC_TABLE_TASKS - 1].count, __ATOMIC_ACQUIRE);
+    uint64_t now_ns = clock_now_ns();
+    for (uint32_t row = 1; row < count; row++) {
+        struct rec_task *task = &recorder.tasks[row];
+        if (row % HEARTBEAT_TASKS == 0)
+            __atomic_store_n(&header->last_walk_ns, now_ns = clock_now_ns(), __ATOMIC_RELEASE);
+        uint8_t state = __atomic_load_n(&task->state, __ATOMIC_ACQUIRE);
+        if (state != REC_TASK_LIVE && state != REC_TASK_ENDING)
+            continue;
+        look_at(task, now_ns);
+        if (state == REC_TASK_ENDING || number % THREADS_EVERY == 0)
+            look_for_end(task);
+    }
+    unwind_lock();
+    if (module_sweep())
+        unwind_flush();
+    unwind_unlock();
+    if (own_files)
+        names_update();
+    __atomic_store_n(&header->last_walk_ns, clock_now_ns(), __ATOMIC_RELEASE);
+}
+
+static void run(void)
+{
+    uint64_t pause_ns = recorder.header->sample_period_ns;
+    /* With a table of our own, what we open and close is never seen by the program, not even as a
+     * number that is taken for a moment. */
+    own_files = sys_call(SYS_close_range, 0, ~0U, CLOSE_RANGE_UNSHARE) == 0;
+    sys_call(SYS_setpriority, PRIO_PROCESS, 0, 19);
+    sys_call(SYS_prctl, PR_SET_NAME, "leakspy");
+    if (own_files)
+        memory_init_fallback();
+    for (uint32_t number = 1;; number++) {
+        struct timespec pause = {.tv_sec = (time_t)(pause_ns / NS_PER_S),
+                                 .tv_nsec = (long)(pause_ns % NS_PER_S)};
+        sys_call(SYS_futex, &stopping, FUTEX_WAIT_PRIVATE, 0, &pause);
+        if (__atomic_load_n(&stopping, __ATOMIC_ACQUIRE))
+            return;
+        uint64_t start_ns = clock_now_ns();
+        walk(number);
+        pause_ns = (clock_now_ns() - start_ns) * (WALK_SHARE - 1);
+        if (pause_ns < recorder.header->sample_period_ns)
+            pause_ns = recorder.header->sample_period_ns;
+    }
+}
+
+/* --- the thread ---------------------------------------------------------------------------------
+ */
+
+static char *thread_pointer(void)
+{
+#if defined(__x86_64__)
+    char *pointer;
+    __asm__("movq %%fs:0, %0" : "=r"(pointer));
+    return pointer;
+#else
+    return __builtin_thread_pointer();
+#endif
+}
+
+static int measure_tls(struct dl_phdr_info *info, size_t bytes, void *arg)
+{
+    (void)arg;
+    if (bytes < offsetof(struct dl_phdr_info, dlpi_tls_data) + sizeof(info->dlpi_tls_data) ||
+        info->dlpi_tls_data == NULL)
+        return 0;
+    for (int i = 0; i < info->dlpi_phnum; i++) {
+        if (info->dlpi_phdr[i].p_type != PT_TLS)
+            continue;
+        int64_t from = (char *)info->dlpi_tls_data - thread_pointer();
+        int64_t to = from + (int64_t)info->dlpi_phdr[i].p_memsz;
+        if (from < 0 && -from <= TLS_ROOM && (uint64_t)-from > tls_below)
+            tls_below = (uint64_t)-from;
+        if (to > 0 && to <= TLS_ROOM && (uint64_t)to > tls_above)
+            tls_above = (uint64_t)to;
+    }
+    return 0;
+}
+
+void sampler_init(void)
+{
+    /* The storage itself lies on one side of the thread pointer, libc's record of the thread on the
+     * other; of that, this much covers what may be read. */
+    tls_below = tls_above = 4096;
+    dl_iterate_phdr(measure_tls, NULL);
+    tls_below = (tls_below + 63) & ~UINT64_C(63);
+}
+
+/* Thread-local storage for the sampler: a copy of the calling thread's. libc is only ever reached
+ * through libunwind's few harmless calls, which want a stack canary, an errno, and a mutex. */
+static char *make_tls(char *at)
+{
+    char *from = thread_pointer();
+    char *to = at + tls_below;
+    for (uint64_t done = 0; done < tls_below; done += 64)
+        memory_read((uint64_t)(from - tls_below + done), to - tls_below + done, 64);
+    memory_read_some((uint64_t)from, to, tls_above);
+#if defined(__x86_64__)
+    memcpy(to, &to, sizeof(to));      /* tcbhead_t.tcb */
+    memcpy(to + 16, &to, sizeof(to)); /* tcbhead_t.self */
+#endif
+    struct recorder_thread *own = (void *)(to + ((char *)&recorder_thread - from));
+    own->task = &own->sink;
+    return to;
+}
+
+static long start_thread(char *stack_top, char *tls)
+{
+    long flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM |
+                 CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID;
+#if defined(__x86_64__)
+    long result;
+    register long r10 __asm__("r10") = (long)&tid;
+    register long r8 __asm__("r8") = (long)tls;
+    register void (*r9)(void) __asm__("r9") = run;
+    __asm__ volatile("syscall\n\t"
+                     "testq %%rax, %%rax\n\t"
+                     "jnz 1f\n\t"
+                     ".cfi_remember_state\n\t"
+                     ".cfi_undefined %%rip\n\t"
+                     "xorl %%ebp, %%ebp\n\t"
+                     "callq *%%r9\n\t"
+                     "movl %[exit], %%eax\n\t"
+                     "xorl %%edi, %%edi\n\t"
+                     "syscall\n\t"
+                     ".cfi_restore_state\n"
+                     "1:"
+                     : "=a"(result)
+                     : "a"(SYS_clone), "D"(flags), "S"(stack_top), "d"(&tid), "r"(r10), "r"(r8),
+                       "r"(r9), [exit] "i"(SYS_exit)
+                     : "rcx", "r11", "memory");
+    return result;
+#else
+    register long x8 __asm__("x8") = SYS_clone;
+    register long x0 __asm__("x0") = flags;
+    register long x1 __asm__("x1") = (long)stack_top;
+    register long x2 __asm__("x2") = (long)&tid;
+    register long x3 __asm__("x3") = (long)tls;
+    register long x4 __asm__("x4") = (long)&tid;
+    register void (*x5)(void) __asm__("x5") = run;
+    __asm__ volatile("svc 0\n\t"
+                     "cbnz x0, 1f\n\t"
+                     "mov x29, 0\n\t"
+                     "blr x5\n\t"
+                     "mov x8, %[exit]\n\t"
+                     "mov x0, 0\n\t"
+                     "svc 0\n"
+                     "1:"
+                     : "+r"(x0)
+                     : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5), [exit] "i"(SYS_exit)
+                     : "memory", "x30");
+    return x0;
+#endif
+}
+
+void sampler_ensure(void)
+{
+    uint64_t all = ~UINT64_C(0), before;
+    if (recorder.header == NULL || recorder.header->sample_period_ns == 0 ||
+        __atomic_exchange_n(&running, 1, __ATOMIC_ACQ_REL) != 0)
+        return;
+    if (memory == NULL)
+        memory = memory_reserve(STACK_BYTES + 2 * TLS_ROOM + 8192);
+    if (memory == NULL)
+        return;
+    __atomic_store_n(&stopping, 0, __ATOMIC_RELEASE);
+    tid = 1;
+    char *tls = make_tls(memory + STACK_BYTES);
+    sys_call(SYS_rt_sigprocmask, SIG_BLOCK, &all, &before, sizeof(all));
+    long result = start_thread(memory + STACK_BYTES, tls);
+    sys_call(SYS_rt_sigprocmask, SIG_SETMASK, &before, 0, sizeof(before));
+    if (result < 0)
+        tid = 0;
+}
+
+void sampler_stop(void)
+{
+    uint32_t value;
+    if (__atomic_load_n(&running, __ATOMIC_ACQUIRE) == 0)
+        return;
+    __atomic_store_n(&stopping, 1, __ATOMIC_RELEASE);
+    sys_call(SYS_futex, &stopping, FUTEX_WAKE_PRIVATE, 1);
+    while ((value = __atomic_load_n(&tid, __ATOMIC_ACQUIRE)) != 0)
+        sys_call(SYS_futex, &tid, FUTEX_WAIT, value, 0); /* the kernel's wake-up is a shared one */
+    __atomic_store_n(&running, 0, __ATOMIC_RELEASE);
+}
+
+void sampler_forget(void)
+{
+    running = 0;
+    stopping = 0;
+    tid = 0;
+}
