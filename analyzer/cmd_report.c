@@ -1,0 +1,198 @@
+/* leakspy report: a source is read into a snapshot, judged and written. */
+#include <ctype.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "analyzer/args.h"
+#include "analyzer/commands.h"
+#include "analyzer/output.h"
+#include "analyzer/recordings.h"
+#include "analyzer/report.h"
+#include "analyzer/source_recording.h"
+#include "analyzer/waits.h"
+
+struct request {
+    struct report_options report;
+    struct verdict_options verdict;
+    const struct report_format *format;
+    const char *output;
+    const char *color;
+    const char *source;
+    bool exit_code;
+    bool help;
+};
+
+enum option_number {
+    OPTION_THRESHOLD = 256,
+    OPTION_FORMAT,
+    OPTION_MIN_COUNT,
+    OPTION_ALL,
+    OPTION_EXIT_CODE,
+    OPTION_MAX_TASKS,
+    OPTION_FRAMES,
+    OPTION_COLOR,
+    OPTION_HELP,
+};
+
+static bool read_option(struct request *request, int option, char **argv, struct err *err)
+{
+    switch (option) {
+    case OPTION_THRESHOLD:
+        return args_duration("--threshold", optarg, &request->report.threshold_ns, err);
+    case OPTION_FORMAT:
+        request->format = report_format_find(optarg);
+        return request->format || err_set(err, ERR_USAGE, "--format", "no such format: %s", optarg);
+    case OPTION_MIN_COUNT:
+        return args_count("--min-count", optarg, 0, &request->report.min_count, err);
+    case OPTION_MAX_TASKS:
+        return args_count("--max-tasks", optarg, 0, &request->verdict.max_tasks, err);
+    case OPTION_FRAMES:
+        return args_count("--frames", optarg, 1, &request->report.frames, err);
+    case OPTION_ALL:
+        request->report.all = true;
+        return true;
+    case OPTION_EXIT_CODE:
+        request->exit_code = true;
+        return true;
+    case OPTION_COLOR:
+        request->color = optarg;
+        return true;
+    case OPTION_HELP:
+        request->help = true;
+        return true;
+    case 'o':
+        request->output = optarg;
+        return true;
+    default:
+        return command_bad_option(err, argv, option);
+    }
+}
+
+static bool read_request(struct request *request, int argc, char **argv, struct err *err)
+{
+    static const struct option options[] = {
+        {"threshold", required_argument, NULL, OPTION_THRESHOLD},
+        {"format", required_argument, NULL, OPTION_FORMAT},
+        {"output", required_argument, NULL, 'o'},
+        {"min-count", required_argument, NULL, OPTION_MIN_COUNT},
+        {"all", no_argument, NULL, OPTION_ALL},
+        {"exit-code", no_argument, NULL, OPTION_EXIT_CODE},
+        {"max-tasks", required_argument, NULL, OPTION_MAX_TASKS},
+        {"frames", required_argument, NULL, OPTION_FRAMES},
+        {"color", required_argument, NULL, OPTION_COLOR},
+        {"help", no_argument, NULL, OPTION_HELP},
+        {NULL, 0, NULL, 0},
+    };
+    *request = (struct request){
+        .report = {.threshold_ns = INT64_C(10000000000), .min_count = 1, .frames = 8},
+        .verdict = {.max_tasks = 100},
+        .format = &report_formats[0],
+    };
+    int option;
+    while ((option = getopt_long(argc, argv, ":o:", options, NULL)) != -1) {
+        if (!read_option(request, option, argv, err))
+            return false;
+    }
+    request->verdict.threshold_ns = request->report.threshold_ns;
+    if (request->help)
+        return true;
+    if (optind < argc)
+        request->source = argv[optind++];
+    if (optind < argc)
+        return err_set(err, ERR_USAGE, argv[optind], "is one source too many");
+    bool unused;
+    return output_colour(request->color, stdout, &unused, err);
+}
+
+static bool is_number(const char *text)
+{
+    for (const char *at = text; *at; at++) {
+        if (!isdigit((unsigned char)*at))
+            return false;
+    }
+    return *text != '\0';
+}
+
+/* The path of the recording that SOURCE names, to be freed. */
+static char *find_recording(const char *source, struct err *err)
+{
+    char folder[64];
+    if (!source)
+        return recordings_newest(recordings_folder(getuid(), folder), getuid(), err);
+    if (is_number(source)) {
+        unsigned long pid = strtoul(source, NULL, 10);
+        if (pid == 0 || pid > INT32_MAX) {
+            err_set(err, ERR_NO_SUCH_PROCESS, source, "is no process");
+            return NULL;
+        }
+        return recordings_of_pid((pid_t)pid, err);
+    }
+    return strdup(source);
+}
+
+/* Judges the snapshot and writes the report. */
+static int write_report(const struct request *request, const struct snapshot *snapshot,
+                        struct err *err)
+{
+    struct waits waits;
+    struct verdicts verdicts;
+    if (!waits_init(&waits, snapshot)) {
+        err_set(err, ERR_MEMORY, snapshot->path, "there is not enough memory");
+        return EXIT_CANNOT_SAY;
+    }
+    struct stacks *stacks = stacks_create(snapshot);
+    bool judged = false;
+    if (stacks) {
+        waits_name(&waits, stacks);
+        judged = verdicts_init(&verdicts, snapshot, &waits, &request->verdict);
+    }
+    int status = EXIT_CANNOT_SAY;
+    FILE *out = judged ? output_open(request->output, err) : NULL;
+    if (out) {
+        struct report_options options = request->report;
+        output_colour(request->color, out, &options.colour, NULL);
+        struct report report = {snapshot, &verdicts, stacks, &options};
+        if (!request->format->write(&report, out))
+            err_set(err, ERR_MEMORY, snapshot->path, "there is not enough memory");
+        output_close(out, request->output, err);
+        status = EXIT_DONE;
+        if (request->exit_code && report_findings(&report))
+            status = EXIT_FOUND;
+        else if (request->exit_code && snapshot_lost_tasks(snapshot))
+            status = EXIT_CANNOT_SAY;
+    } else if (!judged) {
+        err_set(err, ERR_MEMORY, snapshot->path, "there is not enough memory");
+    }
+    if (judged)
+        verdicts_deinit(&verdicts);
+    stacks_destroy(stacks);
+    waits_deinit(&waits);
+    return status;
+}
+
+int cmd_report(int argc, char **argv, struct err *err)
+{
+    struct request request;
+    if (!read_request(&request, argc, argv, err))
+        return EXIT_USAGE;
+    if (request.help) {
+        command_print_help(command_find("report"));
+        return EXIT_DONE;
+    }
+
+    int status = EXIT_CANNOT_SAY;
+    char *path = find_recording(request.source, err);
+    if (!path)
+        return status;
+    struct snapshot snapshot;
+    snapshot_init(&snapshot);
+    if (source_recording_read(path, &snapshot, err))
+        status = write_report(&request, &snapshot, err);
+    snapshot_deinit(&snapshot);
+    free(path);
+    if (status == EXIT_CANNOT_SAY && err->kind == ERR_NONE)
+        fprintf(stderr, "leakspy: nothing found, but tasks were lost to the recording\n");
+    return status;
+}

@@ -1,0 +1,325 @@
+/* leakspy run: starts a command with libleakspy.so preloaded and ends as that ends. */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "analyzer/commands.h"
+#include "analyzer/elf_check.h"
+#include "analyzer/preload_library.h"
+#include "analyzer/rec_file.h"
+#include "analyzer/recordings.h"
+#include "analyzer/text.h"
+
+#define EXIT_NOT_EXECUTABLE 126
+#define EXIT_NO_COMMAND 127
+
+struct launch {
+    char **argv;
+    char *program; /* what will be executed; NULL: not found */
+    char *output;  /* absolute; NULL: the user's folder */
+    pid_t child;
+    uint64_t begun_unix_ns;
+    bool cannot_record; /* and why was said already */
+};
+
+static uint64_t clock_ns(clockid_t clock)
+{
+    struct timespec now;
+    clock_gettime(clock, &now);
+    return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
+}
+
+static void say(const char *what, const char *why)
+{
+    char printable[256];
+    fprintf(stderr, "leakspy: %s: %s\n", text_printable(what, printable, sizeof(printable)), why);
+}
+
+/* A path that stays right when the command changes its folder. */
+static char *absolute(const char *path)
+{
+    char *result = NULL;
+    char *folder = path[0] == '/' ? NULL : getcwd(NULL, 0);
+    if (path[0] == '/')
+        result = strdup(path);
+    else if (folder && asprintf(&result, "%s/%s", folder, path) < 0)
+        result = NULL;
+    free(folder);
+    return result;
+}
+
+/* Says beforehand what cannot work. */
+static void warn(struct launch *launch)
+{
+    char why[512] = "";
+    if (!launch->program)
+        return;
+    switch (elf_check(launch->program, why, sizeof(why))) {
+    case ELF_CANNOT_RECORD:
+        fprintf(stderr, "leakspy: cannot record ");
+        launch->cannot_record = true;
+        break;
+    case ELF_RECORDS_PARTLY:
+        fprintf(stderr, "leakspy: can record only a part of ");
+        break;
+    default:
+        return;
+    }
+    char name[256];
+    char printable[1024];
+    fprintf(stderr, "%s: %s\n", text_printable(launch->program, name, sizeof(name)),
+            text_printable(why, printable, sizeof(printable)));
+}
+
+/* Puts the library in the environment that the command inherits. */
+static bool prepare_environment(struct launch *launch, struct err *err)
+{
+    char *library = preload_library_find();
+    if (!library) {
+        say("libleakspy.so", "is not found (LEAKSPY_LIBRARY may name it): nothing is recorded");
+        launch->cannot_record = true;
+        return true;
+    }
+    char *value = preload_library_value(library, getenv("LD_PRELOAD"));
+    if (!value) {
+        say(library, "has a space or a colon in its path, which LD_PRELOAD cannot hold: nothing is "
+                     "recorded");
+        launch->cannot_record = true;
+    }
+    bool ok = !value || setenv("LD_PRELOAD", value, 1) == 0;
+    if (ok && launch->output)
+        ok = setenv("LEAKSPY_OUT", launch->output, 1) == 0;
+    free(library);
+    free(value);
+    return ok || err_system(err, "run", errno);
+}
+
+static volatile sig_atomic_t forward_to;
+
+static void forward(int signal)
+{
+    int error = errno;
+    if (forward_to > 0)
+        kill((pid_t)forward_to, signal);
+    errno = error;
+}
+
+/* As shells do: the terminal sends its signals to the command itself; those that are meant for us
+ * alone are passed on. `block` keeps them off until the child is known. */
+static void prepare_signals(sigset_t *ret_mask)
+{
+    sigset_t block;
+    sigemptyset(&block);
+    sigaddset(&block, SIGTERM);
+    sigaddset(&block, SIGHUP);
+    sigprocmask(SIG_BLOCK, &block, ret_mask);
+}
+
+static void watch_signals(void)
+{
+    struct sigaction action = {.sa_handler = SIG_IGN};
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGQUIT, &action, NULL);
+
+    static const int passed_on[] = {SIGTERM, SIGHUP};
+    for (size_t i = 0; i < sizeof(passed_on) / sizeof(passed_on[0]); i++) {
+        struct sigaction before;
+        sigaction(passed_on[i], NULL, &before);
+        if (before.sa_handler == SIG_IGN)
+            continue; /* nohup */
+        action.sa_handler = forward;
+        action.sa_flags = SA_RESTART;
+        sigaction(passed_on[i], &action, NULL);
+    }
+}
+
+/* Forks and executes. The pipe closes when the command has begun, or tells why it has not: the
+ * value returned, an errno value. */
+static int start(struct launch *launch)
+{
+    int report[2];
+    sigset_t mask;
+    if (pipe2(report, O_CLOEXEC) != 0)
+        return errno;
+    prepare_signals(&mask);
+    launch->begun_unix_ns = clock_ns(CLOCK_REALTIME);
+    launch->child = fork();
+    if (launch->child == 0) {
+        sigprocmask(SIG_SETMASK, &mask, NULL);
+        execvp(launch->argv[0], launch->argv);
+        int error = errno;
+        while (write(report[1], &error, sizeof(error)) < 0 && errno == EINTR)
+            continue;
+        _exit(EXIT_NO_COMMAND);
+    }
+    int error = launch->child < 0 ? errno : 0;
+    forward_to = launch->child;
+    if (launch->child > 0)
+        watch_signals();
+    sigprocmask(SIG_SETMASK, &mask, NULL);
+    close(report[1]);
+    if (launch->child > 0) {
+        int told;
+        ssize_t got;
+        while ((got = read(report[0], &told, sizeof(told))) < 0 && errno == EINTR)
+            continue;
+        if (got == (ssize_t)sizeof(told))
+            error = told;
+    }
+    close(report[0]);
+    return error;
+}
+
+/* Writes into the recording of a killed command what killed it: only its parent knows. */
+static void write_signal(const char *path, int signal)
+{
+    struct rec_file file;
+    if (!rec_file_open(&file, path, NULL))
+        return;
+    bool running = file.header.state == REC_STATE_RUNNING;
+    rec_file_close(&file);
+    int fd = running ? open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW) : -1;
+    if (fd < 0)
+        return;
+    int32_t exit_code = signal;
+    uint64_t ended_ns = clock_ns(CLOCK_MONOTONIC);
+    uint32_t state = REC_STATE_SIGNALLED;
+    /* The state last: it says that the others are there. */
+    bool ok =
+        pwrite(fd, &exit_code, sizeof(exit_code), offsetof(struct rec_header, exit_code)) ==
+            sizeof(exit_code) &&
+        pwrite(fd, &ended_ns, sizeof(ended_ns), offsetof(struct rec_header, ended_ns)) ==
+            sizeof(ended_ns) &&
+        pwrite(fd, &state, sizeof(state), offsetof(struct rec_header, state)) == sizeof(state);
+    if (!ok)
+        say(path, "the signal could not be written into it");
+    close(fd);
+}
+
+/* The recording that the command itself left, to be freed; NULL: none. */
+static char *find_recording(const struct launch *launch)
+{
+    struct rec_file file;
+    char folder[64];
+    char *found = NULL;
+    if (launch->output) {
+        if (rec_file_open(&file, launch->output, NULL)) {
+            if (file.header.pid == (uint32_t)launch->child)
+                found = strdup(launch->output);
+            rec_file_close(&file);
+        }
+        return found;
+    }
+    struct recording_list list;
+    if (!recordings_list(recordings_folder(getuid(), folder), getuid(), &list, NULL))
+        return NULL;
+    for (size_t i = 0; !found && i < list.count; i++) {
+        if (list.rows[i].pid == (uint32_t)launch->child &&
+            list.rows[i].started_unix_ns >= launch->begun_unix_ns)
+            found = strdup(list.rows[i].path);
+    }
+    recordings_list_deinit(&list);
+    return found;
+}
+
+static void tell(const struct launch *launch, int status)
+{
+    char *path = find_recording(launch);
+    if (path) {
+        char *printable = text_printable_dup(path);
+        if (WIFSIGNALED(status))
+            write_signal(path, WTERMSIG(status));
+        fprintf(stderr, "leakspy: recorded in %s\n", printable ? printable : path);
+        free(printable);
+    } else if (!launch->cannot_record) {
+        say(launch->argv[0],
+            launch->output
+                ? "left no recording: the file could not be made, or the library was not loaded "
+                  "(LEAKSPY_VERBOSE=1 says why)"
+                : "left no recording: the library was not loaded, or /dev/shm is full "
+                  "(LEAKSPY_VERBOSE=1 says why)");
+    }
+    free(path);
+}
+
+static int wait_for(pid_t child)
+{
+    int status = 0;
+    while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+        continue;
+    return status;
+}
+
+static int run(struct launch *launch, struct err *err)
+{
+    launch->program = elf_find_program(launch->argv[0]);
+    warn(launch);
+    if (!prepare_environment(launch, err))
+        return EXIT_CANNOT_SAY;
+    fflush(NULL);
+
+    int error = start(launch);
+    if (error) {
+        if (launch->child > 0)
+            wait_for(launch->child);
+        say(launch->argv[0], strerror(error));
+        return error == ENOENT ? EXIT_NO_COMMAND : EXIT_NOT_EXECUTABLE;
+    }
+    int status = wait_for(launch->child);
+    forward_to = 0;
+    tell(launch, status);
+    return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+int cmd_run(int argc, char **argv, struct err *err)
+{
+    static const struct option options[] = {
+        {"output", required_argument, NULL, 'o'},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
+    };
+    struct launch launch = {0};
+    const char *output = NULL;
+    int option;
+    /* '+': what follows the command's name is the command's. */
+    while ((option = getopt_long(argc, argv, "+:o:", options, NULL)) != -1) {
+        if (option == 'h') {
+            command_print_help(command_find("run"));
+            return EXIT_DONE;
+        }
+        if (option != 'o') {
+            command_bad_option(err, argv, option);
+            return EXIT_USAGE;
+        }
+        output = optarg;
+    }
+    if (optind == argc) {
+        err_set(err, ERR_USAGE, "run", "a command is missing");
+        return EXIT_USAGE;
+    }
+    if (output && (!output[0] || strcmp(output, "-") == 0)) {
+        err_set(err, ERR_USAGE, "-o", "a recording needs a file");
+        return EXIT_USAGE;
+    }
+    launch.argv = argv + optind;
+    launch.output = output ? absolute(output) : NULL;
+    int status = EXIT_CANNOT_SAY;
+    if (output && !launch.output)
+        err_system(err, output, errno);
+    else
+        status = run(&launch, err);
+    free(launch.output);
+    free(launch.program);
+    return status;
+}

@@ -1,0 +1,24 @@
+/* Whether a program will load a preloaded library: looked at before it is started. */
+#ifndef LEAKSPY_ELF_CHECK_H
+#define LEAKSPY_ELF_CHECK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum elf_answer {
+    ELF_RECORDS,        /* nothing speaks against it */
+    ELF_RECORDS_PARTLY, /* it loads the library, but parks in ways that cannot be intercepted */
+    ELF_CANNOT_RECORD,
+    ELF_NOT_A_PROGRAM, /* it cannot be read, or is no file that can be executed: exec will say why
+                        */
+};
+
+/* Looks at the file at `path` (scripts: at their interpreters). `why` is told in words, a clause
+ * ("it is statically linked"), unless the answer is ELF_RECORDS. */
+enum elf_answer elf_check(const char *path, char *why, size_t why_bytes);
+
+/* The path that execvp would execute for `name`: NULL when there is none; to be freed. Of several
+ * hits that are not executable, the first. */
+char *elf_find_program(const char *name);
+
+#endif

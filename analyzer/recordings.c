@@ -1,0 +1,182 @@
+#include "analyzer/recordings.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "analyzer/process.h"
+#include "analyzer/rec_file.h"
+
+char *recordings_folder(uid_t uid, char to[64])
+{
+    snprintf(to, 64, REC_DIR_PATTERN, (unsigned)uid);
+    return to;
+}
+
+static int compare_entries(const void *a, const void *b)
+{
+    const struct recording_entry *left = a;
+    const struct recording_entry *right = b;
+    if (left->started_unix_ns != right->started_unix_ns)
+        return left->started_unix_ns > right->started_unix_ns ? -1 : 1;
+    return strcmp(right->path, left->path);
+}
+
+/* Adds a file when it is a readable recording. False: no memory. */
+static bool add_entry(struct recording_list *list, const char *folder, const char *name)
+{
+    char *path;
+    if (asprintf(&path, "%s/%s", folder, name) < 0)
+        return false;
+
+    struct rec_file file;
+    if (!rec_file_open(&file, path, NULL)) {
+        list->unreadable++;
+        free(path);
+        return true;
+    }
+    struct recording_entry *rows = realloc(list->rows, (list->count + 1) * sizeof(*rows));
+    if (rows) {
+        list->rows = rows;
+        list->rows[list->count++] =
+            (struct recording_entry){path, file.header.pid, file.header.started_unix_ns};
+    } else {
+        free(path);
+    }
+    rec_file_close(&file);
+    return rows != NULL;
+}
+
+bool recordings_list(const char *folder, uid_t uid, struct recording_list *ret, struct err *err)
+{
+    memset(ret, 0, sizeof(*ret));
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0 && errno == ENOENT)
+        return true;
+    if (fd < 0)
+        return err_system(err, folder, errno);
+    struct stat status;
+    if (fstat(fd, &status) != 0 || status.st_uid != uid) {
+        close(fd);
+        return err_set(err, ERR_NOT_PERMITTED, folder, "belongs to another user");
+    }
+    DIR *dir = fdopendir(fd);
+    if (!dir) {
+        close(fd);
+        return err_system(err, folder, errno);
+    }
+
+    bool ok = true;
+    struct dirent *entry;
+    while (ok && (entry = readdir(dir)) != NULL) {
+        size_t length = strlen(entry->d_name);
+        if (length > 4 && strcmp(entry->d_name + length - 4, ".rec") == 0)
+            ok = add_entry(ret, folder, entry->d_name);
+    }
+    closedir(dir);
+    if (!ok) {
+        recordings_list_deinit(ret);
+        return err_system(err, folder, ENOMEM);
+    }
+    if (ret->count)
+        qsort(ret->rows, ret->count, sizeof(*ret->rows), compare_entries);
+    return true;
+}
+
+void recordings_list_deinit(struct recording_list *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        free(list->rows[i].path);
+    free(list->rows);
+    memset(list, 0, sizeof(*list));
+}
+
+char *recordings_newest(const char *folder, uid_t uid, struct err *err)
+{
+    struct recording_list list;
+    if (!recordings_list(folder, uid, &list, err))
+        return NULL;
+    char *path = list.count ? strdup(list.rows[0].path) : NULL;
+    if (list.count == 0)
+        err_set(err, ERR_NOT_FOUND, folder,
+                "there is no recording: start a program with 'leakspy run' first");
+    else if (!path)
+        err_system(err, folder, ENOMEM);
+    recordings_list_deinit(&list);
+    return path;
+}
+
+struct wanted {
+    pid_t pid;
+    char *path;
+};
+
+static bool is_recording_of(const char *path, void *arg)
+{
+    struct wanted *wanted = arg;
+    struct rec_file file;
+    if (!rec_file_open(&file, path, NULL))
+        return false;
+    if (file.header.pid == (uint32_t)wanted->pid)
+        wanted->path = strdup(path);
+    rec_file_close(&file);
+    return wanted->path != NULL;
+}
+
+/* The newest recording of `pid` in a user's folder that the process with these start ticks made; 0:
+ * of any process that had the pid. */
+static char *find_in_folder(uid_t uid, pid_t pid, uint64_t start_ticks)
+{
+    char folder[64];
+    struct recording_list list;
+    char *found = NULL;
+    if (!recordings_list(recordings_folder(uid, folder), uid, &list, NULL))
+        return NULL;
+    for (size_t i = 0; !found && i < list.count; i++) {
+        struct rec_file file;
+        if (list.rows[i].pid != (uint32_t)pid || !rec_file_open(&file, list.rows[i].path, NULL))
+            continue;
+        if (start_ticks == 0 || file.header.process_start_ticks == start_ticks)
+            found = strdup(list.rows[i].path);
+        rec_file_close(&file);
+    }
+    recordings_list_deinit(&list);
+    return found;
+}
+
+char *recordings_of_pid(pid_t pid, struct err *err)
+{
+    char what[32];
+    snprintf(what, sizeof(what), "process %d", (int)pid);
+
+    uint64_t start_ticks;
+    uid_t owner;
+    if (process_look(pid, &start_ticks) == PROCESS_GONE || !process_owner(pid, &owner)) {
+        char *path = find_in_folder(getuid(), pid, 0);
+        if (!path)
+            err_set(err, ERR_NO_SUCH_PROCESS, what,
+                    "no such process, and no recording of one that had this number");
+        return path;
+    }
+
+    struct wanted wanted = {pid, NULL};
+    bool denied;
+    process_shared_files(pid, is_recording_of, &wanted, &denied);
+    if (!wanted.path)
+        wanted.path = find_in_folder(owner, pid, start_ticks);
+    if (wanted.path)
+        return wanted.path;
+    if (denied)
+        err_set(err, ERR_NOT_PERMITTED, what, "not permitted: what it has mapped may not be read");
+    else
+        err_set(err, ERR_NOT_RECORDED, what,
+                "was not recorded: start it with 'leakspy run', or with libleakspy.so in "
+                "LD_PRELOAD");
+    return NULL;
+}

@@ -1,0 +1,40 @@
+/* Where recordings are: the folder of a user, and the processes that have one. */
+#ifndef LEAKSPY_RECORDINGS_H
+#define LEAKSPY_RECORDINGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "analyzer/err.h"
+
+struct recording_entry {
+    char *path;
+    uint32_t pid;
+    uint64_t started_unix_ns; /* by its header */
+};
+
+struct recording_list {
+    struct recording_entry *rows; /* newest first */
+    size_t count;
+    size_t unreadable; /* files with the name of a recording that are none, or damaged */
+};
+
+/* The folder where a user's programs record. Returns `to`. */
+char *recordings_folder(uid_t uid, char to[64]);
+
+/* The recordings in a folder; one that does not exist has none. Errors: it belongs to somebody
+ * other than `uid`, is a link, may not be read. */
+bool recordings_list(const char *folder, uid_t uid, struct recording_list *ret, struct err *err);
+void recordings_list_deinit(struct recording_list *list);
+
+/* The path of the newest recording in a folder, to be freed. Error: there is none. */
+char *recordings_newest(const char *folder, uid_t uid, struct err *err);
+
+/* The path of the newest recording of a process, to be freed: in the folder of its user, or
+ * wherever it has one mapped. Errors: there is no such process, it was not recorded, or that cannot
+ * be seen. */
+char *recordings_of_pid(pid_t pid, struct err *err);
+
+#endif

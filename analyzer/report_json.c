@@ -1,0 +1,284 @@
+/* The report for programs: schema leakspy-report/1, which only ever grows.
+ *
+ * Groups are written one by one, so that memory does not grow with their number. */
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "analyzer/evidence.h"
+#include "analyzer/report.h"
+#include "analyzer/text.h"
+
+/* Text that may hold any bytes. NULL gives null. */
+static json_t *text(const char *bytes)
+{
+    if (!bytes)
+        return json_null();
+    json_t *string = json_string(bytes);
+    if (string)
+        return string;
+    char *utf8 = text_utf8_dup(bytes, strlen(bytes));
+    string = utf8 ? json_string(utf8) : NULL;
+    free(utf8);
+    return string;
+}
+
+static json_t *text_or_null(const char *bytes)
+{
+    return text(bytes && bytes[0] ? bytes : NULL);
+}
+
+static json_t *hex(uint64_t value)
+{
+    return json_sprintf("0x%" PRIx64, value);
+}
+
+static json_t *count(uint64_t value)
+{
+    return json_integer(value < INT64_MAX ? (json_int_t)value : INT64_MAX);
+}
+
+static json_t *age(int64_t age_ns)
+{
+    return age_ns == SNAPSHOT_AGE_UNKNOWN ? json_null() : json_integer(age_ns);
+}
+
+static json_t *when(int64_t unix_ns)
+{
+    char buffer[40];
+    return unix_ns ? json_string(text_rfc3339(unix_ns, buffer)) : json_null();
+}
+
+static json_t *runtimes(const struct snapshot *snapshot)
+{
+    static const struct {
+        uint32_t bit;
+        const char *name;
+    } rows[] = {
+        {REC_RUNTIME_PTHREAD, "pthread"},
+        {REC_RUNTIME_TASKRT, "taskrt"},
+        {REC_RUNTIME_LIBGO, "libgo"},
+    };
+    json_t *array = json_array();
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        if (snapshot->runtimes & rows[i].bit)
+            json_array_append_new(array, json_string(rows[i].name));
+    }
+    return array;
+}
+
+static json_t *source(const struct snapshot *snapshot)
+{
+    json_t *cmdline = json_array();
+    for (char **word = snapshot->cmdline; word && *word; word++)
+        json_array_append_new(cmdline, text(*word));
+
+    json_t *object = json_object();
+    json_object_set_new(object, "kind", json_string(snapshot->source_kind));
+    json_object_set_new(object, "path", text(snapshot->path));
+    json_object_set_new(object, "pid", count(snapshot->pid));
+    json_object_set_new(object, "exe", text(snapshot->exe));
+    json_object_set_new(object, "cmdline", cmdline);
+    json_object_set_new(object, "runtimes", runtimes(snapshot));
+    json_object_set_new(object, "started", when(snapshot->started_unix_ns));
+    json_object_set_new(object, "taken", when(snapshot->taken_unix_ns));
+    json_object_set_new(object, "end", json_string(snapshot_end_name(snapshot->end)));
+    json_object_set_new(object, "exit_code",
+                        snapshot->has_exit_code ? json_integer(snapshot->exit_code) : json_null());
+    json_object_set_new(object, "signal",
+                        snapshot->signal ? json_integer(snapshot->signal) : json_null());
+    return object;
+}
+
+static json_t *totals(const struct report *report)
+{
+    const struct totals *totals = &report->verdicts->totals;
+    const struct snapshot *snapshot = report->snapshot;
+    const struct snapshot_loss *loss = &snapshot->loss;
+
+    json_t *by_kind = json_object();
+    json_object_set_new(by_kind, "tasks", count(loss->tasks));
+    json_object_set_new(by_kind, "unreadable", count(loss->unreadable));
+    json_object_set_new(by_kind, "sites", count(loss->sites));
+    json_object_set_new(by_kind, "stacks", count(loss->stacks));
+    json_object_set_new(by_kind, "rows", count(loss->rows));
+
+    json_t *object = json_object();
+    json_object_set_new(object, "tasks", count(totals->tasks));
+    json_object_set_new(object, "running", count(totals->running));
+    json_object_set_new(object, "parked", count(totals->parked));
+    json_object_set_new(object, "past_threshold", count(totals->past_threshold));
+    json_object_set_new(object, "unjoined", count(totals->unjoined));
+    json_object_set_new(object, "spawned",
+                        snapshot->has_spawned ? count(snapshot->spawned) : json_null());
+    json_object_set_new(object, "finished",
+                        snapshot->has_spawned ? count(snapshot->finished) : json_null());
+    json_object_set_new(object, "lost", count(totals->lost));
+    json_object_set_new(object, "lost_by_kind", by_kind);
+    return object;
+}
+
+static json_t *build_id(const struct snapshot_module *module)
+{
+    if (!module || module->build_id_bytes == 0)
+        return json_null();
+    char buffer[2 * sizeof(module->build_id) + 1];
+    for (uint32_t i = 0; i < module->build_id_bytes; i++)
+        snprintf(buffer + 2 * i, 3, "%02x", module->build_id[i]);
+    return json_string(buffer);
+}
+
+static json_t *stack(const struct report *report, uint32_t site)
+{
+    const struct stack *stack = stacks_get(report->stacks, site);
+    json_t *array = json_array();
+    for (size_t i = 0; i < stack->count; i++) {
+        const struct frame *frame = &stack->frames[i];
+        json_t *object = json_object();
+        json_object_set_new(object, "pc", hex(frame->pc));
+        json_object_set_new(object, "function", text_or_null(frame->function));
+        json_object_set_new(object, "file", text_or_null(frame->file));
+        json_object_set_new(object, "line", frame->line ? json_integer(frame->line) : json_null());
+        json_object_set_new(object, "inlined", json_boolean(frame->inlined));
+        json_object_set_new(object, "module",
+                            text_or_null(frame->module ? frame->module->path : NULL));
+        json_object_set_new(object, "build_id", build_id(frame->module));
+        json_object_set_new(object, "offset", hex(frame->offset));
+        json_array_append_new(array, object);
+    }
+    return array;
+}
+
+static json_t *object_of(const struct report *report, uint32_t task)
+{
+    struct object_look look = evidence_look_at(report->snapshot, &report->verdicts->graph, task);
+    if (look.kind == REC_OBJECT_NONE)
+        return json_null();
+    json_t *object = json_object();
+    json_object_set_new(object, "kind", json_string(snapshot_object_name(look.kind)));
+    json_object_set_new(object, "address", hex(look.address));
+    json_object_set_new(object, "capacity", look.has_channel ? count(look.capacity) : json_null());
+    json_object_set_new(object, "length", look.has_channel ? count(look.length) : json_null());
+    json_object_set_new(object, "closed",
+                        look.has_channel ? json_boolean(look.closed) : json_null());
+    json_object_set_new(object, "owner_task",
+                        look.owner != WAITGRAPH_NONE ? count(report->snapshot->tasks[look.owner].id)
+                                                     : json_null());
+    return object;
+}
+
+static json_t *cases_of(const struct snapshot *snapshot, const struct snapshot_task *task)
+{
+    json_t *array = json_array();
+    for (uint32_t i = 0; i < task->case_count; i++) {
+        const struct snapshot_case *row = &snapshot->cases[task->case_first + i];
+        bool known = row->detail_flags & REC_DETAIL_CHANNEL;
+        json_t *object = json_object();
+        json_object_set_new(object, "op", json_string(snapshot_op_name(row->op)));
+        json_object_set_new(object, "address", row->object ? hex(row->object) : json_null());
+        json_object_set_new(object, "capacity", known ? count(row->capacity) : json_null());
+        json_object_set_new(object, "length", known ? count(row->length) : json_null());
+        json_object_set_new(object, "closed",
+                            known ? json_boolean(row->detail_flags & REC_DETAIL_CLOSED)
+                                  : json_null());
+        json_array_append_new(array, object);
+    }
+    return array;
+}
+
+static json_t *task_of(const struct report *report, const struct group *group, uint32_t index)
+{
+    const struct snapshot_task *task = &report->snapshot->tasks[index];
+    json_t *object = json_object();
+    json_object_set_new(object, "id", count(task->id));
+    json_object_set_new(object, "os_tid", task->os_tid ? count(task->os_tid) : json_null());
+    json_object_set_new(object, "name", text_or_null(task->name));
+    json_object_set_new(object, "parked_ns", age(task->parked_ns));
+    json_object_set_new(object, "deadline", json_boolean(task->flags & SNAPSHOT_DEADLINE));
+    json_object_set_new(object, "labels", json_object());
+    if (!group->same_object)
+        json_object_set_new(object, "object", object_of(report, index));
+    if (task->case_count)
+        json_object_set_new(object, "cases", cases_of(report->snapshot, task));
+    return object;
+}
+
+static json_t *group_of(const struct report *report, const struct group *group)
+{
+    json_t *evidence = json_array();
+    for (size_t i = 0; i < group->evidence_count; i++)
+        json_array_append_new(evidence, text(group->evidence[i]));
+    json_t *tasks = json_array();
+    for (size_t i = 0; i < group->listed_count; i++)
+        json_array_append_new(tasks, task_of(report, group, group->listed[i]));
+
+    json_t *growth = json_object();
+    json_object_set_new(growth, "window_ns", json_integer(VERDICT_GROWTH_NS));
+    json_object_set_new(growth, "count", count(group->grown));
+
+    json_t *object = json_object();
+    json_object_set_new(object, "verdict", json_string(verdict_name(group->verdict)));
+    json_object_set_new(object, "evidence", evidence);
+    json_object_set_new(object, "kind", json_string(snapshot_kind_name(group->kind)));
+    json_object_set_new(object, "op", text(group->op));
+    json_object_set_new(object, "call", text_or_null(group->call));
+    json_object_set_new(object, "count", count(group->count));
+    json_object_set_new(object, "past_threshold", count(group->past_threshold));
+    json_object_set_new(object, "oldest_ns", age(group->oldest_ns));
+    json_object_set_new(object, "newest_ns", age(group->newest_ns));
+    json_object_set_new(object, "growth", growth);
+    json_object_set_new(object, "object",
+                        group->same_object ? object_of(report, group->members[0]) : json_null());
+    json_object_set_new(object, "wait_stack", stack(report, group->wait ? group->wait->site : 0));
+    json_object_set_new(object, "spawn_stack", stack(report, group->spawn_site));
+    json_object_set_new(object, "tasks", tasks);
+    json_object_set_new(object, "tasks_omitted", count(group->count - group->listed_count));
+    return object;
+}
+
+/* Writes a value and lets it go. */
+static bool put(FILE *out, json_t *value)
+{
+    bool ok = value && json_dumpf(value, out, JSON_COMPACT | JSON_ENCODE_ANY) == 0;
+    json_decref(value);
+    return ok || ferror(out);
+}
+
+struct notes {
+    json_t *array;
+};
+
+static void add_note(const char *path, const char *note, void *arg)
+{
+    struct notes *notes = arg;
+    json_t *object = json_object();
+    json_object_set_new(object, "path", text(path));
+    json_object_set_new(object, "note", text(note));
+    json_array_append_new(notes->array, object);
+}
+
+bool report_write_json(const struct report *report, FILE *out)
+{
+    fputs("{\"schema\": \"leakspy-report/1\",\n \"source\": ", out);
+    bool ok = put(out, source(report->snapshot));
+    fprintf(out,
+            ",\n \"threshold_ns\": %" PRId64 ",\n \"totals\": ", report->options->threshold_ns);
+    ok = put(out, totals(report)) && ok;
+    fputs(",\n \"groups\": [", out);
+    const char *separator = "\n  ";
+    for (size_t i = 0; i < report->verdicts->count; i++) {
+        const struct group *group = &report->verdicts->groups[i];
+        if (!report_shows(report, group))
+            continue;
+        fputs(separator, out);
+        ok = put(out, group_of(report, group)) && ok;
+        separator = ",\n  ";
+    }
+    struct notes notes = {json_array()};
+    stacks_notes(report->stacks, add_note, &notes);
+    fputs("],\n \"notes\": ", out);
+    ok = put(out, notes.array) && ok;
+    fputs("}\n", out);
+    return ok;
+}

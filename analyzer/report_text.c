@@ -1,0 +1,239 @@
+/* The report for people: the finding first. */
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "analyzer/evidence.h"
+#include "analyzer/report.h"
+#include "analyzer/text.h"
+
+#define INDENT "       "
+#define FUNCTION_COLUMNS 40
+
+/* A colour for each verdict, worst in red. */
+static const char *const colours[VERDICT_COUNT] = {
+    [VERDICT_DEADLOCKED] = "\033[1;31m", [VERDICT_LEAKED] = "\033[1;31m",
+    [VERDICT_STUCK] = "\033[1;33m",      [VERDICT_UNJOINED] = "\033[1;33m",
+    [VERDICT_WAITING] = "\033[2m",
+};
+
+struct writer {
+    const struct report *report;
+    FILE *out;
+};
+
+static void put_printable(FILE *out, const char *text)
+{
+    char *printable = text_printable_dup(text);
+    fputs(printable ? printable : "?", out);
+    free(printable);
+}
+
+/* One line of totals; it begins with what was found. */
+static void put_totals(const struct writer *writer)
+{
+    const struct totals *totals = &writer->report->verdicts->totals;
+    const struct snapshot *snapshot = writer->report->snapshot;
+    FILE *out = writer->out;
+    char age[32], plural[64];
+    bool any = false;
+
+    for (unsigned i = 0; i < VERDICT_WAITING; i++) {
+        if (!totals->by_verdict[i])
+            continue;
+        fprintf(out, "%s%" PRIu64 " %s", any ? ", " : "", totals->by_verdict[i], verdict_name(i));
+        any = true;
+    }
+    fprintf(out,
+            "%s: %" PRIu64 " %s, %" PRIu64 " running, %" PRIu64 " parked, %" PRIu64
+            " of them for %s or longer",
+            any ? "" : "nothing found", totals->tasks,
+            evidence_plural("task", totals->tasks, plural), totals->running, totals->parked,
+            totals->past_threshold, text_duration(writer->report->options->threshold_ns, age));
+    if (snapshot->has_spawned)
+        fprintf(out, "; %" PRIu64 " spawned, %" PRIu64 " finished", snapshot->spawned,
+                snapshot->finished);
+    if (totals->lost)
+        fprintf(out, ", %" PRIu64 " LOST", totals->lost);
+    fputc('\n', out);
+}
+
+/* What was looked at, and when. */
+static void put_source(const struct writer *writer)
+{
+    const struct snapshot *snapshot = writer->report->snapshot;
+    FILE *out = writer->out;
+    char taken[40];
+
+    fputs(INDENT "in ", out);
+    put_printable(out, snapshot->exe[0] ? snapshot->exe : "an unknown program");
+    fprintf(out, ", pid %" PRIu32 ", ", snapshot->pid);
+    switch (snapshot->end) {
+    case SNAPSHOT_RUNNING:
+        fputs("running", out);
+        break;
+    case SNAPSHOT_EXITED:
+        fprintf(out, "which exited with status %d", snapshot->exit_code);
+        break;
+    case SNAPSHOT_SIGNALLED:
+        fprintf(out, "which was killed by signal %d", snapshot->signal);
+        break;
+    case SNAPSHOT_EXEC:
+        fputs("which executed another program", out);
+        break;
+    case SNAPSHOT_VANISHED:
+        fputs("which vanished", out);
+        break;
+    }
+    fprintf(out, "; as of %s\n", text_rfc3339(snapshot->taken_unix_ns, taken));
+}
+
+static void put_loss(const struct writer *writer)
+{
+    const struct snapshot_loss *loss = &writer->report->snapshot->loss;
+    const struct {
+        uint64_t count;
+        const char *what;
+    } rows[] = {
+        {loss->tasks, "tasks had no room in the recording: nothing is known of them"},
+        {loss->unreadable, "tasks could not be read whole"},
+        {loss->sites, "stacks had no room in the recording"},
+        {loss->stacks, "stacks could not be unwound"},
+        {loss->rows, "names, modules or select cases are missing"},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        if (rows[i].count)
+            fprintf(writer->out, INDENT "lost: %" PRIu64 " %s\n", rows[i].count, rows[i].what);
+    }
+}
+
+/* "STUCK  50 goroutines in chan send for 12s to 58s, +50 in the last 60s" */
+static void put_headline(const struct writer *writer, const struct group *group)
+{
+    FILE *out = writer->out;
+    bool colour = writer->report->options->colour;
+    char plural[64], newest[32], oldest[32];
+
+    if (colour)
+        fputs(colours[group->verdict], out);
+    for (const char *at = verdict_name(group->verdict); *at; at++)
+        fputc(toupper((unsigned char)*at), out);
+    if (colour)
+        fputs("\033[0m", out);
+    fprintf(out, "  %zu %s ", group->count,
+            evidence_plural(snapshot_kind_name(group->kind), group->count, plural));
+    if (group->wait) {
+        fputs("in ", out);
+        put_printable(out, group->op);
+    } else {
+        fputs("ended", out);
+    }
+    if (group->oldest_ns != SNAPSHOT_AGE_UNKNOWN) {
+        text_duration(group->newest_ns, newest);
+        text_duration(group->oldest_ns, oldest);
+        if (strcmp(newest, oldest) == 0)
+            fprintf(out, " for %s", oldest);
+        else
+            fprintf(out, " for %s to %s", newest, oldest);
+        fputs(group->wait ? "" : " now", out);
+    }
+    if (group->verdict != VERDICT_WAITING && group->count > 1 && group->grown)
+        fprintf(out, ", +%zu in the last 60s", group->grown);
+    fputc('\n', out);
+}
+
+static void put_frame(const struct writer *writer, const struct frame *frame, const char *label)
+{
+    FILE *out = writer->out;
+    char offset[80];
+    fprintf(out, INDENT "%-3s ", label);
+
+    const char *function = frame->function;
+    if (!function) {
+        snprintf(offset, sizeof(offset), "%#" PRIx64, frame->pc);
+        function = offset;
+    }
+    char *printable = text_printable_dup(function);
+    const char *shown = printable ? printable : "?";
+    if (frame->file) {
+        fprintf(out, "%-*s ", FUNCTION_COLUMNS, shown);
+        put_printable(out, text_basename(frame->file));
+        if (frame->line)
+            fprintf(out, ":%d", frame->line);
+    } else if (frame->module && frame->module->path[0]) {
+        fprintf(out, "%-*s ", FUNCTION_COLUMNS, shown);
+        put_printable(out, text_basename(frame->module->path));
+        fprintf(out, "+%#" PRIx64, frame->offset);
+    } else {
+        fputs(shown, out);
+    }
+    free(printable);
+    fputs(frame->inlined ? " (inlined)\n" : "\n", out);
+}
+
+static void put_stack(const struct writer *writer, uint32_t site, const char *label)
+{
+    const struct stack *whole = stacks_get(writer->report->stacks, site);
+    struct stack stack = stack_user_part(whole);
+    uint64_t most = writer->report->options->frames;
+    for (size_t i = 0; i < stack.count && i < most; i++)
+        put_frame(writer, &stack.frames[i], i ? "" : label);
+    if (stack.count > most && most)
+        fprintf(writer->out, INDENT "    … %zu more\n", stack.count - (size_t)most);
+}
+
+static void put_group(const struct writer *writer, const struct group *group)
+{
+    FILE *out = writer->out;
+    fputc('\n', out);
+    put_headline(writer, group);
+    for (size_t i = 0; i < group->evidence_count; i++) {
+        fputs(INDENT, out);
+        put_printable(out, group->evidence[i]);
+        fputc('\n', out);
+    }
+    if (group->wait && group->wait->site)
+        put_stack(writer, group->wait->site, "at");
+    else if (group->wait)
+        fprintf(out, INDENT "at  (its stack was not recorded; the call is %s)\n", group->call);
+    if (group->spawn_site)
+        put_stack(writer, group->spawn_site, "by");
+}
+
+static void put_note(const char *path, const char *note, void *arg)
+{
+    const struct writer *writer = arg;
+    fputs("note: ", writer->out);
+    put_printable(writer->out, path);
+    fprintf(writer->out, ": %s\n", note);
+}
+
+bool report_write_text(const struct report *report, FILE *out)
+{
+    const struct writer writer = {report, out};
+    size_t hidden = 0;
+    uint64_t hidden_tasks = 0;
+
+    put_totals(&writer);
+    put_source(&writer);
+    put_loss(&writer);
+    for (size_t i = 0; i < report->verdicts->count; i++) {
+        const struct group *group = &report->verdicts->groups[i];
+        if (report_shows(report, group)) {
+            put_group(&writer, group);
+        } else {
+            hidden++;
+            hidden_tasks += group->count;
+        }
+    }
+    if (hidden) {
+        char tasks[64], groups[64];
+        fprintf(out, "\nnot shown: %" PRIu64 " %s in %zu %s%s\n", hidden_tasks,
+                evidence_plural("task", hidden_tasks, tasks), hidden,
+                evidence_plural("group", hidden, groups),
+                report->options->all ? "" : " that wait as expected or not for long (--all)");
+    }
+    stacks_notes(report->stacks, put_note, (void *)&writer);
+    return true;
+}

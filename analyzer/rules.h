@@ -1,0 +1,40 @@
+/* The table of verdict rules: to add a rule, add a row in rules.c. */
+#ifndef LEAKSPY_RULES_H
+#define LEAKSPY_RULES_H
+
+#include "analyzer/evidence.h"
+#include "analyzer/table.h"
+#include "analyzer/verdict.h"
+
+#define RULE_NONE 0xff /* of a task that runs: nothing to judge */
+
+struct judge {
+    const struct snapshot *snapshot;
+    const struct waits *waits;
+    const struct verdict_options *options;
+    const struct waitgraph *graph;
+    struct table joined_sites; /* spawn sites of which a thread is being joined; key a */
+    struct table waiters;      /* see evidence.h */
+    uint8_t *rule_of_task;     /* rows of `rules` */
+};
+
+struct rule {
+    const char *name;
+    enum verdict verdict;
+    /* Tasks judged by rules of the same lot may share a group, which then has the verdict of its
+     * worst task; lot 0 never shares. */
+    unsigned lot;
+    /* Whether it fits task `index`; the first rule that fits is the task's. Rules for joins are
+     * asked when the rule of the joined task is known. */
+    bool (*fits)(const struct judge *judge, uint32_t index);
+    /* Adds the sentences that are the rule's own. NULL: none. */
+    void (*explain)(const struct judge *judge, struct group *group);
+};
+
+extern const struct rule rules[];
+extern const size_t rule_count;
+
+/* Finds the rule of every task. False: no memory. */
+bool rules_judge(struct judge *judge);
+
+#endif

@@ -1,0 +1,152 @@
+#include "analyzer/snapshot.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void snapshot_init(struct snapshot *snapshot)
+{
+    memset(snapshot, 0, sizeof(*snapshot));
+    snapshot->source_kind = "recording";
+}
+
+void snapshot_deinit(struct snapshot *snapshot)
+{
+    if (snapshot->cmdline) {
+        for (char **word = snapshot->cmdline; *word; word++)
+            free(*word);
+    }
+    free(snapshot->cmdline);
+    free(snapshot->path);
+    free(snapshot->exe);
+    free(snapshot->tasks);
+    free(snapshot->sites);
+    free(snapshot->pcs);
+    free(snapshot->frames);
+    free(snapshot->modules);
+    free(snapshot->calls);
+    free(snapshot->cases);
+    free(snapshot->strings);
+    memset(snapshot, 0, sizeof(*snapshot));
+}
+
+struct snapshot_task *snapshot_add_task(struct snapshot *snapshot)
+{
+    if (snapshot->task_count == snapshot->task_room) {
+        size_t room = snapshot->task_room ? snapshot->task_room * 2 : 256;
+        struct snapshot_task *tasks = realloc(snapshot->tasks, room * sizeof(*tasks));
+        if (!tasks)
+            return NULL;
+        snapshot->tasks = tasks;
+        snapshot->task_room = room;
+    }
+    struct snapshot_task *task = &snapshot->tasks[snapshot->task_count++];
+    memset(task, 0, sizeof(*task));
+    task->parked_ns = SNAPSHOT_AGE_UNKNOWN;
+    return task;
+}
+
+uint64_t snapshot_lost_tasks(const struct snapshot *snapshot)
+{
+    return snapshot->loss.tasks + snapshot->loss.unreadable;
+}
+
+uint64_t snapshot_lost(const struct snapshot *snapshot)
+{
+    const struct snapshot_loss *loss = &snapshot->loss;
+    return loss->tasks + loss->unreadable + loss->sites + loss->stacks + loss->rows;
+}
+
+const struct snapshot_module *snapshot_module_of(const struct snapshot *snapshot, uint64_t pc,
+                                                 uint32_t epoch)
+{
+    /* The call is at pc - 1: a call that never returns may be the last instruction of its file. */
+    uint64_t address = pc - 1;
+    const struct snapshot_module *fallback = NULL;
+    for (size_t i = 1; i < snapshot->module_count; i++) {
+        const struct snapshot_module *module = &snapshot->modules[i];
+        if (module->start == 0 || address < module->start || address >= module->end)
+            continue;
+        if (module->loaded_epoch <= epoch &&
+            (module->unloaded_epoch == 0 || epoch < module->unloaded_epoch))
+            return module;
+        /* A stack may be taken before the sampler has seen the library that was just loaded. */
+        if (module->loaded_epoch > epoch && !fallback)
+            fallback = module;
+    }
+    return fallback;
+}
+
+const char *snapshot_function_of(const struct snapshot *snapshot, uint64_t pc,
+                                 const struct snapshot_module *module)
+{
+    size_t low = 0;
+    size_t high = snapshot->frame_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (snapshot->frames[middle].pc < pc)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    uint32_t number = module ? (uint32_t)(module - snapshot->modules) : 0;
+    for (; low < snapshot->frame_count && snapshot->frames[low].pc == pc; low++) {
+        const struct snapshot_frame *frame = &snapshot->frames[low];
+        if (frame->module == number && frame->function[0])
+            return frame->function;
+    }
+    return NULL;
+}
+
+static const struct {
+    const char *text;
+    enum rec_object object;
+} ops[] = {
+#define X(name, number, text, object, class) [number] = {text, REC_OBJECT_##object},
+    REC_OPS(X)
+#undef X
+};
+
+static const char *const objects[] = {
+#define X(name, number, text) [number] = text,
+    REC_OBJECTS(X)
+#undef X
+};
+
+static const char *const kinds[] = {
+#define X(name, number, text) [number] = text,
+    REC_KINDS(X)
+#undef X
+};
+
+static const char *const ends[] = {
+    [SNAPSHOT_RUNNING] = "running",     [SNAPSHOT_EXITED] = "exited",
+    [SNAPSHOT_SIGNALLED] = "signalled", [SNAPSHOT_EXEC] = "exec",
+    [SNAPSHOT_VANISHED] = "vanished",
+};
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+const char *snapshot_kind_name(unsigned kind)
+{
+    return kind < COUNT(kinds) ? kinds[kind] : "unknown";
+}
+
+const char *snapshot_op_name(unsigned op)
+{
+    return op < COUNT(ops) ? ops[op].text : "unknown";
+}
+
+const char *snapshot_object_name(unsigned object)
+{
+    return object < COUNT(objects) ? objects[object] : "unknown";
+}
+
+enum rec_object snapshot_op_object(unsigned op)
+{
+    return op < COUNT(ops) ? ops[op].object : REC_OBJECT_NONE;
+}
+
+const char *snapshot_end_name(enum snapshot_end end)
+{
+    return ends[end];
+}

@@ -1,0 +1,167 @@
+/* The snapshot: all tasks of one process at one moment, whichever way they were read.
+ *
+ * A source fills it; naming, verdicts and reports read it and nothing else. Rows refer to rows of
+ * other tables by index, 0 means none, and a source has checked every index before it stores one.
+ */
+#ifndef LEAKSPY_SNAPSHOT_H
+#define LEAKSPY_SNAPSHOT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "preload/recording.h" /* the numbers of ops, objects and kinds */
+
+#define SNAPSHOT_AGE_UNKNOWN INT64_C(-1)
+
+enum snapshot_task_flag {
+    SNAPSHOT_PARKED = 1,   /* it has a wait; otherwise it runs, or has finished */
+    SNAPSHOT_FINISHED = 2, /* it ended and nobody joined it yet */
+    SNAPSHOT_DEADLINE = 4, /* its wait ends by itself */
+    SNAPSHOT_SYSTEM = 8,   /* belongs to the runtime itself */
+    SNAPSHOT_MAIN = 16,    /* the first thread of the process */
+    SNAPSHOT_JOINABLE = 32,
+    SNAPSHOT_FDS = 128,       /* it waits for `arg` descriptors, the object is the first */
+    SNAPSHOT_ABANDONED = 256, /* its runtime stopped while it was there */
+    SNAPSHOT_SETTLED = 64, /* its wait was there at two looks at least: what was read of its object
+                              and of the tasks it depends on belongs to one moment */
+};
+
+struct snapshot_task {
+    uint64_t id;       /* unique in the snapshot */
+    uint64_t handle;   /* what a join names: pthread_t, address of a runtime's task; 0: none */
+    uint64_t object;   /* what it waits on, by the kind of the op's object; 0: nothing */
+    int64_t parked_ns; /* age of its wait, or of its end; SNAPSHOT_AGE_UNKNOWN */
+    uint32_t os_tid;   /* the kernel's id; 0: none */
+    uint32_t spawn_site;
+    uint32_t wait_site;
+    uint32_t call; /* row of calls; 0: not parked */
+    uint32_t arg;  /* how many descriptors the call waits for */
+    uint32_t row;  /* in the source's table of tasks: what REC_DETAIL_OWNER_ROW names */
+    uint32_t detail_a, detail_b; /* by detail_flags, see rec_task */
+    uint32_t case_first;         /* first row of cases */
+    uint16_t case_count;
+    uint16_t detail_flags; /* enum rec_detail_flag */
+    uint16_t flags;        /* enum snapshot_task_flag */
+    uint8_t kind;          /* enum rec_kind */
+    char name[17];         /* "": none */
+};
+
+struct snapshot_site {
+    uint32_t first_pc; /* in pcs */
+    uint32_t pc_count;
+    uint32_t epoch;
+    uint16_t flags; /* enum rec_site_flag */
+};
+
+struct snapshot_module {
+    uint64_t start, end, bias;
+    const char *path; /* "": not known */
+    uint32_t loaded_epoch, unloaded_epoch;
+    uint32_t build_id_bytes;
+    uint8_t build_id[32];
+};
+
+/* A recorded name of the function at an address. Sorted by pc. */
+struct snapshot_frame {
+    uint64_t pc;
+    uint32_t module;
+    const char *function; /* the linker's name; "": not known */
+};
+
+struct snapshot_call {
+    const char *name; /* what was called: "accept4", or the runtime's wait reason */
+    const char *op;   /* how the wait is called in reports */
+    uint16_t number;  /* enum rec_op; REC_OP_NONE: one that this program does not know */
+};
+
+struct snapshot_case {
+    uint64_t object; /* 0: a nil channel */
+    uint32_t capacity, length;
+    uint16_t op;           /* REC_OP_CHAN_SEND, REC_OP_CHAN_RECEIVE */
+    uint16_t detail_flags; /* enum rec_detail_flag */
+};
+
+/* The rows of `end` in the JSON report. */
+enum snapshot_end {
+    SNAPSHOT_RUNNING,
+    SNAPSHOT_EXITED,
+    SNAPSHOT_SIGNALLED,
+    SNAPSHOT_EXEC,
+    SNAPSHOT_VANISHED, /* gone, and nobody saw how: killed, or _exit by an unseen way */
+};
+
+/* What is missing in the picture. */
+struct snapshot_loss {
+    uint64_t tasks;      /* spawned, but nothing was recorded of them */
+    uint64_t unreadable; /* rows that contradict themselves, or changed all the time */
+    uint64_t sites;      /* stacks that had no room */
+    uint64_t stacks;     /* stacks that could not be unwound */
+    uint64_t rows;       /* rows of the remaining tables: names, modules, select cases */
+};
+
+struct snapshot {
+    const char *source_kind; /* "recording" */
+    char *path;              /* NULL: there is no file */
+    char *exe;
+    char **cmdline; /* NULL-terminated */
+    uint32_t pid;
+    uint32_t runtimes;       /* enum rec_runtime */
+    int64_t started_unix_ns; /* 0: not known */
+    int64_t taken_unix_ns;   /* the moment that the ages refer to */
+    enum snapshot_end end;
+    bool has_exit_code;
+    int exit_code;
+    int signal; /* 0: not by a signal, or not known */
+    bool has_spawned;
+    uint64_t spawned, finished;
+    struct snapshot_loss loss;
+
+    struct snapshot_task *tasks;
+    size_t task_count, task_room;
+    struct snapshot_site *sites;
+    size_t site_count;
+    uint64_t *pcs;
+    size_t pc_count;
+    struct snapshot_frame *frames;
+    size_t frame_count;
+    struct snapshot_module *modules;
+    size_t module_count;
+    struct snapshot_call *calls;
+    size_t call_count;
+    struct snapshot_case *cases;
+    size_t case_count;
+    char *strings; /* owns what the rows point to; ends with NUL */
+    size_t string_bytes;
+};
+
+/* An empty snapshot; every member may be filled afterwards with memory of malloc. */
+void snapshot_init(struct snapshot *snapshot);
+void snapshot_deinit(struct snapshot *snapshot);
+
+/* A new task at the end of the table, all zeroes, parked_ns unknown; NULL: no memory. The address
+ * is good until the next one. */
+struct snapshot_task *snapshot_add_task(struct snapshot *snapshot);
+
+/* What was lost of which completeness depends: tasks of which nothing is known. */
+uint64_t snapshot_lost_tasks(const struct snapshot *snapshot);
+
+/* Everything that was lost, for the totals. */
+uint64_t snapshot_lost(const struct snapshot *snapshot);
+
+/* The module that `pc` was in at `epoch`; NULL: none. */
+const struct snapshot_module *snapshot_module_of(const struct snapshot *snapshot, uint64_t pc,
+                                                 uint32_t epoch);
+
+/* The recorded name for `pc` in that module, or NULL. */
+const char *snapshot_function_of(const struct snapshot *snapshot, uint64_t pc,
+                                 const struct snapshot_module *module);
+
+/* Texts of numbers; "unknown" for one out of range. */
+const char *snapshot_kind_name(unsigned kind);
+const char *snapshot_op_name(unsigned op);
+const char *snapshot_object_name(unsigned object);
+enum rec_object snapshot_op_object(unsigned op);
+const char *snapshot_end_name(enum snapshot_end end);
+
+#endif
