@@ -146,8 +146,8 @@ static struct taskrt_task *watch(struct rt_worker *worker)
     for (unsigned int i = 0; i < rt->count; i++) {
         struct rt_worker *other = &rt->workers[i];
         uint32_t ticks = RT_GET(other->ticks);
-        bool stays = other->watched_ticks == ticks;
-        other->watched_ticks = ticks;
+        bool stays = RT_GET(other->watched_ticks) == ticks;
+        RT_SET(other->watched_ticks, ticks);
         if (!task && other != worker && stays && RT_GET(other->next))
             task = atomic_exchange_explicit(&other->next, NULL, memory_order_acq_rel);
     }

@@ -36,7 +36,7 @@ struct rt_worker {
     bool idle;
     bool searching;         /* by the worker alone */
     _Atomic uint32_t wake;  /* futex */
-    uint32_t watched_ticks; /* by the watcher: what it saw when it looked last */
+    _Atomic uint32_t watched_ticks; /* by the watcher: what it saw when it looked last */
 
     unsigned int number;
     pthread_t thread;

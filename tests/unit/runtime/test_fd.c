@@ -1,0 +1,265 @@
+/* Waiting for descriptors. */
+#include "in_task.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+struct fd_wait {
+    int fd;
+    int events;
+    int result;
+};
+
+static void wait_it(void *arg)
+{
+    struct fd_wait *wait = arg;
+    wait->result = taskrt_wait_fd(wait->fd, wait->events, TASKRT_NEVER);
+}
+
+static struct taskrt_task *park_on(struct fd_wait *wait)
+{
+    struct taskrt_task *task = spawn(wait_it, wait);
+    await_parked(task, TASKRT_REASON_FD);
+    expect_int(task_word(task, taskrt_inspect.object), wait->fd);
+    return task;
+}
+
+static void pipes(void *arg)
+{
+    (void)arg;
+    int ends[2];
+    expect_int(pipe(ends), 0);
+    expect_int(taskrt_wait_fd(ends[0], POLLIN, 0), -EAGAIN);
+    expect_int(taskrt_wait_fd(ends[0], POLLIN, 1), -ETIMEDOUT);
+    expect_int(taskrt_wait_fd(ends[0], POLLIN, taskrt_now_ns() + TASKRT_MS), -ETIMEDOUT);
+    expect_int(taskrt_wait_fd(ends[1], POLLOUT, 0), POLLOUT);
+    expect_int(taskrt_wait_fd(ends[1], POLLOUT, TASKRT_NEVER), POLLOUT);
+    struct fd_wait wait = {ends[0], POLLIN, 0};
+    struct taskrt_task *task = park_on(&wait);
+    expect_int(write(ends[1], "x", 1), 1);
+    join(task);
+    expect_int(wait.result, POLLIN);
+    expect_int(taskrt_wait_fd(ends[0], POLLIN, TASKRT_NEVER), POLLIN); /* still there */
+    char byte;
+    expect_int(read(ends[0], &byte, 1), 1);
+    task = park_on(&wait);
+    expect_int(taskrt_fd_close(ends[1]), 0);
+    join(task);
+    expect_int(wait.result & POLLHUP, POLLHUP);
+    expect_int(taskrt_fd_close(ends[0]), 0);
+    expect_int(taskrt_fd_close(ends[0]), -EBADF);
+}
+
+static void pipe__parks_until_it_is_ready(void **state)
+{
+    (void)state;
+    in_task(pipes, NULL);
+    in_task_on(1, pipes, NULL, 0);
+}
+
+static void errors(void *arg)
+{
+    (void)arg;
+    int ends[2];
+    expect_int(pipe(ends), 0);
+    expect_int(taskrt_wait_fd(-1, POLLIN, TASKRT_NEVER), -EBADF);
+    expect_int(taskrt_wait_fd(1000, POLLIN, TASKRT_NEVER), -EBADF);
+    expect_int(taskrt_wait_fd(INT32_MAX, POLLIN, TASKRT_NEVER), -EBADF);
+    expect_int(taskrt_wait_fd(1000, POLLIN, 0), -EBADF);
+    expect_int(taskrt_wait_fd(ends[0], 0, TASKRT_NEVER), -EINVAL);
+    expect_int(taskrt_wait_fd(ends[0], POLLIN | POLLPRI, TASKRT_NEVER), -EINVAL);
+    int file = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+    expect_int(taskrt_wait_fd(file, POLLIN, TASKRT_NEVER), -EPERM);
+    expect_int(close(file), 0);
+    expect_int(taskrt_fd_close(-1), -EBADF);
+
+    struct fd_wait wait = {ends[0], POLLIN, 0};
+    struct taskrt_task *task = park_on(&wait);
+    expect_int(taskrt_wait_fd(ends[0], POLLIN, TASKRT_NEVER), -EEXIST);
+    expect_int(taskrt_fd_close(ends[0]), 0);
+    join(task);
+    expect_int(wait.result, -EBADF);
+    close(ends[1]);
+}
+
+static void misuse__is_refused(void **state)
+{
+    (void)state;
+    in_task(errors, NULL);
+}
+
+static void both_directions(void *arg)
+{
+    (void)arg;
+    int ends[2];
+    expect_int(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
+    char block[4096] = {0};
+    while (write(ends[0], block, sizeof block) > 0)
+        ;
+    struct fd_wait reader = {ends[0], POLLIN, 0};
+    struct fd_wait writer = {ends[0], POLLOUT, 0};
+    struct taskrt_task *reading = park_on(&reader);
+    struct taskrt_task *writing = park_on(&writer);
+    while (read(ends[1], block, sizeof block) > 0)
+        ;
+    join(writing);
+    expect_int(writer.result, POLLOUT);
+    expect_int(task_half(reading, taskrt_inspect.state), TASKRT_STATE_PARKED);
+    expect_int(write(ends[1], "x", 1), 1);
+    join(reading);
+    expect_int(reader.result, POLLIN);
+    expect_int(taskrt_wait_fd(ends[0], POLLIN | POLLOUT, TASKRT_NEVER), POLLIN | POLLOUT);
+    struct fd_wait both = {ends[0], POLLIN | POLLOUT, 0};
+    expect_int(read(ends[0], block, 1), 1);
+    while (write(ends[0], block, sizeof block) > 0)
+        ;
+    struct taskrt_task *task = park_on(&both);
+    expect_int(write(ends[1], "x", 1), 1);
+    join(task);
+    expect_int(both.result, POLLIN);
+    taskrt_fd_close(ends[0]);
+    taskrt_fd_close(ends[1]);
+}
+
+static void one_fd__a_waiter_a_direction(void **state)
+{
+    (void)state;
+    in_task(both_directions, NULL);
+}
+
+static void reuse(void *arg)
+{
+    (void)arg;
+    int ends[2];
+    expect_int(pipe(ends), 0);
+    expect_int(taskrt_wait_fd(ends[0], POLLIN, taskrt_now_ns() + TASKRT_MS), -ETIMEDOUT);
+    int copy = dup(ends[0]); /* keeps the old registration alive */
+    close(ends[0]);          /* not by taskrt_fd_close */
+    int others[2];
+    expect_int(pipe(others), 0);
+    expect_int(others[0], ends[0]);
+    struct fd_wait wait = {others[0], POLLIN, 0};
+    struct taskrt_task *task = park_on(&wait);
+    expect_int(write(ends[1], "x", 1), 1); /* concerns the old one */
+    taskrt_sleep(5 * TASKRT_MS);
+    expect_int(task_half(task, taskrt_inspect.state), TASKRT_STATE_PARKED);
+    expect_int(write(others[1], "x", 1), 1);
+    join(task);
+    expect_int(wait.result, POLLIN);
+    close(copy);
+    close(ends[1]);
+    close(others[0]);
+    close(others[1]);
+}
+
+static void reused_number__is_another_fd(void **state)
+{
+    (void)state;
+    in_task(reuse, NULL);
+}
+
+/* An echo server: accepts and serves clients, all tasks of one runtime. */
+#define CLIENTS 20
+#define MESSAGES 50
+
+static int read_some(int fd, void *to, size_t bytes)
+{
+    for (;;) {
+        ssize_t got = read(fd, to, bytes);
+        if (got >= 0 || errno != EAGAIN)
+            return (int)got;
+        if (taskrt_wait_fd(fd, POLLIN, TASKRT_NEVER) < 0)
+            return -1;
+    }
+}
+
+static void serve(void *arg)
+{
+    int fd = (int)(intptr_t)arg;
+    char byte;
+    while (read_some(fd, &byte, 1) == 1)
+        expect_int(write(fd, &byte, 1), 1);
+    taskrt_fd_close(fd);
+}
+
+static void accept_all(void *arg)
+{
+    int listener = (int)(intptr_t)arg;
+    for (;;) {
+        int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd >= 0)
+            expect_int(taskrt_spawn(NULL, serve, (void *)(intptr_t)fd, NULL), 0);
+        else if (taskrt_wait_fd(listener, POLLIN, TASKRT_NEVER) < 0)
+            return;
+    }
+}
+
+struct client {
+    struct sockaddr_in address;
+    int echoed;
+};
+
+static void talk(void *arg)
+{
+    struct client *client = arg;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (connect(fd, (struct sockaddr *)&client->address, sizeof client->address) < 0)
+        expect_int(taskrt_wait_fd(fd, POLLOUT, TASKRT_NEVER) & POLLOUT, POLLOUT);
+    for (int i = 0; i < MESSAGES; i++) {
+        char out = (char)i;
+        char in = -1;
+        if (write(fd, &out, 1) != 1 || read_some(fd, &in, 1) != 1 || in != out)
+            break;
+        client->echoed++;
+    }
+    taskrt_fd_close(fd);
+}
+
+static void echo(void *arg)
+{
+    (void)arg;
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t bytes = sizeof address;
+    expect_int(bind(listener, (struct sockaddr *)&address, sizeof address), 0);
+    expect_int(listen(listener, CLIENTS), 0);
+    expect_int(getsockname(listener, (struct sockaddr *)&address, &bytes), 0);
+    struct taskrt_task *acceptor = spawn(accept_all, (void *)(intptr_t)listener);
+    struct client clients[CLIENTS];
+    struct taskrt_task *tasks[CLIENTS];
+    for (int i = 0; i < CLIENTS; i++) {
+        clients[i] = (struct client){.address = address};
+        tasks[i] = spawn(talk, &clients[i]);
+    }
+    for (int i = 0; i < CLIENTS; i++) {
+        join(tasks[i]);
+        expect_int(clients[i].echoed, MESSAGES);
+    }
+    expect_int(taskrt_fd_close(listener), 0);
+    join(acceptor);
+}
+
+static void server_and_clients__talk(void **state)
+{
+    (void)state;
+    for (int threads = 1; threads <= 4; threads++)
+        in_task_on(threads, echo, NULL, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(pipe__parks_until_it_is_ready),
+        cmocka_unit_test(misuse__is_refused),
+        cmocka_unit_test(one_fd__a_waiter_a_direction),
+        cmocka_unit_test(reused_number__is_another_fd),
+        cmocka_unit_test(server_and_clients__talk),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
