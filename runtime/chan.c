@@ -173,10 +173,16 @@ static void unlock_all(void *arg)
         rt_unlock(&(*locked)->lock);
 }
 
+static void lock_chan(struct taskrt_chan *chan)
+{
+    if (rt_lock_in_run(&chan->lock, &chan->run))
+        chan->senders = chan->receivers = (struct rt_queue){NULL, NULL};
+}
+
 static void lock_all(struct select_op *op)
 {
     for (size_t i = 0; i < op->locked_count; i++)
-        rt_lock(&op->locked[i]->lock);
+        lock_chan(op->locked[i]);
 }
 
 static int by_address(const void *a, const void *b)
@@ -364,7 +370,7 @@ int taskrt_chan_destroy(struct taskrt_chan *chan)
 {
     if (!chan)
         return 0;
-    rt_lock(&chan->lock);
+    lock_chan(chan);
     bool used = chan->senders.first || chan->receivers.first;
     rt_unlock(&chan->lock);
     if (used)
@@ -379,7 +385,7 @@ int taskrt_chan_close(struct taskrt_chan *chan)
         return -EPERM;
     if (!chan)
         return -EINVAL;
-    rt_lock(&chan->lock);
+    lock_chan(chan);
     if (RT_GET(chan->closed)) {
         rt_unlock(&chan->lock);
         return -EPIPE;

@@ -7,6 +7,7 @@
 /* Everything is under `lock`; what is atomic is also read by tools and by taskrt_chan_length. */
 struct taskrt_chan {
     struct rt_lock lock;
+    uint32_t run; /* in which the queues were used last */
     _Atomic uint32_t closed;
     size_t element_bytes;
     _Atomic uint64_t capacity; /* fixed */

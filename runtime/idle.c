@@ -21,6 +21,7 @@
 #define SEARCH_ROUNDS 64 /* over all rings before sleeping: some 10 us */
 #define WATCH_FIRST_NS (50 * TASKRT_US)
 #define WATCH_LAST_NS (5 * TASKRT_MS)
+#define QUIET_LOOKS 16 /* some 50 ms without anything happening end the watch */
 
 static inline void cpu_relax(void)
 {
@@ -138,17 +139,27 @@ static bool anything_queued(struct rt_runtime *rt)
     return false;
 }
 
-/* The watcher's part: a task in `next` of a worker that has begun no other since the last look. */
-static struct taskrt_task *watch(struct rt_worker *worker)
+void rt_resume_watch_slow(void)
+{
+    if (atomic_exchange(&rt_runtime.watch_off, false))
+        rt_netpoll_interrupt();
+}
+
+/* The watcher's part: a task in `next` of a worker that has begun no other since the last look.
+ * *ret_moved is false if nothing has happened anywhere since then. */
+static struct taskrt_task *watch(struct rt_worker *worker, bool *ret_moved)
 {
     struct rt_runtime *rt = &rt_runtime;
     struct taskrt_task *task = NULL;
+    *ret_moved = false;
     for (unsigned int i = 0; i < rt->count; i++) {
         struct rt_worker *other = &rt->workers[i];
         uint32_t ticks = RT_GET(other->ticks);
         bool stays = RT_GET(other->watched_ticks) == ticks;
         RT_SET(other->watched_ticks, ticks);
-        if (!task && other != worker && stays && RT_GET(other->next))
+        bool waits = other != worker && atomic_load(&other->next);
+        *ret_moved |= waits || !stays;
+        if (!task && waits && stays)
             task = atomic_exchange_explicit(&other->next, NULL, memory_order_acq_rel);
     }
     return task;
@@ -204,16 +215,21 @@ int taskrt_worker_idle(struct rt_worker *worker, bool poll, int64_t timeout_ns, 
     return count;
 }
 
-/* How long the poller may sleep; publishes when it will wake, then looks again. */
+/* How long the poller may sleep; publishes when it will wake, then looks again. `watch_ns` is how
+ * long until it shall look at `next` of the busy workers; 0: not at all. */
 static int64_t poller_timeout(struct rt_runtime *rt, int64_t watch_ns)
 {
-    bool all_idle = atomic_load(&rt->idle_count) == rt->count;
+    bool watching = watch_ns != 0 && atomic_load(&rt->idle_count) != rt->count;
+    atomic_store(&rt->watch_off, !watching);
+    for (unsigned int i = 0; !watching && i < rt->count; i++)
+        if (atomic_load(&rt->workers[i].next))
+            return 0; /* it came before its waker could see watch_off */
     for (;;) {
         int64_t until_ns = rt_timer_earliest();
         int64_t now_ns = 0;
-        if (!all_idle || until_ns != TASKRT_NEVER)
+        if (watching || until_ns != TASKRT_NEVER)
             now_ns = rt_now_ns();
-        if (!all_idle && until_ns > now_ns + watch_ns)
+        if (watching && until_ns > now_ns + watch_ns)
             until_ns = now_ns + watch_ns;
         atomic_store(&rt->poller_until_ns, until_ns);
         if (rt_timer_earliest() < until_ns)
@@ -239,17 +255,22 @@ static struct taskrt_task *take_list(struct rt_worker *worker, struct taskrt_tas
     return task;
 }
 
-/* Sleeps until there is a task (returned), or somebody woke this worker (*ret_search is set), or
- * for a while. `idle_lock` is held on the call and not on return; the worker is not idle any more
- * then. */
-static struct taskrt_task *sleep_as_poller(struct rt_worker *worker, int64_t watch_ns,
-                                           bool *ret_search)
+/* What the poller keeps while it falls asleep again and again. */
+struct nap {
+    int64_t watch_ns;
+    int quiet;   /* looks in a row that saw nothing move */
+    bool search; /* somebody woke the worker to look for tasks */
+};
+
+/* Sleeps until there is a task (returned), or somebody woke this worker, or for a while.
+ * `idle_lock` is held on the call and not on return; the worker is not idle any more then. */
+static struct taskrt_task *sleep_as_poller(struct rt_worker *worker, struct nap *nap)
 {
     struct rt_runtime *rt = &rt_runtime;
     _Alignas(16) char events[RT_NETPOLL_EVENTS * RT_NETPOLL_EVENT_BYTES];
     rt->poller = worker;
     rt_unlock(&rt->idle_lock);
-    int64_t timeout_ns = poller_timeout(rt, watch_ns);
+    int64_t timeout_ns = poller_timeout(rt, nap->quiet < QUIET_LOOKS ? nap->watch_ns : 0);
     int count = taskrt_worker_idle(worker, true, timeout_ns, events);
 
     /* Until the worker has left the idle list, it must not touch what could make a task runnable:
@@ -257,15 +278,20 @@ static struct taskrt_task *sleep_as_poller(struct rt_worker *worker, int64_t wat
     rt_lock(&rt->idle_lock);
     bool by_itself = unlink_idle(rt, worker);
     rt->poller = NULL;
+    atomic_store(&rt->watch_off, false);
     atomic_store(&rt->poller_until_ns, INT64_MIN);
     rt_unlock(&rt->idle_lock);
-    *ret_search = !by_itself;
+    nap->search = !by_itself;
 
     struct taskrt_task *list = append(due(), rt_netpoll_claim(events, count));
     if (by_itself && !list) {
-        list = watch(worker);
+        bool moved;
+        list = watch(worker, &moved);
         if (list)
             list->link = NULL;
+        nap->quiet = moved ? 0 : nap->quiet + 1;
+        if (nap->watch_ns < WATCH_LAST_NS)
+            nap->watch_ns *= 2;
     }
     return list ? take_list(worker, list) : NULL;
 }
@@ -296,13 +322,12 @@ static enum idle_answer enter_idle(struct rt_worker *worker)
 struct taskrt_task *rt_idle(struct rt_worker *worker)
 {
     struct rt_runtime *rt = &rt_runtime;
-    int64_t watch_ns = WATCH_FIRST_NS;
-    bool look = true;
+    struct nap nap = {.watch_ns = WATCH_FIRST_NS, .search = true};
     while (!atomic_load(&rt->stopping)) {
         struct taskrt_task *task;
-        if (look && (task = search(worker)) != NULL)
+        if (nap.search && (task = search(worker)) != NULL)
             return task;
-        look = true;
+        nap.search = true;
         switch (enter_idle(worker)) {
         case IDLE_RETRY:
             continue;
@@ -317,11 +342,9 @@ struct taskrt_task *rt_idle(struct rt_worker *worker)
             taskrt_worker_idle(worker, false, TASKRT_NEVER, NULL);
             continue;
         }
-        task = sleep_as_poller(worker, watch_ns, &look);
+        task = sleep_as_poller(worker, &nap);
         if (task)
             return task;
-        if (watch_ns < WATCH_LAST_NS)
-            watch_ns *= 2;
     }
     return NULL;
 }

@@ -120,6 +120,21 @@ static inline void rt_queue_remove(struct rt_queue *queue, struct rt_waiter *wai
  * caller holds the queue's lock, and makes the task ready after releasing it. */
 struct rt_waiter *rt_queue_claim(struct rt_queue *queue);
 
+/* Which run this is. What an earlier run left in queues is not to be touched: its stacks are gone.
+ */
+extern _Atomic uint32_t rt_run_number;
+
+/* Takes the lock of a queue; true: nobody has used it in this run, the caller must empty the queue.
+ */
+static inline bool rt_lock_in_run(struct rt_lock *lock, uint32_t *run)
+{
+    uint32_t now = atomic_load_explicit(&rt_run_number, memory_order_relaxed);
+    rt_lock(lock);
+    bool first = *run != now;
+    *run = now;
+    return first;
+}
+
 /* A node of the heap of deadlines, in its task. Under the lock of timer.c. */
 struct rt_timer {
     struct rt_timer *child;

@@ -27,13 +27,15 @@
 #include <sanitizer/tsan_interface.h>
 #endif
 
-#define NEXT_STREAK_MAX 64U /* two tasks that wake each other let others run after so many turns   \
-                             */
-#define POLL_TICKS 64U      /* how often a busy worker looks beyond its own queue */
+#define NEXT_STREAK_MAX                                                                            \
+    64U                /* two tasks that wake each other let others run after so many turns        \
+                        */
+#define POLL_TICKS 64U /* how often a busy worker looks beyond its own queue */
 #define THREADS_MAX 1024U
 #define WORKER_STACK_BYTES (256UL << 10)
 
 struct rt_runtime rt_runtime;
+_Atomic uint32_t rt_run_number = 1;
 static _Atomic bool running;
 static _Thread_local struct rt_worker *this_worker __attribute__((tls_model("initial-exec")));
 
@@ -167,10 +169,12 @@ void rt_ready(struct taskrt_task *task)
     struct rt_worker *worker = get_worker();
     atomic_store_explicit(&task->state, TASKRT_STATE_RUNNABLE, memory_order_release);
     struct taskrt_task *displaced =
-        atomic_exchange_explicit(&worker->next, task, memory_order_acq_rel);
+        atomic_exchange(&worker->next, task); /* in one order with watch_off, see idle.c */
     if (displaced) {
         rt_push(worker, displaced);
         rt_wake_worker();
+    } else {
+        rt_resume_watch();
     }
 }
 
@@ -498,6 +502,7 @@ static int run(taskrt_fn *fn, void *arg)
             for (unsigned int i = 1; i < rt->count; i++)
                 pthread_join(rt->workers[i].thread, NULL);
             result = rt->result;
+            atomic_fetch_add(&rt_run_number, 1);
             rt_tasks_reset();
             rt_timer_reset();
         }

@@ -34,8 +34,8 @@ struct rt_worker {
     /* Idling; under idle_lock. */
     struct rt_worker *idle_next;
     bool idle;
-    bool searching;         /* by the worker alone */
-    _Atomic uint32_t wake;  /* futex */
+    bool searching;                 /* by the worker alone */
+    _Atomic uint32_t wake;          /* futex */
     _Atomic uint32_t watched_ticks; /* by the watcher: what it saw when it looked last */
 
     unsigned int number;
@@ -66,10 +66,20 @@ struct rt_runtime {
     _Atomic uint32_t idle_count;
     _Atomic uint32_t searching_count;
     struct rt_worker *poller;        /* the idle worker that sleeps in epoll; under idle_lock */
+    _Atomic bool watch_off;          /* the poller does not look at `next` of the others */
     _Atomic int64_t poller_until_ns; /* when it wakes by itself; INT64_MIN: there is none */
 };
 
 extern struct rt_runtime rt_runtime;
+
+void rt_resume_watch_slow(void);
+
+/* Called after a task was put in `next`: wakes the watcher if it had given up looking. */
+static inline void rt_resume_watch(void)
+{
+    if (atomic_load(&rt_runtime.watch_off))
+        rt_resume_watch_slow();
+}
 
 /* sched.c */
 struct rt_worker *rt_first_worker(void);

@@ -60,9 +60,17 @@ static void ready_all(struct taskrt_task *list)
 
 /* Mutex. */
 
+static void enter_mutex(struct rt_mutex *mutex)
+{
+    if (rt_lock_in_run(&mutex->lock, &mutex->run)) {
+        mutex->waiters = (struct rt_queue){NULL, NULL};
+        RT_SET(mutex->owner, NULL);
+    }
+}
+
 static int mutex_lock(struct rt_mutex *mutex, struct taskrt_task *self, int64_t deadline_ns)
 {
-    rt_lock(&mutex->lock);
+    enter_mutex(mutex);
     struct taskrt_task *owner = RT_GET(mutex->owner);
     int result = owner == self ? -EDEADLK : owner ? rt_deadline_check(deadline_ns) : 0;
     if (!owner)
@@ -77,7 +85,7 @@ static int mutex_lock(struct rt_mutex *mutex, struct taskrt_task *self, int64_t 
 
 static int mutex_unlock(struct rt_mutex *mutex, struct taskrt_task *self)
 {
-    rt_lock(&mutex->lock);
+    enter_mutex(mutex);
     if (RT_GET(mutex->owner) != self) {
         rt_unlock(&mutex->lock);
         return -EPERM;
@@ -110,6 +118,12 @@ int taskrt_mutex_unlock(struct taskrt_mutex *mutex)
 
 /* Condition. */
 
+static void enter_cond(struct rt_cond *cond)
+{
+    if (rt_lock_in_run(&cond->lock, &cond->run))
+        cond->waiters = (struct rt_queue){NULL, NULL};
+}
+
 static int cond_wait(struct rt_cond *cond, struct rt_mutex *mutex, int64_t deadline_ns)
 {
     struct taskrt_task *self = rt_self();
@@ -118,7 +132,7 @@ static int cond_wait(struct rt_cond *cond, struct rt_mutex *mutex, int64_t deadl
     int result = rt_deadline_check(deadline_ns);
     if (result < 0)
         return result;
-    rt_lock(&cond->lock); /* before the mutex is free, so that no signal is missed */
+    enter_cond(cond); /* before the mutex is free, so that no signal is missed */
     mutex_unlock(mutex, self);
     result = wait_in(&cond->waiters, &cond->lock, unlock_lock, self, TASKRT_REASON_COND, cond,
                      deadline_ns);
@@ -142,7 +156,7 @@ int taskrt_cond_signal(struct taskrt_cond *opaque)
     struct rt_cond *cond = (struct rt_cond *)opaque;
     if (!rt_self())
         return -EPERM;
-    rt_lock(&cond->lock);
+    enter_cond(cond);
     struct taskrt_task *task = claim_one(&cond->waiters);
     rt_unlock(&cond->lock);
     ready_all(task);
@@ -154,7 +168,7 @@ int taskrt_cond_broadcast(struct taskrt_cond *opaque)
     struct rt_cond *cond = (struct rt_cond *)opaque;
     if (!rt_self())
         return -EPERM;
-    rt_lock(&cond->lock);
+    enter_cond(cond);
     struct taskrt_task *list = claim_all(&cond->waiters);
     rt_unlock(&cond->lock);
     ready_all(list);
@@ -163,11 +177,17 @@ int taskrt_cond_broadcast(struct taskrt_cond *opaque)
 
 /* Wait group. */
 
+static void enter_group(struct rt_waitgroup *group)
+{
+    if (rt_lock_in_run(&group->lock, &group->run))
+        group->waiters = (struct rt_queue){NULL, NULL};
+}
+
 static int waitgroup_add(struct rt_waitgroup *group, int64_t delta)
 {
     if (!rt_self())
         return -EPERM;
-    rt_lock(&group->lock);
+    enter_group(group);
     int64_t count;
     if (__builtin_add_overflow(group->count, delta, &count) || count < 0) {
         rt_unlock(&group->lock);
@@ -185,7 +205,7 @@ static int waitgroup_wait(struct rt_waitgroup *group, int64_t deadline_ns)
     struct taskrt_task *self = rt_self();
     if (!self)
         return -EPERM;
-    rt_lock(&group->lock);
+    enter_group(group);
     int result = group->count == 0 ? 0 : rt_deadline_check(deadline_ns);
     if (group->count == 0 || result < 0) {
         rt_unlock(&group->lock);

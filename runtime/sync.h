@@ -6,17 +6,20 @@
 
 struct rt_mutex {
     struct rt_lock lock;
+    uint32_t run;                      /* in which it was used last */
     struct taskrt_task *_Atomic owner; /* NULL: nobody */
     struct rt_queue waiters;
 };
 
 struct rt_cond {
     struct rt_lock lock;
+    uint32_t run; /* in which it was used last */
     struct rt_queue waiters;
 };
 
 struct rt_waitgroup {
     struct rt_lock lock;
+    uint32_t run; /* in which it was used last */
     int64_t count;
     struct rt_queue waiters;
 };
