@@ -22,6 +22,7 @@
 #define MAX_SYMBOLS (1U << 24)
 #define MAX_ENTRIES_WALKED (1U << 26) /* debugging entries looked at for one index */
 #define MAX_NESTING 64
+#define MAX_SCOPE_BYTES 4096
 #define MAX_OVERLAPS 64 /* ranges looked at to the left of an address */
 /* A compressed section grows to at most this many times the file's size. */
 #define MAX_INFLATION 64
@@ -36,6 +37,14 @@ struct ranges {
     size_t count, room;
 };
 
+/* An entry that gives its name to what stands in it: a namespace, a class, a function. */
+struct container {
+    Dwarf_Off start, end; /* of it and all that stands in it */
+    Dwarf_Die die;
+    size_t parent; /* index + 1; 0: the unit */
+    char *scope;   /* its name with those around it; NULL: not worked out yet */
+};
+
 struct unit {
     Dwarf_Die die;     /* has the lines */
     Dwarf_Die entries; /* has the functions: the same, or the one in a .dwo file */
@@ -43,6 +52,9 @@ struct unit {
     size_t function_count, function_room;
     struct ranges function_ranges;
     bool indexed, indexed_deeply;
+    struct container *containers; /* in the order of the file, what is outside first */
+    size_t container_count, container_room;
+    bool containers_indexed;
 };
 
 struct symbol {
@@ -267,6 +279,9 @@ void debug_file_close(struct debug_file *file)
     for (size_t i = 0; i < file->unit_count; i++) {
         free(file->units[i].functions);
         free(file->units[i].function_ranges.rows);
+        for (size_t c = 0; c < file->units[i].container_count; c++)
+            free(file->units[i].containers[c].scope);
+        free(file->units[i].containers);
     }
     free(file->units);
     free(file->unit_ranges.rows);
@@ -406,19 +421,148 @@ static size_t find_inlined(Dwarf_Die *function, uint64_t address, Dwarf_Die *cal
 
 /* ---- Names and lines ---- */
 
+static bool is_container(int tag)
+{
+    return tag == DW_TAG_namespace || tag == DW_TAG_module || tag == DW_TAG_class_type ||
+           tag == DW_TAG_structure_type || tag == DW_TAG_union_type || tag == DW_TAG_subprogram;
+}
+
+static void collect_containers(struct unit *unit, Dwarf_Die *parent, size_t parent_number,
+                               Dwarf_Off parent_end, int nesting, size_t *walked)
+{
+    Dwarf_Die die;
+    if (nesting > MAX_NESTING || dwarf_child(parent, &die) != 0)
+        return;
+    bool more = true;
+    while (more) {
+        Dwarf_Die container = die;
+        size_t number = unit->container_count + 1;
+        more = next_child(&die, walked);
+        if (!is_container(dwarf_tag(&container)) || !dwarf_haschildren(&container) ||
+            !grow((void **)&unit->containers, &unit->container_room, unit->container_count,
+                  sizeof(*unit->containers), MAX_RANGES))
+            continue;
+        Dwarf_Off end = more ? dwarf_dieoffset(&die) : parent_end;
+        unit->containers[unit->container_count++] = (struct container){
+            .start = dwarf_dieoffset(&container),
+            .end = end,
+            .die = container,
+            .parent = parent_number,
+        };
+        collect_containers(unit, &container, number, end, nesting + 1, walked);
+    }
+}
+
+/* The number of the innermost container around an entry, 0 when it stands in the unit itself. */
+static size_t container_around(struct unit *unit, Dwarf_Die *die)
+{
+    Dwarf_Off offset = dwarf_dieoffset(die);
+    if (!unit->containers_indexed) {
+        size_t walked = 0;
+        unit->containers_indexed = true;
+        collect_containers(unit, &unit->entries, 0, UINT64_MAX, 0, &walked);
+    }
+    size_t low = 0, high = unit->container_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (unit->containers[middle].start < offset)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    while (low > 0 && unit->containers[low - 1].end <= offset)
+        low = unit->containers[low - 1].parent;
+    return low;
+}
+
+/* The entry that says where a function was declared: what an inlined or a copied one came from, and
+ * what a method's body refers to. Returns false when that stands in another unit. */
+static bool find_declaration(struct unit *unit, Dwarf_Die *die)
+{
+    static const unsigned int links[] = {DW_AT_abstract_origin, DW_AT_specification};
+    for (int steps = 0; steps < 8; steps++) {
+        Dwarf_Attribute attribute;
+        Dwarf_Die next;
+        size_t i = 0;
+        while (i < 2 && (dwarf_attr(die, links[i], &attribute) == NULL ||
+                         dwarf_formref_die(&attribute, &next) == NULL))
+            i++;
+        if (i == 2)
+            break;
+        *die = next;
+    }
+    return die->cu == unit->entries.cu;
+}
+
+/* What a container without a name is called. A lambda is a class whose only purpose is to be
+ * called. */
+static const char *name_of_unnamed(Dwarf_Die *container)
+{
+    Dwarf_Die die;
+    size_t walked = 0;
+    if (dwarf_tag(container) == DW_TAG_namespace)
+        return "(anonymous namespace)";
+    if (dwarf_child(container, &die) == 0)
+        do {
+            const char *name = dwarf_tag(&die) == DW_TAG_subprogram ? dwarf_diename(&die) : NULL;
+            if (name != NULL && strcmp(name, "operator()") == 0)
+                return "{lambda}";
+        } while (next_child(&die, &walked));
+    return "{unnamed}";
+}
+
+/* The scope that an entry was declared in, "shop::Box<int>"; NULL when there is none. */
+static const char *scope_of(struct unit *unit, Dwarf_Die die, int nesting)
+{
+    if (nesting > MAX_NESTING || !find_declaration(unit, &die))
+        return NULL;
+    size_t number = container_around(unit, &die);
+    if (number == 0)
+        return NULL;
+    struct container *container = &unit->containers[number - 1];
+    if (container->scope == NULL) {
+        const char *outer = scope_of(unit, container->die, nesting + 1);
+        const char *name = dwarf_diename(&container->die);
+        if (name == NULL)
+            name = name_of_unnamed(&container->die);
+        size_t bytes = strlen(name) + (outer != NULL ? strlen(outer) : 0) + sizeof("::");
+        char *scope = bytes <= MAX_SCOPE_BYTES ? malloc(bytes) : NULL;
+        if (scope == NULL)
+            return NULL;
+        strcpy(stpcpy(stpcpy(scope, outer != NULL ? outer : ""), outer != NULL ? "::" : ""), name);
+        container->scope = scope;
+    }
+    return container->scope;
+}
+
+static bool has_scopes(int language)
+{
+    switch (language) {
+    case DW_LANG_C_plus_plus:
+    case DW_LANG_C_plus_plus_03:
+    case DW_LANG_C_plus_plus_11:
+    case DW_LANG_C_plus_plus_14:
+    case DW_LANG_Rust:
+        return true;
+    default:
+        return false;
+    }
+}
+
 static void name_frame(struct unit *unit, Dwarf_Die *die, struct debug_frame *frame)
 {
+    static const unsigned int linker_names[] = {DW_AT_linkage_name, DW_AT_MIPS_linkage_name};
     Dwarf_Attribute attribute;
-    frame->name = dwarf_formstring(dwarf_attr_integrate(die, DW_AT_linkage_name, &attribute));
-    if (frame->name == NULL)
-        frame->name =
-            dwarf_formstring(dwarf_attr_integrate(die, DW_AT_MIPS_linkage_name, &attribute));
+    for (size_t i = 0; i < 2 && frame->name == NULL; i++)
+        frame->name = dwarf_formstring(dwarf_attr_integrate(die, linker_names[i], &attribute));
     frame->name_kind = DEBUG_NAME_LINKER;
-    if (frame->name == NULL) {
-        frame->name = dwarf_diename(die);
-        frame->name_kind =
-            dwarf_srclang(&unit->entries) == DW_LANG_Go ? DEBUG_NAME_GO : DEBUG_NAME_SOURCE;
-    }
+    if (frame->name != NULL)
+        return;
+    int language = dwarf_srclang(&unit->entries);
+    frame->name = dwarf_diename(die);
+    frame->name_kind = language == DW_LANG_Go ? DEBUG_NAME_GO : DEBUG_NAME_SOURCE;
+    if (frame->name != NULL && has_scopes(language))
+        frame->scope = scope_of(unit, *die, 0);
 }
 
 /* Where the line table puts an address. */

@@ -28,6 +28,7 @@ struct debug_frame {
         DEBUG_NAME_SOURCE, /* as in the source */
         DEBUG_NAME_GO,     /* as gccgo spells it in debug information */
     } name_kind;
+    const char *scope;  /* of a DEBUG_NAME_SOURCE: namespaces and classes around it; NULL: none */
     const char *file;   /* NULL: not known */
     const char *folder; /* what a relative `file` is relative to; may be NULL */
     int line;           /* 0: not known */

@@ -240,7 +240,10 @@ static const char *function_name(struct symbols *symbols, const struct debug_fra
     case DEBUG_NAME_SOURCE:
         break;
     }
-    return intern_copy(symbols, frame->name);
+    char *name;
+    if (frame->name == NULL || frame->scope == NULL)
+        return intern_copy(symbols, frame->name);
+    return asprintf(&name, "%s::%s", frame->scope, frame->name) >= 0 ? intern(symbols, name) : NULL;
 }
 
 static const char *file_name(struct symbols *symbols, const struct debug_frame *frame)
@@ -252,14 +255,18 @@ static const char *file_name(struct symbols *symbols, const struct debug_frame *
 }
 
 /* Where the debug information has only the short name of a C++ or Rust function, the linker's says
- * more; and where it has none at all. */
+ * more; and where it has none at all. A Go function may be called by its linker's name even there.
+ */
 static void improve_name(struct debug_file *file, uint64_t address, struct debug_frame *frame)
 {
-    if (frame->name != NULL && frame->name_kind != DEBUG_NAME_SOURCE)
+    if (frame->name != NULL && frame->name_kind == DEBUG_NAME_LINKER)
         return;
     const char *symbol = debug_file_symbol(file, address);
-    bool mangled = symbol != NULL && symbol[0] == '_' && (symbol[1] == 'Z' || symbol[1] == 'R');
-    if (symbol != NULL && (mangled || frame->name == NULL)) {
+    if (symbol == NULL)
+        return;
+    bool mangled = symbol[0] == '_' && (symbol[1] == 'Z' || symbol[1] == 'R');
+    bool same = frame->name != NULL && strcmp(symbol, frame->name) == 0;
+    if (frame->name == NULL || mangled || (same && frame->name_kind == DEBUG_NAME_GO)) {
         frame->name = symbol;
         frame->name_kind = DEBUG_NAME_LINKER;
     }

@@ -41,7 +41,7 @@ struct symbols *symbols_create(void);
 
 /* Also look for separate debug files in this tree, which is laid out like /usr/lib/debug, after
  * that one. Has no effect on modules that were already opened. Returns false when there is no
- * memory memory or the path is not absolute. */
+ * memory or the path is not absolute. */
 bool symbols_add_debug_folder(struct symbols *symbols, const char *folder);
 
 /* Close all files and release all strings and frames. NULL is fine. */

@@ -1,3 +1,18 @@
-# symbols, names and op rules: compiled in, so that they need nothing else of the analyzer.
-leakspy_test(test_demangle SOURCES analyzer/test_demangle.c ${CMAKE_SOURCE_DIR}/analyzer/demangle.c
-             LIBRARIES iberty LABEL analyzer)
+leakspy_test(test_demangle SOURCES analyzer/test_demangle.c LIBRARIES leakspy_analyzer)
+leakspy_test(test_op_rules SOURCES analyzer/test_op_rules.c LIBRARIES leakspy_analyzer)
+
+# What test_symbols looks at: one library, built in all the ways that files come in.
+set(fixtures ${CMAKE_CURRENT_BINARY_DIR}/symbol_fixtures)
+set(fixture_sources ${CMAKE_CURRENT_SOURCE_DIR}/analyzer/fixtures)
+find_program(LEAKSPY_TEST_CXX NAMES g++ c++ REQUIRED)
+add_custom_command(
+  OUTPUT ${fixtures}/cplus.so
+  COMMAND ${fixture_sources}/make.sh ${fixture_sources} ${fixtures} ${CMAKE_C_COMPILER}
+          ${LEAKSPY_TEST_CXX}
+  DEPENDS ${fixture_sources}/make.sh ${fixture_sources}/places.c ${fixture_sources}/places.cc
+  VERBATIM)
+add_custom_target(symbol_fixtures DEPENDS ${fixtures}/cplus.so)
+leakspy_test(test_symbols SOURCES analyzer/test_symbols.c LIBRARIES leakspy_analyzer)
+target_compile_definitions(test_symbols PRIVATE LEAKSPY_FIXTURES="${fixtures}")
+target_link_libraries(test_symbols PRIVATE ${CMAKE_DL_LIBS})
+add_dependencies(test_symbols symbol_fixtures)

@@ -1,0 +1,375 @@
+/* Wait stacks as debuggers and our own demangler showed them for real programs, and what they are.
+ */
+#include "analyzer/op_rules.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+struct sample {
+    const char *recorded; /* the op in the recording */
+    const char *op;       /* what it is called in the report */
+    const char *idle;     /* a part of the reason; NULL: not idle */
+    const char *stack[16];
+};
+
+static void check(const struct sample *samples, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        size_t frames = 0;
+        while (samples[i].stack[frames] != NULL)
+            frames++;
+        const char *functions[16];
+        for (size_t f = 0; f < frames; f++)
+            functions[f] = strcmp(samples[i].stack[f], "?") == 0 ? NULL : samples[i].stack[f];
+        struct op_verdict verdict = op_rules_apply(samples[i].recorded, functions, frames);
+        assert_string_equal(verdict.op, samples[i].op);
+        if (samples[i].idle == NULL)
+            assert_string_equal(verdict.idle_because ? verdict.idle_because : "not idle",
+                                "not idle");
+        else
+            assert_non_null(
+                strstr(verdict.idle_because ? verdict.idle_because : "not idle", samples[i].idle));
+    }
+}
+
+#define CHECK(samples) check(samples, sizeof(samples) / sizeof((samples)[0]))
+
+/* rustc 1.95, v0 names: the default. */
+static void rust_v0_stack__apply__names_the_operation(void **state)
+{
+    (void)state;
+    static const struct sample samples[] = {
+        {"futex wait",
+         "chan receive",
+         NULL,
+         {"std::sys::pal::unix::futex::futex_wait",
+          "<std::sys::sync::thread_parking::futex::Parker>::park",
+          "<std::thread::thread::Thread>::park", "<std::sync::mpmc::context::Context>::wait_until",
+          "<std::sync::mpmc::list::Channel<i32>>::recv::{closure#1}",
+          "<std::sync::mpmc::context::Context>::with::<<std::sync::mpmc::list::Channel<i32>>::recv:"
+          ":"
+          "{closure#1}, ()>::{closure#0}",
+          "<std::thread::local::LocalKey<core::cell::Cell<u8>>>::try_with::<F, ()>",
+          "<std::sync::mpmc::list::Channel<i32>>::recv", "<std::sync::mpsc::Receiver<i32>>::recv",
+          "a::main::{closure#0}"}},
+        {"futex wait",
+         "chan send",
+         NULL,
+         {"<std::sys::sync::thread_parking::futex::Parker>::park",
+          "<std::sync::mpmc::array::Channel<i32>>::send",
+          "<std::sync::mpsc::SyncSender<i32>>::send", "a::main::{closure#1}"}},
+        {"futex wait",
+         "chan receive",
+         NULL,
+         {"<std::sync::mpmc::zero::Channel<i32>>::recv",
+          "<std::sync::mpsc::IntoIter<i32> as core::iter::traits::iterator::Iterator>::next",
+          "a::main"}},
+        {"futex wait",
+         "mutex lock",
+         NULL,
+         {"<std::sys::sync::mutex::futex::Mutex>::lock_contended",
+          "<std::sync::poison::mutex::Mutex<i32>>::lock", "a::main"}},
+        {"futex wait",
+         "rwlock rdlock",
+         NULL,
+         {"<std::sys::sync::rwlock::futex::RwLock>::read_contended", "a::main"}},
+        {"futex wait",
+         "rwlock wrlock",
+         NULL,
+         {"<std::sys::sync::rwlock::futex::RwLock>::write_contended", "a::main"}},
+        {"futex wait",
+         "cond wait",
+         NULL,
+         {"std::sys::pal::unix::futex::futex_wait",
+          "<std::sys::sync::condvar::futex::Condvar>::wait_optional_timeout",
+          "<std::sync::poison::condvar::Condvar>::wait::<bool>", "a::main"}},
+        {"futex wait",
+         "barrier wait",
+         NULL,
+         {"<std::sys::sync::condvar::futex::Condvar>::wait",
+          "<std::sync::nonpoison::condvar::Condvar>::wait::<std::sync::barrier::BarrierState>",
+          "<std::sync::barrier::Barrier>::wait", "a::main"}},
+        {"futex wait",
+         "once wait",
+         NULL,
+         {"<std::sys::sync::once::futex::Once>::wait", "<std::sys::sync::once::futex::Once>::call",
+          "<std::sync::once::Once>::call_once::<F>", "a::main"}},
+        {"futex wait", "thread park", NULL, {"std::thread::functions::park", "a::main"}},
+        {"futex wait",
+         "thread join",
+         NULL,
+         {"<std::thread::thread::Thread>::park", "std::thread::scoped::scope::<F, ()>", "a::main"}},
+    };
+    CHECK(samples);
+}
+
+/* The same with legacy names, and as Rust 1.63 lays its library out. */
+static void rust_legacy_stack__apply__names_the_operation(void **state)
+{
+    (void)state;
+    static const struct sample samples[] = {
+        {"futex wait",
+         "chan receive",
+         NULL,
+         {"std::sys::pal::unix::futex::futex_wait", "std::thread::thread::Thread::park",
+          "std::sync::mpmc::list::Channel<T>::recv::{{closure}}",
+          "std::sync::mpmc::context::Context::with", "std::sync::mpmc::list::Channel<T>::recv",
+          "a::main"}},
+        {"futex wait",
+         "chan receive",
+         NULL,
+         {"std::sys::unix::futex::futex_wait",
+          "std::sys_common::thread_parker::futex::Parker::park", "std::thread::park",
+          "std::sync::mpsc::blocking::WaitToken::wait", "std::sync::mpsc::shared::Packet<T>::recv",
+          "std::sync::mpsc::Receiver<T>::recv", "a::main"}},
+        {"futex wait",
+         "mutex lock",
+         NULL,
+         {"std::sys::unix::locks::futex_mutex::Mutex::lock_contended", "a::main"}},
+        {"futex wait",
+         "cond wait",
+         NULL,
+         {"std::sys::unix::locks::futex_condvar::Condvar::wait_optional_timeout", "a::main"}},
+        {"futex wait",
+         "rwlock wrlock",
+         NULL,
+         {"std::sys::unix::locks::futex_rwlock::RwLock::write_contended", "a::main"}},
+    };
+    CHECK(samples);
+}
+
+static void stack_of_a_crate__apply__names_the_operation(void **state)
+{
+    (void)state;
+    static const struct sample samples[] = {
+        {"futex wait",
+         "chan receive",
+         NULL,
+         {"std::thread::Thread::park", "crossbeam_channel::context::Context::wait_until",
+          "crossbeam_channel::flavors::list::Channel<T>::recv::{{closure}}",
+          "crossbeam_channel::flavors::list::Channel<T>::recv",
+          "crossbeam_channel::channel::Receiver<T>::recv", "a::main"}},
+        {"futex wait",
+         "chan send",
+         NULL,
+         {"<crossbeam_channel::flavors::zero::Channel<i32>>::send", "a::main"}},
+        {"futex wait",
+         "select",
+         NULL,
+         {"<crossbeam_channel::context::Context>::wait_until",
+          "crossbeam_channel::select::run_select::{closure#0}",
+          "crossbeam_channel::select::run_select", "a::main"}},
+        {"futex wait",
+         "mutex lock",
+         NULL,
+         {"parking_lot_core::parking_lot::park", "<parking_lot::raw_mutex::RawMutex>::lock_slow",
+          "a::main"}},
+        {"futex wait",
+         "rwlock rdlock",
+         NULL,
+         {"<parking_lot::raw_rwlock::RawRwLock>::lock_shared_slow", "a::main"}},
+        {"futex wait",
+         "rwlock wrlock",
+         NULL,
+         {"<parking_lot::raw_rwlock::RawRwLock>::lock_exclusive_slow", "a::main"}},
+        {"futex wait",
+         "chan receive",
+         NULL,
+         {"std::thread::functions::park", "flume::Shared<T>::recv", "flume::Receiver<T>::recv",
+          "a"}},
+        {"futex wait",
+         "chan send",
+         NULL,
+         {"std::thread::functions::park", "event_listener::EventListener::wait_internal",
+          "<async_channel::Blocking as async_channel::Strategy>::poll",
+          "async_channel::Send<T>::wait", "a::main"}},
+        {"futex wait",
+         "cond wait",
+         "worker of tokio",
+         {"<std::sys::sync::condvar::futex::Condvar>::wait",
+          "parking_lot::condvar::Condvar::wait_until_internal",
+          "tokio::runtime::scheduler::multi_thread::park::Inner::park_condvar",
+          "tokio::runtime::scheduler::multi_thread::park::Parker::park",
+          "tokio::runtime::scheduler::multi_thread::worker::Context::park"}},
+        {"futex wait",
+         "cond wait",
+         "blocking pool",
+         {"<std::sys::sync::condvar::futex::Condvar>::wait_timeout",
+          "tokio::runtime::blocking::pool::Inner::run"}},
+        {"futex wait",
+         "thread park",
+         NULL, /* the pool's thread runs work that is parked itself */
+         {"std::thread::functions::park", "a::work", "tokio::runtime::blocking::task::poll",
+          "tokio::runtime::blocking::pool::Inner::run"}},
+        {"futex wait",
+         "future wait",
+         NULL,
+         {"<std::sys::sync::condvar::futex::Condvar>::wait", "tokio::runtime::park::Inner::park",
+          "tokio::runtime::park::CachedParkThread::block_on",
+          "tokio::runtime::runtime::Runtime::block_on", "a::main"}},
+        {"futex wait",
+         "cond wait",
+         "rayon",
+         {"<std::sys::sync::condvar::futex::Condvar>::wait", "rayon_core::sleep::Sleep::sleep",
+          "rayon_core::registry::WorkerThread::wait_until_cold"}},
+    };
+    CHECK(samples);
+}
+
+static void cplus_stack__apply__names_the_operation(void **state)
+{
+    (void)state;
+    static const struct sample samples[] = {
+        {"cond wait", "cond wait", NULL, {"std::condition_variable::wait", "consume", "main"}},
+        {"futex wait",
+         "future wait",
+         NULL,
+         {"std::__atomic_futex_unsigned_base::_M_futex_wait_until",
+          "std::__atomic_futex_unsigned<2147483648u>::_M_load_and_test_until",
+          "std::__future_base::_State_baseV2::wait", "std::__basic_future<int>::_M_get_result",
+          "std::future<int>::get", "main"}},
+        {"futex wait",
+         "sem wait",
+         NULL,
+         {"std::__detail::__platform_wait<int>",
+          "std::__atomic_wait_address_bare<std::__atomic_semaphore::_M_acquire()::{lambda()#1}>",
+          "?", "start_thread"}},
+        {"futex wait",
+         "barrier wait",
+         NULL,
+         {"std::__detail::__platform_wait<int>", "std::__detail::__waiter_pool::_M_do_wait",
+          "std::__atomic_wait_address<int, std::latch::wait() const::{lambda()#1}>", "main"}},
+        {"futex wait",
+         "futex wait",
+         NULL,
+         {"std::__detail::__platform_wait<int>",
+          "std::__atomic_wait_address_v<int, std::__atomic_base<int>::wait(int, std::memory_order) "
+          "const::{lambda()#1}>",
+          "std::__atomic_base<int>::wait", "main"}},
+        {"sem wait", "sem wait", NULL, {"std::__platform_semaphore::_M_acquire", "main"}},
+    };
+    CHECK(samples);
+}
+
+static void c_library_stack__apply__names_the_operation(void **state)
+{
+    (void)state;
+    static const struct sample samples[] = {
+        {"futex wait",
+         "chan receive",
+         NULL,
+         {"g_cond_wait", "?", "g_async_queue_pop", "consumer", "?", "start_thread"}},
+        {"futex wait",
+         "chan receive",
+         NULL, /* glibc's frames, where a source shows them */
+         {"syscall", "g_cond_wait", "?", "g_async_queue_pop_unlocked", "consumer"}},
+        {"futex wait", "cond wait", NULL, {"g_cond_wait", "consumer", "?", "start_thread"}},
+        {"futex wait", "mutex lock", NULL, {"g_mutex_lock_slowpath", "g_mutex_lock", "main"}},
+        {"futex wait", "once wait", NULL, {"g_cond_wait", "g_once_init_enter", "main"}},
+        {"futex wait",
+         "chan receive",
+         "GLib pool",
+         {"g_cond_wait", "g_async_queue_pop_intern_unlocked", "g_thread_pool_wait_for_new_task",
+          "g_thread_pool_thread_proxy", "g_thread_proxy", "start_thread"}},
+        {"io wait", "io wait", "main loop", {"g_main_context_iterate", "g_main_loop_run", "main"}},
+        {"io wait", "io wait", NULL, {"reader", "on_event", "g_main_loop_run", "main"}},
+        {"sem wait", "sem wait", NULL, {"uv_sem_wait", "main"}},
+        {"cond wait", "cond wait", "redis", {"bioProcessBackgroundJobs", "start_thread"}},
+        {"io wait", "io wait", NULL, {"close_file", "bioProcessBackgroundJobs", "start_thread"}},
+        {"cond wait",
+         "cond wait",
+         "jemalloc",
+         {"background_thread_sleep", "background_work_sleep_once", "je_background_thread_entry"}},
+    };
+    CHECK(samples);
+}
+
+static void runtime_at_rest__apply__is_idle(void **state)
+{
+    (void)state;
+    static const struct sample samples[] = {
+        {"cond wait", "cond wait", "worker of libtaskrt", {"taskrt_worker_idle", "worker_main"}},
+        {"futex wait",
+         "futex wait",
+         "thread of the Go runtime",
+         {"runtime.futexsleep", "runtime.notesleep", "runtime.mPark", "runtime.stopm",
+          "runtime.findrunnable", "runtime.schedule"}},
+        {"GC sweep wait",
+         "GC sweep wait",
+         "the Go runtime itself",
+         {"runtime.gopark", "runtime.goparkunlock", "runtime.bgsweep", "runtime.kickoff"}},
+        {"finalizer wait",
+         "finalizer wait",
+         "the Go runtime itself",
+         {"runtime.gopark", "runtime.runfinq", "runtime.kickoff"}},
+        {"chan receive",
+         "chan receive",
+         NULL,
+         {"runtime.gopark", "runtime.chanrecv", "runtime.chanrecv1", "main.main"}},
+    };
+    CHECK(samples);
+}
+
+/* An op that says what the task waits for is not renamed by what stands around it; nor does the
+ * program's own code inherit the name of a library that called it. */
+static void known_op_or_own_code__apply__keeps_the_op(void **state)
+{
+    (void)state;
+    static const struct sample samples[] = {
+        {"mutex lock", "mutex lock", NULL, {"g_async_queue_pop", "consumer"}},
+        {"thread join", "thread join", NULL, {"std::thread::scoped::scope", "main"}},
+        {"futex wait", "futex wait", NULL, {"my_park", "g_async_queue_pop", "main"}},
+        {"futex wait",
+         "thread park",
+         NULL,
+         {"std::thread::functions::park", "a::init", "<std::sys::sync::once::futex::Once>::call",
+          "<std::sync::once::Once>::call_once::<F>"}},
+        {"futex wait", "futex wait", NULL, {NULL}},
+        {"futex wait", "futex wait", NULL, {"?", "?"}},
+        {"futex wait", "futex wait", NULL, {"operator<<", "<", "<<<<", ">", "", "a<b", "std::"}},
+    };
+    CHECK(samples);
+    struct op_verdict none = op_rules_apply(NULL, NULL, 0);
+    assert_null(none.op);
+    assert_null(none.idle_because);
+}
+
+/* Names come from files: an endless one, one of brackets alone. */
+static void hostile_name__apply__is_survived(void **state)
+{
+    (void)state;
+    static const char pieces[] = {'<', '>', ':', '*', '[', 'g', '\xff'};
+    char *name = malloc(100001);
+    assert_non_null(name);
+    for (size_t i = 0; i < sizeof(pieces); i++) {
+        memset(name, pieces[i], 100000);
+        name[100000] = '\0';
+        const char *functions[] = {name, name};
+        struct op_verdict verdict = op_rules_apply("futex wait", functions, 2);
+        assert_string_equal(verdict.op, "futex wait");
+        memcpy(name, "g_async_queue_pop", 17);
+        verdict = op_rules_apply("futex wait", functions, 2);
+        assert_string_equal(verdict.op, "chan receive");
+    }
+    free(name);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(rust_v0_stack__apply__names_the_operation),
+        cmocka_unit_test(rust_legacy_stack__apply__names_the_operation),
+        cmocka_unit_test(stack_of_a_crate__apply__names_the_operation),
+        cmocka_unit_test(cplus_stack__apply__names_the_operation),
+        cmocka_unit_test(c_library_stack__apply__names_the_operation),
+        cmocka_unit_test(runtime_at_rest__apply__is_idle),
+        cmocka_unit_test(known_op_or_own_code__apply__keeps_the_op),
+        cmocka_unit_test(hostile_name__apply__is_survived),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
