@@ -3,7 +3,13 @@ add_library(test_in_task STATIC runtime/in_task.c)
 target_include_directories(test_in_task PUBLIC ${CMAKE_CURRENT_SOURCE_DIR}/runtime)
 target_link_libraries(test_in_task PUBLIC leakspy_flags taskrt PkgConfig::CMOCKA)
 
-foreach(subject task chan select sync fd deadlock)
+foreach(subject task chan select sync fd deadlock stack many races)
   leakspy_test(runtime_${subject} SOURCES runtime/test_${subject}.c LIBRARIES test_in_task m LABEL
                runtime)
 endforeach()
+
+# Walks the stack of a parked task as tools do: by frame pointers and by unwind tables.
+pkg_check_modules(LIBUNWIND REQUIRED IMPORTED_TARGET libunwind)
+leakspy_test(runtime_inspect SOURCES runtime/test_inspect.c LIBRARIES test_in_task
+             PkgConfig::LIBUNWIND LABEL runtime)
+target_compile_options(runtime_inspect PRIVATE -fno-omit-frame-pointer)
