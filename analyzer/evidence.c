@@ -116,6 +116,8 @@ void evidence_add_threshold(const struct judge *judge, struct group *group)
     else if (group->past_threshold < group->count)
         evidence_add(group, "no deadline; %zu of %zu are parked for %s or longer",
                      group->past_threshold, group->count, threshold);
+    else if (judge->options->threshold_ns == 0)
+        evidence_add(group, "no deadline");
     else
         evidence_add(group, "no deadline, and parked for %s or longer", threshold);
 }

@@ -16,3 +16,16 @@ leakspy_test(test_symbols SOURCES analyzer/test_symbols.c LIBRARIES leakspy_anal
 target_compile_definitions(test_symbols PRIVATE LEAKSPY_FIXTURES="${fixtures}")
 target_link_libraries(test_symbols PRIVATE ${CMAKE_DL_LIBS})
 add_dependencies(test_symbols symbol_fixtures)
+
+# What reads recordings links the analyzer; recordings for it are built by recording_builder.
+add_library(recording_builder STATIC analyzer/recording_builder.c)
+target_link_libraries(recording_builder PUBLIC leakspy_flags)
+
+leakspy_test(test_args SOURCES analyzer/test_args.c LIBRARIES leakspy_analyzer LABEL analyzer)
+leakspy_test(test_text SOURCES analyzer/test_text.c LIBRARIES leakspy_analyzer LABEL analyzer)
+leakspy_test(test_source_recording SOURCES analyzer/test_source_recording.c
+             LIBRARIES leakspy_analyzer recording_builder LABEL analyzer TIMEOUT 300)
+target_compile_definitions(test_source_recording
+                           PRIVATE FORMATS_FOLDER="${CMAKE_SOURCE_DIR}/tests/formats")
+leakspy_test(test_verdict SOURCES analyzer/test_verdict.c
+             LIBRARIES leakspy_analyzer recording_builder LABEL analyzer)

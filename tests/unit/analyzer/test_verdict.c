@@ -1,0 +1,658 @@
+/* Verdicts: one test a rule, over snapshots built in a line or two. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "analyzer/source_recording.h"
+#include "analyzer/verdict.h"
+#include "tests/unit/analyzer/recording_builder.h"
+
+struct judged {
+    struct snapshot snapshot;
+    struct waits waits;
+    struct verdicts verdicts;
+};
+
+/* Reads what was built and judges it; the builder goes. `idle`, when not NULL, is why the waits
+ * in the first call's stack are expected, as the rules over stacks would say. */
+static void judge(struct judged *j, struct builder *b, int64_t threshold_ns, const char *idle)
+{
+    const struct verdict_options options = {threshold_ns, 3};
+    const char *path = builder_path("verdict.rec");
+    struct err err = {0};
+    builder_write(b, path);
+    builder_destroy(b);
+    snapshot_init(&j->snapshot);
+    if (!source_recording_read(path, &j->snapshot, &err))
+        fail_msg("%s", err.why);
+    assert_true(waits_init(&j->waits, &j->snapshot));
+    if (idle)
+        j->waits.rows[1].idle_because = idle;
+    assert_true(verdicts_init(&j->verdicts, &j->snapshot, &j->waits, &options));
+}
+
+static void done(struct judged *j)
+{
+    verdicts_deinit(&j->verdicts);
+    waits_deinit(&j->waits);
+    snapshot_deinit(&j->snapshot);
+}
+
+static void assert_group(const struct judged *j, size_t number, enum verdict verdict, size_t count,
+                         const char *op)
+{
+    if (number >= j->verdicts.count)
+        fail_msg("there are %zu groups", j->verdicts.count);
+    const struct group *group = &j->verdicts.groups[number];
+    assert_string_equal(verdict_name(group->verdict), verdict_name(verdict));
+    assert_int_equal(group->count, count);
+    assert_string_equal(group->op, op);
+}
+
+static void assert_evidence(const struct judged *j, size_t number, const char *expected)
+{
+    const struct group *group = &j->verdicts.groups[number];
+    for (size_t i = 0; i < group->evidence_count; i++) {
+        if (strstr(group->evidence[i], expected))
+            return;
+    }
+    for (size_t i = 0; i < group->evidence_count; i++)
+        print_message("evidence: %s\n", group->evidence[i]);
+    fail_msg("no evidence says: %s", expected);
+}
+
+static void assert_no_evidence(const struct judged *j, size_t number, const char *unexpected)
+{
+    const struct group *group = &j->verdicts.groups[number];
+    for (size_t i = 0; i < group->evidence_count; i++) {
+        if (strstr(group->evidence[i], unexpected))
+            fail_msg("evidence says: %s", group->evidence[i]);
+    }
+}
+
+/* A thread that waits for a mutex held by another one. */
+static void wait_for(struct builder *b, struct rec_task *task, const struct rec_task *owner,
+                     uint64_t mutex)
+{
+    builder_park(b, task, "pthread_mutex_lock", REC_OP_MUTEX_LOCK, mutex, 15 * SECOND, 0);
+    builder_owner(task, owner);
+}
+
+static void no_tasks__no_groups(void **state)
+{
+    (void)state;
+    struct judged j;
+    judge(&j, builder_create(), 10 * SECOND, NULL);
+    assert_int_equal(j.verdicts.count, 0);
+    assert_int_equal(j.verdicts.totals.tasks, 0);
+    done(&j);
+}
+
+static void running_tasks__no_groups(void **state)
+{
+    (void)state;
+    struct builder *b = builder_create();
+    builder_thread(b, "main");
+    builder_thread(b, "worker");
+    struct judged j;
+    judge(&j, b, 0, NULL);
+    assert_int_equal(j.verdicts.count, 0);
+    assert_int_equal(j.verdicts.totals.tasks, 2);
+    assert_int_equal(j.verdicts.totals.running, 2);
+    done(&j);
+}
+
+static void parked_past_the_threshold__stuck(void **state)
+{
+    (void)state;
+    struct builder *b = builder_create();
+    builder_park(b, builder_thread(b, "w"), "sem_wait", REC_OP_SEM_WAIT, 0x500, 10 * SECOND, 0);
+    struct judged j;
+    judge(&j, b, 10 * SECOND, NULL);
+    assert_int_equal(j.verdicts.count, 1);
+    assert_group(&j, 0, VERDICT_STUCK, 1, "sem wait");
+    assert_evidence(&j, 0, "semaphore 0x500: 1 task waiting");
+    assert_evidence(&j, 0, "no deadline, and parked for 10s or longer");
+    assert_int_equal(j.verdicts.totals.past_threshold, 1);
+    done(&j);
+}
+
+static void parked_below_the_threshold__waiting(void **state)
+{
+    (void)state;
+    struct builder *b = builder_create();
+    builder_park(b, builder_thread(b, "w"), "sem_wait", REC_OP_SEM_WAIT, 0x500, 10 * SECOND - 1, 0);
+    struct judged j;
+    judge(&j, b, 10 * SECOND, NULL);
+    assert_group(&j, 0, VERDICT_WAITING, 1, "sem wait");
+    assert_int_equal(j.verdicts.totals.past_threshold, 0);
+    done(&j);
+}
+
+static void threshold_of_0__everything_parked_is_past_it(void **state)
+{
+    (void)state;
+    struct builder *b = builder_create();
+    struct rec_task *task = builder_thread(b, "w");
+    builder_park(b, task, "sem_wait", REC_OP_SEM_WAIT, 0x500, SECOND, 0);
+    task->seen_gen = 0;
+    struct judged j;
+    judge(&j, b, 0, NULL);
+    assert_group(&j, 0, VERDICT_STUCK, 1, "sem wait");
+    assert_int_equal(j.verdicts.groups[0].oldest_ns, 0);
+    done(&j);
+}
+
+static void same_sites__one_group_with_the_worst_verdict(void **state)
+{
+    (void)state;
+    struct builder *b = builder_create();
+    uint32_t wait = builder_site(b, (uint64_t[]){0x10}, 1);
+    uint32_t other = builder_site(b, (uint64_t[]){0x20}, 1);
+    for (int i = 0; i < 5; i++) {
+        struct rec_task *task = builder_thread(b, "w");
+        task->spawn_site = wait;
+        builder_park(b, task, "sem_wait", REC_OP_SEM_WAIT, 0x500, (8 + i) * SECOND,
+                     i == 4 ? other : wait);
+    }
+    struct judged j;
+    judge(&j, b, 10 * SECOND, NULL);
+    assert_int_equal(j.verdicts.count, 2);
+    assert_group(&j, 0, VERDICT_STUCK, 4, "sem wait");
+    assert_int_equal(j.verdicts.groups[0].oldest_ns, 11 * SECOND);
+    assert_int_equal(j.verdicts.groups[0].newest_ns, 8 * SECOND);
+    assert_int_equal(j.verdicts.groups[0].past_threshold, 2);
+    assert_int_equal(j.verdicts.groups[0].grown, 4);
+    assert_evidence(&j, 0, "2 of 4 are parked for 10s or longer");
+    assert_group(&j, 1, VERDICT_STUCK, 1, "sem wait");
+    done(&j);
+}
+
+static void listed_tasks__are_the_oldest(void **state)
+{
+    (void)state;
+    static const int ages[] = {3, 9, 1, 7, 5, 8, 9, 2};
+    struct builder *b = builder_create();
+    for (size_t i = 0; i < sizeof(ages) / sizeof(ages[0]); i++)
+        builder_park(b, builder_thread(b, "w"), "sem_wait", REC_OP_SEM_WAIT, 0x500,
+                     ages[i] * SECOND, 0);
+    struct judged j;
+    judge(&j, b, SECOND, NULL);
+    const struct group *group = &j.verdicts.groups[0];
+    assert_int_equal(group->listed_count, 3);
+    assert_int_equal(j.snapshot.tasks[group->listed[0]].id, 2);
+    assert_int_equal(j.snapshot.tasks[group->listed[1]].id, 7);
+    assert_int_equal(j.snapshot.tasks[group->listed[2]].id, 6);
+    done(&j);
+}
+
+static void groups__worst_then_largest_first(void **state)
+{
+    (void)state;
+    struct builder *b = builder_create();
+    builder_park(b, builder_thread(b, "young"), "read", REC_OP_IO_WAIT, 4, SECOND, 0);
+    builder_finish(builder_thread(b, "early"), 30 * SECOND);
+    builder_park(b, builder_thread(b, "one"), "sem_wait", REC_OP_SEM_WAIT, 0x500, 90 * SECOND, 0);
+    for (int i = 0; i < 2; i++)
+        builder_park(b, builder_thread(b, "two"), "read", REC_OP_IO_WAIT, 5, 20 * SECOND,
+                     builder_site(b, (uint64_t[]){0x10}, 1) * 0);
+    struct rec_task *self = builder_thread(b, "self");
+    wait_for(b, self, self, 0x600);
+    struct judged j;
+    judge(&j, b, 10 * SECOND, NULL);
+    assert_int_equal(j.verdicts.count, 4);
+    assert_group(&j, 0, VERDICT_DEADLOCKED, 1, "mutex lock");
+    assert_group(&j, 1, VERDICT_STUCK, 3, "io wait");
+    assert_group(&j, 2, VERDICT_STUCK, 1, "sem wait");
+    assert_group(&j, 3, VERDICT_UNJOINED, 1, "exited");
+    done(&j);
+}
+
+static void deadline__waiting(void **state)
+{
+    (void)state;
+    struct builder *b = builder_create();
+    struct rec_task *task = builder_thread(b, "w");
+    builder_park(b, task, "sem_timedwait", REC_OP_SEM_WAIT, 0x500, 99 * SECOND, 0);
+    task->wait_flags = REC_WAIT_DEADLINE;
+    struct judged j;
+    judge(&j, b, 10 * SECOND, NULL);
+    assert_group(&j, 0, VERDICT_WAITING, 1, "sem wait");
+    assert_true(j.verdicts.groups[0].deadline);
+    assert_evidence(&j, 0, "it has a deadline");
+    done(&j);
+}
+
+static void pollers_and_sleepers__waiting(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *call;
+        enum rec_op op;
+    } rows[] = {
+        {"accept4", REC_OP_IO_WAIT},
+        {"epoll_wait", REC_OP_IO_WAIT},
+        {"poll", REC_OP_IO_WAIT},
+        {"select", REC_OP_IO_WAIT},
+        {"sigwaitinfo", REC_OP_SIGNAL_WAIT},
+        {"pause", REC_OP_SIGNAL_WAIT},
+        {"nanosleep", REC_OP_SLEEP},
+        {"taskrt idle", REC_OP_IDLE},
+    };
+    struct builder *b = builder_create();
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        builder_park(b, builder_thread(b, "w"), rows[i].call, rows[i].op, 0, 60 * SECOND, 0);
+    struct rec_task *listener = builder_task(b, REC_KIND_TASK, "listener");
+    builder_park(b, listener, "taskrt_wait_fd", REC_OP_IO_WAIT, 3, 60 * SECOND, 0);
+    listener->detail_flags = REC_DETAIL_LISTENING;
+    struct judged j;
+    judge(&j, b, 10 * SECOND, NULL);
+    assert_int_equal(j.verdicts.totals.by_verdict[VERDICT_WAITING], 9);
+    assert_int_equal(j.verdicts.totals.past_threshold, 9);
+    done(&j);
+}
+
+static void read_on_a_descriptor__stuck(void **state)
+{
+    (void)state;
+    struct builder *b = builder_create();
+    builder_park(b, builder_thread(b, "w"), "read", REC_OP_IO_WAIT, 0, 60 * SECOND, 0);
+    struct judged j;
+    judge(&j, b, 10 * SECOND, NULL);
+    assert_group(&j, 0, VERDICT_STUCK, 1, "io wait");
+    assert_evidence(&j, 0, "descriptor 0, in read");
+    done(&j);
+}
+
+static void system_task__waiting(void **state)
+{
+    (void)state;
+    struct builder *b = builder_create();
+    struct rec_task *task = builder_task(b, REC_KIND_GOROUTINE, "");
+    builder_park(b, task, "force gc (idle)", REC_OP_IDLE, 0, 60 * SECOND, 0);
+    struct rec_task *other = builder_thread(b, "carrier");
+    builder_park(b, other, "syscall", REC_OP_FUTEX_WAIT, 0x500, 60 * SECOND, 0);
+    other->flags |= REC_TASK_SYSTEM;
+    struct judged j;
+    judge(&j, b, 10 * SECOND, NULL);
+    assert_int_equal(j.verdicts.totals.by_verdict[VERDICT_WAITING], 2);
+    done(&j);
+}
+
+static void idle_by_its_stack__waiting(void **state)
+{
+    (void)state;
+    struct builder *b = builder_create();
+    builder_park(b, builder_thread(b, "w"), "syscall", REC_OP_FUTEX_WAIT, 0x500, 60 * SECOND, 0);
+    struct judged j;
+    judge(&j, b, 10 * SECOND, "a worker of libtest without work");
+    assert_group(&j, 0, VERDICT_WAITING, 1, "futex wait");
+    assert_evidence(&j, 0, "a worker of libtest without work");
+    done(&j);
+}
+
+static void nil_channel__leaked(void **state)
+{
+    (void)state;
+    struct builder *b = builder_create();
+    struct rec_task *task = builder_task(b, REC_KIND_TASK, "t");
+    builder_park(b, task, "taskrt_send", REC_OP_CHAN_SEND, 0, 20 * SECOND, 0);
+    struct rec_task *goroutine = builder_task(b, REC_KIND_GOROUTINE, "");
+    builder_park(b, goroutine, "chan receive (nil chan)", REC_OP_CHAN_RECEIVE, 0, 20 * SECOND, 0);
+    struct rec_task *chooser = builder_task(b, REC_KIND_TASK, "c");
+    builder_park(b, chooser, "taskrt_select", REC_OP_SELECT, 0, 20 * SECOND, 0);
+    builder_select(chooser, builder_case(b, REC_OP_CHAN_SEND, 0), 1);
+    struct judged j;
+    judge(&j, b, 10 * SECOND, NULL);
+    assert_int_equal(j.verdicts.totals.by_verdict[VERDICT_LEAKED], 3);
+    assert_evidence(&j, 0, "nothing can wake it");
+    done(&j);
+}
+
+static void channel__evidence_says_who_else_waits(void **state)
+{
+    (void)state;
+    struct builder *b = builder_create();
+    struct rec_task *sender = builder_task(b, REC_KIND_TASK, "s");
+    builder_park(b, sender, "taskrt_send", REC_OP_CHAN_SEND, 0x500, 20 * SECOND, 0);
+    builder_channel(sender, 0, 0);
+    struct rec_task *full = builder_task(b, REC_KIND_TASK, "f");
+    builder_park(b, full, "taskrt_send", REC_OP_CHAN_SEND, 0x600, 20 * SECOND,
+                 builder_site(b, (uint64_t[]){0x10}, 1));
+    builder_channel(full, 4, 4);
+    struct rec_task *chooser = builder_task(b, REC_KIND_TASK, "c");
+    builder_park(b, chooser, "taskrt_select", REC_OP_SELECT, 0, 20 * SECOND, 0);
+    builder_select(chooser, builder_case(b, REC_OP_CHAN_RECEIVE, 0x600), 1);
+    struct judged j;
+    judge(&j, b, 10 * SECOND, NULL);
+    assert_int_equal(j.verdicts.count, 3);
+    assert_evidence(&j, 0, "channel 0x500: unbuffered, 1 sender waiting, no receiver waiting");
+    assert_evidence(&j, 1, "channel 0x600: 4 of 4 buffered, 1 sender waiting, 1 receiver waiting");
+    done(&j);
+}
+
+static void many_channels__evidence_says_what_they_share(void **state)
+{
+    (void)state;
+    struct builder *b = builder_create();
+    for (unsigned i = 0; i < 3; i++) {
+        struct rec_task *task = builder_task(b, REC_KIND_TASK, "s");
+        builder_park(b, task, "taskrt_send", REC_OP_CHAN_SEND, 0x500 + i, 20 * SECOND, 0);
+        builder_channel(task, 0, 0);
+    }
+    struct judged j;
+    judge(&j, b, 10 * SECOND, NULL);
+    assert_group(&j, 0, VERDICT_STUCK, 3, "chan send");
+    assert_false(j.verdicts.groups[0].same_object);
+    assert_evidence(&j, 0, "different channels: all unbuffered, no receiver waiting on any");
+    done(&j);
+}
+
+static void mutex__evidence_says_who_holds_it(void **state)
+{
+    (void)state;
+    struct builder *b = builder_create();
+    struct rec_task *holder = builder_thread(b, "holder");
+    builder_park(b, holder, "read", REC_OP_IO_WAIT, 5, 30 * SECOND, 0);
+    wait_for(b, builder_thread(b, "a"), holder, 0x500);
+    wait_for(b, builder_thread(b, "b"), holder, 0x500);
+    struct judged j;
+    judge(&j, b, 10 * SECOND, NULL);
+    assert_group(&j, 0, VERDICT_STUCK, 2, "mutex lock");
+    assert_evidence(&j, 0,
+                    "mutex 0x500: held by thread 1 (holder), which is in io wait for 30s; "
+                    "2 waiting for it");
+    done(&j);
+}
+
+static void mutex_of_an_unknown_holder__evidence_says_so(void **state)
+{
+    (void)state;
+    struct builder *b = builder_create();
+    struct rec_task *task = builder_thread(b, "a");
+    wait_for(b, task, task, 0x500);
+    task->detail_a = 4711;
+    struct judged j;
+    judge(&j, b, 10 * SECOND, NULL);
+    assert_group(&j, 0, VERDICT_STUCK, 1, "mutex lock");
+    assert_evidence(&j, 0, "held by the thread with the system's id 4711");
+    done(&j);
+}
+
+static void cycle_of_1__deadlocked(void **state)
+{
+    (void)state;
+    struct builder *b = builder_create();
+    struct rec_task *task = builder_thread(b, "self");
+    wait_for(b, task, task, 0x500);
+    struct judged j;
+    judge(&j, b, 10 * SECOND, NULL);
+    assert_group(&j, 0, VERDICT_DEADLOCKED, 1, "mutex lock");
+    assert_evidence(&j, 0, "a cycle: thread 1 (self) waits for mutex 0x500, held by itself");
+    done(&j);
+}
+
+static void cycle_of_2__deadlocked(void **state)
+{
+    (void)state;
+    struct builder *b = builder_create();
+    struct rec_task *one = builder_thread(b, "one");
+    struct rec_task *two = builder_thread(b, "two");
+    wait_for(b, one, two, 0x500);
+    wait_for(b, two, one, 0x600);
+    struct judged j;
+    judge(&j, b, 10 * SECOND, NULL);
+    assert_int_equal(j.verdicts.count, 1);
+    assert_group(&j, 0, VERDICT_DEADLOCKED, 2, "mutex lock");
+    assert_evidence(&j, 0,
+                    "a cycle: thread 1 (one) waits for mutex 0x500, held by thread 2 (two); "
+                    "thread 2 (two) waits for mutex 0x600, held by thread 1 (one)");
+    done(&j);
+}
+
+/* A deadlock is one before the threshold, too. */
+static void cycle_below_the_threshold__deadlocked(void **state)
+{
+    (void)state;
+    struct builder *b = builder_create();
+    struct rec_task *task = builder_thread(b, "self");
+    wait_for(b, task, task, 0x500);
+    struct judged j;
+    judge(&j, b, 3600 * SECOND, NULL);
+    assert_group(&j, 0, VERDICT_DEADLOCKED, 1, "mutex lock");
+    done(&j);
+}
+
+static void cycle_of_3_over_a_join__deadlocked(void **state)
+{
+    (void)state;
+    struct builder *b = builder_create();
+    struct rec_task *one = builder_thread(b, "one");
+    struct rec_task *two = builder_thread(b, "two");
+    struct rec_task *three = builder_thread(b, "three");
+    wait_for(b, one, two, 0x500);
+    builder_park(b, two, "pthread_join", REC_OP_THREAD_JOIN, three->handle, 20 * SECOND, 0);
+    builder_park(b, three, "pthread_rwlock_wrlock", REC_OP_RWLOCK_WRLOCK, 0x600, 20 * SECOND, 0);
+    builder_owner(three, one);
+    struct judged j;
+    judge(&j, b, 10 * SECOND, NULL);
+    assert_int_equal(j.verdicts.totals.by_verdict[VERDICT_DEADLOCKED], 3);
+    assert_evidence(&j, 0,
+                    "thread 2 (two) joins thread 3 (three); thread 3 (three) waits for "
+                    "rwlock 0x600, held by thread 1 (one)");
+    done(&j);
+}
+
+static void task_mutexes__owner_by_row__deadlocked(void **state)
+{
+    (void)state;
+    struct builder *b = builder_create();
+    struct rec_task *one = builder_task(b, REC_KIND_TASK, "one");
+    struct rec_task *two = builder_task(b, REC_KIND_TASK, "two");
+    builder_park(b, one, "taskrt_mutex_lock", REC_OP_MUTEX_LOCK, 0x500, 20 * SECOND, 0);
+    builder_park(b, two, "taskrt_mutex_lock", REC_OP_MUTEX_LOCK, 0x600, 20 * SECOND, 0);
+    one->detail_flags = two->detail_flags = REC_DETAIL_OWNER_ROW;
+    one->detail_a = 2;
+    two->detail_a = 1;
+    struct judged j;
+    judge(&j, b, 10 * SECOND, NULL);
+    assert_group(&j, 0, VERDICT_DEADLOCKED, 2, "mutex lock");
+    done(&j);
+}
+
+static void behind_a_cycle__stuck_and_said(void **state)
+{
+    (void)state;
+    struct builder *b = builder_create();
+    struct rec_task *one = builder_thread(b, "one");
+    struct rec_task *two = builder_thread(b, "two");
+    struct rec_task *behind = builder_thread(b, "behind");
+    struct rec_task *last = builder_thread(b, "last");
+    wait_for(b, one, two, 0x500);
+    wait_for(b, two, one, 0x600);
+    wait_for(b, behind, two, 0x600);
+    builder_park(b, last, "pthread_join", REC_OP_THREAD_JOIN, behind->handle, 20 * SECOND, 0);
+    struct judged j;
+    judge(&j, b, 10 * SECOND, NULL);
+    assert_int_equal(j.verdicts.count, 3);
+    assert_group(&j, 0, VERDICT_DEADLOCKED, 2, "mutex lock");
+    assert_group(&j, 1, VERDICT_STUCK, 1, "thread join");
+    assert_evidence(&j, 1, "waiting behind it: behind thread 2 (two)");
+    assert_group(&j, 2, VERDICT_STUCK, 1, "mutex lock");
+    assert_evidence(&j, 2, "waiting behind it: behind thread 2 (two)");
+    done(&j);
+}
+
+static void cycle_with_a_deadline__not_deadlocked(void **state)
+{
+    (void)state;
+    struct builder *b = builder_create();
+    struct rec_task *one = builder_thread(b, "one");
+    struct rec_task *two = builder_thread(b, "two");
+    wait_for(b, one, two, 0x500);
+    wait_for(b, two, one, 0x600);
+    two->wait_flags = REC_WAIT_DEADLINE;
+    struct judged j;
+    judge(&j, b, 10 * SECOND, NULL);
+    assert_group(&j, 0, VERDICT_STUCK, 1, "mutex lock");
+    assert_group(&j, 1, VERDICT_WAITING, 1, "mutex lock");
+    done(&j);
+}
+
+/* Owners that were read at different moments do not make a cycle. */
+static void cycle_seen_once__not_deadlocked_yet(void **state)
+{
+    (void)state;
+    struct builder *b = builder_create();
+    struct rec_task *one = builder_thread(b, "one");
+    struct rec_task *two = builder_thread(b, "two");
+    wait_for(b, one, two, 0x500);
+    wait_for(b, two, one, 0x600);
+    two->since_ns = BUILDER_NOW_NS;
+    struct judged j;
+    judge(&j, b, 10 * SECOND, NULL);
+    assert_int_equal(j.verdicts.totals.by_verdict[VERDICT_DEADLOCKED], 0);
+    done(&j);
+}
+
+static void join_of_a_thread_that_runs__waiting(void **state)
+{
+    (void)state;
+    struct builder *b = builder_create();
+    struct rec_task *main_thread = builder_thread(b, "main");
+    struct rec_task *worker = builder_thread(b, "worker");
+    builder_park(b, main_thread, "pthread_join", REC_OP_THREAD_JOIN, worker->handle, 60 * SECOND,
+                 0);
+    struct judged j;
+    judge(&j, b, 10 * SECOND, NULL);
+    assert_int_equal(j.verdicts.count, 1);
+    assert_group(&j, 0, VERDICT_WAITING, 1, "thread join");
+    assert_evidence(&j, 0, "joins thread 2 (worker), which runs");
+    done(&j);
+}
+
+static void join_chain__follows_its_end(void **state)
+{
+    (void)state;
+    for (int stuck = 0; stuck < 2; stuck++) {
+        struct builder *b = builder_create();
+        struct rec_task *one = builder_thread(b, "one");
+        struct rec_task *two = builder_thread(b, "two");
+        struct rec_task *end = builder_thread(b, "end");
+        builder_park(b, one, "pthread_join", REC_OP_THREAD_JOIN, two->handle, 60 * SECOND, 0);
+        builder_park(b, two, "pthread_join", REC_OP_THREAD_JOIN, end->handle, 60 * SECOND, 0);
+        if (stuck)
+            builder_park(b, end, "sem_wait", REC_OP_SEM_WAIT, 0x500, 60 * SECOND, 0);
+        else
+            builder_park(b, end, "epoll_wait", REC_OP_IO_WAIT, 4, 60 * SECOND, 0);
+        struct judged j;
+        judge(&j, b, 10 * SECOND, NULL);
+        assert_int_equal(j.verdicts.totals.by_verdict[VERDICT_STUCK], stuck ? 3 : 0);
+        assert_int_equal(j.verdicts.totals.by_verdict[VERDICT_WAITING], stuck ? 0 : 3);
+        done(&j);
+    }
+}
+
+static void join_of_an_unknown_thread__stuck(void **state)
+{
+    (void)state;
+    struct builder *b = builder_create();
+    builder_park(b, builder_thread(b, "main"), "pthread_join", REC_OP_THREAD_JOIN, 0xabc,
+                 60 * SECOND, 0);
+    struct judged j;
+    judge(&j, b, 10 * SECOND, NULL);
+    assert_group(&j, 0, VERDICT_STUCK, 1, "thread join");
+    assert_evidence(&j, 0, "joins a thread (0xabc) that is not among those recorded");
+    done(&j);
+}
+
+static void ended_thread__unjoined(void **state)
+{
+    (void)state;
+    struct builder *b = builder_create();
+    builder_finish(builder_thread(b, "early"), 20 * SECOND);
+    builder_finish(builder_thread(b, "late"), 5 * SECOND);
+    struct judged j;
+    judge(&j, b, 10 * SECOND, NULL);
+    assert_int_equal(j.verdicts.count, 1);
+    assert_group(&j, 0, VERDICT_UNJOINED, 2, "exited");
+    assert_evidence(&j, 0, "nobody joined or detached them before the process ended");
+    assert_int_equal(j.verdicts.totals.tasks, 0);
+    assert_int_equal(j.verdicts.totals.unjoined, 2);
+    assert_int_equal(j.verdicts.groups[0].oldest_ns, 20 * SECOND);
+    done(&j);
+}
+
+static void ended_thread_of_unknown_age__unjoined(void **state)
+{
+    (void)state;
+    struct builder *b = builder_create();
+    struct rec_task *task = builder_thread(b, "early");
+    task->state = REC_TASK_FINISHED;
+    struct judged j;
+    judge(&j, b, 10 * SECOND, NULL);
+    assert_group(&j, 0, VERDICT_UNJOINED, 1, "exited");
+    assert_int_equal(j.verdicts.groups[0].oldest_ns, SNAPSHOT_AGE_UNKNOWN);
+    done(&j);
+}
+
+static void lost_tasks__weaken_the_evidence(void **state)
+{
+    (void)state;
+    struct builder *b = builder_create();
+    struct rec_task *sender = builder_task(b, REC_KIND_TASK, "s");
+    builder_park(b, sender, "taskrt_send", REC_OP_CHAN_SEND, 0x500, 20 * SECOND, 0);
+    builder_channel(sender, 0, 0);
+    builder_header(b)->lost_tasks = 3;
+    struct judged j;
+    judge(&j, b, 10 * SECOND, NULL);
+    assert_int_equal(j.verdicts.totals.lost, 3);
+    assert_evidence(&j, 0, "no receiver that was recorded waiting");
+    assert_evidence(&j, 0, "3 tasks were lost to the recording");
+    assert_no_evidence(&j, 0, "can wake");
+    done(&j);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(no_tasks__no_groups),
+        cmocka_unit_test(running_tasks__no_groups),
+        cmocka_unit_test(parked_past_the_threshold__stuck),
+        cmocka_unit_test(parked_below_the_threshold__waiting),
+        cmocka_unit_test(threshold_of_0__everything_parked_is_past_it),
+        cmocka_unit_test(same_sites__one_group_with_the_worst_verdict),
+        cmocka_unit_test(listed_tasks__are_the_oldest),
+        cmocka_unit_test(groups__worst_then_largest_first),
+        cmocka_unit_test(deadline__waiting),
+        cmocka_unit_test(pollers_and_sleepers__waiting),
+        cmocka_unit_test(read_on_a_descriptor__stuck),
+        cmocka_unit_test(system_task__waiting),
+        cmocka_unit_test(idle_by_its_stack__waiting),
+        cmocka_unit_test(nil_channel__leaked),
+        cmocka_unit_test(channel__evidence_says_who_else_waits),
+        cmocka_unit_test(many_channels__evidence_says_what_they_share),
+        cmocka_unit_test(mutex__evidence_says_who_holds_it),
+        cmocka_unit_test(mutex_of_an_unknown_holder__evidence_says_so),
+        cmocka_unit_test(cycle_of_1__deadlocked),
+        cmocka_unit_test(cycle_of_2__deadlocked),
+        cmocka_unit_test(cycle_below_the_threshold__deadlocked),
+        cmocka_unit_test(cycle_of_3_over_a_join__deadlocked),
+        cmocka_unit_test(task_mutexes__owner_by_row__deadlocked),
+        cmocka_unit_test(behind_a_cycle__stuck_and_said),
+        cmocka_unit_test(cycle_with_a_deadline__not_deadlocked),
+        cmocka_unit_test(cycle_seen_once__not_deadlocked_yet),
+        cmocka_unit_test(join_of_a_thread_that_runs__waiting),
+        cmocka_unit_test(join_chain__follows_its_end),
+        cmocka_unit_test(join_of_an_unknown_thread__stuck),
+        cmocka_unit_test(ended_thread__unjoined),
+        cmocka_unit_test(ended_thread_of_unknown_age__unjoined),
+        cmocka_unit_test(lost_tasks__weaken_the_evidence),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
