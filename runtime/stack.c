@@ -18,11 +18,14 @@
  */
 #include "runtime/internal.h"
 
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <stdio.h>
-#include <unistd.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #if RT_ASAN
 #include <sanitizer/asan_interface.h>
@@ -97,12 +100,28 @@ static long mprotect_budget(void)
     return maximum / 2 / 2; /* half of the mappings, two a guard */
 }
 
+/* Whether reading the memory really faults: some emulators accept any advice and do nothing. Asks
+ * the kernel to read eight bytes there, for a call that has no effect when they are zero. */
+static bool faults(const char *memory)
+{
+    int saved = errno;
+    bool fault = syscall(SYS_rt_sigprocmask, SIG_BLOCK, memory, NULL, 8) < 0 && errno == EFAULT;
+    errno = saved;
+    return fault;
+}
+
 /* Makes the memory fault; false: it could not be done, the stack needs a canary. */
 static bool install_guard(char *guard)
 {
     int kind = atomic_load_explicit(&guard_kind, memory_order_relaxed);
     if (kind == GUARD_MADVISE) {
-        if (madvise(guard, GUARD_BYTES, MADV_GUARD_INSTALL) == 0)
+        static _Atomic bool checked;
+        bool installed = madvise(guard, GUARD_BYTES, MADV_GUARD_INSTALL) == 0;
+        if (installed && !atomic_load_explicit(&checked, memory_order_relaxed)) {
+            installed = faults(guard);
+            atomic_store_explicit(&checked, installed, memory_order_relaxed);
+        }
+        if (installed)
             return true;
         atomic_store_explicit(&guard_kind, kind = GUARD_MPROTECT, memory_order_relaxed);
     }

@@ -101,9 +101,12 @@ static void flood(void *arg)
     print_rate(begun_ns, (double)pair->rounds);
 }
 
+static _Atomic long parked; /* or about to be */
+
 static void leak(void *arg)
 {
     long value = 1;
+    parked++;
     taskrt_send(arg, &value);
 }
 
@@ -117,9 +120,10 @@ static void park(void *arg)
     for (long i = 0; i < pair->rounds; i++)
         if (taskrt_spawn(NULL, leak, chan, NULL) < 0)
             die("out of memory");
-    for (int quiet = 0; quiet < 3; quiet++) /* until all of them have run */
-        taskrt_sleep(20 * TASKRT_MS);
-    print_rate(begun_ns + 60 * TASKRT_MS, (double)pair->rounds);
+    while (parked < pair->rounds)
+        taskrt_yield();
+    print_rate(begun_ns, (double)pair->rounds);
+    taskrt_sleep(10 * TASKRT_MS); /* the last one is on its way into the channel */
     puts("ready");
     fflush(stdout);
     char byte;
