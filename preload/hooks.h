@@ -71,6 +71,13 @@ enum {
 /* For wrappers: are waits of this op recorded at all? */
 #define HOOK_RECORDS(op) (recorder.classes & HOOK_CLASS_##op)
 
+/* The version of symbols that are there only for programs linked long ago. */
+#if defined(__x86_64__)
+#define HOOK_OLDEST "GLIBC_2.2.5"
+#else
+#define HOOK_OLDEST "GLIBC_2.17"
+#endif
+
 #define HOOK_EXPORT __attribute__((visibility("default")))
 
 /* Wrappers have names of their own and take the intercepted symbol only in the object file: what
