@@ -58,11 +58,13 @@ static void collect_containers(struct debug_scopes *scopes, Dwarf_Die *parent, s
         Dwarf_Die container = die;
         size_t number = scopes->container_count + 1;
         more = debug_next_child(&die, walked);
+        Dwarf_Off end = more ? dwarf_dieoffset(&die) : parent_end;
+        if (dwarf_tag(&container) == DW_TAG_lexical_block)
+            collect_containers(scopes, &container, parent_number, end, nesting + 1, walked);
         if (!is_container(dwarf_tag(&container)) || !dwarf_haschildren(&container) ||
             !debug_grow((void **)&scopes->containers, &scopes->container_room,
                         scopes->container_count, sizeof(*scopes->containers)))
             continue;
-        Dwarf_Off end = more ? dwarf_dieoffset(&die) : parent_end;
         scopes->containers[scopes->container_count++] = (struct container){
             .start = dwarf_dieoffset(&container),
             .end = end,

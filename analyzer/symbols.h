@@ -1,4 +1,4 @@
-/* From addresses to functions, files and lines: the only user of libdw.
+/* From addresses to functions, files and lines. What is read with libdw is behind debug_file.h.
  *
  * A module is looked up by the path that was recorded and trusted only while its build-id is the
  * recorded one; when that file is gone or has changed, the debug file of the recorded build-id

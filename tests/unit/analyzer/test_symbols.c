@@ -167,6 +167,11 @@ static void cplus_file__resolve__names_templates_and_lambdas(void **state)
     assert_frame(&frames[0], "places_lambda::{lambda}::operator()", "places.cc", 47, true);
     assert_frame(&frames[1], "shop::run<places_lambda()::<lambda()> >", "places.cc", 20, true);
     assert_frame(&frames[2], "places_lambda", "places.cc", 46, false);
+    pc = place(&loaded, "places_nested");
+    assert_int_equal(symbols_resolve(*state, &loaded.module, pc, NULL, &frames), 5);
+    assert_frame(&frames[0], "places_nested::{lambda}::operator()::{lambda}::operator()",
+                 "places.cc", 62, true);
+    assert_string_equal(frames[4].function, "places_nested");
     dlclose(loaded.handle);
 }
 
