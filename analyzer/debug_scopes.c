@@ -14,6 +14,7 @@ struct container {
     Dwarf_Die die;
     size_t parent; /* index + 1; 0: the unit */
     char *scope;   /* its name with those around it; NULL: not worked out yet */
+    bool asked;    /* it is being worked out, or was: damaged references may lead round to it */
 };
 
 struct debug_scopes {
@@ -142,7 +143,8 @@ static const char *scope_of(struct debug_scopes *scopes, Dwarf_Die die, int nest
     if (number == 0)
         return NULL;
     struct container *container = &scopes->containers[number - 1];
-    if (container->scope == NULL) {
+    if (!container->asked) {
+        container->asked = true;
         const char *outer = scope_of(scopes, container->die, nesting + 1);
         const char *name = dwarf_diename(&container->die);
         if (name == NULL)
