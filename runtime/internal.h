@@ -45,6 +45,7 @@
 
 /* Fields that tools read while they change: one aligned word each, written whole. */
 #define RT_SET(field, value) atomic_store_explicit(&(field), (value), memory_order_relaxed)
+#define RT_PUBLISH(field, value) atomic_store_explicit(&(field), (value), memory_order_release)
 #define RT_GET(field) atomic_load_explicit(&(field), memory_order_relaxed)
 
 /* A lock of one word for sections of a few instructions; waits in the kernel when it has to. */

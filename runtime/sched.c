@@ -136,10 +136,11 @@ __attribute__((noinline)) int rt_park(struct taskrt_task *self, enum taskrt_reas
 {
     struct rt_worker *worker = self->worker;
     RT_SET(self->wait_count, RT_GET(self->wait_count) + 1);
-    RT_SET(self->reason, reason);
-    RT_SET(self->object, object);
-    RT_SET(self->object_count, object_count);
-    RT_SET(self->deadline_ns, deadline_ns);
+    /* Each after wait_count: whoever sees one of these sees that this is another wait. */
+    RT_PUBLISH(self->reason, reason);
+    RT_PUBLISH(self->object, object);
+    RT_PUBLISH(self->object_count, object_count);
+    RT_PUBLISH(self->deadline_ns, deadline_ns);
     atomic_store_explicit(&self->waiting, true, memory_order_relaxed);
     worker->action = RT_PARK;
     worker->deadline_ns = deadline_ns;

@@ -38,7 +38,7 @@ rt_switch:
         mrs     x9, fpcr
         str     x9, [sp, #160]
         mov     x10, sp
-        str     x10, [x0]
+        stlr    x10, [x0]       /* after wait_count, for tools that read along */
         mov     sp, x1
         ldr     x9, [sp, #160]
         mrs     x10, fpcr

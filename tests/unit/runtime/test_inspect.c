@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <libunwind.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -286,12 +287,106 @@ static void list__holds_every_task(void **state)
     in_task_on(1, look_at_list, NULL, 0);
 }
 
+/* A tool's thread that reads along while tasks begin, park and end, and between runs too. */
+static _Atomic int reader_stop;
+static _Atomic long reader_saw;
+static _Atomic long reader_wrong;
+static struct taskrt_chan *churn_chan;
+
+static void read_one(const struct taskrt_task *task)
+{
+    uint64_t count = task_word(task, taskrt_inspect.wait_count);
+    if (task_half(task, taskrt_inspect.state) != TASKRT_STATE_PARKED)
+        return;
+    uint32_t reason = task_half(task, taskrt_inspect.reason);
+    uint64_t object = task_word(task, taskrt_inspect.object);
+    int64_t deadline = (int64_t)task_word(task, taskrt_inspect.deadline_ns);
+    uint64_t sp = task_word(task, taskrt_inspect.context_sp);
+    if (task_half(task, taskrt_inspect.state) != TASKRT_STATE_PARKED ||
+        task_word(task, taskrt_inspect.wait_count) != count)
+        return;
+    reader_saw++;
+    int right = sp > task_word(task, taskrt_inspect.stack_low) &&
+                sp < task_word(task, taskrt_inspect.stack_high);
+    switch (reason) {
+    case TASKRT_REASON_SEND:
+        right &= object == (uintptr_t)churn_chan && deadline == TASKRT_NEVER;
+        break;
+    case TASKRT_REASON_RECEIVE:
+        right &= object == (uintptr_t)churn_chan && deadline != TASKRT_NEVER;
+        break;
+    case TASKRT_REASON_SLEEP:
+        right &= object == 0 && deadline != TASKRT_NEVER;
+        break;
+    default:
+        right &= reason == TASKRT_REASON_JOIN;
+    }
+    reader_wrong += !right;
+}
+
+static void *read_along(void *arg)
+{
+    while (!reader_stop) {
+        const struct taskrt_task *task = (const struct taskrt_task *)(uintptr_t)__atomic_load_n(
+            &taskrt_inspect.head, __ATOMIC_ACQUIRE);
+        for (; task;
+             task = (const struct taskrt_task *)(uintptr_t)task_word(task, taskrt_inspect.next_all))
+            read_one(task);
+    }
+    return arg;
+}
+
+static void churn_send(void *arg)
+{
+    (void)arg;
+    for (int i = 0; i < 200; i++)
+        taskrt_send(churn_chan, NULL);
+}
+
+static void churn_receive(void *arg)
+{
+    (void)arg;
+    for (int got = 0; got < 200;) {
+        got += taskrt_receive_until(churn_chan, NULL, taskrt_now_ns() + 50 * TASKRT_US) == 0;
+        if (got % 16 == 0)
+            taskrt_sleep(TASKRT_US);
+    }
+}
+
+static void churn(void *arg)
+{
+    (void)arg;
+    for (int round = 0; round < 5; round++) {
+        struct taskrt_task *tasks[16];
+        for (int i = 0; i < 16; i++)
+            tasks[i] = spawn(i % 2 ? churn_send : churn_receive, NULL);
+        for (int i = 0; i < 16; i++)
+            join(tasks[i]);
+    }
+}
+
+static void reader_in_another_thread__sees_whole_waits(void **state)
+{
+    (void)state;
+    churn_chan = taskrt_chan_create(0, 0);
+    pthread_t reader;
+    assert_int_equal(pthread_create(&reader, NULL, read_along, NULL), 0);
+    for (int run = 0; run < 10; run++)
+        in_task_on(1 + run % 3, churn, NULL, 0);
+    reader_stop = 1;
+    pthread_join(reader, NULL);
+    assert_int_equal(taskrt_chan_destroy(churn_chan), 0);
+    assert_int_equal(reader_wrong, 0);
+    assert_int_not_equal(reader_saw, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(parked_sender__is_described_to_the_frame),
         cmocka_unit_test(each_reason__names_its_object_and_deadline),
         cmocka_unit_test(list__holds_every_task),
+        cmocka_unit_test(reader_in_another_thread__sees_whole_waits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
