@@ -4,6 +4,8 @@
 #include <dlfcn.h>
 #include <errno.h>
 
+#include "preload/libgo.h"
+
 /* --- the real functions --------------------------------------------------------------------------
  */
 
@@ -95,6 +97,7 @@ void hooks_add_calls(void)
 {
     for (int i = 0; i < ROWS; i++)
         recorder_add_call(rows[i].symbol, rows[i].op, 0);
+    libgo_add_calls();
 }
 
 /* --- what a wait is on ---------------------------------------------------------------------------

@@ -23,6 +23,7 @@
 #include "runtime/taskrt.h"
 
 struct sembuf;
+__extension__ typedef __int128 libgo_pair; /* two results of a Go function, in two registers */
 struct mmsghdr;
 
 /* The number of each call: its row in the recording's table of calls. */

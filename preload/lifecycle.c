@@ -6,6 +6,7 @@
 
 #include "preload/clock.h"
 #include "preload/hooks.h"
+#include "preload/libgo.h"
 #include "preload/place.h"
 #include "preload/recorder.h"
 #include "preload/sampler.h"
@@ -177,6 +178,7 @@ __attribute__((constructor(101))) static void start(void)
     bool unwinder = unwind_init();
     sampler_init();
     hooks_spawn_init();
+    libgo_init();
     if (!recorder_options.children && place_has_recorded_ancestor())
         return;
     if (!recorder_open(false))
