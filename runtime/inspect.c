@@ -33,4 +33,5 @@ struct taskrt_inspect taskrt_inspect = {
     .chan_closed = offsetof(struct taskrt_chan, closed),
     .case_bytes = sizeof(struct taskrt_case),
     .mutex_owner = offsetof(struct rt_mutex, owner),
+    .task_bytes = sizeof(struct taskrt_task),
 };

@@ -8,9 +8,19 @@
  * CLOCK_MONOTONIC (taskrt_now_ns() + 5 * TASKRT_S); TASKRT_NEVER waits for ever, 0 does not wait
  * (-EAGAIN where a deadline would give -ETIMEDOUT). Everything but taskrt_run, taskrt_now_ns and
  * the functions marked "anywhere" may be called from tasks only: elsewhere it returns -EPERM (NULL
- * for functions that return pointers).
+ * for functions that return pointers; taskrt_yield does nothing).
  *
- * Misuse has a defined result; each function says which.
+ * Misuse has a defined result; each function says which. Pointers to mutexes, conditions and wait
+ * groups must be valid; other pointers may be NULL where their function says what happens then.
+ *
+ * A task may go on in another thread after any call that can wait: do not keep the address of a
+ * thread-local variable across one (errno is one), nor a lock that belongs to a thread; use
+ * taskrt_mutex. A call that blocks the thread itself (read on a blocking descriptor) keeps that
+ * thread from other tasks; the other threads go on. In a child of fork only exec and _exit may
+ * follow.
+ *
+ * Environment: TASKRT_THREADS, how many threads (default: as many as there are processors that the
+ * process may run on); TASKRT_GUARD=mprotect or canary, how stack overflows are caught (stack.c).
  */
 #ifndef TASKRT_H
 #define TASKRT_H
@@ -37,10 +47,14 @@ struct taskrt_chan;
 typedef void taskrt_fn(void *arg);
 
 /* Starts the runtime, runs `fn(arg)` as the first task and returns when it has returned; tasks that
- * are still there are then abandoned (their stacks are freed, nothing of theirs runs any more).
- * Not from a task; one runtime a process at a time.
- * 0; -EDEADLK: every task was parked and nothing could wake one; -ENOMEM; -EBUSY: running already.
- */
+ * are still there are then abandoned: one that runs in another thread is let go on until it next
+ * waits, yields or ends, then nothing of theirs runs any more. The calling thread becomes one of
+ * the runtime's; the others are named taskrt-1, taskrt-2 and so on. Channels, mutexes, conditions
+ * and wait groups may be used and freed after the run, also in the next one: who waited there is
+ * forgotten, and a mutex that an abandoned task had is free.
+ * 0; -EDEADLK: every task was parked and nothing could wake one (no deadline, nobody waiting for a
+ * descriptor); -ENOMEM, or what epoll_create1 and eventfd give: it could not start; -EBUSY: one
+ * runs already, or called from a task; -EINVAL: `fn` is NULL. */
 int taskrt_run(taskrt_fn *fn, void *arg);
 
 /* Anywhere. CLOCK_MONOTONIC in ns. */
@@ -48,24 +62,27 @@ int64_t taskrt_now_ns(void);
 
 struct taskrt_options {
     const char *name;   /* NULL: none; copied, cut at 31 bytes */
-    size_t stack_bytes; /* 0: 64 KiB; rounded up to pages; less than 16 KiB is made 16 KiB */
+    size_t stack_bytes; /* 0: 64 KiB; made a power of two, at least 16 KiB, at most 8 GiB */
 };
 
 /* Starts `fn(arg)` as a new task. `options` may be NULL. With `ret` NULL the task is detached:
  * freed when it ends. Otherwise *ret is its handle, to be given to taskrt_join or taskrt_detach
- * once. 0; -ENOMEM; -EPERM. */
+ * once. A task that overruns its stack takes the process with it: by SIGSEGV, or where the system
+ * cannot guard so many stacks, by SIGABRT with a message. 0; -ENOMEM; -EPERM; -EINVAL: `fn` is
+ * NULL. */
 int taskrt_spawn(const struct taskrt_options *options, taskrt_fn *fn, void *arg,
                  struct taskrt_task **ret);
 
-/* Waits until the task has ended, and frees the handle. 0; -ETIMEDOUT (the handle stays valid);
- * -EDEADLK: joins itself; -EINVAL: somebody else is joining it. */
+/* Waits until the task has ended, and frees the handle. 0; -ETIMEDOUT, -EAGAIN: the handle stays
+ * valid; -EDEADLK: joins itself; -EINVAL: somebody else is joining it, it is detached, or NULL. A
+ * handle that was given up gives -EINVAL too, until its memory belongs to another task. */
 int taskrt_join(struct taskrt_task *task, int64_t deadline_ns);
 
-/* Gives up the handle: the task is freed when it ends. 0; -EINVAL: somebody is joining it. */
+/* Gives up the handle: the task is freed when it ends. 0; -EINVAL as for taskrt_join. */
 int taskrt_detach(struct taskrt_task *task);
 
-struct taskrt_task *taskrt_self(void); /* anywhere; NULL outside tasks */
-const char *taskrt_name(const struct taskrt_task *task);
+struct taskrt_task *taskrt_self(void);                   /* anywhere; NULL outside tasks */
+const char *taskrt_name(const struct taskrt_task *task); /* anywhere; "": none. NULL for NULL */
 void taskrt_yield(void);
 int taskrt_sleep(int64_t duration_ns); /* 0 or less: like taskrt_yield */
 
@@ -74,7 +91,8 @@ int taskrt_sleep(int64_t duration_ns); /* 0 or less: like taskrt_yield */
  * sizes that overflow. */
 struct taskrt_chan *taskrt_chan_create(size_t element_bytes, size_t capacity);
 
-/* Frees a channel; NULL is fine. 0; -EBUSY: tasks are parked on it, nothing was freed. */
+/* Frees a channel; NULL is fine. 0; -EBUSY: tasks are parked on it, or a select that was just woken
+ * by another of its channels has not run yet; nothing was freed. */
 int taskrt_chan_destroy(struct taskrt_chan *chan);
 
 /* 0: sent or received. On a closed channel sends give -EPIPE, and receives give what is still
@@ -90,7 +108,7 @@ int taskrt_receive_until(struct taskrt_chan *chan, void *element, int64_t deadli
 /* 0; -EPIPE: it was closed already; -EINVAL: NULL. */
 int taskrt_chan_close(struct taskrt_chan *chan);
 
-/* Elements that are buffered now, and at most. Anywhere. */
+/* Elements that are buffered now, and at most; 0 for NULL. Anywhere. */
 size_t taskrt_chan_length(struct taskrt_chan *chan);
 size_t taskrt_chan_capacity(const struct taskrt_chan *chan);
 
@@ -105,7 +123,8 @@ struct taskrt_case {
 
 /* Waits until one of `count` cases can go on, carries that one out and returns its index; of
  * several that can, any. -ETIMEDOUT at the deadline; -EAGAIN with a deadline of 0 (the form with a
- * default); -EINVAL: count above 65535. No cases and no deadline: waits for ever. */
+ * default); -EINVAL: count above 65535, or cases NULL; -ENOMEM (more than 8 cases). No cases and no
+ * deadline: waits for ever. */
 int taskrt_select(struct taskrt_case *cases, size_t count, int64_t deadline_ns);
 
 /* A mutex, a condition, a wait group. All zeroes is the initial state; no destroy needed. */
@@ -119,21 +138,23 @@ struct taskrt_waitgroup {
     uintptr_t opaque[5];
 };
 
-/* Hands over in the order of arrival. lock: 0; -ETIMEDOUT; -EDEADLK: the caller has it already.
- * unlock: 0; -EPERM: the caller does not have it. */
+/* Hands over in the order of arrival. lock: 0; -ETIMEDOUT; -EAGAIN with a deadline of 0; -EDEADLK:
+ * the caller has it already. unlock: 0; -EPERM: the caller does not have it. */
 int taskrt_mutex_lock(struct taskrt_mutex *mutex);
 int taskrt_mutex_lock_until(struct taskrt_mutex *mutex, int64_t deadline_ns);
 int taskrt_mutex_unlock(struct taskrt_mutex *mutex);
 
 /* Waits for a signal with the mutex unlocked; it is locked again on every return but -EPERM (the
- * caller does not have the mutex). 0; -ETIMEDOUT. Not woken without a signal. */
+ * caller does not have the mutex). 0; -ETIMEDOUT; -EAGAIN with a deadline of 0. Not woken without a
+ * signal. Who signals need not have the mutex; a signal that nobody waits for is lost. */
 int taskrt_cond_wait(struct taskrt_cond *cond, struct taskrt_mutex *mutex);
 int taskrt_cond_wait_until(struct taskrt_cond *cond, struct taskrt_mutex *mutex,
                            int64_t deadline_ns);
 int taskrt_cond_signal(struct taskrt_cond *cond);    /* wakes the one that waits longest */
 int taskrt_cond_broadcast(struct taskrt_cond *cond); /* wakes all */
 
-/* Counts work. add: 0; -EINVAL: the count would become negative. wait: until the count is 0. */
+/* Counts work. add: 0; -EINVAL: the count would become negative or overflow, it stays as it was.
+ * wait, until the count is 0: 0; -ETIMEDOUT; -EAGAIN with a deadline of 0. */
 int taskrt_waitgroup_add(struct taskrt_waitgroup *group, int64_t delta);
 int taskrt_waitgroup_done(struct taskrt_waitgroup *group); /* add(-1) */
 int taskrt_waitgroup_wait(struct taskrt_waitgroup *group);
@@ -141,8 +162,9 @@ int taskrt_waitgroup_wait_until(struct taskrt_waitgroup *group, int64_t deadline
 
 /* Waits until `fd` can be read or written (POLLIN, POLLOUT of <poll.h>). The ready events (also
  * POLLERR, POLLHUP); -ETIMEDOUT; -EAGAIN with a deadline of 0; -EBADF; -EEXIST: a task waits for
- * the same fd and direction already; -EPERM: such a file is always ready (a regular file). Tasks
- * that wait when the fd is closed without taskrt_fd_close wait for ever, as with epoll. */
+ * the same fd and direction already; -EPERM: such a file is always ready (a regular file); -EINVAL:
+ * other events, or none; -ENOMEM. Tasks that wait when the fd is closed without taskrt_fd_close
+ * wait for ever, as with epoll. */
 int taskrt_wait_fd(int fd, int events, int64_t deadline_ns);
 
 /* Closes `fd`; tasks that wait for it return -EBADF. 0 or the error of close. */

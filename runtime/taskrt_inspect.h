@@ -7,9 +7,9 @@
  *
  * Reading a runtime that runs is a race by nature: a field is one aligned word, written whole, but
  * two fields may belong to two moments. A task that is seen PARKED with the same `wait_count`
- * before and after reading its other fields was parked all along. In the own process, memory of
- * tasks is never unmapped while taskrt_run runs, so that a racing read cannot fault; from outside
- * it may.
+ * before and after reading its other fields (`state` and `wait_count` last) was parked all along,
+ * and the fields are of that wait. The memory of tasks and of their stacks is never unmapped, so a
+ * racing read within the own process cannot fault, as long as it stays above stack_low.
  */
 #ifndef TASKRT_INSPECT_H
 #define TASKRT_INSPECT_H
@@ -19,27 +19,27 @@
 #define TASKRT_INSPECT_MAGIC UINT64_C(0x3176747264617374) /* "tsadrtv1" */
 #define TASKRT_INSPECT_VERSION 1
 
-enum taskrt_state {                        /* u32 at task + state */
-                    TASKRT_STATE_FREE = 0, /* memory of a task that ended; reused for later ones */
-                    TASKRT_STATE_RUNNABLE = 1, /* waits for a thread */
-                    TASKRT_STATE_RUNNING = 2,
-                    TASKRT_STATE_PARKED = 3,
-                    TASKRT_STATE_ENDED = 4, /* ended, its handle was not given up yet */
+/* u32 at task + state */
+enum taskrt_state {
+    TASKRT_STATE_FREE = 0,     /* memory of a task that ended; reused for later ones */
+    TASKRT_STATE_RUNNABLE = 1, /* waits for a thread */
+    TASKRT_STATE_RUNNING = 2,
+    TASKRT_STATE_PARKED = 3,
+    TASKRT_STATE_ENDED = 4, /* ended, its handle was not given up yet */
 };
 
-enum taskrt_reason { /* u32 at task + reason; what a PARKED task waits on: object at task + object
-                      */
-                     TASKRT_REASON_NONE = 0,
-                     TASKRT_REASON_SEND = 1,    /* struct taskrt_chan * */
-                     TASKRT_REASON_RECEIVE = 2, /* struct taskrt_chan * */
-                     TASKRT_REASON_SELECT =
-                         3,                   /* struct taskrt_case *, an array of `object_count` */
-                     TASKRT_REASON_MUTEX = 4, /* struct taskrt_mutex * */
-                     TASKRT_REASON_COND = 5,  /* struct taskrt_cond * */
-                     TASKRT_REASON_WAITGROUP = 6, /* struct taskrt_waitgroup * */
-                     TASKRT_REASON_JOIN = 7,      /* struct taskrt_task * */
-                     TASKRT_REASON_SLEEP = 8,     /* nothing */
-                     TASKRT_REASON_FD = 9,        /* the descriptor's number */
+/* u32 at task + reason: what a PARKED task waits on. Its object is at task + object. */
+enum taskrt_reason {
+    TASKRT_REASON_NONE = 0,
+    TASKRT_REASON_SEND = 1,      /* struct taskrt_chan *; 0: a NULL channel */
+    TASKRT_REASON_RECEIVE = 2,   /* the same */
+    TASKRT_REASON_SELECT = 3,    /* struct taskrt_case *, an array of `object_count` */
+    TASKRT_REASON_MUTEX = 4,     /* struct taskrt_mutex * */
+    TASKRT_REASON_COND = 5,      /* struct taskrt_cond * */
+    TASKRT_REASON_WAITGROUP = 6, /* struct taskrt_waitgroup * */
+    TASKRT_REASON_JOIN = 7,      /* struct taskrt_task * */
+    TASKRT_REASON_SLEEP = 8,     /* nothing */
+    TASKRT_REASON_FD = 9,        /* the descriptor's number */
 };
 
 struct taskrt_inspect {
@@ -47,8 +47,8 @@ struct taskrt_inspect {
     uint32_t version;
     uint32_t bytes; /* of this struct, so that a reader knows which fields are there */
 
-    /* All tasks: a singly linked list through `next_all`, newest first; tasks are pushed at the
-     * head and stay on the list, FREE ones too, until taskrt_run returns. */
+    /* All tasks: a singly linked list through `next_all`, newest first. Tasks are pushed at the
+     * head and stay on the list, FREE ones too, for as long as the process lives. */
     uint64_t head; /* address of the first task; written by the runtime */
     uint64_t live; /* tasks that are not FREE; written by the runtime */
 
@@ -58,14 +58,14 @@ struct taskrt_inspect {
     uint32_t reason;       /* u32 */
     uint32_t object_count; /* u32 */
     uint32_t object;
-    uint32_t wait_count;  /* u64; counts the task's parkings */
+    uint32_t wait_count;  /* u64; counts the parkings in this memory, also of earlier tasks */
     uint32_t deadline_ns; /* i64; CLOCK_MONOTONIC; TASKRT_NEVER: none */
-    uint32_t parked_ns;   /* i64; 0: not known, the runtime reads no clock to park */
+    uint32_t parked_ns;   /* i64; 0: not known (always: parking reads no clock) */
     uint32_t id;          /* u64; unique in the process, from 1 */
     uint32_t name;        /* char[32] */
     uint32_t start;       /* the function it runs */
     uint32_t spawner_id;  /* u64; the task that started it; 0: none */
-    uint32_t stack_low;   /* lowest usable address; the guard page is below */
+    uint32_t stack_low;   /* lowest usable address; 16 KiB below it fault */
     uint32_t stack_high;
     uint32_t context_sp; /* saved stack pointer of a task that does not run; what lies there is
                             the saved frame of the switch: context_fp and context_pc are offsets
@@ -84,6 +84,9 @@ struct taskrt_inspect {
     uint32_t chan_closed;   /* u32 */
     uint32_t case_bytes;    /* sizeof(struct taskrt_case) */
     uint32_t mutex_owner;   /* struct taskrt_task * in a mutex, or 0 */
+
+    uint32_t task_bytes; /* size of a task; tasks lie side by side in blocks, so that reading ahead
+                            pays for a tool that reads another process */
 };
 
 #pragma GCC visibility push(default)
