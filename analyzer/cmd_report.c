@@ -145,8 +145,8 @@ static int write_report(const struct request *request, const struct snapshot *sn
     struct stacks *stacks = stacks_create(snapshot);
     bool judged = false;
     if (stacks) {
-        waits_name(&waits, stacks);
-        judged = verdicts_init(&verdicts, snapshot, &waits, &request->verdict);
+        judged = waits_name(&waits, snapshot, stacks) &&
+                 verdicts_init(&verdicts, snapshot, &waits, &request->verdict);
     }
     int status = EXIT_CANNOT_SAY;
     FILE *out = judged ? output_open(request->output, err) : NULL;

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define FRESH_NS INT64_C(1000000000)
+
 static const struct snapshot_task *task_at(const struct judge *judge, uint32_t index)
 {
     return &judge->snapshot->tasks[index];
@@ -170,6 +172,23 @@ static void explain_signal(const struct judge *judge, struct group *group)
     evidence_add(group, "an idle wait that is expected: it waits for a signal from outside");
 }
 
+/* Of a process that runs: a wait that the sampler has seen once at most may be about to end, and
+ * its stack, which may say that it is expected, is not there yet. */
+static bool is_fresh(const struct judge *judge, uint32_t index)
+{
+    const struct snapshot_task *task = task_at(judge, index);
+    return judge->snapshot->end == SNAPSHOT_RUNNING && !(task->flags & SNAPSHOT_SETTLED) &&
+           task->parked_ns < FRESH_NS;
+}
+
+static void explain_fresh(const struct judge *judge, struct group *group)
+{
+    if (group->past_threshold)
+        evidence_add(group, "begun only just now: another look will tell whether it lasts");
+    else
+        evidence_add_threshold(judge, group);
+}
+
 static bool is_below_threshold(const struct judge *judge, uint32_t index)
 {
     return !is_past(judge, index);
@@ -220,6 +239,7 @@ const struct rule rules[] = {
     {"nothing", VERDICT_LEAKED, LOT_OWN, waits_on_nothing, explain_nothing},
     {"poller", VERDICT_WAITING, LOT_OWN, is_poller, explain_poller},
     {"signal", VERDICT_WAITING, LOT_OWN, waits_for_signal, explain_signal},
+    {"fresh", VERDICT_WAITING, LOT_BY_AGE, is_fresh, explain_fresh},
     {"below threshold", VERDICT_WAITING, LOT_BY_AGE, is_below_threshold, explain_stuck},
     {"joins", VERDICT_WAITING, LOT_OWN, joins_one_that_goes_on, NULL},
     {"stuck", VERDICT_STUCK, LOT_BY_AGE, always, explain_stuck},

@@ -30,7 +30,7 @@ static struct table_key group_key(const struct judge *judge, uint32_t index)
     unsigned lot = rules[rule].lot ? 0x100 + rules[rule].lot : rule;
     bool deadline = task->flags & SNAPSHOT_DEADLINE;
     return (struct table_key){
-        (uint64_t)judge->waits->of_task[index] << 32 | task->spawn_site,
+        (uint64_t)judge->waits->of_task[index] << 32 | judge->waits->same_site[task->spawn_site],
         (uint64_t)lot << 16 | (uint64_t)task->kind << 1 | deadline,
     };
 }

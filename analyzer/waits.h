@@ -24,14 +24,17 @@ struct wait {
 struct waits {
     struct wait *rows; /* row 0: no wait */
     size_t count;
-    uint32_t *of_task; /* by index of snapshot->tasks: row of its wait, 0: not parked */
+    uint32_t *of_task;   /* by index of snapshot->tasks: row of its wait, 0: not parked */
+    uint32_t *same_site; /* by site: the first one that reads the same, itself at first */
 };
 
 /* Finds the distinct waits; op is the recorded one. False: no memory. */
 bool waits_init(struct waits *waits, const struct snapshot *snapshot);
 void waits_deinit(struct waits *waits);
 
-/* Renames ops and marks idle waits by the functions on their stacks. */
-void waits_name(struct waits *waits, struct stacks *stacks);
+/* Renames ops and marks idle waits by the functions on their stacks. Sites whose frames have the
+ * same functions, files and lines become one: a compiler that unrolls a loop makes several of the
+ * one that was written. False: no memory. */
+bool waits_name(struct waits *waits, const struct snapshot *snapshot, struct stacks *stacks);
 
 #endif

@@ -59,7 +59,7 @@ static void use(const struct snapshot *snapshot)
     assert_true(waits_init(&waits, snapshot));
     struct stacks *stacks = stacks_create(snapshot);
     assert_non_null(stacks);
-    waits_name(&waits, stacks);
+    assert_true(waits_name(&waits, snapshot, stacks));
     assert_true(verdicts_init(&verdicts, snapshot, &waits, &options));
     static FILE *null;
     if (!null)
