@@ -29,3 +29,10 @@ target_compile_definitions(test_source_recording
                            PRIVATE FORMATS_FOLDER="${CMAKE_SOURCE_DIR}/tests/formats")
 leakspy_test(test_verdict SOURCES analyzer/test_verdict.c
              LIBRARIES leakspy_analyzer recording_builder LABEL analyzer)
+leakspy_test(test_report SOURCES analyzer/test_report.c
+             LIBRARIES leakspy_analyzer recording_builder LABEL analyzer)
+leakspy_test(test_elf_check SOURCES analyzer/test_elf_check.c
+             LIBRARIES leakspy_analyzer recording_builder LABEL analyzer)
+leakspy_test(test_cli SOURCES analyzer/test_cli.c LIBRARIES recording_builder LABEL analyzer)
+target_compile_definitions(test_cli PRIVATE LEAKSPY_PROGRAM="$<TARGET_FILE:leakspy>")
+add_dependencies(test_cli leakspy)

@@ -295,14 +295,18 @@ static void remove_folder(void)
 
 const char *builder_path(const char *name)
 {
-    static char paths[8][128];
-    static unsigned next;
+    static char paths[64][128];
+    static unsigned count;
     if (!folder_owner) {
         must(mkdtemp(folder) != NULL, "no folder for the test's files");
         folder_owner = getpid();
         atexit(remove_folder);
     }
-    char *path = paths[next++ % 8];
-    snprintf(path, sizeof(paths[0]), "%s/%s", folder, name);
-    return path;
+    unsigned i = 0;
+    while (i < count && strcmp(strrchr(paths[i], '/') + 1, name) != 0)
+        i++;
+    must(i < 64, "too many files");
+    count = i == count ? count + 1 : count;
+    snprintf(paths[i], sizeof(paths[0]), "%s/%s", folder, name);
+    return paths[i];
 }

@@ -60,7 +60,8 @@ const char *builder_bytes(struct builder *builder, size_t *ret_bytes);
 void builder_write(struct builder *builder, const char *path);
 void builder_write_bytes(const char *path, const void *bytes, size_t count);
 
-/* A path in a folder of this test program, which is removed when the program ends. */
+/* A path in a folder of this test program, which is removed when the program ends. The
+ * same name gives the same path, which stays valid. */
 const char *builder_path(const char *name);
 
 #endif

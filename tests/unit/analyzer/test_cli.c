@@ -1,0 +1,263 @@
+/* The command as a person or a script uses it: options, exit statuses, where text goes. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/unit/analyzer/recording_builder.h"
+
+/* What a command did. */
+static struct {
+    int status; /* exit status; 1000 + signal */
+    char out[65536], err[65536];
+} did;
+
+static void read_all(const char *path, char *to, size_t bytes)
+{
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    size_t got = fread(to, 1, bytes - 1, file);
+    to[got] = '\0';
+    fclose(file);
+}
+
+/* Runs leakspy with the words up to NULL. */
+static void leakspy(const char *first, ...)
+{
+    const char *argv[16] = {"leakspy", first};
+    va_list words;
+    va_start(words, first);
+    for (size_t i = 2; first && i < 15 && (argv[i] = va_arg(words, const char *)) != NULL; i++)
+        continue;
+    va_end(words);
+
+    const char *out = builder_path("stdout");
+    const char *err = builder_path("stderr");
+    pid_t child = fork();
+    assert_int_not_equal(child, -1);
+    if (child == 0) {
+        if (!freopen("/dev/null", "r", stdin) || !freopen(out, "w", stdout) ||
+            !freopen(err, "w", stderr))
+            _exit(99);
+        execv(LEAKSPY_PROGRAM, (char **)argv);
+        _exit(98);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    did.status = WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
+    read_all(out, did.out, sizeof(did.out));
+    read_all(err, did.err, sizeof(did.err));
+}
+
+static void assert_did(int status, const char *out, const char *err)
+{
+    if (did.status != status || !strstr(did.out, out) || !strstr(did.err, err))
+        fail_msg("status %d, not %d\nstdout: %s\nstderr: %s", did.status, status, did.out, did.err);
+    if (!out[0])
+        assert_string_equal(did.out, "");
+    if (!err[0])
+        assert_string_equal(did.err, "");
+}
+
+/* A recording with one semaphore waited for; `lost` tasks are missing. */
+static const char *write_recording(int64_t parked_ns, uint64_t lost)
+{
+    struct builder *b = builder_create();
+    builder_park(b, builder_thread(b, "w"), "sem_wait", REC_OP_SEM_WAIT, 0x500, parked_ns, 0);
+    builder_header(b)->lost_tasks = lost;
+    const char *path = builder_path("cli.rec");
+    builder_write(b, path);
+    builder_destroy(b);
+    return path;
+}
+
+static void help_and_version__on_stdout(void **state)
+{
+    (void)state;
+    static const char *const commands[] = {"run", "report", "list", "dump", "help", "version"};
+    leakspy("help", NULL);
+    assert_did(0, "usage: leakspy COMMAND", "");
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+        char line[32];
+        snprintf(line, sizeof(line), "\n  %s ", commands[i]);
+        leakspy("--help", NULL);
+        assert_did(0, line, "");
+        snprintf(line, sizeof(line), "usage: leakspy %s", commands[i]);
+        leakspy("help", commands[i], NULL);
+        assert_did(0, line, "");
+        leakspy(commands[i], "--help", NULL);
+        assert_did(0, "usage: leakspy ", "");
+    }
+    leakspy("version", NULL);
+    assert_did(0, "leakspy " LEAKSPY_VERSION, "");
+    leakspy("--version", NULL);
+    assert_did(0, "leakspy " LEAKSPY_VERSION, "");
+}
+
+static void wrong_usage__64(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *words[4];
+        const char *err;
+    } rows[] = {
+        {{NULL}, "leakspy: a command is missing"},
+        {{"frobnicate"}, "leakspy: frobnicate: no such command"},
+        {{"--frobnicate"}, "leakspy: --frobnicate: no such command"},
+        {{"help", "frobnicate"}, "leakspy: frobnicate: no such command"},
+        {{"report", "--frobnicate"}, "leakspy: --frobnicate: no such option"},
+        {{"report", "-x"}, "leakspy: -x: no such option"},
+        {{"report", "-o"}, "leakspy: -o: needs a value"},
+        {{"report", "--threshold"}, "needs a value"},
+        {{"report", "--threshold", "soon"}, "leakspy: --threshold: 'soon' is not a duration"},
+        {{"report", "--threshold=-1s"}, "leakspy: --threshold: '-1s' is not a duration"},
+        {{"report", "--format=xml"}, "leakspy: --format: no such format: xml"},
+        {{"report", "--min-count=many"}, "leakspy: --min-count: 'many' is not a count"},
+        {{"report", "--color=red"}, "leakspy: --color: 'red' is none of"},
+        {{"report", "a", "b"}, "leakspy: b: is one source too many"},
+        {{"dump"}, "leakspy: dump: needs one recording"},
+        {{"dump", "a", "b"}, "leakspy: dump: needs one recording"},
+        {{"dump", "--table=chairs", "a"}, "leakspy: --table: no such table: chairs"},
+        {{"list", "extra"}, "leakspy: extra: is one word too many"},
+        {{"list", "--format=xml"}, "leakspy: --format: no such format: xml"},
+        {{"version", "extra"}, "leakspy: extra: is one word too many"},
+        {{"run"}, "leakspy: run: a command is missing"},
+        {{"run", "-o"}, "leakspy: -o: needs a value"},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const char *const *w = rows[i].words;
+        leakspy(w[0], w[1], w[2], w[3], NULL);
+        assert_did(64, "", rows[i].err);
+    }
+}
+
+static void unreadable_source__2(void **state)
+{
+    (void)state;
+    leakspy("report", "/nowhere/at/all.rec", NULL);
+    assert_did(2, "", "leakspy: /nowhere/at/all.rec: No such file or directory\n");
+    leakspy("report", "/etc/passwd", NULL);
+    assert_did(2, "", "leakspy: /etc/passwd: is not a recording\n");
+    leakspy("report", "2147483000", NULL);
+    assert_did(2, "", "leakspy: process 2147483000: no such process");
+    leakspy("report", "99999999999999999999", NULL);
+    assert_did(2, "", "is no process");
+    leakspy("dump", "/etc/passwd", NULL);
+    assert_did(2, "", "leakspy: /etc/passwd: is not a recording\n");
+    leakspy("report", "--exit-code", "/etc/passwd", NULL);
+    assert_did(2, "", "is not a recording");
+
+    char pid[16];
+    snprintf(pid, sizeof(pid), "%d", (int)getpid());
+    leakspy("report", pid, NULL);
+    assert_did(2, "", "was not recorded");
+}
+
+static void exit_code__says_what_was_found(void **state)
+{
+    (void)state;
+    const char *path = write_recording(12 * SECOND, 0);
+    leakspy("report", path, NULL);
+    assert_did(0, "1 stuck:", "");
+    leakspy("report", "--exit-code", path, NULL);
+    assert_did(1, "1 stuck:", "");
+    leakspy("report", path, "--exit-code", "--threshold", "1m", NULL);
+    assert_did(0, "nothing found:", "");
+    leakspy("report", "--exit-code", "--min-count=2", "--", path, NULL);
+    assert_did(0, "not shown: 1 task", "");
+    leakspy("report", "--exit-code", "--all", "--threshold=1m", path, NULL);
+    assert_did(0, "WAITING  1 thread in sem wait", "");
+    leakspy("report", "--exit-code", "--threshold=0", "--format=json", path, NULL);
+    assert_did(1, "\"verdict\":\"stuck\"", "");
+}
+
+static void exit_code__tasks_lost__could_not_say(void **state)
+{
+    (void)state;
+    const char *path = write_recording(12 * SECOND, 3);
+    leakspy("report", "--exit-code", path, NULL);
+    assert_did(1, ", 3 LOST", "");
+    leakspy("report", "--exit-code", "--threshold=1m", path, NULL);
+    assert_did(2, ", 3 LOST", "leakspy: nothing found, but tasks were lost");
+    leakspy("report", "--threshold=1m", path, NULL);
+    assert_did(0, ", 3 LOST", "");
+}
+
+static void output__to_a_file_or_stdout(void **state)
+{
+    (void)state;
+    const char *path = write_recording(12 * SECOND, 0);
+    const char *output = builder_path("report.txt");
+    char text[4096];
+    leakspy("report", "-o", output, path, NULL);
+    assert_did(0, "", "");
+    read_all(output, text, sizeof(text));
+    assert_non_null(strstr(text, "1 stuck:"));
+    assert_null(strchr(text, '\033'));
+    leakspy("report", "-o", "-", path, NULL);
+    assert_did(0, "1 stuck:", "");
+    leakspy("report", "-o", "/nowhere/report.txt", path, NULL);
+    assert_did(2, "", "leakspy: /nowhere/report.txt: No such file or directory");
+    leakspy("report", "-o", "/dev/full", path, NULL);
+    assert_did(2, "", "leakspy: /dev/full: No space left on device");
+    leakspy("report", "--color=always", path, NULL);
+    assert_did(0, "\033[1;33mSTUCK\033[0m", "");
+}
+
+static void dump__every_table(void **state)
+{
+    (void)state;
+    const char *path = write_recording(12 * SECOND, 0);
+    leakspy("dump", path, NULL);
+    static const char *const tables[] = {"header\n", "modules\n", "calls\n", "sites\n",
+                                         "frames\n", "tasks\n",   "cases\n"};
+    for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
+        assert_did(0, tables[i], "");
+    assert_did(0, "exe \"/opt/app/server\"", "");
+    assert_did(0, "id 1 thread live", "");
+    leakspy("dump", "--table=calls", path, NULL);
+    assert_did(0, "sem wait \"sem_wait\"", "");
+    assert_null(strstr(did.out, "tasks"));
+}
+
+static void run__exits_as_its_command(void **state)
+{
+    (void)state;
+    setenv("LEAKSPY_LIBRARY", "/nowhere/libleakspy.so",
+           1); /* whether it records is not tested here */
+    leakspy("run", "--", "/bin/sh", "-c", "echo out; echo err >&2; exit 7", NULL);
+    assert_did(7, "out\n", "err\n");
+    assert_non_null(strstr(did.err, "leakspy: libleakspy.so: is not found"));
+    leakspy("run", "/bin/sh", "-c", "kill -KILL $$", NULL);
+    assert_did(128 + SIGKILL, "", "leakspy:");
+    leakspy("run", "/bin/sh", "-c", "kill -TERM $PPID; sleep 10", NULL);
+    assert_did(128 + SIGTERM, "", "leakspy:");
+    leakspy("run", "no-such-command-at-all", NULL);
+    assert_did(127, "", "leakspy: no-such-command-at-all: No such file or directory");
+    leakspy("run", "/etc/passwd", NULL);
+    assert_did(126, "", "leakspy: /etc/passwd: Permission denied");
+    unsetenv("LEAKSPY_LIBRARY");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(help_and_version__on_stdout),
+        cmocka_unit_test(wrong_usage__64),
+        cmocka_unit_test(unreadable_source__2),
+        cmocka_unit_test(exit_code__says_what_was_found),
+        cmocka_unit_test(exit_code__tasks_lost__could_not_say),
+        cmocka_unit_test(output__to_a_file_or_stdout),
+        cmocka_unit_test(dump__every_table),
+        cmocka_unit_test(run__exits_as_its_command),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,161 @@
+/* Programs that can be recorded, and those that cannot. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+#include <elf.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "analyzer/elf_check.h"
+#include "analyzer/preload_library.h"
+#include "tests/unit/analyzer/recording_builder.h"
+
+#if defined(__x86_64__)
+#define MACHINE EM_X86_64
+#define LOADER "/lib64/ld-linux-x86-64.so.2"
+#else
+#define MACHINE EM_AARCH64
+#define LOADER "/lib/ld-linux-aarch64.so.1"
+#endif
+
+/* A program of a header and one segment: the interpreter's name, or code. */
+static const char *write_elf(const char *name, uint16_t machine, const char *loader)
+{
+    struct {
+        Elf64_Ehdr header;
+        Elf64_Phdr segment;
+        char loader[64];
+    } file = {
+        .header =
+            {
+                .e_ident = {0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, EV_CURRENT},
+                .e_type = ET_EXEC,
+                .e_machine = machine,
+                .e_version = EV_CURRENT,
+                .e_phoff = sizeof(Elf64_Ehdr),
+                .e_ehsize = sizeof(Elf64_Ehdr),
+                .e_phentsize = sizeof(Elf64_Phdr),
+                .e_phnum = 1,
+            },
+        .segment = {.p_type = loader ? PT_INTERP : PT_LOAD,
+                    .p_offset = sizeof(Elf64_Ehdr) + sizeof(Elf64_Phdr),
+                    .p_filesz = loader ? strlen(loader) + 1 : 8},
+    };
+    if (loader)
+        strcpy(file.loader, loader);
+    const char *path = builder_path(name);
+    builder_write_bytes(path, &file, sizeof(file));
+    return path;
+}
+
+static void assert_answer(const char *path, enum elf_answer expected, const char *part_of_why)
+{
+    char why[512] = "";
+    enum elf_answer answer = elf_check(path, why, sizeof(why));
+    if (answer != expected)
+        fail_msg("%s: answer %d, '%s'", path, answer, why);
+    if (!strstr(why, part_of_why))
+        fail_msg("%s: '%s', without '%s'", path, why, part_of_why);
+}
+
+static void programs__by_how_they_are_linked(void **state)
+{
+    (void)state;
+    assert_answer("/proc/self/exe", ELF_RECORDS, "");
+    assert_answer(write_elf("dynamic", MACHINE, LOADER), ELF_RECORDS, "");
+    assert_answer(write_elf("static", MACHINE, NULL), ELF_CANNOT_RECORD, "statically linked");
+    assert_answer(write_elf("musl", MACHINE, "/lib/ld-musl-x86_64.so.1"), ELF_CANNOT_RECORD,
+                  "musl");
+    assert_answer(write_elf("other", MACHINE, "/libexec/ld-elf.so.1"), ELF_CANNOT_RECORD,
+                  "/libexec/ld-elf.so.1");
+    assert_answer(write_elf("arm", EM_ARM, LOADER), ELF_CANNOT_RECORD, "another architecture");
+}
+
+static void setuid_of_another_user__cannot(void **state)
+{
+    (void)state;
+    const char *path = write_elf("setuid", MACHINE, LOADER);
+    if (chown(path, 12345, 12345) != 0)
+        skip(); /* only root may give files away */
+    assert_int_equal(chmod(path, 04755), 0);
+    assert_answer(path, ELF_CANNOT_RECORD, "setuid");
+    assert_int_equal(chmod(path, 02755), 0);
+    assert_answer(path, ELF_CANNOT_RECORD, "setgid");
+}
+
+static void scripts__by_their_interpreters(void **state)
+{
+    (void)state;
+    char text[256];
+    const char *script = builder_path("script");
+    const char *program = write_elf("static_too", MACHINE, NULL);
+    snprintf(text, sizeof(text), "#! %s -x\n", program);
+    builder_write_bytes(script, text, strlen(text));
+    assert_answer(script, ELF_CANNOT_RECORD, "statically linked");
+
+    builder_write_bytes(script, "#!/bin/sh\n", 10);
+    assert_answer(script, ELF_RECORDS, "");
+    builder_write_bytes(script, "#!/usr/bin/env sh\n", 18);
+    assert_answer(script, ELF_RECORDS, "");
+
+    snprintf(text, sizeof(text), "#!%s\n", script);
+    builder_write_bytes(script, text, strlen(text)); /* its own interpreter */
+    assert_answer(script, ELF_NOT_A_PROGRAM, "");
+}
+
+static void other_files__are_no_programs(void **state)
+{
+    (void)state;
+    const char *path = builder_path("text");
+    builder_write_bytes(path, "echo hello\n", 11);
+    assert_answer(path, ELF_CANNOT_RECORD, "not an ELF program");
+    builder_write_bytes(path, "\177ELF", 4);
+    assert_answer(path, ELF_NOT_A_PROGRAM, "ELF header");
+    builder_write_bytes(path, "#!", 2);
+    assert_answer(path, ELF_NOT_A_PROGRAM, "interpreter cannot be found");
+    assert_answer("/nowhere", ELF_NOT_A_PROGRAM, "");
+    assert_answer("/", ELF_NOT_A_PROGRAM, "regular file");
+}
+
+static void name__found_in_path(void **state)
+{
+    (void)state;
+    char *found = elf_find_program("sh");
+    assert_non_null(found);
+    assert_string_equal(strrchr(found, '/'), "/sh");
+    free(found);
+    assert_null(elf_find_program("no-such-program-anywhere"));
+    assert_null(elf_find_program(""));
+    assert_null(elf_find_program("/no/such/program"));
+}
+
+static void preload_value__keeps_what_is_there(void **state)
+{
+    (void)state;
+    char *value = preload_library_value("/lib/libleakspy.so", NULL);
+    assert_string_equal(value, "/lib/libleakspy.so");
+    free(value);
+    value = preload_library_value("/lib/libleakspy.so", "/a.so:/b.so");
+    assert_string_equal(value, "/lib/libleakspy.so:/a.so:/b.so");
+    free(value);
+    assert_null(preload_library_value("/my lib/libleakspy.so", NULL));
+    assert_null(preload_library_value("/my:lib/libleakspy.so", NULL));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(programs__by_how_they_are_linked),
+        cmocka_unit_test(setuid_of_another_user__cannot),
+        cmocka_unit_test(scripts__by_their_interpreters),
+        cmocka_unit_test(other_files__are_no_programs),
+        cmocka_unit_test(name__found_in_path),
+        cmocka_unit_test(preload_value__keeps_what_is_there),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

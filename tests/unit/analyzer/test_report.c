@@ -1,0 +1,475 @@
+/* Reports: the text as it is read, and the JSON against its contract. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+#include <jansson.h>
+
+#include "analyzer/report.h"
+#include "analyzer/source_recording.h"
+#include "tests/unit/analyzer/recording_builder.h"
+
+/* Reads, judges and writes what was built; the builder goes. */
+static char *write_report(struct builder *b, const struct report_options *options,
+                          uint64_t max_tasks, bool (*write)(const struct report *, FILE *))
+{
+    const struct verdict_options verdict_options = {options->threshold_ns, max_tasks};
+    const char *path = builder_path("report.rec");
+    struct snapshot snapshot;
+    struct waits waits;
+    struct verdicts verdicts;
+    struct err err = {0};
+    builder_write(b, path);
+    builder_destroy(b);
+    snapshot_init(&snapshot);
+    if (!source_recording_read(path, &snapshot, &err))
+        fail_msg("%s", err.why);
+    assert_true(waits_init(&waits, &snapshot));
+    struct stacks *stacks = stacks_create(&snapshot);
+    assert_non_null(stacks);
+    assert_true(waits_name(&waits, &snapshot, stacks));
+    assert_true(verdicts_init(&verdicts, &snapshot, &waits, &verdict_options));
+
+    char *text = NULL;
+    size_t bytes;
+    FILE *out = open_memstream(&text, &bytes);
+    assert_non_null(out);
+    struct report report = {&snapshot, &verdicts, stacks, options};
+    assert_true(write(&report, out));
+    fclose(out);
+    verdicts_deinit(&verdicts);
+    stacks_destroy(stacks);
+    waits_deinit(&waits);
+    snapshot_deinit(&snapshot);
+    return text;
+}
+
+static json_t *write_json(struct builder *b, const struct report_options *options,
+                          uint64_t max_tasks)
+{
+    char *text = write_report(b, options, max_tasks, report_write_json);
+    json_error_t error;
+    json_t *json = json_loads(text, JSON_REJECT_DUPLICATES, &error);
+    if (!json)
+        fail_msg("line %d: %s in %s", error.line, error.text, text);
+    free(text);
+    return json;
+}
+
+/* Five senders on channels of their own, a mutex and its holder, one sleeper. */
+static struct builder *build_leak(void)
+{
+    struct builder *b = builder_create();
+    uint32_t app = builder_module(b, "/nowhere/app", 0x10000, 0x20000);
+    uint32_t send = builder_site(b, (uint64_t[]){0x10010, 0x10020}, 2);
+    uint32_t spawn = builder_site(b, (uint64_t[]){0x10030}, 1);
+    builder_frame(b, 0x10010, app, "taskrt_send");
+    builder_frame(b, 0x10020, app, "sum");
+    builder_frame(b, 0x10030, app, "handle_request");
+    for (unsigned i = 0; i < 5; i++) {
+        struct rec_task *task = builder_task(b, REC_KIND_TASK, "sum");
+        task->spawn_site = spawn;
+        builder_park(b, task, "taskrt_send", REC_OP_CHAN_SEND, 0x500, (12 + 20 * i) * SECOND, send);
+        builder_channel(task, 0, 0);
+    }
+    struct rec_task *holder = builder_thread(b, "holder");
+    struct rec_task *waiter = builder_thread(b, "waiter");
+    builder_park(b, waiter, "pthread_mutex_lock", REC_OP_MUTEX_LOCK, 0x900, 30 * SECOND, 0);
+    builder_owner(waiter, holder);
+    struct rec_task *sleeper = builder_thread(b, "sleeper");
+    builder_park(b, sleeper, "nanosleep", REC_OP_SLEEP, 0, SECOND, 0);
+    sleeper->wait_flags = REC_WAIT_DEADLINE;
+    return b;
+}
+
+static const struct report_options usual = {
+    .threshold_ns = 10 * SECOND, .min_count = 1, .frames = 8};
+
+static void text__finding_first(void **state)
+{
+    (void)state;
+    char *text = write_report(build_leak(), &usual, 100, report_write_text);
+    assert_string_equal(
+        text, "6 stuck: 8 tasks, 1 running, 7 parked, 6 of them for 10s or longer; 8 spawned, 0 "
+              "finished\n"
+              "       in /opt/app/server, pid 2147483632, which vanished; as of "
+              "2026-11-18T11:08:20.000Z\n"
+              "\n"
+              "STUCK  5 tasks in chan send for 12s to 1m 32s, +3 in the last 60s\n"
+              "       channel 0x500: unbuffered, 5 senders waiting, no receiver waiting\n"
+              "       no deadline, and parked for 10s or longer\n"
+              "       at  sum                                      app+0x20\n"
+              "       by  handle_request                           app+0x30\n"
+              "\n"
+              "STUCK  1 thread in mutex lock for 30s\n"
+              "       mutex 0x900: held by thread 6 (holder), which runs; 1 waiting for it\n"
+              "       no deadline, and parked for 10s or longer\n"
+              "       at  (its stack was not recorded; the call is pthread_mutex_lock)\n"
+              "\n"
+              "not shown: 1 task in 1 group that wait as expected or not for long (--all)\n"
+              "note: /nowhere/app: the file is gone\n");
+    free(text);
+}
+
+static void text__nothing_found(void **state)
+{
+    (void)state;
+    struct builder *b = builder_create();
+    builder_header(b)->state = REC_STATE_EXITED;
+    builder_header(b)->exit_code = 3;
+    builder_header(b)->ended_ns = BUILDER_NOW_NS + SECOND;
+    builder_thread(b, "main");
+    char *text = write_report(b, &usual, 100, report_write_text);
+    assert_string_equal(
+        text, "nothing found: 1 task, 1 running, 0 parked, 0 of them for 10s or longer; 1 "
+              "spawned, 0 finished\n"
+              "       in /opt/app/server, pid 2147483632, which exited with status 3; as of "
+              "2026-11-18T11:08:21.000Z\n");
+    free(text);
+}
+
+static void text__loss_is_shown(void **state)
+{
+    (void)state;
+    struct builder *b = builder_create();
+    builder_header(b)->lost_tasks = 7;
+    char *text = write_report(b, &usual, 100, report_write_text);
+    assert_non_null(strstr(text, ", 7 LOST\n"));
+    assert_non_null(strstr(text, "lost: 7 tasks had no room in the recording"));
+    free(text);
+}
+
+static void text__all_and_min_count__choose_groups(void **state)
+{
+    (void)state;
+    struct report_options options = usual;
+    options.all = true;
+    char *text = write_report(build_leak(), &options, 100, report_write_text);
+    assert_non_null(strstr(text, "WAITING  1 thread in sleep for 1s\n"));
+    free(text);
+    options.min_count = 2;
+    text = write_report(build_leak(), &options, 100, report_write_text);
+    assert_null(strstr(text, "WAITING"));
+    assert_null(strstr(text, "mutex"));
+    assert_non_null(strstr(text, "not shown: 2 tasks in 2 groups\n"));
+    free(text);
+}
+
+static void text__names_of_the_target__obeyed_by_no_terminal(void **state)
+{
+    (void)state;
+    struct builder *b = builder_create();
+    uint32_t app = builder_module(b, "/nowhere/a\033[2Jpp", 0x10000, 0x20000);
+    uint32_t site = builder_site(b, (uint64_t[]){0x10010}, 1);
+    builder_frame(b, 0x10010, app, "f\033]0;x\007");
+    struct rec_task *holder = builder_thread(b, "h\033[31m\n");
+    struct rec_task *task = builder_thread(b, "w");
+    builder_park(b, task, "pthread_mutex_lock", REC_OP_MUTEX_LOCK, 0x900, 30 * SECOND, site);
+    builder_owner(task, holder);
+    builder_header(b)->exe = builder_string(b, "/opt/\033c");
+    char *text = write_report(b, &usual, 100, report_write_text);
+    for (const char *at = text; *at; at++) {
+        if ((unsigned char)*at < 0x20 && *at != '\n')
+            fail_msg("byte 0x%02x at %td of: %s", *at, at - text, text);
+    }
+    assert_non_null(strstr(text, "f\\x1b]0;x\\x07"));
+    assert_non_null(strstr(text, "(h\\x1b[31m\\x0a)"));
+    free(text);
+}
+
+static void text__colour__only_when_asked(void **state)
+{
+    (void)state;
+    struct report_options options = usual;
+    options.colour = true;
+    char *text = write_report(build_leak(), &options, 100, report_write_text);
+    assert_non_null(strstr(text, "\033[1;33mSTUCK\033[0m  5 tasks"));
+    free(text);
+}
+
+/* The contract: each key of an object, and the types it may have (i int, s string, n null, b bool,
+ * a array, o object). */
+struct key {
+    const char *name, *types;
+};
+
+static char type_of(const json_t *value)
+{
+    switch (json_typeof(value)) {
+    case JSON_OBJECT:
+        return 'o';
+    case JSON_ARRAY:
+        return 'a';
+    case JSON_STRING:
+        return 's';
+    case JSON_INTEGER:
+        return 'i';
+    case JSON_TRUE:
+    case JSON_FALSE:
+        return 'b';
+    case JSON_NULL:
+        return 'n';
+    default:
+        return '?';
+    }
+}
+
+static void assert_keys(const json_t *object, const char *what, const struct key *keys)
+{
+    for (; keys->name; keys++) {
+        const json_t *value = json_object_get(object, keys->name);
+        if (!value)
+            fail_msg("%s has no %s", what, keys->name);
+        if (!strchr(keys->types, type_of(value)))
+            fail_msg("%s.%s has type %c, not one of %s", what, keys->name, type_of(value),
+                     keys->types);
+    }
+}
+
+static const struct key top_keys[] = {{"schema", "s"}, {"source", "o"}, {"threshold_ns", "i"},
+                                      {"totals", "o"}, {"groups", "a"}, {NULL, NULL}};
+static const struct key source_keys[] = {{"kind", "s"},       {"path", "sn"},   {"pid", "i"},
+                                         {"exe", "s"},        {"cmdline", "a"}, {"runtimes", "a"},
+                                         {"started", "sn"},   {"taken", "s"},   {"end", "s"},
+                                         {"exit_code", "in"}, {NULL, NULL}};
+static const struct key totals_keys[] = {
+    {"tasks", "i"},    {"running", "i"},   {"parked", "i"}, {"past_threshold", "i"},
+    {"spawned", "in"}, {"finished", "in"}, {"lost", "i"},   {NULL, NULL}};
+static const struct key group_keys[] = {
+    {"verdict", "s"},    {"evidence", "a"},    {"kind", "s"},       {"op", "s"},
+    {"count", "i"},      {"oldest_ns", "in"},  {"newest_ns", "in"}, {"object", "on"},
+    {"wait_stack", "a"}, {"spawn_stack", "a"}, {"tasks", "a"},      {"tasks_omitted", "i"},
+    {NULL, NULL}};
+static const struct key object_keys[] = {{"kind", "s"},    {"address", "s"}, {"capacity", "in"},
+                                         {"length", "in"}, {"closed", "bn"}, {"owner_task", "in"},
+                                         {NULL, NULL}};
+static const struct key task_keys[] = {{"id", "i"},         {"os_tid", "in"},  {"name", "sn"},
+                                       {"parked_ns", "in"}, {"deadline", "b"}, {"labels", "o"},
+                                       {NULL, NULL}};
+static const struct key frame_keys[] = {{"pc", "s"},        {"function", "sn"}, {"file", "sn"},
+                                        {"line", "in"},     {"inlined", "b"},   {"module", "sn"},
+                                        {"build_id", "sn"}, {"offset", "s"},    {NULL, NULL}};
+
+static void assert_contract(const json_t *json)
+{
+    assert_keys(json, "report", top_keys);
+    assert_string_equal(json_string_value(json_object_get(json, "schema")), "leakspy-report/1");
+    assert_keys(json_object_get(json, "source"), "source", source_keys);
+    assert_keys(json_object_get(json, "totals"), "totals", totals_keys);
+    size_t i, k;
+    json_t *group, *task, *frame;
+    json_array_foreach(json_object_get(json, "groups"), i, group)
+    {
+        assert_keys(group, "group", group_keys);
+        const json_t *object = json_object_get(group, "object");
+        if (json_is_object(object))
+            assert_keys(object, "object", object_keys);
+        const json_t *tasks = json_object_get(group, "tasks");
+        json_array_foreach(tasks, k, task)
+        {
+            assert_keys(task, "task", task_keys);
+        }
+        assert_int_equal(json_array_size(tasks) +
+                             json_integer_value(json_object_get(group, "tasks_omitted")),
+                         json_integer_value(json_object_get(group, "count")));
+        json_array_foreach(json_object_get(group, "wait_stack"), k, frame)
+        {
+            assert_keys(frame, "frame", frame_keys);
+        }
+    }
+}
+
+static const char *string_at(const json_t *json, const char *key)
+{
+    const json_t *value = json_object_get(json, key);
+    if (!json_is_string(value))
+        fail_msg("%s is no string", key);
+    return json_string_value(value);
+}
+
+static json_int_t integer_at(const json_t *json, const char *key)
+{
+    const json_t *value = json_object_get(json, key);
+    if (!json_is_integer(value))
+        fail_msg("%s is no integer", key);
+    return json_integer_value(value);
+}
+
+static void json__keeps_the_contract(void **state)
+{
+    (void)state;
+    struct report_options options = usual;
+    options.all = true;
+    json_t *json = write_json(build_leak(), &options, 3);
+    assert_contract(json);
+
+    const json_t *source = json_object_get(json, "source");
+    assert_string_equal(string_at(source, "kind"), "recording");
+    assert_string_equal(string_at(source, "end"), "vanished");
+    assert_string_equal(string_at(source, "started"), "2026-11-18T11:06:40.000Z");
+    assert_string_equal(string_at(source, "taken"), "2026-11-18T11:08:20.000Z");
+    assert_int_equal(json_array_size(json_object_get(source, "cmdline")), 2);
+    assert_true(json_is_null(json_object_get(source, "exit_code")));
+
+    const json_t *totals = json_object_get(json, "totals");
+    assert_int_equal(integer_at(totals, "tasks"), 8);
+    assert_int_equal(integer_at(totals, "running"), 1);
+    assert_int_equal(integer_at(totals, "parked"), 7);
+    assert_int_equal(integer_at(totals, "past_threshold"), 6);
+    assert_int_equal(integer_at(totals, "lost"), 0);
+
+    const json_t *groups = json_object_get(json, "groups");
+    assert_int_equal(json_array_size(groups), 3);
+    const json_t *group = json_array_get(groups, 0);
+    assert_string_equal(string_at(group, "verdict"), "stuck");
+    assert_string_equal(string_at(group, "kind"), "task");
+    assert_string_equal(string_at(group, "op"), "chan send");
+    assert_string_equal(string_at(group, "call"), "taskrt_send");
+    assert_int_equal(integer_at(group, "count"), 5);
+    assert_int_equal(integer_at(group, "oldest_ns"), 92 * SECOND);
+    assert_int_equal(integer_at(group, "newest_ns"), 12 * SECOND);
+    assert_int_equal(integer_at(group, "tasks_omitted"), 2);
+    const json_t *object = json_object_get(group, "object");
+    assert_string_equal(string_at(object, "kind"), "channel");
+    assert_string_equal(string_at(object, "address"), "0x500");
+    assert_int_equal(integer_at(object, "capacity"), 0);
+    assert_int_equal(integer_at(object, "length"), 0);
+    assert_true(json_is_false(json_object_get(object, "closed")));
+    assert_true(json_is_null(json_object_get(object, "owner_task")));
+
+    const json_t *frame = json_array_get(json_object_get(group, "wait_stack"), 1);
+    assert_string_equal(string_at(frame, "pc"), "0x10020");
+    assert_string_equal(string_at(frame, "function"), "sum");
+    assert_string_equal(string_at(frame, "module"), "/nowhere/app");
+    assert_string_equal(string_at(frame, "build_id"), "deadbeef");
+    assert_string_equal(string_at(frame, "offset"), "0x20");
+    const json_t *task = json_array_get(json_object_get(group, "tasks"), 0);
+    assert_int_equal(integer_at(task, "id"), 5);
+    assert_true(json_is_null(json_object_get(task, "os_tid")));
+    assert_string_equal(string_at(task, "name"), "sum");
+
+    group = json_array_get(groups, 1);
+    assert_int_equal(integer_at(json_object_get(group, "object"), "owner_task"), 6);
+    assert_true(json_is_null(json_object_get(json_object_get(group, "object"), "capacity")));
+    group = json_array_get(groups, 2);
+    assert_string_equal(string_at(group, "verdict"), "waiting");
+    assert_true(json_is_null(json_object_get(group, "object")));
+    json_decref(json);
+}
+
+static void json__different_objects__stand_with_the_tasks(void **state)
+{
+    (void)state;
+    struct builder *b = builder_create();
+    for (unsigned i = 0; i < 2; i++)
+        builder_park(b, builder_thread(b, "w"), "sem_wait", REC_OP_SEM_WAIT, 0x500 + i, 30 * SECOND,
+                     0);
+    json_t *json = write_json(b, &usual, 100);
+    assert_contract(json);
+    const json_t *group = json_array_get(json_object_get(json, "groups"), 0);
+    assert_true(json_is_null(json_object_get(group, "object")));
+    size_t i;
+    json_t *task;
+    json_array_foreach(json_object_get(group, "tasks"), i, task)
+    {
+        const json_t *object = json_object_get(task, "object");
+        assert_keys(object, "object", object_keys);
+        assert_string_equal(string_at(object, "kind"), "semaphore");
+        assert_string_equal(string_at(object, "address"), i ? "0x501" : "0x500");
+    }
+    json_decref(json);
+}
+
+static void json__select__has_its_cases(void **state)
+{
+    (void)state;
+    struct builder *b = builder_create();
+    struct rec_task *task = builder_task(b, REC_KIND_TASK, "c");
+    builder_park(b, task, "taskrt_select", REC_OP_SELECT, 0, 30 * SECOND, 0);
+    uint32_t first = builder_case(b, REC_OP_CHAN_SEND, 0x600);
+    builder_case(b, REC_OP_CHAN_RECEIVE, 0);
+    builder_select(task, first, 2);
+    json_t *json = write_json(b, &usual, 100);
+    assert_contract(json);
+    const json_t *group = json_array_get(json_object_get(json, "groups"), 0);
+    const json_t *one = json_array_get(json_object_get(group, "tasks"), 0);
+    const json_t *cases = json_object_get(one, "cases");
+    assert_int_equal(json_array_size(cases), 2);
+    assert_string_equal(string_at(json_array_get(cases, 0), "op"), "chan send");
+    assert_string_equal(string_at(json_array_get(cases, 0), "address"), "0x600");
+    assert_true(json_is_null(json_object_get(json_array_get(cases, 1), "address")));
+    json_decref(json);
+}
+
+static void json__names_that_are_no_utf8__still_json(void **state)
+{
+    (void)state;
+    struct builder *b = builder_create();
+    builder_park(b, builder_thread(b, "w\xff\xfe\033"), "sem_wait", REC_OP_SEM_WAIT, 0x500,
+                 30 * SECOND, 0);
+    builder_header(b)->exe = builder_string(b, "/opt/\xc3(");
+    json_t *json = write_json(b, &usual, 100);
+    assert_contract(json);
+    assert_string_equal(string_at(json_object_get(json, "source"), "exe"), "/opt/\xef\xbf\xbd(");
+    json_decref(json);
+}
+
+static void json__unknown_age__null(void **state)
+{
+    (void)state;
+    struct builder *b = builder_create();
+    builder_thread(b, "early")->state = REC_TASK_FINISHED;
+    json_t *json = write_json(b, &usual, 100);
+    assert_contract(json);
+    const json_t *group = json_array_get(json_object_get(json, "groups"), 0);
+    assert_string_equal(string_at(group, "verdict"), "unjoined");
+    assert_true(json_is_null(json_object_get(group, "oldest_ns")));
+    assert_int_equal(json_array_size(json_object_get(group, "wait_stack")), 0);
+    json_decref(json);
+}
+
+/* Sizes as they come: nothing grows faster than the number of tasks. */
+static void many_tasks__one_group_with_few_of_them_listed(void **state)
+{
+    (void)state;
+    struct builder *b = builder_create_for(20000);
+    uint32_t site = builder_site(b, (uint64_t[]){0x10}, 1);
+    for (unsigned i = 0; i < 20000; i++) {
+        struct rec_task *task = builder_task(b, REC_KIND_TASK, "t");
+        task->spawn_site = site;
+        builder_park(b, task, "taskrt_send", REC_OP_CHAN_SEND, 0x500 + 16 * i, 20 * SECOND + i,
+                     site);
+        builder_channel(task, 0, 0);
+    }
+    json_t *json = write_json(b, &usual, 100);
+    assert_contract(json);
+    assert_int_equal(json_array_size(json_object_get(json, "groups")), 1);
+    const json_t *group = json_array_get(json_object_get(json, "groups"), 0);
+    assert_int_equal(integer_at(group, "count"), 20000);
+    assert_int_equal(integer_at(group, "tasks_omitted"), 19900);
+    assert_int_equal(integer_at(json_array_get(json_object_get(group, "tasks"), 0), "id"), 20000);
+    json_decref(json);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(text__finding_first),
+        cmocka_unit_test(text__nothing_found),
+        cmocka_unit_test(text__loss_is_shown),
+        cmocka_unit_test(text__all_and_min_count__choose_groups),
+        cmocka_unit_test(text__names_of_the_target__obeyed_by_no_terminal),
+        cmocka_unit_test(text__colour__only_when_asked),
+        cmocka_unit_test(json__keeps_the_contract),
+        cmocka_unit_test(json__different_objects__stand_with_the_tasks),
+        cmocka_unit_test(json__select__has_its_cases),
+        cmocka_unit_test(json__names_that_are_no_utf8__still_json),
+        cmocka_unit_test(json__unknown_age__null),
+        cmocka_unit_test(many_tasks__one_group_with_few_of_them_listed),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
