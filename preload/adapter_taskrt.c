@@ -90,6 +90,13 @@ static void take_back(struct rec_task *task)
     recorder_release(task);
 }
 
+/* The end of the running task's stack; 0: no task runs. */
+static uint64_t stack_high(void)
+{
+    struct taskrt_task *self = attach() ? real_self() : NULL;
+    return self != NULL ? *(const uint64_t *)((const char *)self + inspect->stack_high) : 0;
+}
+
 int hook_taskrt_spawn(const struct taskrt_options *options, taskrt_fn *fn, void *arg,
                       struct taskrt_task **ret)
 {
@@ -97,7 +104,7 @@ int hook_taskrt_spawn(const struct taskrt_options *options, taskrt_fn *fn, void 
         return hooks_real.taskrt_spawn(options, fn, arg, ret);
     recorder_self();
     struct rec_task *task =
-        spawn_slot(HOOK_SPAWN_SITE(), options != NULL ? options->name : NULL, fn, arg);
+        spawn_slot(HOOK_SPAWN_SITE(stack_high()), options != NULL ? options->name : NULL, fn, arg);
     if (task == NULL)
         return hooks_real.taskrt_spawn(options, fn, arg, ret);
     int result = hooks_real.taskrt_spawn(options, task_main, task, ret);
@@ -132,7 +139,7 @@ int hook_taskrt_run(taskrt_fn *fn, void *arg)
         return hooks_real.taskrt_run(fn, arg);
     recorder_self();
     for_each_task(recorder_release);
-    struct rec_task *task = spawn_slot(HOOK_SPAWN_SITE(), NULL, fn, arg);
+    struct rec_task *task = spawn_slot(HOOK_SPAWN_SITE(HOOK_THREAD_STACK), NULL, fn, arg);
     if (task == NULL)
         return hooks_real.taskrt_run(fn, arg);
     int result = hooks_real.taskrt_run(task_main, task);

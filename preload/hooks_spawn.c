@@ -16,20 +16,28 @@ void hooks_spawn_init(void)
     main_stack_high = getauxval(AT_EXECFN); /* lies above everything that the first thread pushes */
 }
 
-uint32_t hooks_spawn_site(uint64_t pc, uint64_t sp, uint64_t fp)
+/* A thread's own descriptor lies at the top of its stack, so that everything between the stack
+ * pointer and there is stack; unless this is another stack (a handler's, say): 0, not known. */
+uint64_t hooks_thread_stack(uint64_t sp)
 {
-    /* A thread's own descriptor lies at the top of its stack, so that everything between the stack
-     * pointer and there is stack; unless this is another stack (a task's, a handler's), which then
-     * is read with care. */
     enum { LARGEST_STACK = 64 << 20 };
-    struct unwind_stack *stack = &recorder_thread.stack;
     uint64_t high = (uint64_t)pthread_self();
     if (sp > high)
         high = main_stack_high;
-    if (sp >= high || high - sp > LARGEST_STACK)
-        high = 0;
-    unwind_own(pc, sp, fp, high != 0 ? sp : 0, high, stack);
-    return site_store(stack->pcs, stack->count, stack->flags);
+    return sp < high && high - sp <= LARGEST_STACK ? high : 0;
+}
+
+uint32_t hooks_spawn_site(uint64_t pc, uint64_t sp, uint64_t fp, uint64_t high)
+{
+    struct recorder_thread *self = &recorder_thread;
+    if (high != 0 && unwind_is_same(&self->trace, pc, sp, fp, high))
+        return self->trace_site;
+    unwind_own(pc, sp, fp, high != 0 ? sp : 0, high, high != 0 ? &self->trace : NULL, &self->stack);
+    uint32_t site = site_store(self->stack.pcs, self->stack.count, self->stack.flags);
+    self->trace_site = site;
+    if (site == 0)
+        self->trace.pc = 0;
+    return site;
 }
 
 /* --- spawn ---------------------------------------------------------------------------------------
@@ -117,8 +125,8 @@ int hook_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*s
     int detached = PTHREAD_CREATE_JOINABLE;
     if (attr != NULL)
         pthread_attr_getdetachstate(attr, &detached);
-    struct rec_task *task =
-        spawn_slot(detached == PTHREAD_CREATE_JOINABLE, HOOK_SPAWN_SITE(), (void *)start, arg);
+    struct rec_task *task = spawn_slot(detached == PTHREAD_CREATE_JOINABLE,
+                                       HOOK_SPAWN_SITE(HOOK_THREAD_STACK), (void *)start, arg);
     if (task == NULL)
         return hooks_real.pthread_create(thread, attr, start, arg);
     int result = hooks_real.pthread_create(thread, attr, thread_main, task);
@@ -131,7 +139,8 @@ int hook_thrd_create(thrd_t *thread, thrd_start_t start, void *arg)
     if (unlikely(recorder.classes == 0))
         return hooks_real.thrd_create(thread, start, arg);
     recorder_self();
-    struct rec_task *task = spawn_slot(true, HOOK_SPAWN_SITE(), (void *)start, arg);
+    struct rec_task *task =
+        spawn_slot(true, HOOK_SPAWN_SITE(HOOK_THREAD_STACK), (void *)start, arg);
     if (task == NULL)
         return hooks_real.thrd_create(thread, start, arg);
     int result = hooks_real.thrd_create(thread, c11_thread_main, task);

@@ -40,6 +40,7 @@ enum libgo_layout {
 struct goroutine {
     uint64_t g;            /* KEY; 0: the row is free */
     struct rec_task *task; /* NULL: it has no slot, yet or again */
+    struct rec_task *kept; /* for the next goroutine that is given this g */
     uint64_t object;       /* of the select or the semaphore that it is in */
     uint32_t arg;          /* cases of the select, or enum libgo_semaphore */
     bool lost;             /* there was no room for a slot */

@@ -11,10 +11,7 @@
 #include <sys/mman.h>
 
 #include "preload/hooks.h"
-#include "preload/sites.h"
 #include "preload/sys.h"
-#include "preload/text.h"
-#include "preload/unwind.h"
 
 #define LEAVES_NO_FRAME __attribute__((optimize("optimize-sibling-calls")))
 
@@ -209,11 +206,7 @@ static uint64_t stack_end(uint64_t sp)
 __attribute__((noinline)) static uint32_t spawn_site(uint64_t pc, uint64_t sp, uint64_t fp)
 {
     uint64_t end = stack_end(sp);
-    if (end == 0)
-        return hooks_spawn_site(pc, sp, fp);
-    struct unwind_stack *stack = &recorder_thread.stack;
-    unwind_own(pc, sp, fp, sp, end, stack);
-    return site_store(stack->pcs, stack->count, stack->flags);
+    return hooks_spawn_site(pc, sp, fp, end != 0 ? end : hooks_thread_stack(sp));
 }
 
 /* libgo may come into a process that has run for long; then the first goroutine is made where there
@@ -242,20 +235,34 @@ LEAVES_NO_FRAME void *hook_libgo_go(void *function, void *arg)
     return hooks_real.libgo_go(function, arg);
 }
 
+/* Decimal, from the left. */
+static void put_number(char name[16], uint64_t number)
+{
+    int digits = 1;
+    for (uint64_t rest = number; rest >= 10 && digits < 15; rest /= 10)
+        digits++;
+    for (; digits > 0; number /= 10)
+        name[--digits] = (char)('0' + number % 10);
+}
+
 __attribute__((noinline)) static void spawned(uint64_t g)
 {
     char name[16] = "";
-    struct text text = {.at = name, .room = sizeof(name)};
     struct goroutine *row = libgo_row(g);
     spawning.set = false;
-    if (row == NULL) {
+    if (unlikely(row == NULL)) {
         recorder_count(&recorder.header->spawned);
         recorder_count(&recorder.header->lost_tasks);
         return;
     }
     if (libgo.layout_known)
-        text_number(&text, *(const uint64_t *)(g + LIBGO_G_GOID));
-    row->task = recorder_spawn(REC_KIND_GOROUTINE, 0, spawning.site, g, name);
+        put_number(name, *(const uint64_t *)(g + LIBGO_G_GOID));
+    row->task = row->kept;
+    row->kept = NULL;
+    if (likely(row->task != NULL))
+        recorder_spawn_again(row->task, 0, spawning.site, name);
+    else
+        row->task = recorder_spawn(REC_KIND_GOROUTINE, 0, spawning.site, g, name);
     row->lost = row->task == NULL;
 }
 
@@ -272,10 +279,11 @@ __attribute__((noinline)) static void ended(void)
     struct goroutine *self = libgo_self();
     if (self == NULL)
         return;
-    struct rec_task *task = self->task;
+    if (likely(self->task != NULL))
+        recorder_keep(self->task);
+    self->kept = self->task;
     self->task = NULL;
     self->lost = false;
-    recorder_release(task);
 }
 
 /* The last that runs on a goroutine, whether its function returned or called runtime.Goexit. */

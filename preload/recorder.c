@@ -378,6 +378,27 @@ void recorder_release(struct rec_task *task)
         push_free(recorder.header, task);
 }
 
+void recorder_keep(struct rec_task *task)
+{
+    if (!owns(task))
+        return;
+    __atomic_store_n(&task->gen, 0, __ATOMIC_RELEASE);
+    __atomic_store_n(&task->state, REC_TASK_FREE, __ATOMIC_RELEASE);
+    recorder_count(&recorder.header->finished);
+}
+
+void recorder_spawn_again(struct rec_task *task, uint16_t flags, uint32_t spawn_site,
+                          const char name[static 16])
+{
+    struct rec_header *header = recorder.header;
+    recorder_count(&header->spawned);
+    task->flags = flags;
+    task->spawn_site = spawn_site;
+    memcpy(task->name, name, sizeof(task->name));
+    task->id = __atomic_add_fetch(&header->last_id, 1, __ATOMIC_RELAXED);
+    __atomic_store_n(&task->state, REC_TASK_LIVE, __ATOMIC_RELEASE);
+}
+
 void recorder_rename(struct rec_task *task, const char *name)
 {
     size_t i = 0;

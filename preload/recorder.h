@@ -45,6 +45,8 @@ struct recorder_thread {
     void (*once)(void); /* routine of the pthread_once that is being called */
     struct wait *once_wait;
     struct unwind_stack stack; /* scratch: too large for the stacks of some tasks */
+    struct unwind_trace trace; /* of the spawn stack that was told last */
+    uint32_t trace_site;
 };
 
 extern __thread struct recorder_thread recorder_thread __attribute__((tls_model("initial-exec")));
@@ -99,6 +101,14 @@ void recorder_end(struct rec_task *task);
 /* Frees the slot of a task of which nothing more is to be known. NULL, a sink and a slot that is
  * free already are fine. Any thread. */
 void recorder_release(struct rec_task *task);
+
+/* For tasks that come and go with an owner that stays: a slot is kept for the next one, which is
+ * cheaper than to free it. The task has ended, and nothing else writes to its slot. Any thread. */
+void recorder_keep(struct rec_task *task);
+
+/* A new task in a slot that was kept, as recorder_spawn; `name` is NUL-padded. */
+void recorder_spawn_again(struct rec_task *task, uint16_t flags, uint32_t spawn_site,
+                          const char name[static 16]);
 
 void recorder_rename(struct rec_task *task, const char *name);
 

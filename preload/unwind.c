@@ -116,8 +116,11 @@ static void rule_keep(const struct rule *rule)
     __atomic_store_n(&row->pc, rule->pc, __ATOMIC_RELEASE);
 }
 
+static uint32_t flushes;
+
 void unwind_flush(void)
 {
+    __atomic_fetch_add(&flushes, 1, __ATOMIC_RELEASE);
     for (uint32_t i = 0; rules != NULL && i < RULE_ROWS; i++)
         if (rules[i].pc != 0)
             __atomic_store_n(&rules[i].pc, 0, __ATOMIC_RELEASE);
@@ -364,20 +367,36 @@ struct walker {
     uint64_t pc, sp, fp;
     uint64_t low, high; /* the stack's memory, if `direct` */
     bool direct;        /* reads are plain loads: the memory is there as long as this thread is */
-    char *window;       /* a copy of stack memory; NULL: none is kept */
+    struct unwind_trace *trace; /* of these loads; NULL: none is kept */
+    char *window;               /* a copy of stack memory; NULL: none is kept */
     uint64_t window_start;
     size_t window_bytes;
 };
 
 #define WINDOW_BYTES 4096
 
+static void trace_read(struct walker *walker, uint64_t address, uint64_t value)
+{
+    struct unwind_trace *trace = walker->trace;
+    if (trace == NULL)
+        return;
+    if (trace->count == UNWIND_MOST_READS) {
+        walker->trace = NULL;
+        return;
+    }
+    trace->reads[trace->count].address = address;
+    trace->reads[trace->count++].value = value;
+}
+
 static bool walker_read(struct walker *walker, uint64_t address, uint64_t *ret)
 {
     if (walker->direct && address >= walker->low && address <= walker->high - sizeof(*ret) &&
         address % sizeof(*ret) == 0) {
         *ret = *(const uint64_t *)address;
+        trace_read(walker, address, *ret);
         return true;
     }
+    walker->trace = NULL;
     if (walker->window == NULL)
         return memory_read(address, ret, sizeof(*ret));
     if (address < walker->window_start || address - walker->window_start > walker->window_bytes ||
@@ -407,6 +426,7 @@ static enum walked walk_real_step(struct walker *walker, bool signal)
 {
     struct real_step real = {
         .step = {.pc = walker->pc - !signal, .sp = walker->sp, .fp = walker->fp}};
+    walker->trace = NULL;
     unwind_lock();
     on_own_stack(step_here, &real);
     unwind_unlock();
@@ -484,11 +504,35 @@ static void walk_all(struct walker *walker, struct unwind_stack *ret)
 }
 
 void unwind_own(uint64_t pc, uint64_t sp, uint64_t fp, uint64_t low, uint64_t high,
-                struct unwind_stack *ret)
+                struct unwind_trace *trace, struct unwind_stack *ret)
 {
     struct walker walker = {.pc = pc, .sp = sp, .fp = fp, .low = low, .high = high};
     walker.direct = low < high && sp >= low && sp < high;
+    if (trace != NULL) {
+        trace->pc = 0;
+        trace->count = 0;
+        trace->flushes = __atomic_load_n(&flushes, __ATOMIC_ACQUIRE);
+        walker.trace = trace;
+    }
     walk_all(&walker, ret);
+    if (walker.trace == NULL || walker.direct == false)
+        return;
+    trace->sp = sp;
+    trace->fp = fp;
+    trace->high = high;
+    trace->pc = pc;
+}
+
+bool unwind_is_same(const struct unwind_trace *trace, uint64_t pc, uint64_t sp, uint64_t fp,
+                    uint64_t high)
+{
+    if (trace->pc != pc || trace->sp != sp || trace->fp != fp || trace->high != high ||
+        trace->flushes != __atomic_load_n(&flushes, __ATOMIC_ACQUIRE))
+        return false;
+    for (uint32_t i = 0; i < trace->count; i++)
+        if (*(const uint64_t *)trace->reads[i].address != trace->reads[i].value)
+            return false;
+    return true;
 }
 
 void unwind_parked(uint64_t cfa, uint64_t fp, struct unwind_stack *ret)

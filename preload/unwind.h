@@ -23,15 +23,34 @@ struct unwind_stack {
     uint64_t pcs[UNWIND_MOST_FRAMES];
 };
 
+/* What a stack was told by: the words of stack memory that were read, and what stood there. Where
+ * the same registers find the same words again, the stack is the same. */
+#define UNWIND_MOST_READS 32
+struct unwind_trace {
+    uint64_t pc; /* 0: there is none */
+    uint64_t sp, fp, high;
+    uint32_t flushes;
+    uint32_t count;
+    struct {
+        uint64_t address, value;
+    } reads[UNWIND_MOST_READS];
+};
+
 /* Opens libunwind. At start, before there are threads. False: it is not there; stacks are then
  * followed by frame pointers only. */
 bool unwind_init(void);
 
 /* The stack of the calling thread, from the frame whose return address is `pc` and whose stack and
  * frame pointers after that return are `sp` and `fp`. [low, high) is the stack's memory; 0, 0: not
- * known. Not in signal handlers. */
+ * known. *trace (NULL: not wanted) is set where all of it was read from there. Not in signal
+ * handlers. */
 void unwind_own(uint64_t pc, uint64_t sp, uint64_t fp, uint64_t low, uint64_t high,
-                struct unwind_stack *ret);
+                struct unwind_trace *trace, struct unwind_stack *ret);
+
+/* Would unwind_own with low = sp tell the same stack as it did when it set *trace? The trace is the
+ * calling thread's own. */
+bool unwind_is_same(const struct unwind_trace *trace, uint64_t pc, uint64_t sp, uint64_t fp,
+                    uint64_t high);
 
 /* The stack of a task that is parked in a wrapper, from the sampler; `cfa` and `fp` are as
  * published (struct rec_task). Every read may fail, and does no harm. What comes back means
