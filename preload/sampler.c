@@ -23,6 +23,7 @@
 #define STACK_BYTES (128U << 10)
 #define TLS_ROOM (64U << 10)      /* most that is copied of a thread's storage, on either side */
 #define WALK_SHARE 20             /* a walk takes one part in this many of the time */
+#define REFRESHES_A_WALK 10000
 #define THREADS_EVERY 8           /* walks between two looks for threads that are gone */
 #define HEARTBEAT_TASKS (1 << 14) /* tasks between two updates of last_walk_ns */
 
@@ -92,6 +93,10 @@ static void take_stack(struct rec_task *task, const struct rec_task *copy)
         recorder_count(&recorder.header->lost_stacks);
 }
 
+/* How many known waits a walk still may look at again, for a new owner or another length: with more
+ * than that, the newest matter most, and they come first. */
+static uint32_t refreshes;
+
 static void look_at(struct rec_task *task, uint64_t now_ns)
 {
     uint32_t gen = __atomic_load_n(&task->gen, __ATOMIC_ACQUIRE);
@@ -109,6 +114,10 @@ static void look_at(struct rec_task *task, uint64_t now_ns)
         return;
     if (copy.wait_site == 0 && !(copy.detail_flags & REC_DETAIL_NO_STACK))
         take_stack(task, &copy);
+    else if (refreshes == 0)
+        return;
+    else
+        refreshes--;
     describe(task, &copy);
 }
 
@@ -137,6 +146,7 @@ static void walk(uint32_t number)
     struct rec_header *header = recorder.header;
     uint32_t count = __atomic_load_n(&header->tables[REC_TABLE_TASKS - 1].count, __ATOMIC_ACQUIRE);
     uint64_t now_ns = clock_now_ns();
+    refreshes = REFRESHES_A_WALK;
     for (uint32_t row = 1; row < count; row++) {
         struct rec_task *task = &recorder.tasks[row];
         if (row % HEARTBEAT_TASKS == 0)

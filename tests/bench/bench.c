@@ -1,0 +1,284 @@
+/* The benchmark: prints what the preload costs, a line a kind of work. Each number is the median of
+ * the ratios of pairs of runs, one preloaded and one bare, taken in turns so that whatever else the
+ * machine does meets both. It judges nothing: the bound beside each line is what we aim at.
+ *
+ *   bench [--pairs N] [NAME...]     all lines, or those whose names begin so
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define MOST_PAIRS 101
+
+static int pairs = 9;
+
+static void die(const char *what)
+{
+    fprintf(stderr, "bench: %s: %s\n", what, strerror(errno));
+    exit(2);
+}
+
+static double now_s(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+static int compare(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double median(double *values, int count)
+{
+    qsort(values, (size_t)count, sizeof *values, compare);
+    return count % 2 ? values[count / 2] : (values[count / 2 - 1] + values[count / 2]) / 2;
+}
+
+/* Starts a command, its stdout in *ret_out and its stdin at *ret_in (NULL: /dev/null). */
+static pid_t start(bool preload, const char *const *argv, FILE **ret_out, int *ret_in)
+{
+    int out[2], in[2] = {-1, -1};
+    if (pipe(out) != 0 || (ret_in && pipe(in) != 0))
+        die("pipe");
+    pid_t pid = fork();
+    if (pid < 0)
+        die("fork");
+    if (pid == 0) {
+        if (ret_in)
+            dup2(in[0], 0), close(in[1]);
+        else if (!freopen("/dev/null", "r", stdin))
+            _exit(127);
+        dup2(out[1], 1);
+        close(out[0]);
+        if (preload) {
+            setenv("LD_PRELOAD", BENCH_PRELOAD, 1);
+            setenv("LEAKSPY_OUT", BENCH_RECORDING, 1);
+        }
+        execvp(argv[0], (char *const *)argv);
+        _exit(127);
+    }
+    close(out[1]);
+    if (ret_in)
+        close(in[0]), *ret_in = in[1];
+    *ret_out = fdopen(out[0], "r");
+    return pid;
+}
+
+static void finish(pid_t pid, FILE *out, struct rusage *ret)
+{
+    int status;
+    struct rusage usage;
+    fclose(out);
+    if (wait4(pid, &status, 0, ret ? ret : &usage) != pid)
+        die("wait4");
+}
+
+/* The number that a command prints. */
+static double number_of(bool preload, const char *const *argv)
+{
+    FILE *out;
+    double number = 0;
+    pid_t pid = start(preload, argv, &out, NULL);
+    if (fscanf(out, "%lf", &number) != 1 || number <= 0) {
+        fprintf(stderr, "bench: %s %s: no number%s\n", argv[0], argv[1],
+                preload ? " under the preload" : "");
+        number = 0;
+    }
+    finish(pid, out, NULL);
+    unlink(BENCH_RECORDING);
+    return number;
+}
+
+/* --- ratios of nanoseconds -----------------------------------------------------------------------
+ */
+
+static const struct line {
+    const char *name;
+    const char *argv[4];
+    double bound;
+} lines[] = {
+    {"mutex lock+unlock, uncontended",
+     {BENCH_DIR "/workloads", "mutex_uncontended", "20000000"},
+     1.25},
+    {"mutex, two threads contending", {BENCH_DIR "/workloads", "mutex_contended", "5000000"}, 1.05},
+    {"condition ping-pong", {BENCH_DIR "/workloads", "cond_pingpong", "60000"}, 1.05},
+    {"semaphore ping-pong", {BENCH_DIR "/workloads", "sem_pingpong", "100000"}, 1.05},
+    {"pthread create+join", {BENCH_DIR "/workloads", "create_join", "15000"}, 1.05},
+    {"pipe write+read, 1 byte", {BENCH_DIR "/workloads", "pipe_byte", "1000000"}, 1.03},
+#ifdef BENCH_GO
+    {"libgo channel ping-pong", {BENCH_DIR "/bench_libgo", "pingpong", "1000000"}, 1.10},
+    {"libgo go+exit", {BENCH_DIR "/bench_libgo", "spawn", "500000"}, 1.25},
+#endif
+    {"libtaskrt channel ping-pong", {BENCH_DIR "/bench_taskrt", "pingpong", "2000000"}, 1.10},
+    {"libtaskrt spawn+exit", {BENCH_DIR "/bench_taskrt", "spawn", "500000"}, 1.5},
+};
+
+static void run_line(const struct line *line)
+{
+    double ratios[MOST_PAIRS], bare[MOST_PAIRS];
+    for (int i = 0; i < pairs; i++) {
+        double with = 0;
+        if (i % 2)
+            with = number_of(true, line->argv);
+        bare[i] = number_of(false, line->argv);
+        if (i % 2 == 0)
+            with = number_of(true, line->argv);
+        if (with == 0 || bare[i] == 0)
+            return;
+        ratios[i] = with / bare[i];
+    }
+    double low, high, middle = median(ratios, pairs);
+    low = ratios[pairs / 4], high = ratios[pairs - 1 - pairs / 4];
+    printf("| %-32s | %8.1f ns | %5.3f | %5.3f to %5.3f | <= %.2f |\n", line->name,
+           median(bare, pairs), middle, low, high, line->bound);
+    fflush(stdout);
+}
+
+/* --- redis ---------------------------------------------------------------------------------------
+ */
+
+#define REDIS_PORT "16399"
+
+/* Requests a second, of GET and SET together. */
+static double redis_rate(bool preload)
+{
+    static const char *const server[] = {
+        "redis-server", "--port", REDIS_PORT, "--bind",  "127.0.0.1",    "--save", "",
+        "--appendonly", "no",     "--dir",    BENCH_DIR, "--io-threads", "1",      NULL};
+    static const char *const client[] = {"redis-benchmark", "-p", REDIS_PORT, "-q", "--csv", "-t",
+                                         "get,set",         "-n", "100000",   NULL};
+    char text[512];
+    double rate = 0, one;
+    FILE *out, *answers;
+    pid_t pid = start(preload, server, &out, NULL);
+    while (fgets(text, sizeof text, out) && !strstr(text, "eady to accept"))
+        ;
+    pid_t asker = start(false, client, &answers, NULL);
+    while (fgets(text, sizeof text, answers))
+        if (sscanf(text, "\"%*[^\"]\",\"%lf\"", &one) == 1)
+            rate += one;
+    finish(asker, answers, NULL);
+    kill(pid, SIGKILL);
+    finish(pid, out, NULL);
+    unlink(BENCH_RECORDING);
+    return rate;
+}
+
+static void run_redis(void)
+{
+    double ratios[MOST_PAIRS], bare[MOST_PAIRS];
+    if (system("command -v redis-server redis-benchmark > /dev/null") != 0) {
+        printf("| %-32s | not installed\n", "redis-benchmark throughput");
+        return;
+    }
+    for (int i = 0; i < pairs; i++) {
+        double with = 0;
+        if (i % 2)
+            with = redis_rate(true);
+        bare[i] = redis_rate(false);
+        if (i % 2 == 0)
+            with = redis_rate(true);
+        if (with == 0 || bare[i] == 0) {
+            fprintf(stderr, "bench: redis-benchmark gave no rate\n");
+            return;
+        }
+        ratios[i] = with / bare[i];
+    }
+    double middle = median(ratios, pairs);
+    printf("| %-32s | %7.0f /s | %5.3f | %5.3f to %5.3f | >= 0.98 |\n",
+           "redis-benchmark throughput", median(bare, pairs), middle, ratios[pairs / 4],
+           ratios[pairs - 1 - pairs / 4]);
+    fflush(stdout);
+}
+
+/* --- a million parked tasks ----------------------------------------------------------------------
+ */
+
+static double recording_bytes(void)
+{
+    struct stat stat_;
+    return stat(BENCH_RECORDING, &stat_) == 0 ? (double)stat_.st_blocks * 512 : 0;
+}
+
+static void run_million(void)
+{
+    static const char *const park[] = {BENCH_DIR "/bench_taskrt", "park", "1000000", NULL};
+    static const char *const report[] = {BENCH_LEAKSPY, "report",        "--threshold",
+                                         "0",           BENCH_RECORDING, NULL};
+    char text[256];
+    FILE *out, *answers;
+    int in;
+    pid_t pid = start(true, park, &out, &in);
+    while (fgets(text, sizeof text, out) && !strstr(text, "ready"))
+        ;
+    sleep(1);
+    double empty = 0, bytes = recording_bytes(), times[MOST_PAIRS];
+    for (int i = 0; i < 60 && bytes != empty; i++) { /* until the sampler adds nothing more */
+        sleep(1);
+        empty = bytes;
+        bytes = recording_bytes();
+    }
+    struct rusage usage = {0};
+    for (int i = 0; i < pairs; i++) {
+        double begun = now_s();
+        pid_t reader = start(false, report, &answers, NULL);
+        while (fgets(text, sizeof text, answers))
+            if (i == 0)
+                printf("    %s", text);
+        finish(reader, answers, &usage);
+        times[i] = now_s() - begun;
+    }
+    close(in);
+    kill(pid, SIGKILL);
+    finish(pid, out, NULL);
+    unlink(BENCH_RECORDING);
+    printf("| 1,000,000 parked tasks: recording   | %.1f bytes a task | <= 160 |\n", bytes / 1e6);
+    printf("| 1,000,000 parked tasks: report      | %.2f s | <= 1 s |\n", median(times, pairs));
+    printf("| 1,000,000 parked tasks: report      | %.0f MB at most | <= 400 MB |\n",
+           (double)usage.ru_maxrss / 1024);
+}
+
+/* -------------------------------------------------------------------------------------------------
+ */
+
+static bool wanted(const char *name, int argc, char **argv)
+{
+    for (int i = 0; i < argc; i++)
+        if (strncmp(name, argv[i], strlen(argv[i])) == 0)
+            return true;
+    return argc == 0;
+}
+
+int main(int argc, char **argv)
+{
+    argc--, argv++;
+    if (argc >= 2 && strcmp(argv[0], "--pairs") == 0) {
+        pairs = atoi(argv[1]);
+        argc -= 2, argv += 2;
+    }
+    if (pairs < 1 || pairs > MOST_PAIRS) {
+        fprintf(stderr, "usage: bench [--pairs 1..%d] [NAME...]\n", MOST_PAIRS);
+        return 64;
+    }
+    printf("| work | bare | preloaded/bare | middle half | aim |\n|---|---|---|---|---|\n");
+    fflush(stdout);
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+        if (wanted(lines[i].name, argc, argv))
+            run_line(&lines[i]);
+    if (wanted("redis", argc, argv))
+        run_redis();
+    if (wanted("million", argc, argv))
+        run_million();
+    return 0;
+}

@@ -1,0 +1,148 @@
+/* What is measured under the preload and without: each workload repeats one operation and prints
+ * the nanoseconds that one took. `workloads NAME COUNT`. */
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+static double now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
+}
+
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t cond = PTHREAD_COND_INITIALIZER;
+static sem_t ping, pong;
+static long turn;
+static long rounds;
+
+static void mutex_uncontended(long count)
+{
+    for (long i = 0; i < count; i++) {
+        pthread_mutex_lock(&mutex);
+        pthread_mutex_unlock(&mutex);
+    }
+}
+
+static void *contend(void *unused)
+{
+    (void)unused;
+    for (long i = 0; i < rounds; i++) {
+        pthread_mutex_lock(&mutex);
+        turn++;
+        pthread_mutex_unlock(&mutex);
+    }
+    return NULL;
+}
+
+static void run_two(void *(*function)(void *))
+{
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, function, (void *)1L) != 0)
+        abort();
+    function((void *)0L);
+    pthread_join(thread, NULL);
+}
+
+static void mutex_contended(long count)
+{
+    rounds = count / 2;
+    run_two(contend);
+}
+
+static void *take_turns(void *me)
+{
+    pthread_mutex_lock(&mutex);
+    for (long i = 0; i < rounds; i++) {
+        while (turn % 2 != (long)me)
+            pthread_cond_wait(&cond, &mutex);
+        turn++;
+        pthread_cond_signal(&cond);
+    }
+    pthread_mutex_unlock(&mutex);
+    return NULL;
+}
+
+static void cond_pingpong(long count)
+{
+    rounds = count / 2;
+    run_two(take_turns);
+}
+
+static void *pass_on(void *me)
+{
+    sem_t *mine = me ? &ping : &pong, *other = me ? &pong : &ping;
+    for (long i = 0; i < rounds; i++) {
+        sem_wait(mine);
+        sem_post(other);
+    }
+    return NULL;
+}
+
+static void sem_pingpong(long count)
+{
+    rounds = count / 2;
+    sem_init(&ping, 0, 1);
+    sem_init(&pong, 0, 0);
+    run_two(pass_on);
+}
+
+static void *nothing(void *arg)
+{
+    return arg;
+}
+
+static void create_join(long count)
+{
+    for (long i = 0; i < count; i++) {
+        pthread_t thread;
+        if (pthread_create(&thread, NULL, nothing, NULL) != 0)
+            abort();
+        pthread_join(thread, NULL);
+    }
+}
+
+static void pipe_byte(long count)
+{
+    int fds[2];
+    char byte = 0;
+    if (pipe(fds) != 0)
+        abort();
+    for (long i = 0; i < count; i++)
+        if (write(fds[1], &byte, 1) != 1 || read(fds[0], &byte, 1) != 1)
+            abort();
+}
+
+static const struct {
+    const char *name;
+    void (*run)(long count);
+} workloads[] = {
+    {"mutex_uncontended", mutex_uncontended},
+    {"mutex_contended", mutex_contended},
+    {"cond_pingpong", cond_pingpong},
+    {"sem_pingpong", sem_pingpong},
+    {"create_join", create_join},
+    {"pipe_byte", pipe_byte},
+};
+
+int main(int argc, char **argv)
+{
+    for (size_t i = 0; argc == 3 && i < sizeof workloads / sizeof *workloads; i++) {
+        if (strcmp(argv[1], workloads[i].name) != 0)
+            continue;
+        long count = atol(argv[2]);
+        workloads[i].run(count / 20 + 1); /* warm up */
+        double start = now_ns();
+        workloads[i].run(count);
+        printf("%.2f\n", (now_ns() - start) / (double)count);
+        return 0;
+    }
+    fprintf(stderr, "usage: workloads NAME COUNT\n");
+    return 64;
+}
