@@ -105,58 +105,49 @@ static bool prepare_environment(struct launch *launch, struct err *err)
     return ok || err_system(err, "run", errno);
 }
 
-static volatile sig_atomic_t forward_to;
+/* The signals of a launch. The terminal sends its own to the command itself, so that they are
+ * ignored here, as shells do; those that are meant for this process alone are passed on. They are
+ * waited for, not handled: nothing is interrupted. */
+struct signals {
+    sigset_t watched; /* SIGCHLD, and what is passed on */
+    sigset_t before;  /* the mask, for the command to start with */
+    struct sigaction child_before;
+};
 
-static void forward(int signal)
+static void signals_init(struct signals *signals)
 {
-    int error = errno;
-    if (forward_to > 0)
-        kill((pid_t)forward_to, signal);
-    errno = error;
-}
-
-/* As shells do: the terminal sends its signals to the command itself; those that are meant for us
- * alone are passed on. `block` keeps them off until the child is known. */
-static void prepare_signals(sigset_t *ret_mask)
-{
-    sigset_t block;
-    sigemptyset(&block);
-    sigaddset(&block, SIGTERM);
-    sigaddset(&block, SIGHUP);
-    sigprocmask(SIG_BLOCK, &block, ret_mask);
-}
-
-static void watch_signals(void)
-{
-    struct sigaction action = {.sa_handler = SIG_IGN};
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGQUIT, &action, NULL);
-
     static const int passed_on[] = {SIGTERM, SIGHUP};
+    const struct sigaction plain = {.sa_handler = SIG_DFL};
+    sigemptyset(&signals->watched);
+    sigaddset(&signals->watched, SIGCHLD);
     for (size_t i = 0; i < sizeof(passed_on) / sizeof(passed_on[0]); i++) {
-        struct sigaction before;
-        sigaction(passed_on[i], NULL, &before);
-        if (before.sa_handler == SIG_IGN)
-            continue; /* nohup */
-        action.sa_handler = forward;
-        action.sa_flags = SA_RESTART;
-        sigaction(passed_on[i], &action, NULL);
+        struct sigaction now;
+        sigaction(passed_on[i], NULL, &now);
+        if (now.sa_handler != SIG_IGN) /* as after nohup */
+            sigaddset(&signals->watched, passed_on[i]);
     }
+    sigaction(SIGCHLD, &plain, &signals->child_before);
+    sigprocmask(SIG_BLOCK, &signals->watched, &signals->before);
+}
+
+/* In the child: everything as this process found it. */
+static void signals_restore(const struct signals *signals)
+{
+    sigaction(SIGCHLD, &signals->child_before, NULL);
+    sigprocmask(SIG_SETMASK, &signals->before, NULL);
 }
 
 /* Forks and executes. The pipe closes when the command has begun, or tells why it has not: the
  * value returned, an errno value. */
-static int start(struct launch *launch)
+static int start(struct launch *launch, const struct signals *signals)
 {
     int report[2];
-    sigset_t mask;
     if (pipe2(report, O_CLOEXEC) != 0)
         return errno;
-    prepare_signals(&mask);
     launch->begun_unix_ns = clock_ns(CLOCK_REALTIME);
     launch->child = fork();
     if (launch->child == 0) {
-        sigprocmask(SIG_SETMASK, &mask, NULL);
+        signals_restore(signals);
         execvp(launch->argv[0], launch->argv);
         int error = errno;
         while (write(report[1], &error, sizeof(error)) < 0 && errno == EINTR)
@@ -164,10 +155,11 @@ static int start(struct launch *launch)
         _exit(EXIT_NO_COMMAND);
     }
     int error = launch->child < 0 ? errno : 0;
-    forward_to = launch->child;
-    if (launch->child > 0)
-        watch_signals();
-    sigprocmask(SIG_SETMASK, &mask, NULL);
+    const struct sigaction ignore = {.sa_handler = SIG_IGN};
+    if (launch->child > 0) {
+        sigaction(SIGINT, &ignore, NULL);
+        sigaction(SIGQUIT, &ignore, NULL);
+    }
     close(report[1]);
     if (launch->child > 0) {
         int told;
@@ -253,12 +245,19 @@ static void tell(const struct launch *launch, int status)
     free(path);
 }
 
-static int wait_for(pid_t child)
+/* Waits for the end of the command, and passes on the signals that come meanwhile. */
+static int wait_for(pid_t child, const struct signals *signals)
 {
     int status = 0;
-    while (waitpid(child, &status, 0) < 0 && errno == EINTR)
-        continue;
-    return status;
+    for (;;) {
+        pid_t ended = waitpid(child, &status, WNOHANG);
+        if (ended == child || (ended < 0 && errno != EINTR))
+            return status;
+        siginfo_t info;
+        int signal = sigwaitinfo(&signals->watched, &info);
+        if (signal > 0 && signal != SIGCHLD)
+            kill(child, signal);
+    }
 }
 
 static int run(struct launch *launch, struct err *err)
@@ -269,15 +268,16 @@ static int run(struct launch *launch, struct err *err)
         return EXIT_CANNOT_SAY;
     fflush(NULL);
 
-    int error = start(launch);
+    struct signals signals;
+    signals_init(&signals);
+    int error = start(launch, &signals);
     if (error) {
         if (launch->child > 0)
-            wait_for(launch->child);
+            waitpid(launch->child, NULL, 0);
         say(launch->argv[0], strerror(error));
         return error == ENOENT ? EXIT_NO_COMMAND : EXIT_NOT_EXECUTABLE;
     }
-    int status = wait_for(launch->child);
-    forward_to = 0;
+    int status = wait_for(launch->child, &signals);
     tell(launch, status);
     return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }

@@ -1,6 +1,6 @@
 /* The report for programs: schema leakspy-report/1, which only ever grows.
  *
- * Groups are written one by one, so that memory does not grow with their number. */
+ * Groups and tasks are written one by one, so that memory does not grow with their number. */
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdlib.h>
@@ -204,15 +204,12 @@ static json_t *task_of(const struct report *report, const struct group *group, u
     return object;
 }
 
+/* A group without its tasks. */
 static json_t *group_of(const struct report *report, const struct group *group)
 {
     json_t *evidence = json_array();
     for (size_t i = 0; i < group->evidence_count; i++)
         json_array_append_new(evidence, text(group->evidence[i]));
-    json_t *tasks = json_array();
-    for (size_t i = 0; i < group->listed_count; i++)
-        json_array_append_new(tasks, task_of(report, group, group->listed[i]));
-
     json_t *growth = json_object();
     json_object_set_new(growth, "window_ns", json_integer(VERDICT_GROWTH_NS));
     json_object_set_new(growth, "count", count(group->grown));
@@ -232,8 +229,6 @@ static json_t *group_of(const struct report *report, const struct group *group)
                         group->same_object ? object_of(report, group->members[0]) : json_null());
     json_object_set_new(object, "wait_stack", stack(report, group->wait ? group->wait->site : 0));
     json_object_set_new(object, "spawn_stack", stack(report, group->spawn_site));
-    json_object_set_new(object, "tasks", tasks);
-    json_object_set_new(object, "tasks_omitted", count(group->count - group->listed_count));
     return object;
 }
 
@@ -243,6 +238,27 @@ static bool put(FILE *out, json_t *value)
     bool ok = value && json_dumpf(value, out, JSON_COMPACT | JSON_ENCODE_ANY) == 0;
     json_decref(value);
     return ok || ferror(out);
+}
+
+/* Writes a group; its tasks follow one by one, so that memory does not grow with their number. */
+static bool put_group(const struct report *report, const struct group *group, FILE *out)
+{
+    json_t *head = group_of(report, group);
+    char *text = head ? json_dumps(head, JSON_COMPACT) : NULL;
+    json_decref(head);
+    if (!text)
+        return false;
+    text[strlen(text) - 1] = '\0'; /* the closing brace */
+    fprintf(out, "%s,\"tasks\":[", text);
+    free(text);
+    bool ok = true;
+    for (size_t i = 0; ok && i < group->listed_count; i++) {
+        if (i)
+            fputc(',', out);
+        ok = put(out, task_of(report, group, group->listed[i]));
+    }
+    fprintf(out, "],\"tasks_omitted\":%zu}", group->count - group->listed_count);
+    return ok;
 }
 
 struct notes {
@@ -272,7 +288,7 @@ bool report_write_json(const struct report *report, FILE *out)
         if (!report_shows(report, group))
             continue;
         fputs(separator, out);
-        ok = put(out, group_of(report, group)) && ok;
+        ok = put_group(report, group, out) && ok;
         separator = ",\n  ";
     }
     struct notes notes = {json_array()};

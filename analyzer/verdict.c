@@ -262,7 +262,8 @@ bool verdicts_init(struct verdicts *ret, const struct snapshot *snapshot, const 
             rules[group->rule].explain(&judge, group);
     }
     if (ok) {
-        qsort(ret->groups, ret->count, sizeof(*ret->groups), compare_groups);
+        if (ret->count)
+            qsort(ret->groups, ret->count, sizeof(*ret->groups), compare_groups);
         count_totals(ret, &judge);
     }
     table_deinit(&judge.joined_sites);
