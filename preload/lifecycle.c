@@ -149,6 +149,7 @@ static void read_options(void)
 static void at_exit(int status, void *unused)
 {
     (void)unused;
+    sampler_last_walk();
     recorder_close(REC_STATE_EXITED, status & 0xff);
 }
 

@@ -22,13 +22,16 @@
 
 #define STACK_BYTES (128U << 10)
 #define TLS_ROOM (64U << 10)      /* most that is copied of a thread's storage, on either side */
-#define WALK_SHARE 20             /* a walk takes one part in this many of the time */
+#define WALK_SHARE 20             /* a walk takes one part in this many of the time, */
+#define LONGEST_PAUSE_NS NS_PER_S /* unless that would make it too rare */
+#define LAST_WALK_MS 200          /* that an exit waits for the last walk at most */
 #define REFRESHES_A_WALK 10000
 #define THREADS_EVERY 8           /* walks between two looks for threads that are gone */
 #define HEARTBEAT_TASKS (1 << 14) /* tasks between two updates of last_walk_ns */
 
-static uint32_t running;              /* 1 from the start of the thread to its end */
-static uint32_t stopping;             /* futex; 1: the sampler shall end */
+static uint32_t running;  /* 1 from the start of the thread to its end */
+static uint32_t stopping; /* futex; enum stop: the sampler shall end */
+enum stop { STOP_NOT, STOP_NOW, STOP_AFTER_WALK };
 static uint32_t tid;                  /* cleared and woken by the kernel when the thread is gone */
 static char *memory;                  /* stack and thread-local storage */
 static uint64_t tls_below, tls_above; /* bytes of storage below and above the thread pointer */
@@ -97,7 +100,7 @@ static void take_stack(struct rec_task *task, const struct rec_task *copy)
  * than that, the newest matter most, and they come first. */
 static uint32_t refreshes;
 
-static void look_at(struct rec_task *task, uint64_t now_ns)
+static void look_at(struct rec_task *task, uint64_t now_ns, bool last)
 {
     uint32_t gen = __atomic_load_n(&task->gen, __ATOMIC_ACQUIRE);
     if (gen == 0)
@@ -107,7 +110,8 @@ static void look_at(struct rec_task *task, uint64_t now_ns)
         task->wait_site = 0;
         task->detail_flags = 0;
         __atomic_store_n(&task->seen_gen, gen, __ATOMIC_RELEASE);
-        return;
+        if (!last)
+            return;
     }
     struct rec_task copy = *task;
     if (copy.gen != gen || moved(task, &copy))
@@ -141,7 +145,8 @@ static void look_for_end(struct rec_task *task)
         recorder_release(task);
 }
 
-static void walk(uint32_t number)
+/* `last`: there will be no second look, so that stacks are taken at the first. */
+static void walk(uint32_t number, bool last)
 {
     struct rec_header *header = recorder.header;
     uint32_t count = __atomic_load_n(&header->tables[REC_TABLE_TASKS - 1].count, __ATOMIC_ACQUIRE);
@@ -154,7 +159,7 @@ static void walk(uint32_t number)
         uint8_t state = __atomic_load_n(&task->state, __ATOMIC_ACQUIRE);
         if (state != REC_TASK_LIVE && state != REC_TASK_ENDING)
             continue;
-        look_at(task, now_ns);
+        look_at(task, now_ns, last);
         if (state == REC_TASK_ENDING || number % THREADS_EVERY == 0)
             look_for_end(task);
     }
@@ -181,11 +186,15 @@ static void run(void)
         struct timespec pause = {.tv_sec = (time_t)(pause_ns / NS_PER_S),
                                  .tv_nsec = (long)(pause_ns % NS_PER_S)};
         sys_call(SYS_futex, &stopping, FUTEX_WAIT_PRIVATE, 0, &pause);
-        if (__atomic_load_n(&stopping, __ATOMIC_ACQUIRE))
-            return;
+        uint32_t stop = __atomic_load_n(&stopping, __ATOMIC_ACQUIRE);
         uint64_t start_ns = clock_now_ns();
-        walk(number);
+        if (stop != STOP_NOW)
+            walk(number, stop == STOP_AFTER_WALK);
+        if (stop != STOP_NOT)
+            return;
         pause_ns = (clock_now_ns() - start_ns) * (WALK_SHARE - 1);
+        if (pause_ns > LONGEST_PAUSE_NS)
+            pause_ns = LONGEST_PAUSE_NS;
         if (pause_ns < recorder.header->sample_period_ns)
             pause_ns = recorder.header->sample_period_ns;
     }
@@ -320,16 +329,32 @@ void sampler_ensure(void)
         tid = 0;
 }
 
-void sampler_stop(void)
+/* Tells the sampler to end, and waits until the kernel has forgotten it; `within`: NULL, or for how
+ * long. False: it still runs. */
+static bool stop_sampler(enum stop how, const struct timespec *within)
 {
     uint32_t value;
     if (__atomic_load_n(&running, __ATOMIC_ACQUIRE) == 0)
-        return;
-    __atomic_store_n(&stopping, 1, __ATOMIC_RELEASE);
+        return true;
+    __atomic_store_n(&stopping, how, __ATOMIC_RELEASE);
     sys_call(SYS_futex, &stopping, FUTEX_WAKE_PRIVATE, 1);
+    /* The kernel's wake-up is a shared one, and so is the wait for it. */
     while ((value = __atomic_load_n(&tid, __ATOMIC_ACQUIRE)) != 0)
-        sys_call(SYS_futex, &tid, FUTEX_WAIT, value, 0); /* the kernel's wake-up is a shared one */
+        if (sys_call(SYS_futex, &tid, FUTEX_WAIT, value, within) == -ETIMEDOUT)
+            return false;
     __atomic_store_n(&running, 0, __ATOMIC_RELEASE);
+    return true;
+}
+
+void sampler_stop(void)
+{
+    stop_sampler(STOP_NOW, NULL);
+}
+
+void sampler_last_walk(void)
+{
+    static const struct timespec within = {.tv_nsec = LAST_WALK_MS * 1000000L};
+    stop_sampler(STOP_AFTER_WALK, &within);
 }
 
 void sampler_forget(void)

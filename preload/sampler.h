@@ -22,6 +22,10 @@ void sampler_ensure(void);
  * process with one thread. sampler_ensure starts it again. */
 void sampler_stop(void);
 
+/* For the exit of the process: a last look at everything, then the sampler ends. Waits for it, but not
+ * for long. */
+void sampler_last_walk(void);
+
 /* After fork, in the child: there is no sampler. */
 void sampler_forget(void);
 
