@@ -195,6 +195,8 @@ void rt_poll_busy(struct rt_worker *worker)
     if (rt_netpoll_has_waiters()) {
         _Alignas(16) char events[RT_NETPOLL_EVENTS * RT_NETPOLL_EVENT_BYTES];
         int count = rt_netpoll_wait(0, events, RT_NETPOLL_EVENTS);
+        if (rt_netpoll_interrupted(events, count))
+            rt_netpoll_interrupt(); /* meant for a poller that came between: it must not miss it */
         list = append(list, rt_netpoll_claim(events, count));
     }
     if (list) {

@@ -265,6 +265,7 @@ void rt_netpoll_deinit(void);
  * rt_netpoll_interrupt; returns the tasks to be made ready, a list through `link`, in order. */
 int rt_netpoll_wait(int64_t timeout_ns, void *events, int capacity);
 struct taskrt_task *rt_netpoll_claim(const void *events, int count);
+bool rt_netpoll_interrupted(const void *events, int count); /* one of them is an interruption */
 void rt_netpoll_interrupt(void);
 bool rt_netpoll_has_waiters(void);
 

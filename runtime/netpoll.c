@@ -219,6 +219,15 @@ struct taskrt_task *rt_netpoll_claim(const void *events, int count)
     return first;
 }
 
+bool rt_netpoll_interrupted(const void *events, int count)
+{
+    const struct epoll_event *event = events;
+    for (int i = 0; i < count; i++)
+        if (event[i].data.u64 == INTERRUPT_DATA)
+            return true;
+    return false;
+}
+
 static void unlock_fd(void *arg)
 {
     rt_unlock(&((struct fd_state *)arg)->lock);

@@ -398,6 +398,7 @@ static void finish_switch(struct rt_worker *worker, struct taskrt_task *task)
     case RT_YIELD:
         atomic_store_explicit(&task->state, TASKRT_STATE_RUNNABLE, memory_order_release);
         rt_push(worker, task);
+        rt_resume_watch(); /* whoever runs now may keep the thread */
         break;
     case RT_EXIT:
         if (task == rt_runtime.first_task) {

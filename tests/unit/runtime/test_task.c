@@ -53,20 +53,22 @@ static void spawned_task__is_joined(void **state)
     in_task_on(5, spawn_and_join, NULL, 0);
 }
 
-static void sleep_long(void *arg)
+static void wait_for_send(void *arg)
 {
-    (void)arg;
-    taskrt_sleep(30 * TASKRT_MS);
+    taskrt_receive(arg, NULL);
 }
 
 static void join_forms(void *arg)
 {
     (void)arg;
-    struct taskrt_task *task = spawn(sleep_long, NULL);
+    struct taskrt_chan *chan = taskrt_chan_create(0, 0);
+    struct taskrt_task *task = spawn(wait_for_send, chan);
     expect_int(taskrt_join(task, 0), -EAGAIN);
     expect_int(taskrt_join(task, 1), -ETIMEDOUT);
     expect_int(taskrt_join(task, taskrt_now_ns() + TASKRT_MS), -ETIMEDOUT);
+    expect_int(taskrt_send(chan, NULL), 0);
     join(task);
+    expect_int(taskrt_chan_destroy(chan), 0);
     expect_int(taskrt_join(task, TASKRT_NEVER), -EINVAL);
     expect_int(taskrt_detach(task), -EINVAL);
     expect_int(taskrt_join(taskrt_self(), TASKRT_NEVER), -EDEADLK);
@@ -86,12 +88,15 @@ static void join_arg(void *arg)
 static void two_joiners(void *arg)
 {
     (void)arg;
-    struct taskrt_task *sleeper = spawn(sleep_long, NULL);
-    struct taskrt_task *joiner = spawn(join_arg, sleeper);
+    struct taskrt_chan *chan = taskrt_chan_create(0, 0);
+    struct taskrt_task *joined = spawn(wait_for_send, chan);
+    struct taskrt_task *joiner = spawn(join_arg, joined);
     await_parked(joiner, TASKRT_REASON_JOIN);
-    expect_int(taskrt_join(sleeper, TASKRT_NEVER), -EINVAL);
-    expect_int(taskrt_detach(sleeper), -EINVAL);
+    expect_int(taskrt_join(joined, TASKRT_NEVER), -EINVAL);
+    expect_int(taskrt_detach(joined), -EINVAL);
+    expect_int(taskrt_send(chan, NULL), 0);
     join(joiner);
+    expect_int(taskrt_chan_destroy(chan), 0);
 }
 
 static void joined_task__second_joiner__invalid(void **state)
@@ -109,10 +114,13 @@ static void wait_for_ended(struct taskrt_task *task)
 static void detach_both_ways(void *arg)
 {
     (void)arg;
-    struct taskrt_task *task = spawn(sleep_long, NULL);
+    struct taskrt_chan *chan = taskrt_chan_create(0, 0);
+    struct taskrt_task *task = spawn(wait_for_send, chan);
     expect_int(taskrt_detach(task), 0);
     expect_int(taskrt_detach(task), -EINVAL);
     expect_int(taskrt_join(task, 0), -EINVAL);
+    expect_int(taskrt_send(chan, NULL), 0);
+    expect_int(taskrt_chan_destroy(chan), 0);
     task = spawn(nothing, NULL);
     wait_for_ended(task);
     expect_int(taskrt_detach(task), 0);
