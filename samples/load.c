@@ -47,19 +47,22 @@ static void get(int port, const char *path, char *body, size_t body_bytes)
     snprintf(body, body_bytes, "%s", end_of_head + 4);
 }
 
-/* The number of tasks, once it is the same three times in a row: the task that answered the request
- * before needs a moment to end. */
+/* The number of tasks: the lowest answer that ten more have not gone below, since the tasks of the
+ * requests before need a moment to end. */
 static long count_tasks(int port)
 {
     char body[64];
-    long count = -1;
-    for (int same = 0, tries = 0; same < 3 && tries < 100; tries++) {
+    long lowest = -1;
+    for (int not_below = 0; not_below < 10; not_below++) {
         get(port, "/_count", body, sizeof body);
         long now = strtol(body, NULL, 10);
-        same = now == count ? same + 1 : 1;
-        count = now;
+        if (lowest < 0 || now < lowest) {
+            lowest = now;
+            not_below = 0;
+        }
+        usleep(1000);
     }
-    return count;
+    return lowest;
 }
 
 static long number(const char *text, long low, long high)

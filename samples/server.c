@@ -1,8 +1,8 @@
 /* A small HTTP server on libtaskrt that leaks a task with every request to /sum.
  *
  *   /sum     adds up numbers in two tasks, each on its own half and with its own unbuffered
- * channel, and answers with whichever half comes first. Nobody receives from the other channel: the
- *            other task waits in its send for ever.
+ * channel, and answers with the first half alone. Nobody receives from the second channel: that
+ * task waits in its send for ever.
  *   /_count  the number of tasks that live
  *   /_stack  every task and what it waits on
  *
@@ -53,20 +53,19 @@ static void sum(void *arg)
 static int64_t sum_concurrent(const int *values, size_t count)
 {
     int64_t total = 0;
-    struct taskrt_case either[2];
+    const struct taskrt_options options = {.name = "sum"};
+    struct taskrt_chan *results[2];
     for (size_t i = 0; i < 2; i++) {
         struct half *half = malloc(sizeof *half);
-        struct taskrt_chan *result = taskrt_chan_create(sizeof total, 0);
-        if (!half || !result)
+        results[i] = taskrt_chan_create(sizeof total, 0);
+        if (!half || !results[i])
             abort();
-        *half = (struct half){values + i * (count / 2), count / 2, result};
-        either[i] =
-            (struct taskrt_case){.direction = TASKRT_RECEIVE, .chan = result, .element = &total};
-        if (taskrt_spawn(&(struct taskrt_options){.name = "sum"}, sum, half, NULL) !=
-            0) /* spawned here */
+        *half = (struct half){values + i * (count / 2), count / 2, results[i]};
+        if (taskrt_spawn(&options, sum, half, NULL) != 0) /* spawned here */
             abort();
     }
-    taskrt_select(either, 2, TASKRT_NEVER); /* the other half is forgotten */
+    taskrt_receive(results[0], &total); /* the second half is forgotten */
+    taskrt_chan_destroy(results[0]);
     return total;
 }
 

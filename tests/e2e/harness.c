@@ -170,8 +170,8 @@ const char *target_wait_line(struct target *target, const char *prefix)
         free(text);
         if (last) {
             char *err = read_file(in_dir(target, "stderr", path));
-            print_error("no line \"%s…\" %s; stderr:\n%s\n", prefix,
-                        has_ended(target) ? "before the end" : "in time", err ? err : "");
+            fprintf(stderr, "no line \"%s…\" %s; stderr:\n%s\n", prefix,
+                    has_ended(target) ? "before the end" : "in time", err ? err : "");
             free(err);
             fail();
         }
@@ -197,8 +197,8 @@ struct outcome target_wait(struct target *target)
     outcome.out = read_file(in_dir(target, "stdout", path));
     outcome.err = read_file(in_dir(target, "stderr", path));
     if (hung) {
-        print_error("the program did not end; stdout:\n%s\nstderr:\n%s\n", outcome.out,
-                    outcome.err);
+        fprintf(stderr, "the program did not end; stdout:\n%s\nstderr:\n%s\n", outcome.out,
+                outcome.err);
         fail();
     }
     return outcome;
@@ -211,25 +211,48 @@ void target_kill(struct target *target, int signal)
     outcome_deinit(&outcome);
 }
 
-void target_wait_walks(struct target *target, int times)
+/* When the sampler last finished a walk; 0: never, or there is no recording. */
+static uint64_t last_walk_ns(const struct target *target)
 {
     struct rec_header header = {0};
-    uint64_t seen_ns = 0;
+    int fd = open(target->recording, O_RDONLY | O_CLOEXEC);
+    ssize_t bytes = fd >= 0 ? pread(fd, &header, sizeof header, 0) : -1;
+    if (fd >= 0)
+        close(fd);
+    return bytes == sizeof header ? header.last_walk_ns : 0;
+}
+
+/* Until the sampler has walked `times` more, and `ns` have passed between its walks. */
+static void wait_walks(const struct target *target, int times, uint64_t ns)
+{
+    uint64_t first_ns = 0, seen_ns = 0;
     int64_t deadline_ms = now_ms() + PATIENCE_MS;
-    for (int walks = -1; walks < times;) {
-        int fd = open(target->recording, O_RDONLY | O_CLOEXEC);
-        if (fd >= 0 && pread(fd, &header, sizeof header, 0) == sizeof header &&
-            header.last_walk_ns != seen_ns) {
-            seen_ns = header.last_walk_ns;
-            walks++;
+    while (times > 0 || seen_ns - first_ns < ns) {
+        uint64_t walk_ns = last_walk_ns(target);
+        if (walk_ns != 0 && first_ns == 0) {
+            first_ns = seen_ns = walk_ns;
+        } else if (walk_ns != seen_ns) {
+            seen_ns = walk_ns;
+            times--;
         }
-        if (fd >= 0)
-            close(fd);
         if (now_ms() > deadline_ms)
-            fail_msg("%s: the sampler walked %d times in %d ms", target->recording, walks,
-                     PATIENCE_MS);
+            fail_msg("%s: %d walks and %lu ms of recording in %d ms", target->recording, times,
+                     (unsigned long)((seen_ns - first_ns) / 1000000), PATIENCE_MS);
         sleep_ms(2);
     }
+}
+
+void target_wait_walks(struct target *target, int times)
+{
+    wait_walks(target, times, 0);
+}
+
+json_t *report_after(struct target *target, int ms)
+{
+    char threshold[32];
+    wait_walks(target, 2, (uint64_t)ms * 1000000);
+    snprintf(threshold, sizeof threshold, "%dms", ms / 2);
+    return report(target->recording, threshold, NULL);
 }
 
 void target_end(struct target *target)
@@ -270,14 +293,19 @@ struct outcome run_program(bool preload, const char *const argv[], const char *c
 
 void assert_same_behaviour(const char *const argv[], const char *const env[])
 {
-    struct outcome bare = run_program(false, argv, env);
-    struct outcome preloaded = run_program(true, argv, env);
+    struct target *both[2] = {target_start(false, argv, env), target_start(true, argv, env)};
+    target_close_stdin(both[0]);
+    target_close_stdin(both[1]);
+    struct outcome bare = target_wait(both[0]);
+    struct outcome preloaded = target_wait(both[1]);
+    target_end(both[0]);
+    target_end(both[1]);
     if (bare.status != preloaded.status || strcmp(bare.out, preloaded.out) != 0 ||
         strcmp(bare.err, preloaded.err) != 0)
-        print_error(
-            "%s %s: without the preload, then with it:\nstatus 0x%x\n%s%s\nstatus 0x%x\n%s%s\n",
-            argv[0], argv[1] ? argv[1] : "", bare.status, bare.out, bare.err, preloaded.status,
-            preloaded.out, preloaded.err);
+        fprintf(stderr,
+                "%s %s: without the preload, then with it:\nstatus 0x%x\n%s%s\nstatus 0x%x\n%s%s\n",
+                argv[0], argv[1] ? argv[1] : "", bare.status, bare.out, bare.err, preloaded.status,
+                preloaded.out, preloaded.err);
     assert_int_equal(preloaded.status, bare.status);
     assert_string_equal(preloaded.out, bare.out);
     assert_string_equal(preloaded.err, bare.err);
@@ -300,8 +328,8 @@ json_t *report(const char *source, const char *threshold, const char *const opti
     json_t *json = json_loads(outcome.out, 0, &error);
     const char *schema = json_string_value(json_object_get(json, "schema"));
     if (outcome.status != 0 || !json || !schema || strcmp(schema, "leakspy-report/1") != 0)
-        print_error("leakspy report %s: status 0x%x, %s\n%s\n%s\n", source, outcome.status,
-                    json ? "JSON" : error.text, outcome.out, outcome.err);
+        fprintf(stderr, "leakspy report %s: status 0x%x, %s\n%s\n%s\n", source, outcome.status,
+                json ? "JSON" : error.text, outcome.out, outcome.err);
     assert_int_equal(outcome.status, 0);
     assert_non_null(json);
     assert_string_equal(schema, "leakspy-report/1");
@@ -397,22 +425,24 @@ const json_t *find_group(const json_t *json, const struct expected_group *expect
 static void print_report(const json_t *json)
 {
     char *text = json_dumps(json, JSON_INDENT(1));
-    print_error("the report:\n%s\n", text);
+    fprintf(stderr, "the report:\n%s\n", text); /* CMocka would cut it */
     free(text);
 }
 
 static void print_expected(const struct expected_group *e)
 {
 #define TEXT(field) (e->field ? e->field : "any")
-    print_error("expected: verdict %s, kind %s, op %s, call %s, object %s %s, count %lld (0: any), "
-                "deadline %s, name %s,\n  at %s %s:%d,\n  by %s %s:%d\n",
-                TEXT(verdict), TEXT(kind), TEXT(op), TEXT(call), TEXT(object_kind),
-                TEXT(object_address), (long long)e->count,
-                e->deadline == ANY_DEADLINE    ? "any"
-                : e->deadline == WITH_DEADLINE ? "yes"
-                                               : "no",
-                TEXT(task_name), TEXT(wait_function), TEXT(wait_file), e->wait_line,
-                TEXT(spawn_function), TEXT(spawn_file), e->spawn_line);
+    fprintf(stderr,
+            "expected: verdict %s, kind %s, op %s, call %s, object %s %s, count %lld "
+            "(0: any), "
+            "deadline %s, name %s,\n  at %s %s:%d,\n  by %s %s:%d\n",
+            TEXT(verdict), TEXT(kind), TEXT(op), TEXT(call), TEXT(object_kind),
+            TEXT(object_address), (long long)e->count,
+            e->deadline == ANY_DEADLINE    ? "any"
+            : e->deadline == WITH_DEADLINE ? "yes"
+                                           : "no",
+            TEXT(task_name), TEXT(wait_function), TEXT(wait_file), e->wait_line,
+            TEXT(spawn_function), TEXT(spawn_file), e->spawn_line);
 #undef TEXT
 }
 

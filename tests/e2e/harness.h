@@ -16,7 +16,7 @@
 #include <cmocka.h>
 #include <jansson.h>
 
-enum { PATIENCE_MS = 30000, LONG_TEXT = 4096 };
+enum { PATIENCE_MS = 15000, LONG_TEXT = 4096 };
 
 #define LENGTH(array) (sizeof(array) / sizeof *(array))
 
@@ -60,6 +60,10 @@ struct outcome target_wait(struct target *target);
 
 /* Until the sampler has walked over all tasks `times` times more. */
 void target_wait_walks(struct target *target, int times);
+
+/* Until what the program does now has been recorded for `ms`, and then reports on it at half of
+ * that: whatever has been parked all along is past the threshold. The caller owns the report. */
+json_t *report_after(struct target *target, int ms);
 
 /* Ends it if it still runs, and removes its folder. NULL is fine. */
 void target_end(struct target *target);

@@ -83,8 +83,7 @@ static void not_parked__is_not_reported(void **state)
 {
     struct target *target = start(*state, "pass");
     target_wait_line(target, "ready");
-    target_wait_walks(target, 3);
-    json_t *json = report(target->recording, "0", NULL);
+    json_t *json = report_after(target, 200);
     assert_no_findings(json);
     json_decref(json);
     target_end(target);

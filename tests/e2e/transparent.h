@@ -1,0 +1,33 @@
+/* `transparent NAME`: does one thing that programs do, prints what came of it, and ends. What it
+ * prints depends on nothing but what the program may rely on. */
+#ifndef LEAKSPY_E2E_TRANSPARENT_H
+#define LEAKSPY_E2E_TRANSPARENT_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#define SCENARIO(name) int name(void);
+#include "tests/e2e/transparent.def"
+#undef SCENARIO
+
+/* Ends the program with 70 when something is not as it has to be. */
+#define CHECK(condition)                                                                           \
+    do {                                                                                           \
+        if (!(condition)) {                                                                        \
+            fprintf(stderr, "%s:%d: not true: %s\n", __FILE__, __LINE__, #condition);              \
+            fflush(NULL);                                                                          \
+            _Exit(70);                                                                             \
+        }                                                                                          \
+    } while (0)
+
+void sleep_ms(int ms);
+pthread_t start_thread(void *(*function)(void *), void *arg);
+void *join_thread(pthread_t thread);
+
+/* The arguments after the scenario's name. */
+extern char **scenario_argv;
+
+#endif

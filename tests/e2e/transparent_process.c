@@ -1,0 +1,325 @@
+/* Scenarios of `transparent`: fork, exec and the ends of processes. */
+#include "tests/e2e/transparent.h"
+
+#include <errno.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char **environ;
+
+static sem_t semaphore;
+
+/* ---- fork ---- */
+
+static pid_t fork_checked(void)
+{
+    fflush(NULL);
+    pid_t pid = fork();
+    CHECK(pid >= 0);
+    return pid;
+}
+
+static void wait_and_say(pid_t pid, const char *who)
+{
+    int status;
+    CHECK(waitpid(pid, &status, 0) == pid);
+    if (WIFEXITED(status))
+        printf("%s exited %d\n", who, WEXITSTATUS(status));
+    else
+        printf("%s was killed by %d\n", who, WTERMSIG(status));
+}
+
+static void *park_until_posted(void *arg)
+{
+    CHECK(sem_wait(&semaphore) == 0);
+    return arg;
+}
+
+/* Parks a thread for a while, in whichever process. */
+static void park_a_thread(void)
+{
+    sem_init(&semaphore, 0, 0);
+    pthread_t thread = start_thread(park_until_posted, NULL);
+    sleep_ms(60);
+    sem_post(&semaphore);
+    join_thread(thread);
+}
+
+int fork_and_park(void)
+{
+    pid_t child = fork_checked();
+    if (child == 0) {
+        park_a_thread();
+        puts("child parked");
+        exit(3);
+    }
+    park_a_thread();
+    wait_and_say(child, "child");
+    return 4;
+}
+
+static void fork_down(int depth)
+{
+    if (depth == 0)
+        return;
+    pid_t child = fork_checked();
+    if (child == 0) {
+        park_a_thread();
+        fork_down(depth - 1);
+        exit(depth);
+    }
+    wait_and_say(child, "descendant");
+}
+
+int fork_nested(void)
+{
+    fork_down(4);
+    return 0;
+}
+
+static void *fork_in_thread(void *arg)
+{
+    pid_t child = fork_checked();
+    if (child == 0) {
+        park_a_thread();
+        exit(5);
+    }
+    wait_and_say(child, "child of a thread");
+    return arg;
+}
+
+int fork_from_a_thread(void)
+{
+    join_thread(start_thread(fork_in_thread, NULL));
+    join_thread(start_thread(fork_in_thread, NULL));
+    return 0;
+}
+
+int fork_while_others_park(void)
+{
+    pthread_t threads[8];
+    sem_init(&semaphore, 0, 0);
+    for (int i = 0; i < 8; i++)
+        threads[i] = start_thread(park_until_posted, NULL);
+    sleep_ms(60);
+    for (int i = 0; i < 20; i++) {
+        pid_t child = fork_checked();
+        if (child == 0)
+            _exit(i);
+        wait_and_say(child, "child");
+    }
+    for (int i = 0; i < 8; i++)
+        sem_post(&semaphore);
+    for (int i = 0; i < 8; i++)
+        join_thread(threads[i]);
+    return 0;
+}
+
+/* Goes on in a process that its starter does not know, and says so through a pipe. */
+int daemon_like(void)
+{
+    int ends[2];
+    char text[16] = "";
+    CHECK(pipe(ends) == 0);
+    pid_t child = fork_checked();
+    if (child == 0) {
+        setsid();
+        if (fork_checked() != 0)
+            _exit(2);
+        park_a_thread();
+        CHECK(write(ends[1], "daemon", 6) == 6);
+        _exit(0);
+    }
+    wait_and_say(child, "first child");
+    CHECK(read(ends[0], text, sizeof text - 1) == 6);
+    puts(text);
+    return 0;
+}
+
+/* ---- exec ---- */
+
+static void exec_self(const char *scenario, const char *argument)
+{
+    fflush(NULL);
+    execl("/proc/self/exe", "transparent", scenario, argument, (char *)NULL);
+}
+
+int exec_chain(void)
+{
+    int left = scenario_argv[0] ? atoi(scenario_argv[0]) : 3;
+    char text[16];
+    park_a_thread();
+    printf("%d to go\n", left);
+    if (left == 0)
+        return 6;
+    snprintf(text, sizeof text, "%d", left - 1);
+    exec_self("exec_chain", text);
+    return 1;
+}
+
+static void *exec_in_thread(void *arg)
+{
+    exec_self("exec_from_a_thread", "again");
+    return arg;
+}
+
+int exec_from_a_thread(void)
+{
+    if (scenario_argv[0]) {
+        park_a_thread();
+        puts("executed");
+        return 0;
+    }
+    sem_init(&semaphore, 0, 0);
+    start_thread(park_until_posted, NULL);
+    sleep_ms(30);
+    join_thread(start_thread(exec_in_thread, NULL));
+    return 1;
+}
+
+int exec_that_fails(void)
+{
+    int result = execl("/nonexistent/program", "program", (char *)NULL);
+    printf("%d, errno %d\n", result, errno);
+    park_a_thread();
+    puts("went on");
+    return 0;
+}
+
+int vfork_and_exec(void)
+{
+    for (volatile int i = 0; i < 5; i++) {
+        fflush(NULL);
+        pid_t child = vfork();
+        if (child == 0) {
+            execl("/bin/sh", "sh", "-c", "exit 9", (char *)NULL);
+            _exit(127);
+        }
+        wait_and_say(child, "child");
+    }
+    park_a_thread();
+    return 0;
+}
+
+int vfork_and_exit(void)
+{
+    for (volatile int i = 0; i < 5; i++) {
+        fflush(NULL);
+        pid_t child = vfork();
+        if (child == 0) {
+            if (write(1, "in the child\n", 13) != 13)
+                _exit(1);
+            usleep(30000); /* parks on the parent's memory */
+            _exit(i);
+        }
+        wait_and_say(child, "child");
+    }
+    park_a_thread();
+    return 0;
+}
+
+int spawn_processes(void)
+{
+    posix_spawn_file_actions_t actions;
+    static char sh[] = "sh", option[] = "-c", command[] = "echo spawned";
+    char *argv[] = {sh, option, command, NULL};
+    char text[64] = "";
+    pid_t child;
+    fflush(NULL);
+    CHECK(posix_spawn(&child, "/bin/sh", NULL, NULL, argv, environ) == 0);
+    wait_and_say(child, "spawned child");
+    fflush(NULL);
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_addclose(&actions, 1);
+    CHECK(posix_spawnp(&child, "sh", &actions, NULL, argv, environ) == 0);
+    posix_spawn_file_actions_destroy(&actions);
+    CHECK(waitpid(child, NULL, 0) == child);
+    printf("%d\n", posix_spawn(&child, "/nonexistent", NULL, NULL, argv, environ) == ENOENT);
+    fflush(NULL);
+    printf("system: %d\n", WEXITSTATUS(system("exit 11")));
+    FILE *pipe = popen("echo from a pipe", "r");
+    CHECK(pipe && fgets(text, sizeof text, pipe));
+    printf("%s%d\n", text, pclose(pipe));
+    return 0;
+}
+
+int no_children_of_others(void)
+{
+    int result = waitpid(-1, NULL, WNOHANG);
+    printf("%d, errno %d\n", result, errno);
+    return 0;
+}
+
+/* ---- ends ---- */
+
+int exit_status(void)
+{
+    return 259; /* the low byte of it */
+}
+
+int exit_at_once(void)
+{
+    printf("flushed by hand\n");
+    fflush(stdout);
+    atexit(abort);
+    _exit(8);
+}
+
+static void at_quick_exit_handler(void)
+{
+    puts("quick exit handler");
+    fflush(stdout);
+}
+
+int exit_quickly(void)
+{
+    at_quick_exit(at_quick_exit_handler);
+    quick_exit(9);
+}
+
+static void no_core(void)
+{
+    setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+}
+
+int exit_by_abort(void)
+{
+    no_core();
+    abort();
+}
+
+int exit_by_fault(void)
+{
+    no_core();
+    fflush(NULL);
+    volatile uintptr_t nowhere = 8;
+    *(volatile int *)nowhere = 1;
+    return 0;
+}
+
+static void exit_handler(void)
+{
+    park_a_thread();
+    puts("exit handler");
+}
+
+__attribute__((destructor)) static void last_words(void)
+{
+    static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+    pthread_mutex_lock(&mutex);
+    pthread_mutex_unlock(&mutex);
+}
+
+int exit_handlers_use_threads(void)
+{
+    atexit(exit_handler);
+    atexit(exit_handler);
+    return 12;
+}
