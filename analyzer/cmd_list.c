@@ -1,5 +1,5 @@
-/* leakspy list: the recordings in the user's folder, newest first, and the state of their
- * processes. */
+/* leakspy list: the recordings in the user's folder and those that live processes write elsewhere,
+ * newest first, with the state of their processes. */
 #include <getopt.h>
 #include <inttypes.h>
 #include <jansson.h>
@@ -161,6 +161,7 @@ int cmd_list(int argc, char **argv, struct err *err)
     struct recording_list list;
     if (!recordings_list(recordings_folder(getuid(), folder), getuid(), &list, err))
         return EXIT_CANNOT_SAY;
+    recordings_add_live(&list, getuid());
     bool first = true;
     if (json)
         fputs("{\"schema\": \"leakspy-list/1\",\n \"recordings\": [", stdout);

@@ -1,5 +1,6 @@
 #include "analyzer/process.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -123,4 +124,19 @@ bool process_shared_files(pid_t pid, bool (*visit)(const char *path, void *arg),
     free(line);
     fclose(maps);
     return found;
+}
+
+void process_each(uid_t uid, void (*visit)(pid_t pid, void *arg), void *arg)
+{
+    DIR *proc = opendir("/proc");
+    struct dirent *entry;
+    while (proc && (entry = readdir(proc)) != NULL) {
+        char *end;
+        long pid = strtol(entry->d_name, &end, 10);
+        uid_t owner;
+        if (pid > 0 && *end == '\0' && process_owner((pid_t)pid, &owner) && owner == uid)
+            visit((pid_t)pid, arg);
+    }
+    if (proc)
+        closedir(proc);
 }

@@ -28,4 +28,7 @@ bool process_owner(pid_t pid, uid_t *ret);
 bool process_shared_files(pid_t pid, bool (*visit)(const char *path, void *arg), void *arg,
                           bool *ret_denied);
 
+/* Calls visit(pid, arg) for every process of a user. */
+void process_each(uid_t uid, void (*visit)(pid_t pid, void *arg), void *arg);
+
 #endif

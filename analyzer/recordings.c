@@ -28,6 +28,21 @@ static int compare_entries(const void *a, const void *b)
     return strcmp(right->path, left->path);
 }
 
+/* Adds a row that owns `path`. False: no memory; the path is freed. */
+static bool add_row(struct recording_list *list, char *path, const struct rec_header *header)
+{
+    struct recording_entry *rows =
+        path ? realloc(list->rows, (list->count + 1) * sizeof(*rows)) : NULL;
+    if (!rows) {
+        free(path);
+        return false;
+    }
+    list->rows = rows;
+    list->rows[list->count++] =
+        (struct recording_entry){path, header->pid, header->started_unix_ns};
+    return true;
+}
+
 /* Adds a file when it is a readable recording. False: no memory. */
 static bool add_entry(struct recording_list *list, const char *folder, const char *name)
 {
@@ -41,16 +56,9 @@ static bool add_entry(struct recording_list *list, const char *folder, const cha
         free(path);
         return true;
     }
-    struct recording_entry *rows = realloc(list->rows, (list->count + 1) * sizeof(*rows));
-    if (rows) {
-        list->rows = rows;
-        list->rows[list->count++] =
-            (struct recording_entry){path, file.header.pid, file.header.started_unix_ns};
-    } else {
-        free(path);
-    }
+    bool ok = add_row(list, path, &file.header);
     rec_file_close(&file);
-    return rows != NULL;
+    return ok;
 }
 
 bool recordings_list(const char *folder, uid_t uid, struct recording_list *ret, struct err *err)
@@ -110,6 +118,42 @@ char *recordings_newest(const char *folder, uid_t uid, struct err *err)
         err_system(err, folder, ENOMEM);
     recordings_list_deinit(&list);
     return path;
+}
+
+struct live {
+    struct recording_list *list;
+    pid_t pid;
+};
+
+/* Adds a mapped file when it is the recording of the process, and not in the list yet. */
+static bool add_live_file(const char *path, void *arg)
+{
+    struct live *live = arg;
+    struct rec_file file;
+    for (size_t i = 0; i < live->list->count; i++) {
+        if (strcmp(live->list->rows[i].path, path) == 0)
+            return false;
+    }
+    if (!rec_file_open(&file, path, NULL))
+        return false;
+    if (file.header.pid == (uint32_t)live->pid)
+        add_row(live->list, strdup(path), &file.header);
+    rec_file_close(&file);
+    return false;
+}
+
+static void add_live_process(pid_t pid, void *arg)
+{
+    struct live live = {arg, pid};
+    bool denied;
+    process_shared_files(pid, add_live_file, &live, &denied);
+}
+
+void recordings_add_live(struct recording_list *list, uid_t uid)
+{
+    process_each(uid, add_live_process, list);
+    if (list->count)
+        qsort(list->rows, list->count, sizeof(*list->rows), compare_entries);
 }
 
 struct wanted {

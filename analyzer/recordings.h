@@ -27,6 +27,10 @@ char *recordings_folder(uid_t uid, char to[64]);
 /* The recordings in a folder; one that does not exist has none. Errors: it belongs to somebody
  * other than `uid`, is a link, may not be read. */
 bool recordings_list(const char *folder, uid_t uid, struct recording_list *ret, struct err *err);
+
+/* Adds the recordings that processes of `uid` are writing elsewhere (LEAKSPY_OUT), and sorts anew.
+ */
+void recordings_add_live(struct recording_list *list, uid_t uid);
 void recordings_list_deinit(struct recording_list *list);
 
 /* The path of the newest recording in a folder, to be freed. Error: there is none. */

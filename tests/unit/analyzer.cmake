@@ -36,3 +36,5 @@ leakspy_test(test_elf_check SOURCES analyzer/test_elf_check.c
 leakspy_test(test_cli SOURCES analyzer/test_cli.c LIBRARIES recording_builder LABEL analyzer)
 target_compile_definitions(test_cli PRIVATE LEAKSPY_PROGRAM="$<TARGET_FILE:leakspy>")
 add_dependencies(test_cli leakspy)
+leakspy_test(test_recordings SOURCES analyzer/test_recordings.c
+             LIBRARIES leakspy_analyzer recording_builder LABEL analyzer)

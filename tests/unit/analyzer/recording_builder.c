@@ -303,7 +303,7 @@ const char *builder_path(const char *name)
         atexit(remove_folder);
     }
     unsigned i = 0;
-    while (i < count && strcmp(strrchr(paths[i], '/') + 1, name) != 0)
+    while (i < count && strcmp(paths[i] + sizeof(folder), name) != 0)
         i++;
     must(i < 64, "too many files");
     count = i == count ? count + 1 : count;

@@ -1,0 +1,145 @@
+/* The folder of recordings, and the recording of a process. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "analyzer/process.h"
+#include "analyzer/recordings.h"
+#include "tests/unit/analyzer/recording_builder.h"
+
+static void write_one(const char *path, uint32_t pid, int64_t started_after_ns)
+{
+    struct builder *b = builder_create();
+    builder_header(b)->pid = pid;
+    builder_header(b)->started_unix_ns += (uint64_t)started_after_ns;
+    builder_write(b, path);
+    builder_destroy(b);
+}
+
+static const char *make_folder(const char *name)
+{
+    const char *folder = builder_path(name);
+    assert_int_equal(mkdir(folder, 0700), 0);
+    return folder;
+}
+
+static void folder__newest_first(void **state)
+{
+    (void)state;
+    const char *folder = make_folder("three");
+    write_one(builder_path("three/5-0.rec"), 5, 2 * SECOND);
+    write_one(builder_path("three/6-0.rec"), 6, 3 * SECOND);
+    write_one(builder_path("three/7-0.rec"), 7, SECOND);
+    builder_write_bytes(builder_path("three/8-0.rec"), "no recording", 12);
+    builder_write_bytes(builder_path("three/notes.txt"), "no matter", 9);
+
+    struct recording_list list;
+    struct err err = {0};
+    assert_true(recordings_list(folder, getuid(), &list, &err));
+    assert_int_equal(list.count, 3);
+    assert_int_equal(list.unreadable, 1);
+    assert_int_equal(list.rows[0].pid, 6);
+    assert_int_equal(list.rows[1].pid, 5);
+    assert_int_equal(list.rows[2].pid, 7);
+    recordings_list_deinit(&list);
+
+    char *newest = recordings_newest(folder, getuid(), &err);
+    assert_string_equal(newest, builder_path("three/6-0.rec"));
+    free(newest);
+}
+
+static void no_folder__no_recordings(void **state)
+{
+    (void)state;
+    struct recording_list list;
+    struct err err = {0};
+    assert_true(recordings_list("/nowhere/leakspy-0", getuid(), &list, &err));
+    assert_int_equal(list.count, 0);
+    assert_null(recordings_newest("/nowhere/leakspy-0", getuid(), &err));
+    assert_int_equal(err.kind, ERR_NOT_FOUND);
+}
+
+static void folder_of_somebody_else_or_a_link__refused(void **state)
+{
+    (void)state;
+    const char *folder = make_folder("mine");
+    const char *link = builder_path("link");
+    struct recording_list list;
+    struct err err = {0};
+    assert_false(recordings_list(folder, getuid() + 1, &list, &err));
+    assert_int_equal(err.kind, ERR_NOT_PERMITTED);
+    assert_int_equal(symlink(folder, link), 0);
+    assert_false(recordings_list(link, getuid(), &list, &err));
+}
+
+/* This process stands for one that records to a file of its own choice. */
+static void process__found_by_what_it_has_mapped(void **state)
+{
+    (void)state;
+    const char *path = builder_path("own.rec");
+    struct err err = {0};
+    assert_null(recordings_of_pid(getpid(), &err));
+    assert_int_equal(err.kind, ERR_NOT_RECORDED);
+
+    write_one(path, (uint32_t)getpid(), 0);
+    int fd = open(path, O_RDWR);
+    void *map = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    assert_true(map != MAP_FAILED);
+    close(fd);
+    char *found = recordings_of_pid(getpid(), &err);
+    assert_non_null(found);
+    assert_string_equal(found, path);
+    free(found);
+
+    struct recording_list list = {0};
+    recordings_add_live(&list, getuid());
+    size_t mine = 0;
+    for (size_t i = 0; i < list.count; i++)
+        mine += strcmp(list.rows[i].path, path) == 0;
+    assert_int_equal(mine, 1);
+    recordings_list_deinit(&list);
+    munmap(map, 4096);
+}
+
+static void process__that_never_was(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    assert_null(recordings_of_pid(0x7ffffff0, &err));
+    assert_int_equal(err.kind, ERR_NO_SUCH_PROCESS);
+}
+
+static void process__looked_at(void **state)
+{
+    (void)state;
+    uint64_t ticks = 0;
+    assert_int_equal(process_look(getpid(), &ticks), PROCESS_ALIVE);
+    assert_int_not_equal(ticks, 0);
+    assert_int_equal(process_look(0x7ffffff0, &ticks), PROCESS_GONE);
+    assert_int_equal(process_look(0, NULL), PROCESS_GONE);
+    assert_int_equal(process_look(-1, NULL), PROCESS_GONE);
+    uint8_t unknown_boot[16] = {0};
+    assert_true(process_is_same(getpid(), 0, unknown_boot));
+    assert_false(process_is_same(getpid(), 1, unknown_boot));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(folder__newest_first),
+        cmocka_unit_test(no_folder__no_recordings),
+        cmocka_unit_test(folder_of_somebody_else_or_a_link__refused),
+        cmocka_unit_test(process__found_by_what_it_has_mapped),
+        cmocka_unit_test(process__that_never_was),
+        cmocka_unit_test(process__looked_at),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
