@@ -118,6 +118,8 @@ struct target *target_start(bool preload, const char *const argv[], const char *
     snprintf(target->recording, sizeof target->recording, "%s/target.rec", target->dir);
     assert_int_equal(pipe2(in, O_CLOEXEC), 0);
     fflush(NULL);
+    snprintf(target->program, sizeof target->program, "%s %s, %s the preload,", argv[0],
+             argv[1] ? argv[1] : "", preload ? "with" : "without");
     pid_t parent = getpid();
     target->pid = fork();
     if (target->pid == 0)
@@ -197,7 +199,7 @@ struct outcome target_wait(struct target *target)
     outcome.out = read_file(in_dir(target, "stdout", path));
     outcome.err = read_file(in_dir(target, "stderr", path));
     if (hung) {
-        fprintf(stderr, "the program did not end; stdout:\n%s\nstderr:\n%s\n", outcome.out,
+        fprintf(stderr, "%s did not end; stdout:\n%s\nstderr:\n%s\n", target->program, outcome.out,
                 outcome.err);
         fail();
     }

@@ -38,6 +38,7 @@ struct target {
     int stdin_fd; /* -1: closed */
     char dir[64]; /* holds the recordings and what the program printed; gone after target_end */
     char recording[96];
+    char program[256]; /* for messages */
     size_t read_bytes; /* of stdout, by target_read_line */
 };
 

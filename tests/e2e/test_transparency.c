@@ -1,0 +1,248 @@
+/* Programs that do what is hard to record must not notice that they are: the same output and the
+ * same end with and without the preload; and the recording says what happened. */
+#include "tests/e2e/harness.h"
+
+#include <glob.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#define TRANSPARENT LEAKSPY_TARGETS "/transparent"
+
+static const char *const scenarios[] = {
+#define SCENARIO(name) #name,
+#include "tests/e2e/transparent.def"
+#undef SCENARIO
+};
+
+static void scenario__behaves_the_same(void **state)
+{
+    assert_same_behaviour(LIST(TRANSPARENT, (const char *)*state), LIST("LEAKSPY_SAMPLE=5ms"));
+}
+
+/* As fast as it can be asked to, when what is looked for are the sampler's own traces. */
+static void scenario__behaves_the_same_when_sampled_fast(void **state)
+{
+    assert_same_behaviour(LIST(TRANSPARENT, (const char *)*state), LIST("LEAKSPY_SAMPLE=1ms"));
+}
+
+static void exceptions__behave_the_same(void **state)
+{
+    (void)state;
+    assert_same_behaviour(LIST(LEAKSPY_TARGETS "/exceptions"), LIST("LEAKSPY_SAMPLE=5ms"));
+}
+
+static void exceptions_with_indirect_libgcc__behave_the_same(void **state)
+{
+    (void)state;
+    assert_same_behaviour(LIST(LEAKSPY_TARGETS "/uses_thrower"), LIST("LEAKSPY_SAMPLE=5ms"));
+}
+
+/* ---- what the recording says ---- */
+
+/* Runs a scenario to its end, and reports on its recording. */
+static json_t *report_of(const char *scenario, struct target **ret)
+{
+    struct target *target = target_start(true, LIST(TRANSPARENT, scenario), NULL);
+    struct outcome outcome = target_wait(target);
+    outcome_deinit(&outcome);
+    json_t *json = report(target->recording, "0", LIST("--all"));
+    *ret = target;
+    return json;
+}
+
+static void assert_end(const char *scenario, const char *end, int exit_code)
+{
+    struct target *target;
+    json_t *json = report_of(scenario, &target);
+    assert_string_equal(json_string_value(json_at(json, "source.end")), end);
+    if (exit_code >= 0)
+        assert_int_equal(json_integer_value(json_at(json, "source.exit_code")), exit_code);
+    json_decref(json);
+    target_end(target);
+}
+
+static void ends__are_recorded(void **state)
+{
+    (void)state;
+    assert_end("exit_status", "exited", 3);
+    assert_end("exit_at_once", "exited", 8);
+    assert_end("exit_quickly", "exited", 9);
+    assert_end("exit_handlers_use_threads", "exited", 12);
+    assert_end("exit_from_a_thread", "exited", 23);
+    assert_end("main_thread_exits_first", "exited", 0);
+}
+
+static void violent_ends__leave_a_readable_recording(void **state)
+{
+    static const char *const names[] = {"exit_by_abort", "exit_by_fault"};
+    (void)state;
+    for (size_t i = 0; i < LENGTH(names); i++) {
+        struct target *target;
+        json_t *json = report_of(names[i], &target);
+        assert_string_not_equal(json_string_value(json_at(json, "source.end")), "running");
+        assert_string_not_equal(json_string_value(json_at(json, "source.end")), "exited");
+        json_decref(json);
+        target_end(target);
+    }
+}
+
+/* Counts the recordings in the target's folder whose end is `end`. */
+static size_t count_recordings(const struct target *target, const char *end)
+{
+    char pattern[128];
+    size_t count = 0;
+    glob_t files;
+    snprintf(pattern, sizeof pattern, "%s*", target->recording);
+    assert_int_equal(glob(pattern, 0, NULL, &files), 0);
+    for (size_t i = 0; i < files.gl_pathc; i++) {
+        json_t *json = report(files.gl_pathv[i], "0", NULL);
+        count += strcmp(json_string_value(json_at(json, "source.end")), end) == 0;
+        json_decref(json);
+    }
+    globfree(&files);
+    return count;
+}
+
+static void assert_recordings(const char *scenario, size_t exited, size_t executed)
+{
+    struct target *target;
+    json_t *json = report_of(scenario, &target);
+    json_decref(json);
+    assert_int_equal(count_recordings(target, "exited"), exited);
+    assert_int_equal(count_recordings(target, "exec"), executed);
+    target_end(target);
+}
+
+static void forked_children__have_recordings_of_their_own(void **state)
+{
+    (void)state;
+    assert_recordings("fork_and_park", 2, 0);
+    assert_recordings("fork_nested", 5, 0);
+    assert_recordings("fork_from_a_thread", 3, 0);
+}
+
+static void executed_programs__have_recordings_of_their_own(void **state)
+{
+    (void)state;
+    assert_recordings("exec_chain", 1, 3);
+    assert_recordings("exec_from_a_thread", 1, 1);
+}
+
+static void failed_exec__keeps_its_recording(void **state)
+{
+    (void)state;
+    assert_recordings("exec_that_fails", 1, 0);
+}
+
+static void children__are_not_recorded_when_not_wanted(void **state)
+{
+    (void)state;
+    struct target *target =
+        target_start(true, LIST(TRANSPARENT, "fork_nested"), LIST("LEAKSPY_CHILDREN=no"));
+    struct outcome outcome = target_wait(target);
+    outcome_deinit(&outcome);
+    assert_int_equal(count_recordings(target, "exited"), 1);
+    target_end(target);
+}
+
+static void threads_that_came_and_went__are_counted_and_gone(void **state)
+{
+    (void)state;
+    struct target *target;
+    json_t *json = report_of("threads_come_and_go", &target);
+    assert_no_findings(json);
+    assert_int_equal(json_integer_value(json_at(json, "totals.lost")), 0);
+    /* the main thread and four that started 200 each */
+    assert_int_equal(json_integer_value(json_at(json, "totals.spawned")), 805);
+    json_decref(json);
+    target_end(target);
+}
+
+static void handler_that_parks__is_what_the_thread_waits_in(void **state)
+{
+    (void)state;
+    struct expected_group inner = {
+        .op = "sem wait", .count = 1, .wait_function = "park_in_handler"};
+    struct target *target = target_start(true, LIST(TRANSPARENT, "handler_parks", "stay"), NULL);
+    target_wait_line(target, "parked");
+    json_t *json = wait_for_group(target, "60ms", NULL, &inner);
+    const struct expected_group outer = {.op = "sem wait", .wait_function = "wait_once"};
+    const json_t *group = find_group(json, &inner);
+    /* The frames below the handler's are those of the wait that it interrupted. */
+    assert_ptr_equal(find_group(json, &outer), group);
+    json_decref(json);
+    target_end(target);
+}
+
+static void handler_that_jumps_out__leaves_no_wait_behind(void **state)
+{
+    (void)state;
+    struct target *target =
+        target_start(true, LIST(TRANSPARENT, "handler_jumps_out", "stay"), NULL);
+    target_wait_line(target, "parked");
+    json_t *json = report_after(target, 200);
+    assert_no_findings(json);
+    json_decref(json);
+    target_end(target);
+}
+
+static void program_that_closed_everything__is_recorded_on(void **state)
+{
+    (void)state;
+    struct target *target;
+    json_t *json = report_of("close_all", &target);
+    assert_string_equal(json_string_value(json_at(json, "source.end")), "exited");
+    assert_int_equal(json_integer_value(json_at(json, "totals.spawned")), 4);
+    json_decref(json);
+    target_end(target);
+}
+
+static size_t add(struct CMUnitTest *tests, size_t count, const char *name, const char *what,
+                  CMUnitTestFunction function)
+{
+    char *full = malloc(128);
+    if (!full)
+        abort();
+    snprintf(full, 128, "%s__%s", name, what);
+    tests[count] =
+        (struct CMUnitTest){full, function, NULL, end_all_targets, (void *)(uintptr_t)name};
+    return count + 1;
+}
+
+int main(void)
+{
+    static struct CMUnitTest same[LENGTH(scenarios) + 8];
+    size_t count = 0;
+    for (size_t i = 0; i < LENGTH(scenarios); i++)
+        count = add(same, count, scenarios[i], "behaves_the_same", scenario__behaves_the_same);
+    static const char *const fast[] = {"descriptors_come_lowest_first",
+                                       "standard_descriptors_reused", "load_while_spawning",
+                                       "threads_come_and_go", "small_stacks"};
+    for (size_t i = 0; i < LENGTH(fast); i++)
+        count = add(same, count, fast[i], "behaves_the_same_when_sampled_fast",
+                    scenario__behaves_the_same_when_sampled_fast);
+    const struct CMUnitTest said[] = {
+        cmocka_unit_test_teardown(exceptions__behave_the_same, end_all_targets),
+        cmocka_unit_test_teardown(exceptions_with_indirect_libgcc__behave_the_same,
+                                  end_all_targets),
+        cmocka_unit_test_teardown(ends__are_recorded, end_all_targets),
+        cmocka_unit_test_teardown(violent_ends__leave_a_readable_recording, end_all_targets),
+        cmocka_unit_test_teardown(forked_children__have_recordings_of_their_own, end_all_targets),
+        cmocka_unit_test_teardown(executed_programs__have_recordings_of_their_own, end_all_targets),
+        cmocka_unit_test_teardown(failed_exec__keeps_its_recording, end_all_targets),
+        cmocka_unit_test_teardown(children__are_not_recorded_when_not_wanted, end_all_targets),
+        cmocka_unit_test_teardown(threads_that_came_and_went__are_counted_and_gone,
+                                  end_all_targets),
+        cmocka_unit_test_teardown(handler_that_parks__is_what_the_thread_waits_in, end_all_targets),
+        cmocka_unit_test_teardown(handler_that_jumps_out__leaves_no_wait_behind, end_all_targets),
+        cmocka_unit_test_teardown(program_that_closed_everything__is_recorded_on, end_all_targets),
+    };
+    int failed = _cmocka_run_group_tests("behaviour", same, count, NULL, NULL);
+    failed += cmocka_run_group_tests(said, NULL, NULL);
+    for (size_t i = 0; i < count; i++)
+        free((char *)(uintptr_t)same[i].name);
+    return failed;
+}
