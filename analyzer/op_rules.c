@@ -144,6 +144,7 @@ static const struct rule rules[] = {
      NULL, true},
     {"runtime.netpoll", NULL, "the poller of the Go runtime", "io wait", true},
     {"os/signal.@(loop|signal_recv)", NULL, go_own, NULL, true},
+    {"internal/poll.FD.Accept", NULL, "it waits for the next connection", "IO wait", true},
 
     /* Programs and libraries with threads of their own */
     {"uv_sem_wait", "sem wait", NULL, NULL, false},
