@@ -279,10 +279,9 @@ __attribute__((noinline)) static void ended(void)
     struct goroutine *self = libgo_self();
     if (self == NULL)
         return;
-    if (likely(self->task != NULL))
-        recorder_keep(self->task);
-    self->kept = self->task;
+    struct rec_task *task = self->task;
     self->task = NULL;
+    self->kept = task != NULL && recorder_keep(task) ? task : NULL;
     self->lost = false;
 }
 

@@ -378,13 +378,19 @@ void recorder_release(struct rec_task *task)
         push_free(recorder.header, task);
 }
 
-void recorder_keep(struct rec_task *task)
+bool recorder_keep(struct rec_task *task)
 {
     if (!owns(task))
-        return;
+        return false;
+    const struct rec_table *table = &recorder.header->tables[REC_TABLE_TASKS - 1];
+    if (table->count > table->capacity / 2) {
+        recorder_release(task);
+        return false;
+    }
     __atomic_store_n(&task->gen, 0, __ATOMIC_RELEASE);
     __atomic_store_n(&task->state, REC_TASK_FREE, __ATOMIC_RELEASE);
     recorder_count(&recorder.header->finished);
+    return true;
 }
 
 void recorder_spawn_again(struct rec_task *task, uint16_t flags, uint32_t spawn_site,

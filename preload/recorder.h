@@ -103,8 +103,9 @@ void recorder_end(struct rec_task *task);
 void recorder_release(struct rec_task *task);
 
 /* For tasks that come and go with an owner that stays: a slot is kept for the next one, which is
- * cheaper than to free it. The task has ended, and nothing else writes to its slot. Any thread. */
-void recorder_keep(struct rec_task *task);
+ * cheaper than to free it. The task has ended, and nothing else writes to its slot. False: slots are
+ * too scarce for that, it was released. Any thread. */
+bool recorder_keep(struct rec_task *task);
 
 /* A new task in a slot that was kept, as recorder_spawn; `name` is NUL-padded. */
 void recorder_spawn_again(struct rec_task *task, uint16_t flags, uint32_t spawn_site,
