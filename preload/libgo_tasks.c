@@ -34,7 +34,7 @@ static int64_t thread_offset(const char *symbol)
 
 static bool make_table(void)
 {
-    uint64_t rows = 1024;
+    uint64_t rows = 1 << 20; /* also where few shall be recorded, many may come and go */
     while (rows < 2 * (uint64_t)recorder_options.max_tasks)
         rows *= 2;
     libgo.table = memory_reserve(rows * sizeof(*libgo.table));
