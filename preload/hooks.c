@@ -15,10 +15,15 @@ static long missing(void)
     return -1;
 }
 
+static void resolve(int row);
+
+/* A program's allocator may be the first to call us, before the constructor ran and in the middle
+ * of its own start: then nothing is looked up but the function that is called, which is there,
+ * since to look for what is not there would allocate. */
 #define EARLY(result, name, params, args)                                                          \
     static result early_##name params                                                              \
     {                                                                                              \
-        hooks_resolve();                                                                           \
+        resolve(CALL_##name - 1);                                                                  \
         if (hooks_real.name == early_##name)                                                       \
             return (result)missing();                                                              \
         return hooks_real.name args;                                                               \
@@ -78,19 +83,23 @@ void *hooks_find(const char *symbol, const char *version)
     return found;
 }
 
-void hooks_resolve(void)
+static void resolve(int row)
 {
     int saved = errno;
-    for (int i = 0; i < ROWS; i++) {
-        if (*rows[i].pointer != rows[i].early)
-            continue;
-        void *found = hooks_find(rows[i].symbol, rows[i].version);
-        if (found == NULL && rows[i].version != NULL)
-            found = hooks_find(rows[i].symbol, NULL); /* another processor, another first version */
+    if (*rows[row].pointer == rows[row].early) {
+        void *found = hooks_find(rows[row].symbol, rows[row].version);
+        if (found == NULL && rows[row].version != NULL)
+            found = hooks_find(rows[row].symbol, NULL); /* another processor, another version */
         if (found != NULL)
-            *rows[i].pointer = found;
+            *rows[row].pointer = found;
     }
     errno = saved;
+}
+
+void hooks_resolve(void)
+{
+    for (int row = 0; row < ROWS; row++)
+        resolve(row);
 }
 
 void hooks_add_calls(void)

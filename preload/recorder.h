@@ -42,6 +42,8 @@ struct recorder_thread {
     struct rec_task sink;  /* published to when there is no slot; nobody reads it */
     struct rec_task *last_spawned;
     uint64_t last_spawned_id;
+    struct rec_task *outside; /* its slot, while it is inside libunwind and publishes nowhere */
+    bool inside;
     void (*once)(void); /* routine of the pthread_once that is being called */
     struct wait *once_wait;
     struct unwind_stack stack; /* scratch: too large for the stacks of some tasks */

@@ -12,6 +12,7 @@
 
 #include "preload/adapter.h"
 #include "preload/clock.h"
+#include "preload/descriptor.h"
 #include "preload/memory.h"
 #include "preload/modules.h"
 #include "preload/names.h"
@@ -65,6 +66,8 @@ static void describe(struct rec_task *task, const struct rec_task *copy)
     for (size_t i = 0; i < sizeof(adapters) / sizeof(*adapters); i++)
         if (adapters[i]->kind == copy->kind)
             adapters[i]->describe(copy, op, &detail);
+    if (op == REC_OP_IO_WAIT && own_files && !(copy->wait_flags & REC_WAIT_FDS))
+        detail.flags |= descriptor_is_listening((int)copy->object) ? REC_DETAIL_LISTENING : 0;
     task->detail_a = detail.a;
     task->detail_b = detail.b;
     task->detail_flags = detail.flags | (task->detail_flags & REC_DETAIL_NO_STACK);
@@ -145,6 +148,15 @@ static void look_for_end(struct rec_task *task)
         recorder_release(task);
 }
 
+/* Since when a thread waits to be joined. */
+static void note_finished(struct rec_task *task, uint64_t now_ns)
+{
+    if (task->seen_gen == REC_SEEN_FINISHED)
+        return;
+    task->since_ns = now_ns;
+    __atomic_store_n(&task->seen_gen, REC_SEEN_FINISHED, __ATOMIC_RELEASE);
+}
+
 /* `last`: there will be no second look, so that stacks are taken at the first. */
 static void walk(uint32_t number, bool last)
 {
@@ -157,6 +169,8 @@ static void walk(uint32_t number, bool last)
         if (row % HEARTBEAT_TASKS == 0)
             __atomic_store_n(&header->last_walk_ns, now_ns = clock_now_ns(), __ATOMIC_RELEASE);
         uint8_t state = __atomic_load_n(&task->state, __ATOMIC_ACQUIRE);
+        if (state == REC_TASK_FINISHED)
+            note_finished(task, now_ns);
         if (state != REC_TASK_LIVE && state != REC_TASK_ENDING)
             continue;
         look_at(task, now_ns, last);

@@ -1,9 +1,12 @@
 #include "preload/unwind.h"
 
 #include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <linux/futex.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "preload/arch.h"
 #include "preload/memory.h"
@@ -43,11 +46,17 @@ void unwind_lock(void)
         while (__atomic_exchange_n(&lock_word, 2, __ATOMIC_ACQUIRE) != 0)
             sys_call(SYS_futex, &lock_word, FUTEX_WAIT_PRIVATE, 2, 0);
     lock_signals = before;
+    /* libunwind locks a mutex of its own, by a function that we intercept. */
+    recorder_thread.outside = recorder_thread.task;
+    recorder_thread.task = &recorder_thread.sink;
+    recorder_thread.inside = true;
 }
 
 void unwind_unlock(void)
 {
     uint64_t before = lock_signals;
+    recorder_thread.inside = false;
+    recorder_thread.task = recorder_thread.outside;
     if (__atomic_exchange_n(&lock_word, 0, __ATOMIC_RELEASE) == 2)
         sys_call(SYS_futex, &lock_word, FUTEX_WAKE_PRIVATE, 1);
     sys_call(SYS_rt_sigprocmask, SIG_SETMASK, &before, 0, sizeof(before));
@@ -553,7 +562,7 @@ bool unwind_own_stack_has(uint64_t cfa)
         .sp = (uint64_t)__builtin_dwarf_cfa(),
         .fp = ((const struct arch_frame *)__builtin_frame_address(0))->caller_fp,
     };
-    for (int i = 0; i < 1000; i++) {
+    for (int i = 0; i < 1000 && !recorder_thread.inside; i++) {
         if (walker.sp == cfa)
             return true;
         enum walked walked = walk(&walker);
@@ -561,6 +570,25 @@ bool unwind_own_stack_has(uint64_t cfa)
             return walked == WALKED_NOWHERE;
     }
     return true;
+}
+
+/* Makes libunwind set itself up now. It opens a pipe for tests of its own that we never run; the
+ * program shall find its descriptors as they would be without us. */
+static void set_up(void)
+{
+    struct step nowhere = {0};
+    unw_cursor_t cursor;
+    struct stat stat;
+    long ends[2];
+    int found = 0;
+    for (int fd = 0; fd < 4096 && found < 2; fd++)
+        if (sys_call(SYS_fcntl, fd, F_GETFD) == -EBADF)
+            ends[found++] = fd;
+    lib.init_remote(&cursor, space, &nowhere);
+    for (int i = 0; i < found; i++)
+        if (sys_call(SYS_newfstatat, ends[i], "", &stat, AT_EMPTY_PATH) == 0 &&
+            S_ISFIFO(stat.st_mode))
+            sys_call(SYS_close, ends[i]);
 }
 
 bool unwind_init(void)
@@ -596,7 +624,9 @@ bool unwind_init(void)
             return false;
     }
     space = lib.create_addr_space(&accessors, 0);
-    if (space != NULL)
-        lib.set_caching_policy(space, UNW_CACHE_NONE);
-    return space != NULL;
+    if (space == NULL)
+        return false;
+    lib.set_caching_policy(space, UNW_CACHE_NONE);
+    set_up();
+    return true;
 }
