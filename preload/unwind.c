@@ -576,15 +576,13 @@ bool unwind_own_stack_has(uint64_t cfa)
  * program shall find its descriptors as they would be without us. */
 static void set_up(void)
 {
-    struct step nowhere = {0};
-    unw_cursor_t cursor;
     struct stat stat;
     long ends[2];
     int found = 0;
     for (int fd = 0; fd < 4096 && found < 2; fd++)
         if (sys_call(SYS_fcntl, fd, F_GETFD) == -EBADF)
             ends[found++] = fd;
-    lib.init_remote(&cursor, space, &nowhere);
+    lib.set_caching_policy(space, UNW_CACHE_NONE); /* rules are what we keep */
     for (int i = 0; i < found; i++)
         if (sys_call(SYS_newfstatat, ends[i], "", &stat, AT_EMPTY_PATH) == 0 &&
             S_ISFIFO(stat.st_mode))
@@ -626,7 +624,6 @@ bool unwind_init(void)
     space = lib.create_addr_space(&accessors, 0);
     if (space == NULL)
         return false;
-    lib.set_caching_policy(space, UNW_CACHE_NONE);
     set_up();
     return true;
 }
