@@ -1,0 +1,314 @@
+/* Goroutines of gccgo's libgo: every way to park, what each waits on, and programs that are hard on
+ * whoever watches them. */
+#include "tests/e2e/harness.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SOURCE "tests/e2e/libgo_waits.go"
+#define STRESS_SOURCE "tests/e2e/libgo_stress.go"
+
+/* Made by libgo_waits.go; `where` is what its marks call the wait. */
+static const struct row {
+    const char *where, *verdict, *op, *object, *function;
+    int capacity, length; /* of the channel; -1: it waits on none */
+    bool deadline;
+} rows[] = {
+    {"chanSend", "stuck", "chan send", "channel", "main.chanSend", 0, 0, false},
+    {"chanSendFull", "stuck", "chan send", "channel", "main.chanSendFull", 3, 3, false},
+    {"chanReceive", "stuck", "chan receive", "channel", "main.chanReceive", 0, 0, false},
+    {"chanBuffered", "stuck", "chan receive", "channel", "main.chanBuffered", 5, 0, false},
+    {"chanSendNil", "leaked", "chan send (nil chan)", NULL, "main.chanSendNil", -1, 0, false},
+    {"chanReceiveNil", "leaked", "chan receive (nil chan)", NULL, "main.chanReceiveNil", -1, 0,
+     false},
+    {"selectNone", "leaked", "select (no cases)", "none", "main.selectNone", -1, 0, false},
+    {"selectMany", "stuck", "select", "none", "main.selectMany", -1, 0, false},
+    {"selectNil", NULL, "select", "none", "main.selectNil", -1, 0, false},
+    {"mutexLock", "stuck", "semacquire", "mutex", "main.mutexLock", -1, 0, false},
+    {"rwmutexRead", "stuck", "semacquire", "rwlock", "main.rwmutexRead", -1, 0, false},
+    {"rwmutexWrite", "stuck", "semacquire", "rwlock", "main.rwmutexWrite", -1, 0, false},
+    {"waitGroup", "stuck", "semacquire", "waitgroup", "main.waitGroup", -1, 0, false},
+    {"condWait", "stuck", "sync.Cond.Wait", "cond", "main.condWait", -1, 0, false},
+    {"sleep", "waiting", "sleep", "none", "main.sleep", -1, 0, true},
+    {"accept", "waiting", "IO wait", "fd", "main.accept", -1, 0, false},
+    {"netRead", "stuck", "IO wait", "fd", "main.netRead", -1, 0, false},
+    {"netReadUntil", "waiting", "IO wait", "fd", "main.netReadUntil", -1, 0, true},
+    {"pipeRead", "stuck", "IO wait", "fd", "main.pipeRead", -1, 0, false},
+    {"deep", "stuck", "chan send", "channel", "main.atTheBottom", 0, 0, false},
+    {"inDefer", "stuck", "chan receive", "channel", "main.inDefer.func1", 0, 0, false},
+    {"inRecover", "stuck", "chan receive", "channel", "main.inRecover.func1", 0, 0, false},
+    {"spawnedDeep", "stuck", "chan send", "channel", "main.main.func2", 0, 0, false},
+};
+
+/* One program for all rows: it does the same for each. */
+static struct target *waits;
+static char addresses[LENGTH(rows)][32];
+
+static int start_waits(void **state)
+{
+    (void)state;
+    waits = target_start(true, LIST(LEAKSPY_TARGETS "/libgo_waits"), NULL);
+    for (const char *line; strcmp(line = target_wait_line(waits, ""), "ready") != 0;) {
+        char name[32], address[32];
+        if (sscanf(line, "object %31s %31s", name, address) != 2)
+            continue;
+        for (size_t i = 0; i < LENGTH(rows); i++)
+            if (strcmp(rows[i].where, name) == 0)
+                memcpy(addresses[i], address, sizeof address);
+    }
+    target_wait_walks(waits, 3);
+    return 0;
+}
+
+static int end_waits(void **state)
+{
+    target_end(waits);
+    return end_all_targets(state);
+}
+
+static int line_marked(const char *source, const char *what, const char *where)
+{
+    char mark[64];
+    snprintf(mark, sizeof mark, "%s %s", what, where);
+    return line_of(source, mark);
+}
+
+static void parked__is_reported(void **state)
+{
+    const struct row *row = *state;
+    const char *address = addresses[row - rows];
+    struct expected_group expected = {
+        .verdict = row->verdict,
+        .kind = "goroutine",
+        .op = row->op,
+        .object_kind = row->object,
+        .object_address = address[0] != '\0' ? address : NULL,
+        .count = 1,
+        .wait_function = row->function,
+        .wait_file = "libgo_waits.go",
+        .wait_line = line_marked(SOURCE, "parks in", row->where),
+        .spawn_function = strcmp(row->where, "spawnedDeep") == 0 ? "main.main.func1" : "main.main",
+        .spawn_file = "libgo_waits.go",
+        .spawn_line = line_marked(SOURCE, "spawns", row->where),
+        .deadline = row->deadline ? WITH_DEADLINE : NO_DEADLINE,
+    };
+    json_t *json = wait_for_group(waits, "0", LIST("--all"), &expected);
+    assert_group(json, &expected);
+    const json_t *group = find_group(json, &expected);
+    if (row->capacity >= 0) {
+        assert_int_equal(json_integer_value(json_at(group, "object.capacity")), row->capacity);
+        assert_int_equal(json_integer_value(json_at(group, "object.length")), row->length);
+        assert_true(json_is_false(json_at(group, "object.closed")));
+    }
+    /* The name is the goid, as the runtime counts them. */
+    const json_t *task = json_array_get(json_at(group, "tasks"), 0);
+    assert_true(atoi(json_string_value(json_object_get(task, "name"))) > 0);
+    json_decref(json);
+}
+
+/* The cases of the one task of the group that parks `where`. */
+static json_t *cases_of(json_t *json, const char *where)
+{
+    struct expected_group expected = {
+        .op = "select",
+        .wait_file = "libgo_waits.go",
+        .wait_line = line_marked(SOURCE, "parks in", where),
+    };
+    const json_t *group = find_group(json, &expected);
+    assert_non_null(group);
+    return json_object_get(json_array_get(json_at(group, "tasks"), 0), "cases");
+}
+
+static void assert_case(const json_t *cases, size_t index, const char *op, bool nil)
+{
+    const json_t *one = json_array_get(cases, index);
+    assert_string_equal(json_string_value(json_object_get(one, "op")), op);
+    assert_int_equal(json_is_null(json_object_get(one, "address")), nil);
+    if (!nil)
+        assert_int_equal(json_integer_value(json_object_get(one, "capacity")), 0);
+}
+
+static void select__its_cases__are_reported(void **state)
+{
+    (void)state;
+    target_wait_walks(waits, 2);
+    json_t *json = report(waits->recording, "0", LIST("--all"));
+    const json_t *many = cases_of(json, "selectMany");
+    assert_int_equal(json_array_size(many), 3);
+    assert_case(many, 0, "chan send", false);
+    assert_case(many, 1, "chan receive", false);
+    assert_case(many, 2, "chan receive", true);
+    const json_t *nil = cases_of(json, "selectNil");
+    assert_int_equal(json_array_size(nil), 2);
+    assert_case(nil, 0, "chan send", true);
+    assert_case(nil, 1, "chan receive", true);
+    json_decref(json);
+}
+
+/* Nothing but the goroutines that the program parked is a finding: not the runtime's goroutines,
+ * nor its threads. */
+static void runtime__its_own__is_no_finding(void **state)
+{
+    static const char *const idle[] = {"force gc (idle)", "finalizer wait", "GC sweep wait",
+                                       "GC scavenge wait"};
+    (void)state;
+    json_t *json = report(waits->recording, "0", LIST("--all"));
+    size_t findings = 0;
+    for (size_t i = 0; i < LENGTH(rows); i++)
+        findings += rows[i].verdict == NULL || strcmp(rows[i].verdict, "waiting") != 0;
+    assert_int_equal(count_findings(json), findings);
+    for (size_t i = 0; i < LENGTH(idle); i++)
+        assert_group(json, &(struct expected_group){.verdict = "waiting",
+                                                    .kind = "goroutine",
+                                                    .op = idle[i],
+                                                    .count = 1,
+                                                    .object_kind = "none"});
+    assert_int_equal(json_integer_value(json_at(json, "totals.lost")), 0);
+    json_decref(json);
+}
+
+static void spawned_after_many__is_reported(void **state)
+{
+    (void)state;
+    struct expected_group leak = {
+        .verdict = "stuck",
+        .kind = "goroutine",
+        .op = "chan send",
+        .count = 50,
+        .wait_file = "libgo_stress.go",
+        .wait_function = "main.leak.func2",
+        .wait_line = line_of(STRESS_SOURCE, "leak parks here"),
+        .spawn_file = "libgo_stress.go",
+        .spawn_function = "main.leak",
+        .spawn_line = line_of(STRESS_SOURCE, "leak spawns here") - 2,
+        .deadline = NO_DEADLINE,
+    };
+    struct target *target = target_start(true, LIST(LEAKSPY_TARGETS "/libgo_stress", "leak"), NULL);
+    target_wait_line(target, "leak");
+    json_t *json = wait_for_group(target, "0", NULL, &leak);
+    assert_group(json, &leak);
+    assert_int_equal(count_findings(json), 1);
+    assert_true(json_integer_value(json_at(json, "totals.finished")) >= 5000);
+    json_decref(json);
+    target_end(target);
+}
+
+static void main_goroutine__parked__is_reported(void **state)
+{
+    (void)state;
+    struct expected_group expected = {
+        .verdict = "stuck",
+        .kind = "goroutine",
+        .op = "chan receive",
+        .object_kind = "channel",
+        .count = 1,
+        .wait_file = "libgo_stress.go",
+        .wait_function = "main.mainParks",
+        .wait_line = line_of(STRESS_SOURCE, "main parks here"),
+    };
+    struct target *target = target_start(true, LIST(LEAKSPY_TARGETS "/libgo_stress", "main"), NULL);
+    target_wait_line(target, "ready");
+    json_t *json = wait_for_group(target, "0", NULL, &expected);
+    assert_group(json, &expected);
+    json_decref(json);
+    target_end(target);
+}
+
+static void many__come_and_go__are_counted(void **state)
+{
+    (void)state;
+    struct target *target =
+        target_start(true, LIST(LEAKSPY_TARGETS "/libgo_stress", "spawn"), NULL);
+    struct outcome outcome = target_wait(target);
+    assert_int_equal(outcome.status, 0);
+    assert_string_equal(outcome.out, "spawn 49950000\n");
+    json_t *json = report(target->recording, "0", NULL);
+    json_int_t spawned = json_integer_value(json_at(json, "totals.spawned"));
+    json_int_t finished = json_integer_value(json_at(json, "totals.finished"));
+    assert_in_range(spawned, 100000, 100100);
+    assert_in_range(finished, 100000, spawned);
+    assert_int_equal(json_integer_value(json_at(json, "totals.lost")), 0);
+    json_decref(json);
+    outcome_deinit(&outcome);
+    target_end(target);
+}
+
+static void more_than_fit__are_counted_as_lost(void **state)
+{
+    (void)state;
+    struct target *target = target_start(true, LIST(LEAKSPY_TARGETS "/libgo_stress", "leak"),
+                                         LIST("LEAKSPY_MAX_TASKS=64"));
+    target_wait_line(target, "leak");
+    target_wait_walks(target, 2);
+    json_t *json = report(target->recording, "0", NULL);
+    json_int_t lost = json_integer_value(json_at(json, "totals.lost"));
+    json_int_t spawned = json_integer_value(json_at(json, "totals.spawned"));
+    assert_in_range(lost, 1, spawned - 1);
+    json_decref(json);
+    target_end(target);
+}
+
+static void select_ops__leave_out_the_rest(void **state)
+{
+    (void)state;
+    struct target *target =
+        target_start(true, LIST(LEAKSPY_TARGETS "/libgo_waits"), LIST("LEAKSPY_OPS=chan"));
+    target_wait_line(target, "ready");
+    json_t *json = wait_for_group(target, "0", LIST("--all"),
+                                  &(struct expected_group){.op = "select", .count = 1});
+    assert_null(find_group(json, &(struct expected_group){.op = "semacquire"}));
+    assert_null(find_group(json, &(struct expected_group){.op = "IO wait"}));
+    assert_null(find_group(json, &(struct expected_group){.op = "sleep"}));
+    json_decref(json);
+    target_end(target);
+}
+
+/* What they print to stderr differs by itself: addresses and numbers of goroutines. */
+static void assert_same_output(const char *mode, const char *setting)
+{
+    const char *const *argv = LIST(LEAKSPY_TARGETS "/libgo_stress", mode);
+    const char *const *env = setting != NULL ? LIST(setting) : NULL;
+    struct outcome bare = run_program(false, argv, env);
+    struct outcome recorded = run_program(true, argv, env);
+    assert_string_equal(recorded.out, bare.out);
+    assert_int_equal(recorded.status, bare.status);
+    outcome_deinit(&bare);
+    outcome_deinit(&recorded);
+}
+
+static void stressed__behaves_the_same(void **state)
+{
+    const char *mode = *state;
+    assert_same_output(mode, NULL);
+    assert_same_output(mode, "GOGC=1");
+    assert_same_output(mode, "GOMAXPROCS=1");
+}
+
+int main(void)
+{
+    static const char *const modes[] = {"spawn", "panics",   "goexit",  "locked",
+                                        "deep",  "collect",  "execute", "serve",
+                                        "throw", "deadlock", "exit",    "return"};
+    static struct CMUnitTest tests[LENGTH(rows) + LENGTH(modes) + 7];
+    static char names[LENGTH(tests)][96];
+    size_t count = 0;
+    for (size_t i = 0; i < LENGTH(rows); i++, count++) {
+        snprintf(names[count], sizeof *names, "%s__parked__is_reported", rows[i].where);
+        tests[count] = (struct CMUnitTest){names[count], parked__is_reported, NULL, NULL,
+                                           (void *)(uintptr_t)&rows[i]};
+    }
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(select__its_cases__are_reported);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(runtime__its_own__is_no_finding);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(spawned_after_many__is_reported);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(main_goroutine__parked__is_reported);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(many__come_and_go__are_counted);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(more_than_fit__are_counted_as_lost);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(select_ops__leave_out_the_rest);
+    for (size_t i = 0; i < LENGTH(modes); i++, count++) {
+        snprintf(names[count], sizeof *names, "%s__behaves_the_same", modes[i]);
+        tests[count] = (struct CMUnitTest){names[count], stressed__behaves_the_same, NULL, NULL,
+                                           (void *)(uintptr_t)modes[i]};
+    }
+    return _cmocka_run_group_tests("libgo", tests, count, start_waits, end_waits);
+}

@@ -1,0 +1,254 @@
+/* Programs that people run, under the preload and without: the same results. */
+#include "tests/e2e/harness.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define PYTHON "/usr/bin/python3"
+#define REDIS_SERVER "/usr/bin/redis-server"
+#define REDIS_CLI "/usr/bin/redis-cli"
+#define REDIS_BENCHMARK "/usr/bin/redis-benchmark"
+
+static void need(const char *program)
+{
+    if (access(program, X_OK) == 0)
+        return;
+    fprintf(stderr, "%s is not here\n", program);
+    skip();
+}
+
+static void assert_nothing_lost(const struct target *target)
+{
+    json_t *json = report(target->recording, "1s", LIST("--all"));
+    assert_int_equal(json_integer_value(json_at(json, "totals.lost")), 0);
+    assert_true(json_integer_value(json_at(json, "totals.spawned")) > 1);
+    json_decref(json);
+}
+
+/* ---- python ---- */
+
+static void python_threads_and_queues__compute_the_same(void **state)
+{
+    static const char script[] =
+        "import queue, threading, subprocess, sys, concurrent.futures as futures\n"
+        "jobs, results = queue.Queue(8), queue.Queue()\n"
+        "def work():\n"
+        "    while (job := jobs.get()) is not None:\n"
+        "        results.put(job * job)\n"
+        "threads = [threading.Thread(target=work) for _ in range(8)]\n"
+        "[t.start() for t in threads]\n"
+        "[jobs.put(i) for i in range(2000)]\n"
+        "[jobs.put(None) for _ in threads]\n"
+        "[t.join() for t in threads]\n"
+        "print(sum(results.get() for _ in range(2000)))\n"
+        "event = threading.Event()\n"
+        "print(event.wait(0.05))\n"
+        "with futures.ThreadPoolExecutor(4) as pool:\n"
+        "    print(sum(pool.map(lambda n: n % 7, range(500))))\n"
+        "print(subprocess.run([sys.executable, '-c', 'print(6 * 7)'], "
+        "capture_output=True).stdout)\n"
+        "try:\n"
+        "    queue.Queue().get(timeout=0.05)\n"
+        "except queue.Empty:\n"
+        "    print('empty')\n"
+        "sys.exit(5)\n";
+    (void)state;
+    need(PYTHON);
+    assert_same_behaviour(LIST(PYTHON, "-I", "-c", script), NULL);
+}
+
+static void python_thread_on_an_empty_queue__is_found(void **state)
+{
+    static const char script[] = "import queue, sys, threading, time\n"
+                                 "threading.Thread(target=queue.Queue().get, daemon=True).start()\n"
+                                 "print('ready', flush=True)\n"
+                                 "import select\n"
+                                 "while not select.select([0], [], [], 0.05)[0]: pass\n";
+    const struct expected_group parked = {
+        .verdict = "stuck", .kind = "thread", .op = "sem wait", .count = 1};
+    (void)state;
+    need(PYTHON);
+    struct target *target = target_start(true, LIST(PYTHON, "-I", "-c", script), NULL);
+    target_wait_line(target, "ready");
+    json_t *json = wait_for_group(target, "300ms", NULL, &parked);
+    assert_group(json, &parked);
+    json_decref(json);
+    target_end(target);
+}
+
+/* ---- redis ---- */
+
+static char folder[64], redis_socket[96];
+
+static int make_folder(void **state)
+{
+    (void)state;
+    strcpy(folder, "/tmp/leakspy-redis.XXXXXX");
+    assert_non_null(mkdtemp(folder));
+    snprintf(redis_socket, sizeof redis_socket, "%s/socket", folder);
+    return 0;
+}
+
+static int remove_folder(void **state)
+{
+    end_all_targets(state);
+    struct outcome outcome = run_program(false, LIST("/bin/rm", "-rf", folder), NULL);
+    outcome_deinit(&outcome);
+    return 0;
+}
+
+static char *redis(const char *const command[])
+{
+    const char *argv[12] = {REDIS_CLI, "-s", redis_socket};
+    size_t count = 3;
+    while (*command && count < LENGTH(argv) - 1)
+        argv[count++] = *command++;
+    struct outcome outcome = run_program(false, argv, NULL);
+    char *out = outcome.out;
+    outcome.out = NULL;
+    outcome_deinit(&outcome);
+    return out;
+}
+
+static void assert_answer(const char *answer, const char *const command[])
+{
+    char *text = redis(command);
+    assert_string_equal(text, answer);
+    free(text);
+}
+
+static struct target *start_redis(bool preload)
+{
+    struct target *server =
+        target_start(preload,
+                     LIST(REDIS_SERVER, "--port", "0", "--unixsocket", redis_socket, "--dir",
+                          folder, "--save", "", "--appendonly", "yes", "--daemonize", "no"),
+                     NULL);
+    for (int64_t deadline_ms = now_ms() + PATIENCE_MS;
+         access(redis_socket, F_OK) != 0 && now_ms() < deadline_ms;)
+        sleep_ms(5);
+    assert_int_equal(access(redis_socket, F_OK), 0);
+    return server;
+}
+
+static void serve_redis(bool preload)
+{
+    struct target *server = start_redis(preload);
+    assert_answer("OK\n", LIST("set", "key", "value"));
+    struct outcome load = run_program(false,
+                                      LIST(REDIS_BENCHMARK, "-s", redis_socket, "-n", "5000", "-c",
+                                           "20", "-t", "set,get,lpush,lpop", "-q"),
+                                      NULL);
+    assert_int_equal(load.status, 0);
+    outcome_deinit(&load);
+    assert_answer("value\n", LIST("get", "key"));
+    assert_answer("0\n", LIST("llen", "mylist"));
+    /* background work: threads that free and sync, and a child that rewrites the log */
+    assert_answer("OK\n", LIST("flushall", "async"));
+    assert_answer("OK\n", LIST("set", "kept", "1"));
+    assert_answer("Background append only file rewriting started\n", LIST("bgrewriteaof"));
+    for (int64_t deadline_ms = now_ms() + PATIENCE_MS; now_ms() < deadline_ms; sleep_ms(20)) {
+        char *info = redis(LIST("info", "persistence"));
+        bool done = strstr(info, "aof_rewrite_in_progress:0") != NULL &&
+                    strstr(info, "aof_rewrite_scheduled:0") != NULL;
+        bool good = strstr(info, "aof_last_bgrewrite_status:ok") != NULL;
+        free(info);
+        if (!done)
+            continue;
+        assert_true(good);
+        break;
+    }
+    assert_answer("1\n", LIST("dbsize"));
+    if (preload)
+        assert_nothing_lost(server);
+    assert_answer("", LIST("shutdown", "nosave"));
+    struct outcome end = target_wait(server);
+    assert_int_equal(end.status, 0);
+    assert_string_equal(end.err, "");
+    outcome_deinit(&end);
+    target_end(server);
+}
+
+static void redis__serves_without_the_preload(void **state)
+{
+    (void)state;
+    need(REDIS_SERVER);
+    need(REDIS_BENCHMARK);
+    serve_redis(false);
+}
+
+static void redis__serves_the_same_with_the_preload(void **state)
+{
+    (void)state;
+    need(REDIS_SERVER);
+    need(REDIS_BENCHMARK);
+    serve_redis(true);
+}
+
+/* ---- the HTTP server of Go's library ---- */
+
+#ifdef LEAKSPY_HAVE_GCCGO
+static void serve_http(bool preload)
+{
+    char port[16];
+    long before, after;
+    struct target *server = target_start(preload, LIST(LEAKSPY_SAMPLES "/server_go"), NULL);
+    const char *line = target_wait_line(server, "listening on 127.0.0.1:");
+    snprintf(port, sizeof port, "%s", strrchr(line, ':') + 1);
+    struct target *loads[4];
+    for (int i = 0; i < 4; i++) /* at once */
+        loads[i] = target_start(false, LIST(LEAKSPY_SAMPLES "/load", port, "500"), NULL);
+    for (int i = 0; i < 4; i++) {
+        struct outcome outcome = target_wait(loads[i]);
+        assert_int_equal(outcome.status, 0);
+        outcome_deinit(&outcome);
+    }
+    struct outcome last = run_program(false, LIST(LEAKSPY_SAMPLES "/load", port, "0"), NULL);
+    assert_int_equal(sscanf(last.out, "tasks: %ld before, %ld after 0 requests", &before, &after),
+                     2);
+    assert_in_range(after, 2000, 2010); /* each request leaves one; the server has a few */
+    outcome_deinit(&last);
+    if (preload)
+        assert_nothing_lost(server);
+    assert_int_equal(kill(server->pid, SIGTERM), 0);
+    struct outcome end = target_wait(server);
+    assert_true(WIFSIGNALED(end.status) || WIFEXITED(end.status));
+    assert_string_equal(end.err, "");
+    outcome_deinit(&end);
+    target_end(server);
+}
+
+static void go_http_server__serves_without_the_preload(void **state)
+{
+    (void)state;
+    serve_http(false);
+}
+
+static void go_http_server__serves_the_same_with_the_preload(void **state)
+{
+    (void)state;
+    serve_http(true);
+}
+#endif
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(python_threads_and_queues__compute_the_same, end_all_targets),
+        cmocka_unit_test_teardown(python_thread_on_an_empty_queue__is_found, end_all_targets),
+        cmocka_unit_test_setup_teardown(redis__serves_without_the_preload, make_folder,
+                                        remove_folder),
+        cmocka_unit_test_setup_teardown(redis__serves_the_same_with_the_preload, make_folder,
+                                        remove_folder),
+#ifdef LEAKSPY_HAVE_GCCGO
+        cmocka_unit_test_teardown(go_http_server__serves_without_the_preload, end_all_targets),
+        cmocka_unit_test_teardown(go_http_server__serves_the_same_with_the_preload,
+                                  end_all_targets),
+#endif
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
