@@ -2,7 +2,10 @@
 #ifndef LEAKSPY_ARCH_H
 #define LEAKSPY_ARCH_H
 
+#include <signal.h>
+#include <stddef.h>
 #include <stdint.h>
+#include <ucontext.h>
 
 #if defined(__x86_64__)
 #include <libunwind-x86_64.h>
@@ -11,6 +14,10 @@
 #define ARCH_REG_PC UNW_X86_64_RIP
 #define ARCH_REG_SP UNW_X86_64_RSP
 #define ARCH_REG_FP UNW_X86_64_RBP
+#define ARCH_SIGNAL_UCONTEXT 0 /* from the stack pointer at the signal trampoline */
+#define ARCH_SIGNAL_PC ARCH_SIGNAL_REG(gregs[REG_RIP])
+#define ARCH_SIGNAL_SP ARCH_SIGNAL_REG(gregs[REG_RSP])
+#define ARCH_SIGNAL_FP ARCH_SIGNAL_REG(gregs[REG_RBP])
 #elif defined(__aarch64__)
 #include <libunwind-aarch64.h>
 #define ARCH_LIBUNWIND "libunwind-aarch64.so.8"
@@ -18,9 +25,15 @@
 #define ARCH_REG_PC UNW_AARCH64_PC
 #define ARCH_REG_SP UNW_AARCH64_SP
 #define ARCH_REG_FP UNW_AARCH64_X29
+#define ARCH_SIGNAL_UCONTEXT sizeof(siginfo_t)
+#define ARCH_SIGNAL_PC ARCH_SIGNAL_REG(pc)
+#define ARCH_SIGNAL_SP ARCH_SIGNAL_REG(sp)
+#define ARCH_SIGNAL_FP ARCH_SIGNAL_REG(regs[29])
 #else
 #error "leakspy knows x86-64 and aarch64"
 #endif
+
+#define ARCH_SIGNAL_REG(field) (ARCH_SIGNAL_UCONTEXT + offsetof(ucontext_t, uc_mcontext.field))
 
 /* What a frame address points to, on both: the caller's frame address and the return address. */
 struct arch_frame {

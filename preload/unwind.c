@@ -71,7 +71,7 @@ enum rule_kind {
     RULE_FP,      /* the caller's stack pointer is our frame pointer + cfa_offset */
     RULE_END,     /* the outermost frame */
     RULE_STEP,    /* libunwind has to take this step itself */
-    RULE_SIGNAL,  /* the same, and what it comes to was interrupted, not called */
+    RULE_SIGNAL,  /* a signal handler returns to it: the kernel saved the registers */
     RULE_NO_INFO, /* no call frame information: the chain of frame pointers is all there is */
 };
 
@@ -431,21 +431,37 @@ static void walker_rule(struct walker *walker, struct rule *rule)
 
 enum walked { WALKED_ON, WALKED_TO_END, WALKED_NOWHERE };
 
-static enum walked walk_real_step(struct walker *walker, bool signal)
+static enum walked walk_real_step(struct walker *walker)
 {
-    struct real_step real = {
-        .step = {.pc = walker->pc - !signal, .sp = walker->sp, .fp = walker->fp}};
+    struct real_step real = {.step = {.pc = walker->pc - 1, .sp = walker->sp, .fp = walker->fp}};
     walker->trace = NULL;
     unwind_lock();
     on_own_stack(step_here, &real);
     unwind_unlock();
     if (real.result <= 0)
         return real.result == 0 ? WALKED_TO_END : WALKED_NOWHERE;
-    walker->pc = real.step.pc + signal; /* so that pc - 1 is the place in every frame */
+    walker->pc = real.step.pc;
     walker->sp = real.step.sp;
     walker->fp = real.step.fp;
     if (walker->sp < walker->low || walker->sp >= walker->high)
         walker->direct = false;
+    return WALKED_ON;
+}
+
+/* To what a signal interrupted. The handler has returned to the trampoline with the stack pointer
+ * at what the kernel saved there (struct rt_sigframe). */
+static enum walked walk_signal_frame(struct walker *walker)
+{
+    uint64_t pc, sp, fp;
+    walker->trace = NULL;
+    if (!walker_read(walker, walker->sp + ARCH_SIGNAL_PC, &pc) ||
+        !walker_read(walker, walker->sp + ARCH_SIGNAL_SP, &sp) ||
+        !walker_read(walker, walker->sp + ARCH_SIGNAL_FP, &fp))
+        return WALKED_NOWHERE;
+    walker->pc = pc + 1; /* so that pc - 1 is the place in every frame */
+    walker->sp = sp;
+    walker->fp = fp;
+    walker->direct = false; /* it may have run on another stack */
     return WALKED_ON;
 }
 
@@ -475,8 +491,9 @@ static enum walked walk(struct walker *walker)
     case RULE_END:
         return WALKED_TO_END;
     case RULE_STEP:
+        return walk_real_step(walker);
     case RULE_SIGNAL:
-        return walk_real_step(walker, rule.kind == RULE_SIGNAL);
+        return walk_signal_frame(walker);
     case RULE_NONE:
     case RULE_NO_INFO:
         return walk_frame_pointer(walker);
