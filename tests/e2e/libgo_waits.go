@@ -35,27 +35,27 @@ var (
 	pipe     *os.File
 )
 
-func chanSend()       { first <- 1 }            // parks in chanSend
-func chanSendFull()   { full <- "more" }        // parks in chanSendFull
-func chanReceive()    { <-second }              // parks in chanReceive
-func chanBuffered()   { <-buffered }            // parks in chanBuffered
-func chanSendNil()    { none <- 1 }             // parks in chanSendNil
-func chanReceiveNil() { <-none }                // parks in chanReceiveNil
-func selectNone()     { select {} }             // parks in selectNone
-func mutexLock()      { mutex.Lock() }          // parks in mutexLock
-func rwmutexRead()    { reading.RLock() }       // parks in rwmutexRead
-func rwmutexWrite()   { writing.Lock() }        // parks in rwmutexWrite
-func waitGroup()      { group.Wait() }          // parks in waitGroup
-func sleep()          { time.Sleep(time.Hour) } // parks in sleep
-func accept()         { listener.Accept() }     // parks in accept
+func chanSend()       { first <- 1 }            // parks in chanSend.
+func chanSendFull()   { full <- "more" }        // parks in chanSendFull.
+func chanReceive()    { <-second }              // parks in chanReceive.
+func chanBuffered()   { <-buffered }            // parks in chanBuffered.
+func chanSendNil()    { none <- 1 }             // parks in chanSendNil.
+func chanReceiveNil() { <-none }                // parks in chanReceiveNil.
+func selectNone()     { select {} }             // parks in selectNone.
+func mutexLock()      { mutex.Lock() }          // parks in mutexLock.
+func rwmutexRead()    { reading.RLock() }       // parks in rwmutexRead.
+func rwmutexWrite()   { writing.Lock() }        // parks in rwmutexWrite.
+func waitGroup()      { group.Wait() }          // parks in waitGroup.
+func sleep()          { time.Sleep(time.Hour) } // parks in sleep.
+func accept()         { listener.Accept() }     // parks in accept.
 
 func condWait() {
 	cond.L.Lock()
-	cond.Wait() // parks in condWait
+	cond.Wait() // parks in condWait.
 }
 
 func selectMany() {
-	select { // parks in selectMany
+	select { // parks in selectMany.
 	case inSelect <- [3]int{}:
 	case <-empty:
 	case <-none:
@@ -64,22 +64,22 @@ func selectMany() {
 
 func selectNil() {
 	var other chan string
-	select { // parks in selectNil
+	select { // parks in selectNil.
 	case other <- "":
 	case <-none:
 	}
 }
 
 func netRead() {
-	client.Read(make([]byte, 1)) // parks in netRead
+	client.Read(make([]byte, 1)) // parks in netRead.
 }
 
 func netReadUntil() {
-	timed.Read(make([]byte, 1)) // parks in netReadUntil
+	timed.Read(make([]byte, 1)) // parks in netReadUntil.
 }
 
 func pipeRead() {
-	pipe.Read(make([]byte, 1)) // parks in pipeRead
+	pipe.Read(make([]byte, 1)) // parks in pipeRead.
 }
 
 // Over many pieces of a split stack.
@@ -93,19 +93,19 @@ func recurse(depth int, function func()) int {
 	return recurse(depth-1, function) + room[depth%100]
 }
 
-func atTheBottom() { deepest <- 1 } // parks in deep
+func atTheBottom() { deepest <- 1 } // parks in deep.
 func deep()        { recurse(2000, atTheBottom) }
 
 func inDefer() {
 	defer func() {
-		<-deferred // parks in inDefer
+		<-deferred // parks in inDefer.
 	}()
 }
 
 func inRecover() {
 	defer func() {
 		if recover() != nil {
-			<-recover_ // parks in inRecover
+			<-recover_ // parks in inRecover.
 		}
 	}()
 	panic("on purpose")
@@ -148,30 +148,30 @@ func prepare() {
 
 func main() {
 	prepare()
-	go chanSend()       // spawns chanSend
-	go chanSendFull()   // spawns chanSendFull
-	go chanReceive()    // spawns chanReceive
-	go chanBuffered()   // spawns chanBuffered
-	go chanSendNil()    // spawns chanSendNil
-	go chanReceiveNil() // spawns chanReceiveNil
-	go selectNone()     // spawns selectNone
-	go selectMany()     // spawns selectMany
-	go selectNil()      // spawns selectNil
-	go mutexLock()      // spawns mutexLock
-	go rwmutexRead()    // spawns rwmutexRead
-	go rwmutexWrite()   // spawns rwmutexWrite
-	go waitGroup()      // spawns waitGroup
-	go condWait()       // spawns condWait
-	go sleep()          // spawns sleep
-	go accept()         // spawns accept
-	go netRead()        // spawns netRead
-	go netReadUntil()   // spawns netReadUntil
-	go pipeRead()       // spawns pipeRead
-	go deep()           // spawns deep
-	go inDefer()        // spawns inDefer
-	go inRecover()      // spawns inRecover
+	go chanSend()       // spawns chanSend.
+	go chanSendFull()   // spawns chanSendFull.
+	go chanReceive()    // spawns chanReceive.
+	go chanBuffered()   // spawns chanBuffered.
+	go chanSendNil()    // spawns chanSendNil.
+	go chanReceiveNil() // spawns chanReceiveNil.
+	go selectNone()     // spawns selectNone.
+	go selectMany()     // spawns selectMany.
+	go selectNil()      // spawns selectNil.
+	go mutexLock()      // spawns mutexLock.
+	go rwmutexRead()    // spawns rwmutexRead.
+	go rwmutexWrite()   // spawns rwmutexWrite.
+	go waitGroup()      // spawns waitGroup.
+	go condWait()       // spawns condWait.
+	go sleep()          // spawns sleep.
+	go accept()         // spawns accept.
+	go netRead()        // spawns netRead.
+	go netReadUntil()   // spawns netReadUntil.
+	go pipeRead()       // spawns pipeRead.
+	go deep()           // spawns deep.
+	go inDefer()        // spawns inDefer.
+	go inRecover()      // spawns inRecover.
 	recurse(1000, func() {
-		go func() { nosplit <- 1 }() // parks in spawnedDeep // spawns spawnedDeep
+		go func() { nosplit <- 1 }() // parks in spawnedDeep. spawns spawnedDeep.
 	})
 	object("chanSend", first)
 	object("chanSendFull", full)

@@ -70,7 +70,7 @@ static int end_waits(void **state)
 static int line_marked(const char *source, const char *what, const char *where)
 {
     char mark[64];
-    snprintf(mark, sizeof mark, "%s %s", what, where);
+    snprintf(mark, sizeof mark, "%s %s.", what, where);
     return line_of(source, mark);
 }
 
@@ -110,8 +110,11 @@ static void parked__is_reported(void **state)
 /* The cases of the one task of the group that parks `where`. */
 static json_t *cases_of(json_t *json, const char *where)
 {
+    char function[32];
+    snprintf(function, sizeof function, "main.%s", where);
     struct expected_group expected = {
         .op = "select",
+        .wait_function = function,
         .wait_file = "libgo_waits.go",
         .wait_line = line_marked(SOURCE, "parks in", where),
     };
