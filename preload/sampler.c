@@ -11,6 +11,7 @@
 #include <sys/resource.h>
 
 #include "preload/adapter.h"
+#include "preload/blocked.h"
 #include "preload/clock.h"
 #include "preload/descriptor.h"
 #include "preload/memory.h"
@@ -119,10 +120,15 @@ static void look_at(struct rec_task *task, uint64_t now_ns, bool last)
     struct rec_task copy = *task;
     if (copy.gen != gen || moved(task, &copy))
         return;
-    if (copy.wait_site == 0 && !(copy.detail_flags & REC_DETAIL_NO_STACK))
-        take_stack(task, &copy);
-    else if (refreshes == 0)
+    bool fresh = copy.wait_site == 0 && !(copy.detail_flags & REC_DETAIL_NO_STACK);
+    if (!fresh && refreshes == 0)
         return;
+    if (copy.kind == REC_KIND_THREAD && own_files && !blocked_below(copy.os_tid, copy.cfa)) {
+        task->since_ns = now_ns; /* it is not parked, or not yet */
+        return;
+    }
+    if (fresh)
+        take_stack(task, &copy);
     else
         refreshes--;
     describe(task, &copy);
