@@ -49,7 +49,8 @@ for preset in "${presets[@]}"; do
     run=()
     # ThreadSanitizer of GCC 12 needs fewer random bits in addresses than newer kernels use.
     [ "$preset" = tsan ] && setarch -R true 2>/dev/null && run=(setarch -R)
-    "${run[@]}" ctest --preset "$preset" -j "$(nproc)" || broken=1
+    # Most tests wait most of their time.
+    "${run[@]}" ctest --preset "$preset" -j "$(($(nproc) * 2))" || broken=1
     read -r p f s < <(count_results "build/$preset/Testing/Temporary/LastTest.log")
     passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
 done

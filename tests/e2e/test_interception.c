@@ -1,13 +1,15 @@
 /* Every intercepted function (the rows of parked.def): a task that is parked in it is reported with
  * op, object, wait site and spawn site; and where the same call does not park, nothing is reported.
  *
- * Usage: test_interception GROUP
+ * Usage: test_interception GROUP      (of parked.def, or `table`: parked.def has them all)
  */
 #include "tests/e2e/harness.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "preload/recording.h"
 
 struct row {
     const char *group, *name, *call, *op, *object;
@@ -89,11 +91,66 @@ static void not_parked__is_not_reported(void **state)
     target_end(target);
 }
 
+/* ---- the table itself ---- */
+
+static const struct intercepted {
+    const char *name;
+    enum rec_op op;
+} intercepted[] = {
+#define WAIT(result, name, parameters, arguments, op, ...) {#name, REC_OP_##op},
+#define TASK(result, name, parameters, arguments, op, ...) {#name, REC_OP_##op},
+#define HAND(result, name, symbol, parameters, arguments, op, version) {symbol, REC_OP_##op},
+#include "preload/hooks.def"
+};
+
+static const char *text_of(enum rec_op op)
+{
+    static const char *const texts[] = {
+#define X(name, number, text, object, class) [number] = text,
+        REC_OPS(X)
+#undef X
+    };
+    return texts[op];
+}
+
+static bool has_row(const struct intercepted *function)
+{
+    for (size_t i = 0; i < LENGTH(rows); i++)
+        if (rows[i].call && strcmp(rows[i].call, function->name) == 0 &&
+            strcmp(rows[i].op, text_of(function->op)) == 0)
+            return true;
+    return false;
+}
+
+static void every_intercepted_function_that_parks__has_a_row(void **state)
+{
+    size_t missing = 0;
+    (void)state;
+    for (size_t i = 0; i < LENGTH(intercepted); i++) {
+        if (intercepted[i].op == REC_OP_NONE || has_row(&intercepted[i]) ||
+            strcmp(intercepted[i].name, "pthread_tryjoin_np") == 0) /* which never waits */
+            continue;
+        fprintf(stderr, "no row for %s in %s\n", intercepted[i].name, text_of(intercepted[i].op));
+        missing++;
+    }
+    assert_int_equal(missing, 0);
+}
+
+static int test_table(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_intercepted_function_that_parks__has_a_row),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
+
 int main(int argc, char **argv)
 {
     static struct CMUnitTest tests[2 * LENGTH(rows)];
     static char names[2 * LENGTH(rows)][96];
     size_t count = 0;
+    if (argc == 2 && strcmp(argv[1], "table") == 0)
+        return test_table();
     if (argc != 2 || !group_of(argv[1])) {
         fprintf(stderr, "usage: test_interception GROUP\n");
         return 64;
