@@ -124,7 +124,7 @@ static void look_at(struct rec_task *task, uint64_t now_ns, bool last)
     if (!fresh && refreshes == 0)
         return;
     if (copy.kind == REC_KIND_THREAD && own_files && !blocked_below(copy.os_tid, copy.cfa)) {
-        task->since_ns = now_ns; /* it is not parked, or not yet */
+        task->seen_gen = 0; /* it is not parked, or not yet: the next look is the first */
         return;
     }
     if (fresh)
