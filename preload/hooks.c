@@ -3,6 +3,8 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <link.h>
+#include <string.h>
 
 #include "preload/libgo.h"
 
@@ -68,19 +70,53 @@ static const struct {
 enum { ROWS = sizeof(rows) / sizeof(*rows) };
 _Static_assert(ROWS == CALL_COUNT - 1, "one row a call");
 
+/* Runtimes that programs may be linked with, or load after they started, out of sight of RTLD_NEXT:
+ * how the names of their functions begin, and that of their file. */
+static const struct {
+    const char *prefix;
+    const char *file;
+    const char *soname;
+} runtimes[] = {
+    {"taskrt_", "libtaskrt.so", "libtaskrt.so.1"}, {"runtime.", "libgo.so", "libgo.so.21"},
+    {"sync.", "libgo.so", "libgo.so.21"},          {"internal_1poll.", "libgo.so", "libgo.so.21"},
+    {"time.", "libgo.so", "libgo.so.21"},          {"__go_", "libgo.so", "libgo.so.21"},
+};
+enum { RUNTIMES = sizeof(runtimes) / sizeof(*runtimes) };
+
+/* Which of them a function belongs to; RUNTIMES: to libc. */
+static int runtime_of(const char *symbol)
+{
+    int i = 0;
+    while (i < RUNTIMES && strncmp(symbol, runtimes[i].prefix, strlen(runtimes[i].prefix)) != 0)
+        i++;
+    return i;
+}
+
 void *hooks_find(const char *symbol, const char *version)
 {
-    /* Runtimes that a program may load after it started, out of sight of RTLD_NEXT. */
-    static const char *const late[] = {"libtaskrt.so.1", "libgo.so.21"};
+    int runtime = runtime_of(symbol);
     void *found = version != NULL ? dlvsym(RTLD_NEXT, symbol, version) : dlsym(RTLD_NEXT, symbol);
-    for (size_t i = 0; found == NULL && i < sizeof(late) / sizeof(*late); i++) {
-        void *library = dlopen(late[i], RTLD_LAZY | RTLD_NOLOAD);
+    if (found == NULL && runtime != RUNTIMES) {
+        void *library = dlopen(runtimes[runtime].soname, RTLD_LAZY | RTLD_NOLOAD);
         if (library == NULL)
-            continue;
+            return NULL;
         found = dlsym(library, symbol);
         dlclose(library);
     }
     return found;
+}
+
+/* What was there at start; libc is. */
+static bool loaded[RUNTIMES + 1] = {[RUNTIMES] = true};
+
+static int note_loaded(struct dl_phdr_info *info, size_t bytes, void *arg)
+{
+    const char *slash = strrchr(info->dlpi_name, '/');
+    const char *file = slash != NULL ? slash + 1 : info->dlpi_name;
+    (void)bytes, (void)arg;
+    for (int i = 0; i < RUNTIMES; i++)
+        loaded[i] |= strncmp(file, runtimes[i].file, strlen(runtimes[i].file)) == 0;
+    return 0;
 }
 
 static void resolve(int row)
@@ -98,8 +134,16 @@ static void resolve(int row)
 
 void hooks_resolve(void)
 {
+    /* To look in vain is dear, and most programs have neither runtime. */
+    dl_iterate_phdr(note_loaded, NULL);
     for (int row = 0; row < ROWS; row++)
-        resolve(row);
+        if (loaded[runtime_of(rows[row].symbol)])
+            resolve(row);
+}
+
+bool hooks_has(const char *symbol)
+{
+    return loaded[runtime_of(symbol)];
 }
 
 void hooks_add_calls(void)

@@ -55,6 +55,9 @@ extern struct hooks_real hooks_real;
 /* Looks up the real functions. In the constructor. */
 void hooks_resolve(void);
 
+/* Was the runtime that `symbol` belongs to there when hooks_resolve ran? True for libc. */
+bool hooks_has(const char *symbol);
+
 /* Looks one up: next in the program's order, or in a library that was loaded later. NULL: there is
  * none. */
 void *hooks_find(const char *symbol, const char *version);

@@ -179,7 +179,8 @@ __attribute__((constructor(101))) static void start(void)
     bool unwinder = unwind_init();
     sampler_init();
     hooks_spawn_init();
-    libgo_init();
+    if (hooks_has("runtime.gopark"))
+        libgo_init();
     if (!recorder_options.children && place_has_recorded_ancestor())
         return;
     if (!recorder_open(false))

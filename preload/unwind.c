@@ -86,6 +86,7 @@ struct rule {
 #define RULE_ROWS (1U << 15)
 #define RULE_PROBES 4
 static struct rule *rules;
+static bool any_rules;
 
 static struct rule *rule_row(uint64_t pc, uint32_t probe)
 {
@@ -111,6 +112,7 @@ static bool rule_find(uint64_t pc, struct rule *ret)
 static void rule_keep(const struct rule *rule)
 {
     struct rule *row = rule_row(rule->pc, 0);
+    any_rules = true;
     for (uint32_t probe = 0; probe < RULE_PROBES; probe++)
         if (rule_row(rule->pc, probe)->pc == 0) {
             row = rule_row(rule->pc, probe);
@@ -130,7 +132,10 @@ static uint32_t flushes;
 void unwind_flush(void)
 {
     __atomic_fetch_add(&flushes, 1, __ATOMIC_RELEASE);
-    for (uint32_t i = 0; rules != NULL && i < RULE_ROWS; i++)
+    if (!any_rules) /* then not even a look at the table: that would make memory of it */
+        return;
+    any_rules = false;
+    for (uint32_t i = 0; i < RULE_ROWS; i++)
         if (rules[i].pc != 0)
             __atomic_store_n(&rules[i].pc, 0, __ATOMIC_RELEASE);
 }
