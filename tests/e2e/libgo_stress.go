@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -226,8 +227,12 @@ var modes = map[string]func(){
 	"collect": collect, "execute": execute, "serve": serve, "leak": leak, "main": mainParks,
 	"throw":    func() { go panic("nobody catches this"); time.Sleep(time.Minute) },
 	"deadlock": func() { <-make(chan int) },
-	"exit":     func() { os.Exit(5) },
-	"return":   func() { go func() { time.Sleep(time.Hour) }() },
+	"replace": func() {
+		go func() { <-make(chan int) }()
+		syscall.Exec("/bin/echo", []string{"echo", "another program"}, os.Environ())
+	},
+	"exit":   func() { os.Exit(5) },
+	"return": func() { go func() { time.Sleep(time.Hour) }() },
 }
 
 func main() {

@@ -197,6 +197,31 @@ static void spawned_after_many__is_reported(void **state)
     target_end(target);
 }
 
+static void loaded_late__is_reported(void **state)
+{
+    (void)state;
+    struct expected_group leak = {
+        .verdict = "stuck",
+        .kind = "goroutine",
+        .op = "chan send",
+        .count = 5,
+        .wait_file = "libgo_late.go",
+        .wait_function = "main.leak",
+        .wait_line = line_of("tests/e2e/libgo_late.go", "late parks here"),
+        .spawn_file = "libgo_late.go",
+        .spawn_function = "main.init.0",
+        .spawn_line = line_of("tests/e2e/libgo_late.go", "late spawns here"),
+        .deadline = NO_DEADLINE,
+    };
+    struct target *target = target_start(
+        true, LIST(LEAKSPY_TARGETS "/libgo_late", LEAKSPY_TARGETS "/liblibgo_late.so"), NULL);
+    target_wait_line(target, "ready");
+    json_t *json = wait_for_group(target, "0", NULL, &leak);
+    assert_group(json, &leak);
+    json_decref(json);
+    target_end(target);
+}
+
 static void main_goroutine__parked__is_reported(void **state)
 {
     (void)state;
@@ -290,10 +315,10 @@ static void stressed__behaves_the_same(void **state)
 
 int main(void)
 {
-    static const char *const modes[] = {"spawn", "panics",   "goexit",  "locked",
-                                        "deep",  "collect",  "execute", "serve",
-                                        "throw", "deadlock", "exit",    "return"};
-    static struct CMUnitTest tests[LENGTH(rows) + LENGTH(modes) + 7];
+    static const char *const modes[] = {"spawn",   "panics",  "goexit", "locked", "deep",
+                                        "collect", "execute", "serve",  "throw",  "deadlock",
+                                        "exit",    "return",  "replace"};
+    static struct CMUnitTest tests[LENGTH(rows) + LENGTH(modes) + 8];
     static char names[LENGTH(tests)][96];
     size_t count = 0;
     for (size_t i = 0; i < LENGTH(rows); i++, count++) {
@@ -304,6 +329,7 @@ int main(void)
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(select__its_cases__are_reported);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(runtime__its_own__is_no_finding);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(spawned_after_many__is_reported);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(loaded_late__is_reported);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(main_goroutine__parked__is_reported);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(many__come_and_go__are_counted);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(more_than_fit__are_counted_as_lost);
