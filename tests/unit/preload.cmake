@@ -1,0 +1,41 @@
+# Unit tests of what runs inside the target. Its sources are built a second time here, with the
+# sanitizer, and without the hooks: those would intercept the calls of the tests themselves.
+# A library of its own, since frames of the module that holds the unwinder are left out of stacks.
+add_library(leakspy_preload_test_flags INTERFACE)
+target_link_libraries(leakspy_preload_test_flags INTERFACE leakspy_flags)
+add_library(
+  preload_parts SHARED
+  ${CMAKE_SOURCE_DIR}/preload/adapter_pthread.c
+  ${CMAKE_SOURCE_DIR}/preload/blocked.c
+  ${CMAKE_SOURCE_DIR}/preload/descriptor.c
+  ${CMAKE_SOURCE_DIR}/preload/memory.c
+  ${CMAKE_SOURCE_DIR}/preload/modules.c
+  ${CMAKE_SOURCE_DIR}/preload/names.c
+  ${CMAKE_SOURCE_DIR}/preload/place.c
+  ${CMAKE_SOURCE_DIR}/preload/recorder.c
+  ${CMAKE_SOURCE_DIR}/preload/sites.c
+  ${CMAKE_SOURCE_DIR}/preload/unwind.c
+  preload/parts_without_hooks.c)
+target_link_libraries(preload_parts PRIVATE leakspy_preload_test_flags)
+target_include_directories(preload_parts PRIVATE ${UNWIND_INCLUDE_DIRS})
+target_compile_options(
+  preload_parts
+  PRIVATE -O2 -ftls-model=initial-exec -fno-omit-frame-pointer -fexceptions
+          -fasynchronous-unwind-tables -fno-optimize-sibling-calls -Wno-shadow)
+if(LEAKSPY_SANITIZE STREQUAL "thread")
+  # Fences are beyond ThreadSanitizer; see preload/tsan.supp for what that means.
+  target_compile_options(leakspy_preload_test_flags INTERFACE -Wno-tsan)
+endif()
+
+add_library(recording_here STATIC preload/recording_here.c)
+target_link_libraries(recording_here PUBLIC leakspy_preload_test_flags preload_parts PkgConfig::CMOCKA)
+
+# preload_test(SUBJECT LIBRARIES...)
+function(preload_test subject)
+  leakspy_test(preload_${subject} SOURCES preload/test_${subject}.c
+               LIBRARIES recording_here ${ARGN} LABEL preload)
+  set_property(TEST preload_${subject} APPEND PROPERTY ENVIRONMENT "TSAN_OPTIONS=suppressions=${CMAKE_CURRENT_SOURCE_DIR}/preload/tsan.supp")
+endfunction()
+
+preload_test(text)
+preload_test(memory)
