@@ -3,9 +3,12 @@
 
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <linux/seccomp.h>
 #include <sched.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 
+#include "preload/memory.h"
 #include "preload/sampler.h"
 #include "preload/sys.h"
 
@@ -27,13 +30,34 @@ static bool futex_waits(long op)
 }
 
 /* A fork that libc does not see: nobody tells us, so that the child finds out here. */
-static bool is_bare_fork(long number, long flags)
+static bool is_bare_fork(long number, long a)
 {
 #ifdef SYS_fork
     if (number == SYS_fork)
         return true;
 #endif
-    return number == SYS_clone && !(flags & CLONE_VM);
+    uint64_t flags; /* the first word of struct clone_args */
+    if (number == SYS_clone3)
+        return memory_read((uint64_t)a, &flags, sizeof(flags)) && !(flags & CLONE_VM);
+    return number == SYS_clone && !(a & CLONE_VM);
+}
+
+/* Before a filter of system calls is set. One for all threads also holds for the sampler. */
+static void before_filter(bool all_threads)
+{
+    if (recorder.header == NULL)
+        return;
+    if (all_threads)
+        sampler_stop();
+    recorder_quiet = true;
+}
+
+static void watch_filter(long number, long a, long b)
+{
+    if (number == SYS_seccomp && (a == SECCOMP_SET_MODE_STRICT || a == SECCOMP_SET_MODE_FILTER))
+        before_filter(b & SECCOMP_FILTER_FLAG_TSYNC);
+    if (number == SYS_prctl && a == PR_SET_SECCOMP)
+        before_filter(false);
 }
 
 long hook_syscall(long number, long a, long b, long c, long d, long e, long f)
@@ -44,10 +68,42 @@ long hook_syscall(long number, long a, long b, long c, long d, long e, long f)
                    (uint64_t)a, 0);
         return hooks_real.syscall(number, a, b, c, d, e, f);
     }
+    watch_filter(number, a, b);
     long result = hooks_real.syscall(number, a, b, c, d, e, f);
-    if (unlikely(is_bare_fork(number, a)) && result == 0)
+    if (unlikely(result == 0 && is_bare_fork(number, a)))
         recorder_forget();
     return result;
+}
+
+int hook_prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d)
+{
+    watch_filter(SYS_prctl, option, (long)a);
+    int result = hooks_real.prctl(option, a, b, c, d);
+    if (option == PR_SET_NAME && result == 0 && recorder.classes != 0)
+        recorder_rename(recorder_self(), (const char *)a);
+    return result;
+}
+
+/* clone() of libc: with memory of its own, the new one is a fork child. */
+struct cloned {
+    int (*fn)(void *);
+    void *arg;
+};
+
+static int clone_main(void *arg)
+{
+    struct cloned *cloned = arg; /* in the child's copy of our frame */
+    recorder_forget();
+    return cloned->fn(cloned->arg);
+}
+
+int hook_clone(int (*fn)(void *), void *stack, int flags, void *arg, void *parent_tid, void *tls,
+               void *child_tid)
+{
+    struct cloned cloned = {fn, arg};
+    if (flags & CLONE_VM || fn == NULL || stack == NULL)
+        return hooks_real.clone(fn, stack, flags, arg, parent_tid, tls, child_tid);
+    return hooks_real.clone(clone_main, stack, flags, &cloned, parent_tid, tls, child_tid);
 }
 
 /* --- fcntl ---------------------------------------------------------------------------------------

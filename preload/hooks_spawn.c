@@ -61,7 +61,8 @@ static void thread_begin(struct rec_task *task)
 {
     recorder_thread.task = task;
     task->handle = (uint64_t)pthread_self();
-    __atomic_store_n(&task->os_tid, (uint32_t)sys_call(SYS_gettid, 0), __ATOMIC_RELEASE);
+    if (!recorder_quiet)
+        __atomic_store_n(&task->os_tid, (uint32_t)sys_call(SYS_gettid, 0), __ATOMIC_RELEASE);
 }
 
 static void *thread_main(void *arg)

@@ -37,24 +37,38 @@ static const struct known_reason {
     uint16_t flags; /* enum rec_wait_flag */
 } known_reasons[] = {
 #define REASON(text, op, object, flags)                                                            \
-    {text, REC_OP_##op, HOOK_CLASS_##op, OBJECT_##object, flags},
-    REASON("chan receive", CHAN_RECEIVE, CHAN, 0) REASON("chan send", CHAN_SEND, CHAN, 0) REASON(
-        "chan receive (nil chan)", CHAN_RECEIVE, NONE,
-        0) REASON("chan send (nil chan)", CHAN_SEND, NONE, 0) REASON("select", SELECT, SELECT, 0)
-        REASON("select (no cases)", SELECT, NONE, 0) REASON("semacquire", SEM_WAIT, SEMAPHORE, 0)
-            REASON("sync.Cond.Wait", COND_WAIT, COND, 0)
-                REASON("sleep", SLEEP, NONE, REC_WAIT_DEADLINE) REASON("IO wait", IO_WAIT, POLL, 0)
-    /* goroutines of the runtime itself, with nothing to do */
-    REASON("GC sweep wait", IDLE, IDLE, 0) REASON("GC scavenge wait", IDLE, IDLE, 0)
-        REASON("finalizer wait", IDLE, IDLE, 0) REASON("force gc (idle)", IDLE, IDLE, 0)
-            REASON("timer goroutine (idle)", IDLE, IDLE, 0)
-                REASON("GC worker (idle)", IDLE, IDLE, 0)
-    /* any goroutine, while the runtime collects, traces or goes down */
-    REASON("GC assist marking", IDLE, NONE, 0) REASON("GC assist wait", IDLE, NONE, 0)
-        REASON("wait for GC cycle", IDLE, NONE, 0) REASON("garbage collection", IDLE, NONE, 0)
-            REASON("garbage collection scan", IDLE, NONE, 0) REASON("dumping heap", IDLE, NONE, 0)
-                REASON("panicwait", IDLE, NONE, 0) REASON("trace reader (blocked)", IDLE, NONE, 0)
-                    REASON("preempted", IDLE, NONE, 0) REASON("debug call", IDLE, NONE, 0)
+    {                                                                                              \
+        text, REC_OP_##op, HOOK_CLASS_##op, OBJECT_##object, flags                                 \
+    }
+    REASON("chan receive", CHAN_RECEIVE, CHAN, 0),
+    REASON("chan send", CHAN_SEND, CHAN, 0),
+    REASON("chan receive (nil chan)", CHAN_RECEIVE, NONE, 0),
+    REASON("chan send (nil chan)", CHAN_SEND, NONE, 0),
+    REASON("select", SELECT, SELECT, 0),
+    REASON("select (no cases)", SELECT, NONE, 0),
+    REASON("semacquire", SEM_WAIT, SEMAPHORE, 0),
+    REASON("sync.Cond.Wait", COND_WAIT, COND, 0),
+    REASON("sleep", SLEEP, NONE, REC_WAIT_DEADLINE),
+    REASON("IO wait", IO_WAIT, POLL, 0),
+    /* Goroutines of the runtime itself, with nothing to do. The one that calls finalizers is not
+     * marked as such: in between it runs the program's code, which may park for ever. */
+    REASON("GC sweep wait", IDLE, IDLE, 0),
+    REASON("GC scavenge wait", IDLE, IDLE, 0),
+    REASON("force gc (idle)", IDLE, IDLE, 0),
+    REASON("timer goroutine (idle)", IDLE, IDLE, 0),
+    REASON("GC worker (idle)", IDLE, IDLE, 0),
+    REASON("finalizer wait", IDLE, NONE, 0),
+    /* Any goroutine, while the runtime collects, traces or goes down. */
+    REASON("GC assist marking", IDLE, NONE, 0),
+    REASON("GC assist wait", IDLE, NONE, 0),
+    REASON("wait for GC cycle", IDLE, NONE, 0),
+    REASON("garbage collection", IDLE, NONE, 0),
+    REASON("garbage collection scan", IDLE, NONE, 0),
+    REASON("dumping heap", IDLE, NONE, 0),
+    REASON("panicwait", IDLE, NONE, 0),
+    REASON("trace reader (blocked)", IDLE, NONE, 0),
+    REASON("preempted", IDLE, NONE, 0),
+    REASON("debug call", IDLE, NONE, 0),
 #undef REASON
 };
 

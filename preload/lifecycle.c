@@ -149,7 +149,8 @@ static void read_options(void)
 static void at_exit(int status, void *unused)
 {
     (void)unused;
-    sampler_last_walk();
+    if (!recorder_quiet)
+        sampler_last_walk();
     recorder_close(REC_STATE_EXITED, status & 0xff);
 }
 

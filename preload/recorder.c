@@ -28,6 +28,7 @@
 
 struct recorder recorder;
 struct recorder_options recorder_options;
+bool recorder_quiet;
 __thread struct recorder_thread recorder_thread __attribute__((tls_model("initial-exec")));
 
 /* The tables, in the order of their ids. A chunk is what is made ready in one go: 256 KiB or less.
@@ -59,6 +60,8 @@ static uint32_t opening;   /* 1 while a thread of a fork child opens its recordi
  * would be a SIGBUS there. */
 static bool make_ready(void *address, uint64_t bytes)
 {
+    if (recorder_quiet && !recorder_thread.sampler)
+        return false;
     uint64_t start = (uint64_t)address & ~UINT64_C(4095);
     uint64_t end = ((uint64_t)address + bytes + 4095) & ~UINT64_C(4095);
     return sys_call(SYS_madvise, start, end - start, MADV_POPULATE_WRITE) == 0;
@@ -121,12 +124,18 @@ uint32_t recorder_add_call(const char *name, enum rec_op op, uint16_t flags)
 
 /* --- the file --------------------------------------------------------------------------------- */
 
-/* Sets offsets and capacities for `max_tasks`; returns the bytes of the file. */
+/* Sets offsets and capacities for `max_tasks`; the other tables are smaller where tasks are few.
+ * Returns the bytes of the file. */
 static uint64_t lay_out(struct rec_table *tables, uint32_t max_tasks)
 {
+    uint32_t shift = 0;
+    while (shift < 5 && (1U << 20 >> (shift + 1)) >= max_tasks)
+        shift++;
     uint64_t at = REC_HEADER_BYTES;
     for (uint32_t i = 0; i < REC_TABLE_COUNT; i++) {
-        uint32_t capacity = i == REC_TABLE_TASKS - 1 ? max_tasks + 1 : table_plan[i].capacity;
+        uint32_t capacity = i == REC_TABLE_TASKS - 1   ? max_tasks + 1
+                            : i == REC_TABLE_CALLS - 1 ? table_plan[i].capacity
+                                                       : table_plan[i].capacity >> shift;
         tables[i] = (struct rec_table){
             .id = i + 1,
             .version = 1,
@@ -272,11 +281,11 @@ void recorder_forget(void)
 {
     /* A handler that forked inside a parked call will restore what it published before: nothing of
      * that may reach the parent's file. */
-    if (mapping.base != NULL)
+    if (mapping.base != NULL && !recorder_quiet)
         sys_call(SYS_mmap, mapping.base, mapping.bytes, PROT_READ | PROT_WRITE,
                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
     mapping.base = NULL;
-    child_pending = recorder.header != NULL && recorder_options.children;
+    child_pending = recorder.header != NULL && recorder_options.children && !recorder_quiet;
     recorder = (struct recorder){.classes = child_pending ? recorder_options.classes : 0};
     recorder_thread.task = NULL;
     opening = 0;
@@ -287,8 +296,9 @@ void recorder_close(enum rec_state state, int exit_code)
 {
     struct rec_header *header = recorder.header;
     uint32_t running = REC_STATE_RUNNING;
-    if (header == NULL || (uint32_t)sys_call(SYS_getpid, 0) != header->pid ||
-        header->state != REC_STATE_RUNNING)
+    if (header == NULL || header->state != REC_STATE_RUNNING)
+        return;
+    if (!recorder_quiet && (uint32_t)sys_call(SYS_getpid, 0) != header->pid)
         return; /* a vfork child shares our memory, and is not the one who ends */
     header->exit_code = exit_code;
     header->ended_ns = clock_now_ns();
@@ -417,6 +427,8 @@ void recorder_rename(struct rec_task *task, const char *name)
 struct rec_task *recorder_adopt(void)
 {
     struct recorder_thread *self = &recorder_thread;
+    if (recorder_quiet)
+        return &self->sink;
     if (recorder.header == NULL) {
         if (!child_pending || __atomic_exchange_n(&opening, 1, __ATOMIC_ACQUIRE) != 0)
             return &self->sink;

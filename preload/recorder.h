@@ -36,6 +36,11 @@ struct recorder {
 
 extern struct recorder recorder;
 
+/* The process has a system call filter: no thread of the program's makes a system call of ours from
+ * now on, since one that the filter forbids may end it. What would need one is lost, and counted.
+ */
+extern bool recorder_quiet;
+
 /* What a thread has of its own. */
 struct recorder_thread {
     struct rec_task *task; /* NULL: not known to the recorder yet, or again after fork */
@@ -44,6 +49,7 @@ struct recorder_thread {
     uint64_t last_spawned_id;
     struct rec_task *outside; /* its slot, while it is inside libunwind and publishes nowhere */
     bool inside;
+    bool sampler; /* it is the sampler */
     void (*once)(void); /* routine of the pthread_once that is being called */
     struct wait *once_wait;
     struct unwind_stack stack; /* scratch: too large for the stacks of some tasks */
@@ -105,8 +111,8 @@ void recorder_end(struct rec_task *task);
 void recorder_release(struct rec_task *task);
 
 /* For tasks that come and go with an owner that stays: a slot is kept for the next one, which is
- * cheaper than to free it. The task has ended, and nothing else writes to its slot. False: slots are
- * too scarce for that, it was released. Any thread. */
+ * cheaper than to free it. The task has ended, and nothing else writes to its slot. False: slots
+ * are too scarce for that, it was released. Any thread. */
 bool recorder_keep(struct rec_task *task);
 
 /* A new task in a slot that was kept, as recorder_spawn; `name` is NUL-padded. */

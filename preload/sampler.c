@@ -23,7 +23,9 @@
 #include "preload/unwind.h"
 
 #define STACK_BYTES (128U << 10)
-#define TLS_ROOM (64U << 10)      /* most that is copied of a thread's storage, on either side */
+#define LIBC_BYTES 4096 /* of libc's record of a thread, at the thread pointer */
+#define TLS_MOST                                                                                   \
+    (INT64_C(64) << 20)           /* storage that is larger than this is left alone: no sampler */
 #define WALK_SHARE 20             /* a walk takes one part in this many of the time, */
 #define LONGEST_PAUSE_NS NS_PER_S /* unless that would make it too rare */
 #define LAST_WALK_MS 200          /* that an exit waits for the last walk at most */
@@ -37,6 +39,7 @@ enum stop { STOP_NOT, STOP_NOW, STOP_AFTER_WALK };
 static uint32_t tid;                  /* cleared and woken by the kernel when the thread is gone */
 static char *memory;                  /* stack and thread-local storage */
 static uint64_t tls_below, tls_above; /* bytes of storage below and above the thread pointer */
+static bool tls_known;                /* ours is among them */
 static bool own_files;
 
 /* --- walking ------------------------------------------------------------------------------------
@@ -245,9 +248,11 @@ static int measure_tls(struct dl_phdr_info *info, size_t bytes, void *arg)
             continue;
         int64_t from = (char *)info->dlpi_tls_data - thread_pointer();
         int64_t to = from + (int64_t)info->dlpi_phdr[i].p_memsz;
-        if (from < 0 && -from <= TLS_ROOM && (uint64_t)-from > tls_below)
+        if (from < -TLS_MOST || to > TLS_MOST)
+            continue; /* it was allocated elsewhere, when the thread first wanted it */
+        if (from < 0 && (uint64_t)-from > tls_below)
             tls_below = (uint64_t)-from;
-        if (to > 0 && to <= TLS_ROOM && (uint64_t)to > tls_above)
+        if (to > 0 && (uint64_t)to > tls_above)
             tls_above = (uint64_t)to;
     }
     return 0;
@@ -257,9 +262,11 @@ void sampler_init(void)
 {
     /* The storage itself lies on one side of the thread pointer, libc's record of the thread on the
      * other; of that, this much covers what may be read. */
-    tls_below = tls_above = 4096;
+    tls_below = tls_above = LIBC_BYTES;
     dl_iterate_phdr(measure_tls, NULL);
     tls_below = (tls_below + 63) & ~UINT64_C(63);
+    int64_t own = (char *)&recorder_thread - thread_pointer();
+    tls_known = own >= -(int64_t)tls_below && own < (int64_t)tls_above;
 }
 
 /* Thread-local storage for the sampler: a copy of the calling thread's. libc is only ever reached
@@ -268,15 +275,20 @@ static char *make_tls(char *at)
 {
     char *from = thread_pointer();
     char *to = at + tls_below;
-    for (uint64_t done = 0; done < tls_below; done += 64)
-        memory_read((uint64_t)(from - tls_below + done), to - tls_below + done, 64);
-    memory_read_some((uint64_t)from, to, tls_above);
+#if defined(__x86_64__)
+    memcpy(to - tls_below, from - tls_below, tls_below);
+    memory_read_some((uint64_t)from, to, LIBC_BYTES); /* as much of it as there is */
+#else
+    memory_read_some((uint64_t)from - LIBC_BYTES, to - LIBC_BYTES, LIBC_BYTES);
+    memcpy(to, from, tls_above);
+#endif
 #if defined(__x86_64__)
     memcpy(to, &to, sizeof(to));      /* tcbhead_t.tcb */
     memcpy(to + 16, &to, sizeof(to)); /* tcbhead_t.self */
 #endif
     struct recorder_thread *own = (void *)(to + ((char *)&recorder_thread - from));
     own->task = &own->sink;
+    own->sampler = true;
     return to;
 }
 
@@ -332,11 +344,11 @@ static long start_thread(char *stack_top, char *tls)
 void sampler_ensure(void)
 {
     uint64_t all = ~UINT64_C(0), before;
-    if (recorder.header == NULL || recorder.header->sample_period_ns == 0 ||
+    if (recorder.header == NULL || recorder_quiet || !tls_known ||
         __atomic_exchange_n(&running, 1, __ATOMIC_ACQ_REL) != 0)
         return;
     if (memory == NULL)
-        memory = memory_reserve(STACK_BYTES + 2 * TLS_ROOM + 8192);
+        memory = memory_reserve(STACK_BYTES + tls_below + tls_above + 8192);
     if (memory == NULL)
         return;
     __atomic_store_n(&stopping, 0, __ATOMIC_RELEASE);
@@ -349,13 +361,17 @@ void sampler_ensure(void)
         tid = 0;
 }
 
-/* Tells the sampler to end, and waits until the kernel has forgotten it; `within`: NULL, or for how
- * long. False: it still runs. */
+/* Tells the sampler to end, and waits until the kernel has forgotten it, `within` at most. False:
+ * it still runs. */
 static bool stop_sampler(enum stop how, const struct timespec *within)
 {
     uint32_t value;
     if (__atomic_load_n(&running, __ATOMIC_ACQUIRE) == 0)
         return true;
+    if (recorder.header == NULL || (uint32_t)sys_call(SYS_getpid, 0) != recorder.header->pid) {
+        sampler_forget(); /* a child that nobody told us of: the sampler is its parent's */
+        return true;
+    }
     __atomic_store_n(&stopping, how, __ATOMIC_RELEASE);
     sys_call(SYS_futex, &stopping, FUTEX_WAKE_PRIVATE, 1);
     /* The kernel's wake-up is a shared one, and so is the wait for it. */
@@ -368,7 +384,8 @@ static bool stop_sampler(enum stop how, const struct timespec *within)
 
 void sampler_stop(void)
 {
-    stop_sampler(STOP_NOW, NULL);
+    static const struct timespec within = {.tv_sec = 1};
+    stop_sampler(STOP_NOW, &within);
 }
 
 void sampler_last_walk(void)

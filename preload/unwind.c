@@ -429,6 +429,8 @@ static void walker_rule(struct walker *walker, struct rule *rule)
     if (rule_find(walker->pc, rule))
         return;
     *rule = (struct rule){.pc = walker->pc, .kind = RULE_NO_INFO};
+    if (recorder_quiet && !recorder_thread.sampler)
+        return; /* what this thread has not learned it may not ask for now */
     unwind_lock();
     on_own_stack(learn_here, rule);
     unwind_unlock();
@@ -584,7 +586,7 @@ bool unwind_own_stack_has(uint64_t cfa)
         .sp = (uint64_t)__builtin_dwarf_cfa(),
         .fp = ((const struct arch_frame *)__builtin_frame_address(0))->caller_fp,
     };
-    for (int i = 0; i < 1000 && !recorder_thread.inside; i++) {
+    for (int i = 0; i < 1000 && !recorder_thread.inside && !recorder_quiet; i++) {
         if (walker.sp == cfa)
             return true;
         enum walked walked = walk(&walker);
