@@ -249,14 +249,6 @@ void target_wait_walks(struct target *target, int times)
     wait_walks(target, times, 0);
 }
 
-json_t *report_after(struct target *target, int ms)
-{
-    char threshold[32];
-    wait_walks(target, 2, (uint64_t)ms * 1000000);
-    snprintf(threshold, sizeof threshold, "%dms", ms / 2);
-    return report(target->recording, threshold, NULL);
-}
-
 void target_end(struct target *target)
 {
     if (!target)
@@ -477,6 +469,22 @@ void assert_no_findings(const json_t *json)
     if (count_findings(json) != 0)
         print_report(json);
     assert_int_equal(count_findings(json), 0);
+}
+
+void assert_silent(struct target *target)
+{
+    int64_t deadline_ms = now_ms() + PATIENCE_MS;
+    wait_walks(target, 2, 200000000);
+    for (;;) {
+        json_t *json = report(target->recording, "100ms", NULL);
+        bool silent = count_findings(json) == 0;
+        if (!silent && now_ms() > deadline_ms)
+            assert_no_findings(json);
+        json_decref(json);
+        if (silent)
+            return;
+        sleep_ms(50);
+    }
 }
 
 json_t *wait_for_group(struct target *target, const char *threshold, const char *const options[],

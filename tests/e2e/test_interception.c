@@ -85,9 +85,7 @@ static void not_parked__is_not_reported(void **state)
 {
     struct target *target = start(*state, "pass");
     target_wait_line(target, "ready");
-    json_t *json = report_after(target, 200);
-    assert_no_findings(json);
-    json_decref(json);
+    assert_silent(target);
     target_end(target);
 }
 

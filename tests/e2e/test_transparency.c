@@ -183,9 +183,7 @@ static void handler_that_jumps_out__leaves_no_wait_behind(void **state)
     struct target *target =
         target_start(true, LIST(TRANSPARENT, "handler_jumps_out", "stay"), NULL);
     target_wait_line(target, "parked");
-    json_t *json = report_after(target, 200);
-    assert_no_findings(json);
-    json_decref(json);
+    assert_silent(target);
     target_end(target);
 }
 
