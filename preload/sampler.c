@@ -39,6 +39,7 @@ enum stop { STOP_NOT, STOP_NOW, STOP_AFTER_WALK };
 static uint32_t tid;                  /* cleared and woken by the kernel when the thread is gone */
 static char *memory;                  /* stack and thread-local storage */
 static uint64_t tls_below, tls_above; /* bytes of storage below and above the thread pointer */
+static uint64_t tls_copied;           /* of those below, what every thread has */
 static bool tls_known;                /* ours is among them */
 static bool own_files;
 
@@ -262,8 +263,13 @@ void sampler_init(void)
 {
     /* The storage itself lies on one side of the thread pointer, libc's record of the thread on the
      * other; of that, this much covers what may be read. */
-    tls_below = tls_above = LIBC_BYTES;
+#if defined(__x86_64__)
+    tls_above = LIBC_BYTES;
+#else
+    tls_below = LIBC_BYTES;
+#endif
     dl_iterate_phdr(measure_tls, NULL);
+    tls_copied = tls_below; /* what lies under it need not be mapped */
     tls_below = (tls_below + 63) & ~UINT64_C(63);
     int64_t own = (char *)&recorder_thread - thread_pointer();
     tls_known = own >= -(int64_t)tls_below && own < (int64_t)tls_above;
@@ -276,7 +282,7 @@ static char *make_tls(char *at)
     char *from = thread_pointer();
     char *to = at + tls_below;
 #if defined(__x86_64__)
-    memcpy(to - tls_below, from - tls_below, tls_below);
+    memcpy(to - tls_copied, from - tls_copied, tls_copied);
     memory_read_some((uint64_t)from, to, LIBC_BYTES); /* as much of it as there is */
 #else
     memory_read_some((uint64_t)from - LIBC_BYTES, to - LIBC_BYTES, LIBC_BYTES);
