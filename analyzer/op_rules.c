@@ -140,8 +140,9 @@ static const struct rule rules[] = {
     /* Go's runtime in libgo: its threads, then its own goroutines */
     {"runtime.@(futexsleep|notesleep|notetsleep|stopm|mPark|sysmon|templateThread)*", NULL, go_idle,
      NULL, true},
-    {"runtime.@(bgsweep|bgscavenge|forcegchelper|runfinq|gcBgMarkWorker|timerproc)*", NULL, go_own,
-     NULL, true},
+    {"runtime.@(bgsweep|bgscavenge|forcegchelper|gcBgMarkWorker|timerproc)*", NULL, go_own, NULL,
+     true},
+    {"runtime.runfinq", NULL, go_own, "finalizer wait", true}, /* else it runs the program's code */
     {"runtime.netpoll", NULL, "the poller of the Go runtime", "io wait", true},
     {"os/signal.@(loop|signal_recv)", NULL, go_own, NULL, true},
     {"internal/poll.FD.Accept", NULL, "it waits for the next connection", "IO wait", true},

@@ -222,9 +222,24 @@ func mainParks() {
 	<-make(chan int) // main parks here
 }
 
+// A finalizer that never ends keeps all others from being called.
+func finalizer() {
+	for i := 0; i < 1000; i++ {
+		runtime.SetFinalizer(new([100]int), func(*[100]int) {
+			<-make(chan int) // a finalizer parks here
+		})
+	}
+	for i := 0; i < 10; i++ {
+		runtime.GC()
+		time.Sleep(time.Millisecond)
+	}
+	fmt.Println("finalizer")
+	hold()
+}
+
 var modes = map[string]func(){
 	"spawn": spawn, "panics": panics, "goexit": goexit, "locked": locked, "deep": deep,
-	"collect": collect, "execute": execute, "serve": serve, "leak": leak, "main": mainParks,
+	"collect": collect, "execute": execute, "serve": serve, "leak": leak, "finalizer": finalizer, "main": mainParks,
 	"throw":    func() { go panic("nobody catches this"); time.Sleep(time.Minute) },
 	"deadlock": func() { <-make(chan int) },
 	"replace": func() {

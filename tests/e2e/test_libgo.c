@@ -243,6 +243,27 @@ static void main_goroutine__parked__is_reported(void **state)
     target_end(target);
 }
 
+static void finalizer__parked__is_reported(void **state)
+{
+    (void)state;
+    struct expected_group expected = {
+        .verdict = "stuck",
+        .kind = "goroutine",
+        .op = "chan receive",
+        .count = 1,
+        .wait_file = "libgo_stress.go",
+        .wait_function = "main.finalizer.func1",
+        .wait_line = line_of(STRESS_SOURCE, "a finalizer parks here"),
+    };
+    struct target *target =
+        target_start(true, LIST(LEAKSPY_TARGETS "/libgo_stress", "finalizer"), NULL);
+    target_wait_line(target, "finalizer");
+    json_t *json = wait_for_group(target, "0", NULL, &expected);
+    assert_group(json, &expected);
+    json_decref(json);
+    target_end(target);
+}
+
 static void many__come_and_go__are_counted(void **state)
 {
     (void)state;
@@ -318,7 +339,7 @@ int main(void)
     static const char *const modes[] = {"spawn",   "panics",  "goexit", "locked", "deep",
                                         "collect", "execute", "serve",  "throw",  "deadlock",
                                         "exit",    "return",  "replace"};
-    static struct CMUnitTest tests[LENGTH(rows) + LENGTH(modes) + 8];
+    static struct CMUnitTest tests[LENGTH(rows) + LENGTH(modes) + 9];
     static char names[LENGTH(tests)][96];
     size_t count = 0;
     for (size_t i = 0; i < LENGTH(rows); i++, count++) {
@@ -331,6 +352,7 @@ int main(void)
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(spawned_after_many__is_reported);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(loaded_late__is_reported);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(main_goroutine__parked__is_reported);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(finalizer__parked__is_reported);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(many__come_and_go__are_counted);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(more_than_fit__are_counted_as_lost);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(select_ops__leave_out_the_rest);
