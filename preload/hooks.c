@@ -207,6 +207,22 @@ static inline uint32_t count_of_sets(int count, const fd_set *in, const fd_set *
     {                                                                                              \
         PARK(recorder_self(), name, args, op, object, arg, flags)                                  \
     }
+/* The same without a scope: what is to be taken back stays in registers. Where a wait is
+ * interrupted by another, the common way is taken. */
+#define LOCK(result, name, params, args, op, object, arg, flags, version)                          \
+    __attribute__((noinline)) static result nested_##name params{                                  \
+        PARK(recorder_self(), name, args, op, object, arg, flags)} result hook_##name params       \
+    {                                                                                              \
+        if (unlikely(!HOOK_RECORDS(op)))                                                           \
+            return hooks_real.name args;                                                           \
+        struct rec_task *task = recorder_self();                                                   \
+        if (unlikely(task->gen != 0))                                                              \
+            return nested_##name args;                                                             \
+        wait_publish(task, CALL_##name, flags, (uint64_t)(object), arg);                           \
+        result locked = hooks_real.name args;                                                      \
+        __atomic_store_n(&task->gen, 0, __ATOMIC_RELEASE);                                         \
+        return locked;                                                                             \
+    }
 #define TASK(result, name, params, args, op, object, arg, flags)                                   \
     result hook_##name params                                                                      \
     {                                                                                              \

@@ -49,7 +49,7 @@ struct recorder_thread {
     uint64_t last_spawned_id;
     struct rec_task *outside; /* its slot, while it is inside libunwind and publishes nowhere */
     bool inside;
-    bool sampler; /* it is the sampler */
+    bool sampler;       /* it is the sampler */
     void (*once)(void); /* routine of the pthread_once that is being called */
     struct wait *once_wait;
     struct unwind_stack stack; /* scratch: too large for the stacks of some tasks */
@@ -155,15 +155,9 @@ void wait_end_nested(struct wait *wait);
  *
  * A signal handler may wait anywhere in here. What it publishes over our fields it does under a
  * seq of its own, so that a seq that is still ours after gen was stored proves the fields ours. */
-__attribute__((always_inline)) static inline void wait_begin(struct wait *wait,
-                                                             struct rec_task *task, uint16_t call,
-                                                             uint16_t flags, uint64_t object,
-                                                             uint32_t arg)
+__attribute__((always_inline)) static inline void
+wait_publish(struct rec_task *task, uint16_t call, uint16_t flags, uint64_t object, uint32_t arg)
 {
-    wait->task = task;
-    wait->outer_gen = task->gen;
-    if (unlikely(wait->outer_gen != 0))
-        wait_begin_nested(wait);
     for (;;) {
         uint32_t seq = task->seq + 1;
         if (unlikely(seq == 0))
@@ -182,6 +176,19 @@ __attribute__((always_inline)) static inline void wait_begin(struct wait *wait,
             return;
         __atomic_store_n(&task->gen, 0, __ATOMIC_RELAXED);
     }
+}
+
+/* The same for the length of a scope (WAIT_SCOPE), also where there may be a wait around it. */
+__attribute__((always_inline)) static inline void wait_begin(struct wait *wait,
+                                                             struct rec_task *task, uint16_t call,
+                                                             uint16_t flags, uint64_t object,
+                                                             uint32_t arg)
+{
+    wait->task = task;
+    wait->outer_gen = task->gen;
+    if (unlikely(wait->outer_gen != 0))
+        wait_begin_nested(wait);
+    wait_publish(task, call, flags, object, arg);
 }
 
 /* The wait is over; also reached when the wrapper is unwound by cancellation or an exception. */
