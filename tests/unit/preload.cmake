@@ -39,3 +39,13 @@ endfunction()
 
 preload_test(text)
 preload_test(memory)
+
+# The library as it is shipped, and the source tree.
+pkg_check_modules(LIBELF REQUIRED IMPORTED_TARGET libelf)
+preload_test(exports PkgConfig::LIBELF)
+target_compile_definitions(preload_exports
+                           PRIVATE LEAKSPY_PRELOAD="$<TARGET_FILE:leakspy_preload>")
+add_dependencies(preload_exports leakspy_preload)
+leakspy_test(law SOURCES test_law.c)
+target_compile_definitions(law PRIVATE LEAKSPY_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+preload_test(recorder)

@@ -43,6 +43,17 @@ void here_check_string(const char *actual, const char *expected, const char *wha
                        int line);
 enum { HERE_CHILD_FINE = 0, HERE_CHILD_CHECK_FAILED = 99, HERE_CHILD_SKIPS = 77 };
 
+/* What threads of a test return: a sentence, or NULL. Fails with it. */
+static inline void *here_complaint(const char *sentence)
+{
+    return (void *)(uintptr_t)sentence;
+}
+static inline void here_assert_none(const void *complaint)
+{
+    if (complaint != NULL)
+        fail_msg("%s", (const char *)complaint);
+}
+
 /* In a child: file systems mounted from here on are its own. Ends the child as skipped where that
  * is not permitted. */
 void here_own_mounts(void);

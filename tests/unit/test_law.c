@@ -1,0 +1,221 @@
+/* The law of the folders: arrows point left, runtime <- preload <- analyzer, and the libraries that
+ * only one module may know. Walks the source tree and looks at every include. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+#include <dirent.h>
+#include <fnmatch.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+/* An include of `what` in a file of `where` is allowed only in the files of `except`. First match
+ * counts; patterns are of fnmatch, and "*" goes across folders. */
+static const struct law {
+    const char *where;
+    const char *what;
+    const char *except[4];
+} laws[] = {
+    {"runtime/*", "preload/*", {NULL}},
+    {"runtime/*", "analyzer/*", {NULL}},
+    {"preload/*", "analyzer/*", {NULL}},
+    {"preload/*", "runtime/taskrt.h", {"preload/*"}},
+    {"preload/*", "runtime/taskrt_inspect.h", {"preload/*"}},
+    {"preload/*", "runtime/*", {NULL}},
+    {"analyzer/*", "preload/recording.h", {"analyzer/*"}},
+    {"analyzer/*", "preload/*", {NULL}},
+    {"analyzer/*", "runtime/taskrt_inspect.h", {"analyzer/*"}},
+    {"analyzer/*", "runtime/*", {NULL}},
+    {"*", "elfutils/*", {"analyzer/debug_*", "analyzer/symbols.*"}},
+    {"*", "dwarf.h", {"analyzer/debug_*", "analyzer/symbols.*"}},
+    {"*", "libunwind*", {"preload/arch.h", "preload/unwind.c"}},
+    {"*", "tests/*", {NULL}},
+    {"*", "samples/*", {NULL}},
+    /* Relative to the root: every include shows its room. */
+    {"*", "../*", {NULL}},
+    {"*", "./*", {NULL}},
+};
+
+static bool breaks(const char *file, const char *included)
+{
+    for (size_t i = 0; i < sizeof(laws) / sizeof(*laws); i++) {
+        if (fnmatch(laws[i].where, file, 0) != 0 || fnmatch(laws[i].what, included, 0) != 0)
+            continue;
+        for (size_t j = 0; j < 4 && laws[i].except[j] != NULL; j++)
+            if (fnmatch(laws[i].except[j], file, 0) == 0)
+                return false;
+        return true;
+    }
+    return false;
+}
+
+/* What an include line names; NULL: it is none. */
+static const char *included_by(char *line)
+{
+    char *at = line + strspn(line, " \t");
+    if (*at++ != '#')
+        return NULL;
+    at += strspn(at, " \t");
+    if (strncmp(at, "include", 7) != 0)
+        return NULL;
+    at += 7;
+    at += strspn(at, " \t");
+    if (*at != '"' && *at != '<')
+        return NULL;
+    at[1 + strcspn(at + 1, "\">")] = '\0';
+    return at + 1;
+}
+
+struct tally {
+    unsigned files, includes, broken, bare;
+};
+
+/* Quoted includes name a room, so that the law can be read off them. */
+static bool names_a_room(const char *included)
+{
+    return strchr(included, '/') != NULL;
+}
+
+static void look_at_file(const char *file, struct tally *tally)
+{
+    char path[1024], line[4096];
+    snprintf(path, sizeof(path), "%s/%s", LEAKSPY_SOURCE_DIR, file);
+    FILE *stream = fopen(path, "r");
+    assert_non_null(stream);
+    tally->files++;
+    for (unsigned number = 1; fgets(line, sizeof(line), stream) != NULL; number++) {
+        const char *included = included_by(line);
+        if (included == NULL)
+            continue;
+        tally->includes++;
+        if (breaks(file, included)) {
+            print_error("%s:%u includes %s\n", file, number, included);
+            tally->broken++;
+        }
+        if (included[-1] == '"' && !names_a_room(included)) {
+            print_error("%s:%u includes %s, which does not say of which room\n", file, number,
+                        included);
+            tally->bare++;
+        }
+    }
+    fclose(stream);
+}
+
+static bool is_source(const char *name)
+{
+    static const char *const patterns[] = {"*.c", "*.h", "*.S", "*.def", "*.cc"};
+    for (size_t i = 0; i < sizeof(patterns) / sizeof(*patterns); i++)
+        if (fnmatch(patterns[i], name, 0) == 0)
+            return true;
+    return false;
+}
+
+static void look_at_folder(const char *folder, int depth, struct tally *tally)
+{
+    char path[1024];
+    assert_in_range(depth, 0, 8);
+    snprintf(path, sizeof(path), "%s/%s", LEAKSPY_SOURCE_DIR, folder);
+    DIR *dir = opendir(path);
+    assert_non_null(dir);
+    for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
+        char inner[512];
+        if (entry->d_name[0] == '.')
+            continue;
+        snprintf(inner, sizeof(inner), "%s/%.200s", folder, entry->d_name);
+        if (entry->d_type == DT_DIR)
+            look_at_folder(inner, depth + 1, tally);
+        else if (is_source(entry->d_name))
+            look_at_file(inner, tally);
+    }
+    closedir(dir);
+}
+
+static void assert_keeps_the_law(const char *room)
+{
+    struct tally tally = {0};
+    look_at_folder(room, 0, &tally);
+    assert_in_range(tally.files, 5, 1000); /* it was this folder that was looked at */
+    assert_in_range(tally.includes, 20, 100000);
+    assert_int_equal(tally.broken, 0);
+    assert_int_equal(tally.bare, 0);
+}
+
+static void runtime__includes__nothing_of_the_others(void **state)
+{
+    (void)state;
+    assert_keeps_the_law("runtime");
+}
+
+static void preload__includes__nothing_of_the_analyzer(void **state)
+{
+    (void)state;
+    assert_keeps_the_law("preload");
+}
+
+static void analyzer__includes__only_the_format_of_preload(void **state)
+{
+    (void)state;
+    assert_keeps_the_law("analyzer");
+}
+
+/* The format is shared by two sides, and so needs nothing of either. */
+static void recording_format__includes__stdint_alone(void **state)
+{
+    char line[4096], all[256] = "";
+    (void)state;
+    FILE *stream = fopen(LEAKSPY_SOURCE_DIR "/preload/recording.h", "r");
+    assert_non_null(stream);
+    while (fgets(line, sizeof(line), stream) != NULL) {
+        const char *included = included_by(line);
+        if (included != NULL)
+            snprintf(all + strlen(all), sizeof(all) - strlen(all), "%s ", included);
+    }
+    fclose(stream);
+    assert_string_equal(all, "stdint.h ");
+}
+
+/* The judge itself. */
+static void law__asked__knows_good_from_bad(void **state)
+{
+    static const struct {
+        const char *file, *line;
+        bool bad;
+    } cases[] = {
+        {"runtime/chan.c", "#include \"preload/recording.h\"\n", true},
+        {"runtime/chan.c", "#include \"runtime/chan.h\"\n", false},
+        {"preload/sites.c", "#  include \"analyzer/text.h\"\n", true},
+        {"preload/hooks.h", "#include \"runtime/taskrt.h\"\n", false},
+        {"preload/hooks.h", "#include \"runtime/internal.h\"\n", true},
+        {"analyzer/verdict.c", "#include \"preload/recording.h\"\n", false},
+        {"analyzer/verdict.c", "#include \"preload/recorder.h\"\n", true},
+        {"analyzer/verdict.c", " # include <elfutils/libdw.h>\n", true},
+        {"analyzer/debug_file.c", "#include <elfutils/libdw.h>\n", false},
+        {"preload/sampler.c", "#include <libunwind.h>\n", true},
+        {"preload/arch.h", "#include <libunwind-x86_64.h>\n", false},
+        {"analyzer/x/y.c", "#include \"../preload/sites.h\"\n", true},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        char line[128];
+        snprintf(line, sizeof(line), "%s", cases[i].line);
+        const char *included = included_by(line);
+        assert_non_null(included);
+        assert_int_equal(breaks(cases[i].file, included), cases[i].bad);
+    }
+    char comment[] = "/* #include \"preload/recording.h\" */";
+    assert_null(included_by(comment));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(runtime__includes__nothing_of_the_others),
+        cmocka_unit_test(preload__includes__nothing_of_the_analyzer),
+        cmocka_unit_test(analyzer__includes__only_the_format_of_preload),
+        cmocka_unit_test(recording_format__includes__stdint_alone),
+        cmocka_unit_test(law__asked__knows_good_from_bad),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
