@@ -195,8 +195,11 @@ static void put_group(const struct writer *writer, const struct group *group)
     }
     if (group->wait && group->wait->site)
         put_stack(writer, group->wait->site, "at");
-    else if (group->wait)
-        fprintf(out, INDENT "at  (its stack was not recorded; the call is %s)\n", group->call);
+    else if (group->wait) {
+        fputs(INDENT "at  (its stack was not recorded; the call is ", out);
+        put_printable(out, group->call);
+        fputs(")\n", out);
+    }
     if (group->spawn_site)
         put_stack(writer, group->spawn_site, "by");
 }

@@ -130,17 +130,104 @@ static struct text start_of_name(char path[PLACE_ROOM], uint32_t pid)
 }
 
 /* The user's folder, if it is his alone. */
-static bool make_folder(void)
+static bool make_folder(char path[64])
 {
-    char path[64];
     struct stat stat;
-    struct text text = {.at = path, .room = sizeof(path)};
+    struct text text = {.at = path, .room = 64};
     uint32_t uid = (uint32_t)sys_call(SYS_geteuid, 0);
     text_string(&text, "/dev/shm/leakspy-");
     text_number(&text, uid);
     sys_call(SYS_mkdirat, AT_FDCWD, path, 0700);
     return sys_call(SYS_newfstatat, AT_FDCWD, path, &stat, AT_SYMLINK_NOFOLLOW) == 0 &&
            S_ISDIR(stat.st_mode) && stat.st_uid == uid && (stat.st_mode & 0077) == 0;
+}
+
+/* --- what is kept
+ * --------------------------------------------------------------------------------- */
+
+/* Recordings stay when their process has ended, but not for ever: it is memory that they take. */
+#define MOST_KEPT 512
+#define REMOVED_AT_ONCE 64
+
+struct old_file {
+    uint64_t changed_ns;
+    char name[40];
+};
+
+/* As the kernel gives them (getdents64(2)). */
+struct entry {
+    uint64_t inode;
+    int64_t next;
+    uint16_t bytes;
+    uint8_t type;
+    char name[];
+};
+
+/* Keeps the oldest of the files in order; `count` are there. Returns how many there are now. */
+static size_t keep_oldest(struct old_file *files, size_t count, const struct old_file *file)
+{
+    size_t at = count;
+    if (count == REMOVED_AT_ONCE && files[count - 1].changed_ns <= file->changed_ns)
+        return count;
+    if (count == REMOVED_AT_ONCE)
+        at--;
+    else
+        count++;
+    for (; at > 0 && files[at - 1].changed_ns > file->changed_ns; at--)
+        files[at] = files[at - 1];
+    files[at] = *file;
+    return count;
+}
+
+/* Looks through a folder; returns how many entries it has, and the oldest of them. */
+static size_t read_folder(long folder, struct old_file *oldest, size_t *ret_oldest)
+{
+    static _Alignas(8) char buffer[4096];
+    size_t count = 0, kept = 0;
+    for (;;) {
+        long bytes = sys_call(SYS_getdents64, folder, buffer, sizeof(buffer));
+        if (bytes <= 0)
+            break;
+        for (long at = 0; at < bytes; at += ((struct entry *)(buffer + at))->bytes) {
+            const struct entry *entry = (const struct entry *)(buffer + at);
+            struct old_file file = {0};
+            struct stat stat;
+            struct text name = {.at = file.name, .room = sizeof(file.name)};
+            if (entry->name[0] == '.' || ++count == 0 || oldest == NULL)
+                continue;
+            text_string(&name, entry->name);
+            if (sys_call(SYS_newfstatat, folder, file.name, &stat, AT_SYMLINK_NOFOLLOW) != 0)
+                continue;
+            file.changed_ns =
+                (uint64_t)stat.st_mtim.tv_sec * NS_PER_S + (uint64_t)stat.st_mtim.tv_nsec;
+            kept = keep_oldest(oldest, kept, &file);
+        }
+    }
+    if (ret_oldest != NULL)
+        *ret_oldest = kept;
+    return count;
+}
+
+/* Removes the oldest recordings of processes that are gone, where there are too many. */
+static void remove_old(const char *path)
+{
+    static struct old_file oldest[REMOVED_AT_ONCE];
+    size_t count = 0;
+    long folder = sys_call(SYS_openat, AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (folder < 0)
+        return;
+    if (read_folder(folder, NULL, NULL) > MOST_KEPT && sys_call(SYS_lseek, folder, 0, 0) == 0)
+        read_folder(folder, oldest, &count);
+    for (size_t i = 0; i < count; i++) {
+        char file[128];
+        struct text text = {.at = file, .room = sizeof(file)};
+        text_string(&text, path);
+        text_char(&text, '/');
+        text_string(&text, oldest[i].name);
+        if (look_at_existing(file, 0) == FOUND_OVER)
+            sys_call(SYS_unlinkat, AT_FDCWD, file, 0);
+    }
+    sys_call(SYS_close, folder);
 }
 
 /* The first free name of those that begin so. */
@@ -162,8 +249,12 @@ long place_create(bool fork_child, uint64_t ticks, char path[PLACE_ROOM])
 {
     uint32_t pid = (uint32_t)sys_call(SYS_getpid, 0);
     if (recorder_options.out == NULL) {
+        char folder[64];
         struct text text = start_of_name(path, pid);
-        return make_folder() ? create_numbered(text, ".rec", path, ticks) : -EACCES;
+        if (!make_folder(folder))
+            return -EACCES;
+        remove_old(folder);
+        return create_numbered(text, ".rec", path, ticks);
     }
     struct text text = {.at = path, .room = PLACE_ROOM};
     text_string(&text, recorder_options.out);

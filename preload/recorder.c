@@ -31,8 +31,8 @@ struct recorder_options recorder_options;
 bool recorder_quiet;
 __thread struct recorder_thread recorder_thread __attribute__((tls_model("initial-exec")));
 
-/* The tables, in the order of their ids. A chunk is what is made ready in one go: 256 KiB or less.
- */
+/* The tables, in the order of their ids. Memory for rows is made ready a page at first, then as
+ * much again as there is, up to a chunk (256 KiB or less) at a time. */
 static const struct {
     uint32_t stride;
     uint32_t capacity;
@@ -81,8 +81,11 @@ uint32_t recorder_take(enum rec_table_id id, uint32_t rows)
         }
         uint32_t ready = __atomic_load_n(&ready_rows[id - 1], __ATOMIC_ACQUIRE);
         if (row + rows > ready) {
-            uint32_t want = row + rows + table_plan[id - 1].chunk - 1;
-            want -= want % table_plan[id - 1].chunk;
+            uint32_t chunk = table_plan[id - 1].chunk;
+            uint32_t more = ready < chunk ? ready : chunk;
+            if (more < 4096 / table->stride)
+                more = 4096 / table->stride;
+            uint32_t want = row + rows < ready + more ? ready + more : row + rows;
             if (want > table->capacity)
                 want = table->capacity;
             if (!make_ready((char *)header + table->offset + (uint64_t)ready * table->stride,
