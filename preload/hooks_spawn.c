@@ -102,7 +102,7 @@ static struct rec_task *spawn_slot(bool joinable, uint32_t site, void *start, vo
     return task;
 }
 
-static void spawned(struct rec_task *task, bool ok, uint64_t handle)
+static void spawned(struct rec_task *task, uint64_t id, bool ok, uint64_t handle)
 {
     if (!ok) {
         __atomic_fetch_sub(&recorder.header->spawned, 1, __ATOMIC_RELAXED);
@@ -110,10 +110,12 @@ static void spawned(struct rec_task *task, bool ok, uint64_t handle)
         recorder_release(task);
         return;
     }
+    if (task->id != id)
+        return; /* it has come to its end, and was joined, already */
     /* The same that the thread writes when it starts: whichever comes first. */
     task->handle = handle;
     recorder_thread.last_spawned = task;
-    recorder_thread.last_spawned_id = task->id;
+    recorder_thread.last_spawned_id = id;
     __atomic_fetch_and(&task->flags, (uint16_t)~REC_TASK_HELD, __ATOMIC_ACQ_REL);
 }
 
@@ -130,8 +132,9 @@ int hook_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*s
                                        HOOK_SPAWN_SITE(HOOK_THREAD_STACK), (void *)start, arg);
     if (task == NULL)
         return hooks_real.pthread_create(thread, attr, start, arg);
+    uint64_t id = task->id;
     int result = hooks_real.pthread_create(thread, attr, thread_main, task);
-    spawned(task, result == 0, result == 0 ? (uint64_t)*thread : 0);
+    spawned(task, id, result == 0, result == 0 ? (uint64_t)*thread : 0);
     return result;
 }
 
@@ -144,8 +147,9 @@ int hook_thrd_create(thrd_t *thread, thrd_start_t start, void *arg)
         spawn_slot(true, HOOK_SPAWN_SITE(HOOK_THREAD_STACK), (void *)start, arg);
     if (task == NULL)
         return hooks_real.thrd_create(thread, start, arg);
+    uint64_t id = task->id;
     int result = hooks_real.thrd_create(thread, c11_thread_main, task);
-    spawned(task, result == thrd_success, result == thrd_success ? (uint64_t)*thread : 0);
+    spawned(task, id, result == thrd_success, result == thrd_success ? (uint64_t)*thread : 0);
     return result;
 }
 
