@@ -40,6 +40,26 @@ static void exceptions_with_indirect_libgcc__behave_the_same(void **state)
     assert_same_behaviour(LIST(LEAKSPY_TARGETS "/uses_thrower"), LIST("LEAKSPY_SAMPLE=5ms"));
 }
 
+/* What goes wrong only for some layouts of the address space is to be seen in many starts. */
+static void many_starts__all_end_well(void **state)
+{
+    static const char *const programs[] = {LEAKSPY_SAMPLES "/unjoined_threads",
+                                           LEAKSPY_SAMPLES "/receive_without_sender",
+#ifdef LEAKSPY_HAVE_GCCGO
+                                           LEAKSPY_SAMPLES "/select_no_case_go",
+#endif
+                                           LEAKSPY_TARGETS "/uses_thrower"};
+    (void)state;
+    for (size_t i = 0; i < LENGTH(programs); i++)
+        for (int start = 0; start < 40; start++) {
+            struct outcome outcome = run_program(true, LIST(programs[i]), NULL);
+            if (outcome.status != 0)
+                fprintf(stderr, "%s, start %d\n", programs[i], start);
+            assert_int_equal(outcome.status, 0);
+            outcome_deinit(&outcome);
+        }
+}
+
 /* ---- what the recording says ---- */
 
 /* Runs a scenario to its end, and reports on its recording. */
@@ -226,6 +246,7 @@ int main(void)
         cmocka_unit_test_teardown(exceptions__behave_the_same, end_all_targets),
         cmocka_unit_test_teardown(exceptions_with_indirect_libgcc__behave_the_same,
                                   end_all_targets),
+        cmocka_unit_test_teardown(many_starts__all_end_well, end_all_targets),
         cmocka_unit_test_teardown(ends__are_recorded, end_all_targets),
         cmocka_unit_test_teardown(violent_ends__leave_a_readable_recording, end_all_targets),
         cmocka_unit_test_teardown(forked_children__have_recordings_of_their_own, end_all_targets),

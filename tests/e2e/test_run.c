@@ -1,0 +1,220 @@
+/* `leakspy run`: the command behaves as it does alone, is recorded where that can be, and where it
+ * cannot that is said before it starts. */
+#include "tests/e2e/harness.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define LIBRARY "LEAKSPY_LIBRARY=" LEAKSPY_PRELOAD
+#define LEAK LEAKSPY_SAMPLES "/join_parked_thread"
+#define FAST "LEAKSPY_SAMPLE=20ms"
+#define SOMEBODY "61234" /* a user with no other recordings */
+#define AS_SOMEBODY "/usr/bin/setpriv", "--reuid=" SOMEBODY, "--regid=" SOMEBODY, "--clear-groups"
+
+static char dir[64], path[128];
+
+static const char *in_scratch(const char *name)
+{
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    return path;
+}
+
+static int make_scratch(void **state)
+{
+    (void)state;
+    strcpy(dir, "/tmp/leakspy-run.XXXXXX");
+    assert_non_null(mkdtemp(dir));
+    return chmod(dir, 0755);
+}
+
+static int remove_scratch(void **state)
+{
+    (void)state;
+    struct outcome outcome = run_program(false, LIST("/bin/rm", "-rf", dir), NULL);
+    outcome_deinit(&outcome);
+    return 0;
+}
+
+/* Starts the leaking sample with `leakspy run -o`; its recording is the target's. */
+static struct target *start_recorded(const char *name)
+{
+    struct target *target =
+        target_start(false, LIST(LEAKSPY_COMMAND, "run", "-o", in_scratch(name), "--", LEAK),
+                     LIST(LIBRARY, FAST));
+    snprintf(target->recording, sizeof target->recording, "%.90s", in_scratch(name));
+    target_wait_line(target, "ready");
+    return target;
+}
+
+/* All that `leakspy run` adds to what the command says, at its end. */
+static void assert_one_line_about_the_recording(const struct outcome *outcome)
+{
+    static const char begin[] = "leakspy: recorded in /";
+    assert_memory_equal(outcome->err, begin, sizeof begin - 1);
+    assert_string_equal(strchr(outcome->err, '\n'), "\n");
+}
+
+static const struct expected_group leak = {
+    .verdict = "stuck", .op = "thread join", .count = 1, .wait_function = "supervise"};
+
+static void command__is_recorded_to_its_end(void **state)
+{
+    (void)state;
+    struct target *target = start_recorded("ended");
+    json_decref(wait_for_group(target, "60ms", NULL, &leak));
+    target_wait_walks(target, 2);
+    struct outcome outcome = target_wait(target); /* its stdin ends, and so does it */
+    assert_int_equal(outcome.status, 0);
+    assert_string_equal(outcome.out, "ready\n");
+    assert_one_line_about_the_recording(&outcome);
+    json_t *json = report(target->recording, "60ms", NULL);
+    assert_group(json, &leak);
+    assert_string_equal(json_string_value(json_at(json, "source.end")), "exited");
+    assert_int_equal(json_integer_value(json_at(json, "source.exit_code")), 0);
+    json_decref(json);
+    outcome_deinit(&outcome);
+    target_end(target);
+}
+
+static void command_that_is_killed__is_recorded_as_such(void **state)
+{
+    char pid[16];
+    (void)state;
+    struct target *target = start_recorded("killed");
+    json_t *json = wait_for_group(target, "60ms", NULL, &leak);
+    snprintf(pid, sizeof pid, "%d", (int)json_integer_value(json_at(json, "source.pid")));
+    json_decref(json);
+    assert_int_equal(kill(atoi(pid), SIGKILL), 0);
+    struct outcome outcome = target_wait(target);
+    assert_true(WIFEXITED(outcome.status));
+    assert_int_equal(WEXITSTATUS(outcome.status), 128 + SIGKILL);
+    json = report(target->recording, "0", NULL);
+    assert_string_equal(json_string_value(json_at(json, "source.end")), "signalled");
+    json_decref(json);
+    outcome_deinit(&outcome);
+    target_end(target);
+}
+
+/* `leakspy run ARGV…` exits as the command alone, prints the same, and says `why` on stderr. */
+static void assert_runs_unrecorded(const char *why, const char *program)
+{
+    struct outcome bare = run_program(false, LIST(program, "argument"), NULL);
+    struct outcome outcome = run_program(
+        false, LIST(LEAKSPY_COMMAND, "run", "-o", in_scratch("none"), program, "argument"),
+        LIST(LIBRARY));
+    if (outcome.status != bare.status || !strstr(outcome.err, why))
+        fprintf(stderr, "%s: status 0x%x\n%s\n", program, outcome.status, outcome.err);
+    assert_int_equal(outcome.status, bare.status);
+    assert_string_equal(outcome.out, bare.out);
+    assert_non_null(strstr(outcome.err, why));
+    assert_memory_equal(outcome.err, "leakspy: ", 9);
+    assert_int_equal(access(in_scratch("none"), F_OK), -1);
+    outcome_deinit(&bare);
+    outcome_deinit(&outcome);
+}
+
+static void static_program__is_said_to_be_out_of_reach_and_runs(void **state)
+{
+    (void)state;
+    assert_runs_unrecorded("static", LEAKSPY_TARGETS "/static_program");
+}
+
+static void setuid_program__is_said_to_be_out_of_reach_and_runs(void **state)
+{
+    char program[128];
+    (void)state;
+    if (geteuid() != 0)
+        skip();
+    strcpy(program, in_scratch("setuid"));
+    struct outcome copy =
+        run_program(false, LIST("/bin/cp", LEAKSPY_TARGETS "/dynamic_program", program), NULL);
+    assert_int_equal(copy.status, 0);
+    outcome_deinit(&copy);
+    assert_int_equal(chown(program, 61234, 61234), 0);
+    assert_int_equal(chmod(program, 04755), 0);
+    assert_runs_unrecorded("set", program);
+}
+
+static void script__is_recorded_as_its_interpreter(void **state)
+{
+    static const char text[] = "#!/bin/sh\necho from a script\nexit 13\n";
+    char script[128];
+    (void)state;
+    strcpy(script, in_scratch("script"));
+    FILE *file = fopen(script, "w");
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+    assert_int_equal(chmod(script, 0755), 0);
+    struct outcome outcome = run_program(
+        false, LIST(LEAKSPY_COMMAND, "run", "-o", in_scratch("script.rec"), script), LIST(LIBRARY));
+    assert_int_equal(WEXITSTATUS(outcome.status), 13);
+    assert_string_equal(outcome.out, "from a script\n");
+    assert_one_line_about_the_recording(&outcome);
+    json_t *json = report(in_scratch("script.rec"), "0", NULL);
+    assert_int_equal(json_integer_value(json_at(json, "source.exit_code")), 13);
+    json_decref(json);
+    outcome_deinit(&outcome);
+}
+
+/* In the user's own folder, which nobody else's recordings are in. */
+static void newest_recording_of_the_user__is_the_default_source(void **state)
+{
+    (void)state;
+    if (geteuid() != 0)
+        skip();
+    struct outcome can = run_program(false,
+                                     LIST(AS_SOMEBODY, "/bin/sh", "-c",
+                                          "[ -x \"$0\" ] && [ -x \"$1\" ] && [ -r \"$2\" ]",
+                                          LEAKSPY_COMMAND, LEAK, LEAKSPY_PRELOAD),
+                                     NULL);
+    bool reachable = can.status == 0;
+    outcome_deinit(&can);
+    if (!reachable)
+        skip();
+    struct target *target =
+        target_start(false, LIST(AS_SOMEBODY, LEAKSPY_COMMAND, "run", LEAK), LIST(LIBRARY, FAST));
+    target_wait_line(target, "ready");
+    bool found = false;
+    for (int64_t deadline_ms = now_ms() + PATIENCE_MS; !found && now_ms() < deadline_ms;
+         sleep_ms(50)) {
+        struct outcome outcome = run_program(
+            false,
+            LIST(AS_SOMEBODY, LEAKSPY_COMMAND, "report", "--format", "json", "--threshold", "60ms"),
+            NULL);
+        json_t *json = json_loads(outcome.out, 0, NULL);
+        found = outcome.status == 0 && find_group(json, &leak);
+        json_decref(json);
+        outcome_deinit(&outcome);
+    }
+    struct outcome list = run_program(false, LIST(AS_SOMEBODY, LEAKSPY_COMMAND, "list"), NULL);
+    bool listed = strstr(list.out, "join_parked") != NULL;
+    outcome_deinit(&list);
+    target_end(target);
+    struct outcome clean =
+        run_program(false, LIST("/bin/rm", "-rf", "/dev/shm/leakspy-" SOMEBODY), NULL);
+    outcome_deinit(&clean);
+    assert_true(found);
+    assert_true(listed);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(command__is_recorded_to_its_end, end_all_targets),
+        cmocka_unit_test_teardown(command_that_is_killed__is_recorded_as_such, end_all_targets),
+        cmocka_unit_test_teardown(static_program__is_said_to_be_out_of_reach_and_runs,
+                                  end_all_targets),
+        cmocka_unit_test_teardown(setuid_program__is_said_to_be_out_of_reach_and_runs,
+                                  end_all_targets),
+        cmocka_unit_test_teardown(script__is_recorded_as_its_interpreter, end_all_targets),
+        cmocka_unit_test_teardown(newest_recording_of_the_user__is_the_default_source,
+                                  end_all_targets),
+    };
+    return cmocka_run_group_tests(tests, make_scratch, remove_scratch);
+}
