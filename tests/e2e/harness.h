@@ -59,8 +59,9 @@ void target_kill(struct target *target, int signal);
 /* Waits for the end, for at most PATIENCE_MS; what was printed, and the status. */
 struct outcome target_wait(struct target *target);
 
-/* Until the sampler has walked over all tasks `times` times more. */
-void target_wait_walks(struct target *target, int times);
+/* Until the sampler has walked over all tasks `times` times more, and `ms` have passed between its
+ * walks. */
+void target_wait_walks(struct target *target, int times, int ms);
 
 /* What the program does now has been recorded for 200 ms, and a report of what is parked for half
  * of that finds nothing. A finding that goes away was none: on a busy machine the sampler may be

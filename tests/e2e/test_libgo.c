@@ -57,7 +57,7 @@ static int start_waits(void **state)
             if (strcmp(rows[i].where, name) == 0)
                 memcpy(addresses[i], address, sizeof address);
     }
-    target_wait_walks(waits, 3);
+    target_wait_walks(waits, 3, 0);
     return 0;
 }
 
@@ -135,7 +135,7 @@ static void assert_case(const json_t *cases, size_t index, const char *op, bool 
 static void select__its_cases__are_reported(void **state)
 {
     (void)state;
-    target_wait_walks(waits, 2);
+    target_wait_walks(waits, 2, 0);
     json_t *json = report(waits->recording, "0", LIST("--all"));
     const json_t *many = cases_of(json, "selectMany");
     assert_int_equal(json_array_size(many), 3);
@@ -289,7 +289,7 @@ static void more_than_fit__are_counted_as_lost(void **state)
     struct target *target = target_start(true, LIST(LEAKSPY_TARGETS "/libgo_stress", "leak"),
                                          LIST("LEAKSPY_MAX_TASKS=64"));
     target_wait_line(target, "leak");
-    target_wait_walks(target, 2);
+    target_wait_walks(target, 2, 0);
     json_t *json = report(target->recording, "0", NULL);
     json_int_t lost = json_integer_value(json_at(json, "totals.lost"));
     json_int_t spawned = json_integer_value(json_at(json, "totals.spawned"));

@@ -67,7 +67,7 @@ static void command__is_recorded_to_its_end(void **state)
     (void)state;
     struct target *target = start_recorded("ended");
     json_decref(wait_for_group(target, "60ms", NULL, &leak));
-    target_wait_walks(target, 2);
+    target_wait_walks(target, 2, 0);
     struct outcome outcome = target_wait(target); /* its stdin ends, and so does it */
     assert_int_equal(outcome.status, 0);
     assert_string_equal(outcome.out, "ready\n");

@@ -118,7 +118,7 @@ static void leak__is_found_alive_and_killed(void **state)
     assert_group(json, &expected);
     json_decref(json);
 
-    target_wait_walks(target, 2); /* ages of a dead process are those of the last walk */
+    target_wait_walks(target, 2, 0); /* ages of a dead process are those of the last walk */
     target_kill(target, SIGKILL);
     json = report(target->recording, "100ms", NULL);
     assert_group(json, &expected);

@@ -81,7 +81,7 @@ static void fifty_requests__leave_one_group_of_fifty(const struct server *server
     assert_string_equal(json_string_value(json_at(json, "source.end")), "running");
     json_decref(json);
 
-    target_wait_walks(target, 2); /* ages of a dead process are those of the last walk */
+    target_wait_walks(target, 2, 0); /* ages of a dead process are those of the last walk */
     target_kill(target, signal);
     json = report(target->recording, "200ms", NULL);
     assert_group(json, &leak);
