@@ -54,8 +54,7 @@ struct rec_task *taskrt_slot(void)
     return likely(task != NULL) ? task : adopt(self);
 }
 
-/* --- spawn ---------------------------------------------------------------------------------------
- */
+/* --- spawn ----------------------------------------------------------------------------------- */
 
 static void task_main(void *arg)
 {
@@ -147,8 +146,7 @@ int hook_taskrt_run(taskrt_fn *fn, void *arg)
     return result;
 }
 
-/* --- what a task waits on ------------------------------------------------------------------------
- */
+/* --- what a task waits on -------------------------------------------------------------------- */
 
 static uint32_t saturate(uint64_t number)
 {

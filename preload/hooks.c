@@ -8,8 +8,7 @@
 
 #include "preload/libgo.h"
 
-/* --- the real functions --------------------------------------------------------------------------
- */
+/* --- the real functions ---------------------------------------------------------------------- */
 
 static long missing(void)
 {
@@ -153,8 +152,7 @@ void hooks_add_calls(void)
     libgo_add_calls();
 }
 
-/* --- what a wait is on ---------------------------------------------------------------------------
- */
+/* --- what a wait is on ----------------------------------------------------------------------- */
 
 #define POLL_FLAGS(count, deadline)                                                                \
     ((uint16_t)(REC_WAIT_FDS | ((deadline) ? REC_WAIT_DEADLINE : 0)))
@@ -192,8 +190,7 @@ static inline uint32_t count_of_sets(int count, const fd_set *in, const fd_set *
     return (uint32_t)scan_sets(count, in, out, except, false);
 }
 
-/* --- the wrappers --------------------------------------------------------------------------------
- */
+/* --- the wrappers ---------------------------------------------------------------------------- */
 
 #define PARK(slot, name, args, op, object, arg, flags)                                             \
     if (unlikely(!HOOK_RECORDS(op)))                                                               \

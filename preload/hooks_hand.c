@@ -12,8 +12,7 @@
 #include "preload/sampler.h"
 #include "preload/sys.h"
 
-/* --- syscall -------------------------------------------------------------------------------------
- */
+/* --- syscall --------------------------------------------------------------------------------- */
 
 static bool futex_waits(long op)
 {
@@ -106,8 +105,7 @@ int hook_clone(int (*fn)(void *), void *stack, int flags, void *arg, void *paren
     return hooks_real.clone(clone_main, stack, flags, &cloned, parent_tid, tls, child_tid);
 }
 
-/* --- fcntl ---------------------------------------------------------------------------------------
- */
+/* --- fcntl ----------------------------------------------------------------------------------- */
 
 #define FCNTL(name)                                                                                \
     if ((command != F_SETLKW && command != F_OFD_SETLKW) || !HOOK_RECORDS(FILE_LOCK))              \
@@ -126,8 +124,7 @@ int hook_fcntl64(int fd, int command, long arg)
     FCNTL(fcntl64)
 }
 
-/* --- once ----------------------------------------------------------------------------------------
- */
+/* --- once ------------------------------------------------------------------------------------ */
 
 /* Who calls the routine does not wait: its wait ends where the routine begins. */
 static void run_once(void)
@@ -167,8 +164,7 @@ void hook_call_once(once_flag *flag, void (*routine)(void))
     ONCE(call_once, flag, hooks_real.call_once(flag, run_once))
 }
 
-/* --- the life of the process ---------------------------------------------------------------------
- */
+/* --- the life of the process ----------------------------------------------------------------- */
 
 void hook__exit(int status)
 {

@@ -40,8 +40,7 @@ uint32_t hooks_spawn_site(uint64_t pc, uint64_t sp, uint64_t fp, uint64_t high)
     return site;
 }
 
-/* --- spawn ---------------------------------------------------------------------------------------
- */
+/* --- spawn ----------------------------------------------------------------------------------- */
 
 /* Runs when the thread's function has returned, or was left by pthread_exit or cancellation. */
 static void thread_done(int *unused)
@@ -153,8 +152,7 @@ int hook_thrd_create(thrd_t *thread, thrd_start_t start, void *arg)
     return result;
 }
 
-/* --- join and detach -----------------------------------------------------------------------------
- */
+/* --- join and detach ------------------------------------------------------------------------- */
 
 static bool is_slot_of(const struct rec_task *task, uint64_t thread)
 {
@@ -275,8 +273,7 @@ int hook_thrd_detach(thrd_t thread)
     return result;
 }
 
-/* --- names and ends ------------------------------------------------------------------------------
- */
+/* --- names and ends -------------------------------------------------------------------------- */
 
 int hook_pthread_setname_np(pthread_t thread, const char *name)
 {

@@ -15,8 +15,7 @@
 
 #define LEAVES_NO_FRAME __attribute__((optimize("optimize-sibling-calls")))
 
-/* --- wait reasons --------------------------------------------------------------------------------
- */
+/* --- wait reasons ---------------------------------------------------------------------------- */
 
 /* How the object of a wait is found. */
 enum object_rule {
@@ -151,8 +150,7 @@ static void add_reasons(void)
     }
 }
 
-/* --- which lock a semaphore belongs to -----------------------------------------------------------
- */
+/* --- which lock a semaphore belongs to ------------------------------------------------------- */
 
 static struct {
     uint64_t start, end;
@@ -196,8 +194,7 @@ void libgo_add_calls(void)
     __atomic_fetch_or(&recorder.header->runtimes, REC_RUNTIME_LIBGO, __ATOMIC_RELAXED);
 }
 
-/* --- start and end -------------------------------------------------------------------------------
- */
+/* --- start and end --------------------------------------------------------------------------- */
 
 /* Between __go_go and the making of its goroutine: no other goroutine runs on the thread then. */
 static __thread struct {
@@ -307,8 +304,7 @@ LEAVES_NO_FRAME void hook_libgo_goexit(void)
     hooks_real.libgo_goexit();
 }
 
-/* --- what is about to be waited for --------------------------------------------------------------
- */
+/* --- what is about to be waited for ---------------------------------------------------------- */
 
 __attribute__((noinline)) static void note(uint64_t object, uint32_t arg)
 {
@@ -366,8 +362,7 @@ LEAVES_NO_FRAME void hook_libgo_semacquire1(void *semaphore, bool first, int64_t
     hooks_real.libgo_semacquire1(semaphore, first, profile, skip);
 }
 
-/* --- parking -------------------------------------------------------------------------------------
- */
+/* --- parking --------------------------------------------------------------------------------- */
 
 struct park {
     uint64_t object;

@@ -1,13 +1,10 @@
 #include "preload/recorder.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
 #include <time.h>
 
 #include "preload/clock.h"
@@ -19,162 +16,21 @@
 #include "preload/sampler.h"
 #include "preload/sites.h"
 #include "preload/sys.h"
+#include "preload/tables.h"
 #include "preload/text.h"
 #include "preload/unwind.h"
-
-#ifndef MADV_POPULATE_WRITE
-#define MADV_POPULATE_WRITE 23
-#endif
 
 struct recorder recorder;
 struct recorder_options recorder_options;
 bool recorder_quiet;
 __thread struct recorder_thread recorder_thread __attribute__((tls_model("initial-exec")));
 
-/* The tables, in the order of their ids. Memory for rows is made ready a page at first, then as
- * much again as there is, up to a chunk (256 KiB or less) at a time. */
-static const struct {
-    uint32_t stride;
-    uint32_t capacity;
-    uint32_t chunk;
-} table_plan[REC_TABLE_COUNT] = {
-    [REC_TABLE_TASKS - 1] = {sizeof(struct rec_task), 0, 2048}, /* capacity: LEAKSPY_MAX_TASKS */
-    [REC_TABLE_SITES - 1] = {sizeof(struct rec_site), 1 << 18, 1 << 10},
-    [REC_TABLE_PCS - 1] = {sizeof(uint64_t), 1 << 22, 1 << 12},
-    [REC_TABLE_FRAMES - 1] = {sizeof(struct rec_frame), 1 << 18, 1 << 10},
-    [REC_TABLE_STRINGS - 1] = {1, 1 << 24, 1 << 15},
-    [REC_TABLE_MODULES - 1] = {sizeof(struct rec_module), 1 << 14, 1 << 8},
-    [REC_TABLE_CALLS - 1] = {sizeof(struct rec_call), 1 << 10, 1 << 10},
-    [REC_TABLE_CASES - 1] = {sizeof(struct rec_case), 1 << 20, 1 << 10},
-};
-
-static uint32_t ready_rows[REC_TABLE_COUNT]; /* rows with memory behind them */
 static struct {
     void *base;
     uint64_t bytes;
 } mapping;
 static bool child_pending; /* a fork child that has no recording of its own yet */
 static uint32_t opening;   /* 1 while a thread of a fork child opens its recording */
-
-/* Memory for rows, so that touching them cannot fault: a full file system is an error here, and
- * would be a SIGBUS there. */
-static bool make_ready(void *address, uint64_t bytes)
-{
-    if (recorder_quiet && !recorder_thread.sampler)
-        return false;
-    uint64_t start = (uint64_t)address & ~UINT64_C(4095);
-    uint64_t end = ((uint64_t)address + bytes + 4095) & ~UINT64_C(4095);
-    return sys_call(SYS_madvise, start, end - start, MADV_POPULATE_WRITE) == 0;
-}
-
-uint32_t recorder_take(enum rec_table_id id, uint32_t rows)
-{
-    struct rec_header *header = recorder.header;
-    if (header == NULL)
-        return 0;
-    struct rec_table *table = &header->tables[id - 1];
-    uint32_t row = __atomic_load_n(&table->count, __ATOMIC_RELAXED);
-    do {
-        if (rows > table->capacity - row) {
-            __atomic_fetch_add(&table->lost, rows, __ATOMIC_RELAXED);
-            return 0;
-        }
-        uint32_t ready = __atomic_load_n(&ready_rows[id - 1], __ATOMIC_ACQUIRE);
-        if (row + rows > ready) {
-            uint32_t chunk = table_plan[id - 1].chunk;
-            uint32_t more = ready < chunk ? ready : chunk;
-            if (more < 4096 / table->stride)
-                more = 4096 / table->stride;
-            uint32_t want = row + rows < ready + more ? ready + more : row + rows;
-            if (want > table->capacity)
-                want = table->capacity;
-            if (!make_ready((char *)header + table->offset + (uint64_t)ready * table->stride,
-                            (uint64_t)(want - ready) * table->stride)) {
-                __atomic_fetch_add(&table->lost, rows, __ATOMIC_RELAXED);
-                return 0;
-            }
-            while (ready < want &&
-                   !__atomic_compare_exchange_n(&ready_rows[id - 1], &ready, want, false,
-                                                __ATOMIC_RELEASE, __ATOMIC_ACQUIRE))
-                ;
-        }
-    } while (!__atomic_compare_exchange_n(&table->count, &row, row + rows, false, __ATOMIC_ACQ_REL,
-                                          __ATOMIC_RELAXED));
-    return row;
-}
-
-uint32_t recorder_add_string(const char *text, size_t bytes)
-{
-    if (bytes == 0)
-        return 0;
-    uint32_t offset = recorder_take(REC_TABLE_STRINGS, (uint32_t)bytes + 1);
-    if (offset != 0)
-        memcpy(recorder.strings + offset, text, bytes); /* what follows is zero already */
-    return offset;
-}
-
-uint32_t recorder_add_call(const char *name, enum rec_op op, uint16_t flags)
-{
-    uint32_t row = recorder_take(REC_TABLE_CALLS, 1);
-    if (row == 0)
-        return 0;
-    struct rec_call *call = &recorder.calls[row];
-    call->op = (uint16_t)op;
-    call->flags = flags;
-    __atomic_store_n(&call->name, recorder_add_string(name, strlen(name)), __ATOMIC_RELEASE);
-    return row;
-}
-
-/* --- the file --------------------------------------------------------------------------------- */
-
-/* Sets offsets and capacities for `max_tasks`; the other tables are smaller where tasks are few.
- * Returns the bytes of the file. */
-static uint64_t lay_out(struct rec_table *tables, uint32_t max_tasks)
-{
-    uint32_t shift = 0;
-    while (shift < 5 && (1U << 20 >> (shift + 1)) >= max_tasks)
-        shift++;
-    uint64_t at = REC_HEADER_BYTES;
-    for (uint32_t i = 0; i < REC_TABLE_COUNT; i++) {
-        uint32_t capacity = i == REC_TABLE_TASKS - 1   ? max_tasks + 1
-                            : i == REC_TABLE_CALLS - 1 ? table_plan[i].capacity
-                                                       : table_plan[i].capacity >> shift;
-        tables[i] = (struct rec_table){
-            .id = i + 1,
-            .version = 1,
-            .offset = at,
-            .stride = table_plan[i].stride,
-            .capacity = capacity,
-            .count = 1,
-        };
-        at += ((uint64_t)capacity * table_plan[i].stride + 4095) & ~UINT64_C(4095);
-    }
-    return at;
-}
-
-static uint64_t size_limit(int resource)
-{
-    struct rlimit limit = {RLIM_INFINITY, RLIM_INFINITY};
-    sys_call(SYS_prlimit64, 0, resource, 0, &limit);
-    return limit.rlim_cur;
-}
-
-static void *map_file(long fd, struct rec_table *tables, uint64_t *ret_bytes)
-{
-    /* Less where the process may not have as much: growing past the limit would raise SIGXFSZ. */
-    uint64_t limit = size_limit(RLIMIT_FSIZE);
-    for (uint32_t tasks = recorder_options.max_tasks; tasks >= 64; tasks /= 8) {
-        uint64_t bytes = lay_out(tables, tasks);
-        if (bytes > limit || sys_call(SYS_ftruncate, fd, bytes) != 0)
-            continue;
-        long base = sys_call(SYS_mmap, 0, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-        if (base < 0 && base > -4096)
-            continue;
-        *ret_bytes = bytes;
-        return (void *)base;
-    }
-    return NULL;
-}
 
 void recorder_say(const char *what, const char *path, long error)
 {
@@ -243,18 +99,15 @@ bool recorder_open(bool fork_child)
         recorder_say("no recording: the file cannot be made", path, fd);
         return false;
     }
-    struct rec_header *header = map_file(fd, tables, &bytes);
+    struct rec_header *header = tables_map(fd, tables, &bytes);
     sys_call(SYS_close, fd);
-    if (header == NULL || !make_ready(header, REC_HEADER_BYTES)) {
+    if (header == NULL) {
         recorder_say("no recording: no room for it", path, 0);
-        if (header != NULL)
-            sys_call(SYS_munmap, header, bytes);
         sys_call(SYS_unlinkat, AT_FDCWD, path, 0);
         return false;
     }
     mapping.base = header;
     mapping.bytes = bytes;
-    memset(ready_rows, 0, sizeof(ready_rows));
     fill_header(header, tables, bytes, ticks);
     char *base = (char *)header;
     recorder = (struct recorder){
@@ -309,124 +162,6 @@ void recorder_close(enum rec_state state, int exit_code)
                                 __ATOMIC_RELAXED);
 }
 
-/* --- slots -------------------------------------------------------------------------------------
- */
-
-static uint32_t pop_free(struct rec_header *header)
-{
-    uint64_t head = __atomic_load_n(&header->free_list, __ATOMIC_ACQUIRE);
-    uint64_t next;
-    do {
-        uint32_t row = (uint32_t)head;
-        if (row == 0)
-            return 0;
-        next = ((head >> 32) + 1) << 32 |
-               __atomic_load_n(&recorder.tasks[row].next_free, __ATOMIC_RELAXED);
-    } while (!__atomic_compare_exchange_n(&header->free_list, &head, next, false, __ATOMIC_ACQ_REL,
-                                          __ATOMIC_ACQUIRE));
-    return (uint32_t)head;
-}
-
-static void push_free(struct rec_header *header, struct rec_task *task)
-{
-    uint32_t row = (uint32_t)(task - recorder.tasks);
-    uint64_t head = __atomic_load_n(&header->free_list, __ATOMIC_RELAXED);
-    uint64_t next;
-    do {
-        __atomic_store_n(&task->next_free, (uint32_t)head, __ATOMIC_RELAXED);
-        next = ((head >> 32) + 1) << 32 | row;
-    } while (!__atomic_compare_exchange_n(&header->free_list, &head, next, false, __ATOMIC_ACQ_REL,
-                                          __ATOMIC_RELAXED));
-}
-
-struct rec_task *recorder_spawn(enum rec_kind kind, uint16_t flags, uint32_t spawn_site,
-                                uint64_t handle, const char *name)
-{
-    struct rec_header *header = recorder.header;
-    if (header == NULL)
-        return NULL;
-    recorder_count(&header->spawned);
-    uint32_t row = pop_free(header);
-    if (row == 0)
-        row = recorder_take(REC_TABLE_TASKS, 1);
-    if (row == 0) {
-        recorder_count(&header->lost_tasks);
-        return NULL;
-    }
-    struct rec_task *task = &recorder.tasks[row];
-    task->kind = (uint8_t)kind;
-    task->flags = flags;
-    task->os_tid = 0;
-    task->spawn_site = spawn_site;
-    task->handle = handle;
-    recorder_rename(task, name != NULL ? name : "");
-    task->id = __atomic_add_fetch(&header->last_id, 1, __ATOMIC_RELAXED);
-    __atomic_store_n(&task->state, REC_TASK_LIVE, __ATOMIC_RELEASE);
-    return task;
-}
-
-/* Is this a slot of the recording that is open now? A task may outlive a fork, a sink is no slot.
- */
-static bool owns(const struct rec_task *task)
-{
-    return recorder.header != NULL && task >= recorder.tasks &&
-           task < recorder.tasks + recorder.header->tables[REC_TABLE_TASKS - 1].capacity;
-}
-
-void recorder_end(struct rec_task *task)
-{
-    uint8_t live = REC_TASK_LIVE;
-    if (owns(task) && __atomic_compare_exchange_n(&task->state, &live, REC_TASK_ENDING, false,
-                                                  __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
-        recorder_count(&recorder.header->finished);
-}
-
-void recorder_release(struct rec_task *task)
-{
-    recorder_end(task);
-    if (!owns(task))
-        return;
-    __atomic_store_n(&task->gen, 0, __ATOMIC_RELEASE);
-    if (__atomic_exchange_n(&task->state, REC_TASK_FREE, __ATOMIC_ACQ_REL) != REC_TASK_FREE)
-        push_free(recorder.header, task);
-}
-
-bool recorder_keep(struct rec_task *task)
-{
-    if (!owns(task))
-        return false;
-    const struct rec_table *table = &recorder.header->tables[REC_TABLE_TASKS - 1];
-    if (table->count > table->capacity / 2) {
-        recorder_release(task);
-        return false;
-    }
-    __atomic_store_n(&task->gen, 0, __ATOMIC_RELEASE);
-    __atomic_store_n(&task->state, REC_TASK_FREE, __ATOMIC_RELEASE);
-    recorder_count(&recorder.header->finished);
-    return true;
-}
-
-void recorder_spawn_again(struct rec_task *task, uint16_t flags, uint32_t spawn_site,
-                          const char name[static 16])
-{
-    struct rec_header *header = recorder.header;
-    recorder_count(&header->spawned);
-    task->flags = flags;
-    task->spawn_site = spawn_site;
-    memcpy(task->name, name, sizeof(task->name));
-    task->id = __atomic_add_fetch(&header->last_id, 1, __ATOMIC_RELAXED);
-    __atomic_store_n(&task->state, REC_TASK_LIVE, __ATOMIC_RELEASE);
-}
-
-void recorder_rename(struct rec_task *task, const char *name)
-{
-    size_t i = 0;
-    for (; i < sizeof(task->name) - 1 && name[i] != '\0'; i++)
-        task->name[i] = name[i];
-    for (; i < sizeof(task->name); i++)
-        task->name[i] = '\0';
-}
-
 struct rec_task *recorder_adopt(void)
 {
     struct recorder_thread *self = &recorder_thread;
@@ -457,40 +192,4 @@ struct rec_task *recorder_adopt(void)
     self->task = task;
     sampler_ensure();
     return task;
-}
-
-/* --- waits inside waits -------------------------------------------------------------------------
- */
-
-void wait_begin_nested(struct wait *wait)
-{
-    struct rec_task *task = wait->task;
-    memcpy(&wait->outer_call, &task->call, sizeof(wait->outer_call));
-    wait->outer_arg = task->arg;
-    wait->outer_object = task->object;
-    wait->outer_cfa = task->cfa;
-    wait->outer_fp = task->fp;
-    /* A handler that left by longjmp never restored: then the wait that we found is over. */
-    if (!unwind_own_stack_has(wait->outer_cfa))
-        wait->outer_gen = 0;
-    __atomic_store_n(&task->gen, 0, __ATOMIC_RELEASE);
-}
-
-void wait_end_nested(struct wait *wait)
-{
-    struct rec_task *task = wait->task;
-    for (;;) {
-        uint32_t seq = task->seq;
-        __atomic_store_n(&task->gen, 0, __ATOMIC_RELEASE);
-        __atomic_thread_fence(__ATOMIC_RELEASE);
-        memcpy(&task->call, &wait->outer_call, sizeof(wait->outer_call));
-        task->arg = wait->outer_arg;
-        task->object = wait->outer_object;
-        task->cfa = wait->outer_cfa;
-        task->fp = wait->outer_fp;
-        __atomic_store_n(&task->gen, wait->outer_gen, __ATOMIC_RELEASE);
-        __atomic_signal_fence(__ATOMIC_SEQ_CST);
-        if (*(volatile uint32_t *)&task->seq == seq)
-            return;
-    }
 }

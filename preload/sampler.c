@@ -43,8 +43,7 @@ static uint64_t tls_copied;           /* of those below, what every thread has *
 static bool tls_known;                /* ours is among them */
 static bool own_files;
 
-/* --- walking ------------------------------------------------------------------------------------
- */
+/* --- walking --------------------------------------------------------------------------------- */
 
 static const struct adapter *const adapters[] = {&adapter_pthread, &adapter_taskrt, &adapter_libgo};
 
@@ -224,8 +223,7 @@ static void run(void)
     }
 }
 
-/* --- the thread ---------------------------------------------------------------------------------
- */
+/* --- the thread ------------------------------------------------------------------------------ */
 
 static char *thread_pointer(void)
 {

@@ -1,380 +1,14 @@
 #include "preload/unwind.h"
 
-#include <dlfcn.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <linux/futex.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "preload/arch.h"
 #include "preload/memory.h"
 #include "preload/modules.h"
 #include "preload/recorder.h"
-#include "preload/sys.h"
+#include "preload/unwind_rules.h"
 
-/* --- libunwind, reached through pointers --------------------------------------------------------
- */
-
-static struct {
-    unw_addr_space_t (*create_addr_space)(unw_accessors_t *, int);
-    int (*set_caching_policy)(unw_addr_space_t, unw_caching_policy_t);
-    int (*init_remote)(unw_cursor_t *, unw_addr_space_t, void *);
-    int (*step)(unw_cursor_t *);
-    int (*get_reg)(unw_cursor_t *, int, unw_word_t *);
-    int (*dwarf_search_unwind_table)(unw_addr_space_t, unw_word_t, unw_dyn_info_t *,
-                                     unw_proc_info_t *, int, void *);
-} lib;
-
-static unw_addr_space_t space;
 static struct module_range own_module; /* frames of ours are not shown */
-
-/* --- the lock -----------------------------------------------------------------------------------
- */
-
-static uint32_t lock_word; /* 0 free, 1 taken, 2 taken and waited for */
-static uint64_t lock_signals;
-
-void unwind_lock(void)
-{
-    uint64_t all = ~UINT64_C(0), before = 0;
-    uint32_t was = 0;
-    sys_call(SYS_rt_sigprocmask, SIG_BLOCK, &all, &before, sizeof(all));
-    if (!__atomic_compare_exchange_n(&lock_word, &was, 1, false, __ATOMIC_ACQUIRE,
-                                     __ATOMIC_RELAXED))
-        while (__atomic_exchange_n(&lock_word, 2, __ATOMIC_ACQUIRE) != 0)
-            sys_call(SYS_futex, &lock_word, FUTEX_WAIT_PRIVATE, 2, 0);
-    lock_signals = before;
-    /* libunwind locks a mutex of its own, by a function that we intercept. */
-    recorder_thread.outside = recorder_thread.task;
-    recorder_thread.task = &recorder_thread.sink;
-    recorder_thread.inside = true;
-}
-
-void unwind_unlock(void)
-{
-    uint64_t before = lock_signals;
-    recorder_thread.inside = false;
-    recorder_thread.task = recorder_thread.outside;
-    if (__atomic_exchange_n(&lock_word, 0, __ATOMIC_RELEASE) == 2)
-        sys_call(SYS_futex, &lock_word, FUTEX_WAKE_PRIVATE, 1);
-    sys_call(SYS_rt_sigprocmask, SIG_SETMASK, &before, 0, sizeof(before));
-}
-
-/* --- rules --------------------------------------------------------------------------------------
- */
-
-enum rule_kind {
-    RULE_NONE,    /* not known yet */
-    RULE_SP,      /* the caller's stack pointer is ours + cfa_offset */
-    RULE_FP,      /* the caller's stack pointer is our frame pointer + cfa_offset */
-    RULE_END,     /* the outermost frame */
-    RULE_STEP,    /* libunwind has to take this step itself */
-    RULE_SIGNAL,  /* a signal handler returns to it: the kernel saved the registers */
-    RULE_NO_INFO, /* no call frame information: the chain of frame pointers is all there is */
-};
-
-struct rule {
-    uint64_t pc;
-    int32_t cfa_offset;
-    int32_t return_offset; /* where the return address is, from the caller's stack pointer */
-    int32_t fp_offset;     /* where the caller's frame pointer is; 0: still in its register */
-    uint32_t kind;         /* enum rule_kind */
-};
-
-#define RULE_ROWS (1U << 15)
-#define RULE_PROBES 4
-static struct rule *rules;
-static bool any_rules;
-
-static struct rule *rule_row(uint64_t pc, uint32_t probe)
-{
-    return &rules[((pc * 0x9e3779b97f4a7c15ULL >> 32) + probe) & (RULE_ROWS - 1)];
-}
-
-/* Rows are written under the lock and read without: pc is 0 while a row changes. */
-static bool rule_find(uint64_t pc, struct rule *ret)
-{
-    if (rules == NULL)
-        return false;
-    for (uint32_t probe = 0; probe < RULE_PROBES; probe++) {
-        const struct rule *row = rule_row(pc, probe);
-        if (__atomic_load_n(&row->pc, __ATOMIC_ACQUIRE) != pc)
-            continue;
-        *ret = *row;
-        __atomic_thread_fence(__ATOMIC_ACQUIRE);
-        return __atomic_load_n(&row->pc, __ATOMIC_RELAXED) == pc;
-    }
-    return false;
-}
-
-static void rule_keep(const struct rule *rule)
-{
-    struct rule *row = rule_row(rule->pc, 0);
-    any_rules = true;
-    for (uint32_t probe = 0; probe < RULE_PROBES; probe++)
-        if (rule_row(rule->pc, probe)->pc == 0) {
-            row = rule_row(rule->pc, probe);
-            break;
-        }
-    __atomic_store_n(&row->pc, 0, __ATOMIC_RELAXED);
-    __atomic_thread_fence(__ATOMIC_RELEASE);
-    row->cfa_offset = rule->cfa_offset;
-    row->return_offset = rule->return_offset;
-    row->fp_offset = rule->fp_offset;
-    row->kind = rule->kind;
-    __atomic_store_n(&row->pc, rule->pc, __ATOMIC_RELEASE);
-}
-
-static uint32_t flushes;
-
-void unwind_flush(void)
-{
-    __atomic_fetch_add(&flushes, 1, __ATOMIC_RELEASE);
-    if (!any_rules) /* then not even a look at the table: that would make memory of it */
-        return;
-    any_rules = false;
-    for (uint32_t i = 0; i < RULE_ROWS; i++)
-        if (rules[i].pc != 0)
-            __atomic_store_n(&rules[i].pc, 0, __ATOMIC_RELEASE);
-}
-
-/* --- one step of libunwind ----------------------------------------------------------------------
- */
-
-/* A probe step runs over two stretches of addresses that no program has, one for each register:
- * what is read there is the address itself, marked, so that the result tells where it came from. */
-#define PROBE_SP UINT64_C(0x6100000000000000)
-#define PROBE_FP UINT64_C(0x6200000000000000)
-#define PROBE_OTHER UINT64_C(0x6300000000000000)
-#define PROBE_MARK UINT64_C(0x1000000000000000)
-#define PROBE_REACH (INT64_C(1) << 30)
-
-struct step {
-    uint64_t pc, sp, fp;
-    bool no_info;
-};
-
-static bool near(uint64_t address, uint64_t base, int64_t *offset)
-{
-    *offset = (int64_t)(address - base);
-    return *offset > -PROBE_REACH && *offset < PROBE_REACH;
-}
-
-static int access_mem(unw_addr_space_t as, unw_word_t address, unw_word_t *value, int write,
-                      void *arg)
-{
-    int64_t offset;
-    (void)as;
-    (void)arg;
-    if (write)
-        return -UNW_EINVAL;
-    if (near(address, PROBE_SP, &offset) || near(address, PROBE_FP, &offset)) {
-        *value = address ^ PROBE_MARK;
-        return 0;
-    }
-    return memory_read(address, value, sizeof(*value)) ? 0 : -UNW_EINVAL;
-}
-
-static int access_reg(unw_addr_space_t as, unw_regnum_t reg, unw_word_t *value, int write,
-                      void *arg)
-{
-    const struct step *step = arg;
-    (void)as;
-    if (write)
-        return -UNW_EREADONLYREG;
-    *value = reg == ARCH_REG_PC   ? step->pc
-             : reg == ARCH_REG_SP ? step->sp
-             : reg == ARCH_REG_FP ? step->fp
-                                  : PROBE_OTHER;
-    return 0;
-}
-
-static int access_fpreg(unw_addr_space_t as, unw_regnum_t reg, unw_fpreg_t *value, int write,
-                        void *arg)
-{
-    (void)as, (void)reg, (void)value, (void)write, (void)arg;
-    return -UNW_EBADREG;
-}
-
-/* What an .eh_frame_hdr begins with, as linkers write it: a sorted table of pairs of 32-bit offsets
- * from its own start. (Linux Standard Base, "Exception Frames") */
-struct eh_frame_hdr {
-    uint8_t version;
-    uint8_t eh_frame_encoding;
-    uint8_t count_encoding;
-    uint8_t table_encoding;
-    int32_t eh_frame;
-    uint32_t count;
-};
-enum { EH_UDATA4 = 0x03, EH_DATAREL_SDATA4 = 0x3b, EH_PCREL_SDATA4 = 0x1b };
-
-static int find_proc_info(unw_addr_space_t as, unw_word_t ip, unw_proc_info_t *pi, int need,
-                          void *arg)
-{
-    struct step *step = arg;
-    struct module_range module;
-    struct eh_frame_hdr hdr;
-    int result = -UNW_ENOINFO;
-    if (module_find(ip, &module) && module.eh_frame_hdr != 0 &&
-        memory_read(module.eh_frame_hdr, &hdr, sizeof(hdr)) && hdr.version == 1 &&
-        hdr.eh_frame_encoding == EH_PCREL_SDATA4 && hdr.count_encoding == EH_UDATA4 &&
-        hdr.table_encoding == EH_DATAREL_SDATA4) {
-        unw_dyn_info_t info = {
-            .start_ip = module.start,
-            .end_ip = module.end,
-            .format = UNW_INFO_FORMAT_REMOTE_TABLE,
-            .u.rti =
-                {
-                    .segbase = module.eh_frame_hdr,
-                    .table_len = (unw_word_t)hdr.count * 8 / sizeof(unw_word_t),
-                    .table_data = module.eh_frame_hdr + sizeof(hdr),
-                },
-        };
-        result = lib.dwarf_search_unwind_table(as, ip, &info, pi, need, arg);
-    }
-    step->no_info |= result < 0;
-    return result;
-}
-
-static void put_unwind_info(unw_addr_space_t as, unw_proc_info_t *pi, void *arg)
-{
-    (void)as, (void)pi, (void)arg;
-}
-
-static int get_dyn_info_list_addr(unw_addr_space_t as, unw_word_t *address, void *arg)
-{
-    (void)as, (void)address, (void)arg;
-    return -UNW_ENOINFO;
-}
-
-/* From *step to its caller. 1: done; 0: there is none; negative: it cannot be told. */
-static int take_step(struct step *step)
-{
-    static unw_cursor_t cursor; /* under the lock */
-    unw_word_t pc, sp, fp;
-    step->no_info = false;
-    if (space == NULL || lib.init_remote(&cursor, space, step) != 0)
-        return -1;
-    int result = lib.step(&cursor);
-    if (step->no_info || result < 0)
-        return -1;
-    if (result == 0)
-        return 0;
-    if (lib.get_reg(&cursor, UNW_REG_IP, &pc) != 0 || lib.get_reg(&cursor, UNW_REG_SP, &sp) != 0 ||
-        lib.get_reg(&cursor, ARCH_REG_FP, &fp) != 0)
-        return -1;
-    step->pc = pc;
-    step->sp = sp;
-    step->fp = fp;
-    return 1;
-}
-
-/* Does a signal handler return to `pc`? (The code of the kernel's trampoline, as the C library
- * has it.) */
-static bool is_signal_return(uint64_t pc)
-{
-#if defined(__x86_64__)
-    static const uint8_t code[] = {0x48, 0xc7, 0xc0, 0x0f, 0x00, 0x00, 0x00, 0x0f, 0x05};
-#else
-    static const uint8_t code[] = {0x68, 0x11, 0x80, 0xd2, 0x01, 0x00, 0x00, 0xd4};
-#endif
-    uint8_t bytes[sizeof(code)];
-    return memory_read(pc, bytes, sizeof(bytes)) && memcmp(bytes, code, sizeof(code)) == 0;
-}
-
-/* Where a marked value was read, as an offset from the caller's stack pointer `cfa`. */
-static bool read_at(uint64_t value, uint64_t cfa, int32_t *offset)
-{
-    int64_t distance;
-    bool known = near(value ^ PROBE_MARK, cfa, &distance);
-    *offset = (int32_t)distance;
-    return known && distance != 0;
-}
-
-static void learn(struct rule *rule)
-{
-    struct step step = {.pc = rule->pc - 1, .sp = PROBE_SP, .fp = PROBE_FP};
-    int64_t offset;
-    rule->kind = RULE_SIGNAL;
-    if (is_signal_return(rule->pc))
-        return;
-    int result = take_step(&step);
-    rule->kind = result == 0 ? RULE_END : RULE_NO_INFO;
-    if (result <= 0)
-        return;
-    rule->kind = RULE_STEP;
-    bool by_sp = near(step.sp, PROBE_SP, &offset);
-    if (!by_sp && !near(step.sp, PROBE_FP, &offset))
-        return;
-    if (!read_at(step.pc, step.sp, &rule->return_offset))
-        return;
-    if (step.fp != PROBE_FP && !read_at(step.fp, step.sp, &rule->fp_offset))
-        return;
-    rule->cfa_offset = (int32_t)offset;
-    rule->kind = by_sp ? RULE_SP : RULE_FP;
-}
-
-/* --- on a stack of our own ----------------------------------------------------------------------
- */
-
-/* libunwind wants kilobytes of stack, and a goroutine or a small thread may not have them. Under
- * the lock there is one user, so that one stack will do. */
-#define STACK_BYTES (64U << 10)
-static _Alignas(16) char own_stack[STACK_BYTES];
-
-static void on_own_stack(void (*function)(void *), void *arg)
-{
-    void *top = own_stack + STACK_BYTES;
-#if defined(__x86_64__)
-    __asm__ volatile("movq %%rsp, %%rbx\n\t"
-                     "movq %0, %%rsp\n\t"
-                     "callq *%1\n\t"
-                     "movq %%rbx, %%rsp"
-                     : "+r"(top), "+r"(function), "+D"(arg)
-                     :
-                     : "rbx", "rax", "rcx", "rdx", "rsi", "r8", "r9", "r10", "r11", "memory", "cc",
-                       "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8",
-                       "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15");
-#else
-    register void *x0 __asm__("x0") = arg;
-    register void *x19 __asm__("x19") = top;
-    register void (*x20)(void *) __asm__("x20") = function;
-    __asm__ volatile("mov x21, sp\n\t"
-                     "mov sp, x19\n\t"
-                     "blr x20\n\t"
-                     "mov sp, x21"
-                     : "+r"(x0), "+r"(x19), "+r"(x20)
-                     :
-                     : "x1", "x2", "x3", "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12",
-                       "x13", "x14", "x15", "x16", "x17", "x21", "x30", "memory", "cc", "v0", "v1",
-                       "v2", "v3", "v4", "v5", "v6", "v7", "v16", "v17", "v18", "v19", "v20", "v21",
-                       "v22", "v23", "v24", "v25", "v26", "v27", "v28", "v29", "v30", "v31");
-#endif
-}
-
-static void learn_here(void *arg)
-{
-    struct rule *rule = arg;
-    learn(rule);
-    rule_keep(rule);
-    module_record(rule->pc);
-}
-
-struct real_step {
-    struct step step;
-    int result;
-};
-
-static void step_here(void *arg)
-{
-    struct real_step *real = arg;
-    real->result = take_step(&real->step);
-}
-
-/* --- walking ------------------------------------------------------------------------------------
- */
 
 /* How a walker reads stack memory. */
 struct walker {
@@ -431,25 +65,21 @@ static void walker_rule(struct walker *walker, struct rule *rule)
     *rule = (struct rule){.pc = walker->pc, .kind = RULE_NO_INFO};
     if (recorder_quiet && !recorder_thread.sampler)
         return; /* what this thread has not learned it may not ask for now */
-    unwind_lock();
-    on_own_stack(learn_here, rule);
-    unwind_unlock();
+    rule_learn(rule);
 }
 
 enum walked { WALKED_ON, WALKED_TO_END, WALKED_NOWHERE };
 
 static enum walked walk_real_step(struct walker *walker)
 {
-    struct real_step real = {.step = {.pc = walker->pc - 1, .sp = walker->sp, .fp = walker->fp}};
+    struct rule_step step = {.pc = walker->pc - 1, .sp = walker->sp, .fp = walker->fp};
     walker->trace = NULL;
-    unwind_lock();
-    on_own_stack(step_here, &real);
-    unwind_unlock();
-    if (real.result <= 0)
-        return real.result == 0 ? WALKED_TO_END : WALKED_NOWHERE;
-    walker->pc = real.step.pc;
-    walker->sp = real.step.sp;
-    walker->fp = real.step.fp;
+    int result = rule_step(&step);
+    if (result <= 0)
+        return result == 0 ? WALKED_TO_END : WALKED_NOWHERE;
+    walker->pc = step.pc;
+    walker->sp = step.sp;
+    walker->fp = step.fp;
     if (walker->sp < walker->low || walker->sp >= walker->high)
         walker->direct = false;
     return WALKED_ON;
@@ -544,7 +174,7 @@ void unwind_own(uint64_t pc, uint64_t sp, uint64_t fp, uint64_t low, uint64_t hi
     if (trace != NULL) {
         trace->pc = 0;
         trace->count = 0;
-        trace->flushes = __atomic_load_n(&flushes, __ATOMIC_ACQUIRE);
+        trace->flushes = rule_flushes();
         walker.trace = trace;
     }
     walk_all(&walker, ret);
@@ -560,7 +190,7 @@ bool unwind_is_same(const struct unwind_trace *trace, uint64_t pc, uint64_t sp, 
                     uint64_t high)
 {
     if (trace->pc != pc || trace->sp != sp || trace->fp != fp || trace->high != high ||
-        trace->flushes != __atomic_load_n(&flushes, __ATOMIC_ACQUIRE))
+        trace->flushes != rule_flushes())
         return false;
     for (uint32_t i = 0; i < trace->count; i++)
         if (*(const uint64_t *)trace->reads[i].address != trace->reads[i].value)
@@ -596,58 +226,8 @@ bool unwind_own_stack_has(uint64_t cfa)
     return true;
 }
 
-/* Makes libunwind set itself up now. It opens a pipe for tests of its own that we never run; the
- * program shall find its descriptors as they would be without us. */
-static void set_up(void)
-{
-    struct stat stat;
-    long ends[2];
-    int found = 0;
-    for (int fd = 0; fd < 4096 && found < 2; fd++)
-        if (sys_call(SYS_fcntl, fd, F_GETFD) == -EBADF)
-            ends[found++] = fd;
-    lib.set_caching_policy(space, UNW_CACHE_NONE); /* rules are what we keep */
-    for (int i = 0; i < found; i++)
-        if (sys_call(SYS_newfstatat, ends[i], "", &stat, AT_EMPTY_PATH) == 0 &&
-            S_ISFIFO(stat.st_mode))
-            sys_call(SYS_close, ends[i]);
-}
-
 bool unwind_init(void)
 {
-    static unw_accessors_t accessors = {
-        .find_proc_info = find_proc_info,
-        .put_unwind_info = put_unwind_info,
-        .get_dyn_info_list_addr = get_dyn_info_list_addr,
-        .access_mem = access_mem,
-        .access_reg = access_reg,
-        .access_fpreg = access_fpreg,
-    };
-    static const struct {
-        const char *name;
-        void **pointer;
-    } functions[] = {
-        {ARCH_UNW(create_addr_space), (void **)&lib.create_addr_space},
-        {ARCH_UNW(set_caching_policy), (void **)&lib.set_caching_policy},
-        {ARCH_UNW(init_remote), (void **)&lib.init_remote},
-        {ARCH_UNW(step), (void **)&lib.step},
-        {ARCH_UNW(get_reg), (void **)&lib.get_reg},
-        {ARCH_UNW(dwarf_search_unwind_table), (void **)&lib.dwarf_search_unwind_table},
-    };
     module_find((uint64_t)&unwind_init, &own_module);
-    rules = memory_reserve(RULE_ROWS * sizeof(*rules));
-    /* Not linked, and local: its _Unwind_* functions must not become the program's. */
-    void *handle = dlopen(ARCH_LIBUNWIND, RTLD_NOW | RTLD_LOCAL);
-    if (handle == NULL || rules == NULL)
-        return false;
-    for (size_t i = 0; i < sizeof(functions) / sizeof(*functions); i++) {
-        *functions[i].pointer = dlsym(handle, functions[i].name);
-        if (*functions[i].pointer == NULL)
-            return false;
-    }
-    space = lib.create_addr_space(&accessors, 0);
-    if (space == NULL)
-        return false;
-    set_up();
-    return true;
+    return rules_init();
 }

@@ -14,7 +14,11 @@ add_library(
   ${CMAKE_SOURCE_DIR}/preload/place.c
   ${CMAKE_SOURCE_DIR}/preload/recorder.c
   ${CMAKE_SOURCE_DIR}/preload/sites.c
+  ${CMAKE_SOURCE_DIR}/preload/slots.c
+  ${CMAKE_SOURCE_DIR}/preload/tables.c
   ${CMAKE_SOURCE_DIR}/preload/unwind.c
+  ${CMAKE_SOURCE_DIR}/preload/unwind_rules.c
+  ${CMAKE_SOURCE_DIR}/preload/waits.c
   preload/parts_without_hooks.c)
 target_link_libraries(preload_parts PRIVATE leakspy_preload_test_flags)
 target_include_directories(preload_parts PRIVATE ${UNWIND_INCLUDE_DIRS})
@@ -49,3 +53,4 @@ add_dependencies(preload_exports leakspy_preload)
 leakspy_test(law SOURCES test_law.c)
 target_compile_definitions(law PRIVATE LEAKSPY_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
 preload_test(recorder)
+preload_test(wait)

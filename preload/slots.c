@@ -1,0 +1,119 @@
+/* Slots: a task has one from its spawn to its end. */
+#include <string.h>
+
+#include "preload/recorder.h"
+
+static uint32_t pop_free(struct rec_header *header)
+{
+    uint64_t head = __atomic_load_n(&header->free_list, __ATOMIC_ACQUIRE);
+    uint64_t next;
+    do {
+        uint32_t row = (uint32_t)head;
+        if (row == 0)
+            return 0;
+        next = ((head >> 32) + 1) << 32 |
+               __atomic_load_n(&recorder.tasks[row].next_free, __ATOMIC_RELAXED);
+    } while (!__atomic_compare_exchange_n(&header->free_list, &head, next, false, __ATOMIC_ACQ_REL,
+                                          __ATOMIC_ACQUIRE));
+    return (uint32_t)head;
+}
+
+static void push_free(struct rec_header *header, struct rec_task *task)
+{
+    uint32_t row = (uint32_t)(task - recorder.tasks);
+    uint64_t head = __atomic_load_n(&header->free_list, __ATOMIC_RELAXED);
+    uint64_t next;
+    do {
+        __atomic_store_n(&task->next_free, (uint32_t)head, __ATOMIC_RELAXED);
+        next = ((head >> 32) + 1) << 32 | row;
+    } while (!__atomic_compare_exchange_n(&header->free_list, &head, next, false, __ATOMIC_ACQ_REL,
+                                          __ATOMIC_RELAXED));
+}
+
+struct rec_task *recorder_spawn(enum rec_kind kind, uint16_t flags, uint32_t spawn_site,
+                                uint64_t handle, const char *name)
+{
+    struct rec_header *header = recorder.header;
+    if (header == NULL)
+        return NULL;
+    recorder_count(&header->spawned);
+    uint32_t row = pop_free(header);
+    if (row == 0)
+        row = recorder_take(REC_TABLE_TASKS, 1);
+    if (row == 0) {
+        recorder_count(&header->lost_tasks);
+        return NULL;
+    }
+    struct rec_task *task = &recorder.tasks[row];
+    task->kind = (uint8_t)kind;
+    task->flags = flags;
+    task->os_tid = 0;
+    task->spawn_site = spawn_site;
+    task->handle = handle;
+    recorder_rename(task, name != NULL ? name : "");
+    task->id = __atomic_add_fetch(&header->last_id, 1, __ATOMIC_RELAXED);
+    __atomic_store_n(&task->state, REC_TASK_LIVE, __ATOMIC_RELEASE);
+    return task;
+}
+
+/* Is this a slot of the recording that is open now? A task may outlive a fork, a sink is no slot.
+ */
+static bool owns(const struct rec_task *task)
+{
+    return recorder.header != NULL && task >= recorder.tasks &&
+           task < recorder.tasks + recorder.header->tables[REC_TABLE_TASKS - 1].capacity;
+}
+
+void recorder_end(struct rec_task *task)
+{
+    uint8_t live = REC_TASK_LIVE;
+    if (owns(task) && __atomic_compare_exchange_n(&task->state, &live, REC_TASK_ENDING, false,
+                                                  __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+        recorder_count(&recorder.header->finished);
+}
+
+void recorder_release(struct rec_task *task)
+{
+    recorder_end(task);
+    if (!owns(task))
+        return;
+    __atomic_store_n(&task->gen, 0, __ATOMIC_RELEASE);
+    if (__atomic_exchange_n(&task->state, REC_TASK_FREE, __ATOMIC_ACQ_REL) != REC_TASK_FREE)
+        push_free(recorder.header, task);
+}
+
+bool recorder_keep(struct rec_task *task)
+{
+    if (!owns(task))
+        return false;
+    const struct rec_table *table = &recorder.header->tables[REC_TABLE_TASKS - 1];
+    if (table->count > table->capacity / 2) {
+        recorder_release(task);
+        return false;
+    }
+    __atomic_store_n(&task->gen, 0, __ATOMIC_RELEASE);
+    __atomic_store_n(&task->state, REC_TASK_FREE, __ATOMIC_RELEASE);
+    recorder_count(&recorder.header->finished);
+    return true;
+}
+
+void recorder_spawn_again(struct rec_task *task, uint16_t flags, uint32_t spawn_site,
+                          const char name[static 16])
+{
+    struct rec_header *header = recorder.header;
+    recorder_count(&header->spawned);
+    task->flags = flags;
+    task->spawn_site = spawn_site;
+    memcpy(task->name, name, sizeof(task->name));
+    task->id = __atomic_add_fetch(&header->last_id, 1, __ATOMIC_RELAXED);
+    __atomic_store_n(&task->state, REC_TASK_LIVE, __ATOMIC_RELEASE);
+}
+
+void recorder_rename(struct rec_task *task, const char *name)
+{
+    size_t i = 0;
+    for (; i < sizeof(task->name) - 1 && name[i] != '\0'; i++)
+        task->name[i] = name[i];
+    for (; i < sizeof(task->name); i++)
+        task->name[i] = '\0';
+}

@@ -1,0 +1,155 @@
+#include "preload/tables.h"
+
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+
+#include "preload/recorder.h"
+#include "preload/sys.h"
+
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+
+/* The tables, in the order of their ids. Memory for rows is made ready a page at first, then as
+ * much again as there is, up to a chunk (256 KiB or less) at a time. */
+static const struct {
+    uint32_t stride;
+    uint32_t capacity;
+    uint32_t chunk;
+} table_plan[REC_TABLE_COUNT] = {
+    [REC_TABLE_TASKS - 1] = {sizeof(struct rec_task), 0, 2048}, /* capacity: LEAKSPY_MAX_TASKS */
+    [REC_TABLE_SITES - 1] = {sizeof(struct rec_site), 1 << 18, 1 << 10},
+    [REC_TABLE_PCS - 1] = {sizeof(uint64_t), 1 << 22, 1 << 12},
+    [REC_TABLE_FRAMES - 1] = {sizeof(struct rec_frame), 1 << 18, 1 << 10},
+    [REC_TABLE_STRINGS - 1] = {1, 1 << 24, 1 << 15},
+    [REC_TABLE_MODULES - 1] = {sizeof(struct rec_module), 1 << 14, 1 << 8},
+    [REC_TABLE_CALLS - 1] = {sizeof(struct rec_call), 1 << 10, 1 << 10},
+    [REC_TABLE_CASES - 1] = {sizeof(struct rec_case), 1 << 20, 1 << 10},
+};
+
+static uint32_t ready_rows[REC_TABLE_COUNT]; /* rows with memory behind them */
+
+/* Memory for rows, so that touching them cannot fault: a full file system is an error here, and
+ * would be a SIGBUS there. */
+static bool make_ready(void *address, uint64_t bytes)
+{
+    if (recorder_quiet && !recorder_thread.sampler)
+        return false;
+    uint64_t start = (uint64_t)address & ~UINT64_C(4095);
+    uint64_t end = ((uint64_t)address + bytes + 4095) & ~UINT64_C(4095);
+    return sys_call(SYS_madvise, start, end - start, MADV_POPULATE_WRITE) == 0;
+}
+
+uint32_t recorder_take(enum rec_table_id id, uint32_t rows)
+{
+    struct rec_header *header = recorder.header;
+    if (header == NULL)
+        return 0;
+    struct rec_table *table = &header->tables[id - 1];
+    uint32_t row = __atomic_load_n(&table->count, __ATOMIC_RELAXED);
+    do {
+        if (rows > table->capacity - row) {
+            __atomic_fetch_add(&table->lost, rows, __ATOMIC_RELAXED);
+            return 0;
+        }
+        uint32_t ready = __atomic_load_n(&ready_rows[id - 1], __ATOMIC_ACQUIRE);
+        if (row + rows > ready) {
+            uint32_t chunk = table_plan[id - 1].chunk;
+            uint32_t more = ready < chunk ? ready : chunk;
+            if (more < 4096 / table->stride)
+                more = 4096 / table->stride;
+            uint32_t want = row + rows < ready + more ? ready + more : row + rows;
+            if (want > table->capacity)
+                want = table->capacity;
+            if (!make_ready((char *)header + table->offset + (uint64_t)ready * table->stride,
+                            (uint64_t)(want - ready) * table->stride)) {
+                __atomic_fetch_add(&table->lost, rows, __ATOMIC_RELAXED);
+                return 0;
+            }
+            while (ready < want &&
+                   !__atomic_compare_exchange_n(&ready_rows[id - 1], &ready, want, false,
+                                                __ATOMIC_RELEASE, __ATOMIC_ACQUIRE))
+                ;
+        }
+    } while (!__atomic_compare_exchange_n(&table->count, &row, row + rows, false, __ATOMIC_ACQ_REL,
+                                          __ATOMIC_RELAXED));
+    return row;
+}
+
+uint32_t recorder_add_string(const char *text, size_t bytes)
+{
+    if (bytes == 0)
+        return 0;
+    uint32_t offset = recorder_take(REC_TABLE_STRINGS, (uint32_t)bytes + 1);
+    if (offset != 0)
+        memcpy(recorder.strings + offset, text, bytes); /* what follows is zero already */
+    return offset;
+}
+
+uint32_t recorder_add_call(const char *name, enum rec_op op, uint16_t flags)
+{
+    uint32_t row = recorder_take(REC_TABLE_CALLS, 1);
+    if (row == 0)
+        return 0;
+    struct rec_call *call = &recorder.calls[row];
+    call->op = (uint16_t)op;
+    call->flags = flags;
+    __atomic_store_n(&call->name, recorder_add_string(name, strlen(name)), __ATOMIC_RELEASE);
+    return row;
+}
+
+/* Sets offsets and capacities for `max_tasks`; the other tables are smaller where tasks are few.
+ * Returns the bytes of the file. */
+static uint64_t lay_out(struct rec_table *tables, uint32_t max_tasks)
+{
+    uint32_t shift = 0;
+    while (shift < 5 && (1U << 20 >> (shift + 1)) >= max_tasks)
+        shift++;
+    uint64_t at = REC_HEADER_BYTES;
+    for (uint32_t i = 0; i < REC_TABLE_COUNT; i++) {
+        uint32_t capacity = i == REC_TABLE_TASKS - 1   ? max_tasks + 1
+                            : i == REC_TABLE_CALLS - 1 ? table_plan[i].capacity
+                                                       : table_plan[i].capacity >> shift;
+        tables[i] = (struct rec_table){
+            .id = i + 1,
+            .version = 1,
+            .offset = at,
+            .stride = table_plan[i].stride,
+            .capacity = capacity,
+            .count = 1,
+        };
+        at += ((uint64_t)capacity * table_plan[i].stride + 4095) & ~UINT64_C(4095);
+    }
+    return at;
+}
+
+static uint64_t size_limit(int resource)
+{
+    struct rlimit limit = {RLIM_INFINITY, RLIM_INFINITY};
+    sys_call(SYS_prlimit64, 0, resource, 0, &limit);
+    return limit.rlim_cur;
+}
+
+struct rec_header *tables_map(long fd, struct rec_table tables[REC_TABLE_COUNT],
+                              uint64_t *ret_bytes)
+{
+    /* Less where the process may not have as much: growing past the limit would raise SIGXFSZ. */
+    uint64_t limit = size_limit(RLIMIT_FSIZE);
+    for (uint32_t tasks = recorder_options.max_tasks; tasks >= 64; tasks /= 8) {
+        uint64_t bytes = lay_out(tables, tasks);
+        if (bytes > limit || sys_call(SYS_ftruncate, fd, bytes) != 0)
+            continue;
+        long base = sys_call(SYS_mmap, 0, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+        if (base < 0 && base > -4096)
+            continue;
+        if (!make_ready((void *)base, REC_HEADER_BYTES)) {
+            sys_call(SYS_munmap, base, bytes);
+            return NULL;
+        }
+        memset(ready_rows, 0, sizeof(ready_rows));
+        *ret_bytes = bytes;
+        return (struct rec_header *)base;
+    }
+    return NULL;
+}

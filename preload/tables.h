@@ -1,0 +1,16 @@
+/* The memory of a recording: how large its tables are, where they lie in the file, and how they
+ * grow. */
+#ifndef LEAKSPY_TABLES_H
+#define LEAKSPY_TABLES_H
+
+#include <stdint.h>
+
+#include "preload/recording.h"
+
+/* Gives the new file `fd` its size and maps it, with fewer rows where limits of the process want
+ * that; sets `tables` to what lies where. The header's page may be written. NULL: no room. One
+ * thread at a time, any context. */
+struct rec_header *tables_map(long fd, struct rec_table tables[REC_TABLE_COUNT],
+                              uint64_t *ret_bytes);
+
+#endif
