@@ -142,6 +142,29 @@ static void forked_children__have_recordings_of_their_own(void **state)
     assert_recordings("fork_and_park", 2, 0);
     assert_recordings("fork_nested", 5, 0);
     assert_recordings("fork_from_a_thread", 3, 0);
+    assert_recordings("fork_after_environment_overwritten", 2, 0);
+}
+
+static void relative_path__stays_where_the_program_started(void **state)
+{
+    char folder[] = "/tmp/leakspy-cwd.XXXXXX", pattern[64];
+    glob_t files;
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    struct outcome outcome =
+        run_program(false,
+                    LIST("/usr/bin/env", "-C", folder, "LD_PRELOAD=" LEAKSPY_PRELOAD,
+                         "LEAKSPY_OUT=relative.rec", TRANSPARENT, "fork_after_chdir"),
+                    NULL);
+    assert_int_equal(WEXITSTATUS(outcome.status), 4);
+    outcome_deinit(&outcome);
+    snprintf(pattern, sizeof pattern, "%s/relative.rec*", folder);
+    size_t count = glob(pattern, 0, NULL, &files) == 0 ? files.gl_pathc : 0;
+    globfree(&files);
+    outcome =
+        run_program(false, LIST("/bin/sh", "-c", "rm -rf \"$0\" /relative.rec*", folder), NULL);
+    outcome_deinit(&outcome);
+    assert_int_equal(count, 2);
 }
 
 static void executed_programs__have_recordings_of_their_own(void **state)
@@ -250,6 +273,7 @@ int main(void)
         cmocka_unit_test_teardown(ends__are_recorded, end_all_targets),
         cmocka_unit_test_teardown(violent_ends__leave_a_readable_recording, end_all_targets),
         cmocka_unit_test_teardown(forked_children__have_recordings_of_their_own, end_all_targets),
+        cmocka_unit_test_teardown(relative_path__stays_where_the_program_started, end_all_targets),
         cmocka_unit_test_teardown(executed_programs__have_recordings_of_their_own, end_all_targets),
         cmocka_unit_test_teardown(failed_exec__keeps_its_recording, end_all_targets),
         cmocka_unit_test_teardown(children__are_not_recorded_when_not_wanted, end_all_targets),

@@ -122,6 +122,26 @@ int fork_while_others_park(void)
     return 0;
 }
 
+/* As servers do to show a title in ps: the environment moves elsewhere, and its place is written
+ * over. */
+int fork_after_environment_overwritten(void)
+{
+    char *first = environ[0], *end = first;
+    for (size_t i = 0; environ[i]; i++) {
+        end = environ[i] + strlen(environ[i]);
+        environ[i] = strdup(environ[i]);
+        CHECK(environ[i]);
+    }
+    memset(first, 'x', (size_t)(end - first));
+    return fork_and_park();
+}
+
+int fork_after_chdir(void)
+{
+    CHECK(chdir("/") == 0);
+    return fork_and_park();
+}
+
 /* Goes on in a process that its starter does not know, and says so through a pipe. */
 int daemon_like(void)
 {

@@ -1,6 +1,7 @@
 /* Scenarios of `transparent`: descriptors, users, limits, signals. */
 #include "tests/e2e/transparent.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -124,6 +125,27 @@ static void *say_user(void *arg)
     return arg;
 }
 
+/* Threads that do not have the process's user: whoever they belong to, nothing was dropped. */
+static int count_strangers(uid_t uid)
+{
+    char path[300], line[256];
+    int strangers = 0;
+    DIR *tasks = opendir("/proc/self/task");
+    CHECK(tasks);
+    for (struct dirent *task; (task = readdir(tasks));) {
+        unsigned real, effective;
+        snprintf(path, sizeof path, "/proc/self/task/%s/status", task->d_name);
+        FILE *file = fopen(path, "r");
+        while (file && fgets(line, sizeof line, file))
+            if (sscanf(line, "Uid: %u %u", &real, &effective) == 2)
+                strangers += real != uid || effective != uid;
+        if (file)
+            fclose(file);
+    }
+    closedir(tasks);
+    return strangers;
+}
+
 int change_user(void)
 {
     pthread_t thread;
@@ -135,10 +157,12 @@ int change_user(void)
     printf("%d ", setresgid(gid, gid, gid));
     printf("%d\n", setresuid(uid, uid, uid));
     say_user(NULL);
+    printf("%d strangers\n", count_strangers(uid));
     join_thread(start_thread(say_user, NULL));
     sem_post(&semaphore);
     join_thread(thread);
     park_a_thread();
+    printf("%d strangers\n", count_strangers(uid));
     return 0;
 }
 
