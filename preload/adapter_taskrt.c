@@ -82,13 +82,6 @@ static struct rec_task *spawn_slot(uint32_t site, const char *name, taskrt_fn *f
     return task;
 }
 
-static void take_back(struct rec_task *task)
-{
-    __atomic_fetch_sub(&recorder.header->spawned, 1, __ATOMIC_RELAXED);
-    __atomic_fetch_sub(&recorder.header->finished, 1, __ATOMIC_RELAXED);
-    recorder_release(task);
-}
-
 /* The end of the running task's stack; 0: no task runs. */
 static uint64_t stack_high(void)
 {
@@ -108,7 +101,7 @@ int hook_taskrt_spawn(const struct taskrt_options *options, taskrt_fn *fn, void 
         return hooks_real.taskrt_spawn(options, fn, arg, ret);
     int result = hooks_real.taskrt_spawn(options, task_main, task, ret);
     if (result != 0)
-        take_back(task);
+        recorder_take_back(task);
     return result;
 }
 
@@ -129,7 +122,7 @@ static void for_each_task(void (*function)(struct rec_task *task))
 
 static void mark_abandoned(struct rec_task *task)
 {
-    task->flags |= REC_TASK_ABANDONED;
+    __atomic_fetch_or(&task->flags, REC_TASK_ABANDONED, __ATOMIC_RELAXED);
 }
 
 int hook_taskrt_run(taskrt_fn *fn, void *arg)

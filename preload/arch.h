@@ -35,6 +35,18 @@
 
 #define ARCH_SIGNAL_REG(field) (ARCH_SIGNAL_UCONTEXT + offsetof(ucontext_t, uc_mcontext.field))
 
+/* The calling thread's, which thread-local storage lies around. */
+static inline char *arch_thread_pointer(void)
+{
+#if defined(__x86_64__)
+    char *pointer;
+    __asm__("movq %%fs:0, %0" : "=r"(pointer));
+    return pointer;
+#else
+    return __builtin_thread_pointer();
+#endif
+}
+
 /* What a frame address points to, on both: the caller's frame address and the return address. */
 struct arch_frame {
     uint64_t caller_fp;

@@ -10,9 +10,7 @@ static uint64_t parse_hex(const char *at)
 {
     uint64_t value = 0;
     for (;; at++) {
-        int digit = *at >= '0' && *at <= '9'   ? *at - '0'
-                    : *at >= 'a' && *at <= 'f' ? *at - 'a' + 10
-                                               : -1;
+        int digit = text_hex_digit(*at);
         if (digit < 0)
             return value;
         value = value << 4 | (uint64_t)digit;

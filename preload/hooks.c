@@ -6,6 +6,8 @@
 #include <link.h>
 #include <string.h>
 
+#include "preload/sampler.h"
+
 #include "preload/libgo.h"
 
 /* --- the real functions ---------------------------------------------------------------------- */
@@ -224,6 +226,15 @@ static inline uint32_t count_of_sets(int count, const fd_set *in, const fd_set *
     result hook_##name params                                                                      \
     {                                                                                              \
         PARK(taskrt_slot(), name, args, op, object, arg, flags)                                    \
+    }
+#define ALONE(result, name, params, args)                                                          \
+    result hook_##name params                                                                      \
+    {                                                                                              \
+        bool ran = recorder.header != NULL && !recorder_quiet && sampler_stop();                   \
+        result done = hooks_real.name args;                                                        \
+        if (ran)                                                                                   \
+            sampler_ensure();                                                                      \
+        return done;                                                                               \
     }
 #define HAND(result, name, symbol, params, args, op, version)
 #include "preload/hooks.def"

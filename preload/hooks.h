@@ -40,7 +40,7 @@ enum hook_call {
 };
 
 /* The real functions. They may be called at any time: before the constructor ran, each entry holds
- * a function that looks all of them up first. */
+ * a function that looks up the real one first. */
 struct hooks_real {
 #define WAIT(result, name, params, args, op, object, arg, flags, version) result(*name) params;
 #define TASK(result, name, params, args, op, object, arg, flags) result(*name) params;
@@ -106,6 +106,9 @@ enum {
 #define HOOK_THREAD_STACK hooks_thread_stack((uint64_t)__builtin_dwarf_cfa())
 uint32_t hooks_spawn_site(uint64_t pc, uint64_t sp, uint64_t fp, uint64_t high);
 uint64_t hooks_thread_stack(uint64_t sp);
+
+/* What quick_exit was called with. */
+extern int hooks_quick_status;
 
 /* At start: where the stack of the first thread ends. */
 void hooks_spawn_init(void);

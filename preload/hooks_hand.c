@@ -59,6 +59,19 @@ static void watch_filter(long number, long a, long b)
         before_filter(false);
 }
 
+/* Credentials belong to a thread, and ours is not among those that libc sets them for. */
+static bool changes_credentials(long number)
+{
+    static const long numbers[] = {
+        SYS_setuid,    SYS_setgid,    SYS_setreuid, SYS_setregid, SYS_setresuid,
+        SYS_setresgid, SYS_setgroups, SYS_capset,   SYS_unshare,  SYS_setns,
+    };
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)
+        if (number == numbers[i])
+            return true;
+    return false;
+}
+
 long hook_syscall(long number, long a, long b, long c, long d, long e, long f)
 {
     if (number == SYS_futex && futex_waits(b) && HOOK_RECORDS(FUTEX_WAIT)) {
@@ -68,7 +81,11 @@ long hook_syscall(long number, long a, long b, long c, long d, long e, long f)
         return hooks_real.syscall(number, a, b, c, d, e, f);
     }
     watch_filter(number, a, b);
+    bool ran = unlikely(changes_credentials(number)) && recorder.header != NULL &&
+               !recorder_quiet && sampler_stop();
     long result = hooks_real.syscall(number, a, b, c, d, e, f);
+    if (ran)
+        sampler_ensure();
     if (unlikely(result == 0 && is_bare_fork(number, a)))
         recorder_forget();
     return result;
@@ -180,9 +197,11 @@ void hook__Exit(int status)
     __builtin_unreachable();
 }
 
+int hooks_quick_status;
+
 void hook_quick_exit(int status)
 {
-    recorder_close(REC_STATE_EXITED, status & 0xff);
+    hooks_quick_status = status; /* the recording is closed when its handlers have run */
     hooks_real.quick_exit(status);
     __builtin_unreachable();
 }
@@ -194,21 +213,4 @@ pid_t hook__Fork(void)
     if (pid == 0)
         recorder_forget();
     return pid;
-}
-
-/* Some namespaces may be entered by a process with one thread only: ours steps aside meanwhile. */
-int hook_unshare(int flags)
-{
-    sampler_stop();
-    int result = hooks_real.unshare(flags);
-    sampler_ensure();
-    return result;
-}
-
-int hook_setns(int fd, int type)
-{
-    sampler_stop();
-    int result = hooks_real.setns(fd, type);
-    sampler_ensure();
-    return result;
 }

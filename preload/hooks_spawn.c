@@ -86,10 +86,10 @@ static int c11_thread_main(void *arg)
     return start(start_arg);
 }
 
-/* A slot that the new thread and its spawner both write to: whoever is last lets go of it. */
+/* A slot that is held until the spawner, too, has written to it. */
 static struct rec_task *spawn_slot(bool joinable, uint32_t site, void *start, void *arg)
 {
-    uint16_t flags = REC_TASK_HELD | (joinable ? REC_TASK_JOINABLE : 0);
+    uint16_t flags = REC_TASK_HOLD | (joinable ? REC_TASK_JOINABLE : 0);
     char name[16] = "";
     /* A thread inherits its name; what the recorder knows of the spawner is good enough. */
     if (recorder_thread.task != NULL)
@@ -101,21 +101,24 @@ static struct rec_task *spawn_slot(bool joinable, uint32_t site, void *start, vo
     return task;
 }
 
-static void spawned(struct rec_task *task, uint64_t id, bool ok, uint64_t handle)
+static void spawned(struct rec_task *task, bool ok, uint64_t handle)
 {
-    if (!ok) {
-        __atomic_fetch_sub(&recorder.header->spawned, 1, __ATOMIC_RELAXED);
-        __atomic_fetch_sub(&recorder.header->finished, 1, __ATOMIC_RELAXED);
-        recorder_release(task);
-        return;
+    if (ok) {
+        /* The same that the thread writes when it starts: whichever comes first. */
+        task->handle = handle;
+        recorder_thread.last_spawned = task;
+        recorder_thread.last_spawned_id = task->id;
+    } else {
+        recorder_take_back(task);
     }
-    if (task->id != id)
-        return; /* it has come to its end, and was joined, already */
-    /* The same that the thread writes when it starts: whichever comes first. */
-    task->handle = handle;
-    recorder_thread.last_spawned = task;
-    recorder_thread.last_spawned_id = id;
-    __atomic_fetch_and(&task->flags, (uint16_t)~REC_TASK_HELD, __ATOMIC_ACQ_REL);
+    recorder_let_go(task);
+}
+
+/* A thread that got no slot may get one yet, when it first waits. */
+static void lose_thread(void)
+{
+    if (recorder.header != NULL)
+        __atomic_fetch_add(&recorder_lost_threads, 1, __ATOMIC_RELAXED);
 }
 
 int hook_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*start)(void *),
@@ -129,11 +132,12 @@ int hook_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*s
         pthread_attr_getdetachstate(attr, &detached);
     struct rec_task *task = spawn_slot(detached == PTHREAD_CREATE_JOINABLE,
                                        HOOK_SPAWN_SITE(HOOK_THREAD_STACK), (void *)start, arg);
-    if (task == NULL)
+    if (task == NULL) {
+        lose_thread();
         return hooks_real.pthread_create(thread, attr, start, arg);
-    uint64_t id = task->id;
+    }
     int result = hooks_real.pthread_create(thread, attr, thread_main, task);
-    spawned(task, id, result == 0, result == 0 ? (uint64_t)*thread : 0);
+    spawned(task, result == 0, result == 0 ? (uint64_t)*thread : 0);
     return result;
 }
 
@@ -144,11 +148,12 @@ int hook_thrd_create(thrd_t *thread, thrd_start_t start, void *arg)
     recorder_self();
     struct rec_task *task =
         spawn_slot(true, HOOK_SPAWN_SITE(HOOK_THREAD_STACK), (void *)start, arg);
-    if (task == NULL)
+    if (task == NULL) {
+        lose_thread();
         return hooks_real.thrd_create(thread, start, arg);
-    uint64_t id = task->id;
+    }
     int result = hooks_real.thrd_create(thread, c11_thread_main, task);
-    spawned(task, id, result == thrd_success, result == thrd_success ? (uint64_t)*thread : 0);
+    spawned(task, result == thrd_success, result == thrd_success ? (uint64_t)*thread : 0);
     return result;
 }
 
@@ -184,8 +189,10 @@ static struct rec_task *find_thread(uint64_t thread)
 
 static void joined(struct rec_task *task, uint64_t id)
 {
-    if (task != NULL && task->id == id)
-        recorder_release(task);
+    if (task == NULL || !recorder_hold(task, id))
+        return;
+    recorder_release(task);
+    recorder_let_go(task);
 }
 
 /* The body of the four joins: `call` is the real one, 0 its success. */
@@ -234,43 +241,31 @@ int hook_thrd_join(thrd_t thread, int *result)
     JOIN(thrd_join, 0, hooks_real.thrd_join(thread, result))
 }
 
-/* Before the thread is let go: afterwards its slot may be another's. */
-static struct rec_task *detaching(uint64_t thread)
-{
-    struct rec_task *task = find_thread(thread);
-    if (task != NULL)
-        __atomic_fetch_and(&task->flags, (uint16_t)~REC_TASK_JOINABLE, __ATOMIC_ACQ_REL);
-    return task;
-}
-
-static void detached(struct rec_task *task, bool ok)
-{
-    if (task == NULL)
-        return;
-    if (!ok)
-        __atomic_fetch_or(&task->flags, REC_TASK_JOINABLE, __ATOMIC_ACQ_REL);
-    else if (__atomic_load_n(&task->state, __ATOMIC_ACQUIRE) == REC_TASK_FINISHED)
-        recorder_release(task);
-}
+/* The body of the two detaches: `call` is the real one, `success` its success. Before the call,
+ * since the thread may be gone after it. */
+#define DETACH(call, success)                                                                      \
+    if (unlikely(recorder.classes == 0))                                                           \
+        return call;                                                                               \
+    struct rec_task *task = find_thread((uint64_t)thread);                                         \
+    if (task == NULL || !recorder_hold(task, task->id))                                            \
+        return call;                                                                               \
+    __atomic_fetch_and(&task->flags, (uint16_t)~REC_TASK_JOINABLE, __ATOMIC_ACQ_REL);              \
+    int result = call;                                                                             \
+    if (result != success)                                                                         \
+        __atomic_fetch_or(&task->flags, REC_TASK_JOINABLE, __ATOMIC_ACQ_REL);                      \
+    else if (__atomic_load_n(&task->state, __ATOMIC_ACQUIRE) == REC_TASK_FINISHED)                 \
+        recorder_release(task);                                                                    \
+    recorder_let_go(task);                                                                         \
+    return result;
 
 int hook_pthread_detach(pthread_t thread)
 {
-    if (unlikely(recorder.classes == 0))
-        return hooks_real.pthread_detach(thread);
-    struct rec_task *task = detaching((uint64_t)thread);
-    int result = hooks_real.pthread_detach(thread);
-    detached(task, result == 0);
-    return result;
+    DETACH(hooks_real.pthread_detach(thread), 0)
 }
 
 int hook_thrd_detach(thrd_t thread)
 {
-    if (unlikely(recorder.classes == 0))
-        return hooks_real.thrd_detach(thread);
-    struct rec_task *task = detaching((uint64_t)thread);
-    int result = hooks_real.thrd_detach(thread);
-    detached(task, result == thrd_success);
-    return result;
+    DETACH(hooks_real.thrd_detach(thread), thrd_success)
 }
 
 /* --- names and ends -------------------------------------------------------------------------- */

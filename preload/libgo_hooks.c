@@ -400,15 +400,18 @@ __attribute__((noinline)) static void find_object(struct park *park, const struc
         park->object = self->object;
         park->arg = self->arg;
         break;
-    case OBJECT_SEMAPHORE:
-        park->object = self->object - semaphores[self->arg].offset;
-        park->call = semaphore_calls[self->arg];
+    case OBJECT_SEMAPHORE: {
+        /* What was noted last may have been a select at the same address. */
+        uint32_t kind = self->arg < LIBGO_SEMAPHORES ? self->arg : LIBGO_SEMAPHORE;
+        park->object = self->object - semaphores[kind].offset;
+        park->call = semaphore_calls[kind];
         break;
+    }
     case OBJECT_POLL:
         find_poll(park, lock);
         break;
     case OBJECT_IDLE:
-        self->task->flags |= REC_TASK_SYSTEM;
+        __atomic_fetch_or(&self->task->flags, REC_TASK_SYSTEM, __ATOMIC_RELAXED);
         break;
     case OBJECT_NONE:
     case OBJECT_CHAN:

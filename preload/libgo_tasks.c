@@ -7,29 +7,19 @@
 
 #include "preload/hooks.h"
 #include "preload/memory.h"
+#include "preload/arch.h"
 #include "preload/sys.h"
 
 #define MOST_PROBES 256
 
 struct libgo libgo;
 
-static char *thread_pointer(void)
-{
-#if defined(__x86_64__)
-    char *pointer;
-    __asm__("movq %%fs:0, %0" : "=r"(pointer));
-    return pointer;
-#else
-    return __builtin_thread_pointer();
-#endif
-}
-
 /* Thread-local variables of what was loaded at start lie at the same distance from every thread's
  * pointer; of what came later, they need not. */
 static int64_t thread_offset(const char *symbol)
 {
     const char *at = dlsym(RTLD_DEFAULT, symbol);
-    return at != NULL ? at - thread_pointer() : 0;
+    return at != NULL ? at - arch_thread_pointer() : 0;
 }
 
 static bool make_table(void)

@@ -10,6 +10,7 @@
 #include "preload/place.h"
 #include "preload/recorder.h"
 #include "preload/sampler.h"
+#include "preload/sys.h"
 #include "preload/text.h"
 #include "preload/unwind.h"
 
@@ -106,10 +107,24 @@ static bool parse_children(const char *text)
     return parse_bool(text, &recorder_options.children);
 }
 
+/* Copied, since programs write over their environment, and made absolute, since they change
+ * folders. */
 static bool parse_out(const char *text)
 {
-    recorder_options.out = text;
-    return *text != '\0' && strlen(text) < 4000;
+    static char path[PLACE_ROOM];
+    struct text out = {.at = path, .room = sizeof(path) - 32}; /* children add to it */
+    if (*text != '/') {
+        if (sys_call(SYS_getcwd, path, sizeof(path)) < 0)
+            return false;
+        size_t length = strlen(path);
+        if (length >= out.room)
+            return false;
+        out.at += length;
+        out.room -= length;
+        text_char(&out, '/');
+    }
+    recorder_options.out = path;
+    return *text != '\0' && strlen(text) < out.room && (text_string(&out, text), true);
 }
 
 static const struct option {
@@ -152,20 +167,28 @@ static void at_exit(int status, void *unused)
     recorder_close(REC_STATE_EXITED, status & 0xff);
 }
 
+static void at_quickly_exit(void)
+{
+    recorder_close(REC_STATE_EXITED, hooks_quick_status & 0xff);
+}
+
 /* Nobody may be inside libunwind when the process is copied. */
 static void before_fork(void)
 {
-    unwind_lock();
+    if (!recorder_quiet)
+        unwind_lock();
 }
 
 static void after_fork_parent(void)
 {
-    unwind_unlock();
+    if (!recorder_quiet)
+        unwind_unlock();
 }
 
 static void after_fork_child(void)
 {
-    unwind_unlock();
+    if (!recorder_quiet)
+        unwind_unlock();
     recorder_forget();
 }
 
@@ -187,5 +210,6 @@ __attribute__((constructor(101))) static void start(void)
     if (!unwinder)
         recorder_say("cannot be loaded; stacks follow frame pointers only", "libunwind", 0);
     on_exit(at_exit, NULL);
+    at_quick_exit(at_quickly_exit);
     pthread_atfork(before_fork, after_fork_parent, after_fork_child);
 }

@@ -61,9 +61,7 @@ void place_boot_id(uint8_t ret[16])
     int nibbles = 0;
     place_read_file("/proc/sys/kernel/random/boot_id", text, sizeof(text));
     for (const char *at = text; *at && nibbles < 32; at++) {
-        int digit = *at >= '0' && *at <= '9'   ? *at - '0'
-                    : *at >= 'a' && *at <= 'f' ? *at - 'a' + 10
-                                               : -1;
+        int digit = text_hex_digit(*at);
         if (digit >= 0) {
             ret[nibbles / 2] = (uint8_t)(ret[nibbles / 2] << 4 | digit);
             nibbles++;

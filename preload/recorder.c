@@ -23,6 +23,7 @@
 struct recorder recorder;
 struct recorder_options recorder_options;
 bool recorder_quiet;
+uint64_t recorder_lost_threads;
 __thread struct recorder_thread recorder_thread __attribute__((tls_model("initial-exec")));
 
 static struct {
@@ -144,6 +145,7 @@ void recorder_forget(void)
     child_pending = recorder.header != NULL && recorder_options.children && !recorder_quiet;
     recorder = (struct recorder){.classes = child_pending ? recorder_options.classes : 0};
     recorder_thread.task = NULL;
+    recorder_lost_threads = 0;
     opening = 0;
     sampler_forget();
 }
@@ -160,6 +162,15 @@ void recorder_close(enum rec_state state, int exit_code)
     header->ended_ns = clock_now_ns();
     __atomic_compare_exchange_n(&header->state, &running, (uint32_t)state, false, __ATOMIC_ACQ_REL,
                                 __ATOMIC_RELAXED);
+}
+
+static bool take_lost_thread(void)
+{
+    uint64_t lost = __atomic_load_n(&recorder_lost_threads, __ATOMIC_RELAXED);
+    while (lost > 0 && !__atomic_compare_exchange_n(&recorder_lost_threads, &lost, lost - 1, false,
+                                                    __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+        ;
+    return lost > 0;
 }
 
 struct rec_task *recorder_adopt(void)
@@ -185,6 +196,10 @@ struct rec_task *recorder_adopt(void)
         (uint32_t)tid == recorder.header->pid ? REC_TASK_MAIN | REC_TASK_ADOPTED : REC_TASK_ADOPTED;
     struct rec_task *task =
         recorder_spawn(REC_KIND_THREAD, flags, 0, (uint64_t)pthread_self(), name);
+    if (take_lost_thread()) { /* it was counted as both already */
+        __atomic_fetch_sub(&recorder.header->spawned, 1, __ATOMIC_RELAXED);
+        __atomic_fetch_sub(&recorder.header->lost_tasks, 1, __ATOMIC_RELAXED);
+    }
     if (task != NULL)
         task->os_tid = (uint32_t)tid;
     else

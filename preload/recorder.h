@@ -41,6 +41,10 @@ extern struct recorder recorder;
  */
 extern bool recorder_quiet;
 
+/* Threads that were counted as spawned and lost when they were spawned: each may still be adopted.
+ */
+extern uint64_t recorder_lost_threads;
+
 /* What a thread has of its own. */
 struct recorder_thread {
     struct rec_task *task; /* NULL: not known to the recorder yet, or again after fork */
@@ -106,9 +110,17 @@ struct rec_task *recorder_spawn(enum rec_kind kind, uint16_t flags, uint32_t spa
  * recorder_release, when it is joined or the sampler finds it gone. Any thread. */
 void recorder_end(struct rec_task *task);
 
-/* Frees the slot of a task of which nothing more is to be known. NULL, a sink and a slot that is
- * free already are fine. Any thread. */
+/* Nothing more is to be known of the task: its slot is freed, now or when the last one that holds
+ * it lets it go. NULL, a sink and a slot that was released already are fine. Any thread. */
 void recorder_release(struct rec_task *task);
+
+/* Keeps the slot of the task `id` from being freed and given to another one, until it is let go.
+ * False: it is too late. A spawn with REC_TASK_HOLD among its flags is held already. Any thread. */
+bool recorder_hold(struct rec_task *task, uint64_t id);
+void recorder_let_go(struct rec_task *task);
+
+/* A spawn that came to nothing. */
+void recorder_take_back(struct rec_task *task);
 
 /* For tasks that come and go with an owner that stays: a slot is kept for the next one, which is
  * cheaper than to free it. The task has ended, and nothing else writes to its slot. False: slots

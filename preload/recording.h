@@ -122,7 +122,8 @@ enum rec_task_flag {
     REC_TASK_SYSTEM = 4,   /* belongs to the runtime itself: parked when it has nothing to do */
     REC_TASK_ADOPTED = 8,  /* its spawn was not seen: no spawn site, counted when first seen */
     REC_TASK_ABANDONED = 16, /* its runtime stopped while it was there: it will never run again */
-    REC_TASK_HELD = 32,      /* its spawner still writes to the slot */
+    REC_TASK_RELEASED = 32,  /* nothing more is to be known of it: who holds the slot last frees it */
+    REC_TASK_HOLD = 256,     /* the high byte counts who still writes to the slot (recorder_hold) */
 };
 
 #define REC_SEEN_FINISHED 0xffffffffU /* rec_task.seen_gen of a FINISHED task, once seen so */
@@ -145,7 +146,7 @@ enum rec_detail_flag {
  * reused: `id` is what names a task for good. */
 struct rec_task {
     /* Written by the task itself, while it runs; read by the sampler and the analyzer.
-     * Order: gen = 0, then the fields, then gen = ++seq (release). Leaving restores what was there
+     * Order: gen = 0, ++seq, then the fields, then gen = seq (release). Leaving restores what was there
      * before (nested waits of signal handlers), in the same order; no wait before: gen = 0. */
     uint32_t gen; /* 0: not waiting; else names this wait among all of the task's */
     uint32_t seq; /* how many waits this task has begun; a reader checks it beside gen */

@@ -11,6 +11,7 @@
 #include <sys/resource.h>
 
 #include "preload/adapter.h"
+#include "preload/arch.h"
 #include "preload/blocked.h"
 #include "preload/clock.h"
 #include "preload/descriptor.h"
@@ -109,6 +110,7 @@ static uint32_t refreshes;
 
 static void look_at(struct rec_task *task, uint64_t now_ns, bool last)
 {
+    uint32_t seq = __atomic_load_n(&task->seq, __ATOMIC_ACQUIRE);
     uint32_t gen = __atomic_load_n(&task->gen, __ATOMIC_ACQUIRE);
     if (gen == 0)
         return;
@@ -121,7 +123,7 @@ static void look_at(struct rec_task *task, uint64_t now_ns, bool last)
             return;
     }
     struct rec_task copy = *task;
-    if (copy.gen != gen || moved(task, &copy))
+    if (copy.gen != gen || copy.seq != seq || moved(task, &copy))
         return;
     bool fresh = copy.wait_site == 0 && !(copy.detail_flags & REC_DETAIL_NO_STACK);
     if (!fresh && refreshes == 0)
@@ -144,17 +146,17 @@ static void look_for_end(struct rec_task *task)
 {
     uint64_t id = task->id;
     uint32_t os_tid = task->os_tid;
-    if (task->kind != REC_KIND_THREAD || os_tid == 0 || (task->flags & REC_TASK_HELD) ||
-        sys_call(SYS_tgkill, recorder.header->pid, os_tid, 0) != -ESRCH || task->id != id ||
-        task->os_tid != os_tid)
+    if (task->kind != REC_KIND_THREAD || os_tid == 0 ||
+        sys_call(SYS_tgkill, recorder.header->pid, os_tid, 0) != -ESRCH || !recorder_hold(task, id))
         return;
-    recorder_end(task);
     uint8_t ending = REC_TASK_ENDING;
-    if (task->flags & REC_TASK_JOINABLE)
+    recorder_end(task);
+    if (__atomic_load_n(&task->flags, __ATOMIC_ACQUIRE) & REC_TASK_JOINABLE)
         __atomic_compare_exchange_n(&task->state, &ending, REC_TASK_FINISHED, false,
                                     __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
-    else
-        recorder_release(task);
+    if (!(__atomic_load_n(&task->flags, __ATOMIC_ACQUIRE) & REC_TASK_JOINABLE))
+        recorder_release(task); /* also one that was detached in this moment */
+    recorder_let_go(task);
 }
 
 /* Since when a thread waits to be joined. */
@@ -186,13 +188,18 @@ static void walk(uint32_t number, bool last)
         if (state == REC_TASK_ENDING || number % THREADS_EVERY == 0)
             look_for_end(task);
     }
+    __atomic_store_n(&header->last_walk_ns, clock_now_ns(), __ATOMIC_RELEASE);
+}
+
+/* What new stacks have brought, and modules that are gone. */
+static void tidy(void)
+{
     unwind_lock();
     if (module_sweep())
         unwind_flush();
     unwind_unlock();
     if (own_files)
         names_update();
-    __atomic_store_n(&header->last_walk_ns, clock_now_ns(), __ATOMIC_RELEASE);
 }
 
 static void run(void)
@@ -213,9 +220,12 @@ static void run(void)
         uint64_t start_ns = clock_now_ns();
         if (stop != STOP_NOW)
             walk(number, stop == STOP_AFTER_WALK);
+        uint64_t took_ns = clock_now_ns() - start_ns;
+        if (stop != STOP_NOW)
+            tidy();
         if (stop != STOP_NOT)
             return;
-        pause_ns = (clock_now_ns() - start_ns) * (WALK_SHARE - 1);
+        pause_ns = took_ns * (WALK_SHARE - 1);
         if (pause_ns > LONGEST_PAUSE_NS)
             pause_ns = LONGEST_PAUSE_NS;
         if (pause_ns < recorder.header->sample_period_ns)
@@ -224,17 +234,6 @@ static void run(void)
 }
 
 /* --- the thread ------------------------------------------------------------------------------ */
-
-static char *thread_pointer(void)
-{
-#if defined(__x86_64__)
-    char *pointer;
-    __asm__("movq %%fs:0, %0" : "=r"(pointer));
-    return pointer;
-#else
-    return __builtin_thread_pointer();
-#endif
-}
 
 static int measure_tls(struct dl_phdr_info *info, size_t bytes, void *arg)
 {
@@ -245,7 +244,7 @@ static int measure_tls(struct dl_phdr_info *info, size_t bytes, void *arg)
     for (int i = 0; i < info->dlpi_phnum; i++) {
         if (info->dlpi_phdr[i].p_type != PT_TLS)
             continue;
-        int64_t from = (char *)info->dlpi_tls_data - thread_pointer();
+        int64_t from = (char *)info->dlpi_tls_data - arch_thread_pointer();
         int64_t to = from + (int64_t)info->dlpi_phdr[i].p_memsz;
         if (from < -TLS_MOST || to > TLS_MOST)
             continue; /* it was allocated elsewhere, when the thread first wanted it */
@@ -269,7 +268,7 @@ void sampler_init(void)
     dl_iterate_phdr(measure_tls, NULL);
     tls_copied = tls_below; /* what lies under it need not be mapped */
     tls_below = (tls_below + 63) & ~UINT64_C(63);
-    int64_t own = (char *)&recorder_thread - thread_pointer();
+    int64_t own = (char *)&recorder_thread - arch_thread_pointer();
     tls_known = own >= -(int64_t)tls_below && own < (int64_t)tls_above;
 }
 
@@ -277,7 +276,7 @@ void sampler_init(void)
  * through libunwind's few harmless calls, which want a stack canary, an errno, and a mutex. */
 static char *make_tls(char *at)
 {
-    char *from = thread_pointer();
+    char *from = arch_thread_pointer();
     char *to = at + tls_below;
 #if defined(__x86_64__)
     memcpy(to - tls_copied, from - tls_copied, tls_copied);
@@ -386,10 +385,12 @@ static bool stop_sampler(enum stop how, const struct timespec *within)
     return true;
 }
 
-void sampler_stop(void)
+bool sampler_stop(void)
 {
     static const struct timespec within = {.tv_sec = 1};
+    bool ran = __atomic_load_n(&running, __ATOMIC_ACQUIRE) != 0;
     stop_sampler(STOP_NOW, &within);
+    return ran;
 }
 
 void sampler_last_walk(void)

@@ -19,8 +19,8 @@ void sampler_init(void);
 void sampler_ensure(void);
 
 /* Ends the sampler and waits until the kernel has forgotten the thread: for calls that want a
- * process with one thread. sampler_ensure starts it again. */
-void sampler_stop(void);
+ * process with one thread, or change what a thread may do. sampler_ensure starts it again. Did it run? */
+bool sampler_stop(void);
 
 /* For the exit of the process: a last look at everything, then the sampler ends. Waits for it, but not
  * for long. */

@@ -46,7 +46,7 @@ struct rec_task *recorder_spawn(enum rec_kind kind, uint16_t flags, uint32_t spa
     }
     struct rec_task *task = &recorder.tasks[row];
     task->kind = (uint8_t)kind;
-    task->flags = flags;
+    __atomic_fetch_add(&task->flags, flags, __ATOMIC_ACQ_REL); /* 0 but for holds */
     task->os_tid = 0;
     task->spawn_site = spawn_site;
     task->handle = handle;
@@ -72,14 +72,51 @@ void recorder_end(struct rec_task *task)
         recorder_count(&recorder.header->finished);
 }
 
+static void free_slot(struct rec_task *task)
+{
+    __atomic_store_n(&task->gen, 0, __ATOMIC_RELEASE);
+    __atomic_store_n(&task->state, REC_TASK_FREE, __ATOMIC_RELEASE);
+    __atomic_store_n(&task->flags, 0, __ATOMIC_RELEASE);
+    push_free(recorder.header, task);
+}
+
 void recorder_release(struct rec_task *task)
 {
-    recorder_end(task);
-    if (!owns(task))
+    if (!owns(task) || task->state == REC_TASK_FREE)
         return;
+    recorder_end(task);
     __atomic_store_n(&task->gen, 0, __ATOMIC_RELEASE);
-    if (__atomic_exchange_n(&task->state, REC_TASK_FREE, __ATOMIC_ACQ_REL) != REC_TASK_FREE)
-        push_free(recorder.header, task);
+    uint16_t before = __atomic_fetch_or(&task->flags, REC_TASK_RELEASED, __ATOMIC_ACQ_REL);
+    if (before < REC_TASK_HOLD && !(before & REC_TASK_RELEASED))
+        free_slot(task);
+}
+
+bool recorder_hold(struct rec_task *task, uint64_t id)
+{
+    uint16_t flags = __atomic_load_n(&task->flags, __ATOMIC_ACQUIRE);
+    do {
+        if (flags & REC_TASK_RELEASED)
+            return false;
+    } while (!__atomic_compare_exchange_n(&task->flags, &flags, flags + REC_TASK_HOLD, false,
+                                          __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE));
+    if (task->id == id && __atomic_load_n(&task->state, __ATOMIC_ACQUIRE) != REC_TASK_FREE)
+        return true;
+    recorder_let_go(task);
+    return false;
+}
+
+void recorder_let_go(struct rec_task *task)
+{
+    uint16_t after = __atomic_sub_fetch(&task->flags, REC_TASK_HOLD, __ATOMIC_ACQ_REL);
+    if (after < REC_TASK_HOLD && (after & REC_TASK_RELEASED))
+        free_slot(task);
+}
+
+void recorder_take_back(struct rec_task *task)
+{
+    __atomic_fetch_sub(&recorder.header->spawned, 1, __ATOMIC_RELAXED);
+    __atomic_fetch_sub(&recorder.header->finished, 1, __ATOMIC_RELAXED);
+    recorder_release(task);
 }
 
 bool recorder_keep(struct rec_task *task)
@@ -102,7 +139,8 @@ void recorder_spawn_again(struct rec_task *task, uint16_t flags, uint32_t spawn_
 {
     struct rec_header *header = recorder.header;
     recorder_count(&header->spawned);
-    task->flags = flags;
+    __atomic_fetch_and(&task->flags, (uint16_t) ~(REC_TASK_HOLD - 1), __ATOMIC_ACQ_REL);
+    __atomic_fetch_or(&task->flags, flags, __ATOMIC_ACQ_REL);
     task->spawn_site = spawn_site;
     memcpy(task->name, name, sizeof(task->name));
     task->id = __atomic_add_fetch(&header->last_id, 1, __ATOMIC_RELAXED);

@@ -54,4 +54,10 @@ static inline bool text_parse_number(const char **at, uint64_t *ret)
     return *at != start;
 }
 
+/* What a hexadecimal digit stands for; negative: it is none. */
+static inline int text_hex_digit(char c)
+{
+    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
 #endif

@@ -22,6 +22,7 @@ struct walker {
 };
 
 #define WINDOW_BYTES 4096
+#define MOST_STEPS (4 * UNWIND_MOST_FRAMES)
 
 static void trace_read(struct walker *walker, uint64_t address, uint64_t value)
 {
@@ -152,7 +153,8 @@ static void walk_all(struct walker *walker, struct unwind_stack *ret)
     enum walked walked = WALKED_ON;
     ret->count = 0;
     ret->flags = 0;
-    while (walked == WALKED_ON) {
+    /* Damaged stacks may lead round in a circle. */
+    for (int steps = 0; walked == WALKED_ON && steps < MOST_STEPS; steps++) {
         if (walker->pc - 1 < own_module.start || walker->pc - 1 >= own_module.end) {
             if (ret->count == UNWIND_MOST_FRAMES) {
                 ret->flags |= REC_SITE_CUT;
@@ -162,7 +164,7 @@ static void walk_all(struct walker *walker, struct unwind_stack *ret)
         }
         walked = walk(walker);
     }
-    if (walked == WALKED_NOWHERE)
+    if (walked != WALKED_TO_END)
         ret->flags |= REC_SITE_BROKEN;
 }
 
