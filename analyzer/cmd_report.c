@@ -160,8 +160,10 @@ static int write_report(const struct request *request, const struct snapshot *sn
         status = EXIT_DONE;
         if (request->exit_code && report_findings(&report))
             status = EXIT_FOUND;
-        else if (request->exit_code && snapshot_lost_tasks(snapshot))
+        else if (request->exit_code && report_doubt(&report)) {
+            fprintf(stderr, "leakspy: nothing found, but %s\n", report_doubt(&report));
             status = EXIT_CANNOT_SAY;
+        }
     } else if (!judged) {
         err_set(err, ERR_MEMORY, snapshot->path, "there is not enough memory");
     }
@@ -192,7 +194,5 @@ int cmd_report(int argc, char **argv, struct err *err)
         status = write_report(&request, &snapshot, err);
     snapshot_deinit(&snapshot);
     free(path);
-    if (status == EXIT_CANNOT_SAY && err->kind == ERR_NONE)
-        fprintf(stderr, "leakspy: nothing found, but tasks were lost to the recording\n");
     return status;
 }

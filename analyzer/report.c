@@ -1,6 +1,9 @@
 #include "analyzer/report.h"
 
+#include <stdio.h>
 #include <string.h>
+
+#include "analyzer/text.h"
 
 const struct report_format report_formats[] = {
     {"text", report_write_text},
@@ -32,4 +35,48 @@ size_t report_findings(const struct report *report)
         findings += group->verdict != VERDICT_WAITING && report_shows(report, group);
     }
     return findings;
+}
+
+/* That nobody has looked at the tasks, or not lately. */
+static void write_unwatched(const struct snapshot *snapshot, char *to, size_t bytes)
+{
+    char ago[32], period[32];
+    text_duration(snapshot->look_age_ns, ago);
+    text_duration(snapshot->look_period_ns, period);
+    if (snapshot->end != SNAPSHOT_RUNNING)
+        snprintf(to, bytes,
+                 "it ended before anybody looked at its tasks (that happens every %s): "
+                 "how long they were parked is not known",
+                 period);
+    else if (snapshot->look_age_ns == SNAPSHOT_AGE_UNKNOWN)
+        snprintf(to, bytes,
+                 "nobody has looked at its tasks yet (that happens every %s, unless "
+                 "the library could not start its thread): how long they are parked is "
+                 "not known",
+                 period);
+    else
+        snprintf(to, bytes,
+                 "nobody has looked at its tasks for %s (that happens every %s, unless "
+                 "the process is stopped or keeps the library's thread from running): "
+                 "waits that are newer have no age",
+                 ago, period);
+}
+
+void report_notes(const struct report *report, void (*visit)(const char *note, void *arg),
+                  void *arg)
+{
+    char note[256];
+    if (snapshot_is_unwatched(report->snapshot)) {
+        write_unwatched(report->snapshot, note, sizeof(note));
+        visit(note, arg);
+    }
+}
+
+const char *report_doubt(const struct report *report)
+{
+    if (snapshot_lost_tasks(report->snapshot))
+        return "tasks were lost to the recording";
+    if (snapshot_is_unwatched(report->snapshot))
+        return "nobody has looked at its tasks lately";
+    return NULL;
 }

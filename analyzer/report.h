@@ -44,6 +44,14 @@ bool report_shows(const struct report *report, const struct group *group);
 /* How many groups other than `waiting` are shown. */
 size_t report_findings(const struct report *report);
 
+/* Calls visit(note, arg) with each sentence about the picture as a whole that a reader has to know
+ * before he believes it. */
+void report_notes(const struct report *report, void (*visit)(const char *note, void *arg),
+                  void *arg);
+
+/* Why it cannot be said that nothing is wrong where nothing was found; NULL: it can. */
+const char *report_doubt(const struct report *report);
+
 bool report_write_text(const struct report *report, FILE *out);
 bool report_write_json(const struct report *report, FILE *out);
 

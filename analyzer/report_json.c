@@ -83,6 +83,7 @@ static json_t *source(const struct snapshot *snapshot)
     json_object_set_new(object, "runtimes", runtimes(snapshot));
     json_object_set_new(object, "started", when(snapshot->started_unix_ns));
     json_object_set_new(object, "taken", when(snapshot->taken_unix_ns));
+    json_object_set_new(object, "last_walk", when(snapshot->looked_unix_ns));
     json_object_set_new(object, "end", json_string(snapshot_end_name(snapshot->end)));
     json_object_set_new(object, "exit_code",
                         snapshot->has_exit_code ? json_integer(snapshot->exit_code) : json_null());
@@ -263,6 +264,7 @@ static bool put_group(const struct report *report, const struct group *group, FI
 
 struct notes {
     json_t *array;
+    const char *path; /* of the source */
 };
 
 static void add_note(const char *path, const char *note, void *arg)
@@ -272,6 +274,12 @@ static void add_note(const char *path, const char *note, void *arg)
     json_object_set_new(object, "path", text(path));
     json_object_set_new(object, "note", text(note));
     json_array_append_new(notes->array, object);
+}
+
+static void add_remark(const char *note, void *arg)
+{
+    const struct notes *notes = arg;
+    add_note(notes->path, note, arg);
 }
 
 bool report_write_json(const struct report *report, FILE *out)
@@ -291,7 +299,8 @@ bool report_write_json(const struct report *report, FILE *out)
         ok = put_group(report, group, out) && ok;
         separator = ",\n  ";
     }
-    struct notes notes = {json_array()};
+    struct notes notes = {json_array(), report->snapshot->path};
+    report_notes(report, add_remark, &notes);
     stacks_notes(report->stacks, add_note, &notes);
     fputs("],\n \"notes\": ", out);
     ok = put(out, notes.array) && ok;

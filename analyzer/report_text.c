@@ -108,6 +108,14 @@ static void put_loss(const struct writer *writer)
     }
 }
 
+static void put_remark(const char *note, void *arg)
+{
+    const struct writer *writer = arg;
+    fputs(INDENT "note: ", writer->out);
+    put_printable(writer->out, note);
+    fputc('\n', writer->out);
+}
+
 /* "STUCK  50 goroutines in chan send for 12s to 58s, +50 in the last 60s" */
 static void put_headline(const struct writer *writer, const struct group *group)
 {
@@ -221,6 +229,7 @@ bool report_write_text(const struct report *report, FILE *out)
     put_totals(&writer);
     put_source(&writer);
     put_loss(&writer);
+    report_notes(report, put_remark, (void *)&writer);
     for (size_t i = 0; i < report->verdicts->count; i++) {
         const struct group *group = &report->verdicts->groups[i];
         if (report_shows(report, group)) {

@@ -109,6 +109,9 @@ struct snapshot {
     uint32_t runtimes;       /* enum rec_runtime */
     int64_t started_unix_ns; /* 0: not known */
     int64_t taken_unix_ns;   /* the moment that the ages refer to */
+    int64_t looked_unix_ns;  /* when the ages were last brought up to date; 0: never */
+    int64_t look_age_ns;     /* how long before `taken`; SNAPSHOT_AGE_UNKNOWN: never */
+    int64_t look_period_ns;  /* how often that is to happen */
     enum snapshot_end end;
     bool has_exit_code;
     int exit_code;
@@ -145,6 +148,10 @@ struct snapshot_task *snapshot_add_task(struct snapshot *snapshot);
 
 /* What was lost of which completeness depends: tasks of which nothing is known. */
 uint64_t snapshot_lost_tasks(const struct snapshot *snapshot);
+
+/* Whether tasks are parked of which nobody knows how long: they were never looked at, or, in a
+ * process that runs, not lately. */
+bool snapshot_is_unwatched(const struct snapshot *snapshot);
 
 /* Everything that was lost, for the totals. */
 uint64_t snapshot_lost(const struct snapshot *snapshot);

@@ -11,9 +11,10 @@
 #define ROWS_MOST (UINT64_C(1) << 26)
 #define BYTES_MOST (UINT64_C(1) << 31)
 
-#define CHUNK_ROWS 2048 /* tasks read at once: 256 KiB, which stays in the cache for three reads   \
-                         */
-#define TRIES 4         /* readings of one task that changes all the time */
+#define CHUNK_ROWS                                                                                 \
+    2048        /* tasks read at once: 256 KiB, which stays in the cache for three reads           \
+                 */
+#define TRIES 4 /* readings of one task that changes all the time */
 
 struct reader {
     struct rec_file file;
@@ -488,6 +489,12 @@ static bool take_header(struct reader *reader, enum snapshot_end end)
             reader->now_ns > header->started_ns ? reader->now_ns - header->started_ns : 0;
         snapshot->taken_unix_ns = (int64_t)((header->started_unix_ns + lasted_ns) & INT64_MAX);
     }
+    snapshot->look_period_ns = (int64_t)(header->sample_period_ns & INT64_MAX);
+    snapshot->look_age_ns = age(reader, reader->last_walk_ns);
+    if (reader->last_walk_ns)
+        snapshot->looked_unix_ns =
+            (int64_t)((header->started_unix_ns + reader->last_walk_ns - header->started_ns) &
+                      INT64_MAX);
     snapshot->has_spawned = true;
     snapshot->spawned = header->spawned;
     snapshot->finished = header->finished;

@@ -191,6 +191,26 @@ static void exit_code__tasks_lost__could_not_say(void **state)
     assert_did(0, ", 3 LOST", "");
 }
 
+static void exit_code__nobody_looked__could_not_say(void **state)
+{
+    (void)state;
+    struct builder *b = builder_create();
+    struct rec_task *task = builder_thread(b, "w");
+    builder_park(b, task, "sem_wait", REC_OP_SEM_WAIT, 0x500, 0, 0);
+    task->seen_gen = 0;
+    builder_header(b)->last_walk_ns = 0;
+    const char *path = builder_path("unwatched.rec");
+    builder_write(b, path);
+    builder_destroy(b);
+    leakspy("report", "--exit-code", path, NULL);
+    assert_did(2, "note: it ended before anybody looked at its tasks",
+               "leakspy: nothing found, but nobody has looked at its tasks lately\n");
+    leakspy("report", path, NULL);
+    assert_did(0, "nothing found:", "");
+    leakspy("report", "--exit-code", "--threshold=0", path, NULL);
+    assert_did(1, "1 stuck:", "");
+}
+
 static void output__to_a_file_or_stdout(void **state)
 {
     (void)state;
@@ -255,6 +275,7 @@ int main(void)
         cmocka_unit_test(unreadable_source__2),
         cmocka_unit_test(exit_code__says_what_was_found),
         cmocka_unit_test(exit_code__tasks_lost__could_not_say),
+        cmocka_unit_test(exit_code__nobody_looked__could_not_say),
         cmocka_unit_test(output__to_a_file_or_stdout),
         cmocka_unit_test(dump__every_table),
         cmocka_unit_test(run__exits_as_its_command),

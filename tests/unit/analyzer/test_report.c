@@ -8,6 +8,8 @@
 #include <string.h>
 #include <cmocka.h>
 #include <jansson.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "analyzer/report.h"
 #include "analyzer/source_recording.h"
@@ -143,6 +145,73 @@ static void text__loss_is_shown(void **state)
     free(text);
 }
 
+/* A thread of this process, which runs, parked where the sampler has not looked for so long;
+ * negative: never. */
+static struct builder *build_unwatched(int64_t not_looked_ns)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    struct builder *b = builder_create();
+    struct rec_header *header = builder_header(b);
+    header->pid = (uint32_t)getpid();
+    header->process_start_ticks = 0; /* not known: any that runs */
+    uint64_t now_ns = (uint64_t)now.tv_sec * (uint64_t)SECOND + (uint64_t)now.tv_nsec;
+    header->started_ns = now_ns - 100 * (uint64_t)SECOND;
+    header->last_walk_ns = not_looked_ns < 0 ? 0 : now_ns - (uint64_t)not_looked_ns;
+    struct rec_task *task = builder_thread(b, "w");
+    builder_park(b, task, "sem_wait", REC_OP_SEM_WAIT, 0x500, 0, 0);
+    if (not_looked_ns < 0)
+        task->seen_gen = 0;
+    return b;
+}
+
+static void text__nobody_looked_lately__said(void **state)
+{
+    (void)state;
+    char *text = write_report(build_unwatched(40 * SECOND), &usual, 100, report_write_text);
+    assert_non_null(
+        strstr(text, "nobody has looked at its tasks for 40s (that happens every 100ms"));
+    free(text);
+    text = write_report(build_unwatched(-1), &usual, 100, report_write_text);
+    assert_non_null(strstr(text, "nobody has looked at its tasks yet (that happens every 100ms"));
+    free(text);
+    text = write_report(build_unwatched(SECOND), &usual, 100, report_write_text);
+    assert_null(strstr(text, "note:"));
+    free(text);
+
+    struct builder *b = build_unwatched(40 * SECOND);
+    builder_header(b)->sample_period_ns = 20 * (uint64_t)SECOND;
+    text = write_report(b, &usual, 100, report_write_text);
+    assert_null(strstr(text, "note:"));
+    free(text);
+}
+
+static void text__ended_before_anybody_looked__said(void **state)
+{
+    (void)state;
+    struct builder *b = build_unwatched(-1);
+    builder_header(b)->state = REC_STATE_EXITED;
+    char *text = write_report(b, &usual, 100, report_write_text);
+    assert_non_null(strstr(text, "it ended before anybody looked at its tasks"));
+    free(text);
+}
+
+/* A program with one thread has no sampler before its first wait. */
+static void text__nothing_parked__nobody_needs_to_look(void **state)
+{
+    (void)state;
+    struct builder *b = builder_create();
+    struct rec_header *header = builder_header(b);
+    header->pid = (uint32_t)getpid();
+    header->process_start_ticks = 0;
+    header->last_walk_ns = 0;
+    builder_thread(b, "main");
+    char *text = write_report(b, &usual, 100, report_write_text);
+    assert_non_null(strstr(text, ", running; as of "));
+    assert_null(strstr(text, "note:"));
+    free(text);
+}
+
 static void text__all_and_min_count__choose_groups(void **state)
 {
     (void)state;
@@ -232,10 +301,10 @@ static void assert_keys(const json_t *object, const char *what, const struct key
 
 static const struct key top_keys[] = {{"schema", "s"}, {"source", "o"}, {"threshold_ns", "i"},
                                       {"totals", "o"}, {"groups", "a"}, {NULL, NULL}};
-static const struct key source_keys[] = {{"kind", "s"},       {"path", "sn"},   {"pid", "i"},
-                                         {"exe", "s"},        {"cmdline", "a"}, {"runtimes", "a"},
-                                         {"started", "sn"},   {"taken", "s"},   {"end", "s"},
-                                         {"exit_code", "in"}, {NULL, NULL}};
+static const struct key source_keys[] = {
+    {"kind", "s"},    {"path", "sn"},      {"pid", "i"},        {"exe", "s"},
+    {"cmdline", "a"}, {"runtimes", "a"},   {"started", "sn"},   {"taken", "s"},
+    {"end", "s"},     {"exit_code", "in"}, {"last_walk", "sn"}, {NULL, NULL}};
 static const struct key totals_keys[] = {
     {"tasks", "i"},    {"running", "i"},   {"parked", "i"}, {"past_threshold", "i"},
     {"spawned", "in"}, {"finished", "in"}, {"lost", "i"},   {NULL, NULL}};
@@ -405,6 +474,23 @@ static void json__select__has_its_cases(void **state)
     json_decref(json);
 }
 
+static void json__nobody_looked_lately__a_note(void **state)
+{
+    (void)state;
+    json_t *json = write_json(build_unwatched(-1), &usual, 100);
+    assert_contract(json);
+    assert_true(json_is_null(json_object_get(json_object_get(json, "source"), "last_walk")));
+    const json_t *note = json_array_get(json_object_get(json, "notes"), 0);
+    assert_string_equal(string_at(note, "path"), builder_path("report.rec"));
+    assert_non_null(strstr(string_at(note, "note"), "nobody has looked at its tasks yet"));
+    json_decref(json);
+
+    json = write_json(build_leak(), &usual, 100);
+    assert_string_equal(string_at(json_object_get(json, "source"), "last_walk"),
+                        "2026-11-18T11:08:20.000Z");
+    json_decref(json);
+}
+
 static void json__names_that_are_no_utf8__still_json(void **state)
 {
     (void)state;
@@ -461,12 +547,16 @@ int main(void)
         cmocka_unit_test(text__finding_first),
         cmocka_unit_test(text__nothing_found),
         cmocka_unit_test(text__loss_is_shown),
+        cmocka_unit_test(text__nobody_looked_lately__said),
+        cmocka_unit_test(text__ended_before_anybody_looked__said),
+        cmocka_unit_test(text__nothing_parked__nobody_needs_to_look),
         cmocka_unit_test(text__all_and_min_count__choose_groups),
         cmocka_unit_test(text__names_of_the_target__obeyed_by_no_terminal),
         cmocka_unit_test(text__colour__only_when_asked),
         cmocka_unit_test(json__keeps_the_contract),
         cmocka_unit_test(json__different_objects__stand_with_the_tasks),
         cmocka_unit_test(json__select__has_its_cases),
+        cmocka_unit_test(json__nobody_looked_lately__a_note),
         cmocka_unit_test(json__names_that_are_no_utf8__still_json),
         cmocka_unit_test(json__unknown_age__null),
         cmocka_unit_test(many_tasks__one_group_with_few_of_them_listed),
