@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 #include "preload/clock.h"
@@ -82,10 +83,11 @@ static long open_existing(const char *path, int mode, struct rec_header *header)
     long fd = sys_call(SYS_openat, AT_FDCWD, path, mode | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
         return fd;
+    memset(header, 0, sizeof(*header));
     if (sys_call(SYS_newfstatat, fd, "", &stat, AT_EMPTY_PATH) == 0 && S_ISREG(stat.st_mode) &&
         stat.st_uid == (uid_t)sys_call(SYS_geteuid, 0) &&
-        sys_call(SYS_pread64, fd, header, sizeof(*header), 0) == sizeof(*header) &&
-        header->magic == REC_MAGIC)
+        sys_call(SYS_pread64, fd, header, sizeof(*header), 0) >= 0 &&
+        (header->magic == REC_MAGIC || header->magic == 0)) /* 0: it is being made */
         return fd;
     sys_call(SYS_close, fd);
     return -EEXIST;
@@ -102,7 +104,10 @@ static enum found look_at_existing(const char *path, uint64_t ticks)
     if (fd < 0)
         return FOUND_FOREIGN;
     enum found found = FOUND_OWN;
-    if (header.pid != (uint32_t)sys_call(SYS_getpid, 0) || header.process_start_ticks != ticks) {
+    if (header.magic == 0) {
+        found = FOUND_ALIVE;
+    } else if (header.pid != (uint32_t)sys_call(SYS_getpid, 0) ||
+               header.process_start_ticks != ticks) {
         bool gone = place_start_ticks(header.pid) != header.process_start_ticks;
         found = header.state > REC_STATE_RUNNING || gone ? FOUND_OVER : FOUND_ALIVE;
     } else if (header.state == REC_STATE_RUNNING) {
@@ -113,6 +118,24 @@ static enum found look_at_existing(const char *path, uint64_t ticks)
     }
     sys_call(SYS_close, fd);
     return found;
+}
+
+/* Removes the file of a process that is gone. Another that wants its place, too, may have done so
+ * and put its own there: who removes holds a lock on what it looked at, and looks again under it.
+ */
+static void remove_over(const char *path, uint64_t ticks)
+{
+    struct stat locked, named;
+    long fd = sys_call(SYS_openat, AT_FDCWD, path, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0)
+        return;
+    if (sys_call(SYS_flock, fd, LOCK_EX | LOCK_NB) == 0 &&
+        look_at_existing(path, ticks) == FOUND_OVER &&
+        sys_call(SYS_newfstatat, fd, "", &locked, AT_EMPTY_PATH) == 0 &&
+        sys_call(SYS_newfstatat, AT_FDCWD, path, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+        locked.st_ino == named.st_ino && locked.st_dev == named.st_dev)
+        sys_call(SYS_unlinkat, AT_FDCWD, path, 0);
+    sys_call(SYS_close, fd);
 }
 
 /* "/dev/shm/leakspy-UID/PID-", of which PID may be any. */
@@ -222,8 +245,7 @@ static void remove_old(const char *path)
         text_string(&text, path);
         text_char(&text, '/');
         text_string(&text, oldest[i].name);
-        if (look_at_existing(file, 0) == FOUND_OVER)
-            sys_call(SYS_unlinkat, AT_FDCWD, file, 0);
+        remove_over(file, 0);
     }
     sys_call(SYS_close, folder);
 }
@@ -264,8 +286,10 @@ long place_create(bool fork_child, uint64_t ticks, char path[PLACE_ROOM])
         if (found == FOUND_FOREIGN)
             return -EEXIST;
         if (found == FOUND_OVER) {
-            sys_call(SYS_unlinkat, AT_FDCWD, path, 0);
-            return create_file(path);
+            remove_over(path, ticks);
+            fd = create_file(path);
+            if (fd != -EEXIST)
+                return fd;
         }
     }
     text_char(&text, '.');

@@ -28,6 +28,8 @@ static const struct {
     [REC_TABLE_CASES - 1] = {sizeof(struct rec_case), 1 << 20, 1 << 10},
 };
 
+#define ADDRESS_SHARE 16 /* where addresses are limited, the program wants them itself */
+
 static uint32_t ready_rows[REC_TABLE_COUNT]; /* rows with memory behind them */
 
 /* Memory for rows, so that touching them cannot fault: a full file system is an error here, and
@@ -136,6 +138,9 @@ struct rec_header *tables_map(long fd, struct rec_table tables[REC_TABLE_COUNT],
 {
     /* Less where the process may not have as much: growing past the limit would raise SIGXFSZ. */
     uint64_t limit = size_limit(RLIMIT_FSIZE);
+    uint64_t addresses = size_limit(RLIMIT_AS);
+    if (addresses != RLIM_INFINITY && limit > addresses / ADDRESS_SHARE)
+        limit = addresses / ADDRESS_SHARE;
     for (uint32_t tasks = recorder_options.max_tasks; tasks >= 64; tasks /= 8) {
         uint64_t bytes = lay_out(tables, tasks);
         if (bytes > limit || sys_call(SYS_ftruncate, fd, bytes) != 0)
