@@ -350,19 +350,24 @@ static void step_here(void *arg)
     real->result = take_step(&real->step);
 }
 
+/* libunwind calls libc; errno is the program's. */
 void rule_learn(struct rule *rule)
 {
+    int error = errno;
     unwind_lock();
     on_own_stack(learn_here, rule);
     unwind_unlock();
+    errno = error;
 }
 
 int rule_step(struct rule_step *step)
 {
     struct real_step real = {.step = *step};
+    int error = errno;
     unwind_lock();
     on_own_stack(step_here, &real);
     unwind_unlock();
+    errno = error;
     *step = real.step;
     return real.result;
 }
