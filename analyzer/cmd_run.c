@@ -199,26 +199,21 @@ static void write_signal(const char *path, int signal)
     close(fd);
 }
 
-/* The recording that the command itself left, to be freed; NULL: none. */
+/* The recording that the command itself left, to be freed; NULL: none. Of one that executed another
+ * program, as wrapper scripts do, the last program's. */
 static char *find_recording(const struct launch *launch)
 {
-    struct rec_file file;
+    uint32_t pid = (uint32_t)launch->child;
+    if (launch->output)
+        return recordings_beside(launch->output, pid, 0, launch->begun_unix_ns);
+
     char folder[64];
     char *found = NULL;
-    if (launch->output) {
-        if (rec_file_open(&file, launch->output, NULL)) {
-            if (file.header.pid == (uint32_t)launch->child)
-                found = strdup(launch->output);
-            rec_file_close(&file);
-        }
-        return found;
-    }
     struct recording_list list;
     if (!recordings_list(recordings_folder(getuid(), folder), getuid(), &list, NULL))
         return NULL;
     for (size_t i = 0; !found && i < list.count; i++) {
-        if (list.rows[i].pid == (uint32_t)launch->child &&
-            list.rows[i].started_unix_ns >= launch->begun_unix_ns)
+        if (list.rows[i].pid == pid && list.rows[i].started_unix_ns >= launch->begun_unix_ns)
             found = strdup(list.rows[i].path);
     }
     recordings_list_deinit(&list);

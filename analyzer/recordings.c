@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 
 #include "analyzer/process.h"
 #include "analyzer/rec_file.h"
+#include "analyzer/text.h"
 
 char *recordings_folder(uid_t uid, char to[64])
 {
@@ -118,6 +120,52 @@ char *recordings_newest(const char *folder, uid_t uid, struct err *err)
         err_system(err, folder, ENOMEM);
     recordings_list_deinit(&list);
     return path;
+}
+
+/* Whether a file may be the recording of that process, by its name: "PID-N.rec", "FILE.PID-N". */
+static bool is_name_for(const char *name, const char *base, uint32_t pid)
+{
+    char patterns[2][32];
+    snprintf(patterns[0], sizeof(patterns[0]), "%" PRIu32 "-+([0-9]).rec", pid);
+    snprintf(patterns[1], sizeof(patterns[1]), "*.%" PRIu32 "-+([0-9])", pid);
+    return strcmp(name, base) == 0 || fnmatch(patterns[0], name, FNM_EXTMATCH) == 0 ||
+           fnmatch(patterns[1], name, FNM_EXTMATCH) == 0;
+}
+
+char *recordings_beside(const char *path, uint32_t pid, uint64_t start_ticks,
+                        uint64_t since_unix_ns)
+{
+    const char *base = text_basename(path);
+    char *folder = base == path ? strdup("./") : strndup(path, (size_t)(base - path));
+    DIR *dir = folder ? opendir(folder) : NULL;
+    char *newest = NULL;
+    struct dirent *entry;
+    while (dir && (entry = readdir(dir)) != NULL) {
+        struct rec_file file;
+        char *candidate;
+        if (!is_name_for(entry->d_name, base, pid) ||
+            asprintf(&candidate, "%s%s", base == path ? "" : folder, entry->d_name) < 0)
+            continue;
+        bool fits = false;
+        if (rec_file_open(&file, candidate, NULL)) {
+            const struct rec_header *header = &file.header;
+            fits = header->pid == pid && header->started_unix_ns >= since_unix_ns &&
+                   (start_ticks == 0 || header->process_start_ticks == start_ticks);
+            if (fits)
+                since_unix_ns = header->started_unix_ns;
+            rec_file_close(&file);
+        }
+        if (fits) {
+            free(newest);
+            newest = candidate;
+        } else {
+            free(candidate);
+        }
+    }
+    if (dir)
+        closedir(dir);
+    free(folder);
+    return newest;
 }
 
 struct live {

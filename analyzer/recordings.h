@@ -36,6 +36,15 @@ void recordings_list_deinit(struct recording_list *list);
 /* The path of the newest recording in a folder, to be freed. Error: there is none. */
 char *recordings_newest(const char *folder, uid_t uid, struct err *err);
 
+/* The path of the newest recording of a process that stands in the folder of `path`, `path` itself
+ * included, to be freed; NULL: there is none, or no memory. A program that executes another leaves
+ * one of itself, and the other's has a number behind it: PID-N.rec, or FILE.PID-N.
+ *
+ * start_ticks: of the process, as in rec_header; 0: not known. since_unix_ns: recordings that began
+ * earlier are those of others. */
+char *recordings_beside(const char *path, uint32_t pid, uint64_t start_ticks,
+                        uint64_t since_unix_ns);
+
 /* The path of the newest recording of a process, to be freed: in the folder of its user, or
  * wherever it has one mapped. Errors: there is no such process, it was not recorded, or that cannot
  * be seen. */

@@ -1,6 +1,7 @@
 #include "analyzer/report.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "analyzer/text.h"
@@ -66,6 +67,13 @@ void report_notes(const struct report *report, void (*visit)(const char *note, v
                   void *arg)
 {
     char note[256];
+    char *long_note;
+    if (report->snapshot->continued_in &&
+        asprintf(&long_note, "the program that it executed is recorded in %s",
+                 report->snapshot->continued_in) >= 0) {
+        visit(long_note, arg);
+        free(long_note);
+    }
     if (snapshot_is_unwatched(report->snapshot)) {
         write_unwatched(report->snapshot, note, sizeof(note));
         visit(note, arg);
@@ -76,6 +84,8 @@ const char *report_doubt(const struct report *report)
 {
     if (snapshot_lost_tasks(report->snapshot))
         return "tasks were lost to the recording";
+    if (report->snapshot->continued_in)
+        return "it went on as another program, which has a recording of its own";
     if (snapshot_is_unwatched(report->snapshot))
         return "nobody has looked at its tasks lately";
     return NULL;

@@ -17,6 +17,7 @@ void snapshot_deinit(struct snapshot *snapshot)
     }
     free(snapshot->cmdline);
     free(snapshot->path);
+    free(snapshot->continued_in);
     free(snapshot->exe);
     free(snapshot->tasks);
     free(snapshot->sites);

@@ -103,6 +103,7 @@ struct snapshot_loss {
 struct snapshot {
     const char *source_kind; /* "recording" */
     char *path;              /* NULL: there is no file */
+    char *continued_in;      /* the source that tells of the program that it executed, or NULL */
     char *exe;
     char **cmdline; /* NULL-terminated */
     uint32_t pid;

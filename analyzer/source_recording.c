@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "analyzer/process.h"
+#include "analyzer/recordings.h"
 
 /* More than any program has; what a damaged count may cost is bounded by them. */
 #define ROWS_MOST (UINT64_C(1) << 26)
@@ -476,6 +477,10 @@ static bool take_header(struct reader *reader, enum snapshot_end end)
     snapshot->exe = strdup(string_at(reader, header->exe));
     if (!snapshot->path || !snapshot->exe)
         return err_system(reader->err, reader->file.path, ENOMEM);
+    if (end == SNAPSHOT_EXEC)
+        snapshot->continued_in =
+            recordings_beside(reader->file.path, header->pid, header->process_start_ticks,
+                              header->started_unix_ns + 1);
     snapshot->pid = header->pid;
     snapshot->runtimes = header->runtimes;
     snapshot->end = end;

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -211,6 +212,80 @@ static void exit_code__nobody_looked__could_not_say(void **state)
     assert_did(1, "1 stuck:", "");
 }
 
+/* The recording of a process that began so late, with a semaphore waited for; before an exec, or
+ * after it. */
+static const char *write_program(const char *name, int64_t started_after_ns, bool executed)
+{
+    struct builder *b = builder_create();
+    struct rec_header *header = builder_header(b);
+    header->started_unix_ns += (uint64_t)started_after_ns;
+    header->state = executed ? REC_STATE_EXEC : REC_STATE_RUNNING;
+    if (!executed)
+        builder_park(b, builder_thread(b, "w"), "sem_wait", REC_OP_SEM_WAIT, 0x500, 12 * SECOND, 0);
+    const char *path = builder_path(name);
+    builder_write(b, path);
+    builder_destroy(b);
+    return path;
+}
+
+static void exec__report_names_what_followed(void **state)
+{
+    (void)state;
+    const char *path = write_program("gate.rec", 0, true);
+    leakspy("report", "--exit-code", path, NULL);
+    assert_did(0, "which executed another program", "");
+    assert_null(strstr(did.out, "note:"));
+
+    const char *other = write_program("gate.rec.2147483632-0", SECOND, true);
+    const char *last = write_program("gate.rec.2147483632-1", 2 * SECOND, false);
+    char note[256];
+    snprintf(note, sizeof(note), "the program that it executed is recorded in %s", last);
+    leakspy("report", path, NULL);
+    assert_did(0, note, "");
+    leakspy("report", "--exit-code", other, NULL);
+    assert_did(2, note, "leakspy: nothing found, but it went on as another program");
+    leakspy("report", "--format=json", path, NULL);
+    assert_did(0, note, "");
+    leakspy("report", "--exit-code", last, NULL);
+    assert_did(1, "1 stuck:", "");
+    assert_null(strstr(did.out, "note:"));
+}
+
+/* What `leakspy run -o FILE` finds when a wrapper has executed the program proper. The command
+ * stands for both: it copies recordings that were made beforehand, with its own pid. */
+static void run__after_an_exec__names_the_last_recording(void **state)
+{
+    (void)state;
+    const char *output = builder_path("run.rec");
+    const char *first = builder_path("run.first");
+    const char *second = builder_path("run.second");
+    const uint64_t future = UINT64_C(4000000000000000000); /* begun after the command */
+    for (unsigned i = 0; i < 2; i++) {
+        struct builder *b = builder_create();
+        builder_header(b)->state = i ? REC_STATE_EXITED : REC_STATE_EXEC;
+        builder_header(b)->started_unix_ns = future + i;
+        builder_write(b, i ? second : first);
+        builder_destroy(b);
+    }
+    char script[1024];
+    snprintf(script, sizeof(script),
+             "pid=$(printf '\\\\%%03o\\\\%%03o\\\\%%03o\\\\%%03o' $(($$ & 255)) $(($$ >> 8 & 255)) "
+             "$(($$ >> 16 & 255)) 0)\n"
+             "put() { cp \"$1\" \"$2\" && printf \"$pid\" | dd of=\"$2\" bs=1 seek=%zu "
+             "conv=notrunc 2>/dev/null; }\n"
+             "put '%s' '%s'; put '%s' '%s'.$$-0",
+             offsetof(struct rec_header, pid), first, output, second, output);
+    setenv("LEAKSPY_LIBRARY", "/nowhere/libleakspy.so", 1);
+    leakspy("run", "-o", output, "/bin/sh", "-c", script, NULL);
+    unsetenv("LEAKSPY_LIBRARY");
+    assert_did(0, "", "leakspy: recorded in ");
+    const char *line = strstr(did.err, "recorded in ") + strlen("recorded in ");
+    assert_memory_equal(line, output, strlen(output));
+    const char *number = strrchr(line, '-');
+    if (line[strlen(output)] != '.' || !number || strcmp(number, "-0\n") != 0)
+        fail_msg("not the last recording: %s", did.err);
+}
+
 static void output__to_a_file_or_stdout(void **state)
 {
     (void)state;
@@ -276,6 +351,8 @@ int main(void)
         cmocka_unit_test(exit_code__says_what_was_found),
         cmocka_unit_test(exit_code__tasks_lost__could_not_say),
         cmocka_unit_test(exit_code__nobody_looked__could_not_say),
+        cmocka_unit_test(exec__report_names_what_followed),
+        cmocka_unit_test(run__after_an_exec__names_the_last_recording),
         cmocka_unit_test(output__to_a_file_or_stdout),
         cmocka_unit_test(dump__every_table),
         cmocka_unit_test(run__exits_as_its_command),

@@ -80,6 +80,53 @@ static void folder_of_somebody_else_or_a_link__refused(void **state)
     assert_false(recordings_list(link, getuid(), &list, &err));
 }
 
+static void beside__the_newest_of_that_process(void **state)
+{
+    (void)state;
+    make_folder("beside");
+    uint64_t begun = BUILDER_STARTED_UNIX_NS;
+    const char *out = builder_path("beside/out.rec");
+    assert_null(recordings_beside(out, 5, 0, begun));
+    write_one(out, 5, 0);
+    write_one(builder_path("beside/out.rec.5-0"), 5, SECOND);
+    write_one(builder_path("beside/out.rec.5-1"), 5, 2 * SECOND);
+    write_one(builder_path("beside/out.rec.5-2"), 55, 3 * SECOND); /* not by its header */
+    write_one(builder_path("beside/out.rec.15-0"), 5, 3 * SECOND); /* not by its name */
+    write_one(builder_path("beside/out.rec.5-x"), 5, 3 * SECOND);
+    builder_write_bytes(builder_path("beside/out.rec.5-3"), "no recording", 12);
+
+    char *found = recordings_beside(out, 5, 0, begun);
+    assert_string_equal(found, builder_path("beside/out.rec.5-1"));
+    free(found);
+    found = recordings_beside(out, 5, 12345, begun);
+    assert_string_equal(found, builder_path("beside/out.rec.5-1"));
+    free(found);
+    assert_null(recordings_beside(out, 5, 12346, begun));
+    assert_null(recordings_beside(out, 5, 0, begun + 2 * (uint64_t)SECOND + 1));
+    assert_null(recordings_beside("/nowhere/out.rec", 5, 0, begun));
+
+    write_one(builder_path("beside/7-0.rec"), 7, 0);
+    write_one(builder_path("beside/7-1.rec"), 7, SECOND);
+    found = recordings_beside(builder_path("beside/7-0.rec"), 7, 12345, begun + 1);
+    assert_string_equal(found, builder_path("beside/7-1.rec"));
+    free(found);
+}
+
+static void beside__a_path_without_a_folder(void **state)
+{
+    (void)state;
+    make_folder("bare");
+    write_one(builder_path("bare/out.rec"), 5, 0);
+    char *before = getcwd(NULL, 0);
+    assert_int_equal(chdir(builder_path("bare")), 0);
+    char *found = recordings_beside("out.rec", 5, 0, 0);
+    assert_int_equal(chdir(before), 0);
+    assert_non_null(found);
+    assert_string_equal(found, "out.rec");
+    free(found);
+    free(before);
+}
+
 /* This process stands for one that records to a file of its own choice. */
 static void process__found_by_what_it_has_mapped(void **state)
 {
@@ -137,6 +184,8 @@ int main(void)
         cmocka_unit_test(folder__newest_first),
         cmocka_unit_test(no_folder__no_recordings),
         cmocka_unit_test(folder_of_somebody_else_or_a_link__refused),
+        cmocka_unit_test(beside__the_newest_of_that_process),
+        cmocka_unit_test(beside__a_path_without_a_folder),
         cmocka_unit_test(process__found_by_what_it_has_mapped),
         cmocka_unit_test(process__that_never_was),
         cmocka_unit_test(process__looked_at),
