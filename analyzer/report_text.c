@@ -220,11 +220,24 @@ static void put_note(const char *path, const char *note, void *arg)
     fprintf(writer->out, ": %s\n", note);
 }
 
+/* Groups that are left out for one reason. */
+struct hidden {
+    size_t groups;
+    uint64_t tasks;
+};
+
+static void put_hidden(FILE *out, const struct hidden *hidden, const char *separator)
+{
+    char tasks[64], groups[64];
+    fprintf(out, "%snot shown: %" PRIu64 " %s in %zu %s", separator, hidden->tasks,
+            evidence_plural("task", hidden->tasks, tasks), hidden->groups,
+            evidence_plural("group", hidden->groups, groups));
+}
+
 bool report_write_text(const struct report *report, FILE *out)
 {
     const struct writer writer = {report, out};
-    size_t hidden = 0;
-    uint64_t hidden_tasks = 0;
+    struct hidden waiting = {0}, small = {0};
 
     put_totals(&writer);
     put_source(&writer);
@@ -234,17 +247,20 @@ bool report_write_text(const struct report *report, FILE *out)
         const struct group *group = &report->verdicts->groups[i];
         if (report_shows(report, group)) {
             put_group(&writer, group);
-        } else {
-            hidden++;
-            hidden_tasks += group->count;
+            continue;
         }
+        bool waits = group->verdict == VERDICT_WAITING && !report->options->all;
+        struct hidden *hidden = waits ? &waiting : &small;
+        hidden->groups++;
+        hidden->tasks += group->count;
     }
-    if (hidden) {
-        char tasks[64], groups[64];
-        fprintf(out, "\nnot shown: %" PRIu64 " %s in %zu %s%s\n", hidden_tasks,
-                evidence_plural("task", hidden_tasks, tasks), hidden,
-                evidence_plural("group", hidden, groups),
-                report->options->all ? "" : " that wait as expected or not for long (--all)");
+    if (small.groups) {
+        put_hidden(out, &small, "\n");
+        fprintf(out, " of fewer than %" PRIu64 " (--min-count)\n", report->options->min_count);
+    }
+    if (waiting.groups) {
+        put_hidden(out, &waiting, small.groups ? "" : "\n");
+        fputs(" that wait as expected or not for long (--all)\n", out);
     }
     stacks_notes(report->stacks, put_note, (void *)&writer);
     return true;

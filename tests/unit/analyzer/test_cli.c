@@ -173,7 +173,7 @@ static void exit_code__says_what_was_found(void **state)
     leakspy("report", path, "--exit-code", "--threshold", "1m", NULL);
     assert_did(0, "nothing found:", "");
     leakspy("report", "--exit-code", "--min-count=2", "--", path, NULL);
-    assert_did(0, "not shown: 1 task", "");
+    assert_did(0, "not shown: 1 task in 1 group of fewer than 2 (--min-count)", "");
     leakspy("report", "--exit-code", "--all", "--threshold=1m", path, NULL);
     assert_did(0, "WAITING  1 thread in sem wait", "");
     leakspy("report", "--exit-code", "--threshold=0", "--format=json", path, NULL);

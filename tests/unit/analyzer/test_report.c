@@ -224,7 +224,15 @@ static void text__all_and_min_count__choose_groups(void **state)
     text = write_report(build_leak(), &options, 100, report_write_text);
     assert_null(strstr(text, "WAITING"));
     assert_null(strstr(text, "mutex"));
-    assert_non_null(strstr(text, "not shown: 2 tasks in 2 groups\n"));
+    assert_non_null(
+        strstr(text, "\nnot shown: 2 tasks in 2 groups of fewer than 2 (--min-count)\n"));
+    free(text);
+    /* A finding that is left out is not said to wait as expected. */
+    options.all = false;
+    text = write_report(build_leak(), &options, 100, report_write_text);
+    assert_non_null(strstr(
+        text, "\nnot shown: 1 task in 1 group of fewer than 2 (--min-count)\n"
+              "not shown: 1 task in 1 group that wait as expected or not for long (--all)\n"));
     free(text);
 }
 
