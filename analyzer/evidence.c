@@ -134,7 +134,7 @@ static const char *object_text(enum rec_object kind, uint64_t address, char to[6
     return to;
 }
 
-/* What another task is doing: "which runs", "which is parked in cond wait for 12s". */
+/* What another task is doing: "which runs", "which is in cond wait for 12s". */
 static const char *doing(const struct judge *judge, uint32_t index, char *to, size_t bytes)
 {
     const struct snapshot_task *task = &judge->snapshot->tasks[index];
@@ -142,7 +142,8 @@ static const char *doing(const struct judge *judge, uint32_t index, char *to, si
     if (task->flags & SNAPSHOT_FINISHED)
         snprintf(to, bytes, "which has ended");
     else if (!(task->flags & SNAPSHOT_PARKED))
-        snprintf(to, bytes, "which runs");
+        snprintf(to, bytes,
+                 judge->snapshot->end == SNAPSHOT_RUNNING ? "which runs" : "which was not parked");
     else
         snprintf(to, bytes, "which is in %s for %s",
                  judge->waits->rows[judge->waits->of_task[index]].op,

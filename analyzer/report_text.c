@@ -37,6 +37,8 @@ static void put_totals(const struct writer *writer)
     const struct snapshot *snapshot = writer->report->snapshot;
     FILE *out = writer->out;
     char age[32], plural[64];
+    /* Of a process that has ended, nothing runs any more. */
+    const char *running = snapshot->end == SNAPSHOT_RUNNING ? "running" : "not parked";
     bool any = false;
 
     for (unsigned i = 0; i < VERDICT_WAITING; i++) {
@@ -46,11 +48,12 @@ static void put_totals(const struct writer *writer)
         any = true;
     }
     fprintf(out,
-            "%s: %" PRIu64 " %s, %" PRIu64 " running, %" PRIu64 " parked, %" PRIu64
+            "%s: %" PRIu64 " %s, %" PRIu64 " %s, %" PRIu64 " parked, %" PRIu64
             " of them for %s or longer",
             any ? "" : "nothing found", totals->tasks,
-            evidence_plural("task", totals->tasks, plural), totals->running, totals->parked,
-            totals->past_threshold, text_duration(writer->report->options->threshold_ns, age));
+            evidence_plural("task", totals->tasks, plural), totals->running, running,
+            totals->parked, totals->past_threshold,
+            text_duration(writer->report->options->threshold_ns, age));
     if (snapshot->has_spawned)
         fprintf(out, "; %" PRIu64 " spawned, %" PRIu64 " finished", snapshot->spawned,
                 snapshot->finished);

@@ -532,7 +532,7 @@ static void join_of_a_thread_that_runs__waiting(void **state)
     judge(&j, b, 10 * SECOND, NULL);
     assert_int_equal(j.verdicts.count, 1);
     assert_group(&j, 0, VERDICT_WAITING, 1, "thread join");
-    assert_evidence(&j, 0, "joins thread 2 (worker), which runs");
+    assert_evidence(&j, 0, "joins thread 2 (worker), which was not parked");
     done(&j);
 }
 
