@@ -59,3 +59,16 @@ preload_test(adapter_pthread)
 preload_test(place)
 preload_test(unwind)
 target_include_directories(preload_unwind PRIVATE ${UNWIND_INCLUDE_DIRS})
+
+# One library in two builds, to be loaded and replaced.
+add_library(preload_fixture_one MODULE preload/fixture_module.c)
+add_library(preload_fixture_two MODULE preload/fixture_module.c)
+foreach(fixture preload_fixture_one preload_fixture_two)
+  target_link_libraries(${fixture} PRIVATE leakspy_warnings)
+  target_link_options(${fixture} PRIVATE -Wl,--build-id)
+endforeach()
+target_compile_definitions(preload_fixture_two PRIVATE FIXTURE_OTHER=1)
+preload_test(names)
+target_compile_definitions(preload_names PRIVATE FIXTURE_ONE="$<TARGET_FILE:preload_fixture_one>"
+                                                 FIXTURE_TWO="$<TARGET_FILE:preload_fixture_two>")
+add_dependencies(preload_names preload_fixture_one preload_fixture_two)
