@@ -13,3 +13,10 @@ pkg_check_modules(LIBUNWIND REQUIRED IMPORTED_TARGET libunwind)
 leakspy_test(runtime_inspect SOURCES runtime/test_inspect.c LIBRARIES test_in_task
              PkgConfig::LIBUNWIND LABEL runtime)
 target_compile_options(runtime_inspect PRIVATE -fno-omit-frame-pointer)
+
+find_program(PKG_CONFIG_PROGRAM NAMES pkg-config pkgconf REQUIRED)
+add_test(NAME runtime_pc
+         COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/runtime/test_pc.sh ${PKG_CONFIG_PROGRAM}
+                 ${PROJECT_BINARY_DIR}/runtime/taskrt.pc ${CMAKE_INSTALL_LIBDIR}
+                 ${CMAKE_INSTALL_INCLUDEDIR})
+set_tests_properties(runtime_pc PROPERTIES LABELS runtime)
