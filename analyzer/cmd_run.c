@@ -59,6 +59,33 @@ static char *absolute(const char *path)
     return result;
 }
 
+/* Whether something stands at `path` that the library will not replace: anything but a recording of
+ * this user. */
+static bool is_taken(const char *path)
+{
+    struct stat status;
+    uint64_t magic = 0;
+    if (lstat(path, &status) != 0)
+        return false;
+    int fd = S_ISREG(status.st_mode) && status.st_uid == geteuid()
+                 ? open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
+                 : -1;
+    if (fd < 0)
+        return true;
+    bool is_recording = pread(fd, &magic, sizeof(magic), 0) == sizeof(magic) && magic == REC_MAGIC;
+    close(fd);
+    return !is_recording;
+}
+
+/* Says beforehand that the file to record to cannot be had. */
+static void warn_of_output(struct launch *launch)
+{
+    if (!launch->output || launch->cannot_record || !is_taken(launch->output))
+        return;
+    say(launch->output, "exists and is not a recording of yours: nothing is recorded");
+    launch->cannot_record = true;
+}
+
 /* Says beforehand what cannot work. */
 static void warn(struct launch *launch)
 {
@@ -261,6 +288,7 @@ static int run(struct launch *launch, struct err *err)
     warn(launch);
     if (!prepare_environment(launch, err))
         return EXIT_CANNOT_SAY;
+    warn_of_output(launch);
     fflush(NULL);
 
     struct signals signals;

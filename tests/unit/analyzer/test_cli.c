@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -286,6 +287,36 @@ static void run__after_an_exec__names_the_last_recording(void **state)
         fail_msg("not the last recording: %s", did.err);
 }
 
+static void run__output_is_something_else__said_beforehand(void **state)
+{
+    (void)state;
+    const char *notes = builder_path("notes.txt");
+    const char *folder = builder_path("folder");
+    const char *link = builder_path("link.rec");
+    const char *library = builder_path("libleakspy.so");
+    builder_write_bytes(library, "", 0);
+    builder_write_bytes(notes, "some notes", 10);
+    assert_int_equal(mkdir(folder, 0700), 0);
+    assert_int_equal(symlink("/nowhere/at/all", link), 0);
+    const char *const taken[] = {notes, folder, link};
+    setenv("LEAKSPY_LIBRARY", library, 1);
+    for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++) {
+        char line[256];
+        snprintf(line, sizeof(line),
+                 "leakspy: %s: exists and is not a recording of yours: nothing is recorded\n",
+                 taken[i]);
+        leakspy("run", "-o", taken[i], "/bin/sh", "-c", "echo started >&2; exit 3", NULL);
+        assert_did(3, "", line);
+        assert_true(strstr(did.err, "started") > strstr(did.err, line));
+        assert_null(strstr(did.err, "left no recording"));
+    }
+    /* An older recording of one's own is replaced. */
+    leakspy("run", "-o", write_recording(SECOND, 0), "/bin/true", NULL);
+    assert_did(0, "", "left no recording");
+    assert_null(strstr(did.err, "exists and is not"));
+    unsetenv("LEAKSPY_LIBRARY");
+}
+
 static void output__to_a_file_or_stdout(void **state)
 {
     (void)state;
@@ -353,6 +384,7 @@ int main(void)
         cmocka_unit_test(exit_code__nobody_looked__could_not_say),
         cmocka_unit_test(exec__report_names_what_followed),
         cmocka_unit_test(run__after_an_exec__names_the_last_recording),
+        cmocka_unit_test(run__output_is_something_else__said_beforehand),
         cmocka_unit_test(output__to_a_file_or_stdout),
         cmocka_unit_test(dump__every_table),
         cmocka_unit_test(run__exits_as_its_command),
