@@ -21,4 +21,4 @@ install_packages() {
 
 # What it takes to configure and build the project.
 BUILD_PACKAGES=(binutils cmake g++ gcc libc6-dev libcmocka-dev libdw-dev libelf-dev libiberty-dev libjansson-dev
-    libunwind-dev ninja-build pkg-config uthash-dev)
+    libunwind-dev ninja-build pkg-config)
