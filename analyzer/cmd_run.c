@@ -11,9 +11,9 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "analyzer/clock.h"
 #include "analyzer/commands.h"
 #include "analyzer/elf_check.h"
 #include "analyzer/preload_library.h"
@@ -32,13 +32,6 @@ struct launch {
     uint64_t begun_unix_ns;
     bool cannot_record; /* and why was said already */
 };
-
-static uint64_t clock_ns(clockid_t clock)
-{
-    struct timespec now;
-    clock_gettime(clock, &now);
-    return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
-}
 
 static void say(const char *what, const char *why)
 {

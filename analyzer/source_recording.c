@@ -3,8 +3,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "analyzer/clock.h"
 #include "analyzer/process.h"
 #include "analyzer/recordings.h"
 
@@ -42,13 +42,6 @@ enum snapshot_end source_recording_end(const struct rec_header *header)
     default:
         return SNAPSHOT_VANISHED;
     }
-}
-
-static uint64_t clock_ns(clockid_t clock)
-{
-    struct timespec now;
-    clock_gettime(clock, &now);
-    return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
 }
 
 static uint64_t most(uint64_t a, uint64_t b)

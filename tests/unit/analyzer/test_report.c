@@ -8,9 +8,9 @@
 #include <string.h>
 #include <cmocka.h>
 #include <jansson.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "analyzer/clock.h"
 #include "analyzer/report.h"
 #include "analyzer/source_recording.h"
 #include "tests/unit/analyzer/recording_builder.h"
@@ -96,24 +96,25 @@ static void text__finding_first(void **state)
     (void)state;
     char *text = write_report(build_leak(), &usual, 100, report_write_text);
     assert_string_equal(
-        text, "6 stuck: 8 tasks, 1 not parked, 7 parked, 6 of them for 10s or longer; 8 spawned, 0 "
-              "finished\n"
-              "       in /opt/app/server, pid 2147483632, which vanished; as of "
-              "2026-11-18T11:08:20.000Z\n"
-              "\n"
-              "STUCK  5 tasks in chan send for 12s to 1m 32s, +3 in the last 60s\n"
-              "       channel 0x500: unbuffered, 5 senders waiting, no receiver waiting\n"
-              "       no deadline, and parked for 10s or longer\n"
-              "       at  sum                                      app+0x20\n"
-              "       by  handle_request                           app+0x30\n"
-              "\n"
-              "STUCK  1 thread in mutex lock for 30s\n"
-              "       mutex 0x900: held by thread 6 (holder), which was not parked; 1 waiting for it\n"
-              "       no deadline, and parked for 10s or longer\n"
-              "       at  (its stack was not recorded; the call is pthread_mutex_lock)\n"
-              "\n"
-              "not shown: 1 task in 1 group that wait as expected or not for long (--all)\n"
-              "note: /nowhere/app: the file is gone\n");
+        text,
+        "6 stuck: 8 tasks, 1 not parked, 7 parked, 6 of them for 10s or longer; 8 spawned, 0 "
+        "finished\n"
+        "       in /opt/app/server, pid 2147483632, which vanished; as of "
+        "2026-11-18T11:08:20.000Z\n"
+        "\n"
+        "STUCK  5 tasks in chan send for 12s to 1m 32s, +3 in the last 60s\n"
+        "       channel 0x500: unbuffered, 5 senders waiting, no receiver waiting\n"
+        "       no deadline, and parked for 10s or longer\n"
+        "       at  sum                                      app+0x20\n"
+        "       by  handle_request                           app+0x30\n"
+        "\n"
+        "STUCK  1 thread in mutex lock for 30s\n"
+        "       mutex 0x900: held by thread 6 (holder), which was not parked; 1 waiting for it\n"
+        "       no deadline, and parked for 10s or longer\n"
+        "       at  (its stack was not recorded; the call is pthread_mutex_lock)\n"
+        "\n"
+        "not shown: 1 task in 1 group that wait as expected or not for long (--all)\n"
+        "note: /nowhere/app: the file is gone\n");
     free(text);
 }
 
@@ -149,13 +150,11 @@ static void text__loss_is_shown(void **state)
  * negative: never. */
 static struct builder *build_unwatched(int64_t not_looked_ns)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
     struct builder *b = builder_create();
     struct rec_header *header = builder_header(b);
     header->pid = (uint32_t)getpid();
     header->process_start_ticks = 0; /* not known: any that runs */
-    uint64_t now_ns = (uint64_t)now.tv_sec * (uint64_t)SECOND + (uint64_t)now.tv_nsec;
+    uint64_t now_ns = clock_ns(CLOCK_MONOTONIC);
     header->started_ns = now_ns - 100 * (uint64_t)SECOND;
     header->last_walk_ns = not_looked_ns < 0 ? 0 : now_ns - (uint64_t)not_looked_ns;
     struct rec_task *task = builder_thread(b, "w");
