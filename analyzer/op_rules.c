@@ -25,7 +25,7 @@
 /* Of longer names only the beginning is compared. */
 #define NAME_BYTES 512
 
-struct rule {
+struct op_rule {
     const char *function; /* pattern */
     const char *op;   /* what the wait is called; NULL: a step on the way out, no name of its own */
     const char *idle; /* why the wait is expected; NULL: it is not */
@@ -36,7 +36,7 @@ struct rule {
 static const char go_idle[] = "a thread of the Go runtime without a goroutine to run";
 static const char go_own[] = "a goroutine of the Go runtime itself";
 
-static const struct rule rules[] = {
+static const struct op_rule rules[] = {
     /* libtaskrt */
     {"taskrt_worker_idle", NULL, "a worker of libtaskrt without a task to run", NULL, true},
 
@@ -200,7 +200,7 @@ static bool fits(const char *pattern, const char *text)
 }
 
 /* The first row for a frame; NULL: none. */
-static const struct rule *find_rule(const char *function, const char *op_text, bool reached)
+static const struct op_rule *find_rule(const char *function, const char *op_text, bool reached)
 {
     char plain[NAME_BYTES];
     char whole[NAME_BYTES];
@@ -209,7 +209,7 @@ static const struct rule *find_rule(const char *function, const char *op_text, b
     memcpy(whole, function, bytes);
     whole[bytes] = '\0';
     for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
-        const struct rule *rule = &rules[i];
+        const struct op_rule *rule = &rules[i];
         if ((reached || rule->anywhere) &&
             fits(rule->function, strchr(rule->function, '<') != NULL ? whole : plain) &&
             (rule->only == NULL || fits(rule->only, op_text)))
@@ -228,7 +228,7 @@ struct op_verdict op_rules_apply(const char *op_text, const char *const *functio
     for (size_t i = 0; i < count; i++) {
         if (functions[i] == NULL)
             continue;
-        const struct rule *rule = find_rule(functions[i], op_text, reached);
+        const struct op_rule *rule = find_rule(functions[i], op_text, reached);
         if (rule == NULL) {
             reached = false;
             continue;

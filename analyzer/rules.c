@@ -228,7 +228,7 @@ static void explain_stuck(const struct judge *judge, struct group *group)
 
 enum lot { LOT_OWN, LOT_BY_AGE };
 
-const struct rule rules[] = {
+const struct verdict_rule rules[] = {
     {"sibling joined", VERDICT_WAITING, LOT_OWN, sibling_is_joined, explain_sibling},
     {"ended lately", VERDICT_WAITING, LOT_OWN, ended_lately, explain_unjoined},
     {"unjoined", VERDICT_UNJOINED, LOT_OWN, is_finished, explain_unjoined},

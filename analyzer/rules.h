@@ -18,7 +18,7 @@ struct judge {
     uint8_t *rule_of_task;     /* rows of `rules` */
 };
 
-struct rule {
+struct verdict_rule {
     const char *name;
     enum verdict verdict;
     /* Tasks judged by rules of the same lot may share a group, which then has the verdict of its
@@ -31,7 +31,7 @@ struct rule {
     void (*explain)(const struct judge *judge, struct group *group);
 };
 
-extern const struct rule rules[];
+extern const struct verdict_rule rules[];
 extern const size_t rule_count;
 
 /* Finds the rule of every task. False: no memory. */
