@@ -131,7 +131,7 @@ int hook_taskrt_run(taskrt_fn *fn, void *arg)
         return hooks_real.taskrt_run(fn, arg);
     recorder_self();
     for_each_task(recorder_release);
-    struct rec_task *task = spawn_slot(HOOK_SPAWN_SITE(HOOK_THREAD_STACK), NULL, fn, arg);
+    struct rec_task *task = spawn_slot(HOOK_SPAWN_SITE(HOOK_OWN_STACK), NULL, fn, arg);
     if (task == NULL)
         return hooks_real.taskrt_run(fn, arg);
     int result = hooks_real.taskrt_run(task_main, task);

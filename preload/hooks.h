@@ -19,6 +19,7 @@
 #include <threads.h>
 #include <time.h>
 
+#include "preload/own_stack.h"
 #include "preload/recorder.h"
 #include "runtime/taskrt.h"
 
@@ -99,19 +100,15 @@ enum {
 
 /* The stack of the wrapper's caller, as a site; 0: none. To be used in the wrapper itself. `high`
  * is the end of the stack's memory: up to there it is read as it is, elsewhere with care, which
- * costs a system call a word. HOOK_THREAD_STACK: that of the running thread. */
+ * costs a system call a word. HOOK_OWN_STACK: that of the running thread. */
 #define HOOK_SPAWN_SITE(high)                                                                      \
     hooks_spawn_site((uint64_t)__builtin_return_address(0), (uint64_t)__builtin_dwarf_cfa(),       \
                      *(const uint64_t *)__builtin_frame_address(0), high)
-#define HOOK_THREAD_STACK hooks_thread_stack((uint64_t)__builtin_dwarf_cfa())
+#define HOOK_OWN_STACK own_stack_end((uint64_t)__builtin_dwarf_cfa())
 uint32_t hooks_spawn_site(uint64_t pc, uint64_t sp, uint64_t fp, uint64_t high);
-uint64_t hooks_thread_stack(uint64_t sp);
 
 /* What quick_exit was called with. */
 extern int hooks_quick_status;
-
-/* At start: where the stack of the first thread ends. */
-void hooks_spawn_init(void);
 
 /* The slot of the running libtaskrt task, for wrappers. Never NULL. */
 struct rec_task *taskrt_slot(void);

@@ -3,29 +3,11 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/auxv.h>
 
+#include "preload/own_stack.h"
 #include "preload/sites.h"
 #include "preload/sys.h"
 #include "preload/unwind.h"
-
-static uint64_t main_stack_high;
-
-void hooks_spawn_init(void)
-{
-    main_stack_high = getauxval(AT_EXECFN); /* lies above everything that the first thread pushes */
-}
-
-/* A thread's own descriptor lies at the top of its stack, so that everything between the stack
- * pointer and there is stack; unless this is another stack (a handler's, say): 0, not known. */
-uint64_t hooks_thread_stack(uint64_t sp)
-{
-    enum { LARGEST_STACK = 64 << 20 };
-    uint64_t high = (uint64_t)pthread_self();
-    if (sp > high)
-        high = main_stack_high;
-    return sp < high && high - sp <= LARGEST_STACK ? high : 0;
-}
 
 uint32_t hooks_spawn_site(uint64_t pc, uint64_t sp, uint64_t fp, uint64_t high)
 {
@@ -50,14 +32,16 @@ static void thread_done(int *unused)
 }
 
 /* What the slot of a thread that has not started yet holds in the fields of its waits. */
-static inline void put_start(struct rec_task *task, void *start, void *arg)
+static inline void put_start(struct rec_task *task, void *start, void *arg, uint64_t stack_bytes)
 {
     task->cfa = (uint64_t)start;
     task->fp = (uint64_t)arg;
+    task->object = stack_bytes;
 }
 
 static void thread_begin(struct rec_task *task)
 {
+    recorder_thread.stack_bytes = task->object;
     recorder_thread.task = task;
     task->handle = (uint64_t)pthread_self();
     if (!recorder_quiet)
@@ -87,7 +71,8 @@ static int c11_thread_main(void *arg)
 }
 
 /* A slot that is held until the spawner, too, has written to it. */
-static struct rec_task *spawn_slot(bool joinable, uint32_t site, void *start, void *arg)
+static struct rec_task *spawn_slot(bool joinable, uint32_t site, void *start, void *arg,
+                                   const pthread_attr_t *attr)
 {
     uint16_t flags = REC_TASK_HOLD | (joinable ? REC_TASK_JOINABLE : 0);
     char name[16] = "";
@@ -97,7 +82,7 @@ static struct rec_task *spawn_slot(bool joinable, uint32_t site, void *start, vo
     name[sizeof(name) - 1] = '\0';
     struct rec_task *task = recorder_spawn(REC_KIND_THREAD, flags, site, 0, name);
     if (task != NULL)
-        put_start(task, start, arg);
+        put_start(task, start, arg, own_stack_bytes(attr));
     return task;
 }
 
@@ -131,7 +116,7 @@ int hook_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*s
     if (attr != NULL)
         pthread_attr_getdetachstate(attr, &detached);
     struct rec_task *task = spawn_slot(detached == PTHREAD_CREATE_JOINABLE,
-                                       HOOK_SPAWN_SITE(HOOK_THREAD_STACK), (void *)start, arg);
+                                       HOOK_SPAWN_SITE(HOOK_OWN_STACK), (void *)start, arg, attr);
     if (task == NULL) {
         lose_thread();
         return hooks_real.pthread_create(thread, attr, start, arg);
@@ -147,7 +132,7 @@ int hook_thrd_create(thrd_t *thread, thrd_start_t start, void *arg)
         return hooks_real.thrd_create(thread, start, arg);
     recorder_self();
     struct rec_task *task =
-        spawn_slot(true, HOOK_SPAWN_SITE(HOOK_THREAD_STACK), (void *)start, arg);
+        spawn_slot(true, HOOK_SPAWN_SITE(HOOK_OWN_STACK), (void *)start, arg, NULL);
     if (task == NULL) {
         lose_thread();
         return hooks_real.thrd_create(thread, start, arg);

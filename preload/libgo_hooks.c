@@ -217,7 +217,7 @@ static uint64_t stack_end(uint64_t sp)
 __attribute__((noinline)) static uint32_t spawn_site(uint64_t pc, uint64_t sp, uint64_t fp)
 {
     uint64_t end = stack_end(sp);
-    return hooks_spawn_site(pc, sp, fp, end != 0 ? end : hooks_thread_stack(sp));
+    return hooks_spawn_site(pc, sp, fp, end != 0 ? end : own_stack_end(sp));
 }
 
 /* libgo may come into a process that has run for long; then the first goroutine is made where there

@@ -200,7 +200,7 @@ __attribute__((constructor(101))) static void start(void)
     read_options();
     bool unwinder = unwind_init();
     sampler_init();
-    hooks_spawn_init();
+    own_stack_init();
     if (hooks_has("runtime.gopark"))
         libgo_init();
     if (!recorder_options.children && place_has_recorded_ancestor())

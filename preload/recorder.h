@@ -49,6 +49,7 @@ extern uint64_t recorder_lost_threads;
 struct recorder_thread {
     struct rec_task *task; /* NULL: not known to the recorder yet, or again after fork */
     struct rec_task sink;  /* published to when there is no slot; nobody reads it */
+    uint64_t stack_bytes; /* of its stack; 0: not known */
     struct rec_task *last_spawned;
     uint64_t last_spawned_id;
     struct rec_task *outside; /* its slot, while it is inside libunwind and publishes nowhere */

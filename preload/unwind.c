@@ -5,6 +5,7 @@
 #include "preload/arch.h"
 #include "preload/memory.h"
 #include "preload/modules.h"
+#include "preload/own_stack.h"
 #include "preload/recorder.h"
 #include "preload/unwind_rules.h"
 
@@ -218,6 +219,9 @@ bool unwind_own_stack_has(uint64_t cfa)
         .sp = (uint64_t)__builtin_dwarf_cfa(),
         .fp = ((const struct arch_frame *)__builtin_frame_address(0))->caller_fp,
     };
+    walker.low = walker.sp;
+    walker.high = own_stack_end(walker.sp);
+    walker.direct = walker.high != 0;
     for (int i = 0; i < 1000 && !recorder_thread.inside && !recorder_quiet; i++) {
         if (walker.sp == cfa)
             return true;

@@ -11,6 +11,7 @@ add_library(
   ${CMAKE_SOURCE_DIR}/preload/memory.c
   ${CMAKE_SOURCE_DIR}/preload/modules.c
   ${CMAKE_SOURCE_DIR}/preload/names.c
+  ${CMAKE_SOURCE_DIR}/preload/own_stack.c
   ${CMAKE_SOURCE_DIR}/preload/place.c
   ${CMAKE_SOURCE_DIR}/preload/recorder.c
   ${CMAKE_SOURCE_DIR}/preload/sites.c

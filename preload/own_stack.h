@@ -1,0 +1,17 @@
+/* Where the calling thread's own stack is: what lies there may be read as it is. */
+#ifndef LEAKSPY_OWN_STACK_H
+#define LEAKSPY_OWN_STACK_H
+
+#include <stdint.h>
+
+/* Learns how large stacks are. At start, on the first thread. */
+void own_stack_init(void);
+
+/* Bytes of stack that a thread of such attributes gets (NULL: the default ones). */
+uint64_t own_stack_bytes(const void *attr);
+
+/* The end of the calling thread's stack, if `sp` lies in it. 0: it does not (a coroutine's stack, or a
+ * handler's), or the size is not known. Lock-free; any context. */
+uint64_t own_stack_end(uint64_t sp);
+
+#endif
