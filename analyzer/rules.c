@@ -104,8 +104,25 @@ static void explain_deadline(const struct judge *judge, struct group *group)
                  group->count == 1 ? "itself" : "themselves");
 }
 
+static bool has_only_nil_cases(const struct judge *judge, const struct snapshot_task *task)
+{
+    for (uint32_t i = 0; i < task->case_count; i++) {
+        if (judge->snapshot->cases[task->case_first + i].object)
+            return false;
+    }
+    return task->case_count > 0;
+}
+
+/* Whether all cases of a goroutine's select were recorded, and for the wait that it is in now: the
+ * call was given so many sends and so many receives. */
+static bool has_all_cases(const struct snapshot_task *task)
+{
+    return (task->flags & SNAPSHOT_SETTLED) &&
+           task->case_count == (task->arg >> 16) + (task->arg & 0xffff);
+}
+
 /* A channel that is none, or a select over nothing but such. Of a goroutine the runtime's own words
- * say so; of a task, the object that it gave the call. */
+ * say so, or the cases of its select; of a task, the object that it gave the call. */
 static bool waits_on_nothing(const struct judge *judge, uint32_t index)
 {
     const struct snapshot_task *task = task_at(judge, index);
@@ -113,17 +130,13 @@ static bool waits_on_nothing(const struct judge *judge, uint32_t index)
     unsigned op = op_of(judge, index);
     if (strstr(reason, "(nil chan)") || strstr(reason, "(no cases)"))
         return true;
+    if (op == REC_OP_SELECT)
+        return has_only_nil_cases(judge, task) &&
+               (task->kind == REC_KIND_TASK ||
+                (task->kind == REC_KIND_GOROUTINE && has_all_cases(task)));
     if (task->kind != REC_KIND_TASK)
         return false;
-    if (op == REC_OP_CHAN_SEND || op == REC_OP_CHAN_RECEIVE)
-        return task->object == 0;
-    if (op != REC_OP_SELECT || task->case_count == 0)
-        return false;
-    for (uint32_t i = 0; i < task->case_count; i++) {
-        if (judge->snapshot->cases[task->case_first + i].object)
-            return false;
-    }
-    return true;
+    return (op == REC_OP_CHAN_SEND || op == REC_OP_CHAN_RECEIVE) && task->object == 0;
 }
 
 static void explain_nothing(const struct judge *judge, struct group *group)
