@@ -6,9 +6,8 @@
 #include <link.h>
 #include <string.h>
 
-#include "preload/sampler.h"
-
 #include "preload/libgo.h"
+#include "preload/sampler.h"
 
 /* --- the real functions ---------------------------------------------------------------------- */
 
@@ -194,39 +193,35 @@ static inline uint32_t count_of_sets(int count, const fd_set *in, const fd_set *
 
 /* --- the wrappers ---------------------------------------------------------------------------- */
 
-#define PARK(slot, name, args, op, object, arg, flags)                                             \
-    if (unlikely(!HOOK_RECORDS(op)))                                                               \
-        return hooks_real.name args;                                                               \
-    WAIT_SCOPE published;                                                                          \
-    wait_begin(&published, slot, CALL_##name, flags, (uint64_t)(object), arg);                     \
-    return hooks_real.name args;
-
-#define WAIT(result, name, params, args, op, object, arg, flags, version)                          \
-    result hook_##name params                                                                      \
+/* Where the call is left by cancellation, the wait stays published until the thread has ended, or
+ * waits again; to take it back there would want a personality routine, and so a library besides
+ * libc. What is to be taken back stays in registers; a wait that interrupts another goes the longer
+ * way. */
+#define PARK(slot, result, name, params, args, op, object, arg, flags)                             \
+    __attribute__((noinline, cold)) static result nested_##name params                             \
     {                                                                                              \
-        PARK(recorder_self(), name, args, op, object, arg, flags)                                  \
-    }
-/* The same without a scope: what is to be taken back stays in registers. Where a wait is
- * interrupted by another, the common way is taken. */
-#define LOCK(result, name, params, args, op, object, arg, flags, version)                          \
-    __attribute__((noinline)) static result nested_##name params{                                  \
-        PARK(recorder_self(), name, args, op, object, arg, flags)} result hook_##name params       \
+        struct wait published;                                                                     \
+        wait_begin(&published, slot, CALL_##name, flags, (uint64_t)(object), arg);                 \
+        result done = hooks_real.name args;                                                        \
+        wait_end(&published);                                                                      \
+        return done;                                                                               \
+    }                                                                                              \
+    result hook_##name params                                                                      \
     {                                                                                              \
         if (unlikely(!HOOK_RECORDS(op)))                                                           \
             return hooks_real.name args;                                                           \
-        struct rec_task *task = recorder_self();                                                   \
-        if (unlikely(task->gen != 0))                                                              \
+        struct rec_task *slot_ = slot;                                                             \
+        if (unlikely(slot_->gen != 0))                                                             \
             return nested_##name args;                                                             \
-        wait_publish(task, CALL_##name, flags, (uint64_t)(object), arg);                           \
-        result locked = hooks_real.name args;                                                      \
-        __atomic_store_n(&task->gen, 0, __ATOMIC_RELEASE);                                         \
-        return locked;                                                                             \
+        wait_publish(slot_, CALL_##name, flags, (uint64_t)(object), arg);                          \
+        result done = hooks_real.name args;                                                        \
+        __atomic_store_n(&slot_->gen, 0, __ATOMIC_RELEASE);                                        \
+        return done;                                                                               \
     }
+#define WAIT(result, name, params, args, op, object, arg, flags, version)                          \
+    PARK(recorder_self(), result, name, params, args, op, object, arg, flags)
 #define TASK(result, name, params, args, op, object, arg, flags)                                   \
-    result hook_##name params                                                                      \
-    {                                                                                              \
-        PARK(taskrt_slot(), name, args, op, object, arg, flags)                                    \
-    }
+    PARK(taskrt_slot(), result, name, params, args, op, object, arg, flags)
 #define ALONE(result, name, params, args)                                                          \
     result hook_##name params                                                                      \
     {                                                                                              \

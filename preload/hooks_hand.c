@@ -75,10 +75,12 @@ static bool changes_credentials(long number)
 long hook_syscall(long number, long a, long b, long c, long d, long e, long f)
 {
     if (number == SYS_futex && futex_waits(b) && HOOK_RECORDS(FUTEX_WAIT)) {
-        WAIT_SCOPE published;
+        struct wait published;
         wait_begin(&published, recorder_self(), CALL_syscall, d != 0 ? REC_WAIT_DEADLINE : 0,
                    (uint64_t)a, 0);
-        return hooks_real.syscall(number, a, b, c, d, e, f);
+        long result = hooks_real.syscall(number, a, b, c, d, e, f);
+        wait_end(&published);
+        return result;
     }
     watch_filter(number, a, b);
     bool ran = unlikely(changes_credentials(number)) && recorder.header != NULL &&
@@ -127,9 +129,11 @@ int hook_clone(int (*fn)(void *), void *stack, int flags, void *arg, void *paren
 #define FCNTL(name)                                                                                \
     if ((command != F_SETLKW && command != F_OFD_SETLKW) || !HOOK_RECORDS(FILE_LOCK))              \
         return hooks_real.name(fd, command, arg);                                                  \
-    WAIT_SCOPE published;                                                                          \
+    struct wait published;                                                                         \
     wait_begin(&published, recorder_self(), CALL_##name, 0, (uint64_t)fd, 0);                      \
-    return hooks_real.name(fd, command, arg);
+    int result = hooks_real.name(fd, command, arg);                                                \
+    wait_end(&published);                                                                          \
+    return result;
 
 int hook_fcntl(int fd, int command, long arg)
 {
@@ -155,11 +159,12 @@ static void run_once(void)
     struct recorder_thread *self = &recorder_thread;                                               \
     void (*outer)(void) = self->once;                                                              \
     struct wait *outer_wait = self->once_wait;                                                     \
-    WAIT_SCOPE published;                                                                          \
+    struct wait published;                                                                         \
     self->once = routine;                                                                          \
     self->once_wait = &published;                                                                  \
     wait_begin(&published, recorder_self(), CALL_##name, 0, (uint64_t)(control), 0);               \
     call;                                                                                          \
+    wait_end(&published);                                                                          \
     self->once = outer;                                                                            \
     self->once_wait = outer_wait;
 

@@ -25,10 +25,13 @@ uint32_t hooks_spawn_site(uint64_t pc, uint64_t sp, uint64_t fp, uint64_t high)
 /* --- spawn ----------------------------------------------------------------------------------- */
 
 /* Runs when the thread's function has returned, or was left by pthread_exit or cancellation. */
-static void thread_done(int *unused)
+static void thread_done(void *unused)
 {
     (void)unused;
-    recorder_end(recorder_thread.task); /* after a fork in between it is another slot, or none */
+    struct rec_task *task = recorder_thread.task; /* after a fork it is another one, or none */
+    if (task != NULL)
+        __atomic_store_n(&task->gen, 0, __ATOMIC_RELEASE); /* cancellation left it as it was */
+    recorder_end(task);
 }
 
 /* What the slot of a thread that has not started yet holds in the fields of its waits. */
@@ -53,10 +56,12 @@ static void *thread_main(void *arg)
     struct rec_task *task = arg;
     void *(*start)(void *) = (void *(*)(void *))task->cfa;
     void *start_arg = (void *)task->fp;
-    __attribute__((cleanup(thread_done))) int scope = 0;
-    (void)scope;
+    void *value;
     thread_begin(task);
-    return start(start_arg);
+    pthread_cleanup_push(thread_done, NULL);
+    value = start(start_arg);
+    pthread_cleanup_pop(1);
+    return value;
 }
 
 static int c11_thread_main(void *arg)
@@ -64,10 +69,12 @@ static int c11_thread_main(void *arg)
     struct rec_task *task = arg;
     thrd_start_t start = (thrd_start_t)task->cfa;
     void *start_arg = (void *)task->fp;
-    __attribute__((cleanup(thread_done))) int scope = 0;
-    (void)scope;
+    int value;
     thread_begin(task);
-    return start(start_arg);
+    pthread_cleanup_push(thread_done, NULL);
+    value = start(start_arg);
+    pthread_cleanup_pop(1);
+    return value;
 }
 
 /* A slot that is held until the spawner, too, has written to it. */
@@ -188,9 +195,10 @@ static void joined(struct rec_task *task, uint64_t id)
     uint64_t id = task != NULL ? task->id : 0;                                                     \
     int status;                                                                                    \
     if (HOOK_RECORDS(THREAD_JOIN)) {                                                               \
-        WAIT_SCOPE published;                                                                      \
+        struct wait published;                                                                     \
         wait_begin(&published, recorder_self(), CALL_##name, flags, (uint64_t)thread, 0);          \
         status = call;                                                                             \
+        wait_end(&published);                                                                      \
     } else {                                                                                       \
         status = call;                                                                             \
     }                                                                                              \

@@ -434,7 +434,8 @@ void hook_libgo_gopark(void *unlock, void *lock, uint8_t number, uint8_t event, 
         park.object = (uint64_t)lock - LIBGO_CHAN_LOCK;
     else
         find_object(&park, self, reason->object, (uint64_t)lock);
-    WAIT_SCOPE published;
+    struct wait published;
     wait_begin(&published, self->task, park.call, park.flags, park.object, park.arg);
     hooks_real.libgo_gopark(unlock, lock, number, event, skip);
+    wait_end(&published);
 }

@@ -191,7 +191,7 @@ wait_publish(struct rec_task *task, uint16_t call, uint16_t flags, uint64_t obje
     }
 }
 
-/* The same for the length of a scope (WAIT_SCOPE), also where there may be a wait around it. */
+/* The same where there may be a wait around it. Ends with wait_end. */
 __attribute__((always_inline)) static inline void wait_begin(struct wait *wait,
                                                              struct rec_task *task, uint16_t call,
                                                              uint16_t flags, uint64_t object,
@@ -204,7 +204,7 @@ __attribute__((always_inline)) static inline void wait_begin(struct wait *wait,
     wait_publish(task, call, flags, object, arg);
 }
 
-/* The wait is over; also reached when the wrapper is unwound by cancellation or an exception. */
+/* The wait is over. */
 __attribute__((always_inline)) static inline void wait_end(struct wait *wait)
 {
     if (unlikely(wait->outer_gen != 0))
@@ -213,6 +213,5 @@ __attribute__((always_inline)) static inline void wait_end(struct wait *wait)
         __atomic_store_n(&wait->task->gen, 0, __ATOMIC_RELEASE);
 }
 
-#define WAIT_SCOPE __attribute__((cleanup(wait_end))) struct wait
 
 #endif

@@ -25,7 +25,7 @@ target_link_libraries(preload_parts PRIVATE leakspy_preload_test_flags)
 target_include_directories(preload_parts PRIVATE ${UNWIND_INCLUDE_DIRS})
 target_compile_options(
   preload_parts
-  PRIVATE -O2 -ftls-model=initial-exec -fno-omit-frame-pointer -fexceptions
+  PRIVATE -O2 -ftls-model=initial-exec -fno-omit-frame-pointer
           -fasynchronous-unwind-tables -fno-optimize-sibling-calls -Wno-shadow)
 if(LEAKSPY_SANITIZE STREQUAL "thread")
   # Fences are beyond ThreadSanitizer; see preload/tsan.supp for what that means.

@@ -94,20 +94,13 @@ static void library__exports__the_table_of_hooks_and_nothing_else(void **state)
     assert_in_range(defined, ROWS, ROWS + 20);
 }
 
-/* Cancellation and exceptions pass through wrappers, whose clean-up is compiled into two references
- * to libgcc_s: these, and nothing else of it. No libunwind: its _Unwind_* functions would become
- * the program's. */
-static bool is_clean_up(const char *symbol)
-{
-    return strcmp(symbol, "_Unwind_Resume") == 0 || strcmp(symbol, "__gcc_personality_v0") == 0;
-}
-
-static void library__needs__libc_and_what_unwinds_wrappers(void **state)
+/* No libunwind, and no libgcc_s: their _Unwind_* functions are the program's business. */
+static void library__needs__libc_alone(void **state)
 {
     struct library *library = *state;
     GElf_Shdr header;
     Elf_Data *dynamic = section_of(library, SHT_DYNAMIC, &header);
-    unsigned libc = 0, libgcc = 0;
+    unsigned libc = 0;
     assert_non_null(dynamic);
     for (size_t i = 0; i < header.sh_size / header.sh_entsize; i++) {
         GElf_Dyn entry;
@@ -117,16 +110,13 @@ static void library__needs__libc_and_what_unwinds_wrappers(void **state)
         const char *name = elf_strptr(library->elf, header.sh_link, entry.d_un.d_val);
         if (strcmp(name, "libc.so.6") == 0)
             libc++;
-        else if (strcmp(name, "libgcc_s.so.1") == 0)
-            libgcc++;
         else
             fail_msg("needs %s", name);
     }
     assert_int_equal(libc, 1);
-    assert_in_range(libgcc, 0, 1);
 }
 
-static void library__of_unwinders__wants_its_clean_up_only(void **state)
+static void library__wants_nothing_of_unwinders(void **state)
 {
     struct library *library = *state;
     GElf_Shdr header;
@@ -136,7 +126,7 @@ static void library__of_unwinders__wants_its_clean_up_only(void **state)
         GElf_Sym symbol;
         assert_non_null(gelf_getsym(symbols, (int)i, &symbol));
         const char *name = elf_strptr(library->elf, header.sh_link, symbol.st_name);
-        if (symbol.st_shndx != SHN_UNDEF || is_clean_up(name))
+        if (symbol.st_shndx != SHN_UNDEF)
             continue;
         if (strncmp(name, "_Unwind_", 8) == 0 || strncmp(name, "unw_", 4) == 0 ||
             strncmp(name, "_U", 2) == 0 || strncmp(name, "__gcc_", 6) == 0)
@@ -191,8 +181,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(library__exports__the_table_of_hooks_and_nothing_else),
-        cmocka_unit_test(library__needs__libc_and_what_unwinds_wrappers),
-        cmocka_unit_test(library__of_unwinders__wants_its_clean_up_only),
+        cmocka_unit_test(library__needs__libc_alone),
+        cmocka_unit_test(library__wants_nothing_of_unwinders),
         cmocka_unit_test(library__loaded__is_bound_at_once_and_stays),
         cmocka_unit_test(library__mapped__has_no_executable_data),
     };

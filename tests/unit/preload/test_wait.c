@@ -39,10 +39,11 @@ static bool belongs_together(const struct rec_task *task)
 __attribute__((noinline)) static void park(struct rec_task *task, uint64_t object,
                                            void (*meanwhile)(void))
 {
-    WAIT_SCOPE wait;
+    struct wait wait;
     wait_begin(&wait, task, call_of(object), flags_of(object), object, arg_of(object));
     if (meanwhile != NULL)
         meanwhile();
+    wait_end(&wait);
 }
 
 static struct rec_task *slot;
