@@ -113,16 +113,18 @@ static bool has_only_nil_cases(const struct judge *judge, const struct snapshot_
     return task->case_count > 0;
 }
 
-/* Whether all cases of a goroutine's select were recorded, and for the wait that it is in now: the
- * call was given so many sends and so many receives. */
+/* Whether all cases of a select were recorded, and for the wait that it is in now: as many as the
+ * call was given. */
 static bool has_all_cases(const struct snapshot_task *task)
 {
-    return (task->flags & SNAPSHOT_SETTLED) &&
-           task->case_count == (task->arg >> 16) + (task->arg & 0xffff);
+    uint32_t given = task->arg;
+    if (task->kind == REC_KIND_GOROUTINE) /* so many sends, so many receives */
+        given = (task->arg >> 16) + (task->arg & 0xffff);
+    return (task->flags & SNAPSHOT_SETTLED) && task->case_count == given;
 }
 
 /* A channel that is none, or a select over nothing but such. Of a goroutine the runtime's own words
- * say so, or the cases of its select; of a task, the object that it gave the call. */
+ * say so; of a task, the object that it gave the call; of a select, its cases. */
 static bool waits_on_nothing(const struct judge *judge, uint32_t index)
 {
     const struct snapshot_task *task = task_at(judge, index);
@@ -131,9 +133,7 @@ static bool waits_on_nothing(const struct judge *judge, uint32_t index)
     if (strstr(reason, "(nil chan)") || strstr(reason, "(no cases)"))
         return true;
     if (op == REC_OP_SELECT)
-        return has_only_nil_cases(judge, task) &&
-               (task->kind == REC_KIND_TASK ||
-                (task->kind == REC_KIND_GOROUTINE && has_all_cases(task)));
+        return has_all_cases(task) && has_only_nil_cases(judge, task);
     if (task->kind != REC_KIND_TASK)
         return false;
     return (op == REC_OP_CHAN_SEND || op == REC_OP_CHAN_RECEIVE) && task->object == 0;

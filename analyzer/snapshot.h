@@ -36,8 +36,8 @@ struct snapshot_task {
     uint32_t spawn_site;
     uint32_t wait_site;
     uint32_t call; /* row of calls; 0: not parked */
-    uint32_t arg;  /* how many descriptors the call waits for; of a goroutine's select, how many
-                      sends << 16 | how many receives it was given */
+    uint32_t arg;  /* how many descriptors the call waits for, or cases it was given; of a
+                      goroutine's select, how many sends << 16 | how many receives */
     uint32_t row;  /* in the source's table of tasks: what REC_DETAIL_OWNER_ROW names */
     uint32_t detail_a, detail_b; /* by detail_flags, see rec_task */
     uint32_t case_first;         /* first row of cases */

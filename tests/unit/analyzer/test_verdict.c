@@ -296,39 +296,40 @@ static void idle_by_its_stack__waiting(void **state)
     done(&j);
 }
 
-/* A goroutine's select over so many nil channels and one more, of which so many were recorded. */
-static void judge_select(struct judged *j, unsigned nil, uint64_t other, uint16_t recorded,
+/* A select over two nil channels and one more, of which so many were recorded. */
+static void judge_select(struct judged *j, enum rec_kind kind, uint64_t third, uint16_t recorded,
                          int64_t parked_ns)
 {
     struct builder *b = builder_create();
-    struct rec_task *goroutine = builder_task(b, REC_KIND_GOROUTINE, "main.f");
-    builder_park(b, goroutine, "select", REC_OP_SELECT, 0xc000010000, parked_ns, 0);
+    struct rec_task *task = builder_task(b, kind, "f");
+    builder_park(b, task, "select", REC_OP_SELECT, 0xc000010000, parked_ns, 0);
     uint32_t first = builder_case(b, REC_OP_CHAN_SEND, 0);
-    for (unsigned i = 1; i < nil; i++)
-        builder_case(b, REC_OP_CHAN_RECEIVE, 0);
-    builder_case(b, REC_OP_CHAN_RECEIVE, other);
-    builder_select(goroutine, first, recorded);
-    goroutine->arg = 1U << 16 | nil;
+    builder_case(b, REC_OP_CHAN_RECEIVE, 0);
+    builder_case(b, REC_OP_CHAN_RECEIVE, third);
+    builder_select(task, first, recorded);
+    task->arg = kind == REC_KIND_GOROUTINE ? 1U << 16 | 2 : 3;
     judge(j, b, 10 * SECOND, NULL);
 }
 
-static void goroutine_select__leaked_only_when_all_cases_are_nil(void **state)
+static void select__leaked_only_when_all_cases_are_nil(void **state)
 {
     (void)state;
     struct judged j;
-    judge_select(&j, 2, 0, 3, 20 * SECOND);
-    assert_group(&j, 0, VERDICT_LEAKED, 1, "select");
-    assert_evidence(&j, 0, "it has no case that could ever be ready: nothing can wake it");
-    done(&j);
-    judge_select(&j, 2, 0x600, 3, 20 * SECOND);
-    assert_group(&j, 0, VERDICT_STUCK, 1, "select");
-    done(&j);
-    judge_select(&j, 2, 0x600, 2, 20 * SECOND); /* the third is not in the recording */
-    assert_group(&j, 0, VERDICT_STUCK, 1, "select");
-    done(&j);
-    judge_select(&j, 2, 0, 3, 0); /* the cases may be those of an earlier wait */
-    assert_group(&j, 0, VERDICT_WAITING, 1, "select");
-    done(&j);
+    for (enum rec_kind kind = REC_KIND_TASK; kind <= REC_KIND_GOROUTINE; kind++) {
+        judge_select(&j, kind, 0, 3, 20 * SECOND);
+        assert_group(&j, 0, VERDICT_LEAKED, 1, "select");
+        assert_evidence(&j, 0, "it has no case that could ever be ready: nothing can wake it");
+        done(&j);
+        judge_select(&j, kind, 0x600, 3, 20 * SECOND);
+        assert_group(&j, 0, VERDICT_STUCK, 1, "select");
+        done(&j);
+        judge_select(&j, kind, 0x600, 2, 20 * SECOND); /* the third is not in the recording */
+        assert_group(&j, 0, VERDICT_STUCK, 1, "select");
+        done(&j);
+        judge_select(&j, kind, 0, 3, 0); /* the cases may be those of an earlier wait */
+        assert_group(&j, 0, VERDICT_WAITING, 1, "select");
+        done(&j);
+    }
 }
 
 static void nil_channel__leaked(void **state)
@@ -342,6 +343,7 @@ static void nil_channel__leaked(void **state)
     struct rec_task *chooser = builder_task(b, REC_KIND_TASK, "c");
     builder_park(b, chooser, "taskrt_select", REC_OP_SELECT, 0, 20 * SECOND, 0);
     builder_select(chooser, builder_case(b, REC_OP_CHAN_SEND, 0), 1);
+    chooser->arg = 1;
     struct judged j;
     judge(&j, b, 10 * SECOND, NULL);
     assert_int_equal(j.verdicts.totals.by_verdict[VERDICT_LEAKED], 3);
@@ -669,7 +671,7 @@ int main(void)
         cmocka_unit_test(read_on_a_descriptor__stuck),
         cmocka_unit_test(system_task__waiting),
         cmocka_unit_test(idle_by_its_stack__waiting),
-        cmocka_unit_test(goroutine_select__leaked_only_when_all_cases_are_nil),
+        cmocka_unit_test(select__leaked_only_when_all_cases_are_nil),
         cmocka_unit_test(nil_channel__leaked),
         cmocka_unit_test(channel__evidence_says_who_else_waits),
         cmocka_unit_test(many_channels__evidence_says_what_they_share),
