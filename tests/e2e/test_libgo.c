@@ -24,7 +24,7 @@ static const struct row {
      false},
     {"selectNone", "leaked", "select (no cases)", "none", "main.selectNone", -1, 0, false},
     {"selectMany", "stuck", "select", "none", "main.selectMany", -1, 0, false},
-    {"selectNil", NULL, "select", "none", "main.selectNil", -1, 0, false},
+    {"selectNil", "leaked", "select", "none", "main.selectNil", -1, 0, false},
     {"mutexLock", "stuck", "semacquire", "mutex", "main.mutexLock", -1, 0, false},
     {"rwmutexRead", "stuck", "semacquire", "rwlock", "main.rwmutexRead", -1, 0, false},
     {"rwmutexWrite", "stuck", "semacquire", "rwlock", "main.rwmutexWrite", -1, 0, false},

@@ -51,7 +51,7 @@ static const struct sample samples[] = {
     LEAK("select_no_live_case", "stuck", "task", "select", 1, "serve", "start_service"),
     LEAK("waitgroup_never_done", "stuck", "task", "waitgroup wait", 1, "collect", "run"),
     LEAK("dead_peer_task", "stuck", "task", "io wait", 1, "client", "call_peer"),
-    LEAK("task_lock_order_deadlock", NULL, "task", "mutex lock", 2, "lock_both", "start_both"),
+    LEAK("task_lock_order_deadlock", "deadlocked", "task", "mutex lock", 2, "lock_both", "start_both"),
     LEAK_AT("mixed_hand_off", "stuck", "task", "chan receive", 1,
             "work", "/* task parks here", "start", "/* task spawned here"),
     LEAK_AT("mixed_hand_off", "stuck", "thread", "sem wait", 1,

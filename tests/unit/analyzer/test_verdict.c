@@ -311,6 +311,18 @@ static void judge_select(struct judged *j, enum rec_kind kind, uint64_t third, u
     judge(j, b, 10 * SECOND, NULL);
 }
 
+static void select__of_a_task_without_cases__is_leaked(void **state)
+{
+    struct judged j;
+    struct builder *b = builder_create();
+    (void)state;
+    builder_park(b, builder_task(b, REC_KIND_TASK, "f"), "taskrt_select", REC_OP_SELECT, 0x7ffe10,
+                 20 * SECOND, 0);
+    judge(&j, b, 10 * SECOND, NULL);
+    assert_group(&j, 0, VERDICT_LEAKED, 1, "select");
+    done(&j);
+}
+
 static void select__leaked_only_when_all_cases_are_nil(void **state)
 {
     (void)state;
@@ -344,6 +356,7 @@ static void nil_channel__leaked(void **state)
     builder_park(b, chooser, "taskrt_select", REC_OP_SELECT, 0, 20 * SECOND, 0);
     builder_select(chooser, builder_case(b, REC_OP_CHAN_SEND, 0), 1);
     chooser->arg = 1;
+    chooser->arg = 1;
     struct judged j;
     judge(&j, b, 10 * SECOND, NULL);
     assert_int_equal(j.verdicts.totals.by_verdict[VERDICT_LEAKED], 3);
@@ -365,6 +378,7 @@ static void channel__evidence_says_who_else_waits(void **state)
     struct rec_task *chooser = builder_task(b, REC_KIND_TASK, "c");
     builder_park(b, chooser, "taskrt_select", REC_OP_SELECT, 0, 20 * SECOND, 0);
     builder_select(chooser, builder_case(b, REC_OP_CHAN_RECEIVE, 0x600), 1);
+    chooser->arg = 1;
     struct judged j;
     judge(&j, b, 10 * SECOND, NULL);
     assert_int_equal(j.verdicts.count, 3);
@@ -671,6 +685,7 @@ int main(void)
         cmocka_unit_test(read_on_a_descriptor__stuck),
         cmocka_unit_test(system_task__waiting),
         cmocka_unit_test(idle_by_its_stack__waiting),
+        cmocka_unit_test(select__of_a_task_without_cases__is_leaked),
         cmocka_unit_test(select__leaked_only_when_all_cases_are_nil),
         cmocka_unit_test(nil_channel__leaked),
         cmocka_unit_test(channel__evidence_says_who_else_waits),
