@@ -89,7 +89,9 @@ static bool is_consistent(const struct rec_task *first, const struct rec_task *m
 {
     return first->id == last->id && first->id == middle->id && first->state == last->state &&
            first->state == middle->state && first->gen == last->gen && first->seq == last->seq &&
-           (first->gen == 0 || first->gen == middle->gen);
+           (first->gen == 0 ||
+            (first->gen == middle->gen &&
+             (middle->gen == middle->seq || middle->wait_flags & REC_WAIT_RESTORED)));
 }
 
 /* The age of something that began at `since_ns`. */

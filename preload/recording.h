@@ -131,6 +131,7 @@ enum rec_task_flag {
 enum rec_wait_flag {
     REC_WAIT_DEADLINE = 1, /* the wait ends by itself */
     REC_WAIT_FDS = 2,      /* it waits for `arg` descriptors at once; the object is the first */
+    REC_WAIT_RESTORED = 0x8000, /* a wait inside it is over; else gen is seq, or not to be believed */
 };
 
 enum rec_detail_flag {

@@ -105,6 +105,9 @@ static void look_at(struct rec_task *task, uint64_t now_ns, bool last)
     struct rec_task copy = *task;
     if (copy.gen != gen || copy.seq != seq || moved(task, &copy))
         return;
+    /* Published over what a handler's wait had left there: the owner is about to do it again. */
+    if (gen != seq && !(copy.wait_flags & REC_WAIT_RESTORED))
+        return;
     bool fresh = copy.wait_site == 0 && !(copy.detail_flags & REC_DETAIL_NO_STACK);
     if (!fresh && refreshes == 0)
         return;

@@ -26,6 +26,7 @@ void wait_end_nested(struct wait *wait)
         __atomic_store_n(&task->gen, 0, __ATOMIC_RELEASE);
         __atomic_thread_fence(__ATOMIC_RELEASE);
         memcpy(&task->call, &wait->outer_call, sizeof(wait->outer_call));
+        task->wait_flags |= REC_WAIT_RESTORED;
         task->arg = wait->outer_arg;
         task->object = wait->outer_object;
         task->cfa = wait->outer_cfa;
