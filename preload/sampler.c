@@ -84,8 +84,8 @@ static void take_stack(struct rec_task *task, const struct rec_task *copy)
         recorder_count(&recorder.header->lost_stacks);
 }
 
-/* How many known waits a walk still may look at again, for a new owner or another length: with more
- * than that, the newest matter most, and they come first. */
+/* How many known waits a walk still may look at again, for a new owner or another length. With more
+ * than that, what was told of the others at their first look stands. */
 static uint32_t refreshes;
 
 static void look_at(struct rec_task *task, uint64_t now_ns, bool last)

@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "tests/e2e/check.h"
+
 struct row {
     const char *name;
     void (*prepare)(void);    /* so that the call would park; NULL: nothing to do */
@@ -31,16 +33,6 @@ struct row {
     extern const struct row row_##name_;                                                           \
     const struct row row_##name_ = {.name = #name_, .park = park_in_##name_, __VA_ARGS__};         \
     __attribute__((noinline)) static void park_in_##name_(void)
-
-/* Ends the program when a call gave what it must not. */
-#define CHECK(condition)                                                                           \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            fprintf(stderr, "%s:%d: not true: %s\n", __FILE__, __LINE__, #condition);              \
-            fflush(NULL);                                                                          \
-            _Exit(70);                                                                             \
-        }                                                                                          \
-    } while (0)
 
 /* The thread that parks; for nudges. */
 extern pthread_t parked_thread;

@@ -9,19 +9,11 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "tests/e2e/check.h"
+
 #define SCENARIO(name) int name(void);
 #include "tests/e2e/transparent.def"
 #undef SCENARIO
-
-/* Ends the program with 70 when something is not as it has to be. */
-#define CHECK(condition)                                                                           \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            fprintf(stderr, "%s:%d: not true: %s\n", __FILE__, __LINE__, #condition);              \
-            fflush(NULL);                                                                          \
-            _Exit(70);                                                                             \
-        }                                                                                          \
-    } while (0)
 
 void sleep_ms(int ms);
 pthread_t start_thread(void *(*function)(void *), void *arg);
