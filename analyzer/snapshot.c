@@ -26,7 +26,17 @@ void snapshot_deinit(struct snapshot *snapshot)
     free(snapshot->modules);
     free(snapshot->calls);
     free(snapshot->cases);
+    free(snapshot->label_sets);
+    free(snapshot->labels);
+    for (size_t i = 0; i < snapshot->note_count; i++)
+        free(snapshot->notes[i]);
+    free(snapshot->notes);
     free(snapshot->strings);
+    while (snapshot->texts) {
+        struct snapshot_text *next = snapshot->texts->next;
+        free(snapshot->texts);
+        snapshot->texts = next;
+    }
     memset(snapshot, 0, sizeof(*snapshot));
 }
 

@@ -40,7 +40,10 @@ struct snapshot_task {
                       goroutine's select, how many sends << 16 | how many receives */
     uint32_t row;  /* in the source's table of tasks: what REC_DETAIL_OWNER_ROW names */
     uint32_t detail_a, detail_b; /* by detail_flags, see rec_task */
-    uint32_t case_first;         /* first row of cases */
+    uint32_t labels;             /* row of label_sets; 0: none */
+    uint32_t unused;
+    uint64_t spawner;    /* id of the task that spawned it; 0: not known */
+    uint32_t case_first; /* first row of cases */
     uint16_t case_count;
     uint16_t detail_flags; /* enum rec_detail_flag */
     uint16_t flags;        /* enum snapshot_task_flag */
@@ -48,16 +51,23 @@ struct snapshot_task {
     char name[17];         /* "": none */
 };
 
+/* Beside those of enum rec_site_flag. */
+enum snapshot_site_flag {
+    SNAPSHOT_SITE_START =
+        256, /* the function that the task began in: where it was spawned is not known */
+};
+
 struct snapshot_site {
     uint32_t first_pc; /* in pcs */
     uint32_t pc_count;
     uint32_t epoch;
-    uint16_t flags; /* enum rec_site_flag */
+    uint16_t flags; /* enum rec_site_flag, enum snapshot_site_flag */
 };
 
 struct snapshot_module {
     uint64_t start, end, bias;
     const char *path; /* "": not known */
+    const char *file; /* where that file is to be opened now; NULL: at its path */
     uint32_t loaded_epoch, unloaded_epoch;
     uint32_t build_id_bytes;
     uint8_t build_id[32];
@@ -83,6 +93,22 @@ struct snapshot_case {
     uint16_t detail_flags; /* enum rec_detail_flag */
 };
 
+/* What the program says of a task (pprof labels): a set of pairs, side by side in `labels`. */
+struct snapshot_label {
+    const char *key, *value;
+};
+
+struct snapshot_label_set {
+    uint32_t first, count;
+};
+
+/* Texts that rows point to. */
+struct snapshot_text {
+    struct snapshot_text *next;
+    size_t bytes, room;
+    char text[];
+};
+
 /* The rows of `end` in the JSON report. */
 enum snapshot_end {
     SNAPSHOT_RUNNING,
@@ -102,13 +128,14 @@ struct snapshot_loss {
 };
 
 struct snapshot {
-    const char *source_kind; /* "recording" */
+    const char *source_kind; /* "recording", "process", "core" */
     char *path;              /* NULL: there is no file */
     char *continued_in;      /* the source that tells of the program that it executed, or NULL */
     char *exe;
     char **cmdline; /* NULL-terminated */
     uint32_t pid;
     uint32_t runtimes;       /* enum rec_runtime */
+    char go_version[64];     /* of a program of Go's own compiler: "go1.24.3"; "": it is none */
     int64_t started_unix_ns; /* 0: not known */
     int64_t taken_unix_ns;   /* the moment that the ages refer to */
     int64_t looked_unix_ns;  /* when the ages were last brought up to date; 0: never */
@@ -136,8 +163,15 @@ struct snapshot {
     size_t call_count;
     struct snapshot_case *cases;
     size_t case_count;
-    char *strings; /* owns what the rows point to; ends with NUL */
+    struct snapshot_label_set *label_sets; /* row 0 unused */
+    size_t label_set_count;
+    struct snapshot_label *labels;
+    size_t label_count;
+    char **notes; /* sentences about the picture as a whole */
+    size_t note_count;
+    char *strings; /* owns what the rows of a recording point to; ends with NUL */
     size_t string_bytes;
+    struct snapshot_text *texts; /* owns what the rows of a builder point to */
 };
 
 /* An empty snapshot; every member may be filled afterwards with memory of malloc. */

@@ -47,7 +47,7 @@ void stacks_destroy(struct stacks *stacks)
 static struct symbol_module symbol_module_of(const struct snapshot_module *module)
 {
     return (struct symbol_module){
-        .path = module->path,
+        .path = module->file ? module->file : module->path,
         .build_id = module->build_id,
         .build_id_bytes = module->build_id_bytes,
         .start = module->start,

@@ -1,0 +1,128 @@
+/* An image: the memory, the loaded files and the threads of one process, running or dumped in a
+ * core. Inspectors read it and fill a snapshot (see inspect.h).
+ *
+ * image_process.c knows running processes (with process.c, the only user of /proc and ptrace),
+ * image_core.c knows cores.
+ */
+#ifndef LEAKSPY_IMAGE_H
+#define LEAKSPY_IMAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "analyzer/err.h"
+#include "preload/goscan/reader.h"
+
+struct image_mapping {
+    uint64_t start, end;
+    uint64_t file_offset;
+    uint32_t module; /* row of image.modules; 0: not of a loaded file */
+    bool readable, writable, executable;
+    const char *name; /* path, "[stack]", "[vdso]"; "": none. Owned by the image */
+};
+
+/* A loaded ELF file. Row 0 is none. */
+struct image_module {
+    uint64_t start, end; /* lowest mapped address, first address past it */
+    uint64_t bias;       /* address in memory minus address in the file's own numbering */
+    const char *path;    /* as the process named it. Owned by the image */
+    const char *file;    /* where the same file is to be opened here: "/proc/PID/map_files/…",
+                            "/proc/PID/root/…", what --exe named; "": it is not to be had, or has
+                            another build-id */
+    uint32_t build_id_bytes;
+    uint8_t build_id[32];
+    bool is_exe;
+};
+
+/* Registers of x86-64 by their DWARF numbers: rax rdx rcx rbx rsi rdi rbp rsp r8 … r15, then the
+ * return address column: rip. */
+#define IMAGE_REGISTERS 17
+#define IMAGE_REGISTER_SP 7
+#define IMAGE_REGISTER_FP 6
+#define IMAGE_REGISTER_PC 16
+
+struct image_registers {
+    uint64_t value[IMAGE_REGISTERS];
+    uint32_t known; /* bit n: value[n] was read */
+};
+
+struct image_thread {
+    uint32_t tid;
+    char name[17];
+    bool parked;       /* it is inside a system call that has not returned */
+    bool runtime;      /* set by an inspector: it is a worker of a runtime, whose tasks are told */
+    int64_t call;      /* number of the system call; -1: not in one, or it is not known */
+    uint64_t args[6];  /* of the system call */
+    int64_t parked_ns; /* a lower bound; -1: nobody knows */
+    uint64_t thread_pointer; /* FS base, by core or after image_stop_thread; 0: not known */
+    struct image_registers registers; /* sp and pc of a parked thread; all of them in a core */
+};
+
+/* What was found while a thread was stopped for it. */
+struct image_stop {
+    struct image_registers registers;
+    uint64_t thread_pointer;
+    uint64_t stack_address; /* of what was copied */
+    size_t stack_bytes;
+    void *stack; /* the caller's memory, stack_room bytes */
+    size_t stack_room;
+    uint64_t pause_ns; /* how long the thread stood */
+};
+
+struct image {
+    const char *kind; /* "process", "core" */
+    char *path;       /* of the core; NULL */
+    pid_t pid;
+    char *exe;
+    char **cmdline;          /* NULL-terminated */
+    int64_t started_unix_ns; /* 0: not known */
+    int64_t taken_unix_ns;   /* when a core was written, else now */
+    int signal;              /* of a core: what ended the process; 0: not known */
+    bool live;
+    struct mem_reader *memory;
+    struct image_mapping *mappings;
+    size_t mapping_count;
+    struct image_module *modules; /* row 0 unused */
+    size_t module_count;
+    struct image_thread *threads;
+    size_t thread_count;
+    uint64_t longest_pause_ns; /* that a thread of the process was stopped for; 0: none was */
+    uint64_t pauses;
+    void *own; /* the implementation's */
+    const struct image_kind *functions;
+};
+
+struct image_kind {
+    /* Stops one thread, reads its registers and its stack from the stack pointer up, and lets it
+     * go: only where its system call goes on unharmed afterwards. False: not possible, or not safe.
+     */
+    bool (*stop_thread)(struct image *image, struct image_thread *thread, struct image_stop *ret);
+    /* What a descriptor is: "socket 127.0.0.1:80 -> 10.0.0.7:5123", "pipe", "eventfd", a path.
+     * False: not known. */
+    bool (*describe_fd)(struct image *image, int fd, char *to, size_t bytes, bool *ret_listening);
+    /* Looks at the threads again: which there are, what each is parked in, how long. */
+    bool (*refresh)(struct image *image, struct err *err);
+    void (*close)(struct image *image);
+};
+
+/* Opens a running process. Errors: no such process, not permitted (with how to be), it is being
+ * looked at by its own user's rules (yama), it is of 32 bits or of another machine, it is a kernel
+ * thread. */
+bool image_open_process(struct image *ret, pid_t pid, struct err *err);
+
+/* Opens a core. exe: the file to take for its executable; NULL: the one that it names, if its
+ * build-id is the core's. Errors: no core, truncated so that nothing is to be read, of another
+ * machine or of 32 bits. */
+bool image_open_core(struct image *ret, const char *path, const char *exe, struct err *err);
+
+/* Whether a file is a core: an ELF file of that type. */
+bool image_is_core(const char *path);
+
+void image_close(struct image *image);
+
+/* The row of the module around an address; 0: none. */
+uint32_t image_module_at(const struct image *image, uint64_t address);
+
+#endif

@@ -1,0 +1,71 @@
+#include "analyzer/inspect.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* In this order: a runtime marks the threads that are its workers before threads are told of. */
+static const struct inspector *const inspectors[] = {
+    NULL,
+};
+
+static bool take_modules(struct inspection *inspection)
+{
+    const struct image *image = inspection->image;
+    inspection->module_rows = calloc(image->module_count + 1, sizeof(*inspection->module_rows));
+    if (!inspection->module_rows)
+        return false;
+    for (size_t i = 1; i < image->module_count; i++) {
+        const struct image_module *module = &image->modules[i];
+        struct snapshot_module row = {
+            .start = module->start,
+            .end = module->end,
+            .bias = module->bias,
+            .path = module->path,
+            .file = module->file,
+            .build_id_bytes = module->build_id_bytes,
+        };
+        memcpy(row.build_id, module->build_id, sizeof(row.build_id));
+        inspection->module_rows[i] = builder_add_module(inspection->builder, &row);
+    }
+    return true;
+}
+
+static bool take_process(struct snapshot *snapshot, const struct image *image)
+{
+    size_t words = 0;
+    while (image->cmdline && image->cmdline[words])
+        words++;
+    snapshot->cmdline = calloc(words + 1, sizeof(*snapshot->cmdline));
+    bool ok = snapshot->cmdline != NULL;
+    for (size_t i = 0; ok && i < words; i++)
+        ok = (snapshot->cmdline[i] = strdup(image->cmdline[i])) != NULL;
+    snapshot->exe = strdup(image->exe ? image->exe : "");
+    snapshot->path = image->path ? strdup(image->path) : NULL;
+    snapshot->source_kind = image->kind;
+    snapshot->pid = (uint32_t)image->pid;
+    snapshot->started_unix_ns = image->started_unix_ns;
+    snapshot->taken_unix_ns = image->taken_unix_ns;
+    snapshot->looked_unix_ns = image->taken_unix_ns;
+    snapshot->end = image->live ? SNAPSHOT_RUNNING : SNAPSHOT_VANISHED;
+    if (!image->live && image->signal) {
+        snapshot->end = SNAPSHOT_SIGNALLED;
+        snapshot->signal = image->signal;
+    }
+    return ok && snapshot->exe && (!image->path || snapshot->path);
+}
+
+bool inspect_image(struct image *image, struct snapshot *ret, struct err *err)
+{
+    struct inspection inspection = {.image = image, .builder = builder_create(ret)};
+    bool ok = inspection.builder && take_process(ret, image) && take_modules(&inspection);
+    if (!ok)
+        err_system(err, image->exe, ENOMEM);
+    for (size_t i = 0; ok && inspectors[i]; i++)
+        ok = inspectors[i]->inspect(&inspection, err);
+    if (ok && !builder_is_complete(inspection.builder))
+        ok = err_system(err, image->exe, ENOMEM);
+    free(inspection.module_rows);
+    builder_destroy(inspection.builder);
+    return ok;
+}

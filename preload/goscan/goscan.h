@@ -1,0 +1,158 @@
+/* Reads the goroutines of a program of Go's own compiler (gc), linux/amd64, Go 1.18 to 1.27,
+ * through a mem_reader: without stopping it, and without help from it.
+ *
+ * First goscan_open finds the runtime's data: by what the caller knows (hints), else from the code
+ * and the shape of the data. Then each goscan_run tells of all goroutines. Nothing that is read is
+ * trusted. No allocation, no libc but memcpy and the like: it runs inside targets too.
+ */
+#ifndef LEAKSPY_GOSCAN_H
+#define LEAKSPY_GOSCAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "preload/goscan/layout.h"
+#include "preload/goscan/pclntab.h"
+#include "preload/goscan/reader.h"
+
+/* A mapped part of the Go program's own file. */
+struct go_range {
+    uint64_t start, end;
+    bool readable, writable, executable;
+};
+
+/* What the caller found out with more than this scanner has (symbols, DWARF, section headers). 0:
+ * it does not know. Addresses are of the process. */
+struct go_hints {
+    uint64_t build_info;          /* start of .go.buildinfo */
+    uint64_t module_data;         /* runtime.firstmoduledata */
+    uint64_t pclntab;             /* runtime.pclntab, .gopclntab */
+    uint64_t all_gs;              /* runtime.allgs (slice), else all_g_pointer and all_g_count */
+    uint64_t all_g_pointer;       /* runtime.allgptr */
+    uint64_t all_g_count;         /* runtime.allglen */
+    uint64_t wait_reason_strings; /* runtime.waitReasonStrings */
+    uint64_t wait_reason_count;
+    uint64_t semaphore_table;       /* runtime.semtable */
+    const struct go_layout *layout; /* from DWARF; NULL: from the table of versions */
+};
+
+enum go_result {
+    GO_OK,
+    GO_NOT_GO,          /* no build info, no pclntab: not a program of Go's own compiler */
+    GO_TOO_OLD,         /* before 1.18 */
+    GO_UNKNOWN_VERSION, /* newer than the table of layouts, and the caller has no DWARF */
+    GO_NOT_FOUND,  /* a Go program, but its list of goroutines was not found (it may be starting) */
+    GO_UNREADABLE, /* its memory cannot be read: it has ended, or the core lacks it */
+};
+
+#define GO_MAX_REASONS 96
+#define GO_REASON_BYTES 48
+#define GO_MAX_CASES 64
+#define GO_MAX_LABELS 32
+#define GO_MAX_ANCESTORS 16
+
+/* What a wait reason means to us. */
+enum go_object_rule {
+    GO_OBJECT_NONE,
+    GO_OBJECT_CHANNEL,
+    GO_OBJECT_SELECT,
+    GO_OBJECT_SEMAPHORE, /* of a Mutex, RWMutex, WaitGroup, or by itself */
+    GO_OBJECT_COND,
+    GO_OBJECT_POLL, /* a descriptor: runtime.pollDesc */
+};
+
+struct go_reason {
+    char text[GO_REASON_BYTES]; /* as the target's own table words it */
+    uint16_t op;                /* enum rec_op */
+    uint8_t object;             /* enum go_object_rule */
+    bool idle;     /* a goroutine that waits so belongs to the runtime, or the collector */
+    bool deadline; /* it ends by itself */
+};
+
+struct go_channel {
+    uint64_t address; /* 0: a nil channel */
+    uint64_t capacity, length;
+    bool known; /* capacity, length and closed were read */
+    bool closed;
+    bool timer; /* a timer sends on it */
+};
+
+struct go_case {
+    struct go_channel channel;
+    bool send;
+};
+
+/* Text that lies in the target. */
+struct go_text {
+    uint64_t address, bytes;
+};
+
+/* One goroutine, as it was at one moment. */
+struct go_goroutine {
+    uint64_t g; /* address */
+    uint64_t id;
+    uint64_t parent_id;    /* the goroutine that created it; 0: not recorded (before 1.21) */
+    uint64_t thread;       /* address of its m; 0: it is on none */
+    uint64_t created_pc;   /* return address of the go statement: the call is at pc - 1 */
+    uint64_t start_pc;     /* entry of its function */
+    int64_t waiting_since; /* the runtime's nanotime (CLOCK_MONOTONIC, ns); 0: not known */
+    uint32_t status;       /* runtime._Gwaiting and so on, without the scan bit */
+    uint16_t reason;       /* row of goscan.reasons; only when parked */
+    bool parked;           /* _Gwaiting, _Gpreempted or _Gleaked, and read in one piece */
+    bool moved;            /* it changed whenever it was looked at: it runs */
+    bool system;           /* the runtime's own */
+    bool locked;           /* to its thread */
+    bool deadline;         /* a timer will wake it */
+    uint16_t op;           /* enum rec_op; of a semaphore, that of the lock which it is a part of */
+    uint64_t object; /* the channel, the lock, the Cond, the pollDesc's descriptor; 0: not known */
+    struct go_channel channel;   /* of a send or a receive */
+    const struct go_case *cases; /* of a select; valid during the visit, as are the others below */
+    uint32_t case_count;
+    uint32_t cases_given; /* as many as it has, also where not all could be told */
+    const struct go_stack *stack;
+    uint64_t labels;              /* address of its pprof labels; 0: none. See goscan_labels */
+    const uint64_t *ancestor_pcs; /* the stack of its creator at that time; NULL: not kept */
+    uint32_t ancestor_count;
+};
+
+struct goscan {
+    struct mem_reader *reader;
+    struct go_layout layout;
+    struct go_hints found; /* addresses, by hint or by search; layout is unused */
+    char version[64];      /* "go1.24.3" */
+    unsigned minor;        /* 24 */
+    struct pclntab functions;
+    struct go_unwinder unwinder;
+    struct go_reason reasons[GO_MAX_REASONS];
+    uint32_t reason_count;
+    void *scratch; /* the caller's; see goscan_scratch_bytes */
+    size_t scratch_bytes;
+};
+
+struct go_totals {
+    uint64_t seen; /* goroutines that are neither dead nor free */
+    uint64_t parked;
+    uint64_t unreadable; /* that could not be read at all */
+    uint64_t moved;      /* that changed all the time */
+};
+
+/* How much memory goscan_open is to be given: it decides how many goroutines are read at once. */
+size_t goscan_scratch_bytes(size_t goroutines_at_once);
+
+/* Finds the runtime. `ranges`: the mappings of the Go program's file, in order. `scratch`: zeroed
+ * memory that lives as long as *ret. */
+enum go_result goscan_open(struct goscan *ret, struct mem_reader *reader,
+                           const struct go_range *ranges, size_t range_count,
+                           const struct go_hints *hints, void *scratch, size_t scratch_bytes);
+
+/* Tells of every goroutine that is neither dead nor free, in the order of the runtime's list; *it
+ * is good during the call. Ends early when visit returns false, which is no failure. */
+enum go_result goscan_run(struct goscan *scan,
+                          bool (*visit)(const struct go_goroutine *it, void *arg), void *arg,
+                          struct go_totals *ret);
+
+/* The pprof labels of a goroutine: key, value, key, value … Returns how many pairs there are. */
+size_t goscan_labels(struct goscan *scan, uint64_t labels, struct go_text pairs[2 * GO_MAX_LABELS]);
+
+#endif

@@ -1,0 +1,102 @@
+/* Go's table of functions and lines (runtime.pclntab), which survives stripping: which function an
+ * address is in, the calls inlined there, file and line, and how large the frame is.
+ *
+ * It is read through a mem_reader, from the memory of a process or from its file, and trusted in
+ * nothing: what leads outside the table is no answer. Layout: src/runtime/symtab.go and
+ * src/cmd/link/internal/ld/pcln.go of Go 1.18 to 1.27. No allocation; fit for use inside a target.
+ */
+#ifndef LEAKSPY_GOSCAN_PCLNTAB_H
+#define LEAKSPY_GOSCAN_PCLNTAB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "preload/goscan/reader.h"
+
+#define PCLNTAB_MAX_INLINED 64
+#define PCLNTAB_NAME_BYTES 512
+
+/* Where the parts lie. All addresses are of the process or file that the reader reads. */
+struct pclntab {
+    struct mem_reader *reader;
+    uint64_t start, end; /* of the table */
+    uint64_t text;       /* what its code offsets count from (moduledata.text) */
+    uint64_t etext;      /* first address past the code that it tells of */
+    uint64_t funcdata;   /* what offsets of funcdata count from (moduledata.gofunc); 0: not known,
+                            inlined calls are not told */
+    uint64_t names, units, files, pcs, functions; /* parts of the table */
+    uint32_t function_count, file_count;
+    uint8_t quantum;
+    uint16_t go_minor; /* the minor version of Go that wrote it: 1.N */
+};
+
+/* A function at an address. */
+struct pclntab_function {
+    uint64_t entry, end;
+    uint64_t row; /* address of its record (runtime._func) */
+    int32_t name; /* offset among the names */
+    uint8_t id;   /* runtime's abi.FuncID */
+    uint8_t flag; /* 1: outermost frame of a stack; 2: it writes the stack pointer */
+};
+
+/* One call at an address, innermost first. */
+struct pclntab_call {
+    char function[PCLNTAB_NAME_BYTES]; /* in Go's spelling: "main.(*T).Run.func1" */
+    char file[PCLNTAB_NAME_BYTES];     /* "" : not known */
+    int32_t line;                      /* 0: not known */
+    bool inlined;                      /* into the one that follows */
+};
+
+/* Opens the table at `start` of which at most `end - start` bytes are there. `text`, `etext`,
+ * `funcdata`: see the struct. `go_minor`: 19 for Go 1.19. False: there is no table that we know. */
+bool pclntab_open(struct pclntab *ret, struct mem_reader *reader, uint64_t start, uint64_t end,
+                  uint64_t text, uint64_t etext, uint64_t funcdata, unsigned go_minor);
+
+/* The function that holds `pc` (not pc - 1). False: none. */
+bool pclntab_find(const struct pclntab *table, uint64_t pc, struct pclntab_function *ret);
+
+/* Bytes between the stack pointer at `pc` and the return address of the frame; -1: not known. */
+int64_t pclntab_frame_bytes(const struct pclntab *table, const struct pclntab_function *function,
+                            uint64_t pc);
+
+/* The name of a function, cut to fit. False: it cannot be read. */
+bool pclntab_name(const struct pclntab *table, const struct pclntab_function *function, char *to,
+                  size_t bytes);
+
+/* The calls at `pc`, the exact address of an instruction of the call (return address - 1): inlined
+ * ones first, then the function itself. Returns how many of `calls` were filled; 0: no function. */
+size_t pclntab_calls(const struct pclntab *table, uint64_t pc,
+                     struct pclntab_call calls[PCLNTAB_MAX_INLINED]);
+
+/* ---- Unwinding a parked goroutine ---- */
+
+#define GO_STACK_DEPTH 128
+
+struct go_stack {
+    uint64_t pcs[GO_STACK_DEPTH]; /* the first one is the saved pc, the others return addresses */
+    uint32_t count;
+    bool cut;    /* there are more frames than fit */
+    bool broken; /* it did not end at an outermost function */
+};
+
+/* What is known of the frame at an address: worked out once, kept by address. */
+struct go_unwind_rule {
+    uint64_t pc;         /* 0: free */
+    int32_t frame_bytes; /* -1: not to be unwound */
+    uint32_t outermost;  /* nothing called this function */
+};
+
+struct go_unwinder {
+    const struct pclntab *table;
+    struct go_unwind_rule *rules; /* a hash table of 2^rules_bits; the caller's memory, zeroed */
+    unsigned rules_bits;          /* when it is full, rules are worked out anew each time */
+    uint64_t rules_used;
+};
+
+/* Unwinds from `pc` and `sp` over a copy of the stack: `stack` holds `bytes` bytes from
+ * `stack_address` on. */
+void go_unwind(struct go_unwinder *unwinder, uint64_t pc, uint64_t sp, const void *stack,
+               uint64_t stack_address, size_t bytes, struct go_stack *ret);
+
+#endif
