@@ -28,6 +28,7 @@ void snapshot_deinit(struct snapshot *snapshot)
     free(snapshot->cases);
     free(snapshot->label_sets);
     free(snapshot->labels);
+    free(snapshot->before);
     for (size_t i = 0; i < snapshot->note_count; i++)
         free(snapshot->notes[i]);
     free(snapshot->notes);

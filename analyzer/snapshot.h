@@ -25,6 +25,8 @@ enum snapshot_task_flag {
     SNAPSHOT_ABANDONED = 256, /* its runtime stopped while it was there */
     SNAPSHOT_SETTLED = 64, /* its wait was there at two looks at least: what was read of its object
                               and of the tasks it depends on belongs to one moment */
+    SNAPSHOT_AT_LEAST = 512, /* parked_ns is how long it was seen parked: it may be so for longer */
+    SNAPSHOT_STAYED = 1024,  /* parked on the same thing at every look of a watch */
 };
 
 struct snapshot_task {
@@ -41,9 +43,10 @@ struct snapshot_task {
     uint32_t row;  /* in the source's table of tasks: what REC_DETAIL_OWNER_ROW names */
     uint32_t detail_a, detail_b; /* by detail_flags, see rec_task */
     uint32_t labels;             /* row of label_sets; 0: none */
-    uint32_t unused;
-    uint64_t spawner;    /* id of the task that spawned it; 0: not known */
-    uint32_t case_first; /* first row of cases */
+    uint32_t wait_number; /* counts the task's waits, or whatever changes when it runs: looks that
+                             see the same number saw the same wait; 0: not known */
+    uint64_t spawner;     /* id of the task that spawned it; 0: not known */
+    uint32_t case_first;  /* first row of cases */
     uint16_t case_count;
     uint16_t detail_flags; /* enum rec_detail_flag */
     uint16_t flags;        /* enum snapshot_task_flag */
@@ -109,6 +112,14 @@ struct snapshot_text {
     char text[];
 };
 
+/* How many tasks of this kind were parked so at the first look of a watch. */
+struct snapshot_before {
+    uint32_t call, wait_site, spawn_site; /* rows of this snapshot */
+    uint8_t kind;
+    bool deadline;
+    uint64_t count;
+};
+
 /* The rows of `end` in the JSON report. */
 enum snapshot_end {
     SNAPSHOT_RUNNING,
@@ -167,6 +178,10 @@ struct snapshot {
     size_t label_set_count;
     struct snapshot_label *labels;
     size_t label_count;
+    int64_t watched_ns; /* between the first and the last look; 0: it was looked at once */
+    uint32_t looks;
+    struct snapshot_before *before; /* of the first look, where there are such tasks now */
+    size_t before_count;
     char **notes; /* sentences about the picture as a whole */
     size_t note_count;
     char *strings; /* owns what the rows of a recording point to; ends with NUL */

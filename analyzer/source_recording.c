@@ -116,6 +116,7 @@ static void take_wait(const struct reader *reader, const struct rec_task *row,
     task->call = row->call;
     task->arg = row->arg;
     task->object = row->object;
+    task->wait_number = row->gen;
     task->parked_ns = 0;
     if (row->seen_gen != row->gen)
         return; /* begun since the sampler's last walk: nothing more is known */
