@@ -121,12 +121,12 @@ struct builder *builder_create_for(uint32_t tasks)
     return builder;
 }
 
-struct builder *builder_create(void)
+struct builder *recording_builder_create(void)
 {
     return builder_create_for(1);
 }
 
-void builder_destroy(struct builder *builder)
+void recording_builder_destroy(struct builder *builder)
 {
     free(builder->bytes);
     free(builder);

@@ -1,6 +1,6 @@
 /* Builds recordings for tests: tasks and waits in a line each.
  *
- *     struct builder *b = builder_create();
+ *     struct builder *b = recording_builder_create();
  *     uint32_t wait = builder_site(b, (uint64_t[]){0x1010, 0x1020}, 2);
  *     struct rec_task *task = builder_thread(b, "worker");
  *     builder_park(b, task, "pthread_mutex_lock", REC_OP_MUTEX_LOCK, 0x500, 12 * SECOND, wait);
@@ -25,9 +25,9 @@
 
 struct builder;
 
-struct builder *builder_create(void);
+struct builder *recording_builder_create(void);
 struct builder *builder_create_for(uint32_t tasks); /* with room for so many */
-void builder_destroy(struct builder *builder);
+void recording_builder_destroy(struct builder *builder);
 
 /* Rows to be changed at will before the recording is written. */
 struct rec_header *builder_header(struct builder *builder);

@@ -72,12 +72,12 @@ static void assert_did(int status, const char *out, const char *err)
 /* A recording with one semaphore waited for; `lost` tasks are missing. */
 static const char *write_recording(int64_t parked_ns, uint64_t lost)
 {
-    struct builder *b = builder_create();
+    struct builder *b = recording_builder_create();
     builder_park(b, builder_thread(b, "w"), "sem_wait", REC_OP_SEM_WAIT, 0x500, parked_ns, 0);
     builder_header(b)->lost_tasks = lost;
     const char *path = builder_path("cli.rec");
     builder_write(b, path);
-    builder_destroy(b);
+    recording_builder_destroy(b);
     return path;
 }
 
@@ -196,14 +196,14 @@ static void exit_code__tasks_lost__could_not_say(void **state)
 static void exit_code__nobody_looked__could_not_say(void **state)
 {
     (void)state;
-    struct builder *b = builder_create();
+    struct builder *b = recording_builder_create();
     struct rec_task *task = builder_thread(b, "w");
     builder_park(b, task, "sem_wait", REC_OP_SEM_WAIT, 0x500, 0, 0);
     task->seen_gen = 0;
     builder_header(b)->last_walk_ns = 0;
     const char *path = builder_path("unwatched.rec");
     builder_write(b, path);
-    builder_destroy(b);
+    recording_builder_destroy(b);
     leakspy("report", "--exit-code", path, NULL);
     assert_did(2, "note: it ended before anybody looked at its tasks",
                "leakspy: nothing found, but nobody has looked at its tasks lately\n");
@@ -217,7 +217,7 @@ static void exit_code__nobody_looked__could_not_say(void **state)
  * after it. */
 static const char *write_program(const char *name, int64_t started_after_ns, bool executed)
 {
-    struct builder *b = builder_create();
+    struct builder *b = recording_builder_create();
     struct rec_header *header = builder_header(b);
     header->started_unix_ns += (uint64_t)started_after_ns;
     header->state = executed ? REC_STATE_EXEC : REC_STATE_RUNNING;
@@ -225,7 +225,7 @@ static const char *write_program(const char *name, int64_t started_after_ns, boo
         builder_park(b, builder_thread(b, "w"), "sem_wait", REC_OP_SEM_WAIT, 0x500, 12 * SECOND, 0);
     const char *path = builder_path(name);
     builder_write(b, path);
-    builder_destroy(b);
+    recording_builder_destroy(b);
     return path;
 }
 
@@ -262,11 +262,11 @@ static void run__after_an_exec__names_the_last_recording(void **state)
     const char *second = builder_path("run.second");
     const uint64_t future = UINT64_C(4000000000000000000); /* begun after the command */
     for (unsigned i = 0; i < 2; i++) {
-        struct builder *b = builder_create();
+        struct builder *b = recording_builder_create();
         builder_header(b)->state = i ? REC_STATE_EXITED : REC_STATE_EXEC;
         builder_header(b)->started_unix_ns = future + i;
         builder_write(b, i ? second : first);
-        builder_destroy(b);
+        recording_builder_destroy(b);
     }
     char script[1024];
     snprintf(script, sizeof(script),

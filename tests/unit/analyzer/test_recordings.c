@@ -17,11 +17,11 @@
 
 static void write_one(const char *path, uint32_t pid, int64_t started_after_ns)
 {
-    struct builder *b = builder_create();
+    struct builder *b = recording_builder_create();
     builder_header(b)->pid = pid;
     builder_header(b)->started_unix_ns += (uint64_t)started_after_ns;
     builder_write(b, path);
-    builder_destroy(b);
+    recording_builder_destroy(b);
 }
 
 static const char *make_folder(const char *name)

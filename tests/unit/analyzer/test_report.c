@@ -26,7 +26,7 @@ static char *write_report(struct builder *b, const struct report_options *option
     struct verdicts verdicts;
     struct err err = {0};
     builder_write(b, path);
-    builder_destroy(b);
+    recording_builder_destroy(b);
     snapshot_init(&snapshot);
     if (!source_recording_read(path, &snapshot, &err))
         fail_msg("%s", err.why);
@@ -65,7 +65,7 @@ static json_t *write_json(struct builder *b, const struct report_options *option
 /* Five senders on channels of their own, a mutex and its holder, one sleeper. */
 static struct builder *build_leak(void)
 {
-    struct builder *b = builder_create();
+    struct builder *b = recording_builder_create();
     uint32_t app = builder_module(b, "/nowhere/app", 0x10000, 0x20000);
     uint32_t send = builder_site(b, (uint64_t[]){0x10010, 0x10020}, 2);
     uint32_t spawn = builder_site(b, (uint64_t[]){0x10030}, 1);
@@ -121,7 +121,7 @@ static void text__finding_first(void **state)
 static void text__nothing_found(void **state)
 {
     (void)state;
-    struct builder *b = builder_create();
+    struct builder *b = recording_builder_create();
     builder_header(b)->state = REC_STATE_EXITED;
     builder_header(b)->exit_code = 3;
     builder_header(b)->ended_ns = BUILDER_NOW_NS + SECOND;
@@ -138,7 +138,7 @@ static void text__nothing_found(void **state)
 static void text__loss_is_shown(void **state)
 {
     (void)state;
-    struct builder *b = builder_create();
+    struct builder *b = recording_builder_create();
     builder_header(b)->lost_tasks = 7;
     char *text = write_report(b, &usual, 100, report_write_text);
     assert_non_null(strstr(text, ", 7 LOST\n"));
@@ -150,7 +150,7 @@ static void text__loss_is_shown(void **state)
  * negative: never. */
 static struct builder *build_unwatched(int64_t not_looked_ns)
 {
-    struct builder *b = builder_create();
+    struct builder *b = recording_builder_create();
     struct rec_header *header = builder_header(b);
     header->pid = (uint32_t)getpid();
     header->process_start_ticks = 0; /* not known: any that runs */
@@ -199,7 +199,7 @@ static void text__ended_before_anybody_looked__said(void **state)
 static void text__nothing_parked__nobody_needs_to_look(void **state)
 {
     (void)state;
-    struct builder *b = builder_create();
+    struct builder *b = recording_builder_create();
     struct rec_header *header = builder_header(b);
     header->pid = (uint32_t)getpid();
     header->process_start_ticks = 0;
@@ -238,7 +238,7 @@ static void text__all_and_min_count__choose_groups(void **state)
 static void text__names_of_the_target__obeyed_by_no_terminal(void **state)
 {
     (void)state;
-    struct builder *b = builder_create();
+    struct builder *b = recording_builder_create();
     uint32_t app = builder_module(b, "/nowhere/a\033[2Jpp", 0x10000, 0x20000);
     uint32_t site = builder_site(b, (uint64_t[]){0x10010}, 1);
     builder_frame(b, 0x10010, app, "f\033]0;x\007");
@@ -440,7 +440,7 @@ static void json__keeps_the_contract(void **state)
 static void json__different_objects__stand_with_the_tasks(void **state)
 {
     (void)state;
-    struct builder *b = builder_create();
+    struct builder *b = recording_builder_create();
     for (unsigned i = 0; i < 2; i++)
         builder_park(b, builder_thread(b, "w"), "sem_wait", REC_OP_SEM_WAIT, 0x500 + i, 30 * SECOND,
                      0);
@@ -463,7 +463,7 @@ static void json__different_objects__stand_with_the_tasks(void **state)
 static void json__select__has_its_cases(void **state)
 {
     (void)state;
-    struct builder *b = builder_create();
+    struct builder *b = recording_builder_create();
     struct rec_task *task = builder_task(b, REC_KIND_TASK, "c");
     builder_park(b, task, "taskrt_select", REC_OP_SELECT, 0, 30 * SECOND, 0);
     uint32_t first = builder_case(b, REC_OP_CHAN_SEND, 0x600);
@@ -501,7 +501,7 @@ static void json__nobody_looked_lately__a_note(void **state)
 static void json__names_that_are_no_utf8__still_json(void **state)
 {
     (void)state;
-    struct builder *b = builder_create();
+    struct builder *b = recording_builder_create();
     builder_park(b, builder_thread(b, "w\xff\xfe\033"), "sem_wait", REC_OP_SEM_WAIT, 0x500,
                  30 * SECOND, 0);
     builder_header(b)->exe = builder_string(b, "/opt/\xc3(");
@@ -514,7 +514,7 @@ static void json__names_that_are_no_utf8__still_json(void **state)
 static void json__unknown_age__null(void **state)
 {
     (void)state;
-    struct builder *b = builder_create();
+    struct builder *b = recording_builder_create();
     builder_thread(b, "early")->state = REC_TASK_FINISHED;
     json_t *json = write_json(b, &usual, 100);
     assert_contract(json);

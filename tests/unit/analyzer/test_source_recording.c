@@ -20,7 +20,7 @@
 /* A recording with something in every table. */
 static struct builder *build_full(void)
 {
-    struct builder *b = builder_create();
+    struct builder *b = recording_builder_create();
     uint32_t app = builder_module(b, "/nowhere/app", 0x10000, 0x20000);
     uint32_t wait = builder_site(b, (uint64_t[]){0x10010, 0x10020}, 2);
     uint32_t spawn = builder_site(b, (uint64_t[]){0x10030}, 1);
@@ -100,7 +100,7 @@ static void whole_recording__every_field_is_there(void **state)
     struct builder *b = build_full();
     const char *path = builder_path("whole.rec");
     builder_write(b, path);
-    builder_destroy(b);
+    recording_builder_destroy(b);
 
     struct snapshot s;
     struct err err;
@@ -144,14 +144,14 @@ static void whole_recording__every_field_is_there(void **state)
 static void wait_not_seen_by_the_sampler__is_parked_since_now(void **state)
 {
     (void)state;
-    struct builder *b = builder_create();
+    struct builder *b = recording_builder_create();
     struct rec_task *task = builder_thread(b, "fresh");
     builder_park(b, task, "sem_wait", REC_OP_SEM_WAIT, 0x500, 50 * SECOND, 0);
     builder_owner(task, task);
     task->seen_gen = 6; /* what the sampler knows is of the wait before */
     const char *path = builder_path("fresh.rec");
     builder_write(b, path);
-    builder_destroy(b);
+    recording_builder_destroy(b);
 
     struct snapshot s;
     struct err err;
@@ -165,7 +165,7 @@ static void wait_not_seen_by_the_sampler__is_parked_since_now(void **state)
 static void ended_task_that_needs_no_join__is_not_there(void **state)
 {
     (void)state;
-    struct builder *b = builder_create();
+    struct builder *b = recording_builder_create();
     builder_thread(b, "detached")->flags = 0;
     builder_thread(b, "joinable");
     for (int i = 0; i < 2; i++) {
@@ -174,7 +174,7 @@ static void ended_task_that_needs_no_join__is_not_there(void **state)
     }
     const char *path = builder_path("ending.rec");
     builder_write(b, path);
-    builder_destroy(b);
+    recording_builder_destroy(b);
 
     struct snapshot s;
     struct err err;
@@ -236,7 +236,7 @@ static void end__follows_state_and_process(void **state)
         assert_int_equal(s.signal, rows[i].end == SNAPSHOT_SIGNALLED ? 9 : 0);
         snapshot_deinit(&s);
     }
-    builder_destroy(b);
+    recording_builder_destroy(b);
 }
 
 static void foreign_file__is_refused(void **state)
@@ -276,7 +276,7 @@ static void other_version__is_refused_with_both_numbers(void **state)
     builder_table(b, REC_TABLE_TASKS)->version = 1;
     header->magic = __builtin_bswap64(header->magic);
     assert_bytes_refused(bytes, count, ERR_NOT_A_RECORDING, "other byte order");
-    builder_destroy(b);
+    recording_builder_destroy(b);
 }
 
 static void newer_minor_version__is_read(void **state)
@@ -287,7 +287,7 @@ static void newer_minor_version__is_read(void **state)
     builder_header(b)->tables[7].id = 99; /* a table that nobody knows yet, instead of the cases */
     const char *path = builder_path("minor.rec");
     builder_write(b, path);
-    builder_destroy(b);
+    recording_builder_destroy(b);
     struct snapshot s;
     struct err err;
     if (!read_path(path, &s, &err))
@@ -318,7 +318,7 @@ static void longer_rows__are_read(void **state)
     const char *path = builder_path("longer.rec");
     builder_write_bytes(path, file, longer);
     free(file);
-    builder_destroy(b);
+    recording_builder_destroy(b);
 
     struct snapshot s;
     struct err err;
@@ -365,7 +365,7 @@ static void impossible_tables__are_refused(void **state)
     ((struct rec_header *)copy)->state = REC_STATE_STARTING;
     assert_bytes_refused(copy, count, ERR_NOT_A_RECORDING, "only just begun");
     free(copy);
-    builder_destroy(b);
+    recording_builder_destroy(b);
 }
 
 /* A table that says it has 4,000,000,000 rows in a file that is one hole. */
@@ -388,7 +388,7 @@ static void huge_sparse_file__is_read_at_once(void **state)
     builder_write_bytes(path, bytes, count);
     if (truncate(path, (off_t)header->file_bytes) != 0)
         skip(); /* the file system does not take such files */
-    builder_destroy(b);
+    recording_builder_destroy(b);
 
     struct snapshot s;
     struct err err;
@@ -421,7 +421,7 @@ static void truncated__at_every_length__is_refused(void **state)
         if (err.kind != ERR_TRUNCATED && err.kind != ERR_NOT_A_RECORDING)
             fail_msg("%zu of %zu bytes: kind %d, %s", left, count, err.kind, err.why);
     }
-    builder_destroy(b);
+    recording_builder_destroy(b);
 }
 
 /* Flips every bit of a range: what comes out is an error in words or a snapshot that can be used.
@@ -463,7 +463,7 @@ static void flipped_bits_of_the_header__never_crash(void **state)
     flip_range(b, 0, sizeof(struct rec_header), &read, &refused);
     assert_int_equal(read + refused, 8 * sizeof(struct rec_header));
     assert_in_range(refused, 8 * 20, 8 * sizeof(struct rec_header)); /* magic, tables … */
-    builder_destroy(b);
+    recording_builder_destroy(b);
 }
 
 static void flipped_bits_of_the_tables__never_crash(void **state)
@@ -479,7 +479,7 @@ static void flipped_bits_of_the_tables__never_crash(void **state)
     }
     assert_int_equal(refused, 0); /* rows that make no sense are left out, the others are read */
     assert_int_equal(read, bits);
-    builder_destroy(b);
+    recording_builder_destroy(b);
 }
 
 static void damaged_rows__are_left_out_and_counted(void **state)
@@ -494,7 +494,7 @@ static void damaged_rows__are_left_out_and_counted(void **state)
     tasks[4].spawn_site = 77777;
     const char *path = builder_path("damaged.rec");
     builder_write(b, path);
-    builder_destroy(b);
+    recording_builder_destroy(b);
 
     struct snapshot s;
     struct err err;
@@ -520,7 +520,7 @@ static void losses__are_added_up(void **state)
     builder_table(b, REC_TABLE_STRINGS)->lost = 1;
     const char *path = builder_path("lossy.rec");
     builder_write(b, path);
-    builder_destroy(b);
+    recording_builder_destroy(b);
     struct snapshot s;
     struct err err;
     assert_true(read_path(path, &s, &err));
@@ -569,7 +569,7 @@ int main(int argc, char **argv)
         struct builder *b = build_full();
         builder_header(b)->state = REC_STATE_EXITED;
         builder_write(b, argv[2]);
-        builder_destroy(b);
+        recording_builder_destroy(b);
         return 0;
     }
     const struct CMUnitTest tests[] = {

@@ -26,7 +26,7 @@ static void judge(struct judged *j, struct builder *b, int64_t threshold_ns, con
     const char *path = builder_path("verdict.rec");
     struct err err = {0};
     builder_write(b, path);
-    builder_destroy(b);
+    recording_builder_destroy(b);
     snapshot_init(&j->snapshot);
     if (!source_recording_read(path, &j->snapshot, &err))
         fail_msg("%s", err.why);
@@ -87,7 +87,7 @@ static void no_tasks__no_groups(void **state)
 {
     (void)state;
     struct judged j;
-    judge(&j, builder_create(), 10 * SECOND, NULL);
+    judge(&j, recording_builder_create(), 10 * SECOND, NULL);
     assert_int_equal(j.verdicts.count, 0);
     assert_int_equal(j.verdicts.totals.tasks, 0);
     done(&j);
@@ -96,7 +96,7 @@ static void no_tasks__no_groups(void **state)
 static void running_tasks__no_groups(void **state)
 {
     (void)state;
-    struct builder *b = builder_create();
+    struct builder *b = recording_builder_create();
     builder_thread(b, "main");
     builder_thread(b, "worker");
     struct judged j;
@@ -110,7 +110,7 @@ static void running_tasks__no_groups(void **state)
 static void parked_past_the_threshold__stuck(void **state)
 {
     (void)state;
-    struct builder *b = builder_create();
+    struct builder *b = recording_builder_create();
     builder_park(b, builder_thread(b, "w"), "sem_wait", REC_OP_SEM_WAIT, 0x500, 10 * SECOND, 0);
     struct judged j;
     judge(&j, b, 10 * SECOND, NULL);
@@ -125,7 +125,7 @@ static void parked_past_the_threshold__stuck(void **state)
 static void parked_below_the_threshold__waiting(void **state)
 {
     (void)state;
-    struct builder *b = builder_create();
+    struct builder *b = recording_builder_create();
     builder_park(b, builder_thread(b, "w"), "sem_wait", REC_OP_SEM_WAIT, 0x500, 10 * SECOND - 1, 0);
     struct judged j;
     judge(&j, b, 10 * SECOND, NULL);
@@ -137,7 +137,7 @@ static void parked_below_the_threshold__waiting(void **state)
 static void threshold_of_0__everything_parked_is_past_it(void **state)
 {
     (void)state;
-    struct builder *b = builder_create();
+    struct builder *b = recording_builder_create();
     struct rec_task *task = builder_thread(b, "w");
     builder_park(b, task, "sem_wait", REC_OP_SEM_WAIT, 0x500, SECOND, 0);
     task->seen_gen = 0;
@@ -151,7 +151,7 @@ static void threshold_of_0__everything_parked_is_past_it(void **state)
 static void same_sites__one_group_with_the_worst_verdict(void **state)
 {
     (void)state;
-    struct builder *b = builder_create();
+    struct builder *b = recording_builder_create();
     uint32_t wait = builder_site(b, (uint64_t[]){0x10}, 1);
     uint32_t other = builder_site(b, (uint64_t[]){0x20}, 1);
     for (int i = 0; i < 5; i++) {
@@ -177,7 +177,7 @@ static void listed_tasks__are_the_oldest(void **state)
 {
     (void)state;
     static const int ages[] = {3, 9, 1, 7, 5, 8, 9, 2};
-    struct builder *b = builder_create();
+    struct builder *b = recording_builder_create();
     for (size_t i = 0; i < sizeof(ages) / sizeof(ages[0]); i++)
         builder_park(b, builder_thread(b, "w"), "sem_wait", REC_OP_SEM_WAIT, 0x500,
                      ages[i] * SECOND, 0);
@@ -194,7 +194,7 @@ static void listed_tasks__are_the_oldest(void **state)
 static void groups__worst_then_largest_first(void **state)
 {
     (void)state;
-    struct builder *b = builder_create();
+    struct builder *b = recording_builder_create();
     builder_park(b, builder_thread(b, "young"), "read", REC_OP_IO_WAIT, 4, SECOND, 0);
     builder_finish(builder_thread(b, "early"), 30 * SECOND);
     builder_park(b, builder_thread(b, "one"), "sem_wait", REC_OP_SEM_WAIT, 0x500, 90 * SECOND, 0);
@@ -216,7 +216,7 @@ static void groups__worst_then_largest_first(void **state)
 static void deadline__waiting(void **state)
 {
     (void)state;
-    struct builder *b = builder_create();
+    struct builder *b = recording_builder_create();
     struct rec_task *task = builder_thread(b, "w");
     builder_park(b, task, "sem_timedwait", REC_OP_SEM_WAIT, 0x500, 99 * SECOND, 0);
     task->wait_flags = REC_WAIT_DEADLINE;
@@ -244,7 +244,7 @@ static void pollers_and_sleepers__waiting(void **state)
         {"nanosleep", REC_OP_SLEEP},
         {"taskrt idle", REC_OP_IDLE},
     };
-    struct builder *b = builder_create();
+    struct builder *b = recording_builder_create();
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
         builder_park(b, builder_thread(b, "w"), rows[i].call, rows[i].op, 0, 60 * SECOND, 0);
     struct rec_task *listener = builder_task(b, REC_KIND_TASK, "listener");
@@ -260,7 +260,7 @@ static void pollers_and_sleepers__waiting(void **state)
 static void read_on_a_descriptor__stuck(void **state)
 {
     (void)state;
-    struct builder *b = builder_create();
+    struct builder *b = recording_builder_create();
     builder_park(b, builder_thread(b, "w"), "read", REC_OP_IO_WAIT, 0, 60 * SECOND, 0);
     struct judged j;
     judge(&j, b, 10 * SECOND, NULL);
@@ -272,7 +272,7 @@ static void read_on_a_descriptor__stuck(void **state)
 static void system_task__waiting(void **state)
 {
     (void)state;
-    struct builder *b = builder_create();
+    struct builder *b = recording_builder_create();
     struct rec_task *task = builder_task(b, REC_KIND_GOROUTINE, "");
     builder_park(b, task, "force gc (idle)", REC_OP_IDLE, 0, 60 * SECOND, 0);
     struct rec_task *other = builder_thread(b, "carrier");
@@ -287,7 +287,7 @@ static void system_task__waiting(void **state)
 static void idle_by_its_stack__waiting(void **state)
 {
     (void)state;
-    struct builder *b = builder_create();
+    struct builder *b = recording_builder_create();
     builder_park(b, builder_thread(b, "w"), "syscall", REC_OP_FUTEX_WAIT, 0x500, 60 * SECOND, 0);
     struct judged j;
     judge(&j, b, 10 * SECOND, "a worker of libtest without work");
@@ -300,7 +300,7 @@ static void idle_by_its_stack__waiting(void **state)
 static void judge_select(struct judged *j, enum rec_kind kind, uint64_t third, uint16_t recorded,
                          int64_t parked_ns)
 {
-    struct builder *b = builder_create();
+    struct builder *b = recording_builder_create();
     struct rec_task *task = builder_task(b, kind, "f");
     builder_park(b, task, "select", REC_OP_SELECT, 0xc000010000, parked_ns, 0);
     uint32_t first = builder_case(b, REC_OP_CHAN_SEND, 0);
@@ -314,7 +314,7 @@ static void judge_select(struct judged *j, enum rec_kind kind, uint64_t third, u
 static void select__of_a_task_without_cases__is_leaked(void **state)
 {
     struct judged j;
-    struct builder *b = builder_create();
+    struct builder *b = recording_builder_create();
     (void)state;
     builder_park(b, builder_task(b, REC_KIND_TASK, "f"), "taskrt_select", REC_OP_SELECT, 0x7ffe10,
                  20 * SECOND, 0);
@@ -347,7 +347,7 @@ static void select__leaked_only_when_all_cases_are_nil(void **state)
 static void nil_channel__leaked(void **state)
 {
     (void)state;
-    struct builder *b = builder_create();
+    struct builder *b = recording_builder_create();
     struct rec_task *task = builder_task(b, REC_KIND_TASK, "t");
     builder_park(b, task, "taskrt_send", REC_OP_CHAN_SEND, 0, 20 * SECOND, 0);
     struct rec_task *goroutine = builder_task(b, REC_KIND_GOROUTINE, "");
@@ -367,7 +367,7 @@ static void nil_channel__leaked(void **state)
 static void channel__evidence_says_who_else_waits(void **state)
 {
     (void)state;
-    struct builder *b = builder_create();
+    struct builder *b = recording_builder_create();
     struct rec_task *sender = builder_task(b, REC_KIND_TASK, "s");
     builder_park(b, sender, "taskrt_send", REC_OP_CHAN_SEND, 0x500, 20 * SECOND, 0);
     builder_channel(sender, 0, 0);
@@ -390,7 +390,7 @@ static void channel__evidence_says_who_else_waits(void **state)
 static void many_channels__evidence_says_what_they_share(void **state)
 {
     (void)state;
-    struct builder *b = builder_create();
+    struct builder *b = recording_builder_create();
     for (unsigned i = 0; i < 3; i++) {
         struct rec_task *task = builder_task(b, REC_KIND_TASK, "s");
         builder_park(b, task, "taskrt_send", REC_OP_CHAN_SEND, 0x500 + i, 20 * SECOND, 0);
@@ -407,7 +407,7 @@ static void many_channels__evidence_says_what_they_share(void **state)
 static void mutex__evidence_says_who_holds_it(void **state)
 {
     (void)state;
-    struct builder *b = builder_create();
+    struct builder *b = recording_builder_create();
     struct rec_task *holder = builder_thread(b, "holder");
     builder_park(b, holder, "read", REC_OP_IO_WAIT, 5, 30 * SECOND, 0);
     wait_for(b, builder_thread(b, "a"), holder, 0x500);
@@ -424,7 +424,7 @@ static void mutex__evidence_says_who_holds_it(void **state)
 static void mutex_of_an_unknown_holder__evidence_says_so(void **state)
 {
     (void)state;
-    struct builder *b = builder_create();
+    struct builder *b = recording_builder_create();
     struct rec_task *task = builder_thread(b, "a");
     wait_for(b, task, task, 0x500);
     task->detail_a = 4711;
@@ -438,7 +438,7 @@ static void mutex_of_an_unknown_holder__evidence_says_so(void **state)
 static void cycle_of_1__deadlocked(void **state)
 {
     (void)state;
-    struct builder *b = builder_create();
+    struct builder *b = recording_builder_create();
     struct rec_task *task = builder_thread(b, "self");
     wait_for(b, task, task, 0x500);
     struct judged j;
@@ -451,7 +451,7 @@ static void cycle_of_1__deadlocked(void **state)
 static void cycle_of_2__deadlocked(void **state)
 {
     (void)state;
-    struct builder *b = builder_create();
+    struct builder *b = recording_builder_create();
     struct rec_task *one = builder_thread(b, "one");
     struct rec_task *two = builder_thread(b, "two");
     wait_for(b, one, two, 0x500);
@@ -470,7 +470,7 @@ static void cycle_of_2__deadlocked(void **state)
 static void cycle_below_the_threshold__deadlocked(void **state)
 {
     (void)state;
-    struct builder *b = builder_create();
+    struct builder *b = recording_builder_create();
     struct rec_task *task = builder_thread(b, "self");
     wait_for(b, task, task, 0x500);
     struct judged j;
@@ -482,7 +482,7 @@ static void cycle_below_the_threshold__deadlocked(void **state)
 static void cycle_of_3_over_a_join__deadlocked(void **state)
 {
     (void)state;
-    struct builder *b = builder_create();
+    struct builder *b = recording_builder_create();
     struct rec_task *one = builder_thread(b, "one");
     struct rec_task *two = builder_thread(b, "two");
     struct rec_task *three = builder_thread(b, "three");
@@ -502,7 +502,7 @@ static void cycle_of_3_over_a_join__deadlocked(void **state)
 static void task_mutexes__owner_by_row__deadlocked(void **state)
 {
     (void)state;
-    struct builder *b = builder_create();
+    struct builder *b = recording_builder_create();
     struct rec_task *one = builder_task(b, REC_KIND_TASK, "one");
     struct rec_task *two = builder_task(b, REC_KIND_TASK, "two");
     builder_park(b, one, "taskrt_mutex_lock", REC_OP_MUTEX_LOCK, 0x500, 20 * SECOND, 0);
@@ -519,7 +519,7 @@ static void task_mutexes__owner_by_row__deadlocked(void **state)
 static void behind_a_cycle__stuck_and_said(void **state)
 {
     (void)state;
-    struct builder *b = builder_create();
+    struct builder *b = recording_builder_create();
     struct rec_task *one = builder_thread(b, "one");
     struct rec_task *two = builder_thread(b, "two");
     struct rec_task *behind = builder_thread(b, "behind");
@@ -542,7 +542,7 @@ static void behind_a_cycle__stuck_and_said(void **state)
 static void cycle_with_a_deadline__not_deadlocked(void **state)
 {
     (void)state;
-    struct builder *b = builder_create();
+    struct builder *b = recording_builder_create();
     struct rec_task *one = builder_thread(b, "one");
     struct rec_task *two = builder_thread(b, "two");
     wait_for(b, one, two, 0x500);
@@ -559,7 +559,7 @@ static void cycle_with_a_deadline__not_deadlocked(void **state)
 static void cycle_seen_once__not_deadlocked_yet(void **state)
 {
     (void)state;
-    struct builder *b = builder_create();
+    struct builder *b = recording_builder_create();
     struct rec_task *one = builder_thread(b, "one");
     struct rec_task *two = builder_thread(b, "two");
     wait_for(b, one, two, 0x500);
@@ -574,7 +574,7 @@ static void cycle_seen_once__not_deadlocked_yet(void **state)
 static void join_of_a_thread_that_runs__waiting(void **state)
 {
     (void)state;
-    struct builder *b = builder_create();
+    struct builder *b = recording_builder_create();
     struct rec_task *main_thread = builder_thread(b, "main");
     struct rec_task *worker = builder_thread(b, "worker");
     builder_park(b, main_thread, "pthread_join", REC_OP_THREAD_JOIN, worker->handle, 60 * SECOND,
@@ -591,7 +591,7 @@ static void join_chain__follows_its_end(void **state)
 {
     (void)state;
     for (int stuck = 0; stuck < 2; stuck++) {
-        struct builder *b = builder_create();
+        struct builder *b = recording_builder_create();
         struct rec_task *one = builder_thread(b, "one");
         struct rec_task *two = builder_thread(b, "two");
         struct rec_task *end = builder_thread(b, "end");
@@ -612,7 +612,7 @@ static void join_chain__follows_its_end(void **state)
 static void join_of_an_unknown_thread__stuck(void **state)
 {
     (void)state;
-    struct builder *b = builder_create();
+    struct builder *b = recording_builder_create();
     builder_park(b, builder_thread(b, "main"), "pthread_join", REC_OP_THREAD_JOIN, 0xabc,
                  60 * SECOND, 0);
     struct judged j;
@@ -625,7 +625,7 @@ static void join_of_an_unknown_thread__stuck(void **state)
 static void ended_thread__unjoined(void **state)
 {
     (void)state;
-    struct builder *b = builder_create();
+    struct builder *b = recording_builder_create();
     builder_finish(builder_thread(b, "early"), 20 * SECOND);
     builder_finish(builder_thread(b, "late"), 5 * SECOND);
     struct judged j;
@@ -642,7 +642,7 @@ static void ended_thread__unjoined(void **state)
 static void ended_thread_of_unknown_age__unjoined(void **state)
 {
     (void)state;
-    struct builder *b = builder_create();
+    struct builder *b = recording_builder_create();
     struct rec_task *task = builder_thread(b, "early");
     task->state = REC_TASK_FINISHED;
     struct judged j;
@@ -655,7 +655,7 @@ static void ended_thread_of_unknown_age__unjoined(void **state)
 static void lost_tasks__weaken_the_evidence(void **state)
 {
     (void)state;
-    struct builder *b = builder_create();
+    struct builder *b = recording_builder_create();
     struct rec_task *sender = builder_task(b, REC_KIND_TASK, "s");
     builder_park(b, sender, "taskrt_send", REC_OP_CHAN_SEND, 0x500, 20 * SECOND, 0);
     builder_channel(sender, 0, 0);
