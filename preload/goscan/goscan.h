@@ -94,6 +94,7 @@ struct go_goroutine {
     uint64_t id;
     uint64_t parent_id;    /* the goroutine that created it; 0: not recorded (before 1.21) */
     uint64_t thread;       /* address of its m; 0: it is on none */
+    uint32_t os_tid;       /* the kernel's id of that thread; 0: it is on none, or not known */
     uint64_t created_pc;   /* return address of the go statement: the call is at pc - 1 */
     uint64_t start_pc;     /* entry of its function */
     int64_t waiting_since; /* the runtime's nanotime (CLOCK_MONOTONIC, ns); 0: not known */
