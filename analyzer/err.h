@@ -15,7 +15,11 @@ enum err_kind {
     ERR_TRUNCATED,
     ERR_NEWER_VERSION,
     ERR_CORRUPT, /* a recording whose header or tables contradict themselves */
-    ERR_IO,      /* the system refused a read or a write */
+    ERR_NOT_A_CORE,
+    ERR_UNSUPPORTED, /* a process or a core of another machine, of 32 bits, of the kernel itself */
+    ERR_NO_MEMORY_IN_CORE, /* the core was written without what has to be read */
+    ERR_PROCESS_ENDED,     /* it is a zombie, or ended while it was looked at */
+    ERR_IO,                /* the system refused a read or a write */
     ERR_MEMORY,
 };
 

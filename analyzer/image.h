@@ -51,6 +51,8 @@ struct image_registers {
 struct image_thread {
     uint32_t tid;
     char name[17];
+    char state;        /* as proc_pid_stat(5): 'R', 'S', 'D', 'T', 't'; of a core: 0 */
+    bool ended;        /* it has ended, and nobody may know: the first thread, before the others */
     bool parked;       /* it is inside a system call that has not returned */
     bool runtime;      /* set by an inspector: it is a worker of a runtime, whose tasks are told */
     int64_t call;      /* number of the system call; -1: not in one, or it is not known */
@@ -71,15 +73,19 @@ struct image_stop {
     uint64_t pause_ns; /* how long the thread stood */
 };
 
+struct image_text;
+
 struct image {
     const char *kind; /* "process", "core" */
     char *path;       /* of the core; NULL */
     pid_t pid;
     char *exe;
-    char **cmdline;          /* NULL-terminated */
-    int64_t started_unix_ns; /* 0: not known */
-    int64_t taken_unix_ns;   /* when a core was written, else now */
-    int signal;              /* of a core: what ended the process; 0: not known */
+    char **cmdline;             /* NULL-terminated */
+    int64_t started_unix_ns;    /* 0: not known */
+    int64_t taken_unix_ns;      /* when a core was written, else now */
+    int64_t taken_monotonic_ns; /* the same by the process's CLOCK_MONOTONIC; 0: not known (a core)
+                                 */
+    int signal;                 /* of a core: what ended the process; 0: not known */
     bool live;
     struct mem_reader *memory;
     struct image_mapping *mappings;
@@ -90,7 +96,10 @@ struct image {
     size_t thread_count;
     uint64_t longest_pause_ns; /* that a thread of the process was stopped for; 0: none was */
     uint64_t pauses;
-    void *own; /* the implementation's */
+    char **notes; /* sentences about what could not be read; see image_note */
+    size_t note_count;
+    struct image_text *texts; /* owns what the rows point to */
+    void *own;                /* the implementation's */
     const struct image_kind *functions;
 };
 
@@ -124,5 +133,17 @@ void image_close(struct image *image);
 
 /* The row of the module around an address; 0: none. */
 uint32_t image_module_at(const struct image *image, uint64_t address);
+
+/* The mapping around an address; NULL: none. */
+const struct image_mapping *image_mapping_at(const struct image *image, uint64_t address);
+
+/* The row of the module that the process is an instance of; 0: not found. */
+uint32_t image_exe_module(const struct image *image);
+
+/* Keeps a text as long as the image. NULL: no memory. */
+const char *image_text(struct image *image, const char *text, size_t bytes);
+
+/* A sentence that every report of this image shows (once, if it is told twice). */
+void image_note(struct image *image, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

@@ -63,6 +63,8 @@ bool inspect_image(struct image *image, struct snapshot *ret, struct err *err)
         err_system(err, image->exe, ENOMEM);
     for (size_t i = 0; ok && inspectors[i]; i++)
         ok = inspectors[i]->inspect(&inspection, err);
+    for (size_t i = 0; ok && i < image->note_count; i++)
+        builder_note(inspection.builder, "%s", image->notes[i]);
     if (ok && !builder_is_complete(inspection.builder))
         ok = err_system(err, image->exe, ENOMEM);
     free(inspection.module_rows);
