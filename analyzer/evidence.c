@@ -111,7 +111,15 @@ void evidence_add_threshold(const struct judge *judge, struct group *group)
 {
     char threshold[32];
     text_duration(judge->options->threshold_ns, threshold);
-    if (group->past_threshold == 0)
+    if (group->unknown_age == group->count)
+        evidence_add(group, "no deadline; nobody knows since when %s parked",
+                     group->count == 1 ? "it is" : "they are");
+    else if (group->unknown_age && judge->options->threshold_ns)
+        evidence_add(group,
+                     "no deadline; %zu of %zu are parked for %s or longer, and nobody knows since "
+                     "when %zu are",
+                     group->past_threshold, group->count, threshold, group->unknown_age);
+    else if (group->past_threshold == 0)
         evidence_add(group, "parked for less than the threshold of %s", threshold);
     else if (group->past_threshold < group->count)
         evidence_add(group, "no deadline; %zu of %zu are parked for %s or longer",

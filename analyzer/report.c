@@ -1,5 +1,6 @@
 #include "analyzer/report.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,6 +64,17 @@ static void write_unwatched(const struct snapshot *snapshot, char *to, size_t by
                  ago, period);
 }
 
+/* That tasks are parked of which nobody knows since when. */
+static void write_ageless(const struct report *report, char *to, size_t bytes)
+{
+    uint64_t count = report->verdicts->totals.unknown_age;
+    bool live = report->snapshot->end == SNAPSHOT_RUNNING;
+    snprintf(to, bytes,
+             "%" PRIu64 " task%s parked and nobody knows since when: --threshold 0 shows %s%s%s",
+             count, count == 1 ? " is" : "s are", count == 1 ? "it" : "them",
+             live ? ", --watch 10s tells which of them stay" : "", live && count == 1 ? "s" : "");
+}
+
 void report_notes(const struct report *report, void (*visit)(const char *note, void *arg),
                   void *arg)
 {
@@ -74,8 +86,14 @@ void report_notes(const struct report *report, void (*visit)(const char *note, v
         visit(long_note, arg);
         free(long_note);
     }
+    for (size_t i = 0; i < report->snapshot->note_count; i++)
+        visit(report->snapshot->notes[i], arg);
     if (snapshot_is_unwatched(report->snapshot)) {
         write_unwatched(report->snapshot, note, sizeof(note));
+        visit(note, arg);
+    }
+    if (report->verdicts->totals.unknown_age) {
+        write_ageless(report, note, sizeof(note));
         visit(note, arg);
     }
 }
@@ -84,6 +102,8 @@ const char *report_doubt(const struct report *report)
 {
     if (snapshot_lost_tasks(report->snapshot))
         return "tasks were lost to the recording";
+    if (report->snapshot->doubt)
+        return report->snapshot->doubt;
     if (report->snapshot->continued_in)
         return "it went on as another program, which has a recording of its own";
     if (snapshot_is_unwatched(report->snapshot))

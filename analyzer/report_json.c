@@ -65,6 +65,8 @@ static json_t *runtimes(const struct snapshot *snapshot)
         if (snapshot->runtimes & rows[i].bit)
             json_array_append_new(array, json_string(rows[i].name));
     }
+    if (snapshot->go_version[0])
+        json_array_append_new(array, text(snapshot->go_version));
     return array;
 }
 
@@ -110,6 +112,7 @@ static json_t *totals(const struct report *report)
     json_object_set_new(object, "running", count(totals->running));
     json_object_set_new(object, "parked", count(totals->parked));
     json_object_set_new(object, "past_threshold", count(totals->past_threshold));
+    json_object_set_new(object, "unknown_age", count(totals->unknown_age));
     json_object_set_new(object, "unjoined", count(totals->unjoined));
     json_object_set_new(object, "spawned",
                         snapshot->has_spawned ? count(snapshot->spawned) : json_null());
@@ -188,6 +191,21 @@ static json_t *cases_of(const struct snapshot *snapshot, const struct snapshot_t
     return array;
 }
 
+static json_t *labels_of(const struct snapshot *snapshot, const struct snapshot_task *task)
+{
+    json_t *object = json_object();
+    const struct snapshot_label_set *set =
+        task->labels ? &snapshot->label_sets[task->labels] : NULL;
+    for (uint32_t i = 0; set && i < set->count; i++) {
+        const struct snapshot_label *label = &snapshot->labels[set->first + i];
+        char *key = text_utf8_dup(label->key, strlen(label->key));
+        if (key)
+            json_object_set_new(object, key, text(label->value));
+        free(key);
+    }
+    return object;
+}
+
 static json_t *task_of(const struct report *report, const struct group *group, uint32_t index)
 {
     const struct snapshot_task *task = &report->snapshot->tasks[index];
@@ -197,7 +215,9 @@ static json_t *task_of(const struct report *report, const struct group *group, u
     json_object_set_new(object, "name", text_or_null(task->name));
     json_object_set_new(object, "parked_ns", age(task->parked_ns));
     json_object_set_new(object, "deadline", json_boolean(task->flags & SNAPSHOT_DEADLINE));
-    json_object_set_new(object, "labels", json_object());
+    json_object_set_new(object, "labels", labels_of(report->snapshot, task));
+    json_object_set_new(object, "spawner", task->spawner ? count(task->spawner) : json_null());
+    json_object_set_new(object, "locked_to_thread", json_boolean(task->flags & SNAPSHOT_LOCKED));
     if (!group->same_object)
         json_object_set_new(object, "object", object_of(report, index));
     if (task->case_count)

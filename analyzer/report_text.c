@@ -47,12 +47,13 @@ static void put_totals(const struct writer *writer)
         fprintf(out, "%s%" PRIu64 " %s", any ? ", " : "", totals->by_verdict[i], verdict_name(i));
         any = true;
     }
+    const char *nothing =
+        snapshot->doubt ? "nothing found among what could be read" : "nothing found";
     fprintf(out,
             "%s: %" PRIu64 " %s, %" PRIu64 " %s, %" PRIu64 " parked, %" PRIu64
             " of them for %s or longer",
-            any ? "" : "nothing found", totals->tasks,
-            evidence_plural("task", totals->tasks, plural), totals->running, running,
-            totals->parked, totals->past_threshold,
+            any ? "" : nothing, totals->tasks, evidence_plural("task", totals->tasks, plural),
+            totals->running, running, totals->parked, totals->past_threshold,
             text_duration(writer->report->options->threshold_ns, age));
     if (snapshot->has_spawned)
         fprintf(out, "; %" PRIu64 " spawned, %" PRIu64 " finished", snapshot->spawned,
@@ -148,6 +149,10 @@ static void put_headline(const struct writer *writer, const struct group *group)
         else
             fprintf(out, " for %s to %s", newest, oldest);
         fputs(group->wait ? "" : " now", out);
+        if (group->unknown_age)
+            fprintf(out, " (%zu for an unknown time)", group->unknown_age);
+    } else if (group->wait) {
+        fputs(" for an unknown time", out);
     }
     if (group->verdict != VERDICT_WAITING && group->count > 1 && group->grown)
         fprintf(out, ", +%zu in the last 60s", group->grown);
@@ -194,6 +199,48 @@ static void put_stack(const struct writer *writer, uint32_t site, const char *la
         fprintf(writer->out, INDENT "    … %zu more\n", stack.count - (size_t)most);
 }
 
+#define LABELS_MOST 6
+
+/* The labels that all tasks of a group have: "labels service=shop, handler=/cart". */
+static void put_labels(const struct writer *writer, const struct group *group)
+{
+    const struct snapshot *snapshot = writer->report->snapshot;
+    const struct snapshot_label *common[LABELS_MOST];
+    size_t count = 0;
+    uint32_t row = snapshot->tasks[group->members[0]].labels;
+    if (row == 0)
+        return;
+    const struct snapshot_label_set *set = &snapshot->label_sets[row];
+    for (uint32_t i = 0; i < set->count && count < LABELS_MOST; i++)
+        common[count++] = &snapshot->labels[set->first + i];
+    for (size_t i = 1; count && i < group->count; i++) {
+        if (snapshot->tasks[group->members[i]].labels == row)
+            continue;
+        row = snapshot->tasks[group->members[i]].labels;
+        set = &snapshot->label_sets[row];
+        size_t kept = 0;
+        for (size_t k = 0; k < count; k++) {
+            bool found = false;
+            for (uint32_t at = 0; row && !found && at < set->count; at++) {
+                const struct snapshot_label *label = &snapshot->labels[set->first + at];
+                found = strcmp(label->key, common[k]->key) == 0 &&
+                        strcmp(label->value, common[k]->value) == 0;
+            }
+            if (found)
+                common[kept++] = common[k];
+        }
+        count = kept;
+    }
+    for (size_t k = 0; k < count; k++) {
+        fputs(k ? ", " : INDENT "labels ", writer->out);
+        put_printable(writer->out, common[k]->key);
+        fputc('=', writer->out);
+        put_printable(writer->out, common[k]->value);
+    }
+    if (count)
+        fputc('\n', writer->out);
+}
+
 static void put_group(const struct writer *writer, const struct group *group)
 {
     FILE *out = writer->out;
@@ -204,6 +251,7 @@ static void put_group(const struct writer *writer, const struct group *group)
         put_printable(out, group->evidence[i]);
         fputc('\n', out);
     }
+    put_labels(writer, group);
     if (group->wait && group->wait->site)
         put_stack(writer, group->wait->site, "at");
     else if (group->wait) {

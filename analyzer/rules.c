@@ -261,6 +261,11 @@ const struct verdict_rule rules[] = {
 };
 const size_t rule_count = sizeof(rules) / sizeof(rules[0]);
 
+bool rules_go_by_age(uint8_t rule)
+{
+    return rule != RULE_NONE && rules[rule].lot == LOT_BY_AGE;
+}
+
 static uint8_t first_that_fits(const struct judge *judge, uint32_t index)
 {
     if (!(task_at(judge, index)->flags & (SNAPSHOT_PARKED | SNAPSHOT_FINISHED)))

@@ -34,6 +34,9 @@ struct verdict_rule {
 extern const struct verdict_rule rules[];
 extern const size_t rule_count;
 
+/* Whether tasks of this rule would be judged otherwise, had they another age. */
+bool rules_go_by_age(uint8_t rule);
+
 /* Finds the rule of every task. False: no memory. */
 bool rules_judge(struct judge *judge);
 

@@ -32,6 +32,7 @@ void snapshot_deinit(struct snapshot *snapshot)
     for (size_t i = 0; i < snapshot->note_count; i++)
         free(snapshot->notes[i]);
     free(snapshot->notes);
+    free(snapshot->doubt);
     free(snapshot->strings);
     while (snapshot->texts) {
         struct snapshot_text *next = snapshot->texts->next;

@@ -27,6 +27,7 @@ enum snapshot_task_flag {
                               and of the tasks it depends on belongs to one moment */
     SNAPSHOT_AT_LEAST = 512, /* parked_ns is how long it was seen parked: it may be so for longer */
     SNAPSHOT_STAYED = 1024,  /* parked on the same thing at every look of a watch */
+    SNAPSHOT_LOCKED = 2048, /* it runs on one thread of the system only, and keeps that to itself */
 };
 
 struct snapshot_task {
@@ -184,6 +185,7 @@ struct snapshot {
     size_t before_count;
     char **notes; /* sentences about the picture as a whole */
     size_t note_count;
+    char *doubt;   /* why there may be tasks of which nothing is known; NULL: there are none */
     char *strings; /* owns what the rows of a recording point to; ends with NUL */
     size_t string_bytes;
     struct snapshot_text *texts; /* owns what the rows of a builder point to */

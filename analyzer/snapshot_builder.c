@@ -282,14 +282,11 @@ struct snapshot_task *builder_add_task(struct snapshot_builder *builder)
     return task;
 }
 
-void builder_note(struct snapshot_builder *builder, const char *format, ...)
+static void add_note(struct snapshot_builder *builder, const char *format, va_list arguments)
 {
     struct snapshot *snapshot = builder->snapshot;
-    va_list arguments;
     char *note;
-    va_start(arguments, format);
     int length = vasprintf(&note, format, arguments);
-    va_end(arguments);
     char **notes = length < 0 ? NULL
                               : reallocarray(snapshot->notes, snapshot->note_count + 1,
                                              sizeof(*snapshot->notes));
@@ -301,4 +298,26 @@ void builder_note(struct snapshot_builder *builder, const char *format, ...)
     if (length >= 0)
         free(note);
     builder->failed = true;
+}
+
+void builder_note(struct snapshot_builder *builder, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    add_note(builder, format, arguments);
+    va_end(arguments);
+}
+
+void builder_doubt(struct snapshot_builder *builder, const char *format, ...)
+{
+    struct snapshot *snapshot = builder->snapshot;
+    va_list arguments;
+    size_t before = snapshot->note_count;
+    va_start(arguments, format);
+    add_note(builder, format, arguments);
+    va_end(arguments);
+    if (snapshot->doubt || snapshot->note_count == before)
+        return;
+    snapshot->doubt = strdup(snapshot->notes[before]);
+    builder->failed = builder->failed || !snapshot->doubt;
 }

@@ -53,4 +53,9 @@ struct snapshot_task *builder_add_task(struct snapshot_builder *builder);
 void builder_note(struct snapshot_builder *builder, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* The same, and that there may be tasks of which nothing is known because of that: "nothing found"
+ * is then not said. */
+void builder_doubt(struct snapshot_builder *builder, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
 #endif

@@ -67,9 +67,11 @@ static void add_to_group(struct group *group, const struct judge *judge, uint32_
     }
     if (verdict_is_past(task, judge->options->threshold_ns))
         group->past_threshold++;
-    if (task->parked_ns == SNAPSHOT_AGE_UNKNOWN)
+    if (task->parked_ns == SNAPSHOT_AGE_UNKNOWN) {
+        group->unknown_age++;
         return;
-    if (task->parked_ns < VERDICT_GROWTH_NS)
+    }
+    if (task->parked_ns < VERDICT_GROWTH_NS && !(task->flags & SNAPSHOT_AT_LEAST))
         group->grown++;
     if (group->oldest_ns == SNAPSHOT_AGE_UNKNOWN || task->parked_ns > group->oldest_ns)
         group->oldest_ns = task->parked_ns;
@@ -231,7 +233,11 @@ static void count_totals(struct verdicts *ret, const struct judge *judge)
             continue;
         }
         totals->parked++;
-        totals->past_threshold += verdict_is_past(task, judge->options->threshold_ns);
+        bool past = verdict_is_past(task, judge->options->threshold_ns);
+        totals->past_threshold += past;
+        totals->unknown_age += !past && task->parked_ns == SNAPSHOT_AGE_UNKNOWN &&
+                               judge->snapshot->look_age_ns != SNAPSHOT_AGE_UNKNOWN &&
+                               rules_go_by_age(judge->rule_of_task[i]);
     }
     totals->lost = snapshot_lost(snapshot);
     for (size_t i = 0; i < ret->count; i++)

@@ -44,6 +44,7 @@ struct group {
     size_t count;
     int64_t oldest_ns, newest_ns; /* SNAPSHOT_AGE_UNKNOWN where no task's age is known */
     size_t past_threshold;
+    size_t unknown_age;      /* tasks of whose age nothing is known */
     size_t grown;            /* tasks whose wait began within VERDICT_GROWTH_NS */
     const uint32_t *members; /* indices of snapshot->tasks; `count` of them */
     uint32_t *listed;        /* the oldest of them, oldest first */
@@ -57,6 +58,8 @@ struct group {
 
 struct totals {
     uint64_t tasks, running, parked, past_threshold, unjoined, lost;
+    uint64_t
+        unknown_age; /* parked, and not past the threshold only because nobody knows since when */
     uint64_t by_verdict[VERDICT_COUNT]; /* tasks */
 };
 
