@@ -32,6 +32,7 @@ static void thread_done(void *unused)
     if (task != NULL)
         __atomic_store_n(&task->gen, 0, __ATOMIC_RELEASE); /* cancellation left it as it was */
     recorder_end(task);
+    recorder_thread_ends();
 }
 
 /* What the slot of a thread that has not started yet holds in the fields of its waits. */

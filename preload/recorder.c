@@ -145,6 +145,7 @@ void recorder_forget(void)
     child_pending = recorder.header != NULL && recorder_options.children && !recorder_quiet;
     recorder = (struct recorder){.classes = child_pending ? recorder_options.classes : 0};
     recorder_thread.task = NULL;
+    recorder_thread.spare = NULL;
     recorder_lost_threads = 0;
     opening = 0;
     sampler_forget();

@@ -52,6 +52,7 @@ struct recorder_thread {
     uint64_t stack_bytes; /* of its stack; 0: not known */
     struct rec_task *last_spawned;
     uint64_t last_spawned_id;
+    struct rec_task *spare; /* a free slot for its next runtime task */
     struct rec_task *outside; /* its slot, while it is inside libunwind and publishes nowhere */
     bool inside;
     bool sampler;       /* it is the sampler */
@@ -119,6 +120,9 @@ void recorder_release(struct rec_task *task);
  * False: it is too late. A spawn with REC_TASK_HOLD among its flags is held already. Any thread. */
 bool recorder_hold(struct rec_task *task, uint64_t id);
 void recorder_let_go(struct rec_task *task);
+
+/* The calling thread ends: what it kept back is everybody's again. */
+void recorder_thread_ends(void);
 
 /* A spawn that came to nothing. */
 void recorder_take_back(struct rec_task *task);

@@ -30,6 +30,41 @@ static void push_free(struct rec_header *header, struct rec_task *task)
                                           __ATOMIC_RELAXED));
 }
 
+/* Slots are never scarce enough for a thread to hold one back while the table is half empty. */
+static bool has_plenty(void)
+{
+    const struct rec_table *table = &recorder.header->tables[REC_TABLE_TASKS - 1];
+    return __atomic_load_n(&table->count, __ATOMIC_RELAXED) <= table->capacity / 2;
+}
+
+/* The slot of the task that ended last on this thread; its next task gets it without a turn at the
+ * list that all threads share. Tasks only: neither their spawns nor their ends happen in signal
+ * handlers. */
+static uint32_t take_spare(void)
+{
+    struct rec_task *task = recorder_thread.spare;
+    if (task == NULL)
+        return 0;
+    recorder_thread.spare = NULL;
+    return (uint32_t)(task - recorder.tasks);
+}
+
+static void put_spare(struct rec_task *task)
+{
+    if (recorder_thread.spare == NULL && has_plenty())
+        recorder_thread.spare = task;
+    else
+        push_free(recorder.header, task);
+}
+
+void recorder_thread_ends(void)
+{
+    struct rec_task *task = recorder_thread.spare;
+    recorder_thread.spare = NULL;
+    if (task != NULL)
+        push_free(recorder.header, task);
+}
+
 struct rec_task *recorder_spawn(enum rec_kind kind, uint16_t flags, uint32_t spawn_site,
                                 uint64_t handle, const char *name)
 {
@@ -37,7 +72,9 @@ struct rec_task *recorder_spawn(enum rec_kind kind, uint16_t flags, uint32_t spa
     if (header == NULL)
         return NULL;
     recorder_count(&header->spawned);
-    uint32_t row = pop_free(header);
+    uint32_t row = kind == REC_KIND_TASK ? take_spare() : 0;
+    if (row == 0)
+        row = pop_free(header);
     if (row == 0)
         row = recorder_take(REC_TABLE_TASKS, 1);
     if (row == 0) {
@@ -80,9 +117,26 @@ static void free_slot(struct rec_task *task)
     push_free(recorder.header, task);
 }
 
+/* A task has no owner but the thread that runs it, so that nobody else ends it meanwhile; one whose
+ * slot belonged to a thread before may still be held for a moment. */
+static bool release_task(struct rec_task *task)
+{
+    uint16_t flags = task->flags & (REC_TASK_HOLD - 1);
+    __atomic_store_n(&task->gen, 0, __ATOMIC_RELEASE);
+    recorder_count(&recorder.header->finished);
+    __atomic_store_n(&task->state, REC_TASK_FREE, __ATOMIC_RELEASE);
+    if (!__atomic_compare_exchange_n(&task->flags, &flags, 0, false, __ATOMIC_ACQ_REL,
+                                     __ATOMIC_RELAXED))
+        return false;
+    put_spare(task);
+    return true;
+}
+
 void recorder_release(struct rec_task *task)
 {
     if (!owns(task) || task->state == REC_TASK_FREE)
+        return;
+    if (task->kind == REC_KIND_TASK && task->state == REC_TASK_LIVE && release_task(task))
         return;
     recorder_end(task);
     __atomic_store_n(&task->gen, 0, __ATOMIC_RELEASE);
@@ -123,8 +177,7 @@ bool recorder_keep(struct rec_task *task)
 {
     if (!owns(task))
         return false;
-    const struct rec_table *table = &recorder.header->tables[REC_TABLE_TASKS - 1];
-    if (table->count > table->capacity / 2) {
+    if (!has_plenty()) {
         recorder_release(task);
         return false;
     }

@@ -373,6 +373,36 @@ static void *churn(void *arg)
     return NULL;
 }
 
+static void *end_a_task(void *task)
+{
+    recorder_release(task);
+    recorder_thread_ends();
+    return NULL;
+}
+
+static void task_that_ends_on_a_thread_that_ends__leaves_its_slot_to_others(void **state)
+{
+    pthread_t thread;
+    (void)state;
+    struct rec_task *task = recorder_spawn(REC_KIND_TASK, 0, 0, 0, "one");
+    assert_int_equal(pthread_create(&thread, NULL, end_a_task, task), 0);
+    pthread_join(thread, NULL);
+    assert_ptr_equal(recorder_spawn(REC_KIND_TASK, 0, 0, 0, "two"), task);
+    assert_int_equal(recorder.header->finished, 1);
+}
+
+static void task__ends_while_its_slot_is_held__is_free_when_let_go(void **state)
+{
+    (void)state;
+    struct rec_task *task = recorder_spawn(REC_KIND_TASK, 0, 0, 0, "one");
+    assert_true(recorder_hold(task, task->id));
+    recorder_release(task);
+    assert_ptr_not_equal(recorder_spawn(REC_KIND_TASK, 0, 0, 0, "two"), task);
+    recorder_let_go(task);
+    assert_ptr_equal(recorder_spawn(REC_KIND_TASK, 0, 0, 0, "three"), task);
+    assert_int_equal(recorder.header->finished, 1);
+}
+
 static void slots__spawned_and_released_by_many_threads__are_theirs_alone(void **state)
 {
     pthread_t threads[CHURNERS];
@@ -540,6 +570,8 @@ int main(void)
         WITH_RECORDING(full_task_table__spawned_into__counts_the_loss),
         WITH_RECORDING(kept_slot__spawned_again__is_a_new_task),
         WITH_RECORDING(slot__kept_where_slots_are_scarce__is_released),
+        WITH_RECORDING(task_that_ends_on_a_thread_that_ends__leaves_its_slot_to_others),
+        WITH_RECORDING(task__ends_while_its_slot_is_held__is_free_when_let_go),
         WITH_RECORDING(slots__spawned_and_released_by_many_threads__are_theirs_alone),
         WITH_RECORDING(unknown_thread__asks_for_its_slot__is_adopted_once),
         WITH_RECORDING(thread_without_a_slot__publishes__to_a_sink),
