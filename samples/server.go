@@ -1,7 +1,7 @@
 // The leaking server of server.c in Go: each request to /sum leaves a goroutine that waits for ever to
 // send its half of the sum.
 //
-// Build with gccgo (gccgo-12 -g -O1 -o server_go server.go) or with Go's own compiler.
+// Build with gccgo (gccgo-12 -g -O1 -o server_go server.go) or with Go's own compiler (go build server.go).
 // Usage: server_go [PORT] (0, the default: any free port; only on 127.0.0.1)
 package main
 

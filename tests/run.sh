@@ -11,7 +11,8 @@ cd "$(dirname "$0")/.." || exit 1
 presets=("$@")
 [ ${#presets[@]} -eq 0 ] && presets=(default asan tsan)
 
-packages=("${BUILD_PACKAGES[@]}" gccgo-12 libglib2.0-dev python3 redis-server redis-tools)
+packages=("${BUILD_PACKAGES[@]}" gccgo-12 gdb golang-1.19-go golang-1.19-src libglib2.0-dev python3 redis-server
+    redis-tools)
 command -v rustc >/dev/null || packages+=(rustc)
 redis_ran=$(pgrep -x redis-server)
 install_packages "${packages[@]}" || exit 1

@@ -1,0 +1,59 @@
+# Programs of Go's own compiler. Where there is none, LEAKSPY_GO is false and its tests are skipped.
+#
+# The version that Debian 12 installs comes first: it is what the suite is to hold on. tests/go-matrix.sh
+# names the others.
+find_program(LEAKSPY_GO NAMES go HINTS /usr/lib/go-1.19/bin)
+if(LEAKSPY_GO)
+  execute_process(COMMAND ${LEAKSPY_GO} version OUTPUT_VARIABLE version ERROR_QUIET)
+  if(NOT version MATCHES "go1\\.[0-9]+" OR version MATCHES "gccgo")
+    message(STATUS "${LEAKSPY_GO} is not Go's own compiler")
+    set(LEAKSPY_GO FALSE)
+  endif()
+endif()
+if(NOT LEAKSPY_GO)
+  message(STATUS "no Go: the samples for its own compiler are left out")
+endif()
+
+# One at a time: each takes all the processors that there are.
+set_property(GLOBAL APPEND PROPERTY JOB_POOLS leakspy_go=1)
+
+# What go build is given in each mode, besides CGO_ENABLED.
+set(LEAKSPY_GC_MODES cgo static stripped static_stripped pie trimpath race)
+set(leakspy_gc_cgo)
+set(leakspy_gc_static)
+set(leakspy_gc_stripped -ldflags "-s -w")
+set(leakspy_gc_static_stripped -ldflags "-s -w")
+set(leakspy_gc_pie -buildmode=pie)
+set(leakspy_gc_trimpath -trimpath)
+set(leakspy_gc_race -race)
+
+# leakspy_gc_program(NAME MODE [TAGS tag] SOURCES file...): builds NAME. A file whose build constraint does not
+# hold, because the toolchain is too old for it, is left out by the toolchain.
+function(leakspy_gc_program name mode)
+  cmake_parse_arguments(P "" "TAGS" "SOURCES" ${ARGN})
+  set(binary ${CMAKE_CURRENT_BINARY_DIR}/${name})
+  set(sources)
+  foreach(source ${P_SOURCES})
+    get_filename_component(source ${source} ABSOLUTE)
+    list(APPEND sources ${source})
+  endforeach()
+  set(cgo 1)
+  if(mode MATCHES static)
+    set(cgo 0)
+  endif()
+  set(tags)
+  if(P_TAGS)
+    set(tags -tags ${P_TAGS})
+  endif()
+  add_custom_command(
+    OUTPUT ${binary}
+    COMMAND
+      ${CMAKE_COMMAND} -E env CGO_ENABLED=${cgo} GOCACHE=${CMAKE_BINARY_DIR}/go-cache GOFLAGS=
+      GOTOOLCHAIN=local GOPROXY=off GOPATH=${CMAKE_BINARY_DIR}/go-path ${LEAKSPY_GO} build ${leakspy_gc_${mode}}
+      ${tags} -o ${binary} ${sources}
+    DEPENDS ${sources}
+    JOB_POOL leakspy_go
+    COMMENT "Building Go program ${name}"
+    VERBATIM)
+  add_custom_target(sample_${name} ALL DEPENDS ${binary})
+endfunction()
