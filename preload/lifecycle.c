@@ -1,163 +1,15 @@
 /* Start, fork and exit of the target. */
 #include <pthread.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/auxv.h>
 
-#include "preload/clock.h"
 #include "preload/hooks.h"
 #include "preload/libgo.h"
+#include "preload/options.h"
 #include "preload/place.h"
 #include "preload/recorder.h"
 #include "preload/sampler.h"
-#include "preload/sys.h"
-#include "preload/text.h"
 #include "preload/unwind.h"
-
-/* --- options --------------------------------------------------------------------------------- */
-
-static const struct {
-    const char *unit;
-    uint64_t ns;
-} units[] = {
-    {"ns", 1},       {"us", 1000},         {"ms", 1000000},
-    {"s", NS_PER_S}, {"m", 60 * NS_PER_S}, {"h", 3600 * NS_PER_S},
-    {"", NS_PER_S},
-};
-
-/* "100ms", "2s", "1". */
-static bool parse_duration(const char *text, uint64_t *ret_ns)
-{
-    uint64_t number;
-    if (!text_parse_number(&text, &number))
-        return false;
-    for (size_t i = 0; i < sizeof(units) / sizeof(*units); i++)
-        if (strcmp(text, units[i].unit) == 0 && number <= UINT64_MAX / 2 / units[i].ns) {
-            *ret_ns = number * units[i].ns;
-            return true;
-        }
-    return false;
-}
-
-/* "chan,lock": a list of classes. */
-static bool parse_classes(const char *text, uint32_t *ret)
-{
-    static const struct {
-        const char *name;
-        uint32_t bit;
-    } classes[] = {
-        {"chan", REC_CLASS_CHAN}, {"lock", REC_CLASS_LOCK},   {"join", REC_CLASS_JOIN},
-        {"io", REC_CLASS_IO},     {"sleep", REC_CLASS_SLEEP}, {"all", REC_CLASS_ALL},
-    };
-    uint32_t found = 0;
-    while (*text != '\0') {
-        size_t length = strcspn(text, ","), i = 0;
-        while (i < sizeof(classes) / sizeof(*classes) &&
-               (strlen(classes[i].name) != length || strncmp(text, classes[i].name, length) != 0))
-            i++;
-        if (i == sizeof(classes) / sizeof(*classes))
-            return false;
-        found |= classes[i].bit;
-        text += length + (text[length] == ',');
-    }
-    *ret = found;
-    return found != 0;
-}
-
-static bool parse_bool(const char *text, bool *ret)
-{
-    static const struct {
-        const char *text;
-        bool value;
-    } words[] = {{"1", true},  {"yes", true}, {"on", true},   {"true", true},
-                 {"0", false}, {"no", false}, {"off", false}, {"false", false}};
-    for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
-        if (strcmp(text, words[i].text) == 0) {
-            *ret = words[i].value;
-            return true;
-        }
-    return false;
-}
-
-static bool parse_sample(const char *text)
-{
-    uint64_t ns;
-    if (!parse_duration(text, &ns) || ns < 1000000 || ns > 3600 * NS_PER_S)
-        return false;
-    recorder_options.sample_period_ns = ns;
-    return true;
-}
-
-static bool parse_ops(const char *text)
-{
-    return parse_classes(text, &recorder_options.classes);
-}
-
-static bool parse_max_tasks(const char *text)
-{
-    uint64_t number;
-    if (!text_parse_number(&text, &number) || *text != '\0' || number < 64 || number > 1U << 28)
-        return false;
-    recorder_options.max_tasks = (uint32_t)number;
-    return true;
-}
-
-static bool parse_children(const char *text)
-{
-    return parse_bool(text, &recorder_options.children);
-}
-
-/* Copied, since programs write over their environment, and made absolute, since they change
- * folders. */
-static bool parse_out(const char *text)
-{
-    static char path[PLACE_ROOM];
-    struct text out = {.at = path, .room = sizeof(path) - 32}; /* children add to it */
-    if (*text != '/') {
-        if (sys_call(SYS_getcwd, path, sizeof(path)) < 0)
-            return false;
-        size_t length = strlen(path);
-        if (length >= out.room)
-            return false;
-        out.at += length;
-        out.room -= length;
-        text_char(&out, '/');
-    }
-    recorder_options.out = path;
-    return *text != '\0' && strlen(text) < out.room && (text_string(&out, text), true);
-}
-
-static const struct option {
-    const char *name;
-    bool (*parse)(const char *text);
-} options[] = {
-    {"LEAKSPY_OUT", parse_out},           {"LEAKSPY_SAMPLE", parse_sample},
-    {"LEAKSPY_OPS", parse_ops},           {"LEAKSPY_MAX_TASKS", parse_max_tasks},
-    {"LEAKSPY_CHILDREN", parse_children},
-};
-
-static void read_options(void)
-{
-    recorder_options = (struct recorder_options){
-        .sample_period_ns = 100000000,
-        .classes = REC_CLASS_ALL,
-        .max_tasks = 1U << 20,
-        .children = true,
-    };
-    const char *verbose = secure_getenv("LEAKSPY_VERBOSE");
-    if (verbose != NULL)
-        parse_bool(verbose, &recorder_options.verbose);
-    for (size_t i = 0; i < sizeof(options) / sizeof(*options); i++) {
-        const struct recorder_options before = recorder_options;
-        const char *text = secure_getenv(options[i].name);
-        if (text == NULL || options[i].parse(text))
-            continue;
-        recorder_options = before;
-        recorder_say("not a value that it can have; the default is used", options[i].name, 0);
-    }
-}
-
-/* --- start, fork, exit ----------------------------------------------------------------------- */
 
 static void at_exit(int status, void *unused)
 {
@@ -197,7 +49,7 @@ __attribute__((constructor(101))) static void start(void)
     hooks_resolve();
     if (getauxval(AT_SECURE))
         return;
-    read_options();
+    options_read();
     bool unwinder = unwind_init();
     sampler_init();
     own_stack_init();

@@ -1,0 +1,9 @@
+/* What the environment asks for: LEAKSPY_OUT and its like. */
+#ifndef LEAKSPY_OPTIONS_H
+#define LEAKSPY_OPTIONS_H
+
+/* Sets recorder_options from the environment; a value that cannot be used is said with VERBOSE, and
+ * its default taken. At start, while there is one thread. */
+void options_read(void);
+
+#endif
