@@ -94,10 +94,10 @@ static long open_existing(const char *path, int mode, struct rec_header *header)
 }
 
 /* What stands where our file should: nothing that we know, the recording of a process that lives,
- * of one that is gone, or of this very process, from before an exec. */
+ * of one that is gone, or of the very process that is to be recorded, from before an exec. */
 enum found { FOUND_FOREIGN, FOUND_ALIVE, FOUND_OVER, FOUND_OWN };
 
-static enum found look_at_existing(const char *path, uint64_t ticks)
+static enum found look_at_existing(const char *path, uint32_t pid, uint64_t ticks)
 {
     static struct rec_header header; /* one thread opens at a time */
     long fd = open_existing(path, O_RDWR, &header);
@@ -106,8 +106,7 @@ static enum found look_at_existing(const char *path, uint64_t ticks)
     enum found found = FOUND_OWN;
     if (header.magic == 0) {
         found = FOUND_ALIVE;
-    } else if (header.pid != (uint32_t)sys_call(SYS_getpid, 0) ||
-               header.process_start_ticks != ticks) {
+    } else if (header.pid != pid || header.process_start_ticks != ticks) {
         bool gone = place_start_ticks(header.pid) != header.process_start_ticks;
         found = header.state > REC_STATE_RUNNING || gone ? FOUND_OVER : FOUND_ALIVE;
     } else if (header.state == REC_STATE_RUNNING) {
@@ -123,14 +122,14 @@ static enum found look_at_existing(const char *path, uint64_t ticks)
 /* Removes the file of a process that is gone. Another that wants its place, too, may have done so
  * and put its own there: who removes holds a lock on what it looked at, and looks again under it.
  */
-static void remove_over(const char *path, uint64_t ticks)
+static void remove_over(const char *path, uint32_t pid, uint64_t ticks)
 {
     struct stat locked, named;
     long fd = sys_call(SYS_openat, AT_FDCWD, path, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
         return;
     if (sys_call(SYS_flock, fd, LOCK_EX | LOCK_NB) == 0 &&
-        look_at_existing(path, ticks) == FOUND_OVER &&
+        look_at_existing(path, pid, ticks) == FOUND_OVER &&
         sys_call(SYS_newfstatat, fd, "", &locked, AT_EMPTY_PATH) == 0 &&
         sys_call(SYS_newfstatat, AT_FDCWD, path, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
         locked.st_ino == named.st_ino && locked.st_dev == named.st_dev)
@@ -245,13 +244,14 @@ static void remove_old(const char *path)
         text_string(&text, path);
         text_char(&text, '/');
         text_string(&text, oldest[i].name);
-        remove_over(file, 0);
+        remove_over(file, 0, 0);
     }
     sys_call(SYS_close, folder);
 }
 
 /* The first free name of those that begin so. */
-static long create_numbered(struct text text, const char *ending, char *path, uint64_t ticks)
+static long create_numbered(struct text text, const char *ending, char *path, uint32_t pid,
+                            uint64_t ticks)
 {
     for (uint32_t n = 0; n < MOST_FILES_A_PID; n++) {
         struct text rest = text;
@@ -260,21 +260,20 @@ static long create_numbered(struct text text, const char *ending, char *path, ui
         long fd = create_file(path);
         if (fd != -EEXIST)
             return fd;
-        look_at_existing(path, ticks);
+        look_at_existing(path, pid, ticks);
     }
     return -EEXIST;
 }
 
-long place_create(bool fork_child, uint64_t ticks, char path[PLACE_ROOM])
+long place_create(uint32_t pid, uint64_t ticks, bool fork_child, char path[PLACE_ROOM])
 {
-    uint32_t pid = (uint32_t)sys_call(SYS_getpid, 0);
     if (recorder_options.out == NULL) {
         char folder[64];
         struct text text = start_of_name(path, pid);
         if (!make_folder(folder))
             return -EACCES;
         remove_old(folder);
-        return create_numbered(text, ".rec", path, ticks);
+        return create_numbered(text, ".rec", path, pid, ticks);
     }
     struct text text = {.at = path, .room = PLACE_ROOM};
     text_string(&text, recorder_options.out);
@@ -282,11 +281,11 @@ long place_create(bool fork_child, uint64_t ticks, char path[PLACE_ROOM])
         long fd = create_file(path);
         if (fd != -EEXIST)
             return fd;
-        enum found found = look_at_existing(path, ticks);
+        enum found found = look_at_existing(path, pid, ticks);
         if (found == FOUND_FOREIGN)
             return -EEXIST;
         if (found == FOUND_OVER) {
-            remove_over(path, ticks);
+            remove_over(path, pid, ticks);
             fd = create_file(path);
             if (fd != -EEXIST)
                 return fd;
@@ -295,7 +294,7 @@ long place_create(bool fork_child, uint64_t ticks, char path[PLACE_ROOM])
     text_char(&text, '.');
     text_number(&text, pid);
     text_char(&text, '-');
-    return create_numbered(text, "", path, ticks);
+    return create_numbered(text, "", path, pid, ticks);
 }
 
 static bool is_recording_of(const char *path, uint32_t pid, uint64_t ticks)

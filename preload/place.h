@@ -8,11 +8,12 @@
 
 #define PLACE_ROOM 4096 /* bytes of a path, the NUL included */
 
-/* Makes a new file: FOLDER/PID-N.rec, or what LEAKSPY_OUT names; where that is taken, and for fork
- * children, LEAKSPY_OUT.PID-N. A recording that this very process made before it called exec is
- * marked so; one of LEAKSPY_OUT whose process is gone is replaced. The descriptor, or a negative
- * errno value; `path` says which file either way. One thread at a time, any context. */
-long place_create(bool fork_child, uint64_t start_ticks, char path[PLACE_ROOM]);
+/* Makes a new file for the process `pid` that began at `start_ticks`: FOLDER/PID-N.rec, or what
+ * LEAKSPY_OUT names; where that is taken, and for fork children, LEAKSPY_OUT.PID-N. A recording of
+ * this very process from before it called exec is marked so; one of LEAKSPY_OUT whose process is
+ * gone is replaced. The descriptor, or a negative errno value; `path` says which file either way.
+ * One thread at a time, any context. */
+long place_create(uint32_t pid, uint64_t start_ticks, bool fork_child, char path[PLACE_ROOM]);
 
 /* Is some ancestor of this process being recorded? (LEAKSPY_CHILDREN=no) */
 bool place_has_recorded_ancestor(void);

@@ -13,6 +13,7 @@ add_library(
   ${CMAKE_SOURCE_DIR}/preload/names.c
   ${CMAKE_SOURCE_DIR}/preload/own_stack.c
   ${CMAKE_SOURCE_DIR}/preload/place.c
+  ${CMAKE_SOURCE_DIR}/preload/recorded.c
   ${CMAKE_SOURCE_DIR}/preload/recorder.c
   ${CMAKE_SOURCE_DIR}/preload/sites.c
   ${CMAKE_SOURCE_DIR}/preload/slots.c

@@ -30,7 +30,7 @@ static const char *put_recording(const char *name, uint32_t pid, uint64_t start,
 static void assert_created(bool fork_child, const char *expected)
 {
     struct stat stat_of_file;
-    long fd = place_create(fork_child, ticks, path);
+    long fd = place_create((uint32_t)getpid(), ticks, fork_child, path);
     assert_in_range(fd, 0, 1000);
     close((int)fd);
     assert_string_equal(path, expected);
@@ -107,28 +107,28 @@ static void out__that_is_no_recording__is_never_touched(void **state)
     fputs("dear reader", file);
     fclose(file);
     here_options(out);
-    assert_int_equal(place_create(false, ticks, path), -EEXIST);
+    assert_int_equal(place_create((uint32_t)getpid(), ticks, false, path), -EEXIST);
     assert_int_equal(place_read_file(out, text, sizeof(text)), 11);
     assert_string_equal(text, "dear reader");
     /* A link is not followed, not even to a recording that is over, and not to nothing. */
     snprintf(target, sizeof(target), "%s", put_recording("over", 1, 1, REC_STATE_EXITED));
     unlink(out);
     assert_int_equal(symlink(target, out), 0);
-    assert_int_equal(place_create(false, ticks, path), -EEXIST);
+    assert_int_equal(place_create((uint32_t)getpid(), ticks, false, path), -EEXIST);
     assert_int_equal(access(target, F_OK), 0);
     unlink(target);
-    assert_int_equal(place_create(false, ticks, path), -EEXIST);
+    assert_int_equal(place_create((uint32_t)getpid(), ticks, false, path), -EEXIST);
     assert_int_equal(access(target, F_OK), -1);
     unlink(out);
     assert_int_equal(mkfifo(out, 0600), 0);
-    assert_int_equal(place_create(false, ticks, path), -EEXIST);
+    assert_int_equal(place_create((uint32_t)getpid(), ticks, false, path), -EEXIST);
 }
 
 static void out__in_no_folder__says_why(void **state)
 {
     (void)state;
     here_options("/nowhere/at/all");
-    assert_int_equal(place_create(false, ticks, path), -ENOENT);
+    assert_int_equal(place_create((uint32_t)getpid(), ticks, false, path), -ENOENT);
 }
 
 /* --- the user's folder: in a /dev/shm of the test's own ------------------------------------------
@@ -150,7 +150,8 @@ static void create_in_folder(void)
     struct stat stat_of_folder;
     own_shm();
     for (int i = 0; i < 3; i++) {
-        long fd = place_create(i == 2, place_start_ticks((uint32_t)getpid()), path);
+        long fd =
+            place_create((uint32_t)getpid(), place_start_ticks((uint32_t)getpid()), i == 2, path);
         CHECK_INT(fd >= 0, 1);
         snprintf(expected, sizeof(expected), "%s/%d-%d.rec", folder, (int)getpid(), i);
         CHECK_STRING(path, expected);
@@ -164,7 +165,7 @@ static void refuse_open_folder(void)
     own_shm();
     CHECK_INT(mkdir(folder, 0700), 0);
     CHECK_INT(chmod(folder, 0755), 0);
-    CHECK_INT(place_create(false, 1, path), -EACCES);
+    CHECK_INT(place_create((uint32_t)getpid(), 1, false, path), -EACCES);
 }
 
 static void refuse_linked_folder(void)
@@ -172,14 +173,14 @@ static void refuse_linked_folder(void)
     own_shm();
     CHECK_INT(mkdir("/dev/shm/elsewhere", 0700), 0);
     CHECK_INT(symlink("/dev/shm/elsewhere", folder), 0);
-    CHECK_INT(place_create(false, 1, path), -EACCES);
+    CHECK_INT(place_create((uint32_t)getpid(), 1, false, path), -EACCES);
 }
 
 static void refuse_file_as_folder(void)
 {
     own_shm();
     CHECK_INT(close(open(folder, O_CREAT | O_WRONLY, 0700)), 0);
-    CHECK_INT(place_create(false, 1, path), -EACCES);
+    CHECK_INT(place_create((uint32_t)getpid(), 1, false, path), -EACCES);
 }
 
 static void refuse_folder_of_another(void)
@@ -188,7 +189,7 @@ static void refuse_folder_of_another(void)
     CHECK_INT(mkdir(folder, 0700), 0);
     if (chown(folder, 12345, 12345) != 0)
         _exit(HERE_CHILD_SKIPS);
-    CHECK_INT(place_create(false, 1, path), -EACCES);
+    CHECK_INT(place_create((uint32_t)getpid(), 1, false, path), -EACCES);
 }
 
 static void run_child(void (*function)(void))

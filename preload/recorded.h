@@ -1,0 +1,37 @@
+/* The recording that this process writes: made, begun, ended. It tells of the own process, or,
+ * where leakspy records from outside, of another one. */
+#ifndef LEAKSPY_RECORDED_H
+#define LEAKSPY_RECORDED_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "preload/place.h"
+#include "preload/recorder.h"
+
+/* The process that the recording tells of. */
+struct recorded_process {
+    uint32_t pid, parent_pid;
+    const char *proc; /* "/proc/self", "/proc/1234" */
+};
+
+/* Makes the file and maps it, points `recorder` to it, and fills the header but for its state,
+ * which says that the recording is not complete yet. `beside`: what LEAKSPY_OUT names is another's.
+ * False: there is none, for the reason that was said with VERBOSE. One thread at a time;
+ * async-signal-safe.
+ */
+bool recorded_make(const struct recorded_process *process, bool beside, char path[PLACE_ROOM]);
+
+/* The tables hold what they shall at the beginning. */
+void recorded_begin(const char *path);
+
+/* Writes how the process ended. The first call counts. */
+void recorded_end(enum rec_state state, int exit_code);
+
+/* Whoever still writes to the recording's memory shall not reach the file any more. */
+void recorded_detach(void);
+
+/* Forgets the recording. Its memory is left as it is. */
+void recorded_forget(void);
+
+#endif
