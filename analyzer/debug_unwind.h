@@ -17,9 +17,14 @@ void debug_unwind_destroy(struct debug_unwind *unwind);
 
 /* Unwinds from `registers`, of which at least sp and pc are known. `stop`: a copy of the stack that
  * is read where it reaches, before the image's memory; NULL: none. `pcs`: the pc, then return
- * addresses. *ret_flags: enum rec_site_flag. Returns how many there are. */
+ * addresses. The pc is taken for a return address too, as behind a system call or a call that
+ * switched stacks; of a thread that was interrupted anywhere, give the pc + 1. *ret_flags: enum
+ * rec_site_flag. Returns how many there are. */
 size_t debug_unwind_walk(struct debug_unwind *unwind, const struct image_registers *registers,
                          const struct image_stop *stop, uint64_t pcs[DEBUG_UNWIND_DEPTH],
                          uint16_t *ret_flags);
+
+/* The registers (bit n) without which the last walk could not go on; 0: it was not for that. */
+uint32_t debug_unwind_lacking(const struct debug_unwind *unwind);
 
 #endif
