@@ -12,6 +12,7 @@
 #include "analyzer/report.h"
 #include "analyzer/source_recording.h"
 #include "analyzer/waits.h"
+#include "analyzer/watch.h"
 
 struct request {
     struct report_options report;
@@ -20,6 +21,8 @@ struct request {
     const char *output;
     const char *color;
     const char *source;
+    int64_t watch_ns; /* 0: one look */
+    bool has_threshold;
     bool exit_code;
     bool help;
 };
@@ -33,6 +36,7 @@ enum option_number {
     OPTION_MAX_TASKS,
     OPTION_FRAMES,
     OPTION_COLOR,
+    OPTION_WATCH,
     OPTION_HELP,
 };
 
@@ -40,7 +44,11 @@ static bool read_option(struct request *request, int option, char **argv, struct
 {
     switch (option) {
     case OPTION_THRESHOLD:
+        request->has_threshold = true;
         return args_duration("--threshold", optarg, &request->report.threshold_ns, err);
+    case OPTION_WATCH:
+        return args_duration("--watch", optarg, &request->watch_ns, err) &&
+               (request->watch_ns > 0 || err_set(err, ERR_USAGE, "--watch", "has to be above 0"));
     case OPTION_FORMAT:
         request->format = report_format_find(optarg);
         return request->format || err_set(err, ERR_USAGE, "--format", "no such format: %s", optarg);
@@ -81,6 +89,7 @@ static bool read_request(struct request *request, int argc, char **argv, struct 
         {"exit-code", no_argument, NULL, OPTION_EXIT_CODE},
         {"max-tasks", required_argument, NULL, OPTION_MAX_TASKS},
         {"frames", required_argument, NULL, OPTION_FRAMES},
+        {"watch", required_argument, NULL, OPTION_WATCH},
         {"color", required_argument, NULL, OPTION_COLOR},
         {"help", no_argument, NULL, OPTION_HELP},
         {NULL, 0, NULL, 0},
@@ -174,6 +183,43 @@ static int write_report(const struct request *request, const struct snapshot *sn
     return status;
 }
 
+/* Fills an initialized, empty snapshot from the source that is meant (struct watch_source). */
+static bool read_source(void *arg, struct snapshot *ret, struct err *err)
+{
+    const struct request *request = arg;
+    char *path = find_recording(request->source, err);
+    bool ok = path && source_recording_read(path, ret, err);
+    free(path);
+    return ok;
+}
+
+/* Looks once, or as long as it shall; *ret is not initialized, and nothing on failure. */
+static bool look(struct request *request, struct snapshot *ret, struct err *err)
+{
+    if (request->watch_ns) {
+        char *newest = request->source ? NULL : find_recording(NULL, err);
+        if (!request->source && !newest)
+            return false;
+        request->source = newest ? newest : request->source;
+        struct watch_source source = {read_source, request};
+        bool ok = watch_run(&source, request->watch_ns, ret, err);
+        free(newest);
+        if (!ok)
+            return false;
+        /* What it stayed for is long enough, unless somebody said otherwise. */
+        if (!request->has_threshold && ret->looks > 1)
+            request->report.threshold_ns =
+                ret->watched_ns < request->watch_ns ? ret->watched_ns : request->watch_ns;
+        request->verdict.threshold_ns = request->report.threshold_ns;
+        return true;
+    }
+    snapshot_init(ret);
+    if (read_source(request, ret, err))
+        return true;
+    snapshot_deinit(ret);
+    return false;
+}
+
 int cmd_report(int argc, char **argv, struct err *err)
 {
     struct request request;
@@ -185,14 +231,10 @@ int cmd_report(int argc, char **argv, struct err *err)
     }
 
     int status = EXIT_CANNOT_SAY;
-    char *path = find_recording(request.source, err);
-    if (!path)
-        return status;
     struct snapshot snapshot;
-    snapshot_init(&snapshot);
-    if (source_recording_read(path, &snapshot, err))
+    if (look(&request, &snapshot, err)) {
         status = write_report(&request, &snapshot, err);
-    snapshot_deinit(&snapshot);
-    free(path);
+        snapshot_deinit(&snapshot);
+    }
     return status;
 }

@@ -14,6 +14,8 @@ const struct command commands[] = {
      "SOURCE is the path of a recording or the number of a process that is being recorded;\n"
      "without it, the newest recording of this user is meant.\n\n"
      "  --threshold=DUR      parked for at least DUR is too long (default 10s; 0, 500ms, 2m)\n"
+     "  --watch=DUR          look repeatedly for DUR: say what stayed parked on the same thing,\n"
+     "                       and what grew; DUR is then the threshold, unless --threshold is given\n"
      "  --format=FORMAT      text (default) or json\n"
      "  -o, --output=FILE    write to FILE; - is standard output\n"
      "  --min-count=N        leave out groups of fewer than N tasks\n"

@@ -86,6 +86,8 @@ static json_t *source(const struct snapshot *snapshot)
     json_object_set_new(object, "started", when(snapshot->started_unix_ns));
     json_object_set_new(object, "taken", when(snapshot->taken_unix_ns));
     json_object_set_new(object, "last_walk", when(snapshot->looked_unix_ns));
+    json_object_set_new(object, "looks", count(snapshot->looks ? snapshot->looks : 1));
+    json_object_set_new(object, "watched_ns", json_integer(snapshot->watched_ns));
     json_object_set_new(object, "end", json_string(snapshot_end_name(snapshot->end)));
     json_object_set_new(object, "exit_code",
                         snapshot->has_exit_code ? json_integer(snapshot->exit_code) : json_null());
@@ -214,6 +216,7 @@ static json_t *task_of(const struct report *report, const struct group *group, u
     json_object_set_new(object, "os_tid", task->os_tid ? count(task->os_tid) : json_null());
     json_object_set_new(object, "name", text_or_null(task->name));
     json_object_set_new(object, "parked_ns", age(task->parked_ns));
+    json_object_set_new(object, "parked_at_least", json_boolean(task->flags & SNAPSHOT_AT_LEAST));
     json_object_set_new(object, "deadline", json_boolean(task->flags & SNAPSHOT_DEADLINE));
     json_object_set_new(object, "labels", labels_of(report->snapshot, task));
     json_object_set_new(object, "spawner", task->spawner ? count(task->spawner) : json_null());
@@ -223,6 +226,25 @@ static json_t *task_of(const struct report *report, const struct group *group, u
     if (task->case_count)
         json_object_set_new(object, "cases", cases_of(report->snapshot, task));
     return object;
+}
+
+/* What a watch has seen of a group; null where nothing was watched. */
+static json_t *watch_of(const struct report *report, const struct group *group)
+{
+    if (!group->watched)
+        return json_null();
+    json_t *object = json_object();
+    json_object_set_new(object, "watched_ns", json_integer(report->snapshot->watched_ns));
+    json_object_set_new(object, "first_count", count(group->first_count));
+    json_object_set_new(object, "stayed", count(group->stayed));
+    return object;
+}
+
+/* Whether its spawn site is no more than the function that it began in. */
+static bool is_start(const struct report *report, const struct group *group)
+{
+    return group->spawn_site &&
+           report->snapshot->sites[group->spawn_site].flags & SNAPSHOT_SITE_START;
 }
 
 /* A group without its tasks. */
@@ -246,10 +268,13 @@ static json_t *group_of(const struct report *report, const struct group *group)
     json_object_set_new(object, "oldest_ns", age(group->oldest_ns));
     json_object_set_new(object, "newest_ns", age(group->newest_ns));
     json_object_set_new(object, "growth", growth);
+    json_object_set_new(object, "oldest_at_least", json_boolean(group->at_least));
+    json_object_set_new(object, "watch", watch_of(report, group));
     json_object_set_new(object, "object",
                         group->same_object ? object_of(report, group->members[0]) : json_null());
     json_object_set_new(object, "wait_stack", stack(report, group->wait ? group->wait->site : 0));
     json_object_set_new(object, "spawn_stack", stack(report, group->spawn_site));
+    json_object_set_new(object, "spawn_is_start", json_boolean(is_start(report, group)));
     return object;
 }
 

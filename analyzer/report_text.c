@@ -68,7 +68,7 @@ static void put_source(const struct writer *writer)
 {
     const struct snapshot *snapshot = writer->report->snapshot;
     FILE *out = writer->out;
-    char taken[40];
+    char taken[40], watched[32];
 
     fputs(INDENT "in ", out);
     put_printable(out, snapshot->exe[0] ? snapshot->exe : "an unknown program");
@@ -90,6 +90,9 @@ static void put_source(const struct writer *writer)
         fputs("which vanished", out);
         break;
     }
+    if (snapshot->looks > 1)
+        fprintf(out, "; watched for %s, %" PRIu32 " looks",
+                text_duration(snapshot->watched_ns, watched), snapshot->looks);
     fprintf(out, "; as of %s\n", text_rfc3339(snapshot->taken_unix_ns, taken));
 }
 
@@ -120,6 +123,17 @@ static void put_remark(const char *note, void *arg)
     fputc('\n', writer->out);
 }
 
+/* Where ages are lower bounds, only what a watch has counted is growth. */
+static void put_growth(const struct writer *writer, const struct group *group)
+{
+    char age[32];
+    if (!group->at_least && group->grown)
+        fprintf(writer->out, ", +%zu in the last 60s", group->grown);
+    else if (group->at_least && group->watched && group->count > group->first_count)
+        fprintf(writer->out, ", +%zu in %s", group->count - group->first_count,
+                text_duration(writer->report->snapshot->watched_ns, age));
+}
+
 /* "STUCK  50 goroutines in chan send for 12s to 58s, +50 in the last 60s" */
 static void put_headline(const struct writer *writer, const struct group *group)
 {
@@ -148,14 +162,16 @@ static void put_headline(const struct writer *writer, const struct group *group)
             fprintf(out, " for %s", oldest);
         else
             fprintf(out, " for %s to %s", newest, oldest);
+        if (group->at_least)
+            fputs(" or longer", out);
         fputs(group->wait ? "" : " now", out);
         if (group->unknown_age)
             fprintf(out, " (%zu for an unknown time)", group->unknown_age);
     } else if (group->wait) {
         fputs(" for an unknown time", out);
     }
-    if (group->verdict != VERDICT_WAITING && group->count > 1 && group->grown)
-        fprintf(out, ", +%zu in the last 60s", group->grown);
+    if (group->verdict != VERDICT_WAITING && group->count > 1)
+        put_growth(writer, group);
     fputc('\n', out);
 }
 
@@ -241,6 +257,12 @@ static void put_labels(const struct writer *writer, const struct group *group)
         fputc('\n', writer->out);
 }
 
+/* Whether its spawn site is no more than the function that it began in. */
+static bool is_start(const struct writer *writer, const struct group *group)
+{
+    return writer->report->snapshot->sites[group->spawn_site].flags & SNAPSHOT_SITE_START;
+}
+
 static void put_group(const struct writer *writer, const struct group *group)
 {
     FILE *out = writer->out;
@@ -260,7 +282,7 @@ static void put_group(const struct writer *writer, const struct group *group)
         fputs(")\n", out);
     }
     if (group->spawn_site)
-        put_stack(writer, group->spawn_site, "by");
+        put_stack(writer, group->spawn_site, is_start(writer, group) ? "in" : "by");
 }
 
 static void put_note(const char *path, const char *note, void *arg)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "analyzer/evidence.h"
+#include "analyzer/growth.h"
 #include "analyzer/rules.h"
 #include "analyzer/table.h"
 
@@ -73,6 +74,7 @@ static void add_to_group(struct group *group, const struct judge *judge, uint32_
     }
     if (task->parked_ns < VERDICT_GROWTH_NS && !(task->flags & SNAPSHOT_AT_LEAST))
         group->grown++;
+    group->at_least = group->at_least || task->flags & SNAPSHOT_AT_LEAST;
     if (group->oldest_ns == SNAPSHOT_AGE_UNKNOWN || task->parked_ns > group->oldest_ns)
         group->oldest_ns = task->parked_ns;
     if (group->newest_ns == SNAPSHOT_AGE_UNKNOWN || task->parked_ns < group->newest_ns)
@@ -257,6 +259,7 @@ bool verdicts_init(struct verdicts *ret, const struct snapshot *snapshot, const 
     bool ok = group_of && ret->rule_of_task && table_init(&judge.joined_sites, 16) &&
               table_init(&judge.waiters, 1024) && waitgraph_init(&ret->graph, snapshot) &&
               rules_judge(&judge) && make_groups(ret, &judge, group_of) &&
+              growth_count(ret, snapshot, group_of) &&
               evidence_count_waiters(snapshot, &judge.waiters);
     free(group_of);
     for (size_t i = 0; ok && i < ret->count; i++) {
@@ -266,6 +269,7 @@ bool verdicts_init(struct verdicts *ret, const struct snapshot *snapshot, const 
         evidence_add_object(&judge, group);
         if (rules[group->rule].explain)
             rules[group->rule].explain(&judge, group);
+        growth_explain(group, snapshot);
     }
     if (ok) {
         if (ret->count)

@@ -46,6 +46,10 @@ struct group {
     size_t past_threshold;
     size_t unknown_age;      /* tasks of whose age nothing is known */
     size_t grown;            /* tasks whose wait began within VERDICT_GROWTH_NS */
+    bool at_least;           /* some of these ages are lower bounds (SNAPSHOT_AT_LEAST) */
+    bool watched;            /* the next two are known */
+    size_t first_count;      /* how many there were at the first look of a watch */
+    size_t stayed;           /* members that are parked on the same thing since that look */
     const uint32_t *members; /* indices of snapshot->tasks; `count` of them */
     uint32_t *listed;        /* the oldest of them, oldest first */
     size_t listed_count;
