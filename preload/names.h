@@ -7,7 +7,4 @@
  * own. */
 void names_update(void);
 
-/* For a new recording (also after fork). */
-void names_reset(void);
-
 #endif

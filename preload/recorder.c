@@ -3,10 +3,10 @@
 #include <pthread.h>
 #include <sys/prctl.h>
 
+#include "preload/frames.h"
 #include "preload/hooks.h"
 #include "preload/memory.h"
 #include "preload/modules.h"
-#include "preload/names.h"
 #include "preload/recorded.h"
 #include "preload/sampler.h"
 #include "preload/sys.h"
@@ -30,7 +30,7 @@ bool recorder_open(bool fork_child)
         return false;
     module_reset();
     unwind_flush();
-    names_reset();
+    frames_reset();
     hooks_add_calls();
     recorded_begin(path);
     return true;

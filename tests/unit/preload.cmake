@@ -8,6 +8,7 @@ add_library(
   ${CMAKE_SOURCE_DIR}/preload/adapter_pthread.c
   ${CMAKE_SOURCE_DIR}/preload/blocked.c
   ${CMAKE_SOURCE_DIR}/preload/descriptor.c
+  ${CMAKE_SOURCE_DIR}/preload/frames.c
   ${CMAKE_SOURCE_DIR}/preload/memory.c
   ${CMAKE_SOURCE_DIR}/preload/modules.c
   ${CMAKE_SOURCE_DIR}/preload/names.c

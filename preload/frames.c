@@ -1,0 +1,108 @@
+#include "preload/frames.h"
+
+#include <stdbool.h>
+#include <sys/mman.h>
+
+#include "preload/memory.h"
+#include "preload/recorder.h"
+#include "preload/sys.h"
+
+/* Addresses that have a row in the frame table; open addressing. */
+#define SEEN_ROWS (1U << 19)
+static uint64_t *seen;
+static uint32_t next_site;
+
+/* As many as are named at once: a file is read once for all of them. */
+#define BATCH 256
+static struct frames_new batch[BATCH];
+static uint32_t batch_count;
+
+static bool first_time(uint64_t pc, uint32_t epoch)
+{
+    uint64_t key = (pc ^ (uint64_t)epoch << 48) | UINT64_C(1) << 63;
+    uint64_t hash = key * 0x9e3779b97f4a7c15ULL >> 20;
+    for (uint32_t i = 0; i < SEEN_ROWS; i++) {
+        uint64_t *row = &seen[(hash + i) & (SEEN_ROWS - 1)];
+        if (*row == key)
+            return false;
+        if (*row == 0) {
+            *row = key;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Writes the rows of the batch, all of one module, with what is known of them. */
+static void flush(const struct frames_source *source)
+{
+    if (batch_count == 0)
+        return;
+    source->name(batch, batch_count);
+    for (uint32_t i = 0; i < batch_count; i++) {
+        struct rec_frame *frame = &recorder.frames[batch[i].row];
+        frame->module = batch[i].module;
+        frame->function = batch[i].name;
+        frame->function_start = batch[i].name != 0 ? batch[i].start : 0;
+        __atomic_store_n(&frame->pc, batch[i].pc, __ATOMIC_RELEASE);
+    }
+    batch_count = 0;
+}
+
+static void add(const struct frames_source *source, uint64_t pc, uint32_t module)
+{
+    if (batch_count == BATCH)
+        flush(source);
+    uint32_t row = recorder_take(REC_TABLE_FRAMES, 1);
+    if (row != 0)
+        batch[batch_count++] = (struct frames_new){.row = row, .module = module, .pc = pc};
+}
+
+void frames_update(const struct frames_source *source)
+{
+    uint32_t count =
+        __atomic_load_n(&recorder.header->tables[REC_TABLE_SITES - 1].count, __ATOMIC_ACQUIRE);
+    uint32_t first = next_site;
+    if (seen == NULL || first >= count)
+        return;
+    while (next_site < count &&
+           __atomic_load_n(&recorder.sites[next_site].hash, __ATOMIC_ACQUIRE) != 0)
+        next_site++;
+    /* Sorted by module, a file is read once a batch: modules are few, so look through the sites
+     * once for each that occurs. */
+    for (;;) {
+        uint64_t start = 0, end = 0;
+        uint32_t module = 0;
+        bool any = false;
+        for (uint32_t row = first; row < next_site; row++) {
+            const struct rec_site *site = &recorder.sites[row];
+            for (uint32_t i = 0; i < site->pc_count; i++) {
+                uint64_t pc = recorder.pcs[site->first_pc + i];
+                if (any && (pc - 1 < start || pc - 1 >= end))
+                    continue;
+                if (!first_time(pc, site->epoch))
+                    continue;
+                if (!any) {
+                    start = pc - 1;
+                    end = pc;
+                    module = source->module(pc - 1, &start, &end);
+                    any = true;
+                }
+                add(source, pc, module);
+            }
+        }
+        flush(source);
+        if (!any)
+            return;
+    }
+}
+
+void frames_reset(void)
+{
+    if (seen == NULL)
+        seen = memory_reserve(SEEN_ROWS * sizeof(*seen));
+    else
+        sys_call(SYS_madvise, seen, SEEN_ROWS * sizeof(*seen), MADV_DONTNEED);
+    next_site = 1;
+    batch_count = 0;
+}

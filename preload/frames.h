@@ -1,0 +1,32 @@
+/* Which addresses stand in the recorded stacks, each told once in the table of frames, with the
+ * name of its function: so that a recording says something when the files are gone. */
+#ifndef LEAKSPY_FRAMES_H
+#define LEAKSPY_FRAMES_H
+
+#include <stdint.h>
+
+/* A frame that waits for its name. */
+struct frames_new {
+    uint64_t pc;     /* as it stands in a site: the call is at pc - 1 */
+    uint64_t start;  /* address of the function; 0: not known yet */
+    uint32_t name;   /* in the recording's strings; 0: not known yet */
+    uint32_t module; /* row of the recording's modules; 0: none */
+    uint32_t row;
+};
+
+/* Where modules and names come from. */
+struct frames_source {
+    /* The row of the module around an address; 0: none, or no room for it. *ret_start, *ret_end:
+     * from where to where the answer is the same; as they were: for this address alone. */
+    uint32_t (*module)(uint64_t address, uint64_t *ret_start, uint64_t *ret_end);
+    /* Fills start and name of frames that are all of one module, where it knows them. */
+    void (*name)(struct frames_new *frames, uint32_t count);
+};
+
+/* Tells of what stands in sites that are new since the last call. The recording's only sampler. */
+void frames_update(const struct frames_source *source);
+
+/* For a new recording (also after fork). */
+void frames_reset(void);
+
+#endif
