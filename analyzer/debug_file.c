@@ -193,6 +193,14 @@ bool debug_file_has_lines(struct debug_file *file)
     return file->units != NULL;
 }
 
+Dwarf *debug_file_dwarf(struct debug_file *file, uint64_t *ret_bias)
+{
+    Dwarf *dwarf = dwfl_module_getdwarf(file->module, &file->dwarf_bias);
+    if (ret_bias != NULL)
+        *ret_bias = file->dwarf_bias;
+    return dwarf;
+}
+
 size_t debug_file_frames(struct debug_file *file, uint64_t address,
                          struct debug_frame frames[DEBUG_FILE_MAX_FRAMES])
 {

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 struct debug_file;
+struct Dwarf; /* libdw's */
 
 enum debug_file_result {
     DEBUG_FILE_OK,
@@ -57,6 +58,11 @@ bool debug_file_has_build_id(const struct debug_file *file);
 
 /* Whether there is debug information, in the file or beside it. Looks for it the first time. */
 bool debug_file_has_lines(struct debug_file *file);
+
+/* The debug information itself, of the file or of the separate one that belongs to it; NULL: there
+ * is none. *ret_bias, which may be NULL: address in the file minus address in it. Good until the
+ * file is closed. */
+struct Dwarf *debug_file_dwarf(struct debug_file *file, uint64_t *ret_bias);
 
 /* The functions at an address, innermost first: inlined calls, then the physical function.
  * Returns how many of `frames` were filled; 0: the debug information does not know the address. */

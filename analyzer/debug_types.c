@@ -1,0 +1,221 @@
+#include "analyzer/debug_types.h"
+
+#include <dwarf.h>
+#include <elfutils/libdw.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "analyzer/debug_walk.h"
+
+#define MOST_TYPES 64    /* that the layout speaks of */
+#define MOST_MEMBERS 512 /* of one structure */
+#define MOST_ALIASES 16  /* typedefs of typedefs */
+
+/* A structure that the layout speaks of. */
+struct found_type {
+    const char *name;
+    bool found;
+    Dwarf_Die die;
+};
+
+/* Calls visit for each entry right below a unit of the runtime's language; until it returns false.
+ */
+static void walk(Dwarf *dwarf, bool (*visit)(Dwarf_Die *die, void *arg), void *arg)
+{
+    Dwarf_CU *unit = NULL;
+    Dwarf_Die unit_die, die;
+    uint8_t unit_type;
+    size_t walked = 0;
+    while (dwarf_get_units(dwarf, unit, &unit, NULL, &unit_type, &unit_die, NULL) == 0) {
+        if (unit_type != DW_UT_compile || dwarf_srclang(&unit_die) != DW_LANG_Go ||
+            dwarf_child(&unit_die, &die) != 0)
+            continue;
+        do {
+            if (!visit(&die, arg))
+                return;
+        } while (debug_next_child(&die, &walked));
+    }
+}
+
+/* ---- Structures ---- */
+
+struct types {
+    struct found_type rows[MOST_TYPES];
+    size_t count, found;
+};
+
+static bool take_type(Dwarf_Die *die, void *arg)
+{
+    struct types *types = arg;
+    if (dwarf_tag(die) != DW_TAG_structure_type)
+        return true;
+    const char *name = dwarf_diename(die);
+    for (size_t i = 0; name && i < types->count; i++) {
+        struct found_type *type = &types->rows[i];
+        if (!type->found && strcmp(type->name, name) == 0) {
+            type->found = true;
+            type->die = *die;
+            types->found++;
+            break;
+        }
+    }
+    return types->found < types->count;
+}
+
+static struct found_type *type_of(struct types *types, const char *name)
+{
+    for (size_t i = 0; i < types->count; i++) {
+        if (strcmp(types->rows[i].name, name) == 0)
+            return &types->rows[i];
+    }
+    if (types->count == MOST_TYPES)
+        return NULL;
+    types->rows[types->count].name = name;
+    return &types->rows[types->count++];
+}
+
+/* The type of a member, without names that were given to it. */
+static bool type_of_member(Dwarf_Die *member, Dwarf_Die *ret)
+{
+    Dwarf_Attribute attribute;
+    if (!dwarf_attr(member, DW_AT_type, &attribute) || !dwarf_formref_die(&attribute, ret))
+        return false;
+    for (unsigned i = 0; i < MOST_ALIASES && dwarf_tag(ret) == DW_TAG_typedef; i++) {
+        if (!dwarf_attr(ret, DW_AT_type, &attribute) || !dwarf_formref_die(&attribute, ret))
+            return false;
+    }
+    return true;
+}
+
+/* Finds the member called so many bytes of `name`. */
+static bool find_member(Dwarf_Die *structure, const char *name, size_t bytes, Dwarf_Die *ret)
+{
+    size_t walked = 0;
+    if (dwarf_child(structure, ret) != 0)
+        return false;
+    for (unsigned i = 0; i < MOST_MEMBERS; i++) {
+        const char *found = dwarf_tag(ret) == DW_TAG_member ? dwarf_diename(ret) : NULL;
+        if (found && strncmp(found, name, bytes) == 0 && found[bytes] == '\0')
+            return true;
+        if (!debug_next_child(ret, &walked))
+            return false;
+    }
+    return false;
+}
+
+/* The offset of "stack.lo" in a structure. */
+static bool offset_of(Dwarf_Die *structure, const char *path, size_t path_bytes, uint64_t *ret)
+{
+    Dwarf_Die at = *structure, member;
+    uint64_t sum = 0;
+    for (const char *end = path + path_bytes;;) {
+        const char *dot = memchr(path, '.', (size_t)(end - path));
+        size_t bytes = (size_t)((dot ? dot : end) - path);
+        Dwarf_Attribute attribute;
+        Dwarf_Word offset;
+        if (!find_member(&at, path, bytes, &member) ||
+            !dwarf_attr(&member, DW_AT_data_member_location, &attribute) ||
+            dwarf_formudata(&attribute, &offset) != 0)
+            return false;
+        sum += offset;
+        if (!dot) {
+            *ret = sum;
+            return true;
+        }
+        path = dot + 1;
+        if (!type_of_member(&member, &at))
+            return false;
+    }
+}
+
+/* The first of the paths that exists; "" is the structure's size. */
+static bool value_of(Dwarf_Die *structure, const char *paths, uint16_t *ret)
+{
+    uint64_t value;
+    if (!paths[0]) {
+        int bytes = dwarf_bytesize(structure);
+        *ret = (uint16_t)bytes;
+        return bytes > 0 && bytes < (int)GO_ABSENT;
+    }
+    for (const char *path = paths; *path;) {
+        size_t bytes = strcspn(path, "|");
+        if (offset_of(structure, path, bytes, &value) && value < GO_ABSENT) {
+            *ret = (uint16_t)value;
+            return true;
+        }
+        path += bytes + (path[bytes] == '|');
+    }
+    return false;
+}
+
+bool debug_types_layout(struct debug_file *file, struct go_layout *layout, const char **ret_missing)
+{
+    *ret_missing = NULL;
+    Dwarf *dwarf = debug_file_dwarf(file, NULL);
+    struct types *types = dwarf ? calloc(1, sizeof(*types)) : NULL;
+    if (!types)
+        return false;
+    bool ok = true;
+    for (size_t i = 0; i < go_layout_field_count; i++)
+        ok = type_of(types, go_layout_fields[i].type) && ok;
+    if (ok)
+        walk(dwarf, take_type, types);
+    for (size_t i = 0; ok && i < go_layout_field_count; i++) {
+        const struct go_layout_field *field = &go_layout_fields[i];
+        struct found_type *type = type_of(types, field->type);
+        uint16_t *to = (uint16_t *)((char *)layout + field->offset);
+        uint16_t value;
+        if (type->found && value_of(&type->die, field->path, &value)) {
+            *to = value;
+        } else if (!field->optional) {
+            *ret_missing = field->member;
+            ok = false;
+        } else if (type->found) {
+            *to = GO_ABSENT;
+        }
+    }
+    free(types);
+    return ok;
+}
+
+/* ---- Variables ---- */
+
+struct wanted {
+    struct debug_variable *rows;
+    size_t count, found;
+    uint64_t bias;
+};
+
+static bool take_variable(Dwarf_Die *die, void *arg)
+{
+    struct wanted *wanted = arg;
+    if (dwarf_tag(die) != DW_TAG_variable)
+        return true;
+    const char *name = dwarf_diename(die);
+    for (size_t i = 0; name && i < wanted->count; i++) {
+        struct debug_variable *row = &wanted->rows[i];
+        Dwarf_Attribute attribute;
+        Dwarf_Op *code;
+        size_t steps;
+        if (row->address || strcmp(row->name, name) != 0 ||
+            !dwarf_attr(die, DW_AT_location, &attribute) ||
+            dwarf_getlocation(&attribute, &code, &steps) != 0 || steps != 1 ||
+            code[0].atom != DW_OP_addr)
+            continue;
+        row->address = code[0].number + wanted->bias;
+        wanted->found++;
+    }
+    return wanted->found < wanted->count;
+}
+
+size_t debug_types_variables(struct debug_file *file, struct debug_variable *variables,
+                             size_t count)
+{
+    struct wanted wanted = {variables, count, 0, 0};
+    Dwarf *dwarf = debug_file_dwarf(file, &wanted.bias);
+    for (size_t i = 0; i < count; i++)
+        variables[i].address = 0;
+    if (dwarf)
+        walk(dwarf, take_variable, &wanted);
+    return wanted.found;
+}
