@@ -77,7 +77,7 @@ void growth_explain(struct group *group, const struct snapshot *snapshot)
     if (!group->watched)
         return;
     text_duration(snapshot->watched_ns, age);
-    if (group->count == group->stayed)
+    if (group->count == group->stayed && group->count == group->first_count)
         evidence_add(group, "%s parked on the same thing all the while it was watched (%s)",
                      group->count == 1 ? "it was" : "all were", age);
     else if (group->count == group->first_count)
