@@ -6,6 +6,7 @@
 
 /* In this order: a runtime marks the threads that are its workers before threads are told of. */
 static const struct inspector *const inspectors[] = {
+    &inspect_go,
     NULL,
 };
 

@@ -1,0 +1,148 @@
+#include "analyzer/go_runtime.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "analyzer/debug_types.h"
+#include "analyzer/text.h"
+
+#define GOROUTINES_AT_ONCE 1024
+#define MOST_RANGES 64
+
+static char debug_folders[] = ":.debug:/usr/lib/debug";
+
+/* The mappings of a module. What follows its data in memory without a name is the rest of its bss.
+ */
+static size_t ranges_of(const struct image *image, uint32_t module, struct go_range *ret)
+{
+    const struct image_module *row = &image->modules[module];
+    size_t count = 0;
+    for (size_t i = 0; i < image->mapping_count && count < MOST_RANGES; i++) {
+        const struct image_mapping *mapping = &image->mappings[i];
+        bool inside = mapping->start < row->end && mapping->end > row->start;
+        bool bss = count && mapping->start == ret[count - 1].end && ret[count - 1].writable &&
+                   mapping->writable && mapping->module == 0 && !mapping->name[0];
+        if (mapping->module != module && (!inside || mapping->module) && !bss)
+            continue;
+        ret[count++] = (struct go_range){
+            .start = mapping->start,
+            .end = mapping->end,
+            .readable = mapping->readable,
+            .writable = mapping->writable,
+            .executable = mapping->executable,
+        };
+    }
+    return count;
+}
+
+static void scan_module(struct go_runtime *runtime, struct image *image, uint32_t module,
+                        const struct go_hints *hints)
+{
+    struct go_range ranges[MOST_RANGES];
+    size_t bytes = goscan_scratch_bytes(GOROUTINES_AT_ONCE);
+    free(runtime->scratch);
+    memset(&runtime->scan, 0, sizeof(runtime->scan));
+    runtime->module = module;
+    runtime->scratch = calloc(1, bytes);
+    if (runtime->scratch)
+        runtime->result =
+            goscan_open(&runtime->scan, image->memory, ranges, ranges_of(image, module, ranges),
+                        hints, runtime->scratch, bytes);
+}
+
+/* A version that is newer than the table, or a program that keeps its symbols elsewhere. */
+static void scan_with_debug_information(struct go_runtime *runtime, struct image *image)
+{
+    const struct image_module *module = &image->modules[runtime->module];
+    struct go_hints *hints = &runtime->symbols.hints;
+    struct debug_variable variables[] = {
+        {"runtime.allgs", 0},           {"runtime.allgptr", 0},           {"runtime.allglen", 0},
+        {"runtime.firstmoduledata", 0}, {"runtime.waitReasonStrings", 0}, {"runtime.semtable", 0},
+    };
+    uint64_t *const to[] = {
+        &hints->all_gs,      &hints->all_g_pointer,       &hints->all_g_count,
+        &hints->module_data, &hints->wait_reason_strings, &hints->semaphore_table};
+    struct debug_file *file;
+    if (debug_file_open(module->file, module->build_id, module->build_id_bytes, debug_folders,
+                        &file) != DEBUG_FILE_OK)
+        return;
+    enum go_result before = runtime->result;
+    bool more = false;
+    size_t count = sizeof(variables) / sizeof(variables[0]);
+    if (!runtime->symbols.has_symbols && debug_types_variables(file, variables, count)) {
+        for (size_t i = 0; i < count; i++) {
+            if (variables[i].address)
+                *to[i] = variables[i].address + module->bias;
+        }
+        more = true;
+    }
+    unsigned minor = runtime->scan.minor;
+    (void)go_layout_of(minor, &runtime->layout);
+    if (before == GO_UNKNOWN_VERSION &&
+        debug_types_layout(file, &runtime->layout, &runtime->missing)) {
+        hints->layout = &runtime->layout;
+        more = true;
+    }
+    debug_file_close(file);
+    if (more && (before != GO_UNKNOWN_VERSION || hints->layout))
+        scan_module(runtime, image, runtime->module, hints);
+}
+
+bool go_runtime_open(struct go_runtime *ret, struct image *image)
+{
+    memset(ret, 0, sizeof(*ret));
+    ret->result = GO_NOT_GO;
+    /* The program itself first, then its libraries. */
+    uint32_t exe = image_exe_module(image);
+    for (uint32_t n = 0; n < image->module_count && ret->result == GO_NOT_GO; n++) {
+        uint32_t row = n == 0 ? exe : n;
+        const struct image_module *module = &image->modules[row];
+        if (row == 0 || (n && row == exe))
+            continue;
+        if (module->file[0])
+            go_symbols_read(module->file, module->bias, &ret->symbols);
+        else
+            ret->symbols = (struct go_symbols){0};
+        /* A file that says nothing of itself may be Go's all the same if it is the program. */
+        if (!ret->symbols.is_go && (ret->symbols.has_sections || row != exe))
+            continue;
+        scan_module(ret, image, row, &ret->symbols.hints);
+        if (!ret->scratch)
+            return false;
+        if ((ret->result == GO_UNKNOWN_VERSION || ret->result == GO_NOT_FOUND) && module->file[0])
+            scan_with_debug_information(ret, image);
+        if (!ret->scratch)
+            return false;
+    }
+    return true;
+}
+
+void go_runtime_close(struct go_runtime *runtime)
+{
+    free(runtime->scratch);
+    memset(runtime, 0, sizeof(*runtime));
+}
+
+static bool has_only_go(const struct image *image, const struct go_runtime *runtime)
+{
+    for (uint32_t i = 1; i < image->module_count; i++) {
+        const char *name = text_basename(image->modules[i].path);
+        if (i != runtime->module && name[0] != '[' && strncmp(name, "linux-vdso", 10) != 0)
+            return false;
+    }
+    return true;
+}
+
+void go_runtime_mark_threads(const struct go_runtime *runtime, struct image *image)
+{
+    const struct pclntab *functions = &runtime->scan.functions;
+    const unsigned pc_bit = 1U << IMAGE_REGISTER_PC;
+    bool alone = has_only_go(image, runtime);
+    for (size_t i = 0; i < image->thread_count; i++) {
+        struct image_thread *thread = &image->threads[i];
+        uint64_t pc = thread->registers.value[IMAGE_REGISTER_PC];
+        if (alone ||
+            ((thread->registers.known & pc_bit) && pc >= functions->text && pc < functions->etext))
+            thread->runtime = true;
+    }
+}

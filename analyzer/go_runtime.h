@@ -1,0 +1,32 @@
+/* Finds the Go runtime of a process or a core: in which of its files it is, and where its data is.
+ * First by symbols, then by what the scanner finds by itself, then by DWARF, each only if needed.
+ */
+#ifndef LEAKSPY_GO_RUNTIME_H
+#define LEAKSPY_GO_RUNTIME_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "analyzer/go_symbols.h"
+#include "analyzer/image.h"
+#include "preload/goscan/goscan.h"
+
+struct go_runtime {
+    enum go_result result; /* GO_NOT_GO: there is no Go runtime in the process */
+    uint32_t module;       /* row of the image's modules */
+    struct go_symbols symbols;
+    struct go_layout layout; /* from DWARF, where that was needed */
+    const char *missing;     /* member of go_layout that DWARF did not have; NULL: none */
+    struct goscan scan;      /* good when the result is GO_OK; its version may be known otherwise */
+    void *scratch;
+};
+
+/* False: no memory. `image` has to outlive it. */
+bool go_runtime_open(struct go_runtime *ret, struct image *image);
+void go_runtime_close(struct go_runtime *runtime);
+
+/* Marks the threads that run Go code, or wait in it. */
+void go_runtime_mark_threads(const struct go_runtime *runtime, struct image *image);
+
+#endif

@@ -1,0 +1,282 @@
+#include "analyzer/go_tasks.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define STATUS_SYSCALL 3       /* runtime._Gsyscall */
+#define MOST_LABEL_SETS 100000 /* that are read; tasks mostly share theirs */
+#define LABEL_BYTES 256        /* of a key or a value; longer ones are cut */
+
+bool go_tasks_init(struct go_tasks *tasks, struct snapshot_builder *builder,
+                   const struct image *image, const struct go_reason *reasons,
+                   uint32_t reason_count)
+{
+    *tasks = (struct go_tasks){
+        .builder = builder,
+        .reasons = reasons,
+        .reason_count = reason_count,
+        .threads = image->threads,
+        .first_task = builder_snapshot(builder)->task_count,
+    };
+    if (!table_init(&tasks->thread_of, image->thread_count))
+        return false;
+    for (size_t i = 0; i < image->thread_count; i++) {
+        uint32_t *row = table_at(&tasks->thread_of, (struct table_key){image->threads[i].tid, 0});
+        if (!row)
+            return false;
+        *row = (uint32_t)i + 1;
+    }
+    return true;
+}
+
+void go_tasks_deinit(struct go_tasks *tasks)
+{
+    table_deinit(&tasks->thread_of);
+    free(tasks->labelled);
+    *tasks = (struct go_tasks){0};
+}
+
+static const struct image_thread *thread_of(const struct go_tasks *tasks, uint32_t tid)
+{
+    const uint32_t *row = tid ? table_find(&tasks->thread_of, (struct table_key){tid, 0}) : NULL;
+    return row ? &tasks->threads[*row - 1] : NULL;
+}
+
+/* The row of a wait reason that is understood as `op`. */
+static uint32_t call_of(struct go_tasks *tasks, const struct go_goroutine *it)
+{
+    static const char unknown[] = "unknown wait reason";
+    if (it->reason >= tasks->reason_count || it->reason >= GO_MAX_REASONS || it->op >= REC_OP_COUNT)
+        return builder_add_call(tasks->builder, unknown, REC_OP_NONE, true);
+    uint32_t *row = &tasks->calls[it->reason][it->op];
+    if (*row == 0)
+        *row = builder_add_call(tasks->builder, tasks->reasons[it->reason].text,
+                                (enum rec_op)it->op, true);
+    return *row;
+}
+
+static uint32_t saturated(uint64_t value)
+{
+    return value < UINT32_MAX ? (uint32_t)value : UINT32_MAX;
+}
+
+static uint16_t channel_flags(const struct go_channel *channel)
+{
+    return (uint16_t)((channel->known ? REC_DETAIL_CHANNEL : 0) |
+                      (channel->known && channel->closed ? REC_DETAIL_CLOSED : 0));
+}
+
+static void take_channel(const struct go_channel *channel, struct snapshot_task *task)
+{
+    task->object = channel->address;
+    task->detail_flags = channel_flags(channel);
+    if (channel->known) {
+        task->detail_a = saturated(channel->capacity);
+        task->detail_b = saturated(channel->length);
+    }
+}
+
+static void take_cases(struct go_tasks *tasks, const struct go_goroutine *it,
+                       struct snapshot_task *task)
+{
+    struct snapshot_case cases[GO_MAX_CASES];
+    uint32_t count = it->case_count < GO_MAX_CASES ? it->case_count : GO_MAX_CASES;
+    uint32_t given = it->cases_given > count ? it->cases_given : count;
+    uint32_t sends = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct go_channel *channel = &it->cases[i].channel;
+        sends += it->cases[i].send;
+        cases[i] = (struct snapshot_case){
+            .object = channel->address,
+            .capacity = saturated(channel->capacity),
+            .length = saturated(channel->length),
+            .op = it->cases[i].send ? REC_OP_CHAN_SEND : REC_OP_CHAN_RECEIVE,
+            .detail_flags = channel_flags(channel),
+        };
+    }
+    task->case_first = builder_add_cases(tasks->builder, cases, count);
+    task->case_count = task->case_first ? (uint16_t)count : 0;
+    uint32_t receives = given - sends;
+    task->arg = sends << 16 | (receives < 0xffff ? receives : 0xffff);
+}
+
+/* The stack that its creator had where it was kept, else the go statement alone. */
+static uint32_t spawn_site_of(struct go_tasks *tasks, const struct go_goroutine *it)
+{
+    if (it->created_pc == 0)
+        return 0;
+    for (uint32_t i = 0; i < it->ancestor_count; i++) {
+        if (it->ancestor_pcs[i] == it->created_pc)
+            return builder_add_site(tasks->builder, it->ancestor_pcs + i, it->ancestor_count - i,
+                                    0);
+    }
+    return builder_add_site(tasks->builder, &it->created_pc, 1, REC_SITE_CUT);
+}
+
+static uint32_t wait_site_of(struct go_tasks *tasks, const struct go_goroutine *it)
+{
+    if (!it->stack || it->stack->count == 0) {
+        tasks->stacks_lost++;
+        return 0;
+    }
+    return builder_add_site(tasks->builder, it->stack->pcs, it->stack->count,
+                            (uint16_t)((it->stack->cut ? REC_SITE_CUT : 0) |
+                                       (it->stack->broken ? REC_SITE_BROKEN : 0)));
+}
+
+static void add_labelled(struct go_tasks *tasks, uint64_t address)
+{
+    if (tasks->labelled_count == tasks->labelled_room) {
+        size_t room = tasks->labelled_room ? tasks->labelled_room * 2 : 256;
+        struct go_labelled *rows = reallocarray(tasks->labelled, room, sizeof(*rows));
+        if (!rows) {
+            tasks->failed = true;
+            return;
+        }
+        tasks->labelled = rows;
+        tasks->labelled_room = room;
+    }
+    tasks->labelled[tasks->labelled_count++] = (struct go_labelled){
+        builder_snapshot(tasks->builder)->task_count - 1,
+        address,
+    };
+}
+
+/* A goroutine that the scheduler parked. */
+static void take_wait(struct go_tasks *tasks, const struct go_goroutine *it,
+                      struct snapshot_task *task)
+{
+    bool known = it->reason < tasks->reason_count && it->reason < GO_MAX_REASONS;
+    const struct go_reason *reason = known ? &tasks->reasons[it->reason] : NULL;
+    task->flags |= SNAPSHOT_PARKED | SNAPSHOT_SETTLED;
+    task->call = call_of(tasks, it);
+    task->object = it->object;
+    if (reason && reason->object == GO_OBJECT_CHANNEL)
+        take_channel(&it->channel, task);
+    else if (reason && reason->object == GO_OBJECT_SELECT)
+        take_cases(tasks, it, task);
+    if (it->deadline || (reason && reason->deadline))
+        task->flags |= SNAPSHOT_DEADLINE;
+    if (reason && reason->idle)
+        task->flags |= SNAPSHOT_SYSTEM;
+}
+
+/* A goroutine in a system call: parked where its thread is. Where it is in C code, the thread is
+ * told with its own stack as well. */
+static void take_system_call(struct go_tasks *tasks, const struct image_thread *thread,
+                             struct snapshot_task *task)
+{
+    task->flags |= SNAPSHOT_PARKED;
+    task->call = builder_add_call(tasks->builder, "syscall", REC_OP_NONE, true);
+    task->parked_ns = thread->parked_ns;
+}
+
+bool go_tasks_add(const struct go_goroutine *it, void *arg)
+{
+    struct go_tasks *tasks = arg;
+    const struct image_thread *thread =
+        it->status == STATUS_SYSCALL ? thread_of(tasks, it->os_tid) : NULL;
+    bool in_call = !it->moved && thread && thread->parked;
+    bool parked = it->parked && !it->moved;
+    uint32_t spawn_site = spawn_site_of(tasks, it);
+    uint32_t wait_site = parked || in_call ? wait_site_of(tasks, it) : 0;
+    struct snapshot_task *task = builder_add_task(tasks->builder);
+    if (!task)
+        return false;
+    task->id = it->id;
+    task->kind = REC_KIND_GOROUTINE;
+    task->handle = it->g;
+    task->spawner = it->parent_id;
+    task->os_tid = it->os_tid;
+    task->spawn_site = spawn_site;
+    task->flags =
+        (uint16_t)((it->system ? SNAPSHOT_SYSTEM : 0) | (it->locked ? SNAPSHOT_LOCKED : 0));
+    if (!parked && !in_call)
+        return !tasks->failed;
+    task->wait_site = wait_site;
+    if (wait_site == 0)
+        task->detail_flags |= REC_DETAIL_NO_STACK;
+    if (parked)
+        take_wait(tasks, it, task);
+    else
+        take_system_call(tasks, thread, task);
+    if (it->waiting_since > 0) {
+        /* A moment, until go_tasks_date makes an age of it. */
+        task->parked_ns = it->waiting_since;
+        task->flags |= SNAPSHOT_AT_LEAST;
+        if (it->waiting_since > tasks->latest_ns)
+            tasks->latest_ns = it->waiting_since;
+    }
+    if (it->labels)
+        add_labelled(tasks, it->labels);
+    return !tasks->failed;
+}
+
+void go_tasks_date(struct go_tasks *tasks, int64_t now_ns)
+{
+    struct snapshot *snapshot = builder_snapshot(tasks->builder);
+    for (size_t i = tasks->first_task; i < snapshot->task_count; i++) {
+        struct snapshot_task *task = &snapshot->tasks[i];
+        if (task->flags & SNAPSHOT_AT_LEAST)
+            task->parked_ns = task->parked_ns < now_ns ? now_ns - task->parked_ns : 0;
+    }
+}
+
+/* ---- Labels ---- */
+
+static const char *read_text(struct go_tasks *tasks, struct mem_reader *memory,
+                             const struct go_text *from)
+{
+    char text[LABEL_BYTES];
+    size_t bytes = from->bytes < sizeof(text) ? (size_t)from->bytes : sizeof(text);
+    if (bytes == 0)
+        return "";
+    return mem_read(memory, from->address, text, bytes) ? builder_text(tasks->builder, text, bytes)
+                                                        : NULL;
+}
+
+void go_tasks_label(struct go_tasks *tasks,
+                    size_t (*read)(void *arg, uint64_t labels,
+                                   struct go_text pairs[2 * GO_MAX_LABELS]),
+                    void *arg, struct mem_reader *memory)
+{
+    struct snapshot *snapshot = builder_snapshot(tasks->builder);
+    struct table known; /* by address of labels: row of label_sets + 1 */
+    size_t unread = 0;
+    if (!table_init(&known, 64)) {
+        tasks->failed = true;
+        return;
+    }
+    for (size_t i = 0; i < tasks->labelled_count && !tasks->failed; i++) {
+        struct table_key key = {tasks->labelled[i].address, 0};
+        uint32_t *row = table_find(&known, key);
+        if (!row && known.count >= MOST_LABEL_SETS) {
+            unread++;
+            continue;
+        }
+        if (!row) {
+            struct go_text texts[2 * GO_MAX_LABELS];
+            const char *pairs[2 * GO_MAX_LABELS];
+            size_t count = 0;
+            size_t found = read(arg, key.a, texts);
+            for (size_t k = 0; k < found && k < GO_MAX_LABELS; k++) {
+                pairs[2 * count] = read_text(tasks, memory, &texts[2 * k]);
+                pairs[2 * count + 1] = read_text(tasks, memory, &texts[2 * k + 1]);
+                count += pairs[2 * count] && pairs[2 * count + 1];
+            }
+            row = table_at(&known, key);
+            if (!row) {
+                tasks->failed = true;
+                break;
+            }
+            *row = builder_add_labels(tasks->builder, pairs, count) + 1;
+        }
+        snapshot->tasks[tasks->labelled[i].task].labels = *row - 1;
+    }
+    table_deinit(&known);
+    if (unread)
+        builder_note(
+            tasks->builder,
+            "the labels of %zu goroutines were not read: there are more than %d different sets",
+            unread, MOST_LABEL_SETS);
+}
