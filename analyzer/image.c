@@ -43,8 +43,7 @@ void image_note(struct image *image, const char *format, ...)
     bool known = image->note_count >= NOTES_MOST;
     for (size_t i = 0; i < image->note_count && !known; i++)
         known = strcmp(image->notes[i], note) == 0;
-    char **notes =
-        known ? NULL : reallocarray(image->notes, image->note_count + 1, sizeof(*notes));
+    char **notes = known ? NULL : reallocarray(image->notes, image->note_count + 1, sizeof(*notes));
     if (!notes) {
         free(note);
         return;

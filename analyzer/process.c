@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "analyzer/clock.h"
+
 /* Reads a small file of /proc; 0 bytes when that is not possible. */
 static size_t read_small(const char *path, char *to, size_t bytes)
 {
@@ -139,4 +141,164 @@ void process_each(uid_t uid, void (*visit)(pid_t pid, void *arg), void *arg)
     }
     if (proc)
         closedir(proc);
+}
+
+/* The text behind "Key:\t" of /proc/PID/status; NULL: there is no such line. */
+static const char *status_value(const char *text, const char *key)
+{
+    size_t bytes = strlen(key);
+    for (const char *line = text; line; line = strchr(line, '\n')) {
+        line += *line == '\n';
+        if (strncmp(line, key, bytes) == 0 && line[bytes] == ':')
+            return line + bytes + 1 + strspn(line + bytes + 1, "\t ");
+    }
+    return NULL;
+}
+
+static long status_number(const char *text, const char *key, long absent)
+{
+    const char *value = status_value(text, key);
+    return value ? strtol(value, NULL, 10) : absent;
+}
+
+bool process_read_status(pid_t id, struct process_status *ret)
+{
+    char path[64], text[8192];
+    memset(ret, 0, sizeof(*ret));
+    snprintf(path, sizeof(path), "/proc/%d/status", (int)id);
+    if (!read_small(path, text, sizeof(text)))
+        return false;
+    const char *state = status_value(text, "State");
+    const char *name = status_value(text, "Name");
+    ret->state = state ? *state : '?';
+    if (name)
+        snprintf(ret->name, sizeof(ret->name), "%.*s", (int)strcspn(name, "\n"), name);
+    ret->process = (pid_t)status_number(text, "Tgid", id);
+    ret->tracer = (pid_t)status_number(text, "TracerPid", 0);
+    ret->uid = (uid_t)status_number(text, "Uid", 0);
+    /* Kthread is there since Linux 6.8; before, kthreadd (2) and its children are known by it. */
+    ret->kernel =
+        status_number(text, "Kthread", 0) == 1 ||
+        (!status_value(text, "Kthread") && !status_value(text, "VmSize") && ret->state != 'Z' &&
+         ret->state != 'X' && (ret->process == 2 || status_number(text, "PPid", 0) == 2));
+    return true;
+}
+
+int process_open_file(pid_t pid, const char *name)
+{
+    char path[128];
+    snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
+    return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+/* The whole of a file of /proc/PID, at most `most` bytes, NUL-terminated; NULL: no memory. */
+static char *read_file(pid_t pid, const char *name, size_t most, size_t *ret_bytes)
+{
+    char *text = NULL;
+    size_t bytes = 0, room = 0;
+    int fd = process_open_file(pid, name);
+    for (;;) {
+        if (room - bytes < 2) {
+            room = room ? 2 * room : 4096;
+            char *more = realloc(text, room);
+            if (!more) {
+                free(text);
+                text = NULL;
+                break;
+            }
+            text = more;
+        }
+        ssize_t got = fd >= 0 && bytes < most ? read(fd, text + bytes, room - bytes - 1) : 0;
+        if (got <= 0) {
+            text[bytes] = '\0';
+            break;
+        }
+        bytes += (size_t)got;
+    }
+    if (fd >= 0)
+        close(fd);
+    *ret_bytes = bytes;
+    return text;
+}
+
+char **process_cmdline(pid_t pid)
+{
+    size_t bytes, count = 0;
+    char *text = read_file(pid, "cmdline", 1 << 22, &bytes);
+    for (size_t i = 0; text && i < bytes; i += strlen(text + i) + 1)
+        count++;
+    char **words = text ? calloc(count + 1, sizeof(*words)) : NULL;
+    bool ok = words != NULL;
+    count = 0;
+    for (size_t i = 0; ok && i < bytes; i += strlen(text + i) + 1)
+        ok = (words[count++] = strdup(text + i)) != NULL;
+    free(text);
+    if (ok)
+        return words;
+    while (words && count > 0)
+        free(words[--count]);
+    free(words);
+    return NULL;
+}
+
+char *process_exe(pid_t pid)
+{
+    static const char deleted[] = " (deleted)";
+    char path[64], exe[4096];
+    snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
+    ssize_t bytes = readlink(path, exe, sizeof(exe) - 1);
+    if (bytes <= 0)
+        return NULL;
+    exe[bytes] = '\0';
+    size_t suffix = sizeof(deleted) - 1;
+    if ((size_t)bytes > suffix && strcmp(exe + bytes - suffix, deleted) == 0)
+        exe[(size_t)bytes - suffix] = '\0';
+    return strdup(exe);
+}
+
+int64_t process_started_unix_ns(pid_t pid)
+{
+    uint64_t ticks;
+    if (process_look(pid, &ticks) == PROCESS_GONE || ticks == 0)
+        return 0;
+    int64_t since_boot_ns =
+        (int64_t)(ticks * (UINT64_C(1000000000) / (uint64_t)sysconf(_SC_CLK_TCK)));
+    return (int64_t)(clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_BOOTTIME)) + since_boot_ns;
+}
+
+/* The offset of CLOCK_MONOTONIC by /proc/PID/timens_offsets (time_namespaces(7)), in ns. */
+static int64_t monotonic_offset_ns(const char *pid)
+{
+    char path[64], text[256];
+    snprintf(path, sizeof(path), "/proc/%s/timens_offsets", pid);
+    if (!read_small(path, text, sizeof(text)))
+        return 0;
+    const char *line = strstr(text, "monotonic");
+    char *at;
+    if (!line)
+        return 0;
+    int64_t seconds = strtoll(line + strlen("monotonic"), &at, 10);
+    return seconds * INT64_C(1000000000) + strtoll(at, NULL, 10);
+}
+
+int64_t process_monotonic_ns(pid_t pid)
+{
+    char name[16];
+    snprintf(name, sizeof(name), "%d", (int)pid);
+    return (int64_t)clock_ns(CLOCK_MONOTONIC) - monotonic_offset_ns("self") +
+           monotonic_offset_ns(name);
+}
+
+uint64_t process_auxv(pid_t pid, uint64_t type)
+{
+    size_t bytes;
+    uint64_t found = 0, pair[2];
+    char *text = read_file(pid, "auxv", 1 << 16, &bytes);
+    for (size_t at = 0; text && !found && at + sizeof(pair) <= bytes; at += sizeof(pair)) {
+        memcpy(pair, text + at, sizeof(pair));
+        if (pair[0] == type)
+            found = pair[1];
+    }
+    free(text);
+    return found;
 }

@@ -1,10 +1,12 @@
-/* What /proc says about processes: the only user of it. */
+/* What /proc says about processes: with process_*.c, the only user of it, and of ptrace. */
 #ifndef LEAKSPY_PROCESS_H
 #define LEAKSPY_PROCESS_H
 
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
+
+#include "analyzer/err.h"
 
 enum process_state {
     PROCESS_GONE,
@@ -30,5 +32,43 @@ bool process_shared_files(pid_t pid, bool (*visit)(const char *path, void *arg),
 
 /* Calls visit(pid, arg) for every process of a user. */
 void process_each(uid_t uid, void (*visit)(pid_t pid, void *arg), void *arg);
+
+struct process_status {
+    pid_t process; /* the process that a thread's id belongs to */
+    pid_t tracer;  /* 0: none */
+    uid_t uid;     /* real */
+    char state;    /* 'R', 'S', 'Z' … */
+    bool kernel;   /* it has no memory of its own and never had: a thread of the kernel */
+    char name[64]; /* printable */
+};
+
+/* Reads /proc/PID/status of a process or a thread. False: it is gone, or hidden. */
+bool process_read_status(pid_t id, struct process_status *ret);
+
+/* Opens a folder or a file "/proc/PID/NAME" for reading; -1 with errno. */
+int process_open_file(pid_t pid, const char *name);
+
+/* The words of /proc/PID/cmdline, NULL-terminated, one allocation each; NULL: no memory. Empty when
+ * they cannot be read. */
+char **process_cmdline(pid_t pid);
+
+/* The path of the program, without " (deleted)"; to be freed. NULL: it cannot be read, or there is
+ * no memory. */
+char *process_exe(pid_t pid);
+
+/* When the process started, in ns of CLOCK_REALTIME; 0: it is gone. */
+int64_t process_started_unix_ns(pid_t pid);
+
+/* The present CLOCK_MONOTONIC of a process, which may live in another time namespace, in ns. */
+int64_t process_monotonic_ns(pid_t pid);
+
+/* A word of the vector that the kernel gave to the program (getauxval(3)); 0: not there, or not to
+ * be read. */
+uint64_t process_auxv(pid_t pid, uint64_t type);
+
+/* Whether memory and threads of the process may be looked at; fills *err with the reason and the
+ * remedy if not: no such process, ended, of the kernel, of 32 bits, of another user, forbidden by
+ * yama, not dumpable, hidden. *ret_memory: /proc/PID/mem, to be closed. */
+bool process_open_memory(pid_t pid, int *ret_memory, struct err *err);
 
 #endif

@@ -1,0 +1,161 @@
+/* The image of a running process. Only process*.c know how the kernel tells of it. */
+#include <elf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "analyzer/clock.h"
+#include "analyzer/image.h"
+#include "analyzer/image_modules.h"
+#include "analyzer/process.h"
+#include "analyzer/process_fd.h"
+#include "analyzer/process_maps.h"
+#include "analyzer/process_memory.h"
+#include "analyzer/process_stop.h"
+#include "analyzer/process_threads.h"
+
+struct own {
+    struct process_memory memory;
+    struct process_fds fds;
+    struct process_stops stops;
+    uint64_t start_ticks;
+    uint64_t random; /* where the kernel put 16 random bytes: differs with every exec */
+};
+
+static bool fail(const struct image *image, int error, struct err *err)
+{
+    char what[32];
+    snprintf(what, sizeof(what), "process %d", (int)image->pid);
+    if (error == ENOENT || error == ESRCH)
+        return err_set(err, ERR_PROCESS_ENDED, what, "it has ended just now");
+    return err_system(err, what, error);
+}
+
+static bool take_threads(struct image *image, struct err *err)
+{
+    struct image_thread *threads;
+    size_t count;
+    bool denied;
+    if (!process_read_threads(image->pid, &threads, &count, &denied))
+        return fail(image, errno, err);
+    free(image->threads);
+    image->threads = threads;
+    image->thread_count = count;
+    if (denied)
+        image_note(image, "the system calls of some threads may not be read");
+    image->taken_unix_ns = (int64_t)clock_ns(CLOCK_REALTIME);
+    image->taken_monotonic_ns = process_monotonic_ns(image->pid);
+    return true;
+}
+
+static bool refresh(struct image *image, struct err *err)
+{
+    const struct own *own = image->own;
+    uint64_t ticks;
+    if (process_look(image->pid, &ticks) != PROCESS_ALIVE || ticks != own->start_ticks)
+        return fail(image, ESRCH, err);
+    return take_threads(image, err);
+}
+
+static bool check(struct image *image, struct err *err)
+{
+    const struct own *own = image->own;
+    char what[32];
+    uint64_t ticks;
+    snprintf(what, sizeof(what), "process %d", (int)image->pid);
+    if (process_look(image->pid, &ticks) != PROCESS_ALIVE || ticks != own->start_ticks)
+        return err_set(err, ERR_PROCESS_ENDED, what, "it ended while it was looked at");
+    if (own->memory.gone || process_auxv(image->pid, AT_RANDOM) != own->random)
+        return err_set(err, ERR_PROCESS_ENDED, what,
+                       "it executed another program while it was looked at");
+    return true;
+}
+
+static bool stop_thread(struct image *image, struct image_thread *thread, struct image_stop *ret)
+{
+    struct own *own = image->own;
+    if (!process_stop_thread(&own->stops, image, thread, ret))
+        return false;
+    image->pauses++;
+    if (ret->pause_ns > image->longest_pause_ns)
+        image->longest_pause_ns = ret->pause_ns;
+    return true;
+}
+
+static bool describe_fd(struct image *image, int fd, char *to, size_t bytes, bool *ret_listening)
+{
+    struct own *own = image->own;
+    return process_describe_fd(&own->fds, fd, to, bytes, ret_listening);
+}
+
+static void close_process(struct image *image)
+{
+    struct own *own = image->own;
+    process_stops_deinit(&own->stops);
+    process_fds_deinit(&own->fds);
+    if (own->memory.fd >= 0)
+        close(own->memory.fd);
+    free(own);
+}
+
+static const struct image_kind process_kind = {
+    .stop_thread = stop_thread,
+    .describe_fd = describe_fd,
+    .refresh = refresh,
+    .check = check,
+    .close = close_process,
+};
+
+static bool take_all(struct image *image, struct err *err)
+{
+    struct own *own = image->own;
+    image->exe = process_exe(image->pid);
+    if (!image->exe)
+        image->exe = strdup("");
+    image->cmdline = process_cmdline(image->pid);
+    image->started_unix_ns = process_started_unix_ns(image->pid);
+    process_look(image->pid, &own->start_ticks);
+    own->random = process_auxv(image->pid, AT_RANDOM);
+    if (!image->exe || !image->cmdline)
+        return fail(image, ENOMEM, err);
+    errno = ENOMEM;
+    if (!process_read_maps(image))
+        return fail(image, errno, err);
+    if (!image_find_modules(image, process_auxv(image->pid, AT_PHDR)) || !process_find_files(image))
+        return fail(image, ENOMEM, err);
+    return take_threads(image, err);
+}
+
+bool image_open_process(struct image *ret, pid_t pid, struct err *err)
+{
+    struct process_status status;
+    int memory;
+    memset(ret, 0, sizeof(*ret));
+    if (process_read_status(pid, &status))
+        pid = status.process;
+    if (!process_open_memory(pid, &memory, err))
+        return false;
+
+    struct own *own = calloc(1, sizeof(*own));
+    if (!own) {
+        close(memory);
+        return err_system(err, "process", ENOMEM);
+    }
+    process_memory_init(&own->memory, pid, memory);
+    process_fds_init(&own->fds, pid);
+    process_stops_init(&own->stops, pid);
+    *ret = (struct image){
+        .kind = "process",
+        .pid = pid,
+        .live = true,
+        .memory = &own->memory.reader,
+        .own = own,
+        .functions = &process_kind,
+    };
+    if (take_all(ret, err))
+        return true;
+    image_close(ret);
+    return false;
+}

@@ -1,0 +1,29 @@
+/* What the descriptors of another process are. */
+#ifndef LEAKSPY_PROCESS_FD_H
+#define LEAKSPY_PROCESS_FD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct process_socket;
+
+/* The sockets of the process's network namespace, read when the first one is asked for. */
+struct process_fds {
+    pid_t pid;
+    bool read;
+    struct process_socket *sockets; /* sorted by inode */
+    size_t count, room;
+};
+
+void process_fds_init(struct process_fds *ret, pid_t pid);
+void process_fds_deinit(struct process_fds *fds);
+
+/* Describes a descriptor in `to`: "tcp 127.0.0.1:80 -> 10.0.0.7:5123", "unix socket /run/x",
+ * "pipe", "eventfd", "/path". *ret_listening: it is a socket that waits for connections. False: it
+ * is not open, or may not be read. Sources: proc_pid_fd(5), proc_pid_net(5). */
+bool process_describe_fd(struct process_fds *fds, int fd, char *to, size_t bytes,
+                         bool *ret_listening);
+
+#endif

@@ -1,0 +1,233 @@
+/* ptrace(2), and what signal(7) says of stops; tests/unit/analyzer/test_process_stop.c looks
+ * whether the calls of the table notice one. */
+#include "analyzer/process_stop.h"
+
+#include <elf.h>
+#include <linux/futex.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "analyzer/clock.h"
+#include "analyzer/image_registers.h"
+#include "analyzer/process.h"
+#include "analyzer/process_threads.h"
+
+#define PATIENCE_NS UINT64_C(50000000) /* how long a thread is waited for */
+#define SPIN_NS UINT64_C(200000)       /* of that, without sleeping */
+#define SETTLED_NS INT64_C(20000000)   /* who parked later may be about to go on */
+#define PAGE_BYTES 4096
+
+enum rule {
+    SAFE = 1,
+    SAFE_FUTEX, /* by the operation */
+    SAFE_FILE,  /* by what the descriptor is: a socket may have a timeout, which ends with EINTR */
+};
+
+/* Not among them, since they end with EINTR or have done only a part: epoll_wait, write, send,
+ * semop, rt_sigtimedwait, io_getevents, io_uring_enter, vfork. */
+static const struct {
+    uint16_t call;
+    uint8_t rule;
+} calls[] = {
+    {SYS_read, SAFE_FILE},       {SYS_readv, SAFE_FILE},      {SYS_poll, SAFE},
+    {SYS_ppoll, SAFE},           {SYS_select, SAFE},          {SYS_pselect6, SAFE},
+    {SYS_pause, SAFE},           {SYS_rt_sigsuspend, SAFE},   {SYS_nanosleep, SAFE},
+    {SYS_clock_nanosleep, SAFE}, {SYS_restart_syscall, SAFE}, /* one of those with a timeout, after
+                                                                 a stop */
+    {SYS_wait4, SAFE},           {SYS_waitid, SAFE},          {SYS_flock, SAFE},
+    {SYS_msgrcv, SAFE},          {SYS_mq_timedreceive, SAFE}, {SYS_futex, SAFE_FUTEX},
+};
+
+static enum rule rule_of(int64_t call)
+{
+    for (size_t i = 0; i < sizeof(calls) / sizeof(*calls); i++) {
+        if (calls[i].call == call)
+            return calls[i].rule;
+    }
+    return 0;
+}
+
+static bool futex_survives(uint64_t operation)
+{
+    switch (operation & FUTEX_CMD_MASK) {
+    case FUTEX_WAIT:
+    case FUTEX_WAIT_BITSET:
+    case FUTEX_LOCK_PI:
+    case FUTEX_WAIT_REQUEUE_PI:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Pipes, terminals and the like: their reads begin anew. */
+static bool file_survives(pid_t pid, uint64_t fd)
+{
+    static const char *const names[] = {"pipe:",
+                                        "/dev/pts/",
+                                        "/dev/tty",
+                                        "anon_inode:[eventfd]",
+                                        "anon_inode:[timerfd]",
+                                        "anon_inode:[signalfd]",
+                                        "anon_inode:inotify"};
+    char path[64], link[256];
+    struct stat status;
+    if (fd > INT32_MAX)
+        return false;
+    snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)pid, (int)fd);
+    ssize_t length = readlink(path, link, sizeof(link) - 1);
+    if (length <= 0)
+        return false;
+    link[length] = '\0';
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+        if (strncmp(link, names[i], strlen(names[i])) == 0)
+            return true;
+    }
+    return link[0] == '/' && stat(path, &status) == 0 && S_ISFIFO(status.st_mode);
+}
+
+bool process_call_survives_stop(pid_t pid, int64_t call, const uint64_t args[6])
+{
+    switch (rule_of(call)) {
+    case SAFE:
+        return true;
+    case SAFE_FUTEX:
+        return futex_survives(args[1]);
+    case SAFE_FILE:
+        return file_survives(pid, args[0]);
+    default:
+        return false;
+    }
+}
+
+void process_stops_init(struct process_stops *ret, pid_t pid)
+{
+    *ret = (struct process_stops){.pid = pid};
+}
+
+/* Lets a thread go that has stopped. A signal that it stopped for is delivered to it. */
+static void let_go(pid_t tid, int status)
+{
+    long signal = WIFSTOPPED(status) && status >> 16 == 0 ? WSTOPSIG(status) : 0;
+    ptrace(PTRACE_DETACH, tid, 0, signal);
+}
+
+/* Lets go of those that have stopped by now. */
+static void let_late_go(struct process_stops *stops)
+{
+    size_t left = 0;
+    for (size_t i = 0; i < stops->late_count; i++) {
+        int status;
+        pid_t tid = stops->late[i];
+        pid_t got = waitpid(tid, &status, __WALL | WNOHANG);
+        if (got == 0)
+            stops->late[left++] = tid;
+        else if (got == tid && WIFSTOPPED(status))
+            let_go(tid, status);
+    }
+    stops->late_count = left;
+}
+
+void process_stops_deinit(struct process_stops *stops)
+{
+    let_late_go(stops);
+}
+
+/* Whether it is in such a call now, and neither stopped nor traced. */
+static bool may_stop(struct process_stops *stops, const struct image_thread *thread)
+{
+    struct process_status status;
+    struct image_thread now;
+    pid_t tid = (pid_t)thread->tid;
+    return thread->parked && !(thread->parked_ns >= 0 && thread->parked_ns < SETTLED_NS) &&
+           process_read_status(tid, &status) && status.process == stops->pid &&
+           status.tracer == 0 && process_read_call(stops->pid, tid, &now) && now.state == 'S' &&
+           now.parked && now.call == thread->call &&
+           memcmp(now.args, thread->args, sizeof(now.args)) == 0 &&
+           process_call_survives_stop(stops->pid, now.call, now.args);
+}
+
+/* Waits until a thread has stopped. False: it has ended, or does not stop. */
+static bool wait_stopped(struct process_stops *stops, pid_t tid, int *ret_status)
+{
+    uint64_t began_ns = clock_ns(CLOCK_MONOTONIC);
+    for (;;) {
+        pid_t got = waitpid(tid, ret_status, __WALL | WNOHANG);
+        if (got != 0)
+            return got == tid && WIFSTOPPED(*ret_status);
+        uint64_t passed_ns = clock_ns(CLOCK_MONOTONIC) - began_ns;
+        if (passed_ns > PATIENCE_NS) {
+            stops->late[stops->late_count++] = tid;
+            return false;
+        }
+        if (passed_ns > SPIN_NS)
+            nanosleep(&(struct timespec){.tv_nsec = 50000}, NULL);
+        else
+            sched_yield();
+    }
+}
+
+/* Copies the stack; what is behind its end cannot be read. */
+static void copy_stack(const struct image *image, uint64_t end, struct image_stop *ret)
+{
+    uint64_t sp = ret->stack_address;
+    size_t bytes = ret->stack_room;
+    if (end > sp && end - sp < bytes)
+        bytes = (size_t)(end - sp);
+    if (mem_read(image->memory, sp, ret->stack, bytes)) {
+        ret->stack_bytes = bytes;
+        return;
+    }
+    while (ret->stack_bytes < bytes) {
+        size_t part = PAGE_BYTES - (size_t)((sp + ret->stack_bytes) % PAGE_BYTES);
+        if (part > bytes - ret->stack_bytes)
+            part = bytes - ret->stack_bytes;
+        if (!mem_read(image->memory, sp + ret->stack_bytes, (char *)ret->stack + ret->stack_bytes,
+                      part))
+            return;
+        ret->stack_bytes += part;
+    }
+}
+
+bool process_stop_thread(struct process_stops *stops, struct image *image,
+                         struct image_thread *thread, struct image_stop *ret)
+{
+    pid_t tid = (pid_t)thread->tid;
+    uint64_t user[USER_REGISTERS];
+    struct iovec to = {user, sizeof(user)};
+    const struct image_mapping *stack =
+        image_mapping_at(image, thread->registers.value[IMAGE_REGISTER_SP]);
+    uint64_t end = stack ? stack->end : 0;
+    int status;
+
+    let_late_go(stops);
+    if (stops->late_count == sizeof(stops->late) / sizeof(*stops->late) ||
+        !may_stop(stops, thread) || ptrace(PTRACE_SEIZE, tid, 0, 0) != 0)
+        return false;
+    uint64_t began_ns = clock_ns(CLOCK_MONOTONIC);
+    if (ptrace(PTRACE_INTERRUPT, tid, 0, 0) != 0 || !wait_stopped(stops, tid, &status))
+        return false;
+
+    bool ok =
+        ptrace(PTRACE_GETREGSET, tid, (void *)NT_PRSTATUS, &to) == 0 && to.iov_len == sizeof(user);
+    ret->stack_bytes = 0;
+    if (ok) {
+        image_take_registers(user, &ret->registers);
+        ret->thread_pointer = user[USER_REGISTER_FS_BASE];
+        ret->stack_address = ret->registers.value[IMAGE_REGISTER_SP];
+        copy_stack(image, end, ret);
+    }
+    let_go(tid, status);
+    ret->pause_ns = clock_ns(CLOCK_MONOTONIC) - began_ns;
+    if (ok)
+        thread->thread_pointer = ret->thread_pointer;
+    return ok;
+}
