@@ -137,7 +137,9 @@ static const struct op_rule rules[] = {
      false},
     {"g_main_loop_run", NULL, "a main loop of GLib without an event", "io wait", false},
 
-    /* Go's runtime in libgo: its threads, then its own goroutines */
+    /* Go's runtime, libgo's and that of Go's own compiler: threads, then the runtime's goroutines
+     */
+    {"runtime.notetsleepg", NULL, go_own, "syscall", true},
     {"runtime.@(futexsleep|notesleep|notetsleep|stopm|mPark|sysmon|templateThread)*", NULL, go_idle,
      NULL, true},
     {"runtime.@(bgsweep|bgscavenge|forcegchelper|gcBgMarkWorker|timerproc)*", NULL, go_own, NULL,
@@ -146,6 +148,7 @@ static const struct op_rule rules[] = {
     {"runtime.netpoll", NULL, "the poller of the Go runtime", "io wait", true},
     {"os/signal.@(loop|signal_recv)", NULL, go_own, NULL, true},
     {"internal/poll.FD.Accept", NULL, "it waits for the next connection", "IO wait", true},
+    {"internal/poll.(*FD).Accept", NULL, "it waits for the next connection", "IO wait", true},
 
     /* Programs and libraries with threads of their own */
     {"uv_sem_wait", "sem wait", NULL, NULL, false},
