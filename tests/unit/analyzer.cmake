@@ -39,3 +39,4 @@ add_dependencies(test_cli leakspy)
 leakspy_test(test_recordings SOURCES analyzer/test_recordings.c
              LIBRARIES leakspy_analyzer recording_builder LABEL analyzer)
 leakspy_test(test_watch SOURCES analyzer/test_watch.c LIBRARIES leakspy_analyzer LABEL analyzer)
+leakspy_test(test_go_tasks SOURCES analyzer/test_go_tasks.c LIBRARIES leakspy_analyzer LABEL analyzer)

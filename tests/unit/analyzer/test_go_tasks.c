@@ -1,0 +1,421 @@
+/* What becomes of goroutines, as the scanner tells of them, in a snapshot; and what is said of
+ * them. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "analyzer/go_tasks.h"
+#include "analyzer/verdict.h"
+#include "analyzer/waits.h"
+
+#define SECOND INT64_C(1000000000)
+#define WAITING 4
+#define SYSCALL 3
+
+enum reason { SEND, RECEIVE, NIL_SEND, SELECT, MUTEX, SLEEPING, GC_WORKER, REASONS };
+
+static const struct go_reason reasons[REASONS] = {
+    [SEND] = {"chan send", REC_OP_CHAN_SEND, GO_OBJECT_CHANNEL, false, false},
+    [RECEIVE] = {"chan receive", REC_OP_CHAN_RECEIVE, GO_OBJECT_CHANNEL, false, false},
+    [NIL_SEND] = {"chan send (nil chan)", REC_OP_CHAN_SEND, GO_OBJECT_CHANNEL, false, false},
+    [SELECT] = {"select", REC_OP_SELECT, GO_OBJECT_SELECT, false, false},
+    [MUTEX] = {"sync.Mutex.Lock", REC_OP_MUTEX_LOCK, GO_OBJECT_SEMAPHORE, false, false},
+    [SLEEPING] = {"sleep", REC_OP_SLEEP, GO_OBJECT_NONE, false, true},
+    [GC_WORKER] = {"GC worker (idle)", REC_OP_IDLE, GO_OBJECT_NONE, true, false},
+};
+
+/* Memory from which labels are read: a text at each address. */
+struct texts {
+    struct mem_reader reader;
+    char bytes[256];
+};
+
+static void read_texts(struct mem_reader *reader, struct mem_piece *pieces, size_t count)
+{
+    struct texts *texts = (struct texts *)reader;
+    for (size_t i = 0; i < count; i++) {
+        pieces[i].ok = pieces[i].address + pieces[i].bytes <= sizeof(texts->bytes);
+        if (pieces[i].ok)
+            memcpy(pieces[i].to, texts->bytes + pieces[i].address, pieces[i].bytes);
+    }
+}
+
+struct fixture {
+    struct snapshot snapshot;
+    struct snapshot_builder *builder;
+    struct image_thread threads[2];
+    struct image image;
+    struct go_stack stack;
+    struct go_tasks tasks;
+    struct waits waits;
+    struct verdicts verdicts;
+    bool judged;
+};
+
+static int set_up(void **state)
+{
+    struct fixture *f = calloc(1, sizeof(*f));
+    snapshot_init(&f->snapshot);
+    f->snapshot.source_kind = "process";
+    f->builder = builder_create(&f->snapshot);
+    f->threads[0] = (struct image_thread){.tid = 70, .parked = true, .parked_ns = 5 * SECOND};
+    f->threads[1] = (struct image_thread){.tid = 71};
+    f->image = (struct image){.threads = f->threads, .thread_count = 2};
+    f->stack = (struct go_stack){.pcs = {0x1001, 0x2001, 0x3001}, .count = 3};
+    assert_true(go_tasks_init(&f->tasks, f->builder, &f->image, reasons, REASONS));
+    *state = f;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *f = *state;
+    if (f->judged) {
+        verdicts_deinit(&f->verdicts);
+        waits_deinit(&f->waits);
+    }
+    go_tasks_deinit(&f->tasks);
+    builder_destroy(f->builder);
+    snapshot_deinit(&f->snapshot);
+    free(f);
+    return 0;
+}
+
+static struct go_goroutine parked(struct fixture *f, uint64_t id, enum reason reason)
+{
+    return (struct go_goroutine){
+        .g = 0xc000000000 + id * 0x1000,
+        .id = id,
+        .parent_id = 1,
+        .created_pc = 0x4001,
+        .status = WAITING,
+        .reason = (uint16_t)reason,
+        .parked = true,
+        .op = reasons[reason].op,
+        .stack = &f->stack,
+    };
+}
+
+static const struct snapshot_task *add(struct fixture *f, const struct go_goroutine *it)
+{
+    assert_true(go_tasks_add(it, &f->tasks));
+    return &f->snapshot.tasks[f->snapshot.task_count - 1];
+}
+
+static const struct group *judge(struct fixture *f, int64_t threshold_ns)
+{
+    const struct verdict_options options = {threshold_ns, 100};
+    go_tasks_date(&f->tasks, 1000 * SECOND);
+    assert_true(waits_init(&f->waits, &f->snapshot));
+    assert_true(verdicts_init(&f->verdicts, &f->snapshot, &f->waits, &options));
+    f->judged = true;
+    assert_int_equal(f->verdicts.count, 1);
+    return &f->verdicts.groups[0];
+}
+
+static void assert_evidence(const struct group *group, const char *wanted)
+{
+    for (size_t i = 0; i < group->evidence_count; i++) {
+        if (strcmp(group->evidence[i], wanted) == 0)
+            return;
+    }
+    for (size_t i = 0; i < group->evidence_count; i++)
+        print_error("it says: %s\n", group->evidence[i]);
+    fail_msg("no evidence says: %s", wanted);
+}
+
+static void parked_sender__is_told_with_its_channel(void **state)
+{
+    struct fixture *f = *state;
+    struct go_goroutine it = parked(f, 7, SEND);
+    it.channel = (struct go_channel){.address = 0xc000076120, .known = true};
+    it.waiting_since = 980 * SECOND;
+    it.locked = true;
+    const struct snapshot_task *task = add(f, &it);
+    assert_int_equal(task->id, 7);
+    assert_int_equal(task->kind, REC_KIND_GOROUTINE);
+    assert_int_equal(task->spawner, 1);
+    assert_int_equal(task->object, 0xc000076120);
+    assert_int_equal(task->flags,
+                     SNAPSHOT_PARKED | SNAPSHOT_SETTLED | SNAPSHOT_LOCKED | SNAPSHOT_AT_LEAST);
+    assert_string_equal(f->snapshot.calls[task->call].op, "chan send");
+    assert_int_equal(f->snapshot.sites[task->wait_site].pc_count, 3);
+    assert_int_equal(f->snapshot.pcs[f->snapshot.sites[task->spawn_site].first_pc], 0x4001);
+
+    const struct group *group = judge(f, 10 * SECOND);
+    assert_int_equal(group->verdict, VERDICT_STUCK);
+    assert_int_equal(group->oldest_ns, 20 * SECOND);
+    assert_evidence(group,
+                    "channel 0xc000076120: unbuffered, 1 sender waiting, no receiver waiting");
+}
+
+static void goroutines_of_one_place__share_a_group(void **state)
+{
+    struct fixture *f = *state;
+    for (uint64_t id = 10; id < 60; id++) {
+        struct go_goroutine it = parked(f, id, SEND);
+        it.channel = (struct go_channel){.address = 0xc000000000 + id, .known = true};
+        add(f, &it);
+    }
+    const struct group *group = judge(f, 0);
+    assert_int_equal(group->count, 50);
+    assert_int_equal(group->verdict, VERDICT_STUCK);
+    assert_evidence(group, "different channels: all unbuffered, no receiver waiting on any");
+}
+
+static void wait_of_unknown_age__is_past_no_threshold_but_zero(void **state)
+{
+    struct fixture *f = *state;
+    struct go_goroutine it = parked(f, 7, SEND);
+    it.channel.address = 0xc000076120;
+    add(f, &it);
+    const struct group *group = judge(f, 10 * SECOND);
+    assert_int_equal(group->verdict, VERDICT_WAITING);
+    assert_int_equal(group->oldest_ns, SNAPSHOT_AGE_UNKNOWN);
+    assert_int_equal(f->verdicts.totals.unknown_age, 1);
+    assert_evidence(group, "no deadline; nobody knows since when it is parked");
+}
+
+static void ages_known_in_part__are_told_apart(void **state)
+{
+    struct fixture *f = *state;
+    for (uint64_t id = 1; id <= 3; id++) {
+        struct go_goroutine it = parked(f, id, SEND);
+        it.channel.address = 0xc000076120;
+        it.waiting_since = id == 1 ? 900 * SECOND : 0;
+        add(f, &it);
+    }
+    const struct group *group = judge(f, 10 * SECOND);
+    assert_int_equal(group->verdict, VERDICT_STUCK);
+    assert_int_equal(group->unknown_age, 2);
+    assert_int_equal(f->verdicts.totals.unknown_age, 2);
+    assert_evidence(
+        group,
+        "no deadline; 1 of 3 are parked for 10s or longer, and nobody knows since when 2 are");
+}
+
+static void known_age__is_a_lower_bound_and_no_growth(void **state)
+{
+    struct fixture *f = *state;
+    struct go_goroutine it = parked(f, 7, SEND);
+    it.waiting_since = 999 * SECOND;
+    add(f, &it);
+    assert_int_equal(judge(f, 0)->grown, 0);
+}
+
+static void beginning_after_the_picture__is_no_age(void **state)
+{
+    struct fixture *f = *state;
+    struct go_goroutine it = parked(f, 7, SEND);
+    it.waiting_since = 1001 * SECOND;
+    add(f, &it);
+    assert_int_equal(judge(f, 0)->oldest_ns, 0);
+}
+
+static void nil_channel__is_leaked(void **state)
+{
+    struct fixture *f = *state;
+    struct go_goroutine it = parked(f, 7, NIL_SEND);
+    add(f, &it);
+    const struct group *group = judge(f, 10 * SECOND);
+    assert_int_equal(group->verdict, VERDICT_LEAKED);
+    assert_string_equal(group->op, "chan send (nil chan)");
+}
+
+static void select_over_nil_channels__is_leaked(void **state)
+{
+    struct fixture *f = *state;
+    const struct go_case cases[] = {{.send = true}, {.send = false}};
+    struct go_goroutine it = parked(f, 7, SELECT);
+    it.cases = cases;
+    it.case_count = 2;
+    it.cases_given = 2;
+    add(f, &it);
+    assert_int_equal(judge(f, 10 * SECOND)->verdict, VERDICT_LEAKED);
+}
+
+static void select_with_cases_untold__is_not_leaked(void **state)
+{
+    struct fixture *f = *state;
+    const struct go_case cases[] = {{.send = true}, {.send = false}};
+    struct go_goroutine it = parked(f, 7, SELECT);
+    it.cases = cases;
+    it.case_count = 2;
+    it.cases_given = 3;
+    add(f, &it);
+    assert_int_equal(judge(f, 0)->verdict, VERDICT_STUCK);
+}
+
+static void select__is_told_with_every_case(void **state)
+{
+    struct fixture *f = *state;
+    const struct go_case cases[] = {
+        {.channel = {.address = 0x500, .capacity = 4, .length = 4, .known = true}, .send = true},
+        {.channel = {.address = 0x600, .known = true, .closed = true}},
+        {.channel = {.address = 0x700}},
+    };
+    struct go_goroutine it = parked(f, 7, SELECT);
+    it.cases = cases;
+    it.case_count = it.cases_given = 3;
+    const struct snapshot_task *task = add(f, &it);
+    assert_int_equal(task->arg, 1 << 16 | 2);
+    assert_int_equal(task->case_count, 3);
+    const struct snapshot_case *rows = &f->snapshot.cases[task->case_first];
+    assert_int_equal(rows[0].op, REC_OP_CHAN_SEND);
+    assert_int_equal(rows[0].capacity, 4);
+    assert_int_equal(rows[1].op, REC_OP_CHAN_RECEIVE);
+    assert_int_equal(rows[1].detail_flags, REC_DETAIL_CHANNEL | REC_DETAIL_CLOSED);
+    assert_int_equal(rows[2].detail_flags, 0);
+    assert_evidence(judge(f, 0), "3 cases, no task waiting on the other side of any");
+}
+
+static void timer__is_a_deadline(void **state)
+{
+    struct fixture *f = *state;
+    struct go_goroutine it = parked(f, 7, RECEIVE);
+    it.deadline = true;
+    add(f, &it);
+    const struct group *group = judge(f, 0);
+    assert_int_equal(group->verdict, VERDICT_WAITING);
+    assert_true(group->deadline);
+}
+
+static void sleeper__has_a_deadline_by_its_reason(void **state)
+{
+    struct fixture *f = *state;
+    struct go_goroutine it = parked(f, 7, SLEEPING);
+    assert_true(add(f, &it)->flags & SNAPSHOT_DEADLINE);
+}
+
+static void goroutine_of_the_runtime__waits_as_expected(void **state)
+{
+    struct fixture *f = *state;
+    struct go_goroutine it = parked(f, 7, GC_WORKER);
+    add(f, &it);
+    assert_int_equal(judge(f, 0)->verdict, VERDICT_WAITING);
+}
+
+static void moved_goroutine__runs(void **state)
+{
+    struct fixture *f = *state;
+    struct go_goroutine it = parked(f, 7, SEND);
+    it.moved = true;
+    assert_false(add(f, &it)->flags & SNAPSHOT_PARKED);
+    assert_int_equal(f->snapshot.tasks[0].wait_site, 0);
+}
+
+static void system_call__is_parked_as_its_thread_is(void **state)
+{
+    struct fixture *f = *state;
+    struct go_goroutine it = parked(f, 7, SEND);
+    it.parked = false;
+    it.status = SYSCALL;
+    it.os_tid = 70;
+    const struct snapshot_task *task = add(f, &it);
+    assert_true(task->flags & SNAPSHOT_PARKED);
+    assert_string_equal(f->snapshot.calls[task->call].op, "syscall");
+    assert_int_equal(task->parked_ns, 5 * SECOND);
+    it.id = 8;
+    it.os_tid = 71; /* which runs */
+    assert_false(add(f, &it)->flags & SNAPSHOT_PARKED);
+    it.os_tid = 72; /* which is not there */
+    assert_false(add(f, &it)->flags & SNAPSHOT_PARKED);
+}
+
+static void ancestors__are_the_stack_of_the_spawn(void **state)
+{
+    struct fixture *f = *state;
+    const uint64_t kept[] = {0x9001, 0x4001, 0x5001, 0x6001};
+    struct go_goroutine it = parked(f, 7, SEND);
+    it.ancestor_pcs = kept;
+    it.ancestor_count = 4;
+    const struct snapshot_task *task = add(f, &it);
+    const struct snapshot_site *site = &f->snapshot.sites[task->spawn_site];
+    assert_int_equal(site->pc_count, 3);
+    assert_int_equal(f->snapshot.pcs[site->first_pc + 2], 0x6001);
+    assert_int_equal(site->flags, 0);
+}
+
+static void stack_that_could_not_be_read__is_counted(void **state)
+{
+    struct fixture *f = *state;
+    struct go_goroutine it = parked(f, 7, SEND);
+    it.stack = NULL;
+    assert_int_equal(add(f, &it)->wait_site, 0);
+    assert_int_equal(f->tasks.stacks_lost, 1);
+}
+
+static void unknown_reason_and_op__are_told_as_that(void **state)
+{
+    struct fixture *f = *state;
+    struct go_goroutine it = parked(f, 7, SEND);
+    it.reason = REASONS + 5;
+    it.op = 9999;
+    const struct snapshot_task *task = add(f, &it);
+    assert_string_equal(f->snapshot.calls[task->call].op, "unknown wait reason");
+    assert_int_equal(judge(f, 0)->verdict, VERDICT_STUCK);
+}
+
+static size_t read_labels(void *arg, uint64_t labels, struct go_text pairs[2 * GO_MAX_LABELS])
+{
+    ++*(unsigned *)arg;
+    if (labels == 0xbad)
+        return 0;
+    pairs[0] = (struct go_text){0, 3};
+    pairs[1] = (struct go_text){3, 4};
+    pairs[2] = (struct go_text){10000, 4}; /* is not there */
+    pairs[3] = (struct go_text){3, 4};
+    return 2;
+}
+
+static void labels__are_read_once_a_set(void **state)
+{
+    struct fixture *f = *state;
+    struct texts texts = {{read_texts}, "keyshop"};
+    unsigned calls = 0;
+    for (uint64_t id = 1; id <= 4; id++) {
+        struct go_goroutine it = parked(f, id, SEND);
+        it.labels = id == 4 ? 0xbad : 0x100;
+        add(f, &it);
+    }
+    go_tasks_label(&f->tasks, read_labels, &calls, &texts.reader);
+    assert_int_equal(calls, 2);
+    const struct snapshot_label_set *set = &f->snapshot.label_sets[f->snapshot.tasks[0].labels];
+    assert_int_equal(set->count, 1);
+    assert_string_equal(f->snapshot.labels[set->first].key, "key");
+    assert_string_equal(f->snapshot.labels[set->first].value, "shop");
+    assert_int_equal(f->snapshot.tasks[2].labels, f->snapshot.tasks[0].labels);
+    assert_int_equal(f->snapshot.tasks[3].labels, 0);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(parked_sender__is_told_with_its_channel),
+        TEST(goroutines_of_one_place__share_a_group),
+        TEST(wait_of_unknown_age__is_past_no_threshold_but_zero),
+        TEST(ages_known_in_part__are_told_apart),
+        TEST(known_age__is_a_lower_bound_and_no_growth),
+        TEST(beginning_after_the_picture__is_no_age),
+        TEST(nil_channel__is_leaked),
+        TEST(select_over_nil_channels__is_leaked),
+        TEST(select_with_cases_untold__is_not_leaked),
+        TEST(select__is_told_with_every_case),
+        TEST(timer__is_a_deadline),
+        TEST(sleeper__has_a_deadline_by_its_reason),
+        TEST(goroutine_of_the_runtime__waits_as_expected),
+        TEST(moved_goroutine__runs),
+        TEST(system_call__is_parked_as_its_thread_is),
+        TEST(ancestors__are_the_stack_of_the_spawn),
+        TEST(stack_that_could_not_be_read__is_counted),
+        TEST(unknown_reason_and_op__are_told_as_that),
+        TEST(labels__are_read_once_a_set),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
