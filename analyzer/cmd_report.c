@@ -10,6 +10,7 @@
 #include "analyzer/output.h"
 #include "analyzer/recordings.h"
 #include "analyzer/report.h"
+#include "analyzer/source_process.h"
 #include "analyzer/source_recording.h"
 #include "analyzer/waits.h"
 #include "analyzer/watch.h"
@@ -124,21 +125,27 @@ static bool is_number(const char *text)
     return *text != '\0';
 }
 
-/* The path of the recording that SOURCE names, to be freed. */
-static char *find_recording(const char *source, struct err *err)
+/* The path of the newest recording of this user, to be freed. */
+static char *find_newest(struct err *err)
 {
     char folder[64];
-    if (!source)
-        return recordings_newest(recordings_folder(getuid(), folder), getuid(), err);
-    if (is_number(source)) {
-        unsigned long pid = strtoul(source, NULL, 10);
-        if (pid == 0 || pid > INT32_MAX) {
-            err_set(err, ERR_NO_SUCH_PROCESS, source, "is no process");
-            return NULL;
-        }
-        return recordings_of_pid((pid_t)pid, err);
-    }
-    return strdup(source);
+    return recordings_newest(recordings_folder(getuid(), folder), getuid(), err);
+}
+
+/* Reads what was recorded of a process, else looks at it. */
+static bool read_process(const char *number, struct snapshot *ret, struct err *err)
+{
+    unsigned long pid = strtoul(number, NULL, 10);
+    if (pid == 0 || pid > INT32_MAX)
+        return err_set(err, ERR_NO_SUCH_PROCESS, number, "is no process");
+    struct err none = {0};
+    char *path = recordings_of_pid((pid_t)pid, &none);
+    if (!path && none.kind == ERR_NO_SUCH_PROCESS)
+        return err_set(err, none.kind, none.what, "%s", none.why);
+    bool ok = path ? source_recording_read(path, ret, err)
+                   : source_process_read((pid_t)pid, ret, err);
+    free(path);
+    return ok;
 }
 
 /* Judges the snapshot and writes the report. */
@@ -187,7 +194,9 @@ static int write_report(const struct request *request, const struct snapshot *sn
 static bool read_source(void *arg, struct snapshot *ret, struct err *err)
 {
     const struct request *request = arg;
-    char *path = find_recording(request->source, err);
+    if (request->source && is_number(request->source))
+        return read_process(request->source, ret, err);
+    char *path = request->source ? strdup(request->source) : find_newest(err);
     bool ok = path && source_recording_read(path, ret, err);
     free(path);
     return ok;
@@ -197,7 +206,7 @@ static bool read_source(void *arg, struct snapshot *ret, struct err *err)
 static bool look(struct request *request, struct snapshot *ret, struct err *err)
 {
     if (request->watch_ns) {
-        char *newest = request->source ? NULL : find_recording(NULL, err);
+        char *newest = request->source ? NULL : find_newest(err);
         if (!request->source && !newest)
             return false;
         request->source = newest ? newest : request->source;

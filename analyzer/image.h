@@ -113,8 +113,8 @@ struct image_kind {
     bool (*describe_fd)(struct image *image, int fd, char *to, size_t bytes, bool *ret_listening);
     /* Looks at the threads again: which there are, what each is parked in, how long. */
     bool (*refresh)(struct image *image, struct err *err);
-    /* Whether all that was read is of one program: false when it ended meanwhile, or executed
-     * another one. */
+    /* Whether all that was read is of one program. Errors: ERR_PROCESS_ENDED when it ended
+     * meanwhile, ERR_IO when it executed another one. */
     bool (*check)(struct image *image, struct err *err);
     void (*close)(struct image *image);
 };

@@ -68,8 +68,7 @@ static bool check(struct image *image, struct err *err)
     if (process_look(image->pid, &ticks) != PROCESS_ALIVE || ticks != own->start_ticks)
         return err_set(err, ERR_PROCESS_ENDED, what, "it ended while it was looked at");
     if (own->memory.gone || process_auxv(image->pid, AT_RANDOM) != own->random)
-        return err_set(err, ERR_PROCESS_ENDED, what,
-                       "it executed another program while it was looked at");
+        return err_set(err, ERR_IO, what, "it executed another program while it was looked at");
     return true;
 }
 

@@ -1,6 +1,7 @@
 #include "analyzer/inspect.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -56,6 +57,29 @@ static bool take_process(struct snapshot *snapshot, const struct image *image)
     return ok && snapshot->exe && (!image->path || snapshot->path);
 }
 
+/* What is to be said of how the picture came about. False: it is of no one program. */
+static bool finish(struct inspection *inspection, struct err *err)
+{
+    struct image *image = inspection->image;
+    struct err ended = {0};
+    if (!image->functions->check(image, &ended)) {
+        if (ended.kind != ERR_PROCESS_ENDED ||
+            builder_snapshot(inspection->builder)->task_count == 0)
+            return err_set(err, ended.kind, ended.what, "%s", ended.why);
+        builder_doubt(inspection->builder, "%s, and is not known whole", ended.why);
+    }
+    if (image->pauses)
+        builder_note(inspection->builder,
+                     "%" PRIu64 " thread%s stopped for a moment, %" PRIu64
+                     " us at the longest, to read %s",
+                     image->pauses, image->pauses == 1 ? " was" : "s were",
+                     (image->longest_pause_ns + 999) / 1000,
+                     image->pauses == 1 ? "its registers" : "their registers");
+    for (size_t i = 0; i < image->note_count; i++)
+        builder_note(inspection->builder, "%s", image->notes[i]);
+    return true;
+}
+
 bool inspect_image(struct image *image, struct snapshot *ret, struct err *err)
 {
     struct inspection inspection = {.image = image, .builder = builder_create(ret)};
@@ -64,8 +88,7 @@ bool inspect_image(struct image *image, struct snapshot *ret, struct err *err)
         err_system(err, image->exe, ENOMEM);
     for (size_t i = 0; ok && inspectors[i]; i++)
         ok = inspectors[i]->inspect(&inspection, err);
-    for (size_t i = 0; ok && i < image->note_count; i++)
-        builder_note(inspection.builder, "%s", image->notes[i]);
+    ok = ok && finish(&inspection, err);
     if (ok && !builder_is_complete(inspection.builder))
         ok = err_system(err, image->exe, ENOMEM);
     free(inspection.module_rows);

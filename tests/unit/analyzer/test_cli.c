@@ -157,10 +157,15 @@ static void unreadable_source__2(void **state)
     leakspy("report", "--exit-code", "/etc/passwd", NULL);
     assert_did(2, "", "is not a recording");
 
+}
+
+static void process_that_was_not_recorded__is_looked_at(void **state)
+{
+    (void)state;
     char pid[16];
     snprintf(pid, sizeof(pid), "%d", (int)getpid());
-    leakspy("report", pid, NULL);
-    assert_did(2, "", "was not recorded");
+    leakspy("report", "--format=json", pid, NULL);
+    assert_did(0, "\"kind\": \"process\"", "");
 }
 
 static void exit_code__says_what_was_found(void **state)
@@ -379,6 +384,7 @@ int main(void)
         cmocka_unit_test(help_and_version__on_stdout),
         cmocka_unit_test(wrong_usage__64),
         cmocka_unit_test(unreadable_source__2),
+        cmocka_unit_test(process_that_was_not_recorded__is_looked_at),
         cmocka_unit_test(exit_code__says_what_was_found),
         cmocka_unit_test(exit_code__tasks_lost__could_not_say),
         cmocka_unit_test(exit_code__nobody_looked__could_not_say),
