@@ -11,6 +11,13 @@ static const struct inspector *const inspectors[] = {
     NULL,
 };
 
+struct debug_unwind *inspection_unwind(struct inspection *inspection)
+{
+    if (!inspection->unwind)
+        inspection->unwind = debug_unwind_create(inspection->image);
+    return inspection->unwind;
+}
+
 static bool take_modules(struct inspection *inspection)
 {
     const struct image *image = inspection->image;
@@ -91,6 +98,7 @@ bool inspect_image(struct image *image, struct snapshot *ret, struct err *err)
     ok = ok && finish(&inspection, err);
     if (ok && !builder_is_complete(inspection.builder))
         ok = err_system(err, image->exe, ENOMEM);
+    debug_unwind_destroy(inspection.unwind);
     free(inspection.module_rows);
     builder_destroy(inspection.builder);
     return ok;

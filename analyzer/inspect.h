@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 
+#include "analyzer/debug_unwind.h"
 #include "analyzer/err.h"
 #include "analyzer/image.h"
 #include "analyzer/snapshot_builder.h"
@@ -14,7 +15,12 @@ struct inspection {
     struct image *image;
     struct snapshot_builder *builder;
     uint32_t *module_rows; /* by row of image->modules: row of the snapshot's modules */
+    struct debug_unwind *unwind; /* see inspection_unwind */
 };
+
+/* The unwinder that inspectors of native code share, made when it is asked for first. NULL: there
+ * is none (no memory, or no file can be read). */
+struct debug_unwind *inspection_unwind(struct inspection *inspection);
 
 struct inspector {
     const char *name;
