@@ -15,6 +15,7 @@
 #include "preload/goscan/layout.h"
 #include "preload/goscan/pclntab.h"
 #include "preload/goscan/reader.h"
+#include "preload/goscan/reasons.h"
 
 /* A mapped part of the Go program's own file. */
 struct go_range {
@@ -33,7 +34,7 @@ struct go_hints {
     uint64_t all_g_count;         /* runtime.allglen */
     uint64_t wait_reason_strings; /* runtime.waitReasonStrings */
     uint64_t wait_reason_count;
-    uint64_t semaphore_table;       /* runtime.semtable */
+    uint64_t all_ps;                /* runtime.allp (slice); needed before 1.23 alone */
     const struct go_layout *layout; /* from DWARF; NULL: from the table of versions */
 };
 
@@ -50,24 +51,15 @@ enum go_result {
 #define GO_REASON_BYTES 48
 #define GO_MAX_CASES 64
 #define GO_MAX_LABELS 32
-#define GO_MAX_ANCESTORS 16
-
-/* What a wait reason means to us. */
-enum go_object_rule {
-    GO_OBJECT_NONE,
-    GO_OBJECT_CHANNEL,
-    GO_OBJECT_SELECT,
-    GO_OBJECT_SEMAPHORE, /* of a Mutex, RWMutex, WaitGroup, or by itself */
-    GO_OBJECT_COND,
-    GO_OBJECT_POLL, /* a descriptor: runtime.pollDesc */
-};
+#define GO_MAX_ANCESTORS 64 /* frames of its creator's stack */
 
 struct go_reason {
     char text[GO_REASON_BYTES]; /* as the target's own table words it */
     uint16_t op;                /* enum rec_op */
     uint8_t object;             /* enum go_object_rule */
-    bool idle;     /* a goroutine that waits so belongs to the runtime, or the collector */
-    bool deadline; /* it ends by itself */
+    uint8_t lock;               /* enum go_lock, of a semaphore */
+    bool idle;                  /* only the runtime's own goroutines wait so, with nothing to do */
+    bool deadline;              /* it ends by itself */
 };
 
 struct go_channel {
@@ -75,7 +67,7 @@ struct go_channel {
     uint64_t capacity, length;
     bool known; /* capacity, length and closed were read */
     bool closed;
-    bool timer; /* a timer sends on it */
+    bool timer; /* a timer is set that will send on it */
 };
 
 struct go_case {
@@ -98,6 +90,7 @@ struct go_goroutine {
     uint64_t created_pc;   /* return address of the go statement: the call is at pc - 1 */
     uint64_t start_pc;     /* entry of its function */
     int64_t waiting_since; /* the runtime's nanotime (CLOCK_MONOTONIC, ns); 0: not known */
+    uint32_t wait_number;  /* changes whenever it runs, never while it is parked; never 0 */
     uint32_t status;       /* runtime._Gwaiting and so on, without the scan bit */
     uint16_t reason;       /* row of goscan.reasons; only when parked */
     bool parked;           /* _Gwaiting, _Gpreempted or _Gleaked, and read in one piece */
@@ -110,7 +103,8 @@ struct go_goroutine {
     struct go_channel channel;   /* of a send or a receive */
     const struct go_case *cases; /* of a select; valid during the visit, as are the others below */
     uint32_t case_count;
-    uint32_t cases_given; /* as many as it has, also where not all could be told */
+    uint32_t cases_given; /* that are not of nil channels, also where not all are in `cases`; how
+                             many are of nil channels nobody knows. 0: all of them are */
     const struct go_stack *stack;
     uint64_t labels;              /* address of its pprof labels; 0: none. See goscan_labels */
     const uint64_t *ancestor_pcs; /* the stack of its creator at that time; NULL: not kept */
@@ -129,6 +123,12 @@ struct goscan {
     uint32_t reason_count;
     void *scratch; /* the caller's; see goscan_scratch_bytes */
     size_t scratch_bytes;
+    /* May be set after goscan_open: whether the stack of a parked goroutine is wanted, which is
+     * most of the work. Asked before anything but the goroutine itself was read: g, id, ids and
+     * addresses, status, reason, wait_number and waiting_since are there, op as far as the reason
+     * tells it, the others are 0. Where it is not, `stack` is NULL in the visit, and an object that
+     * only the stack tells of is 0. NULL: always. */
+    bool (*wants_stack)(const struct go_goroutine *it, void *arg);
 };
 
 struct go_totals {
