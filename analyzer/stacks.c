@@ -46,8 +46,12 @@ void stacks_destroy(struct stacks *stacks)
 
 static struct symbol_module symbol_module_of(const struct snapshot_module *module)
 {
+    bool is_there = module->file && module->file[0];
     return (struct symbol_module){
-        .path = module->file ? module->file : module->path,
+        .path = is_there ? module->file : module->path,
+        .at_path = is_there       ? SYMBOL_FILE_SAME
+                   : module->file ? SYMBOL_FILE_OTHER
+                                  : SYMBOL_FILE_UNSURE,
         .build_id = module->build_id,
         .build_id_bytes = module->build_id_bytes,
         .start = module->start,
@@ -65,6 +69,9 @@ static bool is_leakspy(const struct snapshot_module *module)
 struct frames {
     struct frame *rows;
     size_t count, room;
+    bool all;                   /* wrappers too */
+    size_t wrappers;            /* that were left out */
+    enum symbol_role last_role; /* of the frame before, left out or not */
 };
 
 static bool add_frame(struct frames *frames, const struct frame *frame)
@@ -79,6 +86,15 @@ static bool add_frame(struct frames *frames, const struct frame *frame)
     }
     frames->rows[frames->count++] = *frame;
     return true;
+}
+
+/* As Go's own tracebacks do: a wrapper is told only where it called what panics. */
+static bool is_hidden(struct frames *frames, enum symbol_role role)
+{
+    bool hidden = role == SYMBOL_WRAPPER && frames->last_role != SYMBOL_PANIC && !frames->all;
+    frames->last_role = role;
+    frames->wrappers += hidden;
+    return hidden;
 }
 
 static bool add_address(struct stacks *stacks, uint64_t pc, uint32_t epoch, struct frames *frames)
@@ -105,10 +121,18 @@ static bool add_address(struct stacks *stacks, uint64_t pc, uint32_t epoch, stru
             .inlined = found[i].inlined,
             .module = module,
         };
-        if (!add_frame(frames, &frame))
+        if (!is_hidden(frames, found[i].role) && !add_frame(frames, &frame))
             return false;
     }
     return true;
+}
+
+static void add_site(struct stacks *stacks, const struct snapshot_site *site, struct frames *frames)
+{
+    for (uint32_t i = 0; i < site->pc_count; i++) {
+        if (!add_address(stacks, stacks->snapshot->pcs[site->first_pc + i], site->epoch, frames))
+            break;
+    }
 }
 
 const struct stack *stacks_get(struct stacks *stacks, uint32_t site)
@@ -119,11 +143,11 @@ const struct stack *stacks_get(struct stacks *stacks, uint32_t site)
     if (stacks->known[site])
         return stacks->known[site];
 
-    const struct snapshot_site *row = &snapshot->sites[site];
     struct frames frames = {0};
-    for (uint32_t i = 0; i < row->pc_count; i++) {
-        if (!add_address(stacks, snapshot->pcs[row->first_pc + i], row->epoch, &frames))
-            break;
+    add_site(stacks, &snapshot->sites[site], &frames);
+    if (frames.count == 0 && frames.wrappers > 0) {
+        frames.all = true;
+        add_site(stacks, &snapshot->sites[site], &frames);
     }
 
     /* The frames stand behind the stack in one piece of memory. */
@@ -132,7 +156,7 @@ const struct stack *stacks_get(struct stacks *stacks, uint32_t site)
         struct frame *rows = (struct frame *)(stack + 1);
         if (frames.count)
             memcpy(rows, frames.rows, frames.count * sizeof(struct frame));
-        *stack = (struct stack){rows, frames.count, row->flags};
+        *stack = (struct stack){rows, frames.count, snapshot->sites[site].flags};
     }
     free(frames.rows);
     stacks->known[site] = stack;
@@ -146,14 +170,48 @@ static const char *const runtime_modules[] = {
     "libunwind*.so*", "linux-vdso.so*", "\\[vdso]",
 };
 static const char *const runtime_functions[] = {
-    "taskrt_*",    "runtime.*",     "runtime_*",       "pthread_*",
-    "__pthread_*", "start_thread",  "__clone*",        "clone",
-    "clone3",      "_start",        "__libc_start_*",  "std::*",
-    "core::*",     "alloc::*",      "__rust_*",        "<std::*",
-    "<core::*",    "<alloc::*",     "syscall",         "internal/poll.*",
-    "sync.*",      "_Unwind_*",     "__gthread_*",     "futex_*",
-    "__futex_*",   "__go_*",        "g_thread_proxy",  "rust_begin_unwind",
-    "kickoff",     "__sanitizer_*", "__interceptor_*", "lang_start*",
+    "taskrt_*",
+    "runtime.*",
+    "runtime_*",
+    "pthread_*",
+    "__pthread_*",
+    "start_thread",
+    "__clone*",
+    "clone",
+    "clone3",
+    "_start",
+    "__libc_start_*",
+    "std::*",
+    "core::*",
+    "alloc::*",
+    "__rust_*",
+    "<std::*",
+    "<core::*",
+    "<alloc::*",
+    "syscall",
+    "internal/poll.*",
+    "sync.*",
+    "_Unwind_*",
+    "__gthread_*",
+    "futex_*",
+    "__futex_*",
+    "__go_*",
+    "g_thread_proxy",
+    "rust_begin_unwind",
+    "kickoff",
+    "__sanitizer_*",
+    "__interceptor_*",
+    "lang_start*",
+    "time.Sleep",
+    "internal/sync.*",
+    "internal/runtime/*",
+    "runtime/internal/*",
+    "syscall.*",
+    "internal/synctest.*",
+    "internal/syscall/*",
+    "crosscall*",
+    "_cgo_*",
+    "x_cgo_*",
 };
 
 static bool is_runtime(const struct frame *frame)

@@ -17,7 +17,8 @@ struct frame {
     const struct snapshot_module *module; /* NULL: in no file */
 };
 
-/* Innermost frame first. Frames of libleakspy.so are left out. */
+/* Innermost frame first. Frames of libleakspy.so are left out, and those of wrappers that Go's own
+ * tracebacks leave out, unless there is nothing else. */
 struct stack {
     const struct frame *frames;
     size_t count;

@@ -1,4 +1,5 @@
-/* Modules, answers and strings, each kept once. What is in a file is debug_file.c's business. */
+/* Modules, answers and strings, each kept once. What is in a file is debug_file.c's business, and
+ * go_file.c's. */
 #include "analyzer/symbols.h"
 
 #include <search.h>
@@ -8,13 +9,16 @@
 
 #include "analyzer/debug_file.h"
 #include "analyzer/demangle.h"
+#include "analyzer/go_file.h"
 
 /* One file, under all the load addresses that it was seen at. */
 struct module {
     const char *path; /* interned */
     uint8_t *build_id;
     size_t build_id_bytes;
+    enum symbol_file at_path;
     struct debug_file *file; /* NULL: it cannot be used */
+    struct go_file *go;      /* NULL: it is none of Go's own compiler */
     const char *note;
     bool lines_looked_for; /* `note` says so if there are none */
 };
@@ -45,6 +49,8 @@ static int compare_modules(const void *a, const void *b)
     const struct module *left = a, *right = b;
     if (left->path != right->path)
         return left->path < right->path ? -1 : 1;
+    if (left->at_path != right->at_path)
+        return left->at_path < right->at_path ? -1 : 1;
     if (left->build_id_bytes != right->build_id_bytes)
         return left->build_id_bytes < right->build_id_bytes ? -1 : 1;
     return left->build_id_bytes == 0
@@ -66,6 +72,7 @@ static void module_destroy(void *opaque)
 {
     struct module *module = opaque;
     debug_file_close(module->file);
+    go_file_close(module->go);
     free(module->build_id);
     free(module);
 }
@@ -163,12 +170,18 @@ static void module_open(struct symbols *symbols, struct module *module)
         [DEBUG_FILE_CHANGED] = "the file has changed (build-id differs)",
         [DEBUG_FILE_UNREADABLE] = "the file cannot be read",
     };
+    if (module->at_path == SYMBOL_FILE_OTHER && module->build_id_bytes == 0) {
+        module->note = "the file is gone, or has changed";
+        return;
+    }
     module->note = notes[debug_file_open(module->path, module->build_id, module->build_id_bytes,
                                          symbols->debug_folders, &module->file)];
-    if (module->file == NULL)
+    if (module->file != NULL)
+        module->go = go_file_open(module->path);
+    else
         module->file = open_by_build_id(symbols, module);
     if (module->file != NULL)
-        module->note = module->build_id_bytes == 0
+        module->note = module->build_id_bytes == 0 && module->at_path != SYMBOL_FILE_SAME
                            ? "no build-id to compare, the file may have changed"
                            : NULL;
 }
@@ -190,6 +203,7 @@ static struct module *module_get(struct symbols *symbols, const struct symbol_mo
         .path = intern_copy(symbols, described->path),
         .build_id = (uint8_t *)described->build_id,
         .build_id_bytes = described->build_id != NULL ? described->build_id_bytes : 0,
+        .at_path = described->at_path,
     };
     if (key.path == NULL)
         return NULL;
@@ -222,7 +236,7 @@ const char *symbols_module_note(struct symbols *symbols, const struct symbol_mod
         return NULL;
     if (module->file != NULL && !module->lines_looked_for) {
         module->lines_looked_for = true;
-        if (!debug_file_has_lines(module->file))
+        if (module->go == NULL && !debug_file_has_lines(module->file))
             module->note = "no debug information";
     }
     return module->note;
@@ -272,8 +286,47 @@ static void improve_name(struct debug_file *file, uint64_t address, struct debug
     }
 }
 
+static struct answer *answer_with_room(const struct answer *key, size_t count)
+{
+    struct answer *answer = malloc(sizeof(*answer) + count * sizeof(answer->frames[0]));
+    if (answer != NULL) {
+        *answer = *key;
+        answer->count = count;
+    }
+    return answer;
+}
+
+/* What Go's own table says. NULL: nothing, or there is no memory. */
+static struct answer *answer_create_go(struct symbols *symbols, const struct answer *key)
+{
+    static const enum symbol_role roles[] = {
+        [PCLNTAB_WRAPPER] = SYMBOL_WRAPPER,
+        [PCLNTAB_PANIC] = SYMBOL_PANIC,
+        [PCLNTAB_SIGPANIC] = SYMBOL_PANIC,
+        [PCLNTAB_CGOCALLBACK] = SYMBOL_PLAIN,
+    };
+    struct pclntab_call calls[PCLNTAB_MAX_INLINED];
+    size_t count = go_file_calls(key->module->go, key->address, calls);
+    struct answer *answer = count > 0 ? answer_with_room(key, count) : NULL;
+    for (size_t i = 0; answer != NULL && i < count; i++)
+        answer->frames[i] = (struct symbol_frame){
+            .function = intern_copy(symbols, calls[i].function[0] ? calls[i].function : NULL),
+            .file = intern_copy(symbols, calls[i].file[0] ? calls[i].file : NULL),
+            .line = calls[i].line,
+            .inlined = calls[i].inlined,
+            .role = roles[calls[i].role],
+        };
+    return answer;
+}
+
 static struct answer *answer_create(struct symbols *symbols, const struct answer *key)
 {
+    struct answer *answer = NULL;
+    if (key->module != NULL && key->module->go != NULL)
+        answer = answer_create_go(symbols, key);
+    if (answer != NULL)
+        return answer;
+
     struct debug_frame frames[DEBUG_FILE_MAX_FRAMES];
     struct debug_file *file = key->module != NULL ? key->module->file : NULL;
     size_t count = file != NULL ? debug_file_frames(file, key->address, frames) : 0;
@@ -285,12 +338,8 @@ static struct answer *answer_create(struct symbols *symbols, const struct answer
     if (file != NULL)
         improve_name(file, key->address, &frames[count - 1]);
 
-    struct answer *answer = malloc(sizeof(*answer) + count * sizeof(answer->frames[0]));
-    if (answer == NULL)
-        return NULL;
-    *answer = *key;
-    answer->count = count;
-    for (size_t i = 0; i < count; i++)
+    answer = answer_with_room(key, count);
+    for (size_t i = 0; answer != NULL && i < count; i++)
         answer->frames[i] = (struct symbol_frame){
             .function = function_name(symbols, &frames[i]),
             .file = file_name(symbols, &frames[i]),

@@ -1,4 +1,5 @@
-/* From addresses to functions, files and lines. What is read with libdw is behind debug_file.h.
+/* From addresses to functions, files and lines. What is read with libdw is behind debug_file.h; the
+ * functions of Go's own compiler are told by go_file.h, in Go's spelling.
  *
  * A module is looked up by the path that was recorded and trusted only while its build-id is the
  * recorded one; when that file is gone or has changed, the debug file of the recorded build-id
@@ -25,6 +26,18 @@ struct symbol_module {
     uint64_t start;          /* lowest mapped address */
     uint64_t end;            /* first address past it */
     uint64_t bias;           /* address in memory minus address in the file's own numbering */
+    enum symbol_file {
+        SYMBOL_FILE_UNSURE, /* what is at `path` may have changed, if there is no build-id */
+        SYMBOL_FILE_SAME,   /* the caller knows that it is the loaded file */
+        SYMBOL_FILE_OTHER,  /* the caller knows that it is not, or that there is none */
+    } at_path;
+};
+
+/* What a function is to Go's tracebacks; others are all plain. */
+enum symbol_role {
+    SYMBOL_PLAIN,
+    SYMBOL_WRAPPER, /* made by the compiler: told only where it called a SYMBOL_PANIC */
+    SYMBOL_PANIC,
 };
 
 /* One function at one place. Strings belong to the struct symbols, live as long as it does, and
@@ -34,6 +47,7 @@ struct symbol_frame {
     const char *file;     /* with its folder where that is recorded; NULL: not known */
     int line;             /* 0: not known */
     bool inlined;         /* the code of this call stands inside the frame that follows */
+    enum symbol_role role;
 };
 
 /* Create an empty table of modules. Returns NULL when there is no memory (errno ENOMEM). */
@@ -62,9 +76,10 @@ size_t symbols_resolve(struct symbols *symbols, const struct symbol_module *modu
                        const char *recorded_function, const struct symbol_frame **ret);
 
 /* Why files and lines of a module are missing, as text to show, or NULL when they should be there:
- * "the file is gone", "the file has changed (build-id differs)", "no debug information", "no
- * build-id to compare, the file may have changed", "the file cannot be read". Opens the module's
- * file when that has not happened. The text lives as long as the program. */
+ * "the file is gone", "the file has changed (build-id differs)", "the file is gone, or has
+ * changed", "no debug information", "no build-id to compare, the file may have changed", "the file
+ * cannot be read". Of a file of Go's own compiler no debug information is missed. Opens the
+ * module's file when that has not happened. The text lives as long as the program. */
 const char *symbols_module_note(struct symbols *symbols, const struct symbol_module *module);
 
 #endif
