@@ -38,7 +38,7 @@ static const struct {
     {"runtime.allgptr", HINT(all_g_pointer)},
     {"runtime.allglen", HINT(all_g_count)},
     {"runtime.waitReasonStrings", HINT(wait_reason_strings)},
-    {"runtime.semtable", HINT(semaphore_table)},
+    {"runtime.allp", HINT(all_ps)},
     {"runtime.allm", offsetof(struct go_symbols, all_m)},
     {"runtime.sched", offsetof(struct go_symbols, scheduler)},
 #undef HINT

@@ -1,0 +1,104 @@
+#!/bin/bash
+# What it takes to see all goroutines of a running Go program: leakspy report PID beside what else there is. The
+# program measures how long it stalls meanwhile. Prints a table; judges nothing.
+#
+# Usage: tests/bench/goroutines.sh [GOROUTINES...]      (1000000 10000; a million need 4 GB of memory)
+# Needs what tests/run.sh needs, and installs what is missing of: golang-go 1.19, delve, curl, time.
+# LEAKSPY: the command (build/default/analyzer/leakspy). NEWEST: the other Go (1.27); a folder with
+# bin/go in it, or a version for tests/go-toolchain.sh. ROUNDS: how often each is measured (3).
+set -eu
+root=$(cd "$(dirname "$0")/../.." && pwd)
+# shellcheck source=tests/packages.sh
+. "$root/tests/packages.sh"
+install_packages golang-1.19-go delve curl time
+leakspy=${LEAKSPY:-$root/build/default/analyzer/leakspy}
+newest=${NEWEST:-1.27}
+rounds=${ROUNDS:-3}
+[ $# -gt 0 ] || set -- 1000000 10000
+[ -x "$leakspy" ] || { echo "$0: there is no $leakspy: build it first" >&2; exit 2; }
+
+work=$(mktemp -d)
+program=
+trap '[ -z "$program" ] || kill -9 "$program" 2>/dev/null; rm -rf "$work"' EXIT
+if [ ! -x "$newest/bin/go" ]; then
+    "$root/tests/go-toolchain.sh" "$newest"
+    newest=$root/build/go/$newest
+fi
+build() { # GO NAME
+    HOME=$work GO111MODULE=off GOFLAGS= GOTOOLCHAIN=local CGO_ENABLED=0 GOCACHE=$work/cache \
+        "$1" build -o "$work/$2" "$root/tests/bench/goroutines.go"
+}
+build /usr/lib/go-1.19/bin/go old
+build "$newest/bin/go" new
+
+start() { # PROGRAM COUNT
+    mkfifo "$work/out"
+    "$work/$1" -n "$2" >"$work/out" &
+    program=$!
+    read -r address <"$work/out"
+    rm "$work/out"
+}
+stop() {
+    kill -9 "$program"
+    wait "$program" 2>/dev/null || true
+    program=
+}
+stall() { curl -sS "http://$address/stall"; }
+
+median() { sort -n | awk '{ row[NR] = $1 } END { print row[int((NR + 1) / 2)] }'; }
+
+# measure NAME COMMAND...: runs it some times; seconds, memory of the command, longest stall of the program.
+measure() {
+    local name=$1 i
+    shift
+    rm -f "$work"/{seconds,kib,stalls}
+    for ((i = 0; i < rounds; i++)); do
+        sleep 1
+        stall >/dev/null
+        if ! /usr/bin/time -q -o "$work/time" -f '%e %M' timeout 300 "$@" >"$work/answer" 2>"$work/errors"; then
+            printf '| %-44s | did not work: %s |\n' "$name" "$(tail -n 1 "$work/errors")"
+            return 0
+        fi
+        stall | cut -d' ' -f1 >>"$work/stalls"
+        cut -d' ' -f1 "$work/time" >>"$work/seconds"
+        cut -d' ' -f2 "$work/time" >>"$work/kib"
+    done
+    printf '| %-44s | %7.2f s | %7.1f MB | %9.1f ms | %9.1f ms |\n' "$name" "$(median <"$work/seconds")" \
+        "$(awk -v k="$(median <"$work/kib")" 'BEGIN { print k / 1000 }')" "$(median <"$work/stalls")" \
+        "$(sort -n "$work/stalls" | tail -n 1)"
+}
+
+pprof() { curl -sSf -o /dev/null "http://$address/debug/pprof/$1"; }
+export -f pprof
+
+# shellcheck disable=SC2016
+look() { # PROGRAM COUNT
+    local version
+    start "$1" "$2"
+    version=$(strings -n 4 "$work/$1" | grep -m 1 -o '^go1\.[0-9.]*' || echo Go)
+    printf '\n%s goroutines, %s, %s resident\n\n' "$2" "$version" "$(stall | cut -d' ' -f2-)"
+    printf '| %-44s | %9s | %10s | %12s | %12s |\n' 'what' 'takes' 'uses' 'stall' 'worst stall'
+    echo '|---|---|---|---|---|'
+    measure 'nothing (a second)' sleep 1
+    measure 'leakspy report PID' "$leakspy" report --threshold 0 "$program"
+    measure 'leakspy report PID --format json' "$leakspy" report --threshold 0 --format json "$program"
+    export address
+    measure 'pprof goroutine' bash -c 'pprof goroutine'
+    measure 'pprof goroutine?debug=1' bash -c 'pprof goroutine?debug=1'
+    measure 'pprof goroutine?debug=2' bash -c 'pprof goroutine?debug=2'
+    if pprof goroutineleak 2>/dev/null; then
+        measure 'pprof goroutineleak' bash -c 'pprof goroutineleak'
+    fi
+    if [ "$1" = old ]; then
+        printf 'goroutines -group userloc\nexit\n' >"$work/delve"
+        measure 'delve goroutines -group userloc' bash -c \
+            'yes n | dlv attach --allow-non-terminal-interactive=true --init "$2" "$1"' - "$program" "$work/delve"
+    fi
+    stop
+}
+
+echo "on $(nproc) CPUs, $(uname -r); medians of $rounds rounds; the memory is the command's, the stall is the program's"
+for count; do
+    look new "$count"
+    look old "$count"
+done
