@@ -1,0 +1,503 @@
+/* Goroutines of Go's own compiler: every way to park, what each waits on, and who created it,
+ * compared with what the program says of itself (go_waits.go).
+ *
+ * Usage: test_go_waits PROGRAM WAY. WAY: pid (a running process), core (a dump by gcore), preload
+ * (a recording by the library), run (a recording by leakspy run). */
+#include "tests/e2e/harness.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum way { BY_PID, BY_CORE, BY_PRELOAD, BY_RUN };
+
+static const char *const way_names[] = {"pid", "core", "preload", "run"};
+
+/* Where the goroutines of go_waits come from. */
+enum needs { ALWAYS, NEEDS_C, GO_1_23, GO_1_25 };
+
+/* `where` is what the marks in the source call the wait. The op is what the program's own runtime
+ * calls it. */
+static const struct row {
+    const char *where, *function, *by; /* by NULL: created by the runtime */
+    const char *verdict;               /* NULL: any */
+    const char *object;                /* NULL: any; "none": null */
+    int capacity, length;              /* of the channel; -1: it waits on none */
+    enum { NO_TIMER, TIMER, TIMER_FROM_1_23 } timer;
+    enum needs needs;
+} rows[] = {
+    {"chanSend", "main.chanSend", "main.main", "stuck", "channel", 0, 0, NO_TIMER, ALWAYS},
+    {"chanSendFull", "main.chanSendFull", "main.main", "stuck", "channel", 3, 3, NO_TIMER, ALWAYS},
+    {"chanReceive", "main.chanReceive", "main.main", "stuck", "channel", 0, 0, NO_TIMER, ALWAYS},
+    {"chanBuffered", "main.chanBuffered", "main.main", "stuck", "channel", 5, 0, NO_TIMER, ALWAYS},
+    {"chanRange", "main.chanRange", "main.main", "stuck", "channel", 0, 0, NO_TIMER, ALWAYS},
+    {"chanSendNil", "main.chanSendNil", "main.main", "leaked", NULL, -1, 0, NO_TIMER, ALWAYS},
+    {"chanReceiveNil", "main.chanReceiveNil", "main.main", "leaked", NULL, -1, 0, NO_TIMER, ALWAYS},
+    {"selectNone", "main.selectNone", "main.main", "leaked", "none", -1, 0, NO_TIMER, ALWAYS},
+    {"selectMany", "main.selectMany", "main.main", "stuck", "none", -1, 0, NO_TIMER, ALWAYS},
+    {"selectNil", "main.selectNil", "main.main", "leaked", "none", -1, 0, NO_TIMER, ALWAYS},
+    {"selectOne", "main.selectOne", "main.main", "stuck", "channel", 0, 0, NO_TIMER, ALWAYS},
+    {"selectTimeout", "main.selectTimeout", "main.main", NULL, "none", -1, 0, TIMER_FROM_1_23,
+     ALWAYS},
+    {"mutexLock", "main.mutexLock", "main.main", "stuck", "mutex", -1, 0, NO_TIMER, ALWAYS},
+    {"rwmutexRead", "main.rwmutexRead", "main.main", "stuck", "rwlock", -1, 0, NO_TIMER, ALWAYS},
+    {"rwmutexWrite", "main.rwmutexWrite", "main.main", "stuck", "rwlock", -1, 0, NO_TIMER, ALWAYS},
+    {"rwmutexQueue", "main.rwmutexQueue", "main.main", "stuck", NULL, -1, 0, NO_TIMER, ALWAYS},
+    {"waitGroup", "main.waitGroup", "main.main", "stuck", "waitgroup", -1, 0, NO_TIMER, ALWAYS},
+    {"condWait", "main.condWait", "main.main", "stuck", "cond", -1, 0, NO_TIMER, ALWAYS},
+    {"onceFirst", "main.prepare.func1", "main.prepare", "stuck", "channel", 0, 0, NO_TIMER, ALWAYS},
+    {"onceDo", "main.onceDo", "main.main", "stuck", "mutex", -1, 0, NO_TIMER, ALWAYS},
+    {"sleep", "main.sleep", "main.main", "waiting", "none", -1, 0, TIMER, ALWAYS},
+    {"timerAfter", "main.timerAfter", "main.main", NULL, "channel", -1, 0, TIMER_FROM_1_23, ALWAYS},
+    {"timerReceive", "main.timerReceive", "main.main", NULL, "channel", -1, 0, TIMER_FROM_1_23,
+     ALWAYS},
+    {"tickerReceive", "main.tickerReceive", "main.main", NULL, "channel", -1, 0, TIMER_FROM_1_23,
+     ALWAYS},
+    {"accept", "main.accept", "main.main", "waiting", "fd", -1, 0, NO_TIMER, ALWAYS},
+    {"netRead", "main.netRead", "main.main", "stuck", "fd", -1, 0, NO_TIMER, ALWAYS},
+    {"netReadUntil", "main.netReadUntil", "main.main", "waiting", "fd", -1, 0, TIMER, ALWAYS},
+    {"packetRead", "main.packetRead", "main.main", "stuck", "fd", -1, 0, NO_TIMER, ALWAYS},
+    {"pipeRead", "main.pipeRead", "main.main", "stuck", "fd", -1, 0, NO_TIMER, ALWAYS},
+    {"pipeWrite", "main.pipeWrite", "main.main", "stuck", "fd", -1, 0, NO_TIMER, ALWAYS},
+    {"inInit", "main.init.0.func1", "main.init.0", "stuck", "channel", 0, 0, NO_TIMER, ALWAYS},
+    {"deep", "main.deep.func1", "main.startMore", "stuck", "channel", 0, 0, NO_TIMER, ALWAYS},
+    {"inlined", "main.innermost", "main.startMore", "stuck", "channel", 0, 0, NO_TIMER, ALWAYS},
+    {"generic", "main.take[...]", "main.startMore", "stuck", "channel", 0, 0, NO_TIMER, ALWAYS},
+    {"genericMethod", "main.(*queue[...]).pop", "main.startMore", "stuck", "channel", 0, 0,
+     NO_TIMER, ALWAYS},
+    {"method", "main.(*worker).run", "main.startMore", "stuck", "channel", 0, 0, NO_TIMER, ALWAYS},
+    {"byValue", "main.byValue.run", "main.startMore", "stuck", "channel", 0, 0, NO_TIMER, ALWAYS},
+    {"inDefer", "main.inDefer.func1", "main.startMore", "stuck", "channel", 0, 0, NO_TIMER, ALWAYS},
+    {"inRecover", "main.inRecover.func1", "main.startMore", "stuck", "channel", 0, 0, NO_TIMER,
+     ALWAYS},
+    {"inPanic", "main.inPanic.func1", "main.startMore", "stuck", "channel", 0, 0, NO_TIMER, ALWAYS},
+    {"inGoexit", "main.inGoexit.func1", "main.startMore", "stuck", "channel", 0, 0, NO_TIMER,
+     ALWAYS},
+    {"inManyDefers", "main.inManyDefers.func1", "main.startMore", "stuck", "channel", 0, 0,
+     NO_TIMER, ALWAYS},
+    {"nested", "main.nested.func1.1.1", "main.startMore", "stuck", "channel", 0, 0, NO_TIMER,
+     ALWAYS},
+    {"reflectSelect", "main.reflectSelect", "main.startMore", "stuck", "none", -1, 0, NO_TIMER,
+     ALWAYS},
+    {"reflectCall", "main.reflectCall.func1", "main.startMore", "stuck", "channel", 0, 0, NO_TIMER,
+     ALWAYS},
+    {"locked", "main.locked", "main.startMore", "stuck", "channel", 0, 0, NO_TIMER, ALWAYS},
+    {"labelled", "main.labelled.func1", "main.startMore", "stuck", "channel", 0, 0, NO_TIMER,
+     ALWAYS},
+    {"contextDone", "main.contextDone", "main.startMore", "stuck", "channel", 0, 0, NO_TIMER,
+     ALWAYS},
+    {"variadic", "main.variadic", "main.startMore", "stuck", "channel", 0, 0, NO_TIMER, ALWAYS},
+    {"grandchild", "main.spawnGrandchild", "main.spawnGrandchild", "stuck", "channel", 0, 0,
+     NO_TIMER, ALWAYS},
+    {"timerCall", "main.startMore.func1", "time.goFunc", "stuck", "channel", 0, 0, NO_TIMER,
+     ALWAYS},
+    {"spawnedDeep", "main.startMore.func2.1", "main.startMore.func2", "stuck", "channel", 0, 0,
+     NO_TIMER, ALWAYS},
+    {"finalizer", "main.blockFinalizers.func1", NULL, "stuck", "channel", 0, 0, NO_TIMER, ALWAYS},
+    {"cgoCallback", "main.callGo", NULL, "stuck", "channel", 0, 0, NO_TIMER, NEEDS_C},
+    {"coroutine", "main.iterator", NULL, NULL, NULL, -1, 0, NO_TIMER, GO_1_23},
+    {"callsCoroutine", "main.callsIterator", NULL, NULL, NULL, -1, 0, NO_TIMER, GO_1_23},
+    {"inCoroutine", "main.waitingIterator", NULL, "stuck", "channel", 0, 0, NO_TIMER, GO_1_23},
+    {"rangeOverFunc", "main.rangeOverFunc-range1", NULL, "stuck", "channel", 0, 0, NO_TIMER,
+     GO_1_23},
+    {"bubbleTest", "main.init.0.func1.1.2", NULL, NULL, NULL, -1, 0, NO_TIMER, GO_1_25},
+    {"bubbleWait", "main.inBubble", NULL, NULL, NULL, -1, 0, NO_TIMER, GO_1_25},
+    {"bubbleReceive", "main.inBubble.func1", NULL, "stuck", "channel", 0, 0, NO_TIMER, GO_1_25},
+    {"bubbleSend", "main.inBubble.func2", NULL, "stuck", "channel", 1, 1, NO_TIMER, GO_1_25},
+    {"bubbleWaitGroup", "main.inBubble.func3", NULL, "stuck", NULL, -1, 0, NO_TIMER, GO_1_25},
+    {"bubbleSelect", "main.inBubble.func4", NULL, "stuck", NULL, -1, 0, NO_TIMER, GO_1_25},
+    {"bubbleSleep", "main.inBubble.func5", NULL, "waiting", "none", -1, 0, TIMER, GO_1_25},
+    {"bubbleOutside", "main.inBubble.func6", NULL, "stuck", "channel", 0, 0, NO_TIMER, GO_1_25},
+};
+
+/* What the program says of each row. */
+static struct own_words {
+    long id; /* 0: it has no such goroutine */
+    char state[64], address[32];
+    bool locked;
+} words[LENGTH(rows)];
+
+static const char *program;
+static enum way way;
+static struct target *waits;
+static json_t *seen; /* the last report */
+static char source[160];
+
+/* ---- the program ---- */
+
+static size_t row_of(const char *name)
+{
+    size_t i = 0;
+    while (i < LENGTH(rows) && strcmp(rows[i].where, name) != 0)
+        i++;
+    return i;
+}
+
+/* A goroutine in the words of the program. */
+static void take_words(const char *line)
+{
+    json_t *json = json_loads(line, 0, NULL);
+    assert_non_null(json);
+    size_t row = row_of(json_string_value(json_object_get(json, "name")));
+    if (row < LENGTH(rows)) {
+        struct own_words *own = &words[row];
+        const char *state = json_string_value(json_object_get(json, "state"));
+        own->id = (long)json_integer_value(json_object_get(json, "id"));
+        own->locked = strstr(state, "locked to thread") != NULL;
+        snprintf(own->address, sizeof own->address, "%s",
+                 json_string_value(json_object_get(json, "address")));
+        /* "chan receive (durable), 2 minutes, locked to thread" */
+        snprintf(own->state, sizeof own->state, "%.*s", (int)strcspn(state, ","), state);
+        char *durable = strstr(own->state, " (durable)");
+        if (durable)
+            *durable = '\0';
+    }
+    json_decref(json);
+}
+
+static void dump_core(void)
+{
+    char prefix[96], pid[16];
+    snprintf(prefix, sizeof prefix, "%s/core", waits->dir);
+    snprintf(pid, sizeof pid, "%d", waits->pid);
+    snprintf(source, sizeof source, "%s.%s", prefix, pid);
+    struct outcome outcome = run_program(false, LIST("/usr/bin/gcore", "-o", prefix, pid), NULL);
+    if (outcome.status != 0)
+        fprintf(stderr, "gcore:\n%s%s\n", outcome.out, outcome.err);
+    assert_int_equal(outcome.status, 0);
+    outcome_deinit(&outcome);
+}
+
+static int start_waits(void **state)
+{
+    char path[512], recording[64] = "";
+    (void)state;
+    snprintf(path, sizeof path, "%s/%s", LEAKSPY_TARGETS, program);
+    if (way == BY_RUN) {
+        snprintf(recording, sizeof recording, "/tmp/leakspy-go-waits.%d.rec", getpid());
+        waits = target_start(false, LIST(LEAKSPY_COMMAND, "run", "-o", recording, "--", path),
+                             LIST("LEAKSPY_SAMPLE=20ms"));
+    } else {
+        waits = target_start(way == BY_PRELOAD, LIST(path), NULL);
+    }
+    for (const char *line; strcmp(line = target_wait_line(waits, ""), "ready") != 0;)
+        if (line[0] == '{')
+            take_words(line);
+    switch (way) {
+    case BY_PID:
+        snprintf(source, sizeof source, "%d", waits->pid);
+        break;
+    case BY_CORE:
+        dump_core();
+        break;
+    case BY_PRELOAD:
+        snprintf(source, sizeof source, "%s", waits->recording);
+        break;
+    case BY_RUN:
+        snprintf(source, sizeof source, "%s", recording);
+        break;
+    }
+    return 0;
+}
+
+static int end_waits(void **state)
+{
+    json_decref(seen);
+    target_end(waits);
+    if (way == BY_RUN)
+        unlink(source);
+    return end_all_targets(state);
+}
+
+/* ---- what is said of it ---- */
+
+/* The group and the task of a goroutine; false: not in the report. */
+static bool find_goroutine(const json_t *json, long id, const json_t **ret_group,
+                           const json_t **ret_task)
+{
+    size_t i, j;
+    json_t *group, *task;
+    char name[24];
+    snprintf(name, sizeof name, "%ld", id);
+    json_array_foreach(json_object_get(json, "groups"), i, group)
+    {
+        if (strcmp(json_string_value(json_object_get(group, "kind")), "goroutine") != 0)
+            continue;
+        json_array_foreach(json_object_get(group, "tasks"), j, task)
+        {
+            const char *called = json_string_value(json_object_get(task, "name"));
+            if (called ? strcmp(called, name) != 0
+                       : json_integer_value(json_object_get(task, "id")) != id)
+                continue;
+            *ret_group = group;
+            *ret_task = task;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The goroutine of a row in a report that is taken until it is in it as the program says it is. */
+static void see(size_t row, const json_t **ret_group, const json_t **ret_task)
+{
+    const struct own_words *own = &words[row];
+    for (int64_t deadline_ms = now_ms() + PATIENCE_MS;;) {
+        if (seen && find_goroutine(seen, own->id, ret_group, ret_task)) {
+            const char *op = json_string_value(json_object_get(*ret_group, "op"));
+            if (strcmp(op, own->state) == 0)
+                return;
+        }
+        if (now_ms() > deadline_ms || (seen && way == BY_CORE))
+            break;
+        if (way == BY_PRELOAD || way == BY_RUN)
+            while (access(source, F_OK) != 0 && now_ms() < deadline_ms)
+                sleep_ms(5);
+        json_decref(seen);
+        seen = report(source, "0", LIST("--all", "--max-tasks", "1000"));
+    }
+    char *text = json_dumps(seen, JSON_INDENT(1));
+    fprintf(stderr, "goroutine %ld (%s) should be in \"%s\"; the report:\n%s\n", own->id,
+            rows[row].where, own->state, text);
+    free(text);
+    fail();
+}
+
+/* Where the mark is: "parks in chanSend." */
+static bool find_mark(const char *what, const char *where, const char **ret_file, int *ret_line)
+{
+    static const char *const files[] = {"go_waits.go", "go_waits_more.go", "go_waits_cgo.go",
+                                        "go_waits_iter.go", "go_waits_synctest.go"};
+    char mark[64];
+    snprintf(mark, sizeof mark, "%s %s.", what, where);
+    for (size_t i = 0; i < LENGTH(files); i++) {
+        char path[512];
+        snprintf(path, sizeof path, "%s/tests/e2e/%s", LEAKSPY_SOURCE_DIR, files[i]);
+        char *text = read_file(path);
+        assert_non_null(text);
+        const char *at = strstr(text, mark);
+        *ret_file = files[i];
+        *ret_line = 1;
+        for (const char *c = text; at && c < at; c++)
+            *ret_line += *c == '\n';
+        free(text);
+        if (at)
+            return true;
+    }
+    return false;
+}
+
+static const json_t *frame_of(const json_t *stack, const char *function)
+{
+    size_t i;
+    json_t *frame;
+    json_array_foreach(stack, i, frame)
+    {
+        const char *name = json_string_value(json_object_get(frame, "function"));
+        if (name && strcmp(name, function) == 0)
+            return frame;
+    }
+    return NULL;
+}
+
+static void assert_frame(const json_t *group, const char *stack, const char *function,
+                         const char *what, const char *where)
+{
+    const char *file;
+    int line;
+    const json_t *frame = frame_of(json_object_get(group, stack), function);
+    if (!frame) {
+        char *text = json_dumps(group, JSON_INDENT(1));
+        fprintf(stderr, "%s has no %s:\n%s\n", stack, function, text);
+        free(text);
+    }
+    assert_non_null(frame);
+    if (!find_mark(what, where, &file, &line))
+        return;
+    const char *path = json_string_value(json_object_get(frame, "file"));
+    assert_non_null(path);
+    const char *name = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
+    assert_string_equal(name, file);
+    assert_int_equal(json_integer_value(json_object_get(frame, "line")), line);
+}
+
+static int go_minor(void)
+{
+    size_t i;
+    int minor = 0;
+    json_t *runtime;
+    json_array_foreach(json_at(seen, "source.runtimes"), i, runtime)
+        sscanf(json_string_value(runtime), "go1.%d", &minor);
+    return minor;
+}
+
+static bool expects_goroutine(const struct row *row)
+{
+    int minor = go_minor();
+    switch (row->needs) {
+    case ALWAYS:
+        return true;
+    case NEEDS_C:
+        return strstr(program, "static") == NULL;
+    case GO_1_23:
+        return minor >= 23;
+    case GO_1_25:
+        return minor >= 25;
+    }
+    return false;
+}
+
+static void assert_object(const struct row *row, const struct own_words *own, const json_t *group)
+{
+    const json_t *object = json_object_get(group, "object");
+    if (row->object && strcmp(row->object, "none") == 0) {
+        assert_true(json_is_null(object));
+        return;
+    }
+    if (row->object) {
+        assert_true(json_is_object(object));
+        assert_string_equal(json_string_value(json_object_get(object, "kind")), row->object);
+        if (own->address[0] != '\0')
+            assert_string_equal(json_string_value(json_object_get(object, "address")),
+                                own->address);
+    }
+    if (row->capacity >= 0) {
+        assert_int_equal(json_integer_value(json_object_get(object, "capacity")), row->capacity);
+        assert_int_equal(json_integer_value(json_object_get(object, "length")), row->length);
+        assert_true(json_is_false(json_object_get(object, "closed")));
+    }
+}
+
+static void parked__is_reported(void **state)
+{
+    const struct row *row = *state;
+    const struct own_words *own = &words[row - rows];
+    const json_t *group, *task;
+    if (!seen)
+        see(row_of("chanSend"), &group, &task);
+    if (own->id == 0) {
+        assert_false(expects_goroutine(row));
+        skip();
+    }
+    see((size_t)(row - rows), &group, &task);
+    assert_frame(group, "wait_stack", row->function, "parks in", row->where);
+    if (row->by)
+        assert_frame(group, "spawn_stack", row->by, "spawns", row->where);
+    assert_object(row, own, group);
+    const char *verdict = json_string_value(json_object_get(group, "verdict"));
+    if (row->verdict)
+        assert_string_equal(verdict, row->verdict);
+    bool timer = row->timer == TIMER || (row->timer == TIMER_FROM_1_23 && go_minor() >= 23);
+    if (timer || row->timer == NO_TIMER)
+        assert_int_equal(json_is_true(json_object_get(task, "deadline")), timer);
+    if (timer)
+        assert_string_equal(verdict, "waiting");
+    assert_int_equal(json_is_true(json_object_get(task, "locked_to_thread")), own->locked);
+}
+
+/* ---- what has more to it ---- */
+
+static const json_t *task_where(const char *where)
+{
+    const json_t *group, *task;
+    see(row_of(where), &group, &task);
+    return task;
+}
+
+static void assert_case(const json_t *cases, size_t index, const char *op, bool nil)
+{
+    const json_t *one = json_array_get(cases, index);
+    assert_string_equal(json_string_value(json_object_get(one, "op")), op);
+    assert_int_equal(json_is_null(json_object_get(one, "address")), nil);
+    if (!nil)
+        assert_int_equal(json_integer_value(json_object_get(one, "capacity")), 0);
+}
+
+static void select__its_cases__are_reported(void **state)
+{
+    (void)state;
+    const json_t *cases = json_object_get(task_where("selectMany"), "cases");
+    size_t sends = 0, receives = 0, i;
+    json_t *one;
+    /* Nil channels wait nowhere: of those the runtime keeps nothing. */
+    json_array_foreach(cases, i, one)
+    {
+        if (json_is_null(json_object_get(one, "address")))
+            continue;
+        bool send = strcmp(json_string_value(json_object_get(one, "op")), "chan send") == 0;
+        assert_case(cases, i, send ? "chan send" : "chan receive", false);
+        sends += send;
+        receives += !send;
+    }
+    assert_int_equal(sends, 1);
+    assert_int_equal(receives, 1);
+    cases = json_object_get(task_where("reflectSelect"), "cases");
+    assert_int_equal(json_array_size(cases), 2);
+}
+
+static void labels__are_reported(void **state)
+{
+    (void)state;
+    const json_t *labels = json_object_get(task_where("labelled"), "labels");
+    assert_int_equal(json_object_size(labels), 2);
+    assert_string_equal(json_string_value(json_object_get(labels, "handler")), "orders");
+    assert_string_equal(json_string_value(json_object_get(labels, "tenant")), "acme");
+    assert_int_equal(json_object_size(json_object_get(task_where("method"), "labels")), 0);
+}
+
+/* The mutex of which nobody knows the holder: Go keeps none. But the runtime's own goroutines are
+ * no finding, and nothing was lost. */
+static void runtime__its_own_goroutines__are_no_finding(void **state)
+{
+    size_t i;
+    json_t *group;
+    (void)state;
+    task_where("chanSend");
+    json_array_foreach(json_object_get(seen, "groups"), i, group)
+    {
+        const json_t *by = json_array_get(json_object_get(group, "spawn_stack"), 0);
+        const char *function = json_string_value(json_object_get(by, "function"));
+        const json_t *at = json_object_get(group, "wait_stack");
+        const json_t *last = json_array_get(at, json_array_size(at) - 1);
+        const char *outermost = json_string_value(json_object_get(last, "function"));
+        if (function && strncmp(function, "runtime.", 8) == 0 && outermost &&
+            strncmp(outermost, "runtime.", 8) == 0 && !frame_of(at, "main.blockFinalizers.func1") &&
+            !frame_of(at, "main.main"))
+            assert_string_equal(json_string_value(json_object_get(group, "verdict")), "waiting");
+    }
+}
+
+static void report__nothing__is_lost(void **state)
+{
+    (void)state;
+    task_where("chanSend");
+    assert_int_equal(json_integer_value(json_at(seen, "totals.lost")), 0);
+}
+
+int main(int argc, char **argv)
+{
+    static struct CMUnitTest tests[LENGTH(rows) + 4];
+    size_t count = 0;
+    if (argc != 3)
+        return 64;
+    program = argv[1];
+    for (way = BY_PID; way < (enum way)LENGTH(way_names) && strcmp(way_names[way], argv[2]) != 0;)
+        way++;
+    if (way == (enum way)LENGTH(way_names))
+        return 64;
+    if (way == BY_CORE && access("/usr/bin/gcore", X_OK) != 0)
+        return 77;
+    for (size_t i = 0; i < LENGTH(rows); i++)
+        tests[count++] = (struct CMUnitTest){rows[i].where, parked__is_reported, NULL, NULL,
+                                             (void *)(uintptr_t)&rows[i]};
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(select__its_cases__are_reported);
+    /* A recording has no room for labels. */
+    if (way == BY_PID || way == BY_CORE)
+        tests[count++] = (struct CMUnitTest)cmocka_unit_test(labels__are_reported);
+    tests[count++] =
+        (struct CMUnitTest)cmocka_unit_test(runtime__its_own_goroutines__are_no_finding);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(report__nothing__is_lost);
+    return _cmocka_run_group_tests(argv[2], tests, count, start_waits, end_waits);
+}
