@@ -57,7 +57,7 @@ static bool read_copy(const struct image_stop *stop, uint64_t address, uint64_t 
 static void window_move(struct window *window, uint64_t address)
 {
     struct mem_piece pieces[WINDOW_PAGES];
-    window->first = address & ~UINT64_C(PAGE_BYTES - 1);
+    window->first = address & ~(uint64_t)(PAGE_BYTES - 1);
     for (size_t i = 0; i < WINDOW_PAGES; i++)
         pieces[i] = (struct mem_piece){
             .address = window->first + i * PAGE_BYTES, .to = window->bytes[i], .bytes = PAGE_BYTES};

@@ -63,6 +63,8 @@ struct object_look evidence_look_at(const struct snapshot *snapshot, const struc
     }
     if (waitgraph_has_owner(snapshot, task))
         look.owner = graph->next[index];
+    if (task->object_text)
+        look.text = snapshot->object_texts[task->object_text];
     return look;
 }
 
@@ -294,8 +296,10 @@ static void explain_fd(const struct judge *judge, struct group *group,
                        const struct object_look *look)
 {
     const struct snapshot_task *task = &judge->snapshot->tasks[group->members[0]];
-    char object[64];
+    char object[320];
     object_text(look->kind, look->address, object);
+    if (look->text)
+        snprintf(object + strlen(object), sizeof(object) - 64, " (%s)", look->text);
     if ((task->flags & SNAPSHOT_FDS) && task->arg > 1)
         evidence_add(group, "%s and %" PRIu32 " more, in %s", object, task->arg - 1, group->call);
     else

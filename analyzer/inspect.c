@@ -8,6 +8,8 @@
 /* In this order: a runtime marks the threads that are its workers before threads are told of. */
 static const struct inspector *const inspectors[] = {
     &inspect_go,
+    &inspect_taskrt,
+    &inspect_threads,
     NULL,
 };
 

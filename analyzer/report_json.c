@@ -164,6 +164,7 @@ static json_t *object_of(const struct report *report, uint32_t task)
     json_t *object = json_object();
     json_object_set_new(object, "kind", json_string(snapshot_object_name(look.kind)));
     json_object_set_new(object, "address", hex(look.address));
+    json_object_set_new(object, "description", text_or_null(look.text));
     json_object_set_new(object, "capacity", look.has_channel ? count(look.capacity) : json_null());
     json_object_set_new(object, "length", look.has_channel ? count(look.length) : json_null());
     json_object_set_new(object, "closed",

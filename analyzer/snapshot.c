@@ -26,6 +26,7 @@ void snapshot_deinit(struct snapshot *snapshot)
     free(snapshot->modules);
     free(snapshot->calls);
     free(snapshot->cases);
+    free(snapshot->object_texts);
     free(snapshot->label_sets);
     free(snapshot->labels);
     free(snapshot->before);

@@ -53,6 +53,7 @@ struct snapshot_task {
     uint16_t flags;        /* enum snapshot_task_flag */
     uint8_t kind;          /* enum rec_kind */
     char name[17];         /* "": none */
+    uint32_t object_text;  /* row of object_texts; 0: none */
 };
 
 /* Beside those of enum rec_site_flag. */
@@ -175,6 +176,8 @@ struct snapshot {
     size_t call_count;
     struct snapshot_case *cases;
     size_t case_count;
+    const char **object_texts; /* what a task's object is: "socket 127.0.0.1:80"; row 0 unused */
+    size_t object_text_count;
     struct snapshot_label_set *label_sets; /* row 0 unused */
     size_t label_set_count;
     struct snapshot_label *labels;

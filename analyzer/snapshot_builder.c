@@ -19,7 +19,7 @@ struct rows {
 struct snapshot_builder {
     struct snapshot *snapshot;
     bool failed;
-    struct rows modules, calls, sites, pcs, cases, label_sets, labels;
+    struct rows modules, calls, sites, pcs, cases, object_texts, label_sets, labels;
     /* Rows that begin a chain of those with the same hash, and each row's next in its chain. */
     struct table call_heads, site_heads, label_heads, text_heads;
     uint32_t *call_next, *site_next, *label_next;
@@ -102,6 +102,7 @@ struct snapshot_builder *builder_create(struct snapshot *snapshot)
     builder->sites = (struct rows)ROWS(sites, site_count);
     builder->pcs = (struct rows)ROWS(pcs, pc_count);
     builder->cases = (struct rows)ROWS(cases, case_count);
+    builder->object_texts = (struct rows)ROWS(object_texts, object_text_count);
     builder->label_sets = (struct rows)ROWS(label_sets, label_set_count);
     builder->labels = (struct rows)ROWS(labels, label_count);
 #undef ROWS
@@ -196,10 +197,16 @@ uint32_t builder_add_module(struct snapshot_builder *builder, const struct snaps
 uint32_t builder_add_call(struct snapshot_builder *builder, const char *name, enum rec_op op,
                           bool reason)
 {
-    struct snapshot *snapshot = builder->snapshot;
     const char *shown = reason || op == REC_OP_NONE ? name : snapshot_op_name(op);
-    uint32_t *head = head_of(builder, &builder->call_heads,
-                             hash_bytes(name, strlen(name), HASH_START + op * 2 + reason));
+    return builder_add_call_as(builder, name, op, shown);
+}
+
+uint32_t builder_add_call_as(struct snapshot_builder *builder, const char *name, enum rec_op op,
+                             const char *shown)
+{
+    struct snapshot *snapshot = builder->snapshot;
+    uint64_t hash = hash_bytes(name, strlen(name), HASH_START + op);
+    uint32_t *head = head_of(builder, &builder->call_heads, hash_bytes(shown, strlen(shown), hash));
     for (uint32_t i = *head; i; i = builder->call_next[i]) {
         const struct snapshot_call *known = &snapshot->calls[i];
         if (known->number == op && strcmp(known->name, name) == 0 && strcmp(known->op, shown) == 0)
@@ -209,7 +216,8 @@ uint32_t builder_add_call(struct snapshot_builder *builder, const char *name, en
     if (!row)
         return 0;
     const char *kept = builder_text(builder, name, SIZE_MAX);
-    snapshot->calls[row] = (struct snapshot_call){kept, shown == name ? kept : shown, (uint16_t)op};
+    const char *kept_shown = shown == name ? kept : builder_text(builder, shown, SIZE_MAX);
+    snapshot->calls[row] = (struct snapshot_call){kept, kept_shown, (uint16_t)op};
     chain(builder, head, &builder->call_next, &builder->call_next_room, row);
     return row;
 }
@@ -272,6 +280,14 @@ uint32_t builder_add_labels(struct snapshot_builder *builder, const char *const 
         snapshot->labels[first + i] = (struct snapshot_label){pairs[2 * i], pairs[2 * i + 1]};
     snapshot->label_sets[row] = (struct snapshot_label_set){first, (uint32_t)pair_count};
     chain(builder, head, &builder->label_next, &builder->label_next_room, row);
+    return row;
+}
+
+uint32_t builder_add_object_text(struct snapshot_builder *builder, const char *text)
+{
+    uint32_t row = text[0] ? take(builder, &builder->object_texts, 1) : 0;
+    if (row)
+        builder->snapshot->object_texts[row] = builder_text(builder, text, SIZE_MAX);
     return row;
 }
 

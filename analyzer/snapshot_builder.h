@@ -33,6 +33,10 @@ uint32_t builder_add_module(struct snapshot_builder *builder, const struct snaps
 uint32_t builder_add_call(struct snapshot_builder *builder, const char *name, enum rec_op op,
                           bool reason);
 
+/* The same, shown as the op `shown`. */
+uint32_t builder_add_call_as(struct snapshot_builder *builder, const char *name, enum rec_op op,
+                             const char *shown);
+
 /* A stack of `count` return addresses, innermost first; flags: enum rec_site_flag and
  * snapshot_site_flag. */
 uint32_t builder_add_site(struct snapshot_builder *builder, const uint64_t *pcs, size_t count,
@@ -45,6 +49,9 @@ uint32_t builder_add_cases(struct snapshot_builder *builder, const struct snapsh
 /* A set of labels: key, value, key, value …, as texts of builder_text. */
 uint32_t builder_add_labels(struct snapshot_builder *builder, const char *const *pairs,
                             size_t pair_count);
+
+/* What the object of a task is, for snapshot_task.object_text. */
+uint32_t builder_add_object_text(struct snapshot_builder *builder, const char *text);
 
 /* A new task (see snapshot_add_task); NULL: no memory. */
 struct snapshot_task *builder_add_task(struct snapshot_builder *builder);

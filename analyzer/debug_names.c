@@ -1,0 +1,163 @@
+#include "analyzer/debug_names.h"
+
+#include <fcntl.h>
+#include <gelf.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define SYMBOLS_MOST (1U << 22) /* of one table */
+
+struct function {
+    uint64_t address, bytes;
+    const char *name;
+};
+
+struct table_of {
+    Elf_Data *data;
+    size_t strings; /* the section that its names are in */
+    size_t count;
+};
+
+struct debug_names {
+    int fd;
+    Elf *elf;
+    struct table_of tables[2];  /* .symtab, .dynsym */
+    struct function *functions; /* sorted by address; one for each address */
+    size_t count;
+};
+
+static bool is_function(const GElf_Sym *symbol)
+{
+    int type = GELF_ST_TYPE(symbol->st_info);
+    return (type == STT_FUNC || type == STT_GNU_IFUNC) && symbol->st_shndx != SHN_UNDEF &&
+           symbol->st_value != 0;
+}
+
+/* Of several names for one place the one with the fewest decorations is best known. */
+static int compare(const void *a, const void *b)
+{
+    const struct function *left = a, *right = b;
+    if (left->address != right->address)
+        return left->address < right->address ? -1 : 1;
+    size_t underscores[] = {strspn(left->name, "_"), strspn(right->name, "_")};
+    if (underscores[0] != underscores[1])
+        return underscores[0] < underscores[1] ? -1 : 1;
+    return strcmp(left->name, right->name);
+}
+
+static void find_tables(struct debug_names *names)
+{
+    for (Elf_Scn *section = NULL; (section = elf_nextscn(names->elf, section)) != NULL;) {
+        GElf_Shdr header;
+        if (!gelf_getshdr(section, &header) ||
+            (header.sh_type != SHT_SYMTAB && header.sh_type != SHT_DYNSYM) ||
+            header.sh_entsize != sizeof(Elf64_Sym) || (header.sh_flags & SHF_COMPRESSED))
+            continue;
+        struct table_of *table = &names->tables[header.sh_type == SHT_DYNSYM];
+        table->data = elf_getdata(section, NULL);
+        table->strings = header.sh_link;
+        table->count = table->data ? table->data->d_size / sizeof(Elf64_Sym) : 0;
+        if (table->count > SYMBOLS_MOST)
+            table->count = SYMBOLS_MOST;
+    }
+}
+
+static bool read_functions(struct debug_names *names)
+{
+    size_t room = names->tables[0].count + names->tables[1].count;
+    names->functions = calloc(room + 1, sizeof(*names->functions));
+    if (!names->functions)
+        return false;
+    for (size_t t = 0; t < 2; t++) {
+        const struct table_of *table = &names->tables[t];
+        for (size_t i = 1; i < table->count; i++) {
+            GElf_Sym symbol;
+            if (!gelf_getsym(table->data, (int)i, &symbol) || !is_function(&symbol))
+                continue;
+            const char *name = elf_strptr(names->elf, table->strings, symbol.st_name);
+            if (name && name[0])
+                names->functions[names->count++] =
+                    (struct function){symbol.st_value, symbol.st_size, name};
+        }
+    }
+    if (names->count == 0)
+        return false;
+    qsort(names->functions, names->count, sizeof(*names->functions), compare);
+    size_t kept = 1;
+    for (size_t i = 1; i < names->count; i++) {
+        if (names->functions[i].address != names->functions[kept - 1].address)
+            names->functions[kept++] = names->functions[i];
+    }
+    names->count = kept;
+    return true;
+}
+
+struct debug_names *debug_names_open(const char *path)
+{
+    struct stat stat;
+    elf_version(EV_CURRENT);
+    struct debug_names *names = calloc(1, sizeof(*names));
+    if (!names)
+        return NULL;
+    names->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (names->fd >= 0 && fstat(names->fd, &stat) == 0 && S_ISREG(stat.st_mode))
+        names->elf = elf_begin(names->fd, ELF_C_READ_MMAP, NULL);
+    if (names->elf && elf_kind(names->elf) == ELF_K_ELF && gelf_getclass(names->elf) == ELFCLASS64)
+        find_tables(names);
+    if (names->elf && read_functions(names))
+        return names;
+    debug_names_close(names);
+    return NULL;
+}
+
+void debug_names_close(struct debug_names *names)
+{
+    if (!names)
+        return;
+    free(names->functions);
+    elf_end(names->elf);
+    if (names->fd >= 0)
+        close(names->fd);
+    free(names);
+}
+
+const char *debug_names_function(const struct debug_names *names, uint64_t address,
+                                 uint64_t *ret_start)
+{
+    size_t low = 0, high = names->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (names->functions[middle].address <= address)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low == 0)
+        return NULL;
+    /* A function of no size, from assembly, ends where the next one begins. */
+    const struct function *function = &names->functions[low - 1];
+    if (function->bytes != 0 && address - function->address >= function->bytes)
+        return NULL;
+    *ret_start = function->address;
+    return function->name;
+}
+
+bool debug_names_find(const struct debug_names *names, const char *name, uint64_t *ret)
+{
+    for (size_t t = 0; t < 2; t++) {
+        const struct table_of *table = &names->tables[t];
+        for (size_t i = 1; i < table->count; i++) {
+            GElf_Sym symbol;
+            if (!gelf_getsym(table->data, (int)i, &symbol) || symbol.st_shndx == SHN_UNDEF)
+                continue;
+            const char *found = elf_strptr(names->elf, table->strings, symbol.st_name);
+            if (found && strcmp(found, name) == 0) {
+                *ret = symbol.st_value;
+                return true;
+            }
+        }
+    }
+    return false;
+}

@@ -1,0 +1,134 @@
+#include "analyzer/thread_names.h"
+
+#include <fnmatch.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "analyzer/debug_names.h"
+#include "analyzer/text.h"
+
+#define DESCRIPTOR_BYTES_MOST 65536
+#define UNKNOWN_MOST 4 /* frames without a name that are stepped over in a static program */
+
+struct thread_names {
+    struct image *image;
+    uint32_t module; /* that the C library is in, the program's own if it is static; 0: none */
+    bool is_static;
+    bool is_glibc;
+    struct debug_names *symbols; /* NULL: none */
+    struct thread_layout layout;
+};
+
+/* The C library among the modules; 0: it is linked into the program. */
+static uint32_t find_library(const struct image *image)
+{
+    static const char *const patterns[] = {"libc.so.6*", "libc-[0-9]*.so*", "ld-musl-*.so*",
+                                           "libc.musl-*.so*"};
+    for (uint32_t i = 1; i < image->module_count; i++) {
+        const char *name = text_basename(image->modules[i].path);
+        for (size_t k = 0; k < sizeof(patterns) / sizeof(patterns[0]); k++) {
+            if (fnmatch(patterns[k], name, 0) == 0)
+                return i;
+        }
+    }
+    return 0;
+}
+
+/* One of the tables for debuggers: how many bits, how often, at which offset. */
+static uint32_t read_offset(const struct thread_names *names, const char *symbol)
+{
+    uint64_t address;
+    uint32_t field[3];
+    if (!debug_names_find(names->symbols, symbol, &address) ||
+        !mem_read(names->image->memory, address + names->image->modules[names->module].bias, field,
+                  sizeof(field)) ||
+        field[2] > DESCRIPTOR_BYTES_MOST)
+        return 0;
+    return field[2];
+}
+
+struct thread_names *thread_names_create(struct image *image)
+{
+    struct thread_names *names = calloc(1, sizeof(*names));
+    if (!names)
+        return NULL;
+    names->image = image;
+    names->module = find_library(image);
+    if (names->module == 0) {
+        names->is_static = true;
+        names->module = image_exe_module(image);
+    }
+    const char *file = names->module ? image->modules[names->module].file : NULL;
+    names->symbols = file && file[0] ? debug_names_open(file) : NULL;
+    if (names->symbols) {
+        uint64_t unused;
+        names->is_glibc = debug_names_find(names->symbols, "gnu_get_libc_version", &unused) ||
+                          debug_names_find(names->symbols, "__libc_setup_tls", &unused);
+        names->layout.tid = read_offset(names, "_thread_db_pthread_tid");
+        names->layout.start_routine = read_offset(names, "_thread_db_pthread_start_routine");
+    }
+    return names;
+}
+
+void thread_names_destroy(struct thread_names *names)
+{
+    if (!names)
+        return;
+    debug_names_close(names->symbols);
+    free(names);
+}
+
+bool thread_names_are_glibc(const struct thread_names *names)
+{
+    return names->is_glibc;
+}
+
+struct thread_layout thread_names_layout(const struct thread_names *names)
+{
+    return names->layout;
+}
+
+/* Whether a frame is in the file that holds the C library; its function, or NULL. */
+static bool look_at(const struct thread_names *names, uint64_t pc, const char **ret_symbol)
+{
+    uint64_t start;
+    *ret_symbol = NULL;
+    if (names->module == 0 || image_module_at(names->image, pc - 1) != names->module)
+        return false;
+    if (names->symbols)
+        *ret_symbol = debug_names_function(
+            names->symbols, pc - 1 - names->image->modules[names->module].bias, &start);
+    return true;
+}
+
+const struct thread_function *thread_names_parked_in(struct thread_names *names,
+                                                     const uint64_t *pcs, size_t count,
+                                                     const struct thread_call *call)
+{
+    const struct thread_function *found = NULL;
+    size_t unknown = 0;
+    for (size_t i = 0; i < count; i++) {
+        const char *symbol;
+        if (!look_at(names, pcs[i], &symbol))
+            break;
+        const struct thread_function *function = symbol ? thread_function_find(symbol) : NULL;
+        if (function &&
+            (!thread_function_fits(function, call) || (found && function->op != found->op)))
+            break;
+        if (function)
+            found = function;
+        else if (names->is_static && (found || ++unknown > UNKNOWN_MOST))
+            break;
+    }
+    return found;
+}
+
+size_t thread_names_outermost(struct thread_names *names, const uint64_t *pcs, size_t count)
+{
+    size_t outermost = 0;
+    const char *symbol;
+    while (outermost < count && look_at(names, pcs[count - 1 - outermost], &symbol) &&
+           (!names->is_static || (symbol && thread_function_is_outermost(symbol))))
+        outermost++;
+    return outermost;
+}
