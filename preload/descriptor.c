@@ -1,6 +1,5 @@
 #include "preload/descriptor.h"
 
-#include <stdint.h>
 #include <sys/socket.h>
 
 #include "preload/sys.h"
@@ -9,12 +8,12 @@
 #define SYS_pidfd_getfd 438
 #endif
 
-bool descriptor_is_listening(int fd)
+bool descriptor_is_listening(uint32_t pid, int fd)
 {
     int listens = 0;
     uint32_t bytes = sizeof(listens);
     /* A second name for it among our own descriptors, for as long as the question takes. */
-    long pidfd = sys_call(SYS_pidfd_open, sys_call(SYS_getpid, 0), 0);
+    long pidfd = sys_call(SYS_pidfd_open, pid, 0);
     if (pidfd < 0)
         return false;
     long own = sys_call(SYS_pidfd_getfd, pidfd, fd, 0);

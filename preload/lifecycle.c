@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <sys/auxv.h>
 
+#include "preload/adapter_go.h"
 #include "preload/hooks.h"
 #include "preload/libgo.h"
 #include "preload/options.h"
@@ -55,12 +56,15 @@ __attribute__((constructor(101))) static void start(void)
     own_stack_init();
     if (hooks_has("runtime.gopark"))
         libgo_init();
+    bool is_go = adapter_go_init();
     if (!recorder_options.children && place_has_recorded_ancestor())
         return;
     if (!recorder_open(false))
         return;
     if (!unwinder)
         recorder_say("cannot be loaded; stacks follow frame pointers only", "libunwind", 0);
+    if (is_go)
+        sampler_ensure(); /* its runtime need not call anything of libc's */
     on_exit(at_exit, NULL);
     at_quick_exit(at_quickly_exit);
     pthread_atfork(before_fork, after_fork_parent, after_fork_child);

@@ -11,6 +11,8 @@
 #include "preload/sys.h"
 #include "preload/unwind.h"
 
+void (*names_runtime)(struct frames_new *frames, uint32_t count);
+
 /* Frames of one file, while its symbol table is read. */
 #define BATCH 256
 static struct wanted {
@@ -139,6 +141,14 @@ static void name_frames(struct frames_new *frames, uint32_t count)
     }
 }
 
+/* Go's own table comes first: it is in memory, and stripped programs have nothing else. */
+static void name_all(struct frames_new *frames, uint32_t count)
+{
+    if (names_runtime != NULL)
+        names_runtime(frames, count);
+    name_frames(frames, count);
+}
+
 static uint32_t module_of(uint64_t address, uint64_t *ret_start, uint64_t *ret_end)
 {
     struct module_range range;
@@ -154,6 +164,6 @@ static uint32_t module_of(uint64_t address, uint64_t *ret_start, uint64_t *ret_e
 
 void names_update(void)
 {
-    static const struct frames_source files = {.module = module_of, .name = name_frames};
+    static const struct frames_source files = {.module = module_of, .name = name_all};
     frames_update(&files);
 }

@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <sys/prctl.h>
 
+#include "preload/adapter_go.h"
 #include "preload/frames.h"
 #include "preload/hooks.h"
 #include "preload/memory.h"
@@ -31,6 +32,7 @@ bool recorder_open(bool fork_child)
     module_reset();
     unwind_flush();
     frames_reset();
+    adapter_go_reset();
     hooks_add_calls();
     recorded_begin(path);
     return true;

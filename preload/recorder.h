@@ -49,10 +49,10 @@ extern uint64_t recorder_lost_threads;
 struct recorder_thread {
     struct rec_task *task; /* NULL: not known to the recorder yet, or again after fork */
     struct rec_task sink;  /* published to when there is no slot; nobody reads it */
-    uint64_t stack_bytes; /* of its stack; 0: not known */
+    uint64_t stack_bytes;  /* of its stack; 0: not known */
     struct rec_task *last_spawned;
     uint64_t last_spawned_id;
-    struct rec_task *spare; /* a free slot for its next runtime task */
+    struct rec_task *spare;   /* a free slot for its next runtime task */
     struct rec_task *outside; /* its slot, while it is inside libunwind and publishes nowhere */
     bool inside;
     bool sampler;       /* it is the sampler */
@@ -107,6 +107,13 @@ static inline struct rec_task *recorder_self(void)
  * The slot is LIVE at once. Any thread. */
 struct rec_task *recorder_spawn(enum rec_kind kind, uint16_t flags, uint32_t spawn_site,
                                 uint64_t handle, const char *name);
+
+/* The same, but for the last step: the caller writes more fields, and then LIVE to its state. */
+struct rec_task *recorder_prepare(enum rec_kind kind, uint16_t flags, uint32_t spawn_site,
+                                  uint64_t handle, const char *name);
+
+/* Would a spawn get a slot now? */
+bool recorder_has_room(void);
 
 /* The task's function has returned. A thread may still wait in destructors; its slot is freed by
  * recorder_release, when it is joined or the sampler finds it gone. Any thread. */
@@ -216,6 +223,5 @@ __attribute__((always_inline)) static inline void wait_end(struct wait *wait)
     else
         __atomic_store_n(&wait->task->gen, 0, __ATOMIC_RELEASE);
 }
-
 
 #endif

@@ -20,7 +20,7 @@
 
 #define REC_MAGIC 0x0a7970736b61656cULL /* "leakspy\n" in a little-endian file */
 #define REC_MAJOR 1                     /* a reader refuses a newer major version */
-#define REC_MINOR 0                     /* minor versions only add tables and use reserved fields */
+#define REC_MINOR 1                     /* minor versions only add tables and use reserved fields */
 #define REC_BYTE_ORDER 0x01020304U
 #define REC_HEADER_BYTES 4096U
 #define REC_DIR_PATTERN "/dev/shm/leakspy-%u" /* one folder a user (uid), mode 0700 */
@@ -123,6 +123,11 @@ enum rec_task_flag {
     REC_TASK_ADOPTED = 8,  /* its spawn was not seen: no spawn site, counted when first seen */
     REC_TASK_ABANDONED = 16, /* its runtime stopped while it was there: it will never run again */
     REC_TASK_RELEASED = 32,  /* nothing more is to be known of it: who holds the slot last frees it */
+    REC_TASK_SCANNED = 64,   /* (1.1) it publishes nothing: the sampler finds it in its runtime's
+                                memory, and writes all of the slot. What comes and goes between two
+                                looks is not seen, and not counted */
+    REC_TASK_WORKER = 128,   /* (1.1) a thread on which a runtime runs its tasks, which are told: of
+                                interest only where it waits itself */
     REC_TASK_HOLD = 256,     /* the high byte counts who still writes to the slot (recorder_hold) */
 };
 
@@ -131,6 +136,7 @@ enum rec_task_flag {
 enum rec_wait_flag {
     REC_WAIT_DEADLINE = 1, /* the wait ends by itself */
     REC_WAIT_FDS = 2,      /* it waits for `arg` descriptors at once; the object is the first */
+    REC_WAIT_LOCKED = 4,   /* (1.1) the task keeps its thread of the system to itself meanwhile */
     REC_WAIT_RESTORED = 0x8000, /* a wait inside it is over; else gen is seq, or not to be believed */
 };
 
@@ -155,9 +161,16 @@ struct rec_task {
     uint16_t wait_flags; /* enum rec_wait_flag */
     uint32_t arg;        /* what the call needs besides its object (number of descriptors) */
     uint64_t object;     /* address, number or handle by the op's object kind; 0: none */
-    uint64_t cfa;        /* stack pointer of the caller of the intercepted function, after return */
-    uint64_t fp;         /* frame address of the wrapper: {caller's fp, return address} are there */
-    uint64_t reserved0;
+    union {
+        uint64_t cfa;     /* stack pointer of the caller of the intercepted function, after return */
+        uint64_t spawner; /* (1.1) SCANNED: the runtime's number of the task that spawned it; 0 */
+    };
+    union {
+        uint64_t fp;     /* frame address of the wrapper: {caller's fp, return address} are there */
+        uint64_t labels; /* (1.1) SCANNED: offset in REC_TABLE_STRINGS of what the program says of
+                            it: "key", "value", "key" … and an empty key; 0: nothing */
+    };
+    uint64_t runtime_id; /* (1.1) SCANNED: the runtime's own number of the task; 0: it has none */
     char name[16]; /* NUL-padded; written at the spawn and by whoever renames; may be torn */
 
     /* Written at the spawn (id last: KEY), and when the task ends. */
@@ -277,6 +290,7 @@ enum rec_runtime { /* bits of rec_header.runtimes */
     REC_RUNTIME_PTHREAD = 1,
     REC_RUNTIME_TASKRT = 2,
     REC_RUNTIME_LIBGO = 4,
+    REC_RUNTIME_GO = 8, /* (1.1) that of Go's own compiler; its tasks are SCANNED */
 };
 
 /* The first page of the file. Times are CLOCK_MONOTONIC ns unless the name says otherwise. */
@@ -306,7 +320,7 @@ struct rec_header {
     uint32_t cmdline_bytes;
     uint8_t boot_id[16];  /* CLOCK_MONOTONIC means something only within one boot */
     uint32_t epoch;       /* sampler: current module epoch, from 1 */
-    uint32_t reserved1;
+    uint32_t go_version;  /* (1.1) offset in REC_TABLE_STRINGS: "go1.24.3" */
 
     /* Counters; loss is data. */
     uint64_t spawned;  /* tasks that began, adopted ones included */
@@ -316,7 +330,8 @@ struct rec_header {
     uint64_t lost_stacks; /* stacks that could not be unwound at all */
     uint64_t free_list;   /* tag << 32 | the first free slot; 0: none */
     uint64_t last_id;     /* the id given last */
-    uint64_t reserved0[7];
+    uint64_t unreadable_tasks; /* (1.1) sampler: SCANNED ones that the last walk could not read */
+    uint64_t reserved0[6];
 
     struct rec_table tables[REC_TABLE_COUNT];
 };

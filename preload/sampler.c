@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 
 #include "preload/adapter.h"
+#include "preload/adapter_go.h"
 #include "preload/blocked.h"
 #include "preload/clock.h"
 #include "preload/descriptor.h"
@@ -18,8 +19,9 @@
 #include "preload/sys.h"
 #include "preload/unwind.h"
 
-#define WALK_SHARE 20             /* a walk takes one part in this many of the time, */
-#define LONGEST_PAUSE_NS NS_PER_S /* unless that would make it too rare */
+#define WALK_SHARE 20                         /* a walk takes one part in this many of the time, */
+#define LONGEST_PAUSE_NS NS_PER_S             /* unless that would make it too rare; */
+#define LONGEST_SCAN_PAUSE_NS (10 * NS_PER_S) /* where goroutines are looked for, so much rarer */
 #define REFRESHES_A_WALK 10000
 #define THREADS_EVERY 8           /* walks between two looks for threads that are gone */
 #define HEARTBEAT_TASKS (1 << 14) /* tasks between two updates of last_walk_ns */
@@ -52,7 +54,9 @@ static void describe(struct rec_task *task, const struct rec_task *copy)
         if (adapters[i]->kind == copy->kind)
             adapters[i]->describe(copy, op, &detail);
     if (op == REC_OP_IO_WAIT && own_files && !(copy->wait_flags & REC_WAIT_FDS))
-        detail.flags |= descriptor_is_listening((int)copy->object) ? REC_DETAIL_LISTENING : 0;
+        detail.flags |= descriptor_is_listening(recorder.header->pid, (int)copy->object)
+                            ? REC_DETAIL_LISTENING
+                            : 0;
     task->detail_a = detail.a;
     task->detail_b = detail.b;
     task->detail_flags = detail.flags | (task->detail_flags & REC_DETAIL_NO_STACK);
@@ -167,11 +171,14 @@ static void walk(uint32_t number, bool last)
             note_finished(task, now_ns);
         if (state != REC_TASK_LIVE && state != REC_TASK_ENDING)
             continue;
+        if (task->flags & REC_TASK_SCANNED)
+            continue; /* it publishes nothing; see adapter_go.c */
         look_at(task, now_ns, last);
+        if (task->kind == REC_KIND_THREAD && !(task->flags & REC_TASK_WORKER))
+            adapter_go_look_at_thread(task);
         if (state == REC_TASK_ENDING || number % THREADS_EVERY == 0)
             look_for_end(task);
     }
-    __atomic_store_n(&header->last_walk_ns, clock_now_ns(), __ATOMIC_RELEASE);
 }
 
 /* What new stacks have brought, and modules that are gone. */
@@ -183,6 +190,32 @@ static void tidy(void)
     unwind_unlock();
     if (own_files)
         names_update();
+}
+
+/* How long to rest after something that took so long. */
+static uint64_t rest_after(uint64_t took_ns, uint64_t longest_ns)
+{
+    uint64_t pause_ns = took_ns * (WALK_SHARE - 1);
+    return pause_ns < longest_ns ? pause_ns : longest_ns;
+}
+
+/* One look at everything. Returns how long to rest after it. */
+static uint64_t look_around(uint32_t number, bool last)
+{
+    uint64_t start_ns = clock_now_ns();
+    walk(number, last);
+    uint64_t walked_ns = clock_now_ns();
+    if (own_files) /* the program may have forbidden what a scan needs; then there are none */
+        adapter_go_scan();
+    uint64_t end_ns = clock_now_ns();
+    uint64_t pause_ns = recorder.header->sample_period_ns;
+    uint64_t after_walk_ns = rest_after(walked_ns - start_ns, LONGEST_PAUSE_NS);
+    uint64_t after_scan_ns = rest_after(end_ns - walked_ns, LONGEST_SCAN_PAUSE_NS);
+    __atomic_store_n(&recorder.header->last_walk_ns, end_ns, __ATOMIC_RELEASE);
+    tidy();
+    if (pause_ns < after_walk_ns)
+        pause_ns = after_walk_ns;
+    return pause_ns < after_scan_ns ? after_scan_ns : pause_ns;
 }
 
 void sampler_run(void)
@@ -197,18 +230,9 @@ void sampler_run(void)
         memory_init_fallback();
     for (uint32_t number = 1;; number++) {
         enum sampler_stop stop = sampler_rest(pause_ns);
-        uint64_t start_ns = clock_now_ns();
         if (stop != SAMPLER_STOP_NOW)
-            walk(number, stop == SAMPLER_STOP_AFTER_WALK);
-        uint64_t took_ns = clock_now_ns() - start_ns;
-        if (stop != SAMPLER_STOP_NOW)
-            tidy();
+            pause_ns = look_around(number, stop == SAMPLER_STOP_AFTER_WALK);
         if (stop != SAMPLER_GO_ON)
             return;
-        pause_ns = took_ns * (WALK_SHARE - 1);
-        if (pause_ns > LONGEST_PAUSE_NS)
-            pause_ns = LONGEST_PAUSE_NS;
-        if (pause_ns < recorder.header->sample_period_ns)
-            pause_ns = recorder.header->sample_period_ns;
     }
 }

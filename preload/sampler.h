@@ -19,11 +19,12 @@ void sampler_init(void);
 void sampler_ensure(void);
 
 /* Ends the sampler and waits until the kernel has forgotten the thread: for calls that want a
- * process with one thread, or change what a thread may do. sampler_ensure starts it again. Did it run? */
+ * process with one thread, or change what a thread may do. sampler_ensure starts it again. Did it
+ * run? */
 bool sampler_stop(void);
 
-/* For the exit of the process: a last look at everything, then the sampler ends. Waits for it, but not
- * for long. */
+/* For the exit of the process: a last look at everything, then the sampler ends. Waits for it, but
+ * not for long. */
 void sampler_last_walk(void);
 
 /* After fork, in the child: there is no sampler. */

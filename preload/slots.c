@@ -65,8 +65,15 @@ void recorder_thread_ends(void)
         push_free(recorder.header, task);
 }
 
-struct rec_task *recorder_spawn(enum rec_kind kind, uint16_t flags, uint32_t spawn_site,
-                                uint64_t handle, const char *name)
+bool recorder_has_room(void)
+{
+    const struct rec_table *table = &recorder.header->tables[REC_TABLE_TASKS - 1];
+    return (uint32_t)__atomic_load_n(&recorder.header->free_list, __ATOMIC_RELAXED) != 0 ||
+           __atomic_load_n(&table->count, __ATOMIC_RELAXED) < table->capacity;
+}
+
+struct rec_task *recorder_prepare(enum rec_kind kind, uint16_t flags, uint32_t spawn_site,
+                                  uint64_t handle, const char *name)
 {
     struct rec_header *header = recorder.header;
     if (header == NULL)
@@ -89,7 +96,15 @@ struct rec_task *recorder_spawn(enum rec_kind kind, uint16_t flags, uint32_t spa
     task->handle = handle;
     recorder_rename(task, name != NULL ? name : "");
     task->id = __atomic_add_fetch(&header->last_id, 1, __ATOMIC_RELAXED);
-    __atomic_store_n(&task->state, REC_TASK_LIVE, __ATOMIC_RELEASE);
+    return task;
+}
+
+struct rec_task *recorder_spawn(enum rec_kind kind, uint16_t flags, uint32_t spawn_site,
+                                uint64_t handle, const char *name)
+{
+    struct rec_task *task = recorder_prepare(kind, flags, spawn_site, handle, name);
+    if (task != NULL)
+        __atomic_store_n(&task->state, REC_TASK_LIVE, __ATOMIC_RELEASE);
     return task;
 }
 

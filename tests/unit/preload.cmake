@@ -5,15 +5,22 @@ add_library(leakspy_preload_test_flags INTERFACE)
 target_link_libraries(leakspy_preload_test_flags INTERFACE leakspy_flags)
 add_library(
   preload_parts SHARED
+  ${CMAKE_SOURCE_DIR}/preload/adapter_go.c
   ${CMAKE_SOURCE_DIR}/preload/adapter_pthread.c
   ${CMAKE_SOURCE_DIR}/preload/blocked.c
   ${CMAKE_SOURCE_DIR}/preload/descriptor.c
   ${CMAKE_SOURCE_DIR}/preload/frames.c
+  ${CMAKE_SOURCE_DIR}/preload/go_labels.c
+  ${CMAKE_SOURCE_DIR}/preload/go_names.c
+  ${CMAKE_SOURCE_DIR}/preload/go_program.c
+  ${CMAKE_SOURCE_DIR}/preload/go_record.c
+  ${CMAKE_SOURCE_DIR}/preload/go_table.c
   ${CMAKE_SOURCE_DIR}/preload/memory.c
   ${CMAKE_SOURCE_DIR}/preload/modules.c
   ${CMAKE_SOURCE_DIR}/preload/names.c
   ${CMAKE_SOURCE_DIR}/preload/own_stack.c
   ${CMAKE_SOURCE_DIR}/preload/place.c
+  ${CMAKE_SOURCE_DIR}/preload/process_reader.c
   ${CMAKE_SOURCE_DIR}/preload/recorded.c
   ${CMAKE_SOURCE_DIR}/preload/recorder.c
   ${CMAKE_SOURCE_DIR}/preload/sites.c
@@ -23,7 +30,7 @@ add_library(
   ${CMAKE_SOURCE_DIR}/preload/unwind_rules.c
   ${CMAKE_SOURCE_DIR}/preload/waits.c
   preload/parts_without_hooks.c)
-target_link_libraries(preload_parts PRIVATE leakspy_preload_test_flags)
+target_link_libraries(preload_parts PRIVATE leakspy_preload_test_flags leakspy_goscan)
 target_include_directories(preload_parts PRIVATE ${UNWIND_INCLUDE_DIRS})
 target_compile_options(
   preload_parts

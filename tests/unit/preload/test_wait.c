@@ -142,7 +142,7 @@ static struct {
     uint64_t last_object;
 } stepping;
 
-#define WAIT_BYTES (offsetof(struct rec_task, reserved0) - offsetof(struct rec_task, call))
+#define WAIT_BYTES (offsetof(struct rec_task, runtime_id) - offsetof(struct rec_task, call))
 
 static void on_step(int number, siginfo_t *info, void *context)
 {

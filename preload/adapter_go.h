@@ -1,0 +1,22 @@
+/* Programs of Go's own compiler that load libleakspy.so: goroutines are looked for by the sampler.
+ */
+#ifndef LEAKSPY_ADAPTER_GO_H
+#define LEAKSPY_ADAPTER_GO_H
+
+#include <stdbool.h>
+
+#include "preload/recording.h"
+
+/* Finds out whether this is such a program. At start. */
+bool adapter_go_init(void);
+
+/* For a new recording (also after fork). */
+void adapter_go_reset(void);
+
+/* Looks at all goroutines, where there are any. The sampler. */
+void adapter_go_scan(void);
+
+/* Marks the slot of a thread on which the runtime runs goroutines. The sampler. */
+void adapter_go_look_at_thread(struct rec_task *task);
+
+#endif

@@ -1,0 +1,132 @@
+#include "preload/go_labels.h"
+
+#include <string.h>
+
+#include "preload/recorder.h"
+
+#define TEXT_BYTES 256 /* of a key or a value, the NUL included; longer ones are cut */
+#define SET_BYTES 4096 /* of all labels of a goroutine; those that do not fit are left out */
+#define SETS                                                                                       \
+    (1U << 12)         /* different sets of labels that are kept; with more, the others have none */
+#define READ_MOST 1000 /* sets that are read in one scan; the others wait for the next */
+#define RECENT (1U << 10)
+
+static struct {
+    uint64_t hash; /* 0: free */
+    uint32_t offset, bytes;
+} sets[SETS];
+static uint32_t set_count;
+
+/* What stands at an address does not change while one scan lasts. */
+static struct {
+    uint64_t address;
+    uint32_t offset;
+} recent[RECENT];
+static uint32_t read_count;
+static bool unread; /* some row has labels that were not read yet */
+
+static char set[SET_BYTES];
+
+void go_labels_reset(void)
+{
+    memset(sets, 0, sizeof(sets));
+    set_count = 0;
+    unread = false;
+}
+
+void go_labels_begin(void)
+{
+    memset(recent, 0, sizeof(recent));
+    read_count = 0;
+}
+
+/* The offset of a text that is stored once. 0: no room. */
+static uint32_t store(const char *text, uint32_t bytes)
+{
+    uint64_t hash = 0xcbf29ce484222325ULL;
+    for (uint32_t i = 0; i < bytes; i++)
+        hash = (hash ^ (uint8_t)text[i]) * 0x100000001b3ULL;
+    hash |= 1;
+    for (uint32_t i = 0; i < SETS; i++) {
+        uint32_t at = ((uint32_t)(hash >> 32) + i) & (SETS - 1);
+        if (sets[at].hash == hash && sets[at].bytes == bytes &&
+            memcmp(recorder.strings + sets[at].offset, text, bytes) == 0)
+            return sets[at].offset;
+        if (sets[at].hash != 0)
+            continue;
+        uint32_t offset = set_count < SETS / 2 ? recorder_add_string(text, bytes) : 0;
+        if (offset == 0)
+            return 0;
+        sets[at].hash = hash;
+        sets[at].offset = offset;
+        sets[at].bytes = bytes;
+        set_count++;
+        return offset;
+    }
+    return 0;
+}
+
+/* Adds a text and its NUL to the set. False: it does not fit, or cannot be read. */
+static bool add(struct goscan *scan, const struct go_text *text, size_t *used, bool may_be_empty)
+{
+    size_t bytes = text->bytes < TEXT_BYTES ? (size_t)text->bytes : TEXT_BYTES - 1;
+    if ((bytes == 0 && !may_be_empty) || bytes + 2 > sizeof(set) - *used ||
+        (bytes > 0 && !mem_read(scan->reader, text->address, set + *used, bytes)))
+        return false;
+    /* A NUL inside would end it. */
+    bytes = strnlen(set + *used, bytes);
+    if (bytes == 0 && !may_be_empty)
+        return false;
+    *used += bytes;
+    set[(*used)++] = '\0';
+    return true;
+}
+
+static uint32_t read_set(struct goscan *scan, uint64_t address)
+{
+    static struct go_text pairs[2 * GO_MAX_LABELS];
+    size_t count = goscan_labels(scan, address, pairs), used = 0;
+    for (size_t i = 0; i < count && i < GO_MAX_LABELS; i++) {
+        size_t before = used;
+        if (!add(scan, &pairs[2 * i], &used, false) || !add(scan, &pairs[2 * i + 1], &used, true))
+            used = before;
+    }
+    return used > 0 ? store(set, (uint32_t)used) : 0; /* what follows is a NUL: the empty key */
+}
+
+void go_labels_note(struct go_row *row, struct rec_task *task, uint64_t address)
+{
+    if (row->labels == address)
+        return;
+    row->labels = address;
+    row->labels_unread = address != 0;
+    unread |= row->labels_unread;
+    if (address == 0)
+        __atomic_store_n(&task->labels, 0, __ATOMIC_RELAXED);
+}
+
+static void read_row(struct go_row *row, void *scan)
+{
+    if (!row->labels_unread || row->task == 0 || row->id == 0)
+        return;
+    uint32_t at = (uint32_t)(row->labels >> 4) & (RECENT - 1);
+    if (recent[at].address != row->labels) {
+        if (read_count == READ_MOST) {
+            unread = true;
+            return;
+        }
+        read_count++;
+        recent[at].offset = read_set(scan, row->labels);
+        recent[at].address = row->labels;
+    }
+    row->labels_unread = false;
+    __atomic_store_n(&recorder.tasks[row->task].labels, recent[at].offset, __ATOMIC_RELAXED);
+}
+
+void go_labels_read(struct goscan *scan)
+{
+    if (!unread)
+        return;
+    unread = false;
+    go_table_each(read_row, scan);
+}

@@ -1,0 +1,24 @@
+/* What the program says of its goroutines (pprof labels), as texts of the recording. */
+#ifndef LEAKSPY_GO_LABELS_H
+#define LEAKSPY_GO_LABELS_H
+
+#include <stdint.h>
+
+#include "preload/go_table.h"
+#include "preload/goscan/goscan.h"
+#include "preload/recording.h"
+
+/* For a new recording: no text is in it yet. */
+void go_labels_reset(void);
+
+/* A scan begins: what was read for the last one may have changed. */
+void go_labels_begin(void);
+
+/* A goroutine has its labels at `address` in the target (0: none). Where they are not those of the
+ * last look, they will be read. */
+void go_labels_note(struct go_row *row, struct rec_task *task, uint64_t address);
+
+/* The scan is over: reads what is new, and writes it into the slots. */
+void go_labels_read(struct goscan *scan);
+
+#endif

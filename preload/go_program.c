@@ -1,0 +1,90 @@
+#include "preload/go_program.h"
+
+#include <elf.h>
+#include <fcntl.h>
+#include <link.h>
+#include <string.h>
+#include <sys/auxv.h>
+
+#include "preload/sys.h"
+
+#define MOST_SECTIONS 128
+#define NAMES_BYTES 4096
+
+static bool read_at(long fd, void *buffer, size_t bytes, uint64_t offset)
+{
+    return sys_call(SYS_pread64, fd, buffer, bytes, offset) == (long)bytes;
+}
+
+/* Which sections tell that it is Go, and what they are good for. Those of position-independent
+ * programs have other names, since they hold relocated addresses. */
+static const struct {
+    const char *name;
+    size_t hint; /* offset of an address in struct go_hints */
+} sections[] = {
+    {".go.buildinfo", offsetof(struct go_hints, build_info)},
+    {".gopclntab", offsetof(struct go_hints, pclntab)},
+    {".data.rel.ro.gopclntab", offsetof(struct go_hints, pclntab)},
+};
+
+static void take_sections(long fd, uint64_t bias, struct go_hints *hints)
+{
+    static ElfW(Shdr) headers[MOST_SECTIONS];
+    static char names[NAMES_BYTES];
+    ElfW(Ehdr) elf;
+    if (!read_at(fd, &elf, sizeof(elf), 0) || memcmp(elf.e_ident, ELFMAG, SELFMAG) != 0 ||
+        elf.e_shentsize != sizeof(headers[0]) || elf.e_shnum == 0 || elf.e_shnum > MOST_SECTIONS ||
+        elf.e_shstrndx >= elf.e_shnum ||
+        !read_at(fd, headers, elf.e_shnum * sizeof(headers[0]), elf.e_shoff))
+        return;
+    const ElfW(Shdr) *strings = &headers[elf.e_shstrndx];
+    size_t bytes = strings->sh_size < NAMES_BYTES ? strings->sh_size : NAMES_BYTES;
+    if (!read_at(fd, names, bytes, strings->sh_offset) || bytes == 0)
+        return;
+    names[bytes - 1] = '\0';
+    for (size_t i = 0; i < elf.e_shnum; i++)
+        for (size_t k = 0; k < sizeof(sections) / sizeof(*sections); k++)
+            if (headers[i].sh_name < bytes && headers[i].sh_addr != 0 &&
+                strcmp(names + headers[i].sh_name, sections[k].name) == 0)
+                *(uint64_t *)((char *)hints + sections[k].hint) = headers[i].sh_addr + bias;
+}
+
+/* The executable's segments, as the kernel mapped them. */
+static uint64_t take_segments(struct go_program *ret)
+{
+    const ElfW(Phdr) *headers = (const ElfW(Phdr) *)getauxval(AT_PHDR);
+    size_t count = getauxval(AT_PHNUM);
+    uint64_t bias = 0;
+    if (headers == NULL)
+        return 0;
+    for (size_t i = 0; i < count; i++)
+        if (headers[i].p_type == PT_PHDR)
+            bias = (uint64_t)headers - headers[i].p_vaddr;
+    for (size_t i = 0; i < count; i++) {
+        const ElfW(Phdr) *header = &headers[i];
+        if (header->p_type == PT_TLS)
+            ret->tls_bytes = (header->p_memsz + header->p_align - 1) & -header->p_align;
+        if (header->p_type != PT_LOAD || ret->range_count == GO_PROGRAM_RANGES)
+            continue;
+        ret->ranges[ret->range_count++] = (struct go_range){
+            .start = (bias + header->p_vaddr) & ~UINT64_C(4095),
+            .end = (bias + header->p_vaddr + header->p_memsz + 4095) & ~UINT64_C(4095),
+            .readable = header->p_flags & PF_R,
+            .writable = header->p_flags & PF_W,
+            .executable = header->p_flags & PF_X,
+        };
+    }
+    return bias;
+}
+
+bool go_program_find(struct go_program *ret)
+{
+    *ret = (struct go_program){0};
+    long fd = sys_call(SYS_openat, AT_FDCWD, "/proc/self/exe", O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    uint64_t bias = take_segments(ret);
+    take_sections(fd, bias, &ret->hints);
+    sys_call(SYS_close, fd);
+    return ret->hints.pclntab != 0 && ret->hints.build_info != 0;
+}

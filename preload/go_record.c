@@ -1,0 +1,367 @@
+#include "preload/go_record.h"
+
+#include <string.h>
+
+#include "preload/clock.h"
+#include "preload/descriptor.h"
+#include "preload/go_labels.h"
+#include "preload/go_table.h"
+#include "preload/memory.h"
+#include "preload/recorder.h"
+#include "preload/sites.h"
+
+#define ASK_EVERY 4096 /* goroutines between two questions whether to go on */
+
+static uint16_t call_rows[GO_MAX_REASONS + 1][REC_OP_COUNT]; /* 0: not made yet */
+static uint8_t *case_room; /* by slot: rows of cases that are its own */
+static uint32_t scan_number;
+static uint64_t scan_ns;
+static bool (*asked)(void);
+static bool stopped;
+static uint64_t visited;
+
+bool go_record_reset(void)
+{
+    memset(call_rows, 0, sizeof(call_rows));
+    scan_number = 0;
+    go_labels_reset();
+    size_t slots = recorder.header->tables[REC_TABLE_TASKS - 1].capacity;
+    if (case_room == NULL)
+        case_room = memory_reserve(slots);
+    else
+        memset(case_room, 0, slots);
+    return go_table_reset() && case_room != NULL;
+}
+
+/* Has it stayed parked since the last look, as far as the runtime's record of it tells? Its wait
+ * number says so, but has few bits; the collector's clock says so, but is 0 until it runs. */
+static bool has_stayed(const struct go_row *row, const struct go_goroutine *it)
+{
+    return row->id == it->id && row->task != 0 && recorder.tasks[row->task].gen != 0 &&
+           row->wait_number == it->wait_number && row->reason == it->reason &&
+           (row->waiting_since == 0 || row->waiting_since == it->waiting_since);
+}
+
+/* What has stayed as it was has the stack that it had, so that nobody needs to read it. */
+static bool wants_stack(const struct go_goroutine *it, void *unused)
+{
+    (void)unused;
+    const struct go_row *row = go_table_row(it->g);
+    return row != NULL && !has_stayed(row, it);
+}
+
+void go_record_start(struct goscan *scan)
+{
+    struct rec_header *header = recorder.header;
+    scan->wants_stack = wants_stack;
+    header->go_version = recorder_add_string(scan->version, strlen(scan->version));
+    __atomic_fetch_or(&header->runtimes, REC_RUNTIME_GO, __ATOMIC_RELEASE);
+}
+
+static const struct go_reason *reason_of(const struct goscan *scan, const struct go_goroutine *it)
+{
+    static const struct go_reason unknown = {.text = "unknown wait reason"};
+    bool known = it->reason < scan->reason_count && it->reason < GO_MAX_REASONS;
+    return known ? &scan->reasons[it->reason] : &unknown;
+}
+
+/* The row of a wait reason that is understood as `op`. 0: no room for it. */
+static uint16_t call_of(const struct go_reason *reason, const struct goscan *scan, uint16_t op)
+{
+    bool known = reason >= scan->reasons && reason < scan->reasons + GO_MAX_REASONS;
+    uint16_t *row = &call_rows[known ? reason - scan->reasons : GO_MAX_REASONS][op];
+    if (*row == 0)
+        *row = (uint16_t)recorder_add_call(reason->text, (enum rec_op)op, REC_CALL_REASON);
+    return *row;
+}
+
+static bool is_recorded(uint16_t op)
+{
+    static const uint8_t classes[REC_OP_COUNT] = {
+#define X(name, number, text, object, class) [number] = REC_CLASS_##class,
+        REC_OPS(X)
+#undef X
+    };
+    return op < REC_OP_COUNT && recorder.classes & classes[op];
+}
+
+/* --- what is known of a goroutine for good --------------------------------------------------- */
+
+/* The stack that its creator had where the runtime kept it, else the go statement alone. */
+static uint32_t spawn_site(const struct go_goroutine *it)
+{
+    if (it->created_pc == 0)
+        return 0;
+    /* What was kept begins inside the runtime, in what the go statement calls. */
+    for (uint32_t i = 0; i < it->ancestor_count; i++)
+        if (it->ancestor_pcs[i] == it->created_pc)
+            return site_store(it->ancestor_pcs + i, it->ancestor_count - i, 0);
+    return site_store(&it->created_pc, 1, REC_SITE_CUT);
+}
+
+static void spawn(struct go_row *row, const struct go_goroutine *it, uint16_t flags)
+{
+    struct rec_task *task =
+        recorder_prepare(REC_KIND_GOROUTINE, flags, spawn_site(it), it->g, NULL);
+    if (task == NULL)
+        return;
+    task->runtime_id = it->id;
+    task->spawner = it->parent_id;
+    task->labels = 0;
+    row->task = (uint32_t)(task - recorder.tasks);
+    __atomic_store_n(&task->state, REC_TASK_LIVE, __ATOMIC_RELEASE);
+}
+
+/* Takes back what was counted for a goroutine that got no slot: it is tried again. */
+static void forget_loss(void)
+{
+    __atomic_fetch_sub(&recorder.header->spawned, 1, __ATOMIC_RELAXED);
+    __atomic_fetch_sub(&recorder.header->lost_tasks, 1, __ATOMIC_RELAXED);
+}
+
+/* --- waits ----------------------------------------------------------------------------------- */
+
+static uint32_t saturate(uint64_t number)
+{
+    return number > UINT32_MAX ? UINT32_MAX : (uint32_t)number;
+}
+
+static uint16_t describe_channel(const struct go_channel *channel, uint32_t *capacity,
+                                 uint32_t *length)
+{
+    *capacity = channel->known ? saturate(channel->capacity) : 0;
+    *length = channel->known ? saturate(channel->length) : 0;
+    if (!channel->known)
+        return 0;
+    return REC_DETAIL_CHANNEL | (channel->closed ? REC_DETAIL_CLOSED : 0);
+}
+
+/* Rows belong to a slot for good: a select of as many cases, or less, uses them again. */
+static void put_cases(struct rec_task *task, const struct go_goroutine *it)
+{
+    uint32_t count = it->case_count < GO_MAX_CASES ? it->case_count : GO_MAX_CASES;
+    uint8_t *room = &case_room[task - recorder.tasks];
+    if (*room < count) {
+        uint32_t first = recorder_take(REC_TABLE_CASES, count);
+        task->case_count = 0;
+        if (first == 0)
+            return;
+        task->case_first = first;
+        *room = (uint8_t)count;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        const struct go_case *from = &it->cases[i];
+        struct rec_case to = {
+            .object = from->channel.address,
+            .op = from->send ? REC_OP_CHAN_SEND : REC_OP_CHAN_RECEIVE,
+        };
+        to.detail_flags = describe_channel(&from->channel, &to.capacity, &to.length);
+        recorder.cases[task->case_first + i] = to;
+    }
+    task->case_count = (uint16_t)count;
+}
+
+/* What may change while the goroutine stays parked. */
+static void describe(struct rec_task *task, const struct go_goroutine *it,
+                     const struct go_reason *reason)
+{
+    uint32_t a = 0, b = 0;
+    uint16_t flags = task->detail_flags & REC_DETAIL_NO_STACK;
+    if (reason->object == GO_OBJECT_CHANNEL)
+        flags |= describe_channel(&it->channel, &a, &b);
+    else if (reason->object == GO_OBJECT_SELECT)
+        put_cases(task, it);
+    else if (reason->object == GO_OBJECT_POLL)
+        flags |= task->detail_flags & REC_DETAIL_LISTENING;
+    if (task->detail_a == a && task->detail_b == b && task->detail_flags == flags)
+        return; /* a page that is not written to stays clean */
+    task->detail_a = a;
+    task->detail_b = b;
+    task->detail_flags = flags;
+}
+
+static uint16_t wait_flags(const struct go_goroutine *it, const struct go_reason *reason)
+{
+    bool deadline = it->deadline || reason->deadline || it->channel.timer;
+    for (uint32_t i = 0; i < it->case_count && !deadline; i++)
+        deadline = it->cases[i].channel.timer;
+    return (deadline ? REC_WAIT_DEADLINE : 0) | (it->locked ? REC_WAIT_LOCKED : 0);
+}
+
+static uint64_t object_of(const struct go_goroutine *it, const struct go_reason *reason)
+{
+    return reason->object == GO_OBJECT_CHANNEL ? it->channel.address : it->object;
+}
+
+/* How many cases it has: sends << 16 | receives. Those that were not told count as receives. */
+static uint32_t case_numbers(const struct go_goroutine *it)
+{
+    uint32_t sends = 0, all = it->cases_given < 0xffff ? it->cases_given : 0xffff;
+    for (uint32_t i = 0; i < it->case_count; i++)
+        sends += it->cases[i].send;
+    return it->op == REC_OP_SELECT && all >= sends ? sends << 16 | (all - sends) : 0;
+}
+
+static uint32_t wait_site(const struct go_goroutine *it)
+{
+    if (it->stack == NULL || it->stack->count == 0) {
+        recorder_count(&recorder.header->lost_stacks);
+        return 0;
+    }
+    return site_store(it->stack->pcs, it->stack->count,
+                      (it->stack->cut ? REC_SITE_CUT : 0) |
+                          (it->stack->broken ? REC_SITE_BROKEN : 0));
+}
+
+static bool same_stack(const struct rec_task *task, const struct go_stack *stack)
+{
+    const struct rec_site *site = &recorder.sites[task->wait_site];
+    if (task->wait_site == 0)
+        return stack->count == 0 || (task->detail_flags & REC_DETAIL_NO_STACK);
+    return site->pc_count == stack->count && memcmp(&recorder.pcs[site->first_pc], stack->pcs,
+                                                    stack->count * sizeof(stack->pcs[0])) == 0;
+}
+
+static void publish(struct go_row *row, struct rec_task *task, uint16_t call,
+                    const struct go_goroutine *it, const struct go_reason *reason)
+{
+    uint32_t seq = task->seq + 1 != 0 ? task->seq + 1 : 1;
+    __atomic_store_n(&task->gen, 0, __ATOMIC_RELEASE);
+    task->seq = seq;
+    __atomic_thread_fence(__ATOMIC_RELEASE);
+    task->call = call;
+    task->wait_flags = wait_flags(it, reason);
+    task->arg = case_numbers(it);
+    task->object = object_of(it, reason);
+    task->wait_site = wait_site(it);
+    task->detail_flags = task->wait_site == 0 ? REC_DETAIL_NO_STACK : 0;
+    if (reason->object == GO_OBJECT_POLL && task->object != 0 &&
+        descriptor_is_listening(recorder.header->pid, (int)task->object))
+        task->detail_flags |= REC_DETAIL_LISTENING;
+    task->since_ns = scan_ns;
+    if (it->waiting_since > 0 && (uint64_t)it->waiting_since < scan_ns)
+        task->since_ns = (uint64_t)it->waiting_since;
+    describe(task, it, reason);
+    __atomic_store_n(&task->gen, seq, __ATOMIC_RELEASE);
+    __atomic_store_n(&task->seen_gen, seq, __ATOMIC_RELEASE);
+    row->wait_number = it->wait_number;
+    row->reason = it->reason;
+}
+
+static void look_at(struct go_row *row, struct rec_task *task, const struct goscan *scan,
+                    const struct go_goroutine *it)
+{
+    const struct go_reason *reason = reason_of(scan, it);
+    bool stayed = has_stayed(row, it);
+    if (!it->parked || it->moved || !is_recorded(it->op)) {
+        if (task->gen != 0)
+            __atomic_store_n(&task->gen, 0, __ATOMIC_RELEASE);
+        return;
+    }
+    row->waiting_since = it->waiting_since;
+    if (stayed && it->stack == NULL) { /* nor is there what only the stack tells */
+        describe(task, it, reason);
+        return;
+    }
+    uint16_t call = call_of(reason, scan, it->op);
+    if (call == 0)
+        return;
+    if (stayed && task->call == call && task->object == object_of(it, reason) &&
+        same_stack(task, it->stack))
+        describe(task, it, reason);
+    else
+        publish(row, task, call, it, reason);
+}
+
+/* --- scans ----------------------------------------------------------------------------------- */
+
+static void set_system(struct rec_task *task, bool system)
+{
+    uint16_t flags = __atomic_load_n(&task->flags, __ATOMIC_RELAXED);
+    if (system && !(flags & REC_TASK_SYSTEM))
+        __atomic_fetch_or(&task->flags, REC_TASK_SYSTEM, __ATOMIC_RELAXED);
+    else if (!system && flags & REC_TASK_SYSTEM) /* a finalizer runs code of the program */
+        __atomic_fetch_and(&task->flags, (uint16_t)~REC_TASK_SYSTEM, __ATOMIC_RELAXED);
+}
+
+static void end(struct go_row *row)
+{
+    if (row->task != 0)
+        recorder_release(&recorder.tasks[row->task]);
+    else
+        recorder_count(&recorder.header->finished);
+    row->task = 0;
+    row->id = 0;
+}
+
+void go_record_begin(uint64_t now_ns)
+{
+    scan_number++;
+    scan_ns = now_ns;
+    visited = 0;
+    stopped = false;
+    go_table_begin();
+    go_labels_begin();
+}
+
+bool go_record_visit(const struct go_goroutine *it, void *arg)
+{
+    struct goscan *scan = arg;
+    struct go_row *row = go_table_row(it->g);
+    if (++visited % ASK_EVERY == 0) {
+        __atomic_store_n(&recorder.header->last_walk_ns, clock_now_ns(), __ATOMIC_RELEASE);
+        if (asked != NULL && !asked())
+            stopped = true;
+    }
+    if (row == NULL) {
+        go_table_count_lost();
+        return !stopped;
+    }
+    if (row->id != 0 && row->id != it->id)
+        end(row); /* its memory went to another goroutine */
+    bool system = it->system || (it->parked && reason_of(scan, it)->idle);
+    uint16_t flags = REC_TASK_SCANNED | (system ? REC_TASK_SYSTEM : 0);
+    if (row->id == 0) {
+        *row = (struct go_row){.g = it->g, .id = it->id};
+        spawn(row, it, flags);
+    } else if (row->task == 0 && recorder_has_room()) {
+        forget_loss();
+        spawn(row, it, flags);
+    }
+    row->seen_in = scan_number;
+    if (row->task == 0)
+        return !stopped;
+    struct rec_task *task = &recorder.tasks[row->task];
+    set_system(task, system);
+    go_labels_note(row, task, it->labels);
+    look_at(row, task, scan, it);
+    return !stopped;
+}
+
+static void end_unseen(struct go_row *row, void *unused)
+{
+    (void)unused;
+    if (row->id != 0 && row->seen_in != scan_number)
+        end(row);
+}
+
+void go_record_end(struct goscan *scan, bool complete, const struct go_totals *totals)
+{
+    struct rec_header *header = recorder.header;
+    header->unreadable_tasks = totals->unreadable;
+    __atomic_fetch_add(&header->lost_tasks, go_table_newly_lost(), __ATOMIC_RELAXED);
+    /* What could not be read is not gone. */
+    if (complete && !stopped && totals->unreadable == 0)
+        go_table_each(end_unseen, NULL);
+    go_labels_read(scan);
+}
+
+enum go_result go_record_scan(struct goscan *scan, bool (*go_on)(void))
+{
+    struct go_totals totals = {0};
+    asked = go_on;
+    go_record_begin(clock_now_ns());
+    enum go_result result = goscan_run(scan, go_record_visit, scan, &totals);
+    go_record_end(scan, result == GO_OK, &totals);
+    return result;
+}
