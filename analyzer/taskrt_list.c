@@ -1,0 +1,167 @@
+#include "analyzer/taskrt_list.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "analyzer/image_symbols.h"
+
+#define MOST_TASKS (UINT64_C(1) << 26)
+#define MOST_EXPECTED (UINT64_C(1) << 22)
+#define MOST_TASK_BYTES 8192U
+#define MOST_CONTEXT_BYTES 4096U
+#define MOST_CHAN_OFFSET 4096U
+#define MOST_CASE_BYTES 256U
+
+/* ---- The table ---- */
+
+static bool fits(uint32_t offset, uint32_t bytes, uint32_t of)
+{
+    return offset <= of && bytes <= of - offset && offset % (bytes < 8 ? 4 : 8) == 0;
+}
+
+static bool is_sound(const struct taskrt_inspect *table)
+{
+    const uint32_t words[] = {table->next_all,    table->object,     table->wait_count,
+                              table->deadline_ns, table->parked_ns,  table->id,
+                              table->start,       table->spawner_id, table->stack_low,
+                              table->stack_high,  table->context_sp};
+    const uint32_t halves[] = {table->state, table->reason, table->object_count};
+    uint32_t bytes = table->task_bytes;
+    bool ok = bytes >= sizeof(uint64_t) && bytes <= MOST_TASK_BYTES;
+    for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
+        ok = ok && fits(words[i], 8, bytes);
+    for (size_t i = 0; i < sizeof(halves) / sizeof(*halves); i++)
+        ok = ok && fits(halves[i], 4, bytes);
+    return ok && fits(table->name, 32, bytes) && table->context_bytes <= MOST_CONTEXT_BYTES &&
+           fits(table->context_fp, 8, table->context_bytes) &&
+           fits(table->context_pc, 8, table->context_bytes) &&
+           fits(table->chan_capacity, 8, MOST_CHAN_OFFSET) &&
+           fits(table->chan_length, 8, MOST_CHAN_OFFSET) &&
+           fits(table->chan_closed, 4, MOST_CHAN_OFFSET) &&
+           fits(table->mutex_owner, 8, MOST_CHAN_OFFSET) && table->case_bytes >= 16 &&
+           table->case_bytes <= MOST_CASE_BYTES;
+}
+
+static enum taskrt_found read_table(struct image *image, uint64_t address,
+                                    struct taskrt_inspect *ret, uint32_t *ret_version)
+{
+    struct taskrt_inspect table;
+    if (!mem_read(image->memory, address, &table, sizeof(table)) ||
+        table.magic != TASKRT_INSPECT_MAGIC)
+        return TASKRT_NONE;
+    *ret_version = table.version;
+    if (table.version != TASKRT_INSPECT_VERSION || table.bytes < sizeof(table) || !is_sound(&table))
+        return TASKRT_UNKNOWN;
+    if (table.head == 0) /* a library whose data the program keeps, or that was never run */
+        return TASKRT_NONE;
+    *ret = table;
+    return TASKRT_FOUND;
+}
+
+enum taskrt_found taskrt_find(struct image *image, struct taskrt_inspect *ret,
+                              uint32_t *ret_version)
+{
+    enum taskrt_found result = TASKRT_NONE;
+    struct image_symbol symbol = {.name = "taskrt_inspect"};
+    uint32_t exe = image_exe_module(image);
+    for (uint32_t i = 1; i < image->module_count && result != TASKRT_FOUND; i++) {
+        enum taskrt_found found = TASKRT_NONE;
+        if (image_exported(image, i, &symbol, 1) && !symbol.is_local)
+            found = read_table(image, symbol.address, ret, ret_version);
+        if (found != TASKRT_NONE)
+            result = found;
+    }
+    /* Linked into the program, which exports nothing. */
+    if (result == TASKRT_NONE && exe && image_all_symbols(image, exe, &symbol, 1) &&
+        !symbol.is_local)
+        result = read_table(image, symbol.address, ret, ret_version);
+    return result;
+}
+
+/* ---- The list ---- */
+
+bool taskrt_list_init(struct taskrt_list *ret, struct mem_reader *memory,
+                      const struct taskrt_inspect *table)
+{
+    memset(ret, 0, sizeof(*ret));
+    ret->memory = memory;
+    ret->table = table;
+    ret->next = table->head;
+    return table_init(&ret->rows, table->live < MOST_EXPECTED ? (size_t)table->live : 64);
+}
+
+void taskrt_list_deinit(struct taskrt_list *list)
+{
+    table_deinit(&list->rows);
+}
+
+/* The task's bytes among the pages at hand; NULL: they are not all there. */
+static const unsigned char *at_hand(const struct taskrt_list *list, uint64_t address)
+{
+    uint64_t offset = address - list->first;
+    uint64_t bytes = list->table->task_bytes;
+    if (address < list->first || offset + bytes > sizeof(list->bytes))
+        return NULL;
+    for (uint64_t page = offset / TASKRT_LIST_PAGE_BYTES;
+         page <= (offset + bytes - 1) / TASKRT_LIST_PAGE_BYTES; page++) {
+        if (!list->there[page])
+            return NULL;
+    }
+    return list->bytes + offset;
+}
+
+/* Reads the pages around a task: newer tasks lie above, older ones below it or the other way. */
+static void fetch(struct taskrt_list *list, uint64_t address)
+{
+    struct mem_piece pieces[TASKRT_LIST_PAGES];
+    uint64_t half = sizeof(list->bytes) / 2;
+    uint64_t first = address > half ? address - half : 0;
+    list->first = first / TASKRT_LIST_PAGE_BYTES * TASKRT_LIST_PAGE_BYTES;
+    for (size_t i = 0; i < TASKRT_LIST_PAGES; i++)
+        pieces[i] = (struct mem_piece){.address = list->first + i * TASKRT_LIST_PAGE_BYTES,
+                                       .to = list->bytes + i * TASKRT_LIST_PAGE_BYTES,
+                                       .bytes = TASKRT_LIST_PAGE_BYTES};
+    list->memory->read(list->memory, pieces, TASKRT_LIST_PAGES);
+    for (size_t i = 0; i < TASKRT_LIST_PAGES; i++)
+        list->there[i] = pieces[i].ok;
+}
+
+size_t taskrt_list_next(struct taskrt_list *list, struct taskrt_entry *entries, size_t count,
+                        bool *ret_failed)
+{
+    const struct taskrt_inspect *table = list->table;
+    size_t filled = 0;
+    *ret_failed = false;
+    while (filled < count && list->next != 0) {
+        uint64_t address = list->next;
+        const unsigned char *task = NULL;
+        if (address % sizeof(uint64_t) == 0 && address < UINT64_MAX - sizeof(list->bytes) &&
+            list->seen < MOST_TASKS) {
+            task = at_hand(list, address);
+            if (!task) {
+                fetch(list, address);
+                task = at_hand(list, address);
+            }
+        }
+        uint32_t *number = task ? table_at(&list->rows, (struct table_key){address, 0}) : NULL;
+        *ret_failed = task && !number;
+        if (!number || *number) { /* it leads nowhere, or back */
+            list->broken = true;
+            list->next = 0;
+            break;
+        }
+        *number = (uint32_t)++list->seen;
+        struct taskrt_entry *entry = &entries[filled++];
+        entry->address = address;
+        memcpy(&entry->wait_count, task + table->wait_count, sizeof(entry->wait_count));
+        memcpy(&entry->state, task + table->state, sizeof(entry->state));
+        memcpy(&list->next, task + table->next_all, sizeof(list->next));
+    }
+    return filled;
+}
+
+uint32_t taskrt_list_number(const struct taskrt_list *list, uint64_t address)
+{
+    const uint32_t *number = table_find(&list->rows, (struct table_key){address, 0});
+    return number ? *number : 0;
+}
