@@ -195,14 +195,15 @@ static bool take_variable(Dwarf_Die *die, void *arg)
     for (size_t i = 0; name && i < wanted->count; i++) {
         struct debug_variable *row = &wanted->rows[i];
         Dwarf_Attribute attribute;
-        Dwarf_Op *code;
-        size_t steps;
+        Dwarf_Block code; /* by Go's linker not as dwarf_getlocation expects it */
+        uint64_t address;
         if (row->address || strcmp(row->name, name) != 0 ||
             !dwarf_attr(die, DW_AT_location, &attribute) ||
-            dwarf_getlocation(&attribute, &code, &steps) != 0 || steps != 1 ||
-            code[0].atom != DW_OP_addr)
+            dwarf_formblock(&attribute, &code) != 0 || code.length != 1 + sizeof(address) ||
+            code.data[0] != DW_OP_addr)
             continue;
-        row->address = code[0].number + wanted->bias;
+        memcpy(&address, code.data + 1, sizeof(address));
+        row->address = address + wanted->bias;
         wanted->found++;
     }
     return wanted->found < wanted->count;

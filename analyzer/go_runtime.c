@@ -56,11 +56,13 @@ static void scan_with_debug_information(struct go_runtime *runtime, struct image
     const struct image_module *module = &image->modules[runtime->module];
     struct go_hints *hints = &runtime->symbols.hints;
     struct debug_variable variables[] = {
-        {"runtime.allgs", 0},           {"runtime.allgptr", 0},           {"runtime.allglen", 0},
-        {"runtime.firstmoduledata", 0}, {"runtime.waitReasonStrings", 0}, {"runtime.allp", 0},
+        {"runtime.allgs", 0},
+        {"runtime.firstmoduledata", 0},
+        {"runtime.waitReasonStrings", 0},
+        {"runtime.allp", 0},
     };
-    uint64_t *const to[] = {&hints->all_gs,      &hints->all_g_pointer,       &hints->all_g_count,
-                            &hints->module_data, &hints->wait_reason_strings, &hints->all_ps};
+    uint64_t *const to[] = {&hints->all_gs, &hints->module_data, &hints->wait_reason_strings,
+                            &hints->all_ps};
     struct debug_file *file;
     if (debug_file_open(module->file, module->build_id, module->build_id_bytes, debug_folders,
                         &file) != DEBUG_FILE_OK)

@@ -35,8 +35,6 @@ static const struct {
     {"runtime.firstmoduledata", HINT(module_data)},
     {"runtime.pclntab", HINT(pclntab)},
     {"runtime.allgs", HINT(all_gs)},
-    {"runtime.allgptr", HINT(all_g_pointer)},
-    {"runtime.allglen", HINT(all_g_count)},
     {"runtime.waitReasonStrings", HINT(wait_reason_strings)},
     {"runtime.allp", HINT(all_ps)},
     {"runtime.allm", offsetof(struct go_symbols, all_m)},

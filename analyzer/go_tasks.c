@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyzer/thread_calls.h"
+
 #define STATUS_SYSCALL 3       /* runtime._Gsyscall */
 #define MOST_LABEL_SETS 100000 /* that are read; tasks mostly share theirs */
 #define LABEL_BYTES 256        /* of a key or a value; longer ones are cut */
@@ -16,6 +18,7 @@ bool go_tasks_init(struct go_tasks *tasks, struct snapshot_builder *builder,
         .reasons = reasons,
         .reason_count = reason_count,
         .threads = image->threads,
+        .memory = image->memory,
         .first_task = builder_snapshot(builder)->task_count,
     };
     if (!table_init(&tasks->thread_of, image->thread_count))
@@ -166,8 +169,14 @@ static void take_wait(struct go_tasks *tasks, const struct go_goroutine *it,
 static void take_system_call(struct go_tasks *tasks, const struct image_thread *thread,
                              struct snapshot_task *task)
 {
-    task->flags |= SNAPSHOT_PARKED;
-    task->call = builder_add_call(tasks->builder, "syscall", REC_OP_NONE, true);
+    struct thread_call call;
+    thread_call_read(thread->call, thread->args, tasks->memory, &call);
+    task->flags |= (uint16_t)(SNAPSHOT_PARKED | (call.fds ? SNAPSHOT_FDS : 0) |
+                              (call.deadline ? SNAPSHOT_DEADLINE : 0));
+    task->call =
+        builder_add_call_as(tasks->builder, call.name ? call.name : "syscall", call.op, "syscall");
+    task->object = call.object;
+    task->arg = call.arg;
     task->parked_ns = thread->parked_ns;
 }
 
@@ -187,6 +196,7 @@ bool go_tasks_add(const struct go_goroutine *it, void *arg)
     task->kind = REC_KIND_GOROUTINE;
     task->handle = it->g;
     task->spawner = it->parent_id;
+    task->wait_number = it->wait_number;
     task->os_tid = it->os_tid;
     task->spawn_site = spawn_site;
     task->flags =

@@ -23,6 +23,7 @@ struct go_tasks {
     const struct go_reason *reasons;
     uint32_t reason_count;
     const struct image_thread *threads;
+    struct mem_reader *memory;
     struct table thread_of; /* by the kernel's id: index of threads + 1 */
     uint32_t calls[GO_MAX_REASONS][REC_OP_COUNT];
     size_t first_task;

@@ -40,3 +40,19 @@ leakspy_test(test_recordings SOURCES analyzer/test_recordings.c
              LIBRARIES leakspy_analyzer recording_builder LABEL analyzer)
 leakspy_test(test_watch SOURCES analyzer/test_watch.c LIBRARIES leakspy_analyzer LABEL analyzer)
 leakspy_test(test_go_tasks SOURCES analyzer/test_go_tasks.c LIBRARIES leakspy_analyzer LABEL analyzer)
+
+# Files of Go's own compiler, as Debian 12 has it.
+find_program(LEAKSPY_TEST_GO NAMES go PATHS /usr/lib/go-1.19/bin NO_DEFAULT_PATH)
+if(LEAKSPY_TEST_GO)
+  set(go_fixtures ${CMAKE_CURRENT_BINARY_DIR}/go_fixtures)
+  add_custom_command(
+    OUTPUT ${go_fixtures}/apart
+    COMMAND ${fixture_sources}/make_go.sh ${fixture_sources} ${go_fixtures} ${LEAKSPY_TEST_GO}
+    DEPENDS ${fixture_sources}/make_go.sh ${fixture_sources}/go_types.go
+    VERBATIM)
+  add_custom_target(go_fixtures DEPENDS ${go_fixtures}/apart)
+  leakspy_test(test_debug_types SOURCES analyzer/test_debug_types.c LIBRARIES leakspy_analyzer
+               LABEL analyzer)
+  target_compile_definitions(test_debug_types PRIVATE LEAKSPY_GO_FIXTURES="${go_fixtures}")
+  add_dependencies(test_debug_types go_fixtures)
+endif()

@@ -19,13 +19,15 @@
 enum reason { SEND, RECEIVE, NIL_SEND, SELECT, MUTEX, SLEEPING, GC_WORKER, REASONS };
 
 static const struct go_reason reasons[REASONS] = {
-    [SEND] = {"chan send", REC_OP_CHAN_SEND, GO_OBJECT_CHANNEL, false, false},
-    [RECEIVE] = {"chan receive", REC_OP_CHAN_RECEIVE, GO_OBJECT_CHANNEL, false, false},
-    [NIL_SEND] = {"chan send (nil chan)", REC_OP_CHAN_SEND, GO_OBJECT_CHANNEL, false, false},
-    [SELECT] = {"select", REC_OP_SELECT, GO_OBJECT_SELECT, false, false},
-    [MUTEX] = {"sync.Mutex.Lock", REC_OP_MUTEX_LOCK, GO_OBJECT_SEMAPHORE, false, false},
-    [SLEEPING] = {"sleep", REC_OP_SLEEP, GO_OBJECT_NONE, false, true},
-    [GC_WORKER] = {"GC worker (idle)", REC_OP_IDLE, GO_OBJECT_NONE, true, false},
+    [SEND] = {.text = "chan send", .op = REC_OP_CHAN_SEND, .object = GO_OBJECT_CHANNEL},
+    [RECEIVE] = {.text = "chan receive", .op = REC_OP_CHAN_RECEIVE, .object = GO_OBJECT_CHANNEL},
+    [NIL_SEND] = {.text = "chan send (nil chan)",
+                  .op = REC_OP_CHAN_SEND,
+                  .object = GO_OBJECT_CHANNEL},
+    [SELECT] = {.text = "select", .op = REC_OP_SELECT, .object = GO_OBJECT_SELECT},
+    [MUTEX] = {.text = "sync.Mutex.Lock", .op = REC_OP_MUTEX_LOCK, .object = GO_OBJECT_SEMAPHORE},
+    [SLEEPING] = {.text = "sleep", .op = REC_OP_SLEEP, .deadline = true},
+    [GC_WORKER] = {.text = "GC worker (idle)", .op = REC_OP_IDLE, .idle = true},
 };
 
 /* Memory from which labels are read: a text at each address. */
@@ -62,7 +64,8 @@ static int set_up(void **state)
     snapshot_init(&f->snapshot);
     f->snapshot.source_kind = "process";
     f->builder = builder_create(&f->snapshot);
-    f->threads[0] = (struct image_thread){.tid = 70, .parked = true, .parked_ns = 5 * SECOND};
+    f->threads[0] = (struct image_thread){
+        .tid = 70, .parked = true, .call = 0 /* read */, .args = {5}, .parked_ns = 5 * SECOND};
     f->threads[1] = (struct image_thread){.tid = 71};
     f->image = (struct image){.threads = f->threads, .thread_count = 2};
     f->stack = (struct go_stack){.pcs = {0x1001, 0x2001, 0x3001}, .count = 3};
@@ -318,6 +321,9 @@ static void system_call__is_parked_as_its_thread_is(void **state)
     const struct snapshot_task *task = add(f, &it);
     assert_true(task->flags & SNAPSHOT_PARKED);
     assert_string_equal(f->snapshot.calls[task->call].op, "syscall");
+    assert_string_equal(f->snapshot.calls[task->call].name, "read");
+    assert_int_equal(f->snapshot.calls[task->call].number, REC_OP_IO_WAIT);
+    assert_int_equal(task->object, 5);
     assert_int_equal(task->parked_ns, 5 * SECOND);
     it.id = 8;
     it.os_tid = 71; /* which runs */
