@@ -101,13 +101,64 @@ static bool look_at(const struct thread_names *names, uint64_t pc, const char **
     return true;
 }
 
+static bool read_slot(const struct thread_names *names, uint64_t after, const unsigned char *at,
+                      uint64_t *ret)
+{
+    int32_t distance;
+    memcpy(&distance, at, sizeof(distance));
+    return mem_read(names->image->memory, after + (uint64_t)(int64_t)distance, ret, sizeof(*ret));
+}
+
+/* Where a stub of the procedure linkage table jumps to: (endbr64) (bnd) jmp *slot(%rip). An address
+ * that is none stays as it is. (System V ABI, AMD64, section 5.2) */
+static uint64_t through_stub(const struct thread_names *names, uint64_t address)
+{
+    static const unsigned char endbr64[] = {0xf3, 0x0f, 0x1e, 0xfa};
+    unsigned char code[16];
+    uint64_t target;
+    size_t at = 0;
+    if (!mem_read(names->image->memory, address, code, sizeof(code)))
+        return address;
+    if (memcmp(code, endbr64, sizeof(endbr64)) == 0)
+        at = sizeof(endbr64);
+    if (code[at] == 0xf2)
+        at++;
+    if (code[at] != 0xff || code[at + 1] != 0x25 ||
+        !read_slot(names, address + at + 6, code + at + 2, &target))
+        return address;
+    return target;
+}
+
+/* The function that the call before a return address went to, if it is one of the C library's that
+ * parks. It need not have a frame: where it ends in a jump to another one, it has left its own. */
+static const struct thread_function *called_at(const struct thread_names *names, uint64_t pc)
+{
+    unsigned char code[6];
+    uint64_t target = 0, start;
+    if (!names->symbols || !mem_read(names->image->memory, pc - sizeof(code), code, sizeof(code)))
+        return NULL;
+    if (code[0] == 0xff && code[1] == 0x15) { /* call *slot(%rip) */
+        if (!read_slot(names, pc, code + 2, &target))
+            return NULL;
+    } else if (code[1] == 0xe8) { /* call target */
+        int32_t distance;
+        memcpy(&distance, code + 2, sizeof(distance));
+        target = through_stub(names, pc + (uint64_t)(int64_t)distance);
+    }
+    if (image_module_at(names->image, target) != names->module)
+        return NULL;
+    target -= names->image->modules[names->module].bias;
+    const char *symbol = debug_names_function(names->symbols, target, &start);
+    return symbol && start == target ? thread_function_find(symbol) : NULL;
+}
+
 const struct thread_function *thread_names_parked_in(struct thread_names *names,
                                                      const uint64_t *pcs, size_t count,
                                                      const struct thread_call *call)
 {
     const struct thread_function *found = NULL;
-    size_t unknown = 0;
-    for (size_t i = 0; i < count; i++) {
+    size_t unknown = 0, i = 0;
+    for (; i < count; i++) {
         const char *symbol;
         if (!look_at(names, pcs[i], &symbol))
             break;
@@ -120,6 +171,9 @@ const struct thread_function *thread_names_parked_in(struct thread_names *names,
         else if (names->is_static && (found || ++unknown > UNKNOWN_MOST))
             break;
     }
+    const struct thread_function *called = i > 0 && i < count ? called_at(names, pcs[i]) : NULL;
+    if (called && thread_function_fits(called, call) && (!found || called->op == found->op))
+        return called;
     return found;
 }
 
