@@ -1,12 +1,14 @@
 #include "analyzer/source_recording.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "analyzer/clock.h"
 #include "analyzer/process.h"
 #include "analyzer/recordings.h"
+#include "analyzer/scanned_tasks.h"
 
 /* More than any program has; what a damaged count may cost is bounded by them. */
 #define ROWS_MOST (UINT64_C(1) << 26)
@@ -21,6 +23,7 @@ struct reader {
     struct rec_file file;
     struct snapshot *snapshot;
     bool live;             /* the file is being written */
+    bool scanned;          /* there are tasks that were found by looking into their runtime */
     uint64_t now_ns;       /* CLOCK_MONOTONIC that ages refer to */
     uint64_t last_walk_ns; /* of the sampler, when the reading began */
     struct err *err;
@@ -113,6 +116,8 @@ static void take_wait(const struct reader *reader, const struct rec_task *row,
         task->flags |= SNAPSHOT_DEADLINE;
     if (row->wait_flags & REC_WAIT_FDS)
         task->flags |= SNAPSHOT_FDS;
+    if (row->wait_flags & REC_WAIT_LOCKED)
+        task->flags |= SNAPSHOT_LOCKED;
     task->call = row->call;
     task->arg = row->arg;
     task->object = row->object;
@@ -143,6 +148,8 @@ static bool take_task(struct reader *reader, uint64_t number, const struct rec_t
                  (row->state == REC_TASK_ENDING && row->gen == 0 && !moving);
     if (row->state == REC_TASK_ENDING && ended && !(row->flags & REC_TASK_JOINABLE))
         return true;
+    if (row->flags & REC_TASK_WORKER && row->gen == 0 && !moving)
+        return true; /* its runtime's tasks are told, and it does not wait itself */
     if (row->state > REC_TASK_ENDING || row->kind == REC_KIND_NONE ||
         row->kind > REC_KIND_GOROUTINE) {
         reader->snapshot->loss.unreadable++;
@@ -158,6 +165,12 @@ static bool take_task(struct reader *reader, uint64_t number, const struct rec_t
     task->handle = row->handle;
     task->os_tid = row->os_tid;
     task->spawn_site = row->spawn_site;
+    if (row->flags & REC_TASK_SCANNED && row->runtime_id) {
+        reader->scanned = true;
+        task->id = row->runtime_id;
+        task->spawner = row->spawner;
+        task->labels = row->labels < UINT32_MAX ? (uint32_t)row->labels : UINT32_MAX;
+    }
     memcpy(task->name, row->name, sizeof(row->name));
     if (row->flags & REC_TASK_MAIN)
         task->flags |= SNAPSHOT_MAIN;
@@ -496,9 +509,13 @@ static bool take_header(struct reader *reader, enum snapshot_end end)
         snapshot->looked_unix_ns =
             (int64_t)((header->started_unix_ns + reader->last_walk_ns - header->started_ns) &
                       INT64_MAX);
-    snapshot->has_spawned = true;
+    snprintf(snapshot->go_version, sizeof(snapshot->go_version), "%s",
+             string_at(reader, header->go_version));
+    /* Of tasks that are looked for, those that came and went between two looks were not seen. */
+    snapshot->has_spawned = !(header->runtimes & REC_RUNTIME_GO);
     snapshot->spawned = header->spawned;
     snapshot->finished = header->finished;
+    loss->unreadable += header->unreadable_tasks;
     loss->tasks += most(header->lost_tasks, tables[REC_TABLE_TASKS].lost);
     loss->sites +=
         most(header->lost_sites, most(tables[REC_TABLE_SITES].lost, tables[REC_TABLE_PCS].lost));
@@ -537,6 +554,8 @@ bool source_recording_read(const char *path, struct snapshot *ret, struct err *e
             rec_file_close(&again);
     }
     ok = ok && read_tables(&reader);
+    if (ok && reader.scanned && !(scanned_tasks_number(ret) && scanned_tasks_label(ret)))
+        ok = err_system(err, path, ENOMEM);
     if (ok) {
         check_references(&reader);
         ok = take_header(&reader, end);

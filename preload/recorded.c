@@ -1,5 +1,6 @@
 #include "preload/recorded.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -85,7 +86,7 @@ static void fill_names(struct rec_header *header, const struct recorded_process 
     header->cmdline_bytes = header->cmdline != 0 ? (uint32_t)bytes : 0;
 }
 
-bool recorded_make(const struct recorded_process *process, bool beside, char path[PLACE_ROOM])
+int recorded_make(const struct recorded_process *process, bool beside, char path[PLACE_ROOM])
 {
     struct rec_table tables[REC_TABLE_COUNT];
     uint64_t bytes = 0;
@@ -93,14 +94,14 @@ bool recorded_make(const struct recorded_process *process, bool beside, char pat
     long fd = place_create(process->pid, ticks, beside, path);
     if (fd < 0) {
         recorder_say("no recording: the file cannot be made", path, fd);
-        return false;
+        return (int)fd;
     }
     struct rec_header *header = tables_map(fd, tables, &bytes);
     sys_call(SYS_close, fd);
     if (header == NULL) {
         recorder_say("no recording: no room for it", path, 0);
         sys_call(SYS_unlinkat, AT_FDCWD, path, 0);
-        return false;
+        return -ENOSPC;
     }
     mapping.base = header;
     mapping.bytes = bytes;
@@ -120,7 +121,7 @@ bool recorded_make(const struct recorded_process *process, bool beside, char pat
     };
     site_reset();
     fill_names(header, process);
-    return true;
+    return 0;
 }
 
 void recorded_begin(const char *path)

@@ -17,10 +17,9 @@ struct recorded_process {
 
 /* Makes the file and maps it, points `recorder` to it, and fills the header but for its state,
  * which says that the recording is not complete yet. `beside`: what LEAKSPY_OUT names is another's.
- * False: there is none, for the reason that was said with VERBOSE. One thread at a time;
- * async-signal-safe.
- */
-bool recorded_make(const struct recorded_process *process, bool beside, char path[PLACE_ROOM]);
+ * Returns 0, or a negative errno value, which was said with VERBOSE. One thread at a time;
+ * async-signal-safe. */
+int recorded_make(const struct recorded_process *process, bool beside, char path[PLACE_ROOM]);
 
 /* The tables hold what they shall at the beginning. */
 void recorded_begin(const char *path);

@@ -27,7 +27,7 @@ bool recorder_open(bool fork_child)
         .proc = "/proc/self",
     };
     memory_init();
-    if (!recorded_make(&self, fork_child, path))
+    if (recorded_make(&self, fork_child, path) != 0)
         return false;
     module_reset();
     unwind_flush();
