@@ -7,9 +7,11 @@
 
 #include "analyzer/args.h"
 #include "analyzer/commands.h"
+#include "analyzer/image.h"
 #include "analyzer/output.h"
 #include "analyzer/recordings.h"
 #include "analyzer/report.h"
+#include "analyzer/source_core.h"
 #include "analyzer/source_process.h"
 #include "analyzer/source_recording.h"
 #include "analyzer/waits.h"
@@ -22,6 +24,7 @@ struct request {
     const char *output;
     const char *color;
     const char *source;
+    const char *exe;  /* of a core; NULL: the one that it names */
     int64_t watch_ns; /* 0: one look */
     bool has_threshold;
     bool exit_code;
@@ -38,6 +41,7 @@ enum option_number {
     OPTION_FRAMES,
     OPTION_COLOR,
     OPTION_WATCH,
+    OPTION_EXE,
     OPTION_HELP,
 };
 
@@ -50,6 +54,9 @@ static bool read_option(struct request *request, int option, char **argv, struct
     case OPTION_WATCH:
         return args_duration("--watch", optarg, &request->watch_ns, err) &&
                (request->watch_ns > 0 || err_set(err, ERR_USAGE, "--watch", "has to be above 0"));
+    case OPTION_EXE:
+        request->exe = optarg;
+        return true;
     case OPTION_FORMAT:
         request->format = report_format_find(optarg);
         return request->format || err_set(err, ERR_USAGE, "--format", "no such format: %s", optarg);
@@ -79,6 +86,15 @@ static bool read_option(struct request *request, int option, char **argv, struct
     }
 }
 
+static bool is_number(const char *text)
+{
+    for (const char *at = text; *at; at++) {
+        if (!isdigit((unsigned char)*at))
+            return false;
+    }
+    return *text != '\0';
+}
+
 static bool read_request(struct request *request, int argc, char **argv, struct err *err)
 {
     static const struct option options[] = {
@@ -90,6 +106,7 @@ static bool read_request(struct request *request, int argc, char **argv, struct 
         {"exit-code", no_argument, NULL, OPTION_EXIT_CODE},
         {"max-tasks", required_argument, NULL, OPTION_MAX_TASKS},
         {"frames", required_argument, NULL, OPTION_FRAMES},
+        {"exe", required_argument, NULL, OPTION_EXE},
         {"watch", required_argument, NULL, OPTION_WATCH},
         {"color", required_argument, NULL, OPTION_COLOR},
         {"help", no_argument, NULL, OPTION_HELP},
@@ -112,17 +129,13 @@ static bool read_request(struct request *request, int argc, char **argv, struct 
         request->source = argv[optind++];
     if (optind < argc)
         return err_set(err, ERR_USAGE, argv[optind], "is one source too many");
+    bool core = request->source && !is_number(request->source) && image_is_core(request->source);
+    if (request->exe && !core)
+        return err_set(err, ERR_USAGE, "--exe", "is for cores: a process says itself what it runs");
+    if (request->watch_ns && core)
+        return err_set(err, ERR_USAGE, "--watch", "nothing moves in a core");
     bool unused;
     return output_colour(request->color, stdout, &unused, err);
-}
-
-static bool is_number(const char *text)
-{
-    for (const char *at = text; *at; at++) {
-        if (!isdigit((unsigned char)*at))
-            return false;
-    }
-    return *text != '\0';
 }
 
 /* The path of the newest recording of this user, to be freed. */
@@ -142,8 +155,8 @@ static bool read_process(const char *number, struct snapshot *ret, struct err *e
     char *path = recordings_of_pid((pid_t)pid, &none);
     if (!path && none.kind == ERR_NO_SUCH_PROCESS)
         return err_set(err, none.kind, none.what, "%s", none.why);
-    bool ok = path ? source_recording_read(path, ret, err)
-                   : source_process_read((pid_t)pid, ret, err);
+    bool ok =
+        path ? source_recording_read(path, ret, err) : source_process_read((pid_t)pid, ret, err);
     free(path);
     return ok;
 }
@@ -196,6 +209,8 @@ static bool read_source(void *arg, struct snapshot *ret, struct err *err)
     const struct request *request = arg;
     if (request->source && is_number(request->source))
         return read_process(request->source, ret, err);
+    if (request->source && image_is_core(request->source))
+        return source_core_read(request->source, request->exe, ret, err);
     char *path = request->source ? strdup(request->source) : find_newest(err);
     bool ok = path && source_recording_read(path, ret, err);
     free(path);

@@ -129,7 +129,8 @@ bool image_open_process(struct image *ret, pid_t pid, struct err *err);
  * machine or of 32 bits. */
 bool image_open_core(struct image *ret, const char *path, const char *exe, struct err *err);
 
-/* Whether a file is a core: an ELF file of that type. */
+/* Whether a file is to be opened as a core: it is one, packed perhaps, or a program that was taken
+ * for one. */
 bool image_is_core(const char *path);
 
 void image_close(struct image *image);

@@ -80,6 +80,7 @@ static bool read_elf(struct mem_reader *memory, uint64_t address, bool file, str
     if (!known || end <= first || (!file && end - first > ADDRESS_END - address))
         return false;
     ret->bias = file ? 0 : address - first;
+    ret->start = ret->bias + first;
     ret->end = page_down(ret->bias + end + 4095);
 
     for (uint32_t i = 0; i < ret->segment_count; i++) {

@@ -14,8 +14,9 @@ struct image_elf {
     Elf64_Ehdr header;
     Elf64_Phdr segments[IMAGE_ELF_HEADERS];
     uint32_t segment_count;
-    uint64_t bias; /* address in memory minus address in the file's numbering; of a file: 0 */
-    uint64_t end;  /* first address past what it occupies in memory, a multiple of 4096 */
+    uint64_t bias;  /* address in memory minus address in the file's numbering; of a file: 0 */
+    uint64_t start; /* of the page that the headers are in */
+    uint64_t end;   /* first address past what it occupies in memory, a multiple of 4096 */
     uint32_t build_id_bytes;
     uint8_t build_id[32]; /* of GNU: ld --build-id */
     uint64_t go_build_id; /* a hash of the note that Go's linker writes; 0: there is none */

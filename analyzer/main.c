@@ -10,12 +10,14 @@ const struct command commands[] = {
     {"run", cmd_run, "[-o FILE] [--] CMD [ARG...]", "run CMD with recording on; exit as CMD did",
      "  -o, --output=FILE   record to FILE instead of the user's folder in /dev/shm\n"},
     {"report", cmd_report, "[OPTION...] [SOURCE]",
-     "report what is stuck in a recording or a process",
-     "SOURCE is the path of a recording or the number of a process that is being recorded;\n"
-     "without it, the newest recording of this user is meant.\n\n"
+     "report what is stuck in a recording, a process or a core",
+     "SOURCE is the path of a recording, the number of a process (what was recorded of it, else\n"
+     "the process itself, which goes on meanwhile), or the path of a core; without it, the newest\n"
+     "recording of this user is meant.\n\n"
      "  --threshold=DUR      parked for at least DUR is too long (default 10s; 0, 500ms, 2m)\n"
      "  --watch=DUR          look repeatedly for DUR: say what stayed parked on the same thing,\n"
      "                       and what grew; DUR is then the threshold, unless --threshold is given\n"
+     "  --exe=FILE           the executable of a core, where it is not the one that the core names\n"
      "  --format=FORMAT      text (default) or json\n"
      "  -o, --output=FILE    write to FILE; - is standard output\n"
      "  --min-count=N        leave out groups of fewer than N tasks\n"
