@@ -81,10 +81,25 @@ static bool count_one(struct table *table, struct table_key key)
     return value != NULL;
 }
 
+/* Tasks this far ahead are fetched: many tasks wait on as many objects. */
+#define AHEAD 12
+
+static void fetch_waiters(const struct snapshot *snapshot, const struct snapshot_task *task,
+                          const struct table *waiters, bool other_side)
+{
+    if (!(task->flags & SNAPSHOT_PARKED) || task->object == 0)
+        return;
+    unsigned op = snapshot->calls[task->call].number;
+    bool receives = (op == REC_OP_CHAN_RECEIVE) != other_side;
+    table_prefetch(waiters, waiters_key(snapshot_op_object(op), task->object, receives));
+}
+
 bool evidence_count_waiters(const struct snapshot *snapshot, struct table *ret)
 {
     for (size_t i = 0; i < snapshot->task_count; i++) {
         const struct snapshot_task *task = &snapshot->tasks[i];
+        if (i + AHEAD < snapshot->task_count)
+            fetch_waiters(snapshot, task + AHEAD, ret, false);
         if (!(task->flags & SNAPSHOT_PARKED))
             continue;
         unsigned op = snapshot->calls[task->call].number;
@@ -328,6 +343,9 @@ static void explain_many_channels(const struct judge *judge, struct group *group
     bool sends = judge->snapshot->calls[group->wait->call].number == REC_OP_CHAN_SEND;
 
     for (size_t i = 0; i < group->count; i++) {
+        if (i + AHEAD < group->count)
+            fetch_waiters(judge->snapshot, &judge->snapshot->tasks[group->members[i + AHEAD]],
+                          &judge->waiters, true);
         struct object_look look =
             evidence_look_at(judge->snapshot, judge->graph, group->members[i]);
         known_ones += look.has_channel;

@@ -67,6 +67,11 @@ uint32_t *table_at(struct table *table, struct table_key key)
     return &slot->value;
 }
 
+void table_prefetch(const struct table *table, struct table_key key)
+{
+    __builtin_prefetch(&table->slots[hash(key) & (table->room - 1)], 1);
+}
+
 uint32_t *table_find(const struct table *table, struct table_key key)
 {
     struct table_slot *slot = slot_of(table, key);

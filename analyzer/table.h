@@ -29,6 +29,10 @@ void table_deinit(struct table *table);
 /* The value under a key, 0 when the key is new; good until the next call. NULL: no memory. */
 uint32_t *table_at(struct table *table, struct table_key key);
 
+/* Has the memory of a key that will be asked for soon be fetched: a large table is waited for at
+ * every question otherwise. */
+void table_prefetch(const struct table *table, struct table_key key);
+
 /* The value under a key, good until the next table_at; NULL when the key is not there. */
 uint32_t *table_find(const struct table *table, struct table_key key);
 

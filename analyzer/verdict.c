@@ -246,6 +246,14 @@ static void count_totals(struct verdicts *ret, const struct judge *judge)
         totals->by_verdict[ret->groups[i].verdict] += ret->groups[i].count;
 }
 
+static size_t count_parked(const struct snapshot *snapshot)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < snapshot->task_count; i++)
+        count += (snapshot->tasks[i].flags & SNAPSHOT_PARKED) != 0;
+    return count;
+}
+
 bool verdicts_init(struct verdicts *ret, const struct snapshot *snapshot, const struct waits *waits,
                    const struct verdict_options *options)
 {
@@ -257,9 +265,9 @@ bool verdicts_init(struct verdicts *ret, const struct snapshot *snapshot, const 
     judge.rule_of_task = ret->rule_of_task;
 
     bool ok = group_of && ret->rule_of_task && table_init(&judge.joined_sites, 16) &&
-              table_init(&judge.waiters, 1024) && waitgraph_init(&ret->graph, snapshot) &&
-              rules_judge(&judge) && make_groups(ret, &judge, group_of) &&
-              growth_count(ret, snapshot, group_of) &&
+              table_init(&judge.waiters, count_parked(snapshot)) &&
+              waitgraph_init(&ret->graph, snapshot) && rules_judge(&judge) &&
+              make_groups(ret, &judge, group_of) && growth_count(ret, snapshot, group_of) &&
               evidence_count_waiters(snapshot, &judge.waiters);
     free(group_of);
     for (size_t i = 0; ok && i < ret->count; i++) {
