@@ -29,9 +29,7 @@ struct go_hints {
     uint64_t build_info;          /* start of .go.buildinfo */
     uint64_t module_data;         /* runtime.firstmoduledata */
     uint64_t pclntab;             /* runtime.pclntab, .gopclntab */
-    uint64_t all_gs;              /* runtime.allgs (slice), else all_g_pointer and all_g_count */
-    uint64_t all_g_pointer;       /* runtime.allgptr */
-    uint64_t all_g_count;         /* runtime.allglen */
+    uint64_t all_gs;              /* runtime.allgs (slice) */
     uint64_t wait_reason_strings; /* runtime.waitReasonStrings */
     uint64_t wait_reason_count;
     uint64_t all_ps;                /* runtime.allp (slice); needed before 1.23 alone */
@@ -72,7 +70,7 @@ struct go_channel {
 
 struct go_case {
     struct go_channel channel;
-    bool send;
+    bool send; /* told only where channel.known is */
 };
 
 /* Text that lies in the target. */
@@ -86,7 +84,8 @@ struct go_goroutine {
     uint64_t id;
     uint64_t parent_id;    /* the goroutine that created it; 0: not recorded (before 1.21) */
     uint64_t thread;       /* address of its m; 0: it is on none */
-    uint32_t os_tid;       /* the kernel's id of that thread; 0: it is on none, or not known */
+    uint32_t os_tid;       /* the kernel's id of that thread, or of the one that it is locked to; 0:
+                              there is none, or it is not known */
     uint64_t created_pc;   /* return address of the go statement: the call is at pc - 1 */
     uint64_t start_pc;     /* entry of its function */
     int64_t waiting_since; /* the runtime's nanotime (CLOCK_MONOTONIC, ns); 0: not known */
@@ -100,6 +99,7 @@ struct go_goroutine {
     bool deadline;         /* a timer will wake it */
     uint16_t op;           /* enum rec_op; of a semaphore, that of the lock which it is a part of */
     uint64_t object; /* the channel, the lock, the Cond, the pollDesc's descriptor; 0: not known */
+    bool object_known;           /* it was found; a descriptor may be 0 */
     struct go_channel channel;   /* of a send or a receive */
     const struct go_case *cases; /* of a select; valid during the visit, as are the others below */
     uint32_t case_count;

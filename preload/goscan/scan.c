@@ -1,29 +1,150 @@
-#include "preload/goscan/goscan.h"
+#include "preload/goscan/scan.h"
 
-size_t goscan_scratch_bytes(size_t goroutines_at_once)
+#define MAX_GOROUTINES (UINT64_C(1) << 28)
+#define TRIES 4       /* to read one in one piece */
+#define LIST_TRIES 16 /* to read a part of the list, which may be moved */
+
+/* Part of the list of all goroutines, runtime.allgs. */
+struct list {
+    uint64_t address, count;
+};
+
+static bool read_list(struct goscan *scan, struct list *ret)
 {
-    return goroutines_at_once * 4096;
+    uint64_t slice[3];
+    for (int i = 0; i < LIST_TRIES; i++) {
+        if (!mem_read(scan->reader, scan->found.all_gs, slice, sizeof(slice)))
+            return false;
+        /* Its words are not written at once. */
+        if (slice[1] <= slice[2] && slice[1] <= MAX_GOROUTINES && slice[0] % 8 == 0) {
+            *ret = (struct list){slice[0], slice[1]};
+            return true;
+        }
+    }
+    return false;
 }
 
-enum go_result goscan_open(struct goscan *ret, struct mem_reader *reader,
-                           const struct go_range *ranges, size_t range_count,
-                           const struct go_hints *hints, void *scratch, size_t scratch_bytes)
+/* Fills state->list from number `first` on. The list that a longer one has replaced may be gone. */
+static bool read_part(struct goscan *scan, struct list *list, uint64_t first, size_t count)
 {
-    (void)ret, (void)reader, (void)ranges, (void)range_count, (void)hints, (void)scratch,
-        (void)scratch_bytes;
-    return GO_NOT_FOUND;
+    for (int i = 0; i < LIST_TRIES; i++) {
+        struct list now;
+        bool ok = mem_read(scan->reader, list->address + first * 8, scan_state(scan)->list,
+                           count * sizeof(uint64_t));
+        if (!read_list(scan, &now))
+            return false;
+        if (now.address == list->address && ok)
+            return true;
+        if (now.count < first + count)
+            return false; /* it never becomes shorter */
+        list->address = now.address;
+    }
+    return false;
+}
+
+struct run {
+    bool (*visit)(const struct go_goroutine *it, void *arg);
+    void *arg;
+    struct go_totals *totals;
+};
+
+static void ask_for_stacks(struct goscan *scan, struct run *run, size_t count)
+{
+    struct scan_state *state = scan_state(scan);
+    for (size_t i = 0; i < count; i++) {
+        struct scan_item *item = &state->items[i];
+        item->wants_stack = true;
+        if (scan->wants_stack && item->state == ITEM_PARKED) {
+            struct go_goroutine it;
+            scan_tell_g(scan, item, &it);
+            item->wants_stack = scan->wants_stack(&it, run->arg);
+        }
+    }
+}
+
+/* The stack is longer than what was read of it at first, and all of that was needed. */
+static bool is_too_short(const struct scan_item *item, const struct go_goroutine *it)
+{
+    return it->stack && it->stack->broken && item->key.sp + item->stack_bytes < item->key.stack_hi;
+}
+
+static bool tell(struct goscan *scan, struct run *run, struct scan_item *item)
+{
+    struct go_goroutine it;
+    bool told = false;
+    for (int tries = 0; !told; tries++) {
+        if (item->state == ITEM_SKIP)
+            return true;
+        if (item->state == ITEM_UNREADABLE) {
+            run->totals->unreadable++;
+            return true;
+        }
+        if (item->state != ITEM_AGAIN) {
+            scan_tell(scan, item, &it);
+            told = !is_too_short(item, &it);
+            if (tries == TRIES && !told) {
+                scan_state(scan)->stack.cut = true;
+                scan_state(scan)->stack.broken = false;
+                told = true;
+            }
+        } else if (tries == TRIES) {
+            if (!item->g_ok || !g_is_plausible(&scan->layout, item->bytes, &scan->functions)) {
+                run->totals->unreadable++;
+                return true;
+            }
+            run->totals->moved++;
+            scan_tell(scan, item, &it);
+            told = true;
+        }
+        if (!told)
+            scan_read_alone(scan, item);
+    }
+    run->totals->seen++;
+    run->totals->parked += it.parked;
+    return run->visit(&it, run->arg);
+}
+
+/* Reads and tells of up to `count` goroutines of state->list. Returns of how many; 0: the visitor
+ * has had enough. */
+static size_t run_batch(struct goscan *scan, struct run *run, size_t count)
+{
+    struct scan_state *state = scan_state(scan);
+    for (size_t i = 0; i < count; i++)
+        state->items[i].g = state->list[i];
+    scan_read_gs(scan, count);
+    for (size_t i = 0; i < count; i++)
+        scan_judge_g(scan, &state->items[i]);
+    ask_for_stacks(scan, run, count);
+    count = scan_read_parked(scan, count);
+    for (size_t i = 0; i < count; i++) {
+        if (!tell(scan, run, &state->items[i]))
+            return 0;
+    }
+    return count;
 }
 
 enum go_result goscan_run(struct goscan *scan,
                           bool (*visit)(const struct go_goroutine *it, void *arg), void *arg,
                           struct go_totals *ret)
 {
-    (void)scan, (void)visit, (void)arg, (void)ret;
-    return GO_NOT_FOUND;
-}
-
-size_t goscan_labels(struct goscan *scan, uint64_t labels, struct go_text pairs[2 * GO_MAX_LABELS])
-{
-    (void)scan, (void)labels, (void)pairs;
-    return 0;
+    struct scan_state *state = scan_state(scan);
+    struct run run = {visit, arg, ret};
+    struct list list;
+    memset(ret, 0, sizeof(*ret));
+    state->searches = 0;
+    state->scan_timers.read = false;
+    memset(state->threads, 0, sizeof(state->threads));
+    if (!read_list(scan, &list))
+        return GO_UNREADABLE;
+    for (uint64_t first = 0; first < list.count;) {
+        size_t count =
+            list.count - first < state->gs_at_once ? list.count - first : state->gs_at_once;
+        if (!read_part(scan, &list, first, count))
+            return GO_UNREADABLE;
+        size_t told = run_batch(scan, &run, count);
+        if (told == 0)
+            break;
+        first += told;
+    }
+    return GO_OK;
 }

@@ -1,0 +1,107 @@
+#include "preload/goscan/find.h"
+#include "preload/goscan/scan.h"
+
+/* A Go string in the target. */
+struct text {
+    uint64_t address, bytes;
+};
+
+static bool read_reason(struct goscan *scan, uint64_t address, char to[GO_REASON_BYTES])
+{
+    struct text text;
+    if (!mem_read(scan->reader, address, &text, sizeof(text)) || text.bytes >= GO_REASON_BYTES ||
+        !mem_read(scan->reader, text.address, to, text.bytes))
+        return false;
+    to[text.bytes] = '\0';
+    for (uint64_t i = 0; i < text.bytes; i++) {
+        if (to[i] < ' ' || to[i] > '~')
+            return false;
+    }
+    return true;
+}
+
+/* Row 0 is that of no reason, and always there. */
+static void take_reasons(struct goscan *scan)
+{
+    uint64_t most = scan->found.wait_reason_count;
+    scan->reason_count = 1;
+    if (scan->found.wait_reason_strings == 0)
+        return;
+    if (most == 0 || most > GO_MAX_REASONS)
+        most = GO_MAX_REASONS;
+    for (uint64_t i = 1; i < most; i++) {
+        struct go_reason *reason = &scan->reasons[i];
+        if (!read_reason(scan, scan->found.wait_reason_strings + i * sizeof(struct text),
+                         reason->text) ||
+            reason->text[0] == '\0') {
+            reason->text[0] = '\0';
+            return;
+        }
+        const struct go_reason_rule *rule = go_reason_rule(reason->text);
+        reason->op = rule->op;
+        reason->object = rule->object;
+        reason->lock = rule->lock;
+        reason->idle = rule->idle;
+        reason->deadline = rule->deadline;
+        scan->reason_count++;
+    }
+}
+
+static enum go_result take_version(struct goscan *scan, struct finder *finder)
+{
+    struct go_build build;
+    if (!find_build(finder, &build))
+        return GO_NOT_GO;
+    memcpy(scan->version, build.version, sizeof(scan->version));
+    scan->minor = build.minor;
+    if (build.old || (build.minor != 0 && build.minor < GO_MINOR_OLDEST))
+        return GO_TOO_OLD;
+    bool known = go_layout_of(build.minor, &scan->layout);
+    if (finder->hints->layout)
+        scan->layout = *finder->hints->layout;
+    else if (!known)
+        return GO_UNKNOWN_VERSION;
+    return scan_state_take_layout(scan) ? GO_OK : GO_UNKNOWN_VERSION;
+}
+
+static bool take_lists(struct goscan *scan, struct finder *finder)
+{
+    scan->found.wait_reason_count = finder->hints->wait_reason_count;
+    scan->found.wait_reason_strings = find_wait_reasons(finder);
+    scan->found.all_gs = find_all_gs(finder);
+    scan->found.all_ps = scan->layout.timer_status != GO_ABSENT ? find_all_ps(finder) : 0;
+    return scan->found.all_gs != 0;
+}
+
+enum go_result goscan_open(struct goscan *ret, struct mem_reader *reader,
+                           const struct go_range *ranges, size_t range_count,
+                           const struct go_hints *hints, void *scratch, size_t scratch_bytes)
+{
+    static const struct go_hints none;
+    memset(ret, 0, sizeof(*ret));
+    ret->reader = reader;
+    ret->scratch = scratch;
+    ret->scratch_bytes = scratch_bytes;
+    if (!scan_state_init(ret))
+        return GO_NOT_FOUND;
+    struct finder finder = {
+        .search = {reader, scan_state(ret)->deep_area},
+        .ranges = ranges,
+        .range_count = range_count,
+        .hints = hints ? hints : &none,
+        .layout = &ret->layout,
+        .functions = &ret->functions,
+    };
+    enum go_result result = take_version(ret, &finder);
+    if (result != GO_OK)
+        return result;
+    if (!find_module(&finder, ret->minor, &ret->functions, &ret->found.module_data) ||
+        !find_sections(&finder, ret->found.module_data))
+        return GO_NOT_FOUND;
+    ret->found.pclntab = ret->functions.start;
+    ret->unwinder.table = &ret->functions;
+    if (!take_lists(ret, &finder))
+        return GO_NOT_FOUND;
+    take_reasons(ret);
+    return GO_OK;
+}

@@ -1,0 +1,201 @@
+/* What the files of the scanner share: the state that lives in the caller's scratch memory, and the
+ * batch of goroutines that is being read. */
+#ifndef LEAKSPY_GOSCAN_SCAN_H
+#define LEAKSPY_GOSCAN_SCAN_H
+
+#include "preload/goscan/g.h"
+#include "preload/goscan/goscan.h"
+
+#define SCAN_PIECES 1024                   /* that are read in one call */
+#define SCAN_SUDOG_BYTES 160               /* at most, of a runtime.sudog */
+#define SCAN_CHANNEL_BYTES 192             /* of a runtime.hchan */
+#define SCAN_SPECIAL_BYTES 512             /* of what a word on a stack may point to */
+#define SCAN_MEMOS 256                     /* a power of 2 */
+#define SCAN_THREADS 64                    /* a power of 2 */
+#define SCAN_STACK_BYTES 4096              /* of a stack, at first */
+#define SCAN_SPARE_ROWS (2 * GO_MAX_CASES) /* of sudogs, for an item alone */
+
+/* Something worked out about an address in the code. */
+struct scan_memo {
+    uint64_t pc; /* 0: free */
+    uint32_t value;
+};
+
+struct scan_sudog {
+    uint64_t address;
+    uint32_t next;    /* in its goroutine's list: number + 1; 0: the last one */
+    uint32_t channel; /* number + 1; 0: none */
+    uint32_t ok;      /* bool; set by the reading */
+    uint8_t bytes[SCAN_SUDOG_BYTES];
+};
+
+struct scan_channel {
+    uint64_t address;
+    uint64_t timer_when;   /* of its timer: nanotime; 0: not set */
+    uint32_t *head;        /* where its hash leads */
+    uint32_t next;         /* of the same hash: number + 1 */
+    uint32_t ok, timer_ok; /* bool; set by the reading */
+    uint8_t bytes[SCAN_CHANNEL_BYTES];
+};
+
+/* What is found through a word on the stack of a parked goroutine. */
+enum scan_special {
+    SPECIAL_NONE,
+    SPECIAL_SUDOG, /* its sudog, in semacquire1 */
+    SPECIAL_COND,  /* its sync.Cond, in Wait */
+    SPECIAL_POLL,  /* &pollDesc.rg or &pollDesc.wg, in netpollblock */
+    SPECIAL_COUNT
+};
+
+enum scan_item_state {
+    ITEM_SKIP,  /* dead, free */
+    ITEM_KNOWN, /* read; not parked */
+    ITEM_PARKED,
+    ITEM_AGAIN, /* it changed, or was nothing that a goroutine can be, while it was read */
+    ITEM_UNREADABLE,
+};
+
+/* What must not have changed between the first and the last reading. */
+struct scan_key {
+    uint64_t stack_lo, stack_hi, sp, pc, id, waiting;
+    uint32_t status;
+    uint8_t reason, tracking;
+};
+
+struct scan_item {
+    uint64_t g;
+    uint8_t *bytes; /* of the g */
+    uint8_t *stack; /* a copy, from sp on; NULL: none */
+    uint8_t *special_bytes;
+    uint64_t special_word; /* the word on the stack */
+    uint32_t stack_bytes;
+    uint32_t stack_ok, g_ok, special_ok; /* bool; set by the reading */
+    uint32_t first_sudog, last_sudog;    /* number + 1 */
+    uint32_t sudog_count;
+    uint8_t state;   /* enum scan_item_state */
+    uint8_t special; /* enum scan_special */
+    bool wants_stack;
+    bool writes;      /* of SPECIAL_POLL: it waits to write */
+    bool more_sudogs; /* than are kept */
+    bool lacks_room;  /* for its sudogs, in this batch */
+    struct scan_key key;
+};
+
+/* A run of g's that is read in one piece. */
+struct scan_run_of_gs {
+    uint64_t address;
+    uint8_t *to;
+    uint32_t bytes, first, count; /* items */
+    uint32_t ok;
+};
+
+/* Pieces that are collected, then read together. */
+struct scan_reading {
+    struct mem_piece *pieces;
+    uint32_t **oks; /* where the result of each is to go */
+    size_t count;
+};
+
+/* Channels that a timer will send on, before 1.23: a hash table of their addresses. */
+struct scan_timers {
+    uint64_t *channels;
+    uint32_t bits, used;
+    bool read;     /* during this run */
+    bool complete; /* all of them are there */
+};
+
+struct scan_state {
+    uint32_t gs_at_once;
+    uint32_t g_bytes, sudog_bytes, channel_bytes; /* to be read of each */
+    struct scan_memo system[SCAN_MEMOS];
+    struct scan_memo locks[SCAN_MEMOS];
+    struct scan_memo timers[SCAN_MEMOS];
+    struct {
+        uint64_t m;
+        uint32_t os_tid;
+    } threads[SCAN_THREADS];
+    int32_t special_at[SPECIAL_COUNT]; /* offset from sp at which it was found + 1; 0: never */
+    uint32_t searches;                 /* of stacks for such words, in this run */
+    struct scan_timers scan_timers;
+
+    /* The batch. */
+    uint64_t *list; /* addresses of g's */
+    struct scan_item *items;
+    size_t item_count;
+    struct scan_run_of_gs *runs;
+    size_t run_count;
+    uint8_t *g_area, *stack_area, *deep_area;
+    size_t g_area_bytes, g_area_used, stack_area_bytes, stack_area_used, deep_area_bytes;
+    struct scan_sudog *sudogs;
+    uint32_t sudog_room, sudog_limit, sudog_count;
+    struct scan_channel *channels;
+    uint32_t channel_count;                /* there is room for as many as of sudogs */
+    uint32_t first_sudog, first_channel;   /* of what is being read: the batch, or an item alone */
+    uint32_t batch_sudogs, batch_channels; /* rows that the batch takes */
+    uint32_t *channel_heads;               /* of the hash table: number of a channel + 1 */
+    uint32_t channel_head_count;           /* a power of 2 */
+    struct scan_reading reading;
+
+    /* Of the goroutine that is told of. */
+    struct go_stack stack;
+    struct go_case cases[GO_MAX_CASES];
+    uint64_t ancestors[GO_MAX_ANCESTORS];
+    struct pclntab_call calls[PCLNTAB_MAX_INLINED];
+};
+
+/* scan_layout.c: divides the scratch memory. False: it is too small. */
+bool scan_state_init(struct goscan *scan);
+/* Works out how much is to be read of each structure. False: that is more than there is room for.
+ */
+bool scan_state_take_layout(struct goscan *scan);
+
+/* scan_read.c */
+void scan_add(struct goscan *scan, uint64_t address, void *to, size_t bytes, uint32_t *ok);
+void scan_flush(struct goscan *scan);
+
+/* Reads the g's of items[0, count), close ones together. */
+void scan_read_gs(struct goscan *scan, size_t count);
+
+/* Reads what belongs to the parked ones among the first `count` items: stacks, sudogs, channels,
+ * and then their g's again: the state of those that have changed becomes ITEM_AGAIN. Returns how
+ * many items there was room for. */
+size_t scan_read_parked(struct goscan *scan, size_t count);
+
+/* Reads one item again, all of its stack too; what was read of the others stays. */
+void scan_read_alone(struct goscan *scan, struct scan_item *item);
+
+/* Whether the g is one, and in which state; fills the key. */
+void scan_judge_g(struct goscan *scan, struct scan_item *item);
+
+/* scan_special.c: what is to be found through the stack of a parked goroutine; it is asked for at
+ * the place where it was found before, then checked, and else looked for all over the stack. */
+enum scan_special scan_special_of(const struct goscan *scan, const struct scan_item *item);
+void scan_special_ask(struct goscan *scan, struct scan_item *item);
+void scan_special_check(struct goscan *scan, struct scan_item *item);
+
+/* scan_timers.c: whether a timer will send on a channel (before 1.23). */
+bool scan_timer_sends(struct goscan *scan, uint64_t channel);
+
+/* scan_tell.c: fills *ret from what was read of an item. */
+void scan_tell(struct goscan *scan, struct scan_item *item, struct go_goroutine *ret);
+/* The part that needs the g alone. */
+void scan_tell_g(struct goscan *scan, const struct scan_item *item, struct go_goroutine *ret);
+
+/* scan_names.c: what is told by names of functions, worked out once an address. */
+
+/* Whether a goroutine that began at `start_pc`, and is parked for `reason` (""), is the runtime's.
+ */
+bool scan_is_system(struct goscan *scan, uint64_t start_pc, const char *reason);
+
+/* Which lock a goroutine is parked in. */
+enum go_lock scan_lock_of(struct goscan *scan, const struct go_stack *stack);
+
+/* Whether a timer's function is the one that sends on a channel. */
+bool scan_is_send_timer(struct goscan *scan, uint64_t function_value);
+
+static inline struct scan_state *scan_state(const struct goscan *scan)
+{
+    return scan->scratch;
+}
+
+#endif

@@ -1,0 +1,144 @@
+/* What is told by the names of functions; each address is worked out once. */
+#include "preload/goscan/scan.h"
+
+#define HASH(pc) ((size_t)(((pc)*UINT64_C(0x9e3779b97f4a7c15)) >> 56) & (SCAN_MEMOS - 1))
+
+/* ---- The runtime's own goroutines ---- */
+
+enum start {
+    START_PROGRAM, /* the program's own function */
+    START_RUNTIME,
+    START_CALLER, /* the runtime's, but it calls functions of the program */
+};
+
+static bool begins(const char *text, const char *with)
+{
+    return strncmp(text, with, strlen(with)) == 0;
+}
+
+/* As runtime.isSystemGoroutine has it. */
+static enum start start_of(const char *name)
+{
+    static const struct {
+        const char *name;
+        enum start start;
+    } rows[] = {
+        {"runtime.main", START_PROGRAM},
+        {"runtime.corostart", START_PROGRAM},
+        {"runtime.handleAsyncEvent", START_PROGRAM},
+        {"runtime.runfinq", START_CALLER}, /* until 1.24 */
+        {"runtime.runFinalizers", START_CALLER},
+        {"runtime.runCleanups", START_CALLER},
+    };
+    if (!begins(name, "runtime."))
+        return START_PROGRAM;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        if (strcmp(name, rows[i].name) == 0)
+            return rows[i].start;
+    }
+    return START_RUNTIME;
+}
+
+bool scan_is_system(struct goscan *scan, uint64_t start_pc, const char *reason)
+{
+    struct scan_memo *memo = &scan_state(scan)->system[HASH(start_pc)];
+    if (start_pc == 0)
+        return false;
+    if (memo->pc != start_pc) {
+        struct pclntab_function function;
+        char name[64];
+        memo->pc = start_pc;
+        memo->value = START_PROGRAM;
+        if (pclntab_find(&scan->functions, start_pc, &function) &&
+            pclntab_name(&scan->functions, &function, name, sizeof(name)))
+            memo->value = start_of(name);
+    }
+    if (memo->value == START_CALLER)
+        return strcmp(reason, "finalizer wait") == 0 || strcmp(reason, "cleanup wait") == 0;
+    return memo->value == START_RUNTIME;
+}
+
+/* ---- Which lock a semaphore is part of ---- */
+
+enum lock_mark {
+    MARK_MUTEX = 1,
+    MARK_READ = 2,
+    MARK_WRITE = 4,
+    MARK_WAITGROUP = 8,
+    MARK_END = 16, /* here begins the code that uses locks */
+};
+
+#define MAX_LOCK_FRAMES 10
+
+static const struct {
+    const char *name;
+    uint32_t marks;
+} lock_functions[] = {
+    {"sync.(*Mutex).lockSlow", MARK_MUTEX},
+    {"sync.(*Mutex).Lock", MARK_MUTEX},
+    {"internal/sync.(*Mutex).lockSlow", MARK_MUTEX}, /* since 1.24 */
+    {"internal/sync.(*Mutex).Lock", MARK_MUTEX},
+    {"sync.(*RWMutex).RLock", MARK_READ},
+    {"sync.(*RWMutex).Lock", MARK_WRITE},
+    {"sync.(*WaitGroup).Wait", MARK_WAITGROUP},
+};
+
+static uint32_t marks_of_name(const char *name)
+{
+    for (size_t i = 0; i < sizeof(lock_functions) / sizeof(*lock_functions); i++) {
+        if (strcmp(name, lock_functions[i].name) == 0)
+            return lock_functions[i].marks;
+    }
+    return begins(name, "runtime.") || begins(name, "sync.runtime_") ||
+                   begins(name, "internal/sync.runtime_")
+               ? 0
+               : MARK_END;
+}
+
+static uint32_t marks_at(struct goscan *scan, uint64_t pc)
+{
+    struct scan_state *state = scan_state(scan);
+    struct scan_memo *memo = &state->locks[HASH(pc)];
+    if (memo->pc == pc)
+        return memo->value;
+    memo->pc = pc;
+    memo->value = 0;
+    size_t count = pclntab_calls(&scan->functions, pc - 1, state->calls);
+    for (size_t i = 0; i < count && (memo->value & MARK_END) == 0; i++)
+        memo->value |= marks_of_name(state->calls[i].function);
+    if (count == 0)
+        memo->value = MARK_END;
+    return memo->value;
+}
+
+enum go_lock scan_lock_of(struct goscan *scan, const struct go_stack *stack)
+{
+    uint32_t marks = 0;
+    for (uint32_t i = 0; i < stack->count && i < MAX_LOCK_FRAMES && (marks & MARK_END) == 0; i++)
+        marks |= marks_at(scan, stack->pcs[i]);
+    if ((marks & MARK_WRITE) != 0)
+        return (marks & MARK_MUTEX) != 0 ? GO_LOCK_RWLOCK_MUTEX : GO_LOCK_RWLOCK_WRITE;
+    if ((marks & MARK_MUTEX) != 0)
+        return GO_LOCK_MUTEX;
+    if ((marks & MARK_READ) != 0)
+        return GO_LOCK_RWLOCK_READ;
+    return (marks & MARK_WAITGROUP) != 0 ? GO_LOCK_WAITGROUP : GO_LOCK_NONE;
+}
+
+/* ---- Timers that send on a channel ---- */
+
+bool scan_is_send_timer(struct goscan *scan, uint64_t function_value)
+{
+    struct scan_memo *memo = &scan_state(scan)->timers[HASH(function_value)];
+    if (memo->pc == function_value)
+        return memo->value != 0;
+    uint64_t pc;
+    char name[32] = "";
+    struct pclntab_function function;
+    memo->pc = function_value;
+    memo->value = mem_read(scan->reader, function_value, &pc, sizeof(pc)) &&
+                  pclntab_find(&scan->functions, pc, &function) &&
+                  pclntab_name(&scan->functions, &function, name, sizeof(name)) &&
+                  strcmp(name, "time.sendTime") == 0;
+    return memo->value != 0;
+}

@@ -1,0 +1,372 @@
+/* Reading a batch of goroutines: many pieces a call. */
+#include "preload/goscan/scan.h"
+
+#define MAX_GAP_BYTES 256 /* between two g's that are read in one piece */
+#define MAX_RUN_BYTES 16384
+
+void scan_flush(struct goscan *scan)
+{
+    struct scan_reading *reading = &scan_state(scan)->reading;
+    if (reading->count == 0)
+        return;
+    scan->reader->read(scan->reader, reading->pieces, reading->count);
+    for (size_t i = 0; i < reading->count; i++)
+        *reading->oks[i] = reading->pieces[i].ok;
+    reading->count = 0;
+}
+
+void scan_add(struct goscan *scan, uint64_t address, void *to, size_t bytes, uint32_t *ok)
+{
+    struct scan_reading *reading = &scan_state(scan)->reading;
+    reading->pieces[reading->count] =
+        (struct mem_piece){.address = address, .to = to, .bytes = bytes};
+    reading->oks[reading->count++] = ok;
+    *ok = false;
+    if (reading->count == SCAN_PIECES)
+        scan_flush(scan);
+}
+
+/* ---- The goroutines themselves ---- */
+
+static void take_key(const struct go_layout *layout, const uint8_t *bytes, struct scan_key *ret)
+{
+    *ret = (struct scan_key){
+        .stack_lo = word_at(bytes, layout->g_stack_lo),
+        .stack_hi = word_at(bytes, layout->g_stack_hi),
+        .sp = word_at(bytes, layout->g_sched_sp),
+        .pc = word_at(bytes, layout->g_sched_pc),
+        .id = word_at(bytes, layout->g_id),
+        .waiting = word_at(bytes, layout->g_waiting),
+        .status = g_status(layout, bytes),
+        .reason = bytes[layout->g_wait_reason],
+        .tracking = bytes[layout->g_tracking],
+    };
+}
+
+static bool keys_agree(const struct scan_key *a, const struct scan_key *b)
+{
+    return a->stack_lo == b->stack_lo && a->stack_hi == b->stack_hi && a->sp == b->sp &&
+           a->pc == b->pc && a->id == b->id && a->waiting == b->waiting && a->status == b->status &&
+           a->reason == b->reason && a->tracking == b->tracking;
+}
+
+void scan_judge_g(struct goscan *scan, struct scan_item *item)
+{
+    const struct go_layout *layout = &scan->layout;
+    if (!item->g_ok) {
+        item->state = ITEM_UNREADABLE;
+        return;
+    }
+    if (!g_is_plausible(layout, item->bytes, &scan->functions)) {
+        item->state = ITEM_AGAIN;
+        return;
+    }
+    take_key(layout, item->bytes, &item->key);
+    switch (item->key.status) {
+    case G_IDLE:
+    case G_DEAD:
+    case G_DEAD_EXTRA:
+        item->state = ITEM_SKIP;
+        break;
+    case G_WAITING:
+    case G_PREEMPTED:
+    case G_LEAKED:
+        item->state = ITEM_PARKED;
+        break;
+    case G_COPYSTACK:
+        item->state = ITEM_AGAIN;
+        break;
+    default:
+        item->state = ITEM_KNOWN;
+        break;
+    }
+}
+
+static void read_runs(struct goscan *scan, size_t count)
+{
+    struct scan_state *state = scan_state(scan);
+    for (size_t i = 0; i < count; i++) {
+        struct scan_run_of_gs *run = &state->runs[i];
+        scan_add(scan, run->address, run->to, run->bytes, &run->ok);
+    }
+    scan_flush(scan);
+    /* A run that cannot be read: its members may be. */
+    for (size_t i = 0; i < count; i++) {
+        struct scan_run_of_gs *run = &state->runs[i];
+        for (uint32_t k = run->first; k < run->first + run->count; k++) {
+            state->items[k].g_ok = run->ok;
+            if (!run->ok)
+                scan_add(scan, state->items[k].g, state->items[k].bytes, state->g_bytes,
+                         &state->items[k].g_ok);
+        }
+    }
+    scan_flush(scan);
+}
+
+void scan_read_gs(struct goscan *scan, size_t count)
+{
+    struct scan_state *state = scan_state(scan);
+    struct scan_run_of_gs *run = NULL;
+    state->run_count = 0;
+    state->g_area_used = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct scan_item *item = &state->items[i];
+        uint64_t g = item->g;
+        uint64_t end = run ? run->address + run->bytes : 0;
+        if (run && g >= end && g - end <= MAX_GAP_BYTES &&
+            g + state->g_bytes - run->address <= MAX_RUN_BYTES) {
+            item->bytes = run->to + (g - run->address);
+            state->g_area_used += g + state->g_bytes - end;
+            run->bytes = (uint32_t)(g + state->g_bytes - run->address);
+            run->count++;
+            continue;
+        }
+        state->g_area_used = (state->g_area_used + 7) & ~(size_t)7;
+        run = &state->runs[state->run_count++];
+        *run = (struct scan_run_of_gs){
+            .address = g,
+            .to = state->g_area + state->g_area_used,
+            .bytes = state->g_bytes,
+            .first = (uint32_t)i,
+            .count = 1,
+        };
+        item->bytes = run->to;
+        state->g_area_used += state->g_bytes;
+    }
+    read_runs(scan, state->run_count);
+}
+
+/* ---- What belongs to the parked ones ---- */
+
+/* The row of a channel; *ret: its number. NULL: it has one already. There are as many rows as of
+ * sudogs, so there is always one. */
+static struct scan_channel *channel_row(struct goscan *scan, uint64_t address, uint32_t *ret)
+{
+    struct scan_state *state = scan_state(scan);
+    uint64_t hash = (address >> 4) * UINT64_C(0x9e3779b97f4a7c15);
+    uint32_t *head = &state->channel_heads[(hash >> 32) & (state->channel_head_count - 1)];
+    /* What an item alone reads goes to rows of its own, which are given back. */
+    for (uint32_t number = *head; number > state->first_channel;
+         number = state->channels[number - 1].next) {
+        if (state->channels[number - 1].address == address) {
+            *ret = number;
+            return NULL;
+        }
+    }
+    struct scan_channel *channel = &state->channels[state->channel_count++];
+    channel->address = address;
+    channel->timer_when = 0;
+    channel->timer_ok = false;
+    channel->next = *head;
+    channel->head = head;
+    *head = *ret = state->channel_count;
+    return channel;
+}
+
+static void give_back_rows(struct scan_state *state, uint32_t sudogs, uint32_t channels)
+{
+    state->sudog_count = sudogs;
+    while (state->channel_count > channels) {
+        const struct scan_channel *channel = &state->channels[--state->channel_count];
+        *channel->head = channel->next;
+    }
+}
+
+/* Asks for the sudog at an address, the next one of the item's. */
+static void ask_sudog(struct goscan *scan, struct scan_item *item, uint64_t address)
+{
+    struct scan_state *state = scan_state(scan);
+    if (address == 0)
+        return;
+    item->more_sudogs = address % 8 != 0 || item->sudog_count == GO_MAX_CASES;
+    item->lacks_room = state->sudog_count >= state->sudog_limit;
+    if (item->more_sudogs || item->lacks_room)
+        return;
+    struct scan_sudog *sudog = &state->sudogs[state->sudog_count++];
+    sudog->address = address;
+    sudog->next = sudog->channel = 0;
+    if (item->last_sudog != 0)
+        state->sudogs[item->last_sudog - 1].next = state->sudog_count;
+    else
+        item->first_sudog = state->sudog_count;
+    item->last_sudog = state->sudog_count;
+    item->sudog_count++;
+    scan_add(scan, address, sudog->bytes, state->sudog_bytes, &sudog->ok);
+}
+
+/* Stacks, and the first sudogs. Returns how many items there was room for. */
+static size_t ask_first(struct goscan *scan, size_t first, size_t end, bool deep)
+{
+    struct scan_state *state = scan_state(scan);
+    uint8_t *area = deep ? state->deep_area : state->stack_area;
+    size_t room = deep ? state->deep_area_bytes : state->stack_area_bytes;
+    size_t used = 0;
+    for (size_t i = first; i < end; i++) {
+        struct scan_item *item = &state->items[i];
+        if (item->state != ITEM_PARKED)
+            continue;
+        uint64_t bytes = item->key.stack_hi - item->key.sp;
+        if (item->key.sp % 8 != 0 || item->key.sp < item->key.stack_lo ||
+            item->key.sp >= item->key.stack_hi)
+            bytes = 0;
+        size_t most = deep ? room - SCAN_SPECIAL_BYTES : SCAN_STACK_BYTES;
+        if (bytes > most)
+            bytes = most;
+        size_t wanted = (bytes + SCAN_SPECIAL_BYTES + 7) & ~(size_t)7;
+        if (wanted > room - used || state->sudog_count >= state->sudog_limit)
+            return i - first;
+        item->first_sudog = item->last_sudog = item->sudog_count = 0;
+        item->more_sudogs = item->lacks_room = false;
+        item->stack = NULL;
+        item->stack_bytes = 0;
+        item->special = SPECIAL_NONE;
+        item->special_ok = false;
+        if (item->wants_stack && bytes > 0) {
+            item->stack = area + used;
+            item->stack_bytes = (uint32_t)bytes;
+            scan_add(scan, item->key.sp, item->stack, bytes, &item->stack_ok);
+            used += (bytes + 7) & ~(size_t)7;
+            item->special = (uint8_t)scan_special_of(scan, item);
+            if (item->special != SPECIAL_NONE) {
+                item->special_bytes = area + used;
+                used += SCAN_SPECIAL_BYTES;
+            }
+        }
+        ask_sudog(scan, item, item->key.waiting);
+    }
+    return end - first;
+}
+
+static void ask_channel(struct goscan *scan, struct scan_sudog *sudog)
+{
+    if (!sudog->ok)
+        return;
+    uint64_t address = word_at(sudog->bytes, scan->layout.sudog_channel);
+    if (address == 0 || address % 8 != 0)
+        return;
+    struct scan_channel *channel = channel_row(scan, address, &sudog->channel);
+    if (channel)
+        scan_add(scan, address, channel->bytes, scan_state(scan)->channel_bytes, &channel->ok);
+}
+
+/* The other sudogs of selects, one more of each a round; and all channels. */
+static void ask_others(struct goscan *scan, size_t first, size_t end)
+{
+    struct scan_state *state = scan_state(scan);
+    uint32_t from = state->first_sudog;
+    bool more = true;
+    while (more) {
+        uint32_t to = state->sudog_count;
+        for (uint32_t i = from; i < to; i++)
+            ask_channel(scan, &state->sudogs[i]);
+        from = to;
+        for (size_t i = first; i < end; i++) {
+            struct scan_item *item = &state->items[i];
+            if (item->state != ITEM_PARKED || item->last_sudog == 0 || item->more_sudogs ||
+                item->lacks_room)
+                continue;
+            const struct scan_sudog *last = &state->sudogs[item->last_sudog - 1];
+            if (last->ok && item->last_sudog <= to)
+                ask_sudog(scan, item, word_at(last->bytes, scan->layout.sudog_wait_link));
+        }
+        scan_flush(scan);
+        more = state->sudog_count > to;
+    }
+}
+
+static void ask_timers(struct goscan *scan)
+{
+    struct scan_state *state = scan_state(scan);
+    if (scan->layout.channel_timer == GO_ABSENT)
+        return;
+    for (uint32_t i = state->first_channel; i < state->channel_count; i++) {
+        struct scan_channel *channel = &state->channels[i];
+        uint64_t timer = channel->ok ? word_at(channel->bytes, scan->layout.channel_timer) : 0;
+        if (timer != 0)
+            scan_add(scan, timer + scan->layout.timer_when, &channel->timer_when,
+                     sizeof(channel->timer_when), &channel->timer_ok);
+    }
+    scan_flush(scan);
+}
+
+static void read_specials(struct goscan *scan, size_t first, size_t end)
+{
+    struct scan_state *state = scan_state(scan);
+    for (size_t i = first; i < end; i++) {
+        struct scan_item *item = &state->items[i];
+        if (item->state == ITEM_PARKED && item->special != SPECIAL_NONE)
+            scan_special_ask(scan, item);
+    }
+    scan_flush(scan);
+    for (size_t i = first; i < end; i++) {
+        struct scan_item *item = &state->items[i];
+        if (item->state == ITEM_PARKED && item->special != SPECIAL_NONE)
+            scan_special_check(scan, item);
+    }
+}
+
+/* The g's again: what was read belongs together only where nothing has changed meanwhile. */
+static void check_keys(struct goscan *scan, size_t first, size_t end, bool single)
+{
+    struct scan_state *state = scan_state(scan);
+    if (single) {
+        struct scan_item *item = &state->items[first];
+        scan_add(scan, item->g, item->bytes, state->g_bytes, &item->g_ok);
+        scan_flush(scan);
+    } else {
+        read_runs(scan, state->run_count);
+    }
+    for (size_t i = first; i < end; i++) {
+        struct scan_item *item = &state->items[i];
+        struct scan_key now;
+        if (item->state != ITEM_PARKED)
+            continue;
+        if (item->g_ok)
+            take_key(&scan->layout, item->bytes, &now);
+        if (!item->g_ok || !keys_agree(&item->key, &now) || item->lacks_room)
+            item->state = ITEM_AGAIN;
+    }
+}
+
+/* Returns how many items there was room for. `deep`: one item alone, with all of its stack. */
+static size_t read_parked(struct goscan *scan, size_t first, size_t end, bool deep)
+{
+    struct scan_state *state = scan_state(scan);
+    size_t count = ask_first(scan, first, end, deep);
+    end = first + count;
+    scan_flush(scan);
+    ask_others(scan, first, end);
+    ask_timers(scan);
+    read_specials(scan, first, end);
+    check_keys(scan, first, end, deep);
+    if (!deep) {
+        state->batch_sudogs = state->sudog_count;
+        state->batch_channels = state->channel_count;
+    }
+    return count;
+}
+
+size_t scan_read_parked(struct goscan *scan, size_t count)
+{
+    struct scan_state *state = scan_state(scan);
+    give_back_rows(state, 0, 0);
+    state->first_sudog = state->first_channel = 0;
+    state->sudog_limit = state->sudog_room - SCAN_SPARE_ROWS;
+    return read_parked(scan, 0, count, false);
+}
+
+void scan_read_alone(struct goscan *scan, struct scan_item *item)
+{
+    struct scan_state *state = scan_state(scan);
+    size_t index = (size_t)(item - state->items);
+    /* Rows of the one before, which was told of. */
+    give_back_rows(state, state->batch_sudogs, state->batch_channels);
+    state->first_sudog = state->batch_sudogs;
+    state->first_channel = state->batch_channels;
+    state->sudog_limit = state->sudog_room;
+    scan_add(scan, item->g, item->bytes, state->g_bytes, &item->g_ok);
+    scan_flush(scan);
+    scan_judge_g(scan, item);
+    if (item->state == ITEM_PARKED)
+        read_parked(scan, index, index + 1, true);
+}

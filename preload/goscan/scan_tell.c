@@ -1,0 +1,270 @@
+/* From what was read of a goroutine to what is told of it. */
+#include "preload/goscan/scan.h"
+
+#include "preload/recording.h"
+
+#define MAIN_ID 1     /* of the first goroutine, which no go statement created */
+#define TIME_BYTES 24 /* of a time.Time, which timers send */
+
+static uint32_t os_tid_of(struct goscan *scan, uint64_t m)
+{
+    struct scan_state *state = scan_state(scan);
+    size_t at = (m >> 6) % SCAN_THREADS;
+    if (m == 0)
+        return 0;
+    if (state->threads[at].m != m) {
+        uint64_t id;
+        if (!mem_read(scan->reader, m + scan->layout.m_thread_id, &id, sizeof(id)))
+            return 0;
+        state->threads[at].m = m;
+        state->threads[at].os_tid = (uint32_t)id;
+    }
+    return state->threads[at].os_tid;
+}
+
+void scan_tell_g(struct goscan *scan, const struct scan_item *item, struct go_goroutine *ret)
+{
+    const struct go_layout *layout = &scan->layout;
+    const uint8_t *g = item->bytes;
+    const struct go_reason *reason = &scan->reasons[0];
+    *ret = (struct go_goroutine){
+        .g = item->g,
+        .id = item->key.id,
+        .parent_id = layout->g_parent_id == GO_ABSENT ? 0 : word_at(g, layout->g_parent_id),
+        .thread = word_at(g, layout->g_m),
+        .created_pc = item->key.id == MAIN_ID ? 0 : word_at(g, layout->g_created_pc),
+        .start_pc = word_at(g, layout->g_start_pc),
+        .wait_number = 0x100U | item->key.tracking,
+        .status = item->key.status,
+        .parked = item->state == ITEM_PARKED,
+        .moved = item->state == ITEM_AGAIN,
+        .locked = word_at(g, layout->g_locked_m) != 0,
+        .labels = word_at(g, layout->g_labels),
+    };
+    if (ret->parked) {
+        ret->waiting_since = (int64_t)word_at(g, layout->g_wait_since);
+        ret->reason = item->key.reason < scan->reason_count ? item->key.reason : 0;
+        reason = &scan->reasons[ret->reason];
+        ret->op = reason->op;
+        ret->deadline = reason->deadline;
+    }
+    ret->system = reason->idle || scan_is_system(scan, ret->start_pc, reason->text);
+}
+
+/* ---- Channels ---- */
+
+/* A timer's channel before 1.23 is one like any other, of capacity 1, of times. */
+static bool has_timer(struct goscan *scan, const struct scan_channel *channel)
+{
+    const struct go_layout *layout = &scan->layout;
+    if (layout->channel_timer != GO_ABSENT)
+        return channel->timer_ok && (int64_t)channel->timer_when > 0;
+    uint16_t element;
+    memcpy(&element, channel->bytes + layout->channel_element, sizeof(element));
+    return element == TIME_BYTES && word_at(channel->bytes, layout->channel_capacity) == 1 &&
+           scan_timer_sends(scan, channel->address);
+}
+
+static void tell_channel(struct goscan *scan, const struct scan_sudog *sudog,
+                         struct go_channel *ret)
+{
+    const struct go_layout *layout = &scan->layout;
+    *ret = (struct go_channel){.address = word_at(sudog->bytes, layout->sudog_channel)};
+    if (sudog->channel == 0)
+        return;
+    const struct scan_channel *channel = &scan_state(scan)->channels[sudog->channel - 1];
+    if (!channel->ok)
+        return;
+    ret->known = true;
+    ret->capacity = word_at(channel->bytes, layout->channel_capacity);
+    ret->length = word_at(channel->bytes, layout->channel_length);
+    ret->closed = half_at(channel->bytes, layout->channel_closed) != 0;
+    ret->timer = has_timer(scan, channel);
+}
+
+/* Whether a sudog of the item is in the queue that begins at `first`. Both queues of a channel hold
+ * somebody only where one goroutine both sends and receives on it in one select (another one would
+ * have met it), so then they hold sudogs of that goroutine alone. */
+static bool queue_holds(struct goscan *scan, const struct scan_item *item, uint64_t first,
+                        uint64_t sudog)
+{
+    const struct scan_state *state = scan_state(scan);
+    for (uint32_t steps = 0; first != 0 && steps < item->sudog_count; steps++) {
+        if (first == sudog)
+            return true;
+        uint32_t number = item->first_sudog;
+        while (number != 0 && state->sudogs[number - 1].address != first)
+            number = state->sudogs[number - 1].next;
+        if (number == 0)
+            return false;
+        first = word_at(state->sudogs[number - 1].bytes, scan->layout.sudog_next);
+    }
+    return false;
+}
+
+/* Whether a case of a select sends: a sudog does not say, but it is in one of its channel's queues.
+ */
+static bool is_send(struct goscan *scan, const struct scan_item *item,
+                    const struct scan_sudog *sudog)
+{
+    if (sudog->channel == 0)
+        return false;
+    const struct scan_channel *channel = &scan_state(scan)->channels[sudog->channel - 1];
+    uint64_t senders = word_at(channel->bytes, scan->layout.channel_senders);
+    uint64_t receivers = word_at(channel->bytes, scan->layout.channel_receivers);
+    if (!channel->ok || senders == 0)
+        return false;
+    return receivers == 0 || queue_holds(scan, item, senders, sudog->address);
+}
+
+static void tell_select(struct goscan *scan, const struct scan_item *item, struct go_goroutine *ret)
+{
+    struct scan_state *state = scan_state(scan);
+    uint32_t count = 0;
+    for (uint32_t number = item->first_sudog; number != 0 && count < GO_MAX_CASES;) {
+        const struct scan_sudog *sudog = &state->sudogs[number - 1];
+        number = sudog->next;
+        if (!sudog->ok)
+            continue;
+        struct go_case *it = &state->cases[count++];
+        tell_channel(scan, sudog, &it->channel);
+        it->send = is_send(scan, item, sudog);
+        ret->deadline |= it->channel.timer && !it->send;
+    }
+    ret->cases = state->cases;
+    ret->case_count = count;
+    ret->cases_given = item->sudog_count + (item->more_sudogs ? 1 : 0);
+}
+
+/* ---- Locks, Conds, descriptors ---- */
+
+/* The sudog of a semaphore or a Cond. NULL: not known. */
+static const uint8_t *own_sudog(const struct goscan *scan, const struct scan_item *item)
+{
+    if (item->special == SPECIAL_SUDOG && item->special_ok)
+        return item->special_bytes;
+    if (item->first_sudog == 0 || !scan_state(scan)->sudogs[item->first_sudog - 1].ok)
+        return NULL;
+    return scan_state(scan)->sudogs[item->first_sudog - 1].bytes;
+}
+
+static void tell_semaphore(struct goscan *scan, const struct scan_item *item,
+                           const struct go_reason *reason, struct go_goroutine *ret)
+{
+    const struct go_layout *layout = &scan->layout;
+    enum go_lock lock = reason->lock;
+    if (ret->stack && (lock == GO_LOCK_UNKNOWN || lock == GO_LOCK_MUTEX))
+        lock = scan_lock_of(scan, ret->stack);
+    /* What the reason says is believed, but for the writer that waits for another one. */
+    if (reason->lock == GO_LOCK_MUTEX && lock != GO_LOCK_RWLOCK_MUTEX)
+        lock = GO_LOCK_MUTEX;
+    ret->op = go_lock_op(lock);
+    const uint16_t offsets[GO_LOCK_COUNT] = {
+        [GO_LOCK_MUTEX] = layout->mutex_sema,
+        [GO_LOCK_RWLOCK_MUTEX] = layout->mutex_sema,
+        [GO_LOCK_RWLOCK_READ] = layout->rwlock_reader_sema,
+        [GO_LOCK_RWLOCK_WRITE] = layout->rwlock_writer_sema,
+        [GO_LOCK_WAITGROUP] = layout->waitgroup_sema,
+    };
+    const uint8_t *sudog = own_sudog(scan, item);
+    if (sudog && offsets[lock] != GO_ABSENT && word_at(sudog, layout->sudog_elem) > offsets[lock])
+        ret->object = word_at(sudog, layout->sudog_elem) - offsets[lock];
+}
+
+static void tell_cond(struct goscan *scan, const struct scan_item *item, struct go_goroutine *ret)
+{
+    const struct go_layout *layout = &scan->layout;
+    if (item->special == SPECIAL_COND && item->special_ok) {
+        ret->object = item->special_word;
+        return;
+    }
+    const uint8_t *sudog = own_sudog(scan, item); /* since 1.26: with the address of the list */
+    if (sudog && layout->cond_notify != GO_ABSENT &&
+        word_at(sudog, layout->sudog_elem) > layout->cond_notify)
+        ret->object = word_at(sudog, layout->sudog_elem) - layout->cond_notify;
+}
+
+static void tell_poll(struct goscan *scan, const struct scan_item *item, struct go_goroutine *ret)
+{
+    const struct go_layout *layout = &scan->layout;
+    if (item->special != SPECIAL_POLL || !item->special_ok)
+        return;
+    /* What was read begins where the pollDesc would if the word were the writer's. */
+    const uint8_t *poll =
+        item->special_bytes + (item->writes ? 0 : layout->poll_writer - layout->poll_reader);
+    uint16_t deadline = item->writes ? layout->poll_write_deadline : layout->poll_read_deadline;
+    ret->object_known = true;
+    ret->object = word_at(poll, layout->poll_fd);
+    ret->deadline = deadline != GO_ABSENT && (int64_t)word_at(poll, deadline) > 0;
+}
+
+/* ---- Ancestors ---- */
+
+static void tell_ancestors(struct goscan *scan, const struct scan_item *item,
+                           struct go_goroutine *ret)
+{
+    const struct go_layout *layout = &scan->layout;
+    struct scan_state *state = scan_state(scan);
+    uint64_t ancestors = word_at(item->bytes, layout->g_ancestors);
+    uint64_t list[2], pcs[2], id; /* slices: address, count */
+    if (ancestors == 0 || !mem_read(scan->reader, ancestors, list, sizeof(list)) || list[1] == 0 ||
+        !mem_read(scan->reader, list[0] + layout->ancestor_pcs, pcs, sizeof(pcs)))
+        return;
+    if (ret->parent_id == 0 && mem_read(scan->reader, list[0] + layout->ancestor_id, &id, 8))
+        ret->parent_id = id;
+    uint64_t count = pcs[1] < GO_MAX_ANCESTORS ? pcs[1] : GO_MAX_ANCESTORS;
+    if (count == 0 || !mem_read(scan->reader, pcs[0], state->ancestors, count * sizeof(uint64_t)))
+        return;
+    ret->ancestor_pcs = state->ancestors;
+    ret->ancestor_count = (uint32_t)count;
+}
+
+/* ---- All of it ---- */
+
+static void tell_stack(struct goscan *scan, const struct scan_item *item, struct go_goroutine *ret)
+{
+    struct go_stack *stack = &scan_state(scan)->stack;
+    if (!item->stack || !item->stack_ok)
+        return;
+    go_unwind(&scan->unwinder, item->key.pc, item->key.sp, item->stack, item->key.sp,
+              item->stack_bytes, stack);
+    ret->stack = stack;
+}
+
+void scan_tell(struct goscan *scan, struct scan_item *item, struct go_goroutine *ret)
+{
+    scan_tell_g(scan, item, ret);
+    tell_ancestors(scan, item, ret);
+    ret->os_tid = os_tid_of(scan, ret->thread != 0 ? ret->thread
+                                                   : word_at(item->bytes, scan->layout.g_locked_m));
+    if (!ret->parked)
+        return;
+    tell_stack(scan, item, ret);
+    const struct go_reason *reason = &scan->reasons[ret->reason];
+    const struct scan_sudog *first =
+        item->first_sudog != 0 ? &scan_state(scan)->sudogs[item->first_sudog - 1] : NULL;
+    switch (reason->object) {
+    case GO_OBJECT_CHANNEL:
+        if (first && first->ok) {
+            tell_channel(scan, first, &ret->channel);
+            ret->object = ret->channel.address;
+            ret->deadline |= ret->channel.timer && ret->op == REC_OP_CHAN_RECEIVE;
+        }
+        break;
+    case GO_OBJECT_SELECT:
+        tell_select(scan, item, ret);
+        break;
+    case GO_OBJECT_SEMAPHORE:
+        tell_semaphore(scan, item, reason, ret);
+        break;
+    case GO_OBJECT_COND:
+        tell_cond(scan, item, ret);
+        break;
+    case GO_OBJECT_POLL:
+        tell_poll(scan, item, ret);
+        break;
+    default:
+        break;
+    }
+    ret->object_known |= ret->object != 0;
+}

@@ -1,0 +1,115 @@
+/* Before 1.23 a channel does not know of the timer that will send on it; the timer knows the
+ * channel. They are found in the heaps of timers of all processors. */
+#include "preload/goscan/scan.h"
+
+#define MAX_PROCESSORS 4096
+#define MAX_TIMERS (1U << 24) /* of one processor */
+#define TIMERS_AT_ONCE 128
+#define TIMER_BYTES 128 /* of a runtime.timer, at most */
+
+/* runtime.timerWaiting and so on: it is in a heap, and will fire. */
+static bool is_set(uint32_t status)
+{
+    enum {
+        WAITING = 1,
+        RUNNING = 2,
+        MODIFYING = 6,
+        MODIFIED_EARLIER = 7,
+        MODIFIED_LATER = 8,
+        MOVING = 9
+    };
+    return status == WAITING || status == RUNNING || status == MODIFYING ||
+           status == MODIFIED_EARLIER || status == MODIFIED_LATER || status == MOVING;
+}
+
+static uint64_t *place_of(const struct scan_timers *timers, uint64_t channel)
+{
+    uint64_t mask = (UINT64_C(1) << timers->bits) - 1;
+    uint64_t at = ((channel >> 4) * UINT64_C(0x9e3779b97f4a7c15)) >> (64 - timers->bits);
+    while (timers->channels[at] != 0 && timers->channels[at] != channel)
+        at = (at + 1) & mask;
+    return &timers->channels[at];
+}
+
+static void insert(struct scan_timers *timers, uint64_t channel)
+{
+    uint64_t *place = place_of(timers, channel);
+    if (*place != 0 || channel == 0)
+        return;
+    /* A quarter stays free, so that looking ends. */
+    if (timers->used >= (3U << timers->bits) / 4) {
+        timers->complete = false;
+        return;
+    }
+    *place = channel;
+    timers->used++;
+}
+
+static bool read_some(struct goscan *scan, uint64_t list, size_t count)
+{
+    struct scan_state *state = scan_state(scan);
+    const struct go_layout *layout = &scan->layout;
+    uint64_t addresses[TIMERS_AT_ONCE];
+    uint32_t oks[TIMERS_AT_ONCE];
+    size_t bytes = layout->timer_status + 4U;
+    uint8_t *timers = state->deep_area;
+    if (!mem_read(scan->reader, list, addresses, count * sizeof(*addresses)))
+        return false;
+    for (size_t i = 0; i < count; i++)
+        scan_add(scan, addresses[i], timers + i * TIMER_BYTES, bytes, &oks[i]);
+    scan_flush(scan);
+    for (size_t i = 0; i < count; i++) {
+        const uint8_t *timer = timers + i * TIMER_BYTES;
+        if (oks[i] && is_set(half_at(timer, layout->timer_status)) &&
+            scan_is_send_timer(scan, word_at(timer, layout->timer_function)))
+            insert(&state->scan_timers, word_at(timer, layout->timer_arg + 8U));
+    }
+    return true;
+}
+
+static bool read_processor(struct goscan *scan, uint64_t processor)
+{
+    uint64_t list[2]; /* address, count */
+    if (processor == 0 ||
+        !mem_read(scan->reader, processor + scan->layout.p_timers, list, sizeof(list)) ||
+        list[1] > MAX_TIMERS)
+        return false;
+    for (uint64_t i = 0; i < list[1]; i += TIMERS_AT_ONCE) {
+        uint64_t count = list[1] - i;
+        if (!read_some(scan, list[0] + i * 8, count < TIMERS_AT_ONCE ? count : TIMERS_AT_ONCE))
+            return false;
+    }
+    return true;
+}
+
+static void read_timers(struct goscan *scan)
+{
+    struct scan_timers *timers = &scan_state(scan)->scan_timers;
+    const struct go_layout *layout = &scan->layout;
+    uint64_t list[2];
+    memset(timers->channels, 0, sizeof(*timers->channels) << timers->bits);
+    timers->used = 0;
+    timers->read = true;
+    timers->complete = false;
+    if (layout->timer_status == GO_ABSENT || layout->p_timers == GO_ABSENT ||
+        layout->timer_function == GO_ABSENT || layout->timer_arg == GO_ABSENT ||
+        layout->timer_status + 4U > TIMER_BYTES || layout->timer_arg + 16U > TIMER_BYTES ||
+        layout->timer_function + 8U > TIMER_BYTES || scan->found.all_ps == 0 ||
+        !mem_read(scan->reader, scan->found.all_ps, list, sizeof(list)) || list[1] > MAX_PROCESSORS)
+        return;
+    timers->complete = true;
+    for (uint64_t i = 0; i < list[1]; i++) {
+        uint64_t processor;
+        if (!mem_read(scan->reader, list[0] + i * 8, &processor, sizeof(processor)) ||
+            !read_processor(scan, processor))
+            timers->complete = false;
+    }
+}
+
+bool scan_timer_sends(struct goscan *scan, uint64_t channel)
+{
+    struct scan_timers *timers = &scan_state(scan)->scan_timers;
+    if (!timers->read)
+        read_timers(scan);
+    return *place_of(timers, channel) != 0;
+}
