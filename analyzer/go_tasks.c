@@ -180,6 +180,13 @@ static void take_system_call(struct go_tasks *tasks, const struct image_thread *
     task->parked_ns = thread->parked_ns;
 }
 
+/* A moment stands in parked_ns, apart from all ages, until go_tasks_date makes an age of it; and
+ * back. */
+static int64_t as_moment(int64_t ns)
+{
+    return SNAPSHOT_AGE_UNKNOWN - ns;
+}
+
 bool go_tasks_add(const struct go_goroutine *it, void *arg)
 {
     struct go_tasks *tasks = arg;
@@ -211,12 +218,12 @@ bool go_tasks_add(const struct go_goroutine *it, void *arg)
     else
         take_system_call(tasks, thread, task);
     if (it->waiting_since > 0) {
-        /* A moment, until go_tasks_date makes an age of it. */
-        task->parked_ns = it->waiting_since;
-        task->flags |= SNAPSHOT_AT_LEAST;
+        task->parked_ns = as_moment(it->waiting_since);
         if (it->waiting_since > tasks->latest_ns)
             tasks->latest_ns = it->waiting_since;
     }
+    if (task->parked_ns != SNAPSHOT_AGE_UNKNOWN)
+        task->flags |= SNAPSHOT_AT_LEAST;
     if (it->labels)
         add_labelled(tasks, it->labels);
     return !tasks->failed;
@@ -227,8 +234,10 @@ void go_tasks_date(struct go_tasks *tasks, int64_t now_ns)
     struct snapshot *snapshot = builder_snapshot(tasks->builder);
     for (size_t i = tasks->first_task; i < snapshot->task_count; i++) {
         struct snapshot_task *task = &snapshot->tasks[i];
-        if (task->flags & SNAPSHOT_AT_LEAST)
-            task->parked_ns = task->parked_ns < now_ns ? now_ns - task->parked_ns : 0;
+        if (task->parked_ns >= SNAPSHOT_AGE_UNKNOWN)
+            continue;
+        int64_t since_ns = as_moment(task->parked_ns);
+        task->parked_ns = since_ns < now_ns ? now_ns - since_ns : 0;
     }
 }
 

@@ -324,7 +324,9 @@ static void system_call__is_parked_as_its_thread_is(void **state)
     assert_string_equal(f->snapshot.calls[task->call].name, "read");
     assert_int_equal(f->snapshot.calls[task->call].number, REC_OP_IO_WAIT);
     assert_int_equal(task->object, 5);
+    go_tasks_date(&f->tasks, 1000 * SECOND);
     assert_int_equal(task->parked_ns, 5 * SECOND);
+    assert_true(task->flags & SNAPSHOT_AT_LEAST);
     it.id = 8;
     it.os_tid = 71; /* which runs */
     assert_false(add(f, &it)->flags & SNAPSHOT_PARKED);
