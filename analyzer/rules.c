@@ -132,8 +132,8 @@ static bool waits_on_nothing(const struct judge *judge, uint32_t index)
     unsigned op = op_of(judge, index);
     if (strstr(reason, "(nil chan)") || strstr(reason, "(no cases)"))
         return true;
-    if (op == REC_OP_SELECT && task->kind == REC_KIND_TASK && task->arg == 0)
-        return task->flags & SNAPSHOT_SETTLED; /* no case at all */
+    if (op == REC_OP_SELECT && task->arg == 0 && task->case_count == 0)
+        return task->flags & SNAPSHOT_SETTLED; /* no case at all, or none of a channel */
     if (op == REC_OP_SELECT)
         return has_all_cases(task) && has_only_nil_cases(judge, task);
     if (task->kind != REC_KIND_TASK)
