@@ -1,7 +1,6 @@
 #include "analyzer/inspect.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -58,7 +57,7 @@ static bool take_process(struct snapshot *snapshot, const struct image *image)
     snapshot->started_unix_ns = image->started_unix_ns;
     snapshot->taken_unix_ns = image->taken_unix_ns;
     snapshot->looked_unix_ns = image->taken_unix_ns;
-    snapshot->end = image->live ? SNAPSHOT_RUNNING : SNAPSHOT_VANISHED;
+    snapshot->end = SNAPSHOT_RUNNING; /* gcore's process ran, and may still do */
     if (!image->live && image->signal) {
         snapshot->end = SNAPSHOT_SIGNALLED;
         snapshot->signal = image->signal;
@@ -77,13 +76,12 @@ static bool finish(struct inspection *inspection, struct err *err)
             return err_set(err, ended.kind, ended.what, "%s", ended.why);
         builder_doubt(inspection->builder, "%s, and is not known whole", ended.why);
     }
-    if (image->pauses)
-        builder_note(inspection->builder,
-                     "%" PRIu64 " thread%s stopped for a moment, %" PRIu64
-                     " us at the longest, to read %s",
-                     image->pauses, image->pauses == 1 ? " was" : "s were",
-                     (image->longest_pause_ns + 999) / 1000,
-                     image->pauses == 1 ? "its registers" : "their registers");
+    /* Nothing moved while a core was written: it is of one moment. */
+    struct snapshot *snapshot = builder_snapshot(inspection->builder);
+    for (size_t i = 0; !image->live && i < snapshot->task_count; i++) {
+        if (snapshot->tasks[i].flags & SNAPSHOT_PARKED)
+            snapshot->tasks[i].flags |= SNAPSHOT_SETTLED;
+    }
     for (size_t i = 0; i < image->note_count; i++)
         builder_note(inspection->builder, "%s", image->notes[i]);
     return true;

@@ -68,7 +68,8 @@ static void write_unwatched(const struct snapshot *snapshot, char *to, size_t by
 static void write_ageless(const struct report *report, char *to, size_t bytes)
 {
     uint64_t count = report->verdicts->totals.unknown_age;
-    bool live = report->snapshot->end == SNAPSHOT_RUNNING;
+    bool live = report->snapshot->end == SNAPSHOT_RUNNING &&
+                strcmp(report->snapshot->source_kind, "core") != 0;
     snprintf(to, bytes,
              "%" PRIu64 " task%s parked and nobody knows since when: --threshold 0 shows %s%s%s",
              count, count == 1 ? " is" : "s are", count == 1 ? "it" : "them",

@@ -38,7 +38,8 @@ static void put_totals(const struct writer *writer)
     FILE *out = writer->out;
     char age[32], plural[64];
     /* Of a process that has ended, nothing runs any more. */
-    const char *running = snapshot->end == SNAPSHOT_RUNNING ? "running" : "not parked";
+    bool runs = snapshot->end == SNAPSHOT_RUNNING && strcmp(snapshot->source_kind, "core") != 0;
+    const char *running = runs ? "running" : "not parked";
     bool any = false;
 
     for (unsigned i = 0; i < VERDICT_WAITING; i++) {
@@ -73,9 +74,10 @@ static void put_source(const struct writer *writer)
     fputs(INDENT "in ", out);
     put_printable(out, snapshot->exe[0] ? snapshot->exe : "an unknown program");
     fprintf(out, ", pid %" PRIu32 ", ", snapshot->pid);
+    bool core = strcmp(snapshot->source_kind, "core") == 0;
     switch (snapshot->end) {
     case SNAPSHOT_RUNNING:
-        fputs("running", out);
+        fputs(core ? "dumped while it ran" : "running", out);
         break;
     case SNAPSHOT_EXITED:
         fprintf(out, "which exited with status %d", snapshot->exit_code);
@@ -93,6 +95,10 @@ static void put_source(const struct writer *writer)
     if (snapshot->looks > 1)
         fprintf(out, "; watched for %s, %" PRIu32 " looks",
                 text_duration(snapshot->watched_ns, watched), snapshot->looks);
+    if (core) {
+        fputs("; core ", out);
+        put_printable(out, snapshot->path);
+    }
     fprintf(out, "; as of %s\n", text_rfc3339(snapshot->taken_unix_ns, taken));
 }
 
