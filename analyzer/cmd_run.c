@@ -18,6 +18,7 @@
 #include "analyzer/elf_check.h"
 #include "analyzer/preload_library.h"
 #include "analyzer/rec_file.h"
+#include "analyzer/record_outside.h"
 #include "analyzer/recordings.h"
 #include "analyzer/text.h"
 
@@ -31,6 +32,7 @@ struct launch {
     pid_t child;
     uint64_t begun_unix_ns;
     bool cannot_record; /* and why was said already */
+    bool from_outside;  /* it loads no library: this process looks at it */
 };
 
 static void say(const char *what, const char *why)
@@ -93,6 +95,9 @@ static void warn(struct launch *launch)
     case ELF_RECORDS_PARTLY:
         fprintf(stderr, "leakspy: can record only a part of ");
         break;
+    case ELF_RECORDS_FROM_OUTSIDE:
+        launch->from_outside = true;
+        return;
     default:
         return;
     }
@@ -106,17 +111,21 @@ static void warn(struct launch *launch)
 static bool prepare_environment(struct launch *launch, struct err *err)
 {
     char *library = preload_library_find();
+    if (!library && launch->from_outside)
+        return !launch->output || setenv("LEAKSPY_OUT", launch->output, 1) == 0 ||
+               err_system(err, "run", errno);
     if (!library) {
         say("libleakspy.so", "is not found (LEAKSPY_LIBRARY may name it): nothing is recorded");
         launch->cannot_record = true;
         return true;
     }
     char *value = preload_library_value(library, getenv("LD_PRELOAD"));
-    if (!value) {
+    if (!value && !launch->from_outside) {
         say(library, "has a space or a colon in its path, which LD_PRELOAD cannot hold: nothing is "
                      "recorded");
         launch->cannot_record = true;
     }
+    /* Also for one that does not load it: the programs that it starts may. */
     bool ok = !value || setenv("LD_PRELOAD", value, 1) == 0;
     if (ok && launch->output)
         ok = setenv("LEAKSPY_OUT", launch->output, 1) == 0;
@@ -193,8 +202,9 @@ static int start(struct launch *launch, const struct signals *signals)
     return error;
 }
 
-/* Writes into the recording of a killed command what killed it: only its parent knows. */
-static void write_signal(const char *path, int signal)
+/* Writes into the recording of a command how it ended, where it could not do that itself: it was
+ * killed, or left without libc's help. Only its parent knows. */
+static void write_end(const char *path, int status)
 {
     struct rec_file file;
     if (!rec_file_open(&file, path, NULL))
@@ -204,9 +214,9 @@ static void write_signal(const char *path, int signal)
     int fd = running ? open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW) : -1;
     if (fd < 0)
         return;
-    int32_t exit_code = signal;
+    int32_t exit_code = WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status);
     uint64_t ended_ns = clock_ns(CLOCK_MONOTONIC);
-    uint32_t state = REC_STATE_SIGNALLED;
+    uint32_t state = WIFSIGNALED(status) ? REC_STATE_SIGNALLED : REC_STATE_EXITED;
     /* The state last: it says that the others are there. */
     bool ok =
         pwrite(fd, &exit_code, sizeof(exit_code), offsetof(struct rec_header, exit_code)) ==
@@ -215,7 +225,7 @@ static void write_signal(const char *path, int signal)
             sizeof(ended_ns) &&
         pwrite(fd, &state, sizeof(state), offsetof(struct rec_header, state)) == sizeof(state);
     if (!ok)
-        say(path, "the signal could not be written into it");
+        say(path, "how it ended could not be written into it");
     close(fd);
 }
 
@@ -240,15 +250,19 @@ static char *find_recording(const struct launch *launch)
     return found;
 }
 
+static void say_recorded(const char *path)
+{
+    char *printable = text_printable_dup(path);
+    fprintf(stderr, "leakspy: recorded in %s\n", printable ? printable : path);
+    free(printable);
+}
+
 static void tell(const struct launch *launch, int status)
 {
     char *path = find_recording(launch);
     if (path) {
-        char *printable = text_printable_dup(path);
-        if (WIFSIGNALED(status))
-            write_signal(path, WTERMSIG(status));
-        fprintf(stderr, "leakspy: recorded in %s\n", printable ? printable : path);
-        free(printable);
+        write_end(path, status);
+        say_recorded(path);
     } else if (!launch->cannot_record) {
         say(launch->argv[0],
             launch->output
@@ -260,16 +274,44 @@ static void tell(const struct launch *launch, int status)
     free(path);
 }
 
+static struct signals signals;
+
+/* No signal has come that wants something done. */
+static bool is_quiet(void)
+{
+    sigset_t pending;
+    sigpending(&pending);
+    for (int signal = 1; signal < NSIG; signal++)
+        if (sigismember(&signals.watched, signal) == 1 && sigismember(&pending, signal) == 1)
+            return false;
+    return true;
+}
+
+/* Waits for one of the signals, and looks at the command meanwhile where that is to be done. */
+static int next_signal(void)
+{
+    siginfo_t info;
+    int64_t rest_ns;
+    while ((rest_ns = record_outside_rest_ns()) >= 0) {
+        const struct timespec rest = {.tv_sec = rest_ns / 1000000000,
+                                      .tv_nsec = rest_ns % 1000000000};
+        int signal = sigtimedwait(&signals.watched, &info, &rest);
+        if (signal > 0 || errno != EAGAIN)
+            return signal;
+        record_outside_look(is_quiet);
+    }
+    return sigwaitinfo(&signals.watched, &info);
+}
+
 /* Waits for the end of the command, and passes on the signals that come meanwhile. */
-static int wait_for(pid_t child, const struct signals *signals)
+static int wait_for(pid_t child)
 {
     int status = 0;
     for (;;) {
         pid_t ended = waitpid(child, &status, WNOHANG);
         if (ended == child || (ended < 0 && errno != EINTR))
             return status;
-        siginfo_t info;
-        int signal = sigwaitinfo(&signals->watched, &info);
+        int signal = next_signal();
         if (signal > 0 && signal != SIGCHLD)
             kill(child, signal);
     }
@@ -284,7 +326,6 @@ static int run(struct launch *launch, struct err *err)
     warn_of_output(launch);
     fflush(NULL);
 
-    struct signals signals;
     signals_init(&signals);
     int error = start(launch, &signals);
     if (error) {
@@ -293,8 +334,16 @@ static int run(struct launch *launch, struct err *err)
         say(launch->argv[0], strerror(error));
         return error == ENOENT ? EXIT_NO_COMMAND : EXIT_NOT_EXECUTABLE;
     }
-    int status = wait_for(launch->child, &signals);
-    tell(launch, status);
+    if (launch->from_outside && !launch->cannot_record)
+        record_outside_open(launch->child);
+    int status = wait_for(launch->child);
+    if (launch->from_outside) {
+        const char *path = record_outside_close(status);
+        if (path)
+            say_recorded(path);
+    } else {
+        tell(launch, status);
+    }
     return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 

@@ -33,6 +33,14 @@ struct looks {
     bool is_go;      /* made by Go's own compiler */
 };
 
+/* A program of Go's own compiler needs no library: its runtime is in its memory. */
+static enum elf_answer cannot_load(const struct looks *looks, char *why, size_t why_bytes,
+                                   const char *text)
+{
+    snprintf(why, why_bytes, "%s", text);
+    return looks->is_go ? ELF_RECORDS_FROM_OUTSIDE : ELF_CANNOT_RECORD;
+}
+
 static enum elf_answer cannot(char *why, size_t why_bytes, const char *text)
 {
     snprintf(why, why_bytes, "%s", text);
@@ -95,7 +103,8 @@ static void look_at_sections(Elf *elf, struct looks *looks)
         if (!gelf_getshdr(section, &header))
             return;
         const char *name = elf_strptr(elf, names, header.sh_name);
-        if (name && strcmp(name, ".gopclntab") == 0)
+        if (name && (strcmp(name, ".gopclntab") == 0 ||
+                     strcmp(name, ".data.rel.ro.gopclntab") == 0)) /* position-independent */
             looks->is_go = true;
         Elf_Data *data = NULL;
         if (header.sh_type == SHT_DYNAMIC || header.sh_type == SHT_SYMTAB)
@@ -110,27 +119,23 @@ static void look_at_sections(Elf *elf, struct looks *looks)
 static enum elf_answer judge(const struct looks *looks, char *why, size_t why_bytes)
 {
     if (!looks->loader[0])
-        return cannot(why, why_bytes,
-                      looks->dynamic ? "it has no program interpreter: it is statically linked"
-                                     : "it is statically linked");
+        return cannot_load(looks, why, why_bytes,
+                           looks->dynamic ? "it has no program interpreter: it is statically linked"
+                                          : "it is statically linked");
     const char *loader = text_basename(looks->loader);
     if (strncmp(loader, "ld-musl", 7) == 0)
-        return cannot(why, why_bytes, "it is linked with musl, and libleakspy.so needs glibc");
+        return cannot_load(looks, why, why_bytes,
+                           "it is linked with musl, and libleakspy.so needs glibc");
     if (strcmp(loader, OUR_LOADER) != 0) {
         char printable[256];
         text_printable(looks->loader, printable, sizeof(printable));
-        snprintf(why, why_bytes, "its program interpreter is %s, not glibc's", printable);
-        return ELF_CANNOT_RECORD;
+        char text[320];
+        snprintf(text, sizeof(text), "its program interpreter is %s, not glibc's", printable);
+        return cannot_load(looks, why, why_bytes, text);
     }
     if (looks->has_gopark && !looks->needs_libgo && !looks->is_go) {
         snprintf(why, why_bytes,
                  "libgo is linked into it statically (-static-libgo), so that "
-                 "its threads are recorded, but not its goroutines");
-        return ELF_RECORDS_PARTLY;
-    }
-    if (looks->is_go) {
-        snprintf(why, why_bytes,
-                 "Go's own runtime parks goroutines without calling libc, so that "
                  "its threads are recorded, but not its goroutines");
         return ELF_RECORDS_PARTLY;
     }
