@@ -58,6 +58,7 @@ struct image_thread {
     int64_t call;      /* number of the system call; -1: not in one, or it is not known */
     uint64_t args[6];  /* of the system call */
     int64_t parked_ns; /* a lower bound; -1: nobody knows */
+    uint64_t switches; /* changes whenever it has run; 0: not known */
     uint64_t thread_pointer; /* FS base, by core or after image_stop_thread; 0: not known */
     struct image_registers registers; /* sp and pc of a parked thread; all of them in a core */
 };

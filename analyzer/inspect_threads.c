@@ -15,7 +15,6 @@
 #include "preload/recording.h"
 
 #define ROUNDS 3
-#define SLACK_NS INT64_C(1000000) /* by which ages that the kernel tells may be off */
 
 /* What is to be told of one thread. */
 struct told {
@@ -131,12 +130,11 @@ static bool is_same_place(const struct image_thread *a, const struct image_threa
            a->registers.value[IMAGE_REGISTER_PC] == b->registers.value[IMAGE_REGISTER_PC];
 }
 
-/* Whether a thread parked anew between two looks, and in the same place: then what the kernel says
- * of its age does not reach back to the first one. */
-static bool ran_between(const struct told *told, const struct image_thread *now, int64_t between_ns)
+/* Whether a thread ran between two looks, and parked in the same place again. One that was stopped
+ * ran for that; its stack was copied while it stood. */
+static bool ran_between(const struct told *told, const struct image_thread *now)
 {
-    return !told->look.stopped && told->look.thread.parked_ns >= 0 && now->parked_ns >= 0 &&
-           between_ns > SLACK_NS && now->parked_ns < between_ns - SLACK_NS;
+    return !told->look.stopped && told->look.thread.switches != now->switches;
 }
 
 /* A stop makes the kernel take a call up again, by another number. */
@@ -162,13 +160,11 @@ static bool owner_is_same(struct teller *teller, const struct told *told)
 static bool look_again(struct teller *teller, size_t count, size_t *ret_moved, struct err *err)
 {
     struct image *image = teller->image;
-    int64_t before_ns = image->taken_monotonic_ns;
     *ret_moved = 0;
     if (!image->functions->refresh || !image->live)
         return true;
     if (!image->functions->refresh(image, err))
         return false;
-    int64_t between_ns = image->taken_monotonic_ns - before_ns;
 
     struct table now;
     if (!table_init(&now, image->thread_count))
@@ -190,7 +186,7 @@ static bool look_again(struct teller *teller, size_t count, size_t *ret_moved, s
             continue;
         told->settled = !told->look.moved && owner_is_same(teller, told) &&
                         (is_same_place(&told->look.thread, thread) || is_taken_up(told, thread)) &&
-                        !ran_between(told, thread, between_ns);
+                        !ran_between(told, thread);
         if (told->settled)
             continue;
         thread_look_deinit(&told->look);
@@ -282,6 +278,7 @@ static void tell_wait(struct teller *teller, const struct told *told, struct sna
         task->flags |= SNAPSHOT_SETTLED;
     if (told->call.deadline)
         task->flags |= SNAPSHOT_DEADLINE;
+    task->wait_number = (uint32_t)look->thread.switches;
     task->parked_ns = look->thread.parked_ns;
     if (task->parked_ns >= 0)
         task->flags |= SNAPSHOT_AT_LEAST;

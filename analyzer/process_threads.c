@@ -60,10 +60,23 @@ static int64_t parse_exec_start(const char *text)
     return ms < UINT64_C(1) << 42 && ns < 1000000 ? (int64_t)(ms * 1000000 + ns) : 0;
 }
 
-static int64_t read_exec_start(int folder, const char *name)
+/* The number of a line "nr_switches : 1234", never 0; 0: there is none. */
+static uint64_t parse_switches(const char *text, const char *name)
 {
-    char text[512]; /* it stands in the third line */
-    return read_text(folder, name, text, sizeof(text)) ? parse_exec_start(text) : 0;
+    const char *line = strstr(text, name);
+    const char *at = line ? strchr(line, ':') : NULL;
+    return at ? strtoull(at + 1, NULL, 10) + 1 : 0;
+}
+
+/* ret_switches: how often it came to a CPU and left it; NULL: not wanted. */
+static int64_t read_exec_start(int folder, const char *name, uint64_t *ret_switches)
+{
+    char text[1024]; /* they stand in the third and in the seventh line */
+    if (!read_text(folder, name, text, sizeof(text)))
+        return 0;
+    if (ret_switches)
+        *ret_switches = parse_switches(text, "nr_switches");
+    return parse_exec_start(text);
 }
 
 /* The present time of a CPU's clock: our own exec_start, right after we came to run there. */
@@ -80,7 +93,7 @@ static int64_t cpu_now_ns(struct cpu_clocks *clocks, int cpu)
     if (sched_setaffinity(0, sizeof(set), (cpu_set_t *)set) == 0) {
         clocks->moved = true;
         sched_yield(); /* brings it up to date */
-        int64_t now_ns = read_exec_start(AT_FDCWD, "/proc/thread-self/sched");
+        int64_t now_ns = read_exec_start(AT_FDCWD, "/proc/thread-self/sched", NULL);
         clocks->now_ns[cpu] = now_ns > 0 ? now_ns : -1;
     }
     return clocks->now_ns[cpu];
@@ -170,7 +183,12 @@ static bool read_thread(struct looker *looker, const char *tid, struct image_thr
 
     /* The other clock is read after it, so that neither can make it older than it is. */
     snprintf(name, sizeof(name), "%.15s/sched", tid);
-    int64_t ran_ns = read_exec_start(looker->tasks, name);
+    int64_t ran_ns = read_exec_start(looker->tasks, name, &ret->switches);
+    if (ret->switches == 0) { /* a kernel without that file: the slower one */
+        snprintf(name, sizeof(name), "%.15s/status", tid);
+        if (read_text(looker->tasks, name, text, sizeof(text)))
+            ret->switches = parse_switches(text, "\nvoluntary_ctxt_switches");
+    }
     int64_t now_ns = ran_ns > 0 ? cpu_now_ns(looker->clocks, cpu) : -1;
     if (now_ns > 0) {
         int64_t age_ns = now_ns > ran_ns ? now_ns - ran_ns : 0;

@@ -66,6 +66,19 @@ static bool keep(struct thread_look *look, const uint64_t *pcs, size_t count, ui
     return true;
 }
 
+/* Whether a stopped thread is in the call that it was in before: the kernel keeps the arguments in
+ * rdi, rsi, rdx, r10, r8, r9 (System V ABI, AMD64, section A.2.1). */
+static bool is_in_call(const struct image_thread *thread, const struct image_registers *now)
+{
+    static const unsigned char arguments[6] = {5, 4, 1, 10, 8, 9};
+    for (size_t i = 0; i < sizeof(arguments); i++) {
+        if (now->value[arguments[i]] != thread->args[i])
+            return false;
+    }
+    return now->value[IMAGE_REGISTER_SP] == thread->registers.value[IMAGE_REGISTER_SP] &&
+           now->value[IMAGE_REGISTER_PC] == thread->registers.value[IMAGE_REGISTER_PC];
+}
+
 /* Stops the thread for its registers, and walks again. */
 static bool walk_stopped(struct thread_stacks *stacks, struct thread_look *look)
 {
@@ -80,10 +93,7 @@ static bool walk_stopped(struct thread_stacks *stacks, struct thread_look *look)
     }
     look->stopped = true;
     look->descriptor = stop.thread_pointer;
-    if (stop.registers.value[IMAGE_REGISTER_SP] !=
-            look->thread.registers.value[IMAGE_REGISTER_SP] ||
-        stop.registers.value[IMAGE_REGISTER_PC] !=
-            look->thread.registers.value[IMAGE_REGISTER_PC]) {
+    if (!is_in_call(&look->thread, &stop.registers)) {
         look->moved = true;
         return true;
     }
