@@ -35,7 +35,7 @@ static struct go_unwind_rule rule_of(struct go_unwinder *unwinder, uint64_t pc)
     uint64_t mask = (UINT64_C(1) << unwinder->rules_bits) - 1;
     uint64_t slot = (pc * UINT64_C(0x9e3779b97f4a7c15)) >> (64 - unwinder->rules_bits);
     /* A quarter stays free, so that looking ends. */
-    bool full = unwinder->rules_used > mask - mask / 4;
+    bool full = unwinder->rules_used > mask - (mask + 1) / 4;
     while (unwinder->rules[slot].pc != 0) {
         if (unwinder->rules[slot].pc == pc)
             return unwinder->rules[slot];
