@@ -19,6 +19,7 @@
           */
 #define MOST_STACK_BYTES (UINT64_C(1) << 40)
 #define MOST_CASES 64
+#define MOST_WORKERS 4096
 #define CHAN_BYTES_MOST 512
 #define NEVER INT64_MAX /* TASKRT_NEVER */
 #define SEND 1          /* enum taskrt_direction of struct taskrt_case: see runtime/taskrt.h */
@@ -506,6 +507,41 @@ static bool name_owners(struct taskrt *rt)
     return ok;
 }
 
+/* ---- Threads ---- */
+
+static struct image_thread *thread_of(const struct image *image, uint32_t tid)
+{
+    for (size_t i = 0; i < image->thread_count; i++) {
+        if (image->threads[i].tid == tid)
+            return &image->threads[i];
+    }
+    return NULL;
+}
+
+/* A worker that runs no task has nothing to do but wait for one. One that runs a task has that
+ * task's stack, and waits for what the task called. */
+static void mark_workers(const struct taskrt *rt)
+{
+    struct image *image = rt->inspection->image;
+    struct taskrt_inspect_workers workers;
+    if (!taskrt_find_workers(image, &workers))
+        return;
+    for (uint32_t i = 0; i < workers.count && i < MOST_WORKERS; i++) {
+        uint64_t worker = workers.first + (uint64_t)i * workers.stride;
+        uint32_t tid;
+        uint64_t current;
+        struct mem_piece pieces[] = {
+            {.address = worker + workers.tid, .to = &tid, .bytes = sizeof(tid)},
+            {.address = worker + workers.current, .to = &current, .bytes = sizeof(current)},
+        };
+        rt->memory->read(rt->memory, pieces, 2);
+        struct image_thread *thread =
+            pieces[0].ok && pieces[1].ok && tid ? thread_of(image, tid) : NULL;
+        if (thread && current == 0)
+            thread->runtime = true;
+    }
+}
+
 static bool run(struct taskrt *rt)
 {
     struct taskrt_entry entries[BATCH];
@@ -535,6 +571,7 @@ static bool run(struct taskrt *rt)
         ok = ok && !rt->failed;
     }
     if (ok) {
+        mark_workers(rt);
         settle(rt);
         ok = name_owners(rt);
     }

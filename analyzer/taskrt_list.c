@@ -58,24 +58,69 @@ static enum taskrt_found read_table(struct image *image, uint64_t address,
     return TASKRT_FOUND;
 }
 
+/* Where the object called `name` is: the program's own, if it has one (a library's is then unused),
+ * and also that of a runtime which is linked into a program that exports nothing. Calls
+ * visit(address, arg) until that returns true. */
+static bool each_object(struct image *image, const char *name,
+                        bool (*visit)(uint64_t address, void *arg), void *arg)
+{
+    struct image_symbol symbol = {.name = name};
+    uint32_t exe = image_exe_module(image);
+    if (exe && image_exported(image, exe, &symbol, 1) && visit(symbol.address, arg))
+        return true;
+    for (uint32_t i = 1; i < image->module_count; i++) {
+        if (i != exe && image_exported(image, i, &symbol, 1) && visit(symbol.address, arg))
+            return true;
+    }
+    return exe && image_all_symbols(image, exe, &symbol, 1) && visit(symbol.address, arg);
+}
+
+struct search {
+    struct image *image;
+    struct taskrt_inspect *table;
+    uint32_t *version;
+    enum taskrt_found result;
+};
+
+static bool visit_table(uint64_t address, void *arg)
+{
+    struct search *search = arg;
+    enum taskrt_found found = read_table(search->image, address, search->table, search->version);
+    if (found != TASKRT_NONE)
+        search->result = found;
+    return found == TASKRT_FOUND;
+}
+
 enum taskrt_found taskrt_find(struct image *image, struct taskrt_inspect *ret,
                               uint32_t *ret_version)
 {
-    enum taskrt_found result = TASKRT_NONE;
-    struct image_symbol symbol = {.name = "taskrt_inspect"};
-    uint32_t exe = image_exe_module(image);
-    for (uint32_t i = 1; i < image->module_count && result != TASKRT_FOUND; i++) {
-        enum taskrt_found found = TASKRT_NONE;
-        if (image_exported(image, i, &symbol, 1) && !symbol.is_local)
-            found = read_table(image, symbol.address, ret, ret_version);
-        if (found != TASKRT_NONE)
-            result = found;
-    }
-    /* Linked into the program, which exports nothing. */
-    if (result == TASKRT_NONE && exe && image_all_symbols(image, exe, &symbol, 1) &&
-        !symbol.is_local)
-        result = read_table(image, symbol.address, ret, ret_version);
-    return result;
+    struct search search = {image, ret, ret_version, TASKRT_NONE};
+    each_object(image, "taskrt_inspect", visit_table, &search);
+    return search.result;
+}
+
+struct worker_search {
+    struct image *image;
+    struct taskrt_inspect_workers *workers;
+};
+
+static bool visit_workers(uint64_t address, void *arg)
+{
+    const struct worker_search *search = arg;
+    struct taskrt_inspect_workers workers;
+    if (!mem_read(search->image->memory, address, &workers, sizeof(workers)) ||
+        workers.magic != TASKRT_INSPECT_MAGIC || workers.version != TASKRT_INSPECT_VERSION ||
+        workers.bytes < sizeof(workers) || workers.first == 0 ||
+        !fits(workers.tid, 4, workers.stride) || !fits(workers.current, 8, workers.stride))
+        return false;
+    *search->workers = workers;
+    return true;
+}
+
+bool taskrt_find_workers(struct image *image, struct taskrt_inspect_workers *ret)
+{
+    struct worker_search search = {image, ret};
+    return each_object(image, "taskrt_inspect_workers", visit_workers, &search);
 }
 
 /* ---- The list ---- */

@@ -25,6 +25,9 @@ enum taskrt_found {
 enum taskrt_found taskrt_find(struct image *image, struct taskrt_inspect *ret,
                               uint32_t *ret_version);
 
+/* Finds where its threads are told of. False: it does not run, or is older than that. */
+bool taskrt_find_workers(struct image *image, struct taskrt_inspect_workers *ret);
+
 /* A task as the list has it. */
 struct taskrt_entry {
     uint64_t address;

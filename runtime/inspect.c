@@ -1,6 +1,7 @@
 /* The description of the runtime's data that tools read. */
 #include "runtime/chan.h"
 #include "runtime/internal.h"
+#include "runtime/sched.h"
 #include "runtime/sync.h"
 
 #define TASK(field) offsetof(struct taskrt_task, field)
@@ -34,4 +35,13 @@ struct taskrt_inspect taskrt_inspect = {
     .case_bytes = sizeof(struct taskrt_case),
     .mutex_owner = offsetof(struct rt_mutex, owner),
     .task_bytes = sizeof(struct taskrt_task),
+};
+
+struct taskrt_inspect_workers taskrt_inspect_workers = {
+    .magic = TASKRT_INSPECT_MAGIC,
+    .version = TASKRT_INSPECT_VERSION,
+    .bytes = sizeof(struct taskrt_inspect_workers),
+    .stride = sizeof(struct rt_worker),
+    .tid = offsetof(struct rt_worker, tid),
+    .current = offsetof(struct rt_worker, current),
 };

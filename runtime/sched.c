@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #if RT_ASAN
 #include <sanitizer/common_interface_defs.h>
@@ -58,7 +59,7 @@ NEVER_INLINE static void set_worker(struct rt_worker *worker)
 
 NEVER_INLINE struct taskrt_task *rt_self(void)
 {
-    return this_worker ? this_worker->current : NULL;
+    return this_worker ? RT_GET(this_worker->current) : NULL;
 }
 
 struct rt_worker *rt_first_worker(void)
@@ -416,6 +417,7 @@ static void *run_worker(void *arg)
     rt_lock(&rt_runtime.idle_lock); /* until all workers are there, see start_workers */
     rt_unlock(&rt_runtime.idle_lock);
     set_worker(worker);
+    RT_SET(worker->tid, (uint32_t)gettid());
 #if RT_TSAN
     worker->fiber = __tsan_get_current_fiber();
 #endif
@@ -425,12 +427,13 @@ static void *run_worker(void *arg)
             break;
         RT_SET(worker->ticks, RT_GET(worker->ticks) + 1);
         task->worker = worker;
-        worker->current = task;
+        RT_SET(worker->current, task);
         atomic_store_explicit(&task->state, TASKRT_STATE_RUNNING, memory_order_release);
         switch_to_task(worker, task);
-        worker->current = NULL;
+        RT_SET(worker->current, NULL);
         finish_switch(worker, task);
     }
+    RT_SET(worker->tid, 0);
     set_worker(NULL);
     return NULL;
 }
@@ -480,6 +483,20 @@ static void start_workers(struct rt_runtime *rt, unsigned int wanted)
         pthread_attr_destroy(&attributes);
 }
 
+/* For tools, see taskrt_inspect.h. */
+static void show_workers(const struct rt_runtime *rt)
+{
+    taskrt_inspect_workers.count = rt->count;
+    atomic_store_explicit((_Atomic uint64_t *)&taskrt_inspect_workers.first, (uintptr_t)rt->workers,
+                          memory_order_release);
+}
+
+static void hide_workers(void)
+{
+    atomic_store_explicit((_Atomic uint64_t *)&taskrt_inspect_workers.first, 0,
+                          memory_order_release);
+}
+
 static int run(taskrt_fn *fn, void *arg)
 {
     struct rt_runtime *rt = &rt_runtime;
@@ -500,7 +517,9 @@ static int run(taskrt_fn *fn, void *arg)
         result = rt_spawn(NULL, NULL, fn, arg, &rt->first_task);
         if (result == 0) {
             start_workers(rt, wanted);
+            show_workers(rt);
             run_worker(&rt->workers[0]);
+            hide_workers();
             for (unsigned int i = 1; i < rt->count; i++)
                 pthread_join(rt->workers[i].thread, NULL);
             result = rt->result;

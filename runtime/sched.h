@@ -25,7 +25,8 @@ struct rt_worker {
     rt_unlock_fn *unlock;
     void *unlock_arg;
 
-    struct taskrt_task *current;
+    struct taskrt_task *_Atomic current; /* also read by tools */
+    _Atomic uint32_t tid;     /* the same: the kernel's id of its thread, while it runs */
     _Atomic(void *) sched_sp; /* of the loop below the tasks, on the thread's own stack */
     struct rt_task_cache cache;
 

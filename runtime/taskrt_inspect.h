@@ -1,9 +1,11 @@
 /* What a tool may know about the tasks of libtaskrt, in its own process, in another one or in a
  * core.
  *
- * libtaskrt exports one object, `taskrt_inspect`. It is data: where to find the list of tasks, and
+ * libtaskrt exports an object, `taskrt_inspect`. It is data: where to find the list of tasks, and
  * at which offset of a task each field is. A tool reads it by its symbol, checks `magic` and
- * `version`, and needs no other knowledge. New versions add fields at the end and never move one.
+ * `version`, and needs no other knowledge. It never grows, since a program that uses it may hold
+ * the only copy (a copy relocation), as large as it was when the program was built; what came later
+ * is in objects of its own, which a runtime may not have: `taskrt_inspect_workers`.
  *
  * Reading a runtime that runs is a race by nature: a field is one aligned word, written whole, but
  * two fields may belong to two moments. A task that is seen PARKED with the same `wait_count`
@@ -89,8 +91,23 @@ struct taskrt_inspect {
                             pays for a tool that reads another process */
 };
 
+/* The threads that run the tasks: side by side in an array, for as long as taskrt_run runs. */
+struct taskrt_inspect_workers {
+    uint64_t magic;   /* TASKRT_INSPECT_MAGIC */
+    uint32_t version; /* TASKRT_INSPECT_VERSION */
+    uint32_t bytes;   /* of this struct */
+    uint64_t first;   /* address of the first; 0: it does not run; written by the runtime */
+    uint32_t count;   /* written by the runtime, before `first` */
+
+    uint32_t stride; /* bytes from one to the next */
+    /* Offsets in a worker. */
+    uint32_t tid;     /* u32; the kernel's id of its thread; 0: it does not run */
+    uint32_t current; /* address of the task that it runs; 0: it runs none */
+};
+
 #pragma GCC visibility push(default)
 extern struct taskrt_inspect taskrt_inspect;
+extern struct taskrt_inspect_workers taskrt_inspect_workers;
 #pragma GCC visibility pop
 
 #endif

@@ -407,6 +407,44 @@ static void reader_in_another_thread__sees_whole_waits(void **state)
     assert_int_not_equal(reader_saw, 0);
 }
 
+/* ---- Workers ---- */
+
+static uint32_t worker_tids[8];
+static uint32_t worker_count;
+static uint64_t current_task;
+static uint32_t current_tid;
+
+static void look_at_workers(void *arg)
+{
+    (void)arg;
+    const struct taskrt_inspect_workers *at = &taskrt_inspect_workers;
+    worker_count = at->count;
+    for (uint32_t i = 0; i < at->count && i < 8; i++) {
+        const char *worker = (const char *)(uintptr_t)at->first + i * at->stride;
+        uint64_t current;
+        memcpy(&current, worker + at->current, sizeof current);
+        memcpy(&worker_tids[i], worker + at->tid, sizeof worker_tids[i]);
+        if (current == (uintptr_t)taskrt_self()) {
+            current_task = current;
+            current_tid = worker_tids[i];
+        }
+    }
+}
+
+static void workers__are_told_with_their_threads_while_they_run(void **state)
+{
+    (void)state;
+    in_task_on(1, look_at_workers, NULL, 0);
+    assert_int_equal(worker_count, 1);
+    assert_int_equal(worker_tids[0], gettid());
+    assert_int_equal(current_tid, gettid());
+    assert_true(current_task != 0);
+    assert_true(taskrt_inspect_workers.first == 0);
+    in_task_on(3, look_at_workers, NULL, 0);
+    assert_int_equal(worker_count, 3);
+    assert_int_equal(worker_tids[0], gettid());
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -414,6 +452,7 @@ int main(void)
         cmocka_unit_test(each_reason__names_its_object_and_deadline),
         cmocka_unit_test(list__holds_every_task),
         cmocka_unit_test(reader_in_another_thread__sees_whole_waits),
+        cmocka_unit_test(workers__are_told_with_their_threads_while_they_run),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
