@@ -14,7 +14,7 @@
  *     <X as Trait>::method   is   X::method
  *
  * A pattern with a `<` in it is compared with the whole name. Frames without a name are stepped
- * over.
+ * over; of those, "FILE!" stands for one whose file is all that is known of it.
  */
 #include "analyzer/op_rules.h"
 
@@ -156,6 +156,7 @@ static const struct op_rule rules[] = {
      true},
     {"IOThreadMain", NULL, "an I/O thread of redis that was sent to rest", "mutex lock", true},
     {"*background_thread_entry", NULL, "the background thread of jemalloc", NULL, true},
+    {"libjemalloc.so*!", NULL, "the background thread of jemalloc", "cond wait", true},
 };
 
 /* The ops that say how a task waits rather than what for; only these get another name. */
@@ -233,7 +234,8 @@ struct op_verdict op_rules_apply(const char *op_text, const char *const *functio
             continue;
         const struct op_rule *rule = find_rule(functions[i], op_text, reached);
         if (rule == NULL) {
-            reached = false;
+            size_t length = strlen(functions[i]);
+            reached = reached && length > 0 && functions[i][length - 1] == '!';
             continue;
         }
         if (rename && reached && rule->op != NULL)

@@ -20,7 +20,8 @@ struct op_verdict {
  *
  * op_text: the op as it was recorded ("futex wait", "cond wait", …), or a runtime's wait reason.
  * functions: demangled names on the wait stack, innermost first, inlined calls included; elements
- * may be NULL (not known). count: how many.
+ * may be NULL (not known), or the base name of a file and "!" where only the file is known. count:
+ * how many.
  *
  * Returns the op of the first rule that fits, else op_text, and whether the wait is an idle one.
  * The strings live as long as the program, or as op_text. Pure; any thread. */

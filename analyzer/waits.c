@@ -1,10 +1,12 @@
 #include "analyzer/waits.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "analyzer/op_rules.h"
 #include "analyzer/table.h"
+#include "analyzer/text.h"
 
 bool waits_init(struct waits *waits, const struct snapshot *snapshot)
 {
@@ -147,12 +149,20 @@ static bool merge_waits(struct waits *waits, const struct snapshot *snapshot)
 bool waits_name(struct waits *waits, const struct snapshot *snapshot, struct stacks *stacks)
 {
     const char *functions[256];
+    char files[16][64]; /* of frames whose function is not known */
     for (size_t i = 1; i < waits->count; i++) {
         struct wait *wait = &waits->rows[i];
         const struct stack *stack = stacks_get(stacks, wait->site);
-        size_t count = 0;
-        for (; count < stack->count && count < sizeof(functions) / sizeof(functions[0]); count++)
-            functions[count] = stack->frames[count].function;
+        size_t count = 0, file_count = 0;
+        for (; count < stack->count && count < sizeof(functions) / sizeof(functions[0]); count++) {
+            const struct frame *frame = &stack->frames[count];
+            functions[count] = frame->function;
+            if (frame->function || !frame->module || file_count == sizeof(files) / sizeof(files[0]))
+                continue;
+            snprintf(files[file_count], sizeof(files[0]), "%.60s!",
+                     text_basename(frame->module->path));
+            functions[count] = files[file_count++];
+        }
         struct op_verdict verdict = op_rules_apply(wait->op, functions, count);
         if (verdict.op)
             wait->op = verdict.op;

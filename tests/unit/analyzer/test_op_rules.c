@@ -285,6 +285,12 @@ static void c_library_stack__apply__names_the_operation(void **state)
          "cond wait",
          "jemalloc",
          {"background_thread_sleep", "background_work_sleep_once", "je_background_thread_entry"}},
+        {"cond wait",
+         "cond wait",
+         "jemalloc",
+         {"pthread_cond_wait", "libjemalloc.so.2!", "libjemalloc.so.2!", "start_thread"}},
+        {"mutex lock", "mutex lock", NULL, {"libjemalloc.so.2!", "je_malloc", "main"}},
+        {"futex wait", "mutex lock", NULL, {"libc.so.6!", "g_mutex_lock", "main"}},
     };
     CHECK(samples);
 }

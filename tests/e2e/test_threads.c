@@ -1,0 +1,462 @@
+/* Threads of programs that nobody preloaded: what they are parked in, on what and behind whom, by
+ * the process and by a core of it.
+ *
+ * Usage: test_threads GROUP     (lock, io, other: of parked.def; samples; foreign; cores)
+ */
+#include "tests/e2e/harness.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define GDB "/usr/bin/gdb"
+#define PYTHON "/usr/bin/python3"
+#define REDIS_SERVER "/usr/bin/redis-server"
+
+/* Reports on the running process until there is such a group; the caller owns the report. */
+static json_t *wait_for_group_of(const struct target *target, const char *threshold,
+                                 const char *const options[], const struct expected_group *expected)
+{
+    char pid[16];
+    snprintf(pid, sizeof pid, "%d", (int)target->pid);
+    for (int64_t deadline_ms = now_ms() + PATIENCE_MS;; sleep_ms(20)) {
+        json_t *json = report(pid, threshold, options);
+        if (find_group(json, expected) || now_ms() > deadline_ms)
+            return json;
+        json_decref(json);
+    }
+}
+
+/* Has gdb write a core of the running process into the target's folder. */
+static const char *write_core(const struct target *target)
+{
+    static char path[96];
+    char pid[16], command[128];
+    if (access(GDB, X_OK) != 0) {
+        fprintf(stderr, "%s is not here\n", GDB);
+        skip();
+    }
+    snprintf(path, sizeof path, "%s/core", target->dir);
+    snprintf(pid, sizeof pid, "%d", (int)target->pid);
+    snprintf(command, sizeof command, "generate-core-file %s", path);
+    struct outcome outcome = run_program(
+        false, LIST(GDB, "-nx", "-batch", "-p", pid, "-ex", command), LIST("DEBUGINFOD_URLS="));
+    outcome_deinit(&outcome);
+    assert_int_equal(access(path, R_OK), 0);
+    return path;
+}
+
+/* ---- every call that parks ---- */
+
+struct row {
+    const char *group, *name, *call, *op, *object;
+    bool deadline;
+};
+
+#define ROW(group, name, call, op, object, deadline) {#group, #name, call, op, object, deadline},
+static const struct row rows[] = {
+#include "tests/e2e/parked.def"
+};
+#undef ROW
+
+/* The name that a function of the C library is told by: of several for one place, the plainest. */
+static const char *told_name(const char *call)
+{
+    static const struct {
+        const char *name, *told;
+    } names[] = {{"lockf64", "lockf"},    {"fcntl64", "fcntl"},           {"__read_chk", "read"},
+                 {"__recv_chk", "recv"},  {"__recvfrom_chk", "recvfrom"}, {"__poll_chk", "poll"},
+                 {"__ppoll_chk", "ppoll"}};
+    for (size_t i = 0; i < LENGTH(names); i++)
+        if (strcmp(names[i].name, call) == 0)
+            return names[i].told;
+    return call + strspn(call, "_");
+}
+
+/* The thread that the row's call is made in began in one of these, with the C11 ones in another. */
+static const char *start_function(const char *call)
+{
+    static const char *const c11[] = {"mtx_lock",  "mtx_timedlock", "cnd_wait",  "cnd_timedwait",
+                                      "call_once", "thrd_join",     "thrd_sleep"};
+    for (size_t i = 0; i < LENGTH(c11); i++)
+        if (strcmp(c11[i], call) == 0)
+            return "run_c11_thread";
+    return "run_thread";
+}
+
+/* Starts `parked` with a row, and says what is to be seen of it. */
+static struct target *park(const struct row *row, struct expected_group *ret)
+{
+    static char wait_function[96], address[64];
+    char path[512];
+    snprintf(wait_function, sizeof wait_function, "park_in_%s", row->name);
+    *ret = (struct expected_group){
+        .kind = "thread",
+        .op = row->op,
+        .call = told_name(row->call),
+        .count = 1,
+        .wait_function = wait_function,
+        .spawn_function = start_function(row->call),
+        .spawn_file = "parked.c",
+        .task_name = "parked",
+        .deadline = row->deadline ? WITH_DEADLINE : NO_DEADLINE,
+    };
+    if (strcmp(row->object, "any") != 0)
+        ret->object_kind = row->object;
+    if (row->deadline)
+        ret->verdict = "waiting";
+    snprintf(path, sizeof path, "%s/parked", LEAKSPY_TARGETS);
+    struct target *target = target_start(false, LIST(path, row->name, "park"), NULL);
+    snprintf(address, sizeof address, "%s",
+             target_wait_line(target, "object ") + strlen("object "));
+    if (strcmp(address, "none") != 0)
+        ret->object_address = address;
+    target_wait_line(target, "ready");
+    return target;
+}
+
+static void parked__is_told_with_op_object_and_stack(void **state)
+{
+    struct expected_group expected;
+    struct target *target = park(*state, &expected);
+    json_t *json = wait_for_group_of(target, "0", LIST("--all"), &expected);
+    assert_group(json, &expected);
+    json_decref(json);
+    target_end(target);
+}
+
+/* ---- samples ---- */
+
+struct sample {
+    const char *name;
+    struct expected_group group; /* spawn_function: what the thread began in */
+};
+
+#define LEAK(name, verdict_, op_, count_, wait, start)                                             \
+    {                                                                                              \
+        name,                                                                                      \
+        {                                                                                          \
+            .verdict = verdict_, .kind = "thread", .op = op_, .count = count_,                     \
+            .wait_function = wait, .spawn_function = start, .deadline = NO_DEADLINE                \
+        }                                                                                          \
+    }
+
+/* unjoined_threads is not among them: of threads that have ended, nothing is left to be seen. */
+static const struct sample samples[] = {
+    LEAK("dead_peer_read", "stuck", "io wait", 1, "client", "client"),
+    LEAK("lock_order_deadlock", "deadlocked", "mutex lock", 2, "transfer", "transfer"),
+    LEAK("lost_condition_signal", "stuck", "cond wait", 1, "use_data", "use_data"),
+    LEAK("join_parked_thread", "stuck", "sem wait", 1, "do_work", "do_work"),
+    LEAK("join_parked_thread", "stuck", "thread join", 1, "supervise", "supervise"),
+    LEAK("barrier_one_short", "stuck", "barrier wait", 2, "phase", "phase"),
+    LEAK("rwlock_reader_keeps", "stuck", "rwlock wrlock", 1, "update", "update"),
+    LEAK("c11_mutex_never_unlocked", "stuck", "mutex lock", 1, "come_next", "come_next"),
+    LEAK("c11_condition_never_signalled", "stuck", "cond wait", 1, "consume", "consume"),
+    LEAK("c11_join_parked_thread", "stuck", "thread join", 1, "shut_down", "shut_down"),
+    LEAK("futex_missed_wake", "stuck", "futex wait", 1, "park", "park"),
+};
+
+static struct target *start_sample(const struct sample *sample, bool fixed)
+{
+    char path[512];
+    snprintf(path, sizeof path, "%s/%s%s", LEAKSPY_SAMPLES, sample->name, fixed ? "_fixed" : "");
+    struct target *target = target_start(false, LIST(path), NULL);
+    target_wait_line(target, "ready");
+    return target;
+}
+
+static struct expected_group expected_of(const struct sample *sample)
+{
+    static char file[128], path[256];
+    struct expected_group group = sample->group;
+    const char *mark =
+        strcmp(group.op, "thread join") == 0 && strcmp(sample->name, "join_parked_thread") == 0
+            ? "/* joins here"
+            : "/* parks here";
+    snprintf(file, sizeof file, "%s.c", sample->name);
+    snprintf(path, sizeof path, "samples/%s", file);
+    group.wait_file = group.spawn_file = file;
+    group.wait_line = line_of(path, mark);
+    return group;
+}
+
+static void sample__is_found_in_the_process_and_in_its_core(void **state)
+{
+    struct expected_group expected = expected_of(*state);
+    struct target *target = start_sample(*state, false);
+    json_t *json = wait_for_group_of(target, "100ms", NULL, &expected);
+    assert_group(json, &expected);
+    const json_t *group = find_group(json, &expected);
+    assert_true(json_is_true(json_object_get(group, "spawn_is_start")));
+    json_decref(json);
+
+    json = report(write_core(target), "0", NULL);
+    assert_group(json, &expected);
+    json_decref(json);
+    target_end(target);
+}
+
+static void fixed_sample__is_silent(void **state)
+{
+    char pid[16];
+    struct target *target = start_sample(*state, true);
+    snprintf(pid, sizeof pid, "%d", (int)target->pid);
+    for (int i = 0; i < 5; i++) {
+        json_t *json = report(pid, "0", NULL);
+        assert_no_findings(json);
+        json_decref(json);
+    }
+    target_end(target);
+}
+
+/* ---- others' programs ---- */
+
+static struct target *start_foreign(const char *path, const char *const argv[])
+{
+    if (access(path, X_OK) != 0) {
+        fprintf(stderr, "%s is not here\n", path);
+        skip();
+    }
+    return target_start(false, argv, NULL);
+}
+
+static void rust_receiver__is_in_chan_receive(void **state)
+{
+    const struct expected_group expected = {
+        .verdict = "stuck",
+        .kind = "thread",
+        .op = "chan receive",
+        .count = 1,
+        .wait_function = "foreign_rust::wait_for_message",
+        .wait_file = "foreign_rust.rs",
+        .wait_line = line_of("tests/e2e/foreign_rust.rs", ".recv()"),
+        .task_name = "receiver",
+        .deadline = NO_DEADLINE,
+    };
+    char path[512];
+    (void)state;
+    snprintf(path, sizeof path, "%s/foreign_rust", LEAKSPY_TARGETS);
+    struct target *target = start_foreign(path, LIST(path));
+    target_wait_line(target, "ready");
+    json_t *json = wait_for_group_of(target, "100ms", NULL, &expected);
+    assert_group(json, &expected);
+    json_decref(json);
+    target_end(target);
+}
+
+static void cxx_condition_variable__is_in_cond_wait(void **state)
+{
+    const struct expected_group expected = {
+        .verdict = "stuck",
+        .kind = "thread",
+        .op = "cond wait",
+        .object_kind = "cond",
+        .count = 1,
+        .wait_function = "jobs::Worker::wait_for_work",
+        .wait_file = "foreign_cxx.cc",
+        .wait_line = line_of("tests/e2e/foreign_cxx.cc", "changed.wait(lock)"),
+        .deadline = NO_DEADLINE,
+    };
+    char path[512];
+    (void)state;
+    snprintf(path, sizeof path, "%s/foreign_cxx", LEAKSPY_TARGETS);
+    struct target *target = start_foreign(path, LIST(path));
+    target_wait_line(target, "ready");
+    json_t *json = wait_for_group_of(target, "100ms", NULL, &expected);
+    assert_group(json, &expected);
+    json_decref(json);
+    target_end(target);
+}
+
+static void python_thread_on_an_empty_queue__is_in_sem_wait(void **state)
+{
+    static const char script[] = "import queue, sys, threading, time\n"
+                                 "threading.Thread(target=queue.Queue().get, daemon=True).start()\n"
+                                 "print('ready', flush=True)\n"
+                                 "import select\n"
+                                 "while not select.select([0], [], [], 0.05)[0]: pass\n";
+    const struct expected_group parked = {.verdict = "stuck",
+                                          .kind = "thread",
+                                          .op = "sem wait",
+                                          .object_kind = "semaphore",
+                                          .count = 1};
+    (void)state;
+    struct target *target = start_foreign(PYTHON, LIST(PYTHON, "-I", "-c", script));
+    target_wait_line(target, "ready");
+    json_t *json = wait_for_group_of(target, "100ms", NULL, &parked);
+    assert_group(json, &parked);
+    json_decref(json);
+    target_end(target);
+}
+
+static void idle_redis__is_silent(void **state)
+{
+    const struct expected_group workers = {.verdict = "waiting",
+                                           .kind = "thread",
+                                           .op = "cond wait",
+                                           .call = "pthread_cond_wait",
+                                           .object_kind = "cond"};
+    (void)state;
+    char socket[64];
+    snprintf(socket, sizeof socket, "/tmp/leakspy-threads-%d.socket", (int)getpid());
+    struct target *target =
+        start_foreign(REDIS_SERVER, LIST(REDIS_SERVER, "--port", "0", "--unixsocket", socket,
+                                         "--save", "", "--daemonize", "no"));
+    json_t *json = wait_for_group_of(target, "0", LIST("--all"), &workers);
+    unlink(socket);
+    assert_non_null(find_group(json, &workers));
+    assert_no_findings(json);
+    json_decref(json);
+    target_end(target);
+}
+
+/* ---- threads that move ---- */
+
+/* However fast threads park and go on, no stack is a mixture of two: every one that is told begins
+ * in a wait and ends where threads begin. */
+static void moving_threads__are_never_told_torn(void **state)
+{
+    char path[512], pid[16];
+    size_t told = 0;
+    (void)state;
+    snprintf(path, sizeof path, "%s/moving_threads", LEAKSPY_TARGETS);
+    struct target *target = target_start(false, LIST(path), NULL);
+    target_wait_line(target, "ready");
+    snprintf(pid, sizeof pid, "%d", (int)target->pid);
+    for (int i = 0; i < 100; i++) {
+        json_t *json = report(pid, "0", LIST("--all"));
+        size_t number;
+        json_t *group;
+        json_array_foreach(json_object_get(json, "groups"), number, group)
+        {
+            const json_t *stack = json_object_get(group, "wait_stack");
+            const json_t *tasks = json_object_get(group, "tasks");
+            const char *name = json_string_value(json_object_get(json_array_get(tasks, 0), "name"));
+            if (!name || strcmp(name, "mover") != 0)
+                continue;
+            bool has_start = false, has_loop = false;
+            size_t at;
+            json_t *frame;
+            json_array_foreach(stack, at, frame)
+            {
+                const char *function = json_string_value(json_object_get(frame, "function"));
+                has_start = has_start || (function && strcmp(function, "move") == 0);
+                has_loop = has_loop || (function && strncmp(function, "loop_", 5) == 0);
+            }
+            if (!has_start || !has_loop) {
+                char *text = json_dumps(group, JSON_INDENT(1));
+                fprintf(stderr, "a torn stack: %s\n", text);
+                free(text);
+            }
+            assert_true(has_start && has_loop);
+            assert_string_not_equal(json_string_value(json_object_get(group, "verdict")),
+                                    "deadlocked");
+            told++;
+        }
+        json_decref(json);
+    }
+    assert_true(told > 0);
+    target_end(target);
+}
+
+/* A frame that needs a register which only the thread itself has: it is stopped for it, its stack
+ * is whole, it is said, and the call that it is in goes on. */
+static void thread_with_frame_pointers__is_stopped_and_goes_on(void **state)
+{
+    const struct expected_group expected = {.kind = "thread",
+                                            .op = "mutex lock",
+                                            .count = 1,
+                                            .wait_function = "with_frames",
+                                            .spawn_function = "with_frames"};
+    char path[512];
+    (void)state;
+    snprintf(path, sizeof path, "%s/frame_pointers", LEAKSPY_TARGETS);
+    struct target *target = target_start(false, LIST(path), NULL);
+    target_wait_line(target, "ready");
+    json_t *json = wait_for_group_of(target, "0", LIST("--all"), &expected);
+    assert_group(json, &expected);
+    bool said = false;
+    size_t number;
+    json_t *note;
+    json_array_foreach(json_object_get(json, "notes"), number, note)
+    {
+        const char *text = json_string_value(json_object_get(note, "note"));
+        said = said || (text && strstr(text, "stopped for a moment"));
+    }
+    assert_true(said);
+    json_decref(json);
+    target_close_stdin(target);
+    struct outcome outcome = target_wait(target);
+    assert_int_equal(outcome.status, 0);
+    assert_non_null(strstr(outcome.out, "locked, errno untouched"));
+    outcome_deinit(&outcome);
+    target_end(target);
+}
+
+/* ---- cores ---- */
+
+static void parked__is_told_by_a_core(void **state)
+{
+    struct expected_group expected;
+    struct target *target = park(*state, &expected);
+    json_t *json = wait_for_group_of(target, "0", LIST("--all"), &expected);
+    json_decref(json);
+    /* In a core, a thread's name is the program's. */
+    expected.task_name = NULL;
+    json = report(write_core(target), "0", LIST("--all"));
+    assert_group(json, &expected);
+    json_decref(json);
+    target_end(target);
+}
+
+/* ---- the list ---- */
+
+static struct CMUnitTest tests[4 * LENGTH(rows)];
+static char names[4 * LENGTH(rows)][96];
+static size_t test_count;
+
+static void add(const char *name, const char *what, CMUnitTestFunction function, const void *state)
+{
+    snprintf(names[test_count], sizeof *names, "%s__%s", name, what);
+    tests[test_count] = (struct CMUnitTest){names[test_count], function, NULL, end_all_targets,
+                                            (void *)(uintptr_t)state};
+    test_count++;
+}
+
+int main(int argc, char **argv)
+{
+    const char *group = argc == 2 ? argv[1] : "";
+    for (size_t i = 0; i < LENGTH(rows); i++) {
+        if (strcmp(rows[i].group, group) == 0)
+            add(rows[i].name, "is_told", parked__is_told_with_op_object_and_stack, &rows[i]);
+        /* Each op in a core; not each function, which would take long. */
+        bool is_new = i == 0 || strcmp(rows[i].op, rows[i - 1].op) != 0;
+        if (strcmp(group, "cores") == 0 && is_new && strcmp(rows[i].group, "task") != 0 &&
+            strcmp(rows[i].group, "go") != 0)
+            add(rows[i].name, "is_told_by_a_core", parked__is_told_by_a_core, &rows[i]);
+    }
+    for (size_t i = 0; strcmp(group, "samples") == 0 && i < LENGTH(samples); i++) {
+        add(samples[i].name, "is_found", sample__is_found_in_the_process_and_in_its_core,
+            &samples[i]);
+        if (i == 0 || strcmp(samples[i - 1].name, samples[i].name) != 0)
+            add(samples[i].name, "fixed_is_silent", fixed_sample__is_silent, &samples[i]);
+    }
+    if (strcmp(group, "foreign") == 0) {
+        add("rust_receiver", "is_in_chan_receive", rust_receiver__is_in_chan_receive, NULL);
+        add("cxx_condition_variable", "is_in_cond_wait", cxx_condition_variable__is_in_cond_wait,
+            NULL);
+        add("python_thread_on_an_empty_queue", "is_in_sem_wait",
+            python_thread_on_an_empty_queue__is_in_sem_wait, NULL);
+        add("idle_redis", "is_silent", idle_redis__is_silent, NULL);
+        add("moving_threads", "are_never_told_torn", moving_threads__are_never_told_torn, NULL);
+        add("thread_with_frame_pointers", "is_stopped_and_goes_on",
+            thread_with_frame_pointers__is_stopped_and_goes_on, NULL);
+    }
+    if (test_count == 0) {
+        fprintf(stderr, "usage: test_threads GROUP\n");
+        return 64;
+    }
+    return _cmocka_run_group_tests(group, tests, test_count, NULL, NULL);
+}
