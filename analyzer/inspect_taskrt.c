@@ -11,6 +11,7 @@
 #include "analyzer/debug_unwind.h"
 #include "analyzer/inspect.h"
 #include "analyzer/taskrt_list.h"
+#include "analyzer/taskrt_pages.h"
 
 #define BATCH 1024
 #define TRIES 3
@@ -44,13 +45,13 @@ static const struct {
 /* A parked task while it is read. */
 struct look {
     struct taskrt_entry entry;
-    unsigned char *task;  /* table.task_bytes of it */
-    unsigned char *stack; /* STACK_BYTES */
+    const unsigned char *task; /* table.task_bytes of it */
+    unsigned char *stack;      /* STACK_BYTES */
     uint32_t state, last_state;
     uint64_t last_wait_count;
     uint64_t sp;
     size_t stack_bytes;
-    bool has_words, has_stack, has_last;
+    bool has_stack;
     uint32_t site;
     bool no_stack;
     struct snapshot_case channel; /* what a send or receive waits on */
@@ -75,7 +76,10 @@ struct taskrt {
     struct taskrt_inspect table;
     struct taskrt_list list;
     struct look *looks;
-    struct mem_piece *pieces; /* 3 a look */
+    uint64_t addresses[BATCH]; /* of the looks */
+    struct mem_piece *pieces;  /* one a look */
+    struct taskrt_pages pages;
+    unsigned char *copies[2]; /* of all looks: one that is kept, one of what changes */
     struct parked *parked;
     size_t parked_count, parked_room;
     uint32_t calls[2 * sizeof(reasons) / sizeof(reasons[0])];
@@ -98,26 +102,34 @@ static uint32_t half_of(const struct look *look, uint32_t offset)
 
 /* ---- Reading ---- */
 
-/* Its state, and after it all of its words. */
+/* A page that is not there is all ones: no state, no count. */
+static void read_last(struct taskrt *rt, size_t count)
+{
+    taskrt_pages_read(&rt->pages, rt->memory, rt->copies[1]);
+    for (size_t i = 0; i < count; i++) {
+        const unsigned char *task = rt->copies[1] + rt->pages.offsets[i];
+        memcpy(&rt->looks[i].last_wait_count, task + rt->table.wait_count, sizeof(uint64_t));
+        memcpy(&rt->looks[i].last_state, task + rt->table.state, sizeof(uint32_t));
+    }
+}
+
+/* The state of each, and after it all of its words. */
 static void read_words(struct taskrt *rt, size_t count)
 {
-    const struct taskrt_inspect *table = &rt->table;
-    for (size_t i = 0; i < count; i++) {
-        struct look *look = &rt->looks[i];
-        uint64_t address = look->entry.address;
-        rt->pieces[2 * i] =
-            (struct mem_piece){.address = address + table->state, .to = &look->state, .bytes = 4};
-        rt->pieces[2 * i + 1] =
-            (struct mem_piece){.address = address, .to = look->task, .bytes = table->task_bytes};
-    }
-    rt->memory->read(rt->memory, rt->pieces, 2 * count);
     for (size_t i = 0; i < count; i++)
-        rt->looks[i].has_words = rt->pieces[2 * i].ok && rt->pieces[2 * i + 1].ok;
+        rt->addresses[i] = rt->looks[i].entry.address;
+    taskrt_pages_place(&rt->pages, rt->addresses, count);
+    read_last(rt, count);
+    taskrt_pages_read(&rt->pages, rt->memory, rt->copies[0]);
+    for (size_t i = 0; i < count; i++) {
+        rt->looks[i].state = rt->looks[i].last_state;
+        rt->looks[i].task = rt->copies[0] + rt->pages.offsets[i];
+    }
 }
 
 static bool is_parked(const struct look *look)
 {
-    return look->has_words && look->state == TASKRT_STATE_PARKED;
+    return look->state == TASKRT_STATE_PARKED;
 }
 
 /* The inner end of the stack of each parked task. */
@@ -292,25 +304,10 @@ static void read_cases(struct taskrt *rt, struct look *look)
     look->case_count = (uint16_t)(look->case_first ? filled : 0);
 }
 
-static void read_last(struct taskrt *rt, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        struct look *look = &rt->looks[i];
-        uint64_t address = look->entry.address;
-        rt->pieces[2 * i] = (struct mem_piece){
-            .address = address + rt->table.wait_count, .to = &look->last_wait_count, .bytes = 8};
-        rt->pieces[2 * i + 1] = (struct mem_piece){
-            .address = address + rt->table.state, .to = &look->last_state, .bytes = 4};
-    }
-    rt->memory->read(rt->memory, rt->pieces, 2 * count);
-    for (size_t i = 0; i < count; i++)
-        rt->looks[i].has_last = rt->pieces[2 * i].ok && rt->pieces[2 * i + 1].ok;
-}
-
 /* Whether all that was read is of the wait that it was in when the list was read. */
 static bool is_consistent(const struct look *look)
 {
-    return is_parked(look) && look->has_last && look->last_state == TASKRT_STATE_PARKED &&
+    return is_parked(look) && look->last_state == TASKRT_STATE_PARKED &&
            look->last_wait_count == look->entry.wait_count;
 }
 
@@ -429,10 +426,6 @@ static size_t read_batch(struct taskrt *rt, size_t count, unsigned char *buffer,
     read_last(rt, count);
     for (size_t i = 0; i < count && !rt->failed; i++) {
         struct look *look = &rt->looks[i];
-        if (!look->has_words || !look->has_last) {
-            builder_snapshot(rt->builder)->loss.unreadable++;
-            continue;
-        }
         uint32_t reason = half_of(look, rt->table.reason);
         bool known = reason != TASKRT_REASON_NONE && reason < sizeof(reasons) / sizeof(reasons[0]);
         uint32_t state = look->last_state;
@@ -463,13 +456,14 @@ static void settle(struct taskrt *rt)
     for (size_t first = 0; first < rt->parked_count; first += BATCH) {
         size_t count = rt->parked_count - first < BATCH ? rt->parked_count - first : BATCH;
         for (size_t i = 0; i < count; i++)
-            rt->looks[i].entry.address = rt->parked[first + i].address;
+            rt->addresses[i] = rt->parked[first + i].address;
+        taskrt_pages_place(&rt->pages, rt->addresses, count);
         read_last(rt, count);
         for (size_t i = 0; i < count; i++) {
             const struct parked *parked = &rt->parked[first + i];
             const struct look *look = &rt->looks[i];
             struct snapshot_task *task = &snapshot->tasks[parked->task];
-            if (look->has_last && look->last_state == TASKRT_STATE_PARKED &&
+            if (look->last_state == TASKRT_STATE_PARKED &&
                 look->last_wait_count == parked->wait_count)
                 task->flags |= SNAPSHOT_SETTLED;
             if (parked->has_owner)
@@ -545,17 +539,17 @@ static void mark_workers(const struct taskrt *rt)
 static bool run(struct taskrt *rt)
 {
     struct taskrt_entry entries[BATCH];
-    unsigned char *tasks = malloc((size_t)BATCH * rt->table.task_bytes);
     unsigned char *stacks = malloc((size_t)BATCH * STACK_BYTES);
     unsigned char *objects = malloc((size_t)BATCH * CHAN_BYTES_MOST);
     rt->looks = calloc(BATCH, sizeof(*rt->looks));
-    rt->pieces = malloc(2 * (size_t)BATCH * sizeof(*rt->pieces));
-    bool ok = tasks && stacks && objects && rt->looks && rt->pieces &&
-              taskrt_list_init(&rt->list, rt->memory, &rt->table);
-    for (size_t i = 0; ok && i < BATCH; i++) {
-        rt->looks[i].task = tasks + i * rt->table.task_bytes;
+    rt->pieces = malloc((size_t)BATCH * sizeof(*rt->pieces));
+    bool ok = taskrt_pages_init(&rt->pages, BATCH, rt->table.task_bytes);
+    for (int i = 0; i < 2; i++)
+        rt->copies[i] = malloc(taskrt_pages_room(&rt->pages));
+    ok = ok && stacks && objects && rt->looks && rt->pieces && rt->copies[0] && rt->copies[1] &&
+         taskrt_list_init(&rt->list, rt->memory, &rt->table);
+    for (size_t i = 0; ok && i < BATCH; i++)
         rt->looks[i].stack = stacks + i * STACK_BYTES;
-    }
     size_t count = 1;
     while (ok && count) {
         bool failed;
@@ -584,7 +578,9 @@ static bool run(struct taskrt *rt)
     free(rt->looks);
     free(objects);
     free(stacks);
-    free(tasks);
+    free(rt->copies[0]);
+    free(rt->copies[1]);
+    taskrt_pages_deinit(&rt->pages);
     return ok;
 }
 
