@@ -10,7 +10,7 @@
 #include "preload/recorder.h"
 #include "preload/sys.h"
 
-#define AT_ONCE 512            /* goroutines that are read with one system call */
+#define AT_ONCE 64             /* goroutines that are read with one system call */
 #define MOST_PAUSE_NS NS_PER_S /* between two attempts to find a runtime that is starting */
 #define TLS_WORDS 64           /* of a thread's storage that may hold its g */
 

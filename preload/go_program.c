@@ -16,8 +16,9 @@ static bool read_at(long fd, void *buffer, size_t bytes, uint64_t offset)
     return sys_call(SYS_pread64, fd, buffer, bytes, offset) == (long)bytes;
 }
 
-/* Which sections tell that it is Go, and what they are good for. Those of position-independent
- * programs have other names, since they hold relocated addresses. */
+/* Sections that only Go programs have. Those of position-independent ones have other names, since
+ * they hold relocated addresses, and the C linker hides some in its own; the first is always there.
+ */
 static const struct {
     const char *name;
     size_t hint; /* offset of an address in struct go_hints */
@@ -86,5 +87,5 @@ bool go_program_find(struct go_program *ret)
     uint64_t bias = take_segments(ret);
     take_sections(fd, bias, &ret->hints);
     sys_call(SYS_close, fd);
-    return ret->hints.pclntab != 0 && ret->hints.build_info != 0;
+    return ret->hints.build_info != 0;
 }
