@@ -37,6 +37,17 @@ foreach(mode cgo stripped)
   e2e_register(test_go_waits_${mode}_preload test_go_waits go_waits_${mode} preload)
 endforeach()
 
+leakspy_gc_program(go_states cgo SOURCES go_states.go)
+e2e_test(test_go_states sample_go_states)
+
+foreach(mode cgo static_stripped)
+  leakspy_gc_program(go_churn_${mode} ${mode} SOURCES go_churn.go)
+endforeach()
+e2e_program(test_go_churn sample_go_churn_cgo sample_go_churn_static_stripped)
+target_link_libraries(test_go_churn PRIVATE leakspy_analyzer)
+e2e_register(test_go_churn_cgo test_go_churn go_churn_cgo 10000 50)
+e2e_register(test_go_churn_static_stripped test_go_churn go_churn_static_stripped 2000 20)
+
 set(go_targets sample_load)
 foreach(mode cgo stripped static static_stripped)
   list(APPEND go_targets sample_server_gc_${mode})
@@ -49,10 +60,17 @@ e2e_test(test_go ${go_targets})
 # What leakspy says of a program against what its runtime says of itself.
 find_program(LEAKSPY_PYTHON NAMES python3)
 if(LEAKSPY_PYTHON)
-  foreach(mode cgo static_stripped)
-    add_test(NAME test_go_oracle_waits_${mode}
-             COMMAND ${LEAKSPY_PYTHON} ${CMAKE_CURRENT_SOURCE_DIR}/go_oracle.py run --ready ready --after 0.1
-                     --hold-stdin --least 50 $<TARGET_FILE:leakspy> -- ${CMAKE_CURRENT_BINARY_DIR}/go_waits_${mode})
-    set_tests_properties(test_go_oracle_waits_${mode} PROPERTIES TIMEOUT 300 LABELS e2e)
+  # e2e_go_oracle(TEST PROGRAM OPTIONS...)
+  function(e2e_go_oracle test program)
+    add_test(NAME ${test} COMMAND ${LEAKSPY_PYTHON} ${CMAKE_CURRENT_SOURCE_DIR}/go_oracle.py run ${ARGN}
+                                  $<TARGET_FILE:leakspy> -- ${program})
+    set_tests_properties(${test} PROPERTIES TIMEOUT 300 LABELS e2e)
+  endfunction()
+
+  foreach(mode ${waits_modes})
+    set(program ${CMAKE_CURRENT_BINARY_DIR}/go_waits_${mode})
+    e2e_go_oracle(test_go_oracle_pprof_${mode} ${program} --ready ready --after 0.1 --ask --least 50)
+    e2e_go_oracle(test_go_oracle_quit_${mode} ${program} --ready ready --after 0.1 --hold-stdin --least 50)
   endforeach()
+  e2e_go_oracle(test_go_oracle_churn ${CMAKE_CURRENT_BINARY_DIR}/go_churn_cgo --ready ready --hold-stdin --least 20)
 endif()

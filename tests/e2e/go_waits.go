@@ -137,7 +137,7 @@ func here(name string) {
 var objects = map[string]interface{}{
 	"chanSend": sending, "chanSendFull": full, "chanReceive": other, "chanBuffered": buffered,
 	"chanRange": ranged, "selectOne": lone, "mutexLock": &mutex, "rwmutexRead": &reading,
-	"rwmutexWrite": &writing, "rwmutexQueue": &queued, "waitGroup": &group, "condWait": cond, "onceDo": &once,
+	"rwmutexWrite": &writing, "rwmutexQueue": &queued, "waitGroup": &group, "condWait": cond,
 	"timerReceive": timer.C, "tickerReceive": ticker.C,
 }
 

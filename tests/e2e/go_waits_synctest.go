@@ -19,7 +19,7 @@ func inBubble(t *testing.T) {
 	go func() { here("bubbleReceive"); <-inside }()       // spawns bubbleReceive. parks in bubbleReceive.
 	go func() { here("bubbleSend"); full <- 2 }()         // spawns bubbleSend. parks in bubbleSend.
 	go func() { here("bubbleWaitGroup"); group.Wait() }() // spawns bubbleWaitGroup. parks in bubbleWaitGroup.
-	go func() { // spawns bubbleSelect.
+	go func() {                                           // spawns bubbleSelect.
 		here("bubbleSelect")
 		select { // parks in bubbleSelect.
 		case <-make(chan int):

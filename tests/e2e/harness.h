@@ -123,6 +123,9 @@ json_t *wait_for_group(struct target *target, const char *threshold, const char 
 /* The value at a dotted path ("source.end", "totals.lost"); NULL: not there. */
 const json_t *json_at(const json_t *json, const char *path);
 
+/* 24 when the report is on a program of Go 1.24's own compiler; 0: on none. */
+int go_minor(const json_t *json);
+
 /* The number of the one line of a source file of the project that holds `mark`. */
 int line_of(const char *path, const char *mark);
 

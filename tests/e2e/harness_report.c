@@ -205,6 +205,18 @@ json_t *wait_for_group(struct target *target, const char *threshold, const char 
     }
 }
 
+int go_minor(const json_t *json)
+{
+    size_t i;
+    int minor = 0;
+    json_t *runtime;
+    json_array_foreach(json_at(json, "source.runtimes"), i, runtime)
+    {
+        sscanf(json_string_value(runtime), "go1.%d", &minor);
+    }
+    return minor;
+}
+
 int line_of(const char *path, const char *mark)
 {
     char full[512];

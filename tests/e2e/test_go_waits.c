@@ -323,19 +323,9 @@ static void assert_frame(const json_t *group, const char *stack, const char *fun
     assert_int_equal(json_integer_value(json_object_get(frame, "line")), line);
 }
 
-static int go_minor(void)
-{
-    size_t i;
-    int minor = 0;
-    json_t *runtime;
-    json_array_foreach(json_at(seen, "source.runtimes"), i, runtime)
-        sscanf(json_string_value(runtime), "go1.%d", &minor);
-    return minor;
-}
-
 static bool expects_goroutine(const struct row *row)
 {
-    int minor = go_minor();
+    int minor = go_minor(seen);
     switch (row->needs) {
     case ALWAYS:
         return true;
@@ -389,7 +379,7 @@ static void parked__is_reported(void **state)
     const char *verdict = json_string_value(json_object_get(group, "verdict"));
     if (row->verdict)
         assert_string_equal(verdict, row->verdict);
-    bool timer = row->timer == TIMER || (row->timer == TIMER_FROM_1_23 && go_minor() >= 23);
+    bool timer = row->timer == TIMER || (row->timer == TIMER_FROM_1_23 && go_minor(seen) >= 23);
     if (timer || row->timer == NO_TIMER)
         assert_int_equal(json_is_true(json_object_get(task, "deadline")), timer);
     if (timer)
