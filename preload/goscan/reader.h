@@ -16,8 +16,8 @@ struct mem_piece {
 };
 
 struct mem_reader {
-    /* Reads all pieces, each wholly or not at all, in order; together they cost as few system calls
-     * as the reader manages. One thread at a time. */
+    /* Reads all pieces, each wholly or not at all, in whichever order; together they cost as few
+     * system calls as the reader manages. One thread at a time. */
     void (*read)(struct mem_reader *reader, struct mem_piece *pieces, size_t count);
 };
 
