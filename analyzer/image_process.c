@@ -17,6 +17,7 @@
 #include "analyzer/process_threads.h"
 
 struct own {
+    pid_t task; /* whose folder of /proc tells of memory and files; see process_open_memory */
     struct process_memory memory;
     struct process_fds fds;
     struct process_stops stops;
@@ -54,7 +55,7 @@ static bool refresh(struct image *image, struct err *err)
 {
     const struct own *own = image->own;
     uint64_t ticks;
-    if (process_look(image->pid, &ticks) != PROCESS_ALIVE || ticks != own->start_ticks)
+    if (process_look(own->task, &ticks) != PROCESS_ALIVE || ticks != own->start_ticks)
         return fail(image, ESRCH, err);
     return take_threads(image, err);
 }
@@ -65,9 +66,9 @@ static bool check(struct image *image, struct err *err)
     char what[32];
     uint64_t ticks;
     snprintf(what, sizeof(what), "process %d", (int)image->pid);
-    if (process_look(image->pid, &ticks) != PROCESS_ALIVE || ticks != own->start_ticks)
+    if (process_look(own->task, &ticks) != PROCESS_ALIVE || ticks != own->start_ticks)
         return err_set(err, ERR_PROCESS_ENDED, what, "it ended while it was looked at");
-    if (own->memory.gone || process_auxv(image->pid, AT_RANDOM) != own->random)
+    if (own->memory.gone || process_auxv(own->task, AT_RANDOM) != own->random)
         return err_set(err, ERR_IO, what, "it executed another program while it was looked at");
     return true;
 }
@@ -110,19 +111,20 @@ static const struct image_kind process_kind = {
 static bool take_all(struct image *image, struct err *err)
 {
     struct own *own = image->own;
-    image->exe = process_exe(image->pid);
+    image->exe = process_exe(own->task);
     if (!image->exe)
         image->exe = strdup("");
-    image->cmdline = process_cmdline(image->pid);
+    image->cmdline = process_cmdline(own->task);
     image->started_unix_ns = process_started_unix_ns(image->pid);
-    process_look(image->pid, &own->start_ticks);
-    own->random = process_auxv(image->pid, AT_RANDOM);
+    process_look(own->task, &own->start_ticks);
+    own->random = process_auxv(own->task, AT_RANDOM);
     if (!image->exe || !image->cmdline)
         return fail(image, ENOMEM, err);
     errno = ENOMEM;
-    if (!process_read_maps(image))
+    if (!process_read_maps(image, own->task))
         return fail(image, errno, err);
-    if (!image_find_modules(image, process_auxv(image->pid, AT_PHDR)) || !process_find_files(image))
+    if (!image_find_modules(image, process_auxv(own->task, AT_PHDR)) ||
+        !process_find_files(image, own->task))
         return fail(image, ENOMEM, err);
     return take_threads(image, err);
 }
@@ -130,11 +132,12 @@ static bool take_all(struct image *image, struct err *err)
 bool image_open_process(struct image *ret, pid_t pid, struct err *err)
 {
     struct process_status status;
+    pid_t task;
     int memory;
     memset(ret, 0, sizeof(*ret));
     if (process_read_status(pid, &status))
         pid = status.process;
-    if (!process_open_memory(pid, &memory, err))
+    if (!process_open_memory(pid, &task, &memory, err))
         return false;
 
     struct own *own = calloc(1, sizeof(*own));
@@ -142,8 +145,9 @@ bool image_open_process(struct image *ret, pid_t pid, struct err *err)
         close(memory);
         return err_system(err, "process", ENOMEM);
     }
-    process_memory_init(&own->memory, pid, memory);
-    process_fds_init(&own->fds, pid);
+    own->task = task;
+    process_memory_init(&own->memory, task, memory);
+    process_fds_init(&own->fds, task);
     process_stops_init(&own->stops, pid);
     *ret = (struct image){
         .kind = "process",

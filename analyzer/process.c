@@ -43,15 +43,20 @@ enum process_state process_look(pid_t pid, uint64_t *ret_start_ticks)
     if (!at || at[1] != ' ')
         return PROCESS_GONE;
     char state = at[2];
+    long threads = 0;
     at += 2;
     for (int field = 3; field < 22 && at; field++) {
+        if (field == 20)
+            threads = strtol(at, NULL, 10);
         at = strchr(at, ' ');
         if (at)
             at++;
     }
     if (at)
         *ticks = strtoull(at, NULL, 10);
-    return state == 'Z' || state == 'X' ? PROCESS_ENDED : PROCESS_ALIVE;
+    /* The first thread of a process may end before the others, and is a zombie then. */
+    bool ended = (state == 'Z' && threads <= 1) || state == 'X';
+    return ended ? PROCESS_ENDED : PROCESS_ALIVE;
 }
 
 /* The kernel's boot id as 16 bytes, from its text "xxxxxxxx-xxxx-…". */

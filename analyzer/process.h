@@ -68,7 +68,9 @@ uint64_t process_auxv(pid_t pid, uint64_t type);
 
 /* Whether memory and threads of the process may be looked at; fills *err with the reason and the
  * remedy if not: no such process, ended, of the kernel, of 32 bits, of another user, forbidden by
- * yama, not dumpable, hidden. *ret_memory: /proc/PID/mem, to be closed. */
-bool process_open_memory(pid_t pid, int *ret_memory, struct err *err);
+ * yama, not dumpable, hidden. *ret_memory: /proc/PID/mem, to be closed. *ret_task: the id whose
+ * folder of /proc tells of memory, files and descriptors: the first thread, or, when that has
+ * ended before the others, one of those. */
+bool process_open_memory(pid_t pid, pid_t *ret_task, int *ret_memory, struct err *err);
 
 #endif

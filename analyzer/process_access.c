@@ -1,4 +1,5 @@
 /* Whether a process may be looked at, and if not, why, and what would help. */
+#include <dirent.h>
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -72,7 +73,27 @@ static bool is_foreign(pid_t pid, const char **ret_why)
     return true;
 }
 
-bool process_open_memory(pid_t pid, int *ret_memory, struct err *err)
+/* A thread of the process that has not ended; the process's own id where there is none. */
+static pid_t find_live_thread(pid_t pid)
+{
+    char path[64];
+    snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+    DIR *folder = opendir(path);
+    struct dirent *entry;
+    pid_t found = pid;
+    while (folder && found == pid && (entry = readdir(folder)) != NULL) {
+        struct process_status status;
+        pid_t tid = (pid_t)strtol(entry->d_name, NULL, 10);
+        if (tid > 0 && process_read_status(tid, &status) && status.state != 'Z' &&
+            status.state != 'X')
+            found = tid;
+    }
+    if (folder)
+        closedir(folder);
+    return found;
+}
+
+bool process_open_memory(pid_t pid, pid_t *ret_task, int *ret_memory, struct err *err)
 {
     struct process_status status;
     char what[32];
@@ -89,12 +110,14 @@ bool process_open_memory(pid_t pid, int *ret_memory, struct err *err)
                        status.name);
 
     const char *why;
-    int fd = process_open_file(pid, "mem");
-    if (fd < 0 && (errno == EACCES || errno == EPERM) && status.state != 'Z')
+    pid_t task = status.state == 'Z' ? find_live_thread(pid) : pid;
+    bool zombie = status.state == 'Z' && task == pid;
+    int fd = process_open_file(task, "mem");
+    if (fd < 0 && (errno == EACCES || errno == EPERM) && !zombie)
         return refuse(err, what, &status);
     char byte;
     /* Opening succeeds without memory too, and reads as an empty file then. */
-    bool ended = fd < 0 || status.state == 'Z' || pread(fd, &byte, 1, 0) == 0;
+    bool ended = fd < 0 || zombie || pread(fd, &byte, 1, 0) == 0;
     if (ended) {
         if (fd >= 0)
             close(fd);
@@ -103,10 +126,11 @@ bool process_open_memory(pid_t pid, int *ret_memory, struct err *err)
                            "it has ended, and waits for its parent to take note (a zombie)");
         return err_set(err, ERR_PROCESS_ENDED, what, "it has ended just now");
     }
-    if (is_foreign(pid, &why)) {
+    if (is_foreign(task, &why)) {
         close(fd);
         return err_set(err, ERR_UNSUPPORTED, what, "%s", why);
     }
     *ret_memory = fd;
+    *ret_task = task;
     return true;
 }

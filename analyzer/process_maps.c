@@ -82,11 +82,11 @@ static size_t name_bytes(const char *name)
     return bytes;
 }
 
-bool process_read_maps(struct image *image)
+bool process_read_maps(struct image *image, pid_t task)
 {
     char path[64];
     size_t bytes;
-    snprintf(path, sizeof(path), "/proc/%d/maps", (int)image->pid);
+    snprintf(path, sizeof(path), "/proc/%d/maps", (int)task);
     char *text = read_all(path, &bytes);
     if (!text)
         return false;
@@ -125,7 +125,7 @@ static bool is_loaded_from(const char *path, const struct image_elf *loaded)
 
 /* Where a module's file is to be opened: at its own path where that is it (debug information is
  * found beside it), else through the process. */
-static const char *find_file(struct image *image, const struct image_module *module)
+static const char *find_file(struct image *image, const struct image_module *module, pid_t task)
 {
     char inside[4096], mapped[96], exe[64];
     struct image_elf loaded;
@@ -134,10 +134,10 @@ static const char *find_file(struct image *image, const struct image_module *mod
     if (module->path[0] != '/' || !image_elf_read(image->memory, module->start, &loaded))
         return "";
     const struct image_mapping *first = image_mapping_at(image, module->start);
-    snprintf(mapped, sizeof(mapped), "/proc/%d/map_files/%" PRIx64 "-%" PRIx64, (int)image->pid,
+    snprintf(mapped, sizeof(mapped), "/proc/%d/map_files/%" PRIx64 "-%" PRIx64, (int)task,
              module->start, first ? first->end : module->end);
-    snprintf(exe, sizeof(exe), "/proc/%d/exe", (int)image->pid);
-    int length = snprintf(inside, sizeof(inside), "/proc/%d/root%s", (int)image->pid, module->path);
+    snprintf(exe, sizeof(exe), "/proc/%d/exe", (int)task);
+    int length = snprintf(inside, sizeof(inside), "/proc/%d/root%s", (int)task, module->path);
 
     if (length < (int)sizeof(inside) && stat(inside, &through) == 0 &&
         is_loaded_from(inside, &loaded))
@@ -151,10 +151,10 @@ static const char *find_file(struct image *image, const struct image_module *mod
     return found ? image_text(image, found, strlen(found)) : "";
 }
 
-bool process_find_files(struct image *image)
+bool process_find_files(struct image *image, pid_t task)
 {
     for (size_t i = 1; i < image->module_count; i++) {
-        const char *file = find_file(image, &image->modules[i]);
+        const char *file = find_file(image, &image->modules[i], task);
         if (!file)
             return false;
         image->modules[i].file = file;

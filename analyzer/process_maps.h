@@ -7,11 +7,12 @@
 
 #include "analyzer/image.h"
 
-/* Fills image->mappings from /proc/PID/maps (proc_pid_maps(5)). False, with errno. */
-bool process_read_maps(struct image *image);
+/* `task`: as in process_open_memory. Fills image->mappings from /proc/PID/maps (proc_pid_maps(5)).
+ * False, with errno. */
+bool process_read_maps(struct image *image, pid_t task);
 
 /* Fills `file` of each module: a path that is really the same file, also when the process lives in
  * another mount namespace or the file was deleted or replaced. False: no memory. */
-bool process_find_files(struct image *image);
+bool process_find_files(struct image *image, pid_t task);
 
 #endif

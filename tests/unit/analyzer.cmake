@@ -56,3 +56,13 @@ if(LEAKSPY_TEST_GO)
   target_compile_definitions(test_debug_types PRIVATE LEAKSPY_GO_FIXTURES="${go_fixtures}")
   add_dependencies(test_debug_types go_fixtures)
 endif()
+leakspy_test(test_debug_unwind SOURCES analyzer/test_debug_unwind.c
+             LIBRARIES leakspy_analyzer PkgConfig::LIBDW LABEL analyzer)
+leakspy_test(test_thread_calls SOURCES analyzer/test_thread_calls.c LIBRARIES leakspy_analyzer
+             LABEL analyzer)
+
+# Running processes and cores.
+foreach(subject process_memory process_stop image_process)
+  leakspy_test(test_${subject} SOURCES analyzer/test_${subject}.c analyzer/child.c
+               LIBRARIES leakspy_analyzer LABEL analyzer)
+endforeach()

@@ -1,0 +1,629 @@
+/* What is known of a running process. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "analyzer/image.h"
+#include "analyzer/process.h"
+#include "tests/unit/analyzer/child.h"
+
+static void open_image(struct image *image, pid_t pid)
+{
+    struct err err = {0};
+    if (!image_open_process(image, pid, &err))
+        fail_msg("%s: %s", err.what, err.why);
+}
+
+static void assert_refused(pid_t pid, enum err_kind kind, const char *why)
+{
+    struct image image;
+    struct err err = {0};
+    assert_false(image_open_process(&image, pid, &err));
+    assert_int_equal(err.kind, kind);
+    if (!strstr(err.why, why))
+        fail_msg("%s: no \"%s\" in it", err.why, why);
+}
+
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static void park(void)
+{
+    child_ready();
+    for (;;)
+        pause();
+}
+
+/* ---- modules and mappings ---- */
+
+static int some_data = 42;
+
+static void own_program__is_found_with_its_file(void **state)
+{
+    (void)state;
+    struct image image;
+    char exe[4096];
+    ssize_t bytes = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
+    exe[bytes > 0 ? bytes : 0] = '\0';
+    pid_t pid = child_start(park);
+    open_image(&image, pid);
+    assert_string_equal(image.kind, "process");
+    assert_true(image.live);
+    assert_int_equal(image.pid, pid);
+    assert_string_equal(image.exe, exe);
+
+    uint32_t row = image_exe_module(&image);
+    assert_int_not_equal(row, 0);
+    /* A fork has its parent's addresses. */
+    assert_int_equal(image_module_at(&image, (uint64_t)(uintptr_t)open_image), row);
+    assert_int_equal(image_module_at(&image, (uint64_t)(uintptr_t)&some_data), row);
+    assert_string_equal(image.modules[row].path, exe);
+    assert_string_equal(image.modules[row].file, exe);
+    assert_true(image.modules[row].build_id_bytes >= 8);
+
+    uint32_t libc = 0;
+    for (uint32_t i = 1; i < image.module_count; i++) {
+        assert_true(image.modules[i].start < image.modules[i].end);
+        assert_true(i == 1 || image.modules[i].start >= image.modules[i - 1].end);
+        if (strstr(image.modules[i].path, "libc.so"))
+            libc = i;
+    }
+    assert_int_not_equal(libc, 0);
+    assert_int_not_equal(libc, row);
+    assert_int_equal(access(image.modules[libc].file, R_OK), 0);
+
+    const struct image_mapping *mapping = image_mapping_at(&image, (uint64_t)(uintptr_t)open_image);
+    assert_non_null(mapping);
+    assert_true(mapping->executable);
+    assert_int_equal(mapping->module, row);
+    assert_null(image_mapping_at(&image, 0));
+    assert_int_equal(image_module_at(&image, 0), 0);
+    int word;
+    assert_true(mem_read(image.memory, (uint64_t)(uintptr_t)&some_data, &word, sizeof(word)));
+    assert_int_equal(word, 42);
+    struct err err;
+    assert_true(image.functions->check(&image, &err));
+    image_close(&image);
+    child_end(pid);
+}
+
+/* Runs a copy of a program whose path is gone, or another file's, by then. */
+static char copy[64];
+
+static void run_copy(void)
+{
+    child_ready();
+    execl(copy, copy, "1000", NULL);
+}
+
+static void copy_file(const char *from, const char *to)
+{
+    char command[256];
+    snprintf(command, sizeof(command), "cp %s %s", from, to);
+    assert_int_equal(system(command), 0);
+}
+
+/* Until the process is what it executed. */
+static void wait_for_exec(pid_t pid)
+{
+    for (int i = 0; i < 10000; i++) {
+        char *exe = process_exe(pid);
+        bool is = exe && strcmp(exe, copy) == 0;
+        free(exe);
+        if (is && process_auxv(pid, 3 /* AT_PHDR */)) {
+            child_wait_parked(pid);
+            return;
+        }
+        sleep_ms(1);
+    }
+    fail_msg("%s was not executed", copy);
+}
+
+static void assert_file_is_of(const struct image_module *module, const char *like)
+{
+    char command[512];
+    snprintf(command, sizeof(command), "cmp -s %s %s", module->file, like);
+    if (!module->file[0] || system(command) != 0)
+        fail_msg("%s (%s) is not %s", module->file, module->path, like);
+}
+
+static void deleted_program__its_file_is_had_all_the_same(void **state)
+{
+    (void)state;
+    struct image image;
+    strcpy(copy, "/tmp/leakspy-image-XXXXXX");
+    close(mkstemp(copy));
+    copy_file("/bin/sleep", copy);
+    chmod(copy, 0700);
+    pid_t pid = child_start(run_copy);
+    wait_for_exec(pid);
+    unlink(copy);
+    open_image(&image, pid);
+    assert_string_equal(image.exe, copy);
+    assert_string_equal(image.cmdline[0], copy);
+    assert_string_equal(image.cmdline[1], "1000");
+    assert_null(image.cmdline[2]);
+    const struct image_module *module = &image.modules[image_exe_module(&image)];
+    assert_string_equal(module->path, copy);
+    assert_file_is_of(module, "/bin/sleep");
+    image_close(&image);
+
+    /* Another file stands there now. */
+    copy_file("/bin/cat", copy);
+    open_image(&image, pid);
+    assert_file_is_of(&image.modules[image_exe_module(&image)], "/bin/sleep");
+    image_close(&image);
+    unlink(copy);
+    child_end(pid);
+}
+
+static void run_copy_in_a_container(void)
+{
+    if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+        mount("none", "/mnt", "tmpfs", 0, NULL) != 0 || system("cp /bin/sleep /mnt/sleeper") != 0) {
+        shared->error = errno ? errno : EIO;
+        child_ready();
+        for (;;)
+            pause();
+    }
+    run_copy();
+}
+
+static void other_mount_namespace__file_is_of_the_process(void **state)
+{
+    (void)state;
+    struct image image;
+    strcpy(copy, "/mnt/sleeper");
+    pid_t pid = child_start(run_copy_in_a_container);
+    if (shared->error) {
+        child_end(pid);
+        skip();
+    }
+    wait_for_exec(pid);
+    open_image(&image, pid);
+    const struct image_module *module = &image.modules[image_exe_module(&image)];
+    assert_string_equal(module->path, copy);
+    assert_file_is_of(module, "/bin/sleep");
+    image_close(&image);
+    child_end(pid);
+}
+
+/* ---- threads ---- */
+
+static uint32_t word;
+
+static void *in_futex(void *arg)
+{
+    (void)arg;
+    prctl(PR_SET_NAME, "odd ) name (");
+    shared->words[1] = now_ns();
+    shared->tid = (int)syscall(SYS_gettid);
+    syscall(SYS_futex, &word, 0 /* FUTEX_WAIT */, 0, NULL, NULL, 0);
+    return NULL;
+}
+
+static void two_threads(void)
+{
+    pthread_t thread;
+    shared->words[0] = (uint64_t)(uintptr_t)&word;
+    pthread_create(&thread, NULL, in_futex, NULL);
+    while (!shared->tid)
+        sleep_ms(1);
+    park();
+}
+
+static const struct image_thread *thread_of(const struct image *image, int tid)
+{
+    for (size_t i = 0; i < image->thread_count; i++) {
+        if (image->threads[i].tid == (uint32_t)tid)
+            return &image->threads[i];
+    }
+    fail_msg("there is no thread %d", tid);
+    return NULL;
+}
+
+static void thread__tells_what_it_is_parked_in(void **state)
+{
+    (void)state;
+    struct image image;
+    struct err err;
+    pid_t pid = child_start(two_threads);
+    child_wait_parked(pid);
+    child_wait_parked(shared->tid);
+    open_image(&image, pid);
+    assert_int_equal(image.thread_count, 2);
+    const struct image_thread *thread = thread_of(&image, shared->tid);
+    assert_string_equal(thread->name, "odd ) name (");
+    assert_true(thread->parked);
+    assert_int_equal(thread->call, SYS_futex);
+    assert_int_equal(thread->args[0], shared->words[0]);
+    assert_int_equal(thread->args[1], 0);
+    assert_int_equal(thread->registers.known, 1u << IMAGE_REGISTER_SP | 1u << IMAGE_REGISTER_PC);
+    const struct image_mapping *stack =
+        image_mapping_at(&image, thread->registers.value[IMAGE_REGISTER_SP]);
+    assert_true(stack && stack->writable);
+
+    /* A lower bound of the age, where the kernel tells. */
+    int64_t first_ns = thread->parked_ns;
+    if (first_ns >= 0)
+        assert_true((uint64_t)first_ns <= now_ns() - shared->words[1]);
+    sleep_ms(30);
+    assert_true(image.functions->refresh(&image, &err));
+    thread = thread_of(&image, shared->tid);
+    if (first_ns >= 0) {
+        assert_true(thread->parked_ns > first_ns);
+        assert_true((uint64_t)thread->parked_ns <= now_ns() - shared->words[1]);
+    }
+    image_close(&image);
+    child_end(pid);
+}
+
+static void *wait_for_ever(void *arg)
+{
+    (void)arg;
+    for (;;)
+        pause();
+    return NULL;
+}
+
+static void end_first_thread(void)
+{
+    pthread_t thread;
+    pthread_create(&thread, NULL, wait_for_ever, NULL);
+    child_ready();
+    syscall(SYS_exit, 0); /* of this thread alone */
+}
+
+static void first_thread_has_ended__others_are_told(void **state)
+{
+    (void)state;
+    struct image image;
+    pid_t pid = child_start(end_first_thread);
+    char state_now = 0;
+    struct process_status status;
+    for (int i = 0; i < 10000 && state_now != 'Z'; i++) {
+        assert_true(process_read_status(pid, &status));
+        state_now = status.state;
+        sleep_ms(1);
+    }
+    open_image(&image, pid);
+    assert_int_equal(image.thread_count, 2);
+    const struct image_thread *first = thread_of(&image, pid);
+    assert_true(first->ended);
+    assert_false(first->parked);
+    struct err err;
+    assert_int_not_equal(image_exe_module(&image), 0);
+    assert_true(image.functions->check(&image, &err));
+    assert_int_equal(process_look(pid, NULL), PROCESS_ALIVE);
+    image_close(&image);
+    child_end(pid);
+}
+
+/* ---- descriptors ---- */
+
+static void open_descriptors(void)
+{
+    int pipes[2];
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    struct sockaddr_in6 address6 = {.sin6_family = AF_INET6, .sin6_addr = in6addr_loopback};
+    struct sockaddr_un path = {.sun_family = AF_UNIX};
+    socklen_t bytes = sizeof(address);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    for (int fd = 3; fd < 64; fd++)
+        close(fd);
+    int listener = socket(AF_INET, SOCK_STREAM, 0); /* 3 */
+    bind(listener, (struct sockaddr *)&address, sizeof(address));
+    listen(listener, 1);
+    getsockname(listener, (struct sockaddr *)&address, &bytes);
+    shared->words[0] = ntohs(address.sin_port);
+    int client = socket(AF_INET, SOCK_STREAM, 0); /* 4 */
+    connect(client, (struct sockaddr *)&address, sizeof(address));
+    int listener6 = socket(AF_INET6, SOCK_STREAM, 0); /* 5 */
+    shared->words[1] = bind(listener6, (struct sockaddr *)&address6, sizeof(address6)) == 0;
+    listen(listener6, 1);
+    int local = socket(AF_UNIX, SOCK_STREAM, 0); /* 6 */
+    snprintf(path.sun_path, sizeof(path.sun_path), "/tmp/leakspy-socket-%d", (int)getpid());
+    bind(local, (struct sockaddr *)&path, sizeof(path));
+    listen(local, 1);
+    unlink(path.sun_path);
+    pipe(pipes);                   /* 7, 8 */
+    eventfd(0, 0);                 /* 9 */
+    open("/etc/passwd", O_RDONLY); /* 10 */
+    park();
+}
+
+static void assert_fd(struct image *image, int fd, const char *text, bool listens)
+{
+    char got[256] = "";
+    bool listening;
+    assert_true(image->functions->describe_fd(image, fd, got, sizeof(got), &listening));
+    assert_string_equal(got, text);
+    assert_int_equal(listening, listens);
+}
+
+static void descriptor__tells_what_it_is(void **state)
+{
+    (void)state;
+    struct image image;
+    char text[128], got[256];
+    bool listening;
+    pid_t pid = child_start(open_descriptors);
+    open_image(&image, pid);
+    snprintf(text, sizeof(text), "tcp 127.0.0.1:%d listening", (int)shared->words[0]);
+    assert_fd(&image, 3, text, true);
+    snprintf(text, sizeof(text), " -> 127.0.0.1:%d", (int)shared->words[0]);
+    assert_true(image.functions->describe_fd(&image, 4, got, sizeof(got), &listening));
+    assert_memory_equal(got, "tcp 127.0.0.1:", 14);
+    assert_non_null(strstr(got, text));
+    assert_false(listening);
+    if (shared->words[1]) {
+        assert_true(image.functions->describe_fd(&image, 5, got, sizeof(got), &listening));
+        assert_memory_equal(got, "tcp [::1]:", 10);
+        assert_true(listening);
+    }
+    snprintf(text, sizeof(text), "unix socket /tmp/leakspy-socket-%d listening", (int)pid);
+    assert_fd(&image, 6, text, true);
+    assert_fd(&image, 7, "pipe", false);
+    assert_fd(&image, 9, "eventfd", false);
+    assert_fd(&image, 10, "/etc/passwd", false);
+    assert_false(image.functions->describe_fd(&image, 55, got, sizeof(got), &listening));
+    assert_false(image.functions->describe_fd(&image, -1, got, sizeof(got), &listening));
+    image_close(&image);
+    child_end(pid);
+}
+
+/* ---- what cannot be looked at ---- */
+
+static void no_such_process__is_said(void **state)
+{
+    (void)state;
+    assert_refused(2147483000, ERR_NO_SUCH_PROCESS, "no such process");
+    assert_refused(-5, ERR_NO_SUCH_PROCESS, "no such process");
+    assert_refused(0, ERR_NO_SUCH_PROCESS, "no such process");
+}
+
+static void zombie__is_said(void **state)
+{
+    (void)state;
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(0);
+    siginfo_t info;
+    assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
+    assert_refused(pid, ERR_PROCESS_ENDED, "zombie");
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
+static void kernel_thread__is_said(void **state)
+{
+    (void)state;
+    struct process_status status;
+    if (!process_read_status(2, &status) || strcmp(status.name, "kthreadd") != 0)
+        skip(); /* a container */
+    assert_refused(2, ERR_UNSUPPORTED, "thread of the kernel (kthreadd)");
+}
+
+/* pause(2), for ever, in code of 32 bits: int 0x80 with 29. */
+static void write_32_bit_program(const char *path)
+{
+    static const unsigned char code[] = {0xb8, 29, 0, 0, 0, 0xcd, 0x80, 0xeb, 0xf7};
+    Elf32_Ehdr header = {.e_ident = {0x7f, 'E', 'L', 'F', ELFCLASS32, ELFDATA2LSB, EV_CURRENT},
+                         .e_type = ET_EXEC,
+                         .e_machine = EM_386,
+                         .e_version = EV_CURRENT,
+                         .e_entry = 0x10000 + sizeof(Elf32_Ehdr) + sizeof(Elf32_Phdr),
+                         .e_phoff = sizeof(Elf32_Ehdr),
+                         .e_ehsize = sizeof(Elf32_Ehdr),
+                         .e_phentsize = sizeof(Elf32_Phdr),
+                         .e_phnum = 1};
+    Elf32_Phdr segment = {.p_type = PT_LOAD,
+                          .p_vaddr = 0x10000,
+                          .p_filesz = 4096,
+                          .p_memsz = 4096,
+                          .p_flags = PF_R | PF_X,
+                          .p_align = 4096};
+    unsigned char bytes[4096] = {0};
+    memcpy(bytes, &header, sizeof(header));
+    memcpy(bytes + sizeof(header), &segment, sizeof(segment));
+    memcpy(bytes + sizeof(header) + sizeof(segment), code, sizeof(code));
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0700);
+    assert_int_equal(write(fd, bytes, sizeof(bytes)), sizeof(bytes));
+    close(fd);
+    chmod(path, 0700);
+}
+
+static void run_32_bit_program(void)
+{
+    child_ready();
+    execl(copy, copy, NULL);
+    shared->error = errno;
+    for (;;)
+        pause();
+}
+
+static void program_of_32_bits__is_said(void **state)
+{
+    (void)state;
+    strcpy(copy, "/tmp/leakspy-image-XXXXXX");
+    close(mkstemp(copy));
+    write_32_bit_program(copy);
+    pid_t pid = child_start(run_32_bit_program);
+    bool runs = false;
+    for (int i = 0; i < 10000 && !runs && !shared->error; i++) {
+        char *exe = process_exe(pid);
+        runs = exe && strcmp(exe, copy) == 0;
+        free(exe);
+        sleep_ms(1);
+    }
+    if (runs)
+        assert_refused(pid, ERR_UNSUPPORTED, "32 bits");
+    child_end(pid);
+    unlink(copy);
+    if (!runs)
+        skip(); /* this kernel runs none */
+}
+
+/* Whether the user nobody is told so. */
+static void assert_nobody_is_refused(pid_t pid, const char *why)
+{
+    pid_t looker = fork();
+    if (looker == 0) {
+        struct image image;
+        struct err err = {0};
+        if (setgid(65534) != 0 || setuid(65534) != 0)
+            _exit(77);
+        bool ok = image_open_process(&image, pid, &err);
+        fprintf(stderr, "%s: %s\n", err.what, err.why);
+        _exit(ok || err.kind != ERR_NOT_PERMITTED || !strstr(err.why, why) ? 1 : 0);
+    }
+    int status;
+    assert_int_equal(waitpid(looker, &status, 0), looker);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+static void become_nobody(void)
+{
+    /* Which makes it not dumpable (prctl(2)). */
+    if (setgid(65534) != 0 || setuid(65534) != 0)
+        shared->error = errno;
+    park();
+}
+
+static void process_of_another_user__is_not_permitted(void **state)
+{
+    (void)state;
+    if (geteuid() != 0)
+        skip();
+    pid_t pid = child_start(park);
+    assert_nobody_is_refused(pid, "it belongs to user 0");
+    child_end(pid);
+}
+
+static void process_that_is_not_dumpable__is_not_permitted(void **state)
+{
+    (void)state;
+    if (geteuid() != 0)
+        skip();
+    struct image image;
+    pid_t pid = child_start(become_nobody);
+    assert_int_equal(shared->error, 0);
+    int scope = 0;
+    FILE *yama = fopen("/proc/sys/kernel/yama/ptrace_scope", "re");
+    if (yama && fscanf(yama, "%d", &scope) != 1)
+        scope = 0;
+    if (yama)
+        fclose(yama);
+    assert_nobody_is_refused(pid, scope ? "ptrace_scope" : "not dumpable");
+    open_image(&image, pid); /* root may */
+    image_close(&image);
+    child_end(pid);
+}
+
+static void process_ends_meanwhile__is_said(void **state)
+{
+    (void)state;
+    struct image image;
+    struct err err = {0};
+    int word_there;
+    pid_t pid = child_start(park);
+    open_image(&image, pid);
+    child_end(pid);
+    assert_false(
+        mem_read(image.memory, (uint64_t)(uintptr_t)&some_data, &word_there, sizeof(word_there)));
+    assert_false(image.functions->check(&image, &err));
+    assert_int_equal(err.kind, ERR_PROCESS_ENDED);
+    assert_false(image.functions->refresh(&image, &err));
+    assert_int_equal(err.kind, ERR_PROCESS_ENDED);
+    image_close(&image);
+}
+
+static void execute_later(void)
+{
+    child_ready();
+    while (!shared->words[0])
+        sleep_ms(1);
+    execl(copy, copy, "1000", NULL);
+}
+
+static void process_executes_another_program__is_said(void **state)
+{
+    (void)state;
+    struct image image;
+    struct err err = {0};
+    strcpy(copy, "/tmp/leakspy-image-XXXXXX");
+    close(mkstemp(copy));
+    copy_file("/bin/sleep", copy);
+    chmod(copy, 0700);
+    pid_t pid = child_start(execute_later);
+    open_image(&image, pid);
+    assert_true(image.functions->check(&image, &err));
+    shared->words[0] = 1;
+    wait_for_exec(pid);
+    assert_false(image.functions->check(&image, &err));
+    assert_int_equal(err.kind, ERR_IO);
+    image_close(&image);
+    unlink(copy);
+    child_end(pid);
+}
+
+static void thread_id__is_taken_for_its_process(void **state)
+{
+    (void)state;
+    struct image image;
+    pid_t pid = child_start(two_threads);
+    open_image(&image, shared->tid);
+    assert_int_equal(image.pid, pid);
+    assert_int_equal(image.thread_count, 2);
+    image_close(&image);
+    child_end(pid);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(own_program__is_found_with_its_file),
+        cmocka_unit_test(deleted_program__its_file_is_had_all_the_same),
+        cmocka_unit_test(other_mount_namespace__file_is_of_the_process),
+        cmocka_unit_test(thread__tells_what_it_is_parked_in),
+        cmocka_unit_test(first_thread_has_ended__others_are_told),
+        cmocka_unit_test(thread_id__is_taken_for_its_process),
+        cmocka_unit_test(descriptor__tells_what_it_is),
+        cmocka_unit_test(no_such_process__is_said),
+        cmocka_unit_test(zombie__is_said),
+        cmocka_unit_test(kernel_thread__is_said),
+        cmocka_unit_test(program_of_32_bits__is_said),
+        cmocka_unit_test(process_of_another_user__is_not_permitted),
+        cmocka_unit_test(process_that_is_not_dumpable__is_not_permitted),
+        cmocka_unit_test(process_ends_meanwhile__is_said),
+        cmocka_unit_test(process_executes_another_program__is_said),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
