@@ -235,7 +235,7 @@ static void publish(struct go_row *row, struct rec_task *task, uint16_t call,
     task->object = object_of(it, reason);
     task->wait_site = wait_site(it);
     task->detail_flags = task->wait_site == 0 ? REC_DETAIL_NO_STACK : 0;
-    if (reason->object == GO_OBJECT_POLL && task->object != 0 &&
+    if (reason->object == GO_OBJECT_POLL && it->object_known &&
         descriptor_is_listening(recorder.header->pid, (int)task->object))
         task->detail_flags |= REC_DETAIL_LISTENING;
     task->since_ns = scan_ns;
