@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #define SYMBOLS_MOST (1U << 22) /* of one table */
+#define UNKNOWN_BYTES 4096      /* that a function has at most which does not say how many */
 
 struct function {
     uint64_t address, bytes;
@@ -136,9 +137,10 @@ const char *debug_names_function(const struct debug_names *names, uint64_t addre
     }
     if (low == 0)
         return NULL;
-    /* A function of no size, from assembly, ends where the next one begins. */
+    /* A function of no size, from assembly, ends where the next one begins, or soon. */
     const struct function *function = &names->functions[low - 1];
-    if (function->bytes != 0 && address - function->address >= function->bytes)
+    uint64_t bytes = function->bytes ? function->bytes : UNKNOWN_BYTES;
+    if (address - function->address >= bytes)
         return NULL;
     *ret_start = function->address;
     return function->name;

@@ -1,0 +1,315 @@
+/* System calls and functions of the C library, and what is said of a thread that is in them. */
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <poll.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/select.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "analyzer/debug_names.h"
+#include "analyzer/thread_calls.h"
+#include "analyzer/thread_locks.h"
+
+/* Memory of this process. Addresses below a page cannot be read. */
+static void read_own(struct mem_reader *reader, struct mem_piece *pieces, size_t count)
+{
+    (void)reader;
+    for (size_t i = 0; i < count; i++) {
+        pieces[i].ok = pieces[i].address >= 4096;
+        if (pieces[i].ok)
+            memcpy(pieces[i].to, (const void *)pieces[i].address, pieces[i].bytes);
+    }
+}
+static struct mem_reader own = {read_own};
+
+#define ARGS(...) ((const uint64_t[6]){__VA_ARGS__})
+#define MINUS_ONE UINT64_C(0xffffffff) /* an int in the low half of a register */
+
+static void numbers__read__give_op_object_and_deadline(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t number;
+        uint64_t args[6];
+        const char *name;
+        enum rec_op op;
+        uint64_t object;
+        bool deadline;
+    } rows[] = {
+        {SYS_read, {5}, "read", REC_OP_IO_WAIT, 5, false},
+        {SYS_accept4, {7}, "accept4", REC_OP_IO_WAIT, 7, false},
+        {SYS_epoll_wait, {4, 1, 1, MINUS_ONE}, "epoll_wait", REC_OP_IO_WAIT, 4, false},
+        {SYS_epoll_wait, {4, 1, 1, 0}, "epoll_wait", REC_OP_IO_WAIT, 4, true},
+        {SYS_epoll_pwait2, {4, 1, 1, 0}, "epoll_pwait2", REC_OP_IO_WAIT, 4, false},
+        {SYS_epoll_pwait2, {4, 1, 1, 99}, "epoll_pwait2", REC_OP_IO_WAIT, 4, true},
+        {SYS_mq_timedreceive, {3, 1, 1, 0, 0}, "mq_timedreceive", REC_OP_IO_WAIT, 3, false},
+        {SYS_mq_timedreceive, {3, 1, 1, 0, 9}, "mq_timedreceive", REC_OP_IO_WAIT, 3, true},
+        {SYS_flock, {6}, "flock", REC_OP_FILE_LOCK, 6, false},
+        {SYS_fcntl, {6, F_SETLKW}, "fcntl", REC_OP_FILE_LOCK, 6, false},
+        {SYS_fcntl, {6, F_GETFL}, "fcntl", REC_OP_NONE, 0, false},
+        {SYS_wait4, {MINUS_ONE}, "wait4", REC_OP_PROCESS_WAIT, UINT64_MAX, false},
+        {SYS_waitid, {1, 77}, "waitid", REC_OP_PROCESS_WAIT, 77, false},
+        {SYS_rt_sigtimedwait, {1, 1, 0}, "rt_sigtimedwait", REC_OP_SIGNAL_WAIT, 0, false},
+        {SYS_rt_sigtimedwait, {1, 1, 5}, "rt_sigtimedwait", REC_OP_SIGNAL_WAIT, 0, true},
+        {SYS_nanosleep, {1}, "nanosleep", REC_OP_SLEEP, 0, true},
+        {SYS_futex, {0x1000, FUTEX_WAIT, 2, 0}, "futex", REC_OP_FUTEX_WAIT, 0x1000, false},
+        {SYS_futex, {0x1000, FUTEX_WAIT_BITSET, 2, 8}, "futex", REC_OP_FUTEX_WAIT, 0x1000, true},
+        {SYS_futex, {0x1000, FUTEX_WAKE, 2, 8}, "futex", REC_OP_NONE, 0, false},
+        {SYS_semtimedop, {9, 1, 1, 0}, "semtimedop", REC_OP_SEMOP_WAIT, 9, false},
+        {SYS_openat, {3, 1}, "openat", REC_OP_NONE, 0, false},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct thread_call call;
+        thread_call_read(rows[i].number, rows[i].args, &own, &call);
+        assert_string_equal(call.name, rows[i].name);
+        assert_int_equal(call.op, rows[i].op);
+        assert_int_equal(call.object, rows[i].object);
+        assert_int_equal(call.deadline, rows[i].deadline);
+    }
+    struct thread_call call;
+    thread_call_read(9999, ARGS(0), &own, &call);
+    assert_null(call.name);
+    assert_int_equal(call.op, REC_OP_NONE);
+}
+
+static void polls__read__give_the_first_descriptor_and_how_many(void **state)
+{
+    (void)state;
+    struct thread_call call;
+    struct pollfd polled[2] = {{.fd = 11}, {.fd = 12}};
+    thread_call_read(SYS_poll, ARGS((uint64_t)polled, 2, MINUS_ONE), &own, &call);
+    assert_true(call.fds);
+    assert_int_equal(call.object, 11);
+    assert_int_equal(call.arg, 2);
+    assert_false(call.deadline);
+    thread_call_read(SYS_poll, ARGS((uint64_t)polled, 2, 100), &own, &call);
+    assert_true(call.deadline);
+    thread_call_read(SYS_poll, ARGS(16, 2, 100), &own, &call); /* cannot be read */
+    assert_int_equal(call.object, 0);
+
+    fd_set in, out;
+    FD_ZERO(&in);
+    FD_ZERO(&out);
+    FD_SET(70, &in);
+    FD_SET(65, &out);
+    thread_call_read(SYS_pselect6, ARGS(71, (uint64_t)&in, (uint64_t)&out, 0, 0), &own, &call);
+    assert_int_equal(call.object, 65);
+    assert_int_equal(call.arg, 2);
+    assert_false(call.deadline);
+    thread_call_read(SYS_select, ARGS(1 << 20, (uint64_t)&in, 16, 0, 1), &own, &call);
+    assert_int_equal(call.object, 70);
+    assert_true(call.deadline);
+    thread_call_read(SYS_select, ARGS(MINUS_ONE, (uint64_t)&in, 0, 0, 1), &own, &call);
+    assert_int_equal(call.arg, 0);
+}
+
+static void decorated_names__find__are_the_plain_functions(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *symbol, *name;
+    } rows[] = {
+        {"pthread_mutex_lock", "pthread_mutex_lock"},
+        {"__GI___pthread_mutex_lock", "pthread_mutex_lock"},
+        {"___pthread_cond_wait@@GLIBC_2.3.2", "pthread_cond_wait"},
+        {"__read_chk", "read"},
+        {"__libc_pause", "pause"},
+        {"pthread_mutex", NULL},
+        {"pthread_mutex_lock_full", NULL},
+        {"", NULL},
+        {"____", NULL},
+        {"_chk", NULL},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const struct thread_function *function = thread_function_find(rows[i].symbol);
+        if (!rows[i].name) {
+            assert_null(function);
+            continue;
+        }
+        assert_non_null(function);
+        assert_string_equal(function->name, rows[i].name);
+    }
+    assert_true(thread_function_is_outermost("start_thread"));
+    assert_true(thread_function_is_outermost("__GI___clone3"));
+    assert_false(thread_function_is_outermost("main"));
+}
+
+static void function_and_call__fit__when_one_makes_the_other(void **state)
+{
+    (void)state;
+    struct thread_call futex = {.op = REC_OP_FUTEX_WAIT}, io = {.op = REC_OP_IO_WAIT};
+    assert_true(thread_function_fits(thread_function_find("sem_wait"), &futex));
+    assert_false(thread_function_fits(thread_function_find("sem_wait"), &io));
+    assert_true(thread_function_fits(thread_function_find("read"), &io));
+    assert_false(thread_function_fits(thread_function_find("read"), &futex));
+    assert_true(thread_function_fits(thread_function_find("syscall"), &futex));
+    assert_int_equal(thread_call_restarted(thread_function_find("sem_timedwait")), SYS_futex);
+    assert_int_equal(thread_call_restarted(thread_function_find("sleep")), SYS_clock_nanosleep);
+    assert_int_equal(thread_call_restarted(thread_function_find("poll")), SYS_poll);
+    assert_int_equal(thread_call_restarted(thread_function_find("read")), -1);
+}
+
+/* ---- objects of glibc ---- */
+
+static uint64_t object_of(enum rec_op op, const void *word, unsigned command, uint32_t expected)
+{
+    struct thread_lock lock;
+    thread_lock_find(op, ARGS((uint64_t)word, command, expected), &lock);
+    return lock.object;
+}
+
+static void futex_words__find__are_parts_of_their_objects(void **state)
+{
+    (void)state;
+    pthread_cond_t cond = PTHREAD_COND_INITIALIZER;
+    pthread_rwlock_t rwlock = PTHREAD_RWLOCK_INITIALIZER;
+    pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+    pthread_barrier_t barrier;
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(
+            object_of(REC_OP_COND_WAIT, &cond.__data.__g_signals[i], FUTEX_WAIT_BITSET, 0),
+            (uint64_t)&cond);
+    assert_int_equal(
+        object_of(REC_OP_RWLOCK_RDLOCK, &rwlock.__data.__wrphase_futex, FUTEX_WAIT_BITSET, 3),
+        (uint64_t)&rwlock);
+    assert_int_equal(
+        object_of(REC_OP_RWLOCK_RDLOCK, &rwlock.__data.__readers, FUTEX_WAIT_BITSET, 14),
+        (uint64_t)&rwlock);
+    assert_int_equal(
+        object_of(REC_OP_RWLOCK_WRLOCK, &rwlock.__data.__wrphase_futex, FUTEX_WAIT_BITSET, 2),
+        (uint64_t)&rwlock);
+    assert_int_equal(
+        object_of(REC_OP_RWLOCK_WRLOCK, &rwlock.__data.__writers_futex, FUTEX_WAIT_BITSET, 3),
+        (uint64_t)&rwlock);
+    assert_int_equal(object_of(REC_OP_MUTEX_LOCK, &mutex.__data.__lock, FUTEX_WAIT, 2),
+                     (uint64_t)&mutex);
+    assert_int_equal(object_of(REC_OP_BARRIER_WAIT, (char *)&barrier + 4, FUTEX_WAIT, 0),
+                     (uint64_t)&barrier);
+
+    /* Woken, and waiting for the mutex that the wait gave up. */
+    struct thread_lock lock;
+    thread_lock_find(REC_OP_COND_WAIT, ARGS((uint64_t)&mutex, FUTEX_WAIT, 2), &lock);
+    assert_int_equal(lock.op, REC_OP_MUTEX_LOCK);
+    assert_int_equal(lock.object, (uint64_t)&mutex);
+}
+
+static void held_locks__owner__is_who_holds_them(void **state)
+{
+    (void)state;
+    pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+    pthread_rwlock_t rwlock = PTHREAD_RWLOCK_INITIALIZER;
+    uint32_t owner;
+    pthread_mutex_lock(&mutex);
+    assert_true(thread_lock_owner(REC_OP_MUTEX_LOCK, (uint64_t)&mutex, &own, &owner));
+    assert_int_equal(owner, gettid());
+    pthread_mutex_unlock(&mutex);
+    assert_true(thread_lock_owner(REC_OP_MUTEX_LOCK, (uint64_t)&mutex, &own, &owner));
+    assert_int_equal(owner, 0);
+    pthread_rwlock_wrlock(&rwlock);
+    assert_true(thread_lock_owner(REC_OP_RWLOCK_RDLOCK, (uint64_t)&rwlock, &own, &owner));
+    assert_int_equal(owner, gettid());
+    pthread_rwlock_unlock(&rwlock);
+    assert_false(thread_lock_owner(REC_OP_COND_WAIT, (uint64_t)&rwlock, &own, &owner));
+    assert_false(thread_lock_owner(REC_OP_MUTEX_LOCK, 16, &own, &owner));
+}
+
+static void robust_and_inheriting_mutexes__are_known_by_their_words(void **state)
+{
+    (void)state;
+    pthread_mutexattr_t attributes;
+    pthread_mutex_t robust, inheriting, plain = PTHREAD_MUTEX_INITIALIZER;
+    pthread_mutexattr_init(&attributes);
+    pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST);
+    pthread_mutex_init(&robust, &attributes);
+    pthread_mutexattr_destroy(&attributes);
+    pthread_mutexattr_init(&attributes);
+    pthread_mutexattr_setprotocol(&attributes, PTHREAD_PRIO_INHERIT);
+    pthread_mutex_init(&inheriting, &attributes);
+    pthread_mutexattr_destroy(&attributes);
+    pthread_mutex_lock(&robust);
+    pthread_mutex_lock(&inheriting);
+    pthread_mutex_lock(&plain);
+    uint32_t waited = (uint32_t)gettid() | FUTEX_WAITERS;
+    assert_true(thread_lock_is_mutex(ARGS((uint64_t)&robust, FUTEX_WAIT, waited), &own));
+    assert_false(thread_lock_is_mutex(ARGS((uint64_t)&robust, FUTEX_WAIT, waited + 1), &own));
+    assert_true(thread_lock_is_mutex(ARGS((uint64_t)&inheriting, FUTEX_LOCK_PI, 0), &own));
+    assert_false(thread_lock_is_mutex(ARGS((uint64_t)&plain, FUTEX_WAIT, waited), &own));
+    assert_false(thread_lock_is_mutex(ARGS(16, FUTEX_LOCK_PI, 0), &own));
+    pthread_mutex_unlock(&robust);
+    pthread_mutex_unlock(&inheriting);
+    pthread_mutex_unlock(&plain);
+}
+
+/* A descriptor is found by what it says of itself; the offset is that of our own id in it. */
+static void descriptor__find__is_pthread_self(void **state)
+{
+    (void)state;
+    uint64_t self = (uint64_t)pthread_self();
+    uint32_t tid = (uint32_t)gettid();
+    struct thread_layout layout = {0};
+    unsigned char memory[2048];
+    assert_true(thread_is_descriptor(self, &own));
+    assert_false(thread_is_descriptor(self + 16, &own));
+    assert_false(thread_is_descriptor(16, &own));
+    memcpy(memory, (const void *)self, sizeof(memory) / 2);
+    for (uint32_t at = 64; at < sizeof(memory) / 2 && layout.tid == 0; at += 4) {
+        if (memcmp(memory + at, &tid, sizeof(tid)) == 0)
+            layout.tid = at;
+    }
+    assert_int_not_equal(layout.tid, 0);
+    memset(memory, 0x5a, sizeof(memory));
+    memcpy(memory + 512, (const void *)self, 1024);
+    assert_int_equal(thread_find_descriptor(&layout, memory, self - 512, sizeof(memory), tid),
+                     self);
+    assert_int_equal(thread_find_descriptor(&layout, memory, self - 512, sizeof(memory), tid + 1),
+                     0);
+    assert_int_equal(thread_find_descriptor(&layout, memory, self - 500, sizeof(memory), tid), 0);
+    assert_int_equal(thread_find_descriptor(&layout, memory, self - 512, 600, tid), 0);
+    assert_int_equal(thread_find_descriptor(&layout, memory, self - 512, 0, tid), 0);
+}
+
+/* ---- names of a file ---- */
+
+static void own_program__names__are_found_both_ways(void **state)
+{
+    (void)state;
+    struct debug_names *names = debug_names_open("/proc/self/exe");
+    uint64_t address, start;
+    assert_non_null(names);
+    assert_true(debug_names_find(names, "main", &address));
+    assert_string_equal(debug_names_function(names, address, &start), "main");
+    assert_int_equal(start, address);
+    assert_string_equal(debug_names_function(names, address + 1, &start), "main");
+    assert_false(debug_names_find(names, "no_such_function", &address));
+    assert_null(debug_names_function(names, UINT64_MAX, &start));
+    assert_null(debug_names_function(names, 0, &start));
+    debug_names_close(names);
+    assert_null(debug_names_open("/no/such/file"));
+    assert_null(debug_names_open("/dev/null"));
+    assert_null(debug_names_open("/etc/passwd"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(numbers__read__give_op_object_and_deadline),
+        cmocka_unit_test(polls__read__give_the_first_descriptor_and_how_many),
+        cmocka_unit_test(decorated_names__find__are_the_plain_functions),
+        cmocka_unit_test(function_and_call__fit__when_one_makes_the_other),
+        cmocka_unit_test(futex_words__find__are_parts_of_their_objects),
+        cmocka_unit_test(held_locks__owner__is_who_holds_them),
+        cmocka_unit_test(robust_and_inheriting_mutexes__are_known_by_their_words),
+        cmocka_unit_test(descriptor__find__is_pthread_self),
+        cmocka_unit_test(own_program__names__are_found_both_ways),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
