@@ -68,37 +68,55 @@ static bool is_too_short(const struct scan_item *item, const struct go_goroutine
     return it->stack && it->stack->broken && item->key.sp + item->stack_bytes < item->key.stack_hi;
 }
 
+/* What is told of one that changed whenever it was read. False: it is none, or no more. */
+static bool tell_moved(struct goscan *scan, struct run *run, struct scan_item *item,
+                       struct go_goroutine *ret)
+{
+    if (item->g_ok)
+        scan_judge_g(scan, item);
+    if (item->state == ITEM_SKIP)
+        return false;
+    if (!item->g_ok || !g_is_plausible(&scan->layout, item->bytes, &scan->functions)) {
+        run->totals->unreadable++;
+        return false;
+    }
+    item->state = ITEM_AGAIN;
+    run->totals->moved++;
+    scan_tell(scan, item, ret);
+    return true;
+}
+
+/* Reads it again, by itself, until nothing changes meanwhile. False: there is nothing to tell. */
+static bool settle(struct goscan *scan, struct run *run, struct scan_item *item,
+                   struct go_goroutine *ret)
+{
+    bool alone = false; /* as much of its stack was read as can be */
+    for (int tries = 0;; tries++) {
+        if (item->state == ITEM_PARKED || item->state == ITEM_KNOWN) {
+            scan_tell(scan, item, ret);
+            if (!is_too_short(item, ret))
+                return true;
+            if (alone) {
+                scan_state(scan)->stack.cut = true;
+                scan_state(scan)->stack.broken = false;
+                return true;
+            }
+        } else if (item->state != ITEM_AGAIN) {
+            run->totals->unreadable += item->state == ITEM_UNREADABLE;
+            return false;
+        }
+        if (tries == TRIES)
+            return tell_moved(scan, run, item, ret);
+        scan_read_alone(scan, item);
+        alone = true;
+    }
+}
+
 static bool tell(struct goscan *scan, struct run *run, struct scan_item *item)
 {
     struct go_goroutine it;
-    bool told = false;
-    for (int tries = 0; !told; tries++) {
-        if (item->state == ITEM_SKIP)
-            return true;
-        if (item->state == ITEM_UNREADABLE) {
-            run->totals->unreadable++;
-            return true;
-        }
-        if (item->state != ITEM_AGAIN) {
-            scan_tell(scan, item, &it);
-            told = !is_too_short(item, &it);
-            if (tries == TRIES && !told) {
-                scan_state(scan)->stack.cut = true;
-                scan_state(scan)->stack.broken = false;
-                told = true;
-            }
-        } else if (tries == TRIES) {
-            if (!item->g_ok || !g_is_plausible(&scan->layout, item->bytes, &scan->functions)) {
-                run->totals->unreadable++;
-                return true;
-            }
-            run->totals->moved++;
-            scan_tell(scan, item, &it);
-            told = true;
-        }
-        if (!told)
-            scan_read_alone(scan, item);
-    }
+    if (!settle(scan, run, item, &it))
+        return true;
     run->totals->seen++;
     run->totals->parked += it.parked;
     return run->visit(&it, run->arg);

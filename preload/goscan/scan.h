@@ -6,13 +6,16 @@
 #include "preload/goscan/g.h"
 #include "preload/goscan/goscan.h"
 
-#define SCAN_PIECES 1024                   /* that are read in one call */
-#define SCAN_SUDOG_BYTES 160               /* at most, of a runtime.sudog */
-#define SCAN_CHANNEL_BYTES 192             /* of a runtime.hchan */
-#define SCAN_SPECIAL_BYTES 512             /* of what a word on a stack may point to */
-#define SCAN_MEMOS 256                     /* a power of 2 */
-#define SCAN_THREADS 64                    /* a power of 2 */
-#define SCAN_STACK_BYTES 4096              /* of a stack, at first */
+#define SCAN_PIECES 1024       /* that are read in one call */
+#define SCAN_PARTS 2048        /* of them */
+#define SCAN_G_GAP 256         /* at most, in bytes, between g's that are read in one piece */
+#define SCAN_NEAR_BYTES 64     /* and between sudogs, or channels */
+#define SCAN_SUDOG_BYTES 160   /* at most, of a runtime.sudog */
+#define SCAN_CHANNEL_BYTES 192 /* of a runtime.hchan */
+#define SCAN_SPECIAL_BYTES 384 /* of what a word on a stack may point to */
+#define SCAN_MEMOS 256         /* a power of 2 */
+#define SCAN_THREADS 64        /* a power of 2 */
+#define SCAN_STACK_BYTES 4096  /* of a stack, at first */
 #define SCAN_SPARE_ROWS (2 * GO_MAX_CASES) /* of sudogs, for an item alone */
 
 /* Something worked out about an address in the code. */
@@ -21,21 +24,27 @@ struct scan_memo {
     uint32_t value;
 };
 
+/* A copy of something; there once the reading was flushed. */
+struct scan_copy {
+    uint8_t *bytes;
+    uint32_t *ok;    /* whether it was read (bool) */
+    uint32_t own_ok; /* of the first one of those that are read in one piece */
+};
+
 struct scan_sudog {
     uint64_t address;
+    struct scan_copy copy;
     uint32_t next;    /* in its goroutine's list: number + 1; 0: the last one */
     uint32_t channel; /* number + 1; 0: none */
-    uint32_t ok;      /* bool; set by the reading */
-    uint8_t bytes[SCAN_SUDOG_BYTES];
 };
 
 struct scan_channel {
     uint64_t address;
-    uint64_t timer_when;   /* of its timer: nanotime; 0: not set */
-    uint32_t *head;        /* where its hash leads */
-    uint32_t next;         /* of the same hash: number + 1 */
-    uint32_t ok, timer_ok; /* bool; set by the reading */
-    uint8_t bytes[SCAN_CHANNEL_BYTES];
+    struct scan_copy copy;
+    uint64_t timer_when; /* of its timer: nanotime; 0: not set */
+    uint32_t timer_ok;
+    uint32_t next;  /* of the same hash: number + 1 */
+    uint32_t *head; /* where its hash leads */
 };
 
 /* What is found through a word on the stack of a parked goroutine. */
@@ -65,12 +74,13 @@ struct scan_key {
 struct scan_item {
     uint64_t g;
     uint8_t *bytes; /* of the g */
-    uint8_t *stack; /* a copy, from sp on; NULL: none */
+    struct scan_copy stack;
     uint8_t *special_bytes;
-    uint64_t special_word; /* the word on the stack */
-    uint32_t stack_bytes;
-    uint32_t stack_ok, g_ok, special_ok; /* bool; set by the reading */
-    uint32_t first_sudog, last_sudog;    /* number + 1 */
+    uint64_t special_word;            /* the word on the stack */
+    uint32_t stack_bytes;             /* that were read, from sp on; 0: none */
+    uint32_t run, run_offset;         /* which run of g's it is read in, and where */
+    uint32_t g_ok, special_ok;        /* bool; set by the reading */
+    uint32_t first_sudog, last_sudog; /* number + 1 */
     uint32_t sudog_count;
     uint8_t state;   /* enum scan_item_state */
     uint8_t special; /* enum scan_special */
@@ -81,19 +91,44 @@ struct scan_item {
     struct scan_key key;
 };
 
-/* A run of g's that is read in one piece. */
+/* G's that are read in one piece. */
 struct scan_run_of_gs {
     uint64_t address;
     uint8_t *to;
-    uint32_t bytes, first, count; /* items */
+    uint32_t bytes;
     uint32_t ok;
+};
+
+/* Where copies of one kind go. What lies close together in the target is read in one piece: that is
+ * what makes reading a million goroutines cheap. Several processors allocate at once, each from a
+ * span of its own, so there are several pieces that may become longer. */
+#define SCAN_OPEN_PIECES 4
+
+struct scan_near {
+    uint8_t *area;
+    size_t area_bytes;
+    size_t used;      /* by what was asked for */
+    size_t placed;    /* up to where pieces have their places */
+    size_t batch;     /* up to where the batch has */
+    uint32_t max_gap; /* in bytes, between two parts of a piece */
+    uint32_t open_count, open_next;
+    struct {
+        uint64_t end; /* address past it */
+        size_t piece;
+    } open[SCAN_OPEN_PIECES];
 };
 
 /* Pieces that are collected, then read together. */
 struct scan_reading {
     struct mem_piece *pieces;
-    uint32_t **oks; /* where the result of each is to go */
+    uint32_t **oks;           /* where the result of each is to go */
+    struct scan_near **nears; /* where each will be placed; NULL: it has its place */
     size_t count;
+    struct scan_part {
+        struct scan_copy *copy;
+        uint32_t piece, offset;
+    } * parts; /* of pieces that will be placed */
+    size_t part_count;
 };
 
 /* Channels that a timer will send on, before 1.23: a hash table of their addresses. */
@@ -121,11 +156,11 @@ struct scan_state {
     /* The batch. */
     uint64_t *list; /* addresses of g's */
     struct scan_item *items;
-    size_t item_count;
+    size_t batch_items;
     struct scan_run_of_gs *runs;
     size_t run_count;
-    uint8_t *g_area, *stack_area, *deep_area;
-    size_t g_area_bytes, g_area_used, stack_area_bytes, stack_area_used, deep_area_bytes;
+    uint8_t *g_area, *deep_area, *special_area;
+    size_t deep_area_bytes;
     struct scan_sudog *sudogs;
     uint32_t sudog_room, sudog_limit, sudog_count;
     struct scan_channel *channels;
@@ -134,6 +169,7 @@ struct scan_state {
     uint32_t batch_sudogs, batch_channels; /* rows that the batch takes */
     uint32_t *channel_heads;               /* of the hash table: number of a channel + 1 */
     uint32_t channel_head_count;           /* a power of 2 */
+    struct scan_near near_stacks, near_sudogs, near_channels;
     struct scan_reading reading;
 
     /* Of the goroutine that is told of. */
@@ -149,9 +185,21 @@ bool scan_state_init(struct goscan *scan);
  */
 bool scan_state_take_layout(struct goscan *scan);
 
-/* scan_read.c */
+/* scan_reading.c */
+
+/* Asks for a piece; *ok is set when it was read. */
 void scan_add(struct goscan *scan, uint64_t address, void *to, size_t bytes, uint32_t *ok);
+
+/* Asks for a copy, together with what is near if that is asked for too. scan_has_room: whether
+ * there is room for it. */
+void scan_add_near(struct goscan *scan, struct scan_near *near, uint64_t address, size_t bytes,
+                   struct scan_copy *copy);
+bool scan_has_room(const struct scan_near *near, size_t bytes);
+
+/* Reads all that was asked for. */
 void scan_flush(struct goscan *scan);
+
+/* scan_read.c */
 
 /* Reads the g's of items[0, count), close ones together. */
 void scan_read_gs(struct goscan *scan, size_t count);

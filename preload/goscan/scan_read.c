@@ -1,30 +1,7 @@
 /* Reading a batch of goroutines: many pieces a call. */
 #include "preload/goscan/scan.h"
 
-#define MAX_GAP_BYTES 256 /* between two g's that are read in one piece */
 #define MAX_RUN_BYTES 16384
-
-void scan_flush(struct goscan *scan)
-{
-    struct scan_reading *reading = &scan_state(scan)->reading;
-    if (reading->count == 0)
-        return;
-    scan->reader->read(scan->reader, reading->pieces, reading->count);
-    for (size_t i = 0; i < reading->count; i++)
-        *reading->oks[i] = reading->pieces[i].ok;
-    reading->count = 0;
-}
-
-void scan_add(struct goscan *scan, uint64_t address, void *to, size_t bytes, uint32_t *ok)
-{
-    struct scan_reading *reading = &scan_state(scan)->reading;
-    reading->pieces[reading->count] =
-        (struct mem_piece){.address = address, .to = to, .bytes = bytes};
-    reading->oks[reading->count++] = ok;
-    *ok = false;
-    if (reading->count == SCAN_PIECES)
-        scan_flush(scan);
-}
 
 /* ---- The goroutines themselves ---- */
 
@@ -82,58 +59,62 @@ void scan_judge_g(struct goscan *scan, struct scan_item *item)
     }
 }
 
-static void read_runs(struct goscan *scan, size_t count)
+static void read_runs(struct goscan *scan, size_t item_count)
 {
     struct scan_state *state = scan_state(scan);
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < state->run_count; i++) {
         struct scan_run_of_gs *run = &state->runs[i];
         scan_add(scan, run->address, run->to, run->bytes, &run->ok);
     }
     scan_flush(scan);
-    /* A run that cannot be read: its members may be. */
-    for (size_t i = 0; i < count; i++) {
-        struct scan_run_of_gs *run = &state->runs[i];
-        for (uint32_t k = run->first; k < run->first + run->count; k++) {
-            state->items[k].g_ok = run->ok;
-            if (!run->ok)
-                scan_add(scan, state->items[k].g, state->items[k].bytes, state->g_bytes,
-                         &state->items[k].g_ok);
-        }
+    /* Of a run that cannot be read, members may be. */
+    for (size_t i = 0; i < item_count; i++) {
+        struct scan_item *item = &state->items[i];
+        item->g_ok = state->runs[item->run].ok;
+        if (!item->g_ok)
+            scan_add(scan, item->g, item->bytes, state->g_bytes, &item->g_ok);
     }
     scan_flush(scan);
+}
+
+/* Adds a g to one of the last runs. False: it is near none of them. */
+static bool join_run(struct scan_state *state, struct scan_item *item)
+{
+    for (size_t back = 1; back <= SCAN_OPEN_PIECES && back <= state->run_count; back++) {
+        struct scan_run_of_gs *run = &state->runs[state->run_count - back];
+        uint64_t end = run->address + run->bytes;
+        if (item->g < end || item->g - end > SCAN_G_GAP ||
+            item->g + state->g_bytes - run->address > MAX_RUN_BYTES)
+            continue;
+        item->run = (uint32_t)(state->run_count - back);
+        item->run_offset = (uint32_t)(item->g - run->address);
+        run->bytes = item->run_offset + state->g_bytes;
+        return true;
+    }
+    return false;
 }
 
 void scan_read_gs(struct goscan *scan, size_t count)
 {
     struct scan_state *state = scan_state(scan);
-    struct scan_run_of_gs *run = NULL;
     state->run_count = 0;
-    state->g_area_used = 0;
     for (size_t i = 0; i < count; i++) {
         struct scan_item *item = &state->items[i];
-        uint64_t g = item->g;
-        uint64_t end = run ? run->address + run->bytes : 0;
-        if (run && g >= end && g - end <= MAX_GAP_BYTES &&
-            g + state->g_bytes - run->address <= MAX_RUN_BYTES) {
-            item->bytes = run->to + (g - run->address);
-            state->g_area_used += g + state->g_bytes - end;
-            run->bytes = (uint32_t)(g + state->g_bytes - run->address);
-            run->count++;
+        if (join_run(state, item))
             continue;
-        }
-        state->g_area_used = (state->g_area_used + 7) & ~(size_t)7;
-        run = &state->runs[state->run_count++];
-        *run = (struct scan_run_of_gs){
-            .address = g,
-            .to = state->g_area + state->g_area_used,
-            .bytes = state->g_bytes,
-            .first = (uint32_t)i,
-            .count = 1,
-        };
-        item->bytes = run->to;
-        state->g_area_used += state->g_bytes;
+        item->run = (uint32_t)state->run_count++;
+        item->run_offset = 0;
+        state->runs[item->run] =
+            (struct scan_run_of_gs){.address = item->g, .bytes = state->g_bytes};
     }
-    read_runs(scan, state->run_count);
+    uint8_t *at = state->g_area;
+    for (size_t i = 0; i < state->run_count; i++) {
+        state->runs[i].to = at;
+        at += (state->runs[i].bytes + 7) & ~(size_t)7;
+    }
+    for (size_t i = 0; i < count; i++)
+        state->items[i].bytes = state->runs[state->items[i].run].to + state->items[i].run_offset;
+    read_runs(scan, count);
 }
 
 /* ---- What belongs to the parked ones ---- */
@@ -191,47 +172,52 @@ static void ask_sudog(struct goscan *scan, struct scan_item *item, uint64_t addr
         item->first_sudog = state->sudog_count;
     item->last_sudog = state->sudog_count;
     item->sudog_count++;
-    scan_add(scan, address, sudog->bytes, state->sudog_bytes, &sudog->ok);
+    scan_add_near(scan, &state->near_sudogs, address, state->sudog_bytes, &sudog->copy);
+}
+
+/* Asks for the stack of a parked one. False: there is no room. */
+static bool ask_stack(struct goscan *scan, struct scan_item *item, bool alone)
+{
+    struct scan_state *state = scan_state(scan);
+    const struct scan_key *key = &item->key;
+    uint64_t bytes = key->stack_hi - key->sp;
+    size_t most = alone ? state->deep_area_bytes : SCAN_STACK_BYTES;
+    if (!item->wants_stack || key->sp % 8 != 0 || key->sp < key->stack_lo ||
+        key->sp >= key->stack_hi)
+        return true;
+    if (bytes > most)
+        bytes = most;
+    if (alone) {
+        item->stack.bytes = state->deep_area;
+        item->stack.ok = &item->stack.own_ok;
+        scan_add(scan, key->sp, item->stack.bytes, bytes, item->stack.ok);
+    } else if (scan_has_room(&state->near_stacks, bytes)) {
+        scan_add_near(scan, &state->near_stacks, key->sp, bytes, &item->stack);
+    } else {
+        return false;
+    }
+    item->stack_bytes = (uint32_t)bytes;
+    item->special = (uint8_t)scan_special_of(scan, item);
+    item->special_bytes = state->special_area + (size_t)(item - state->items) * SCAN_SPECIAL_BYTES;
+    return true;
 }
 
 /* Stacks, and the first sudogs. Returns how many items there was room for. */
-static size_t ask_first(struct goscan *scan, size_t first, size_t end, bool deep)
+static size_t ask_first(struct goscan *scan, size_t first, size_t end, bool alone)
 {
     struct scan_state *state = scan_state(scan);
-    uint8_t *area = deep ? state->deep_area : state->stack_area;
-    size_t room = deep ? state->deep_area_bytes : state->stack_area_bytes;
-    size_t used = 0;
     for (size_t i = first; i < end; i++) {
         struct scan_item *item = &state->items[i];
         if (item->state != ITEM_PARKED)
             continue;
-        uint64_t bytes = item->key.stack_hi - item->key.sp;
-        if (item->key.sp % 8 != 0 || item->key.sp < item->key.stack_lo ||
-            item->key.sp >= item->key.stack_hi)
-            bytes = 0;
-        size_t most = deep ? room - SCAN_SPECIAL_BYTES : SCAN_STACK_BYTES;
-        if (bytes > most)
-            bytes = most;
-        size_t wanted = (bytes + SCAN_SPECIAL_BYTES + 7) & ~(size_t)7;
-        if (wanted > room - used || state->sudog_count >= state->sudog_limit)
-            return i - first;
         item->first_sudog = item->last_sudog = item->sudog_count = 0;
-        item->more_sudogs = item->lacks_room = false;
-        item->stack = NULL;
-        item->stack_bytes = 0;
-        item->special = SPECIAL_NONE;
+        item->more_sudogs = false;
+        item->lacks_room = false;
         item->special_ok = false;
-        if (item->wants_stack && bytes > 0) {
-            item->stack = area + used;
-            item->stack_bytes = (uint32_t)bytes;
-            scan_add(scan, item->key.sp, item->stack, bytes, &item->stack_ok);
-            used += (bytes + 7) & ~(size_t)7;
-            item->special = (uint8_t)scan_special_of(scan, item);
-            if (item->special != SPECIAL_NONE) {
-                item->special_bytes = area + used;
-                used += SCAN_SPECIAL_BYTES;
-            }
-        }
+        item->special = SPECIAL_NONE;
+        item->stack_bytes = 0;
+        if (state->sudog_count >= state->sudog_limit || !ask_stack(scan, item, alone))
+            return i - first;
         ask_sudog(scan, item, item->key.waiting);
     }
     return end - first;
@@ -239,14 +225,15 @@ static size_t ask_first(struct goscan *scan, size_t first, size_t end, bool deep
 
 static void ask_channel(struct goscan *scan, struct scan_sudog *sudog)
 {
-    if (!sudog->ok)
+    struct scan_state *state = scan_state(scan);
+    if (!*sudog->copy.ok)
         return;
-    uint64_t address = word_at(sudog->bytes, scan->layout.sudog_channel);
+    uint64_t address = word_at(sudog->copy.bytes, scan->layout.sudog_channel);
     if (address == 0 || address % 8 != 0)
         return;
     struct scan_channel *channel = channel_row(scan, address, &sudog->channel);
     if (channel)
-        scan_add(scan, address, channel->bytes, scan_state(scan)->channel_bytes, &channel->ok);
+        scan_add_near(scan, &state->near_channels, address, state->channel_bytes, &channel->copy);
 }
 
 /* The other sudogs of selects, one more of each a round; and all channels. */
@@ -266,8 +253,8 @@ static void ask_others(struct goscan *scan, size_t first, size_t end)
                 item->lacks_room)
                 continue;
             const struct scan_sudog *last = &state->sudogs[item->last_sudog - 1];
-            if (last->ok && item->last_sudog <= to)
-                ask_sudog(scan, item, word_at(last->bytes, scan->layout.sudog_wait_link));
+            if (*last->copy.ok && item->last_sudog <= to)
+                ask_sudog(scan, item, word_at(last->copy.bytes, scan->layout.sudog_wait_link));
         }
         scan_flush(scan);
         more = state->sudog_count > to;
@@ -281,7 +268,8 @@ static void ask_timers(struct goscan *scan)
         return;
     for (uint32_t i = state->first_channel; i < state->channel_count; i++) {
         struct scan_channel *channel = &state->channels[i];
-        uint64_t timer = channel->ok ? word_at(channel->bytes, scan->layout.channel_timer) : 0;
+        uint64_t timer =
+            *channel->copy.ok ? word_at(channel->copy.bytes, scan->layout.channel_timer) : 0;
         if (timer != 0)
             scan_add(scan, timer + scan->layout.timer_when, &channel->timer_when,
                      sizeof(channel->timer_when), &channel->timer_ok);
@@ -305,16 +293,29 @@ static void read_specials(struct goscan *scan, size_t first, size_t end)
     }
 }
 
+/* Whether something was not read that may be read by itself. */
+static bool lacks_part(const struct scan_state *state, const struct scan_item *item)
+{
+    for (uint32_t number = item->first_sudog; number != 0;) {
+        const struct scan_sudog *sudog = &state->sudogs[number - 1];
+        if (!*sudog->copy.ok ||
+            (sudog->channel != 0 && !*state->channels[sudog->channel - 1].copy.ok))
+            return true;
+        number = sudog->next;
+    }
+    return item->lacks_room || (item->stack_bytes > 0 && !*item->stack.ok);
+}
+
 /* The g's again: what was read belongs together only where nothing has changed meanwhile. */
-static void check_keys(struct goscan *scan, size_t first, size_t end, bool single)
+static void check_keys(struct goscan *scan, size_t first, size_t end, bool alone)
 {
     struct scan_state *state = scan_state(scan);
-    if (single) {
+    if (alone) {
         struct scan_item *item = &state->items[first];
         scan_add(scan, item->g, item->bytes, state->g_bytes, &item->g_ok);
         scan_flush(scan);
     } else {
-        read_runs(scan, state->run_count);
+        read_runs(scan, state->batch_items);
     }
     for (size_t i = first; i < end; i++) {
         struct scan_item *item = &state->items[i];
@@ -323,25 +324,27 @@ static void check_keys(struct goscan *scan, size_t first, size_t end, bool singl
             continue;
         if (item->g_ok)
             take_key(&scan->layout, item->bytes, &now);
-        if (!item->g_ok || !keys_agree(&item->key, &now) || item->lacks_room)
+        if (!item->g_ok || !keys_agree(&item->key, &now) || (!alone && lacks_part(state, item)))
             item->state = ITEM_AGAIN;
     }
 }
 
-/* Returns how many items there was room for. `deep`: one item alone, with all of its stack. */
-static size_t read_parked(struct goscan *scan, size_t first, size_t end, bool deep)
+/* Returns how many items there was room for. `alone`: one item, with all of its stack. */
+static size_t read_parked(struct goscan *scan, size_t first, size_t end, bool alone)
 {
     struct scan_state *state = scan_state(scan);
-    size_t count = ask_first(scan, first, end, deep);
+    size_t count = ask_first(scan, first, end, alone);
     end = first + count;
     scan_flush(scan);
     ask_others(scan, first, end);
     ask_timers(scan);
     read_specials(scan, first, end);
-    check_keys(scan, first, end, deep);
-    if (!deep) {
+    check_keys(scan, first, end, alone);
+    if (!alone) {
         state->batch_sudogs = state->sudog_count;
         state->batch_channels = state->channel_count;
+        state->near_sudogs.batch = state->near_sudogs.placed;
+        state->near_channels.batch = state->near_channels.placed;
     }
     return count;
 }
@@ -350,6 +353,11 @@ size_t scan_read_parked(struct goscan *scan, size_t count)
 {
     struct scan_state *state = scan_state(scan);
     give_back_rows(state, 0, 0);
+    struct scan_near *const nears[] = {&state->near_stacks, &state->near_sudogs,
+                                       &state->near_channels};
+    for (size_t i = 0; i < sizeof(nears) / sizeof(*nears); i++)
+        nears[i]->used = nears[i]->placed = 0;
+    state->batch_items = count;
     state->first_sudog = state->first_channel = 0;
     state->sudog_limit = state->sudog_room - SCAN_SPARE_ROWS;
     return read_parked(scan, 0, count, false);
@@ -363,6 +371,8 @@ void scan_read_alone(struct goscan *scan, struct scan_item *item)
     give_back_rows(state, state->batch_sudogs, state->batch_channels);
     state->first_sudog = state->batch_sudogs;
     state->first_channel = state->batch_channels;
+    state->near_sudogs.placed = state->near_sudogs.batch;
+    state->near_channels.placed = state->near_channels.batch;
     state->sudog_limit = state->sudog_room;
     scan_add(scan, item->g, item->bytes, state->g_bytes, &item->g_ok);
     scan_flush(scan);

@@ -3,9 +3,10 @@
  * else when it is read. */
 #include "preload/goscan/scan.h"
 
-#define MAX_SEARCHED_WORDS 96 /* of a stack, from its top: some frames of the runtime and of sync  \
-                               */
-#define MAX_SEARCHES 4096     /* in one run */
+#define MAX_SEARCHED_WORDS                                                                         \
+    96                    /* of a stack, from its top: some frames of the runtime and of sync      \
+                           */
+#define MAX_SEARCHES 4096 /* in one run */
 #define USER_SPACE_END UINT64_C(0x800000000000)
 
 enum scan_special scan_special_of(const struct goscan *scan, const struct scan_item *item)
@@ -98,9 +99,9 @@ void scan_special_ask(struct goscan *scan, struct scan_item *item)
         item->special = SPECIAL_NONE;
         return;
     }
-    if (!item->stack_ok || at < 0 || (uint32_t)at + 8 > item->stack_bytes)
+    if (!*item->stack.ok || at < 0 || (uint32_t)at + 8 > item->stack_bytes)
         return;
-    uint64_t word = word_at(item->stack, (size_t)at);
+    uint64_t word = word_at(item->stack.bytes, (size_t)at);
     if (!may_be_pointer(word))
         return;
     item->special_word = word;
@@ -113,7 +114,7 @@ void scan_special_check(struct goscan *scan, struct scan_item *item)
     if (item->special_ok && fits(scan, item, item->special_word, item->special_bytes))
         return;
     item->special_ok = false;
-    if (!item->stack_ok || state->searches == MAX_SEARCHES)
+    if (!*item->stack.ok || state->searches == MAX_SEARCHES)
         return;
     state->searches++;
     struct extent extent = extent_of(scan, item->special);
@@ -121,7 +122,7 @@ void scan_special_check(struct goscan *scan, struct scan_item *item)
     if (words > MAX_SEARCHED_WORDS)
         words = MAX_SEARCHED_WORDS;
     for (size_t i = 0; i < words; i++) {
-        uint64_t word = word_at(item->stack, i * 8);
+        uint64_t word = word_at(item->stack.bytes, i * 8);
         if (!may_be_pointer(word) ||
             !mem_read(scan->reader, word - extent.before, item->special_bytes, extent.bytes) ||
             !fits(scan, item, word, item->special_bytes))

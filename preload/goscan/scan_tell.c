@@ -60,8 +60,8 @@ static bool has_timer(struct goscan *scan, const struct scan_channel *channel)
     if (layout->channel_timer != GO_ABSENT)
         return channel->timer_ok && (int64_t)channel->timer_when > 0;
     uint16_t element;
-    memcpy(&element, channel->bytes + layout->channel_element, sizeof(element));
-    return element == TIME_BYTES && word_at(channel->bytes, layout->channel_capacity) == 1 &&
+    memcpy(&element, channel->copy.bytes + layout->channel_element, sizeof(element));
+    return element == TIME_BYTES && word_at(channel->copy.bytes, layout->channel_capacity) == 1 &&
            scan_timer_sends(scan, channel->address);
 }
 
@@ -69,16 +69,16 @@ static void tell_channel(struct goscan *scan, const struct scan_sudog *sudog,
                          struct go_channel *ret)
 {
     const struct go_layout *layout = &scan->layout;
-    *ret = (struct go_channel){.address = word_at(sudog->bytes, layout->sudog_channel)};
+    *ret = (struct go_channel){.address = word_at(sudog->copy.bytes, layout->sudog_channel)};
     if (sudog->channel == 0)
         return;
     const struct scan_channel *channel = &scan_state(scan)->channels[sudog->channel - 1];
-    if (!channel->ok)
+    if (!*channel->copy.ok)
         return;
     ret->known = true;
-    ret->capacity = word_at(channel->bytes, layout->channel_capacity);
-    ret->length = word_at(channel->bytes, layout->channel_length);
-    ret->closed = half_at(channel->bytes, layout->channel_closed) != 0;
+    ret->capacity = word_at(channel->copy.bytes, layout->channel_capacity);
+    ret->length = word_at(channel->copy.bytes, layout->channel_length);
+    ret->closed = half_at(channel->copy.bytes, layout->channel_closed) != 0;
     ret->timer = has_timer(scan, channel);
 }
 
@@ -97,7 +97,7 @@ static bool queue_holds(struct goscan *scan, const struct scan_item *item, uint6
             number = state->sudogs[number - 1].next;
         if (number == 0)
             return false;
-        first = word_at(state->sudogs[number - 1].bytes, scan->layout.sudog_next);
+        first = word_at(state->sudogs[number - 1].copy.bytes, scan->layout.sudog_next);
     }
     return false;
 }
@@ -110,9 +110,9 @@ static bool is_send(struct goscan *scan, const struct scan_item *item,
     if (sudog->channel == 0)
         return false;
     const struct scan_channel *channel = &scan_state(scan)->channels[sudog->channel - 1];
-    uint64_t senders = word_at(channel->bytes, scan->layout.channel_senders);
-    uint64_t receivers = word_at(channel->bytes, scan->layout.channel_receivers);
-    if (!channel->ok || senders == 0)
+    uint64_t senders = word_at(channel->copy.bytes, scan->layout.channel_senders);
+    uint64_t receivers = word_at(channel->copy.bytes, scan->layout.channel_receivers);
+    if (!*channel->copy.ok || senders == 0)
         return false;
     return receivers == 0 || queue_holds(scan, item, senders, sudog->address);
 }
@@ -124,7 +124,7 @@ static void tell_select(struct goscan *scan, const struct scan_item *item, struc
     for (uint32_t number = item->first_sudog; number != 0 && count < GO_MAX_CASES;) {
         const struct scan_sudog *sudog = &state->sudogs[number - 1];
         number = sudog->next;
-        if (!sudog->ok)
+        if (!*sudog->copy.ok)
             continue;
         struct go_case *it = &state->cases[count++];
         tell_channel(scan, sudog, &it->channel);
@@ -143,9 +143,9 @@ static const uint8_t *own_sudog(const struct goscan *scan, const struct scan_ite
 {
     if (item->special == SPECIAL_SUDOG && item->special_ok)
         return item->special_bytes;
-    if (item->first_sudog == 0 || !scan_state(scan)->sudogs[item->first_sudog - 1].ok)
+    if (item->first_sudog == 0 || !*scan_state(scan)->sudogs[item->first_sudog - 1].copy.ok)
         return NULL;
-    return scan_state(scan)->sudogs[item->first_sudog - 1].bytes;
+    return scan_state(scan)->sudogs[item->first_sudog - 1].copy.bytes;
 }
 
 static void tell_semaphore(struct goscan *scan, const struct scan_item *item,
@@ -224,9 +224,9 @@ static void tell_ancestors(struct goscan *scan, const struct scan_item *item,
 static void tell_stack(struct goscan *scan, const struct scan_item *item, struct go_goroutine *ret)
 {
     struct go_stack *stack = &scan_state(scan)->stack;
-    if (!item->stack || !item->stack_ok)
+    if (item->stack_bytes == 0 || !*item->stack.ok)
         return;
-    go_unwind(&scan->unwinder, item->key.pc, item->key.sp, item->stack, item->key.sp,
+    go_unwind(&scan->unwinder, item->key.pc, item->key.sp, item->stack.bytes, item->key.sp,
               item->stack_bytes, stack);
     ret->stack = stack;
 }
@@ -245,7 +245,7 @@ void scan_tell(struct goscan *scan, struct scan_item *item, struct go_goroutine 
         item->first_sudog != 0 ? &scan_state(scan)->sudogs[item->first_sudog - 1] : NULL;
     switch (reason->object) {
     case GO_OBJECT_CHANNEL:
-        if (first && first->ok) {
+        if (first && *first->copy.ok) {
             tell_channel(scan, first, &ret->channel);
             ret->object = ret->channel.address;
             ret->deadline |= ret->channel.timer && ret->op == REC_OP_CHAN_RECEIVE;
