@@ -131,11 +131,12 @@ void evidence_add_threshold(const struct judge *judge, struct group *group)
     if (group->unknown_age == group->count)
         evidence_add(group, "no deadline; nobody knows since when %s parked",
                      group->count == 1 ? "it is" : "they are");
-    else if (group->unknown_age && judge->options->threshold_ns)
-        evidence_add(group,
-                     "no deadline; %zu of %zu are parked for %s or longer, and nobody knows since "
-                     "when %zu are",
-                     group->past_threshold, group->count, threshold, group->unknown_age);
+    else if (group->undecided == group->count)
+        evidence_add(group, "no deadline; whether parked for %s or longer is not known", threshold);
+    else if (group->undecided)
+        evidence_add(
+            group, "no deadline; %zu of %zu are parked for %s or longer, of %zu that is not known",
+            group->past_threshold, group->count, threshold, group->undecided);
     else if (group->past_threshold == 0)
         evidence_add(group, "parked for less than the threshold of %s", threshold);
     else if (group->past_threshold < group->count)

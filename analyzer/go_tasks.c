@@ -241,6 +241,18 @@ void go_tasks_date(struct go_tasks *tasks, int64_t now_ns)
     }
 }
 
+void go_tasks_were_quiet(struct go_tasks *tasks, int64_t quiet_ns)
+{
+    struct snapshot *snapshot = builder_snapshot(tasks->builder);
+    for (size_t i = tasks->first_task; i < snapshot->task_count; i++) {
+        struct snapshot_task *task = &snapshot->tasks[i];
+        if (!(task->flags & SNAPSHOT_PARKED) || task->parked_ns >= quiet_ns)
+            continue;
+        task->parked_ns = quiet_ns;
+        task->flags |= SNAPSHOT_AT_LEAST;
+    }
+}
+
 /* ---- Labels ---- */
 
 static const char *read_text(struct go_tasks *tasks, struct mem_reader *memory,

@@ -48,6 +48,9 @@ bool go_tasks_add(const struct go_goroutine *it, void *tasks);
  * time of it that is known. */
 void go_tasks_date(struct go_tasks *tasks, int64_t now_ns);
 
+/* Says that no thread of the process has run for so long: then no goroutine has. */
+void go_tasks_were_quiet(struct go_tasks *tasks, int64_t quiet_ns);
+
 /* Gives tasks their labels: `read` as goscan_labels, `memory` reads their texts. */
 void go_tasks_label(struct go_tasks *tasks,
                     size_t (*read)(void *arg, uint64_t labels,

@@ -64,16 +64,19 @@ static void write_unwatched(const struct snapshot *snapshot, char *to, size_t by
                  ago, period);
 }
 
-/* That tasks are parked of which nobody knows since when. */
-static void write_ageless(const struct report *report, char *to, size_t bytes)
+/* That tasks may be past the threshold of which nobody knows since when they are parked. */
+static void write_undecided(const struct report *report, char *to, size_t bytes)
 {
-    uint64_t count = report->verdicts->totals.unknown_age;
+    uint64_t count = report->verdicts->totals.undecided;
     bool live = report->snapshot->end == SNAPSHOT_RUNNING &&
                 strcmp(report->snapshot->source_kind, "core") != 0;
+    char threshold[32];
+    text_duration(report->options->threshold_ns, threshold);
     snprintf(to, bytes,
-             "%" PRIu64 " task%s parked and nobody knows since when: --threshold 0 shows %s%s%s",
-             count, count == 1 ? " is" : "s are", count == 1 ? "it" : "them",
-             live ? ", --watch 10s tells which of them stay" : "", live && count == 1 ? "s" : "");
+             "%" PRIu64 " parked task%s may be so for %s or longer, nobody knows since when: "
+             "--threshold 0 shows %s%s",
+             count, count == 1 ? "" : "s", threshold, count == 1 ? "it" : "them",
+             live ? ", --watch 10s tells whether they stay" : "");
 }
 
 void report_notes(const struct report *report, void (*visit)(const char *note, void *arg),
@@ -93,8 +96,8 @@ void report_notes(const struct report *report, void (*visit)(const char *note, v
         write_unwatched(report->snapshot, note, sizeof(note));
         visit(note, arg);
     }
-    if (report->verdicts->totals.unknown_age) {
-        write_ageless(report, note, sizeof(note));
+    if (report->verdicts->totals.undecided) {
+        write_undecided(report, note, sizeof(note));
         visit(note, arg);
     }
 }

@@ -114,7 +114,7 @@ static json_t *totals(const struct report *report)
     json_object_set_new(object, "running", count(totals->running));
     json_object_set_new(object, "parked", count(totals->parked));
     json_object_set_new(object, "past_threshold", count(totals->past_threshold));
-    json_object_set_new(object, "unknown_age", count(totals->unknown_age));
+    json_object_set_new(object, "undecided", count(totals->undecided));
     json_object_set_new(object, "unjoined", count(totals->unjoined));
     json_object_set_new(object, "spawned",
                         snapshot->has_spawned ? count(snapshot->spawned) : json_null());

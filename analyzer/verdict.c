@@ -23,6 +23,13 @@ bool verdict_is_past(const struct snapshot_task *task, int64_t threshold_ns)
     return threshold_ns == 0 || task->parked_ns >= threshold_ns;
 }
 
+bool verdict_is_undecided(const struct snapshot_task *task, int64_t threshold_ns)
+{
+    return !verdict_is_past(task, threshold_ns) &&
+           (task->parked_ns == SNAPSHOT_AGE_UNKNOWN ||
+            (task->flags & SNAPSHOT_AT_LEAST && task->kind != REC_KIND_THREAD));
+}
+
 /* What makes tasks one group. */
 static struct table_key group_key(const struct judge *judge, uint32_t index)
 {
@@ -68,6 +75,7 @@ static void add_to_group(struct group *group, const struct judge *judge, uint32_
     }
     if (verdict_is_past(task, judge->options->threshold_ns))
         group->past_threshold++;
+    group->undecided += verdict_is_undecided(task, judge->options->threshold_ns);
     if (task->parked_ns == SNAPSHOT_AGE_UNKNOWN) {
         group->unknown_age++;
         return;
@@ -235,11 +243,10 @@ static void count_totals(struct verdicts *ret, const struct judge *judge)
             continue;
         }
         totals->parked++;
-        bool past = verdict_is_past(task, judge->options->threshold_ns);
-        totals->past_threshold += past;
-        totals->unknown_age += !past && task->parked_ns == SNAPSHOT_AGE_UNKNOWN &&
-                               judge->snapshot->look_age_ns != SNAPSHOT_AGE_UNKNOWN &&
-                               rules_go_by_age(judge->rule_of_task[i]);
+        totals->past_threshold += verdict_is_past(task, judge->options->threshold_ns);
+        totals->undecided += verdict_is_undecided(task, judge->options->threshold_ns) &&
+                             judge->snapshot->look_age_ns != SNAPSHOT_AGE_UNKNOWN &&
+                             rules_go_by_age(judge->rule_of_task[i]);
     }
     totals->lost = snapshot_lost(snapshot);
     for (size_t i = 0; i < ret->count; i++)

@@ -45,6 +45,7 @@ struct group {
     int64_t oldest_ns, newest_ns; /* SNAPSHOT_AGE_UNKNOWN where no task's age is known */
     size_t past_threshold;
     size_t unknown_age;      /* tasks of whose age nothing is known */
+    size_t undecided;        /* tasks that may be past the threshold, these included */
     size_t grown;            /* tasks whose wait began within VERDICT_GROWTH_NS */
     bool at_least;           /* some of these ages are lower bounds (SNAPSHOT_AT_LEAST) */
     bool watched;            /* the next two are known */
@@ -62,8 +63,7 @@ struct group {
 
 struct totals {
     uint64_t tasks, running, parked, past_threshold, unjoined, lost;
-    uint64_t
-        unknown_age; /* parked, and not past the threshold only because nobody knows since when */
+    uint64_t undecided; /* parked, and perhaps past the threshold: nobody knows since when */
     uint64_t by_verdict[VERDICT_COUNT]; /* tasks */
 };
 
@@ -80,6 +80,10 @@ struct verdicts {
 bool verdicts_init(struct verdicts *ret, const struct snapshot *snapshot, const struct waits *waits,
                    const struct verdict_options *options);
 void verdicts_deinit(struct verdicts *verdicts);
+
+/* Whether a parked task that is not known to be past the threshold may be. Threads are told by the
+ * kernel's clock, which is a lower bound only where they woke up for nothing. */
+bool verdict_is_undecided(const struct snapshot_task *task, int64_t threshold_ns);
 
 /* Whether a task has waited as long as the threshold. A wait of unknown age is past 0 only. */
 bool verdict_is_past(const struct snapshot_task *task, int64_t threshold_ns);

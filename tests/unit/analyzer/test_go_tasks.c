@@ -179,7 +179,7 @@ static void wait_of_unknown_age__is_past_no_threshold_but_zero(void **state)
     const struct group *group = judge(f, 10 * SECOND);
     assert_int_equal(group->verdict, VERDICT_WAITING);
     assert_int_equal(group->oldest_ns, SNAPSHOT_AGE_UNKNOWN);
-    assert_int_equal(f->verdicts.totals.unknown_age, 1);
+    assert_int_equal(f->verdicts.totals.undecided, 1);
     assert_evidence(group, "no deadline; nobody knows since when it is parked");
 }
 
@@ -195,10 +195,9 @@ static void ages_known_in_part__are_told_apart(void **state)
     const struct group *group = judge(f, 10 * SECOND);
     assert_int_equal(group->verdict, VERDICT_STUCK);
     assert_int_equal(group->unknown_age, 2);
-    assert_int_equal(f->verdicts.totals.unknown_age, 2);
-    assert_evidence(
-        group,
-        "no deadline; 1 of 3 are parked for 10s or longer, and nobody knows since when 2 are");
+    assert_int_equal(f->verdicts.totals.undecided, 2);
+    assert_evidence(group,
+                    "no deadline; 1 of 3 are parked for 10s or longer, of 2 that is not known");
 }
 
 static void known_age__is_a_lower_bound_and_no_growth(void **state)
@@ -217,6 +216,37 @@ static void beginning_after_the_picture__is_no_age(void **state)
     it.waiting_since = 1001 * SECOND;
     add(f, &it);
     assert_int_equal(judge(f, 0)->oldest_ns, 0);
+}
+
+static void quiet_process__says_how_long_at_least(void **state)
+{
+    struct fixture *f = *state;
+    struct go_goroutine it = parked(f, 7, SEND);
+    add(f, &it);
+    it.id = 8;
+    it.waiting_since = 900 * SECOND;
+    add(f, &it);
+    it.id = 9;
+    it.moved = true;
+    add(f, &it);
+    go_tasks_date(&f->tasks, 1000 * SECOND);
+    go_tasks_were_quiet(&f->tasks, 30 * SECOND);
+    assert_int_equal(f->snapshot.tasks[0].parked_ns, 30 * SECOND);
+    assert_true(f->snapshot.tasks[0].flags & SNAPSHOT_AT_LEAST);
+    assert_int_equal(f->snapshot.tasks[1].parked_ns, 100 * SECOND);
+    assert_int_equal(f->snapshot.tasks[2].parked_ns, SNAPSHOT_AGE_UNKNOWN);
+}
+
+static void lower_bound_below_the_threshold__decides_nothing(void **state)
+{
+    struct fixture *f = *state;
+    struct go_goroutine it = parked(f, 7, SEND);
+    it.waiting_since = 995 * SECOND;
+    add(f, &it);
+    const struct group *group = judge(f, 10 * SECOND);
+    assert_int_equal(group->verdict, VERDICT_WAITING);
+    assert_int_equal(f->verdicts.totals.undecided, 1);
+    assert_evidence(group, "no deadline; whether parked for 10s or longer is not known");
 }
 
 static void nil_channel__is_leaked(void **state)
@@ -419,6 +449,8 @@ int main(void)
         TEST(ages_known_in_part__are_told_apart),
         TEST(known_age__is_a_lower_bound_and_no_growth),
         TEST(beginning_after_the_picture__is_no_age),
+        TEST(quiet_process__says_how_long_at_least),
+        TEST(lower_bound_below_the_threshold__decides_nothing),
         TEST(nil_channel__is_leaked),
         TEST(select_over_nil_channels__is_leaked),
         TEST(select_whose_cases_were_not_read__is_not_leaked),
