@@ -66,3 +66,5 @@ foreach(subject process_memory process_stop image_process)
   leakspy_test(test_${subject} SOURCES analyzer/test_${subject}.c analyzer/child.c
                LIBRARIES leakspy_analyzer LABEL analyzer)
 endforeach()
+leakspy_test(test_image_core SOURCES analyzer/test_image_core.c analyzer/core_builder.c
+             LIBRARIES leakspy_analyzer LABEL analyzer)
