@@ -136,6 +136,8 @@ struct go_totals {
     uint64_t parked;
     uint64_t unreadable; /* that could not be read at all */
     uint64_t moved;      /* that changed all the time */
+    bool timers_unknown; /* before 1.23: not all timers could be read, so go_channel.timer and
+                            deadline may be missing where a timer will wake a goroutine */
 };
 
 /* How much memory goscan_open is to be given: it decides how many goroutines are read at once. */

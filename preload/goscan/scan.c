@@ -151,18 +151,23 @@ enum go_result goscan_run(struct goscan *scan,
     memset(ret, 0, sizeof(*ret));
     state->searches = 0;
     state->scan_timers.read = false;
+    state->scan_timers.unknown = &ret->timers_unknown;
     memset(state->threads, 0, sizeof(state->threads));
     if (!read_list(scan, &list))
         return GO_UNREADABLE;
+    size_t most = state->gs_at_once;
     for (uint64_t first = 0; first < list.count;) {
-        size_t count =
-            list.count - first < state->gs_at_once ? list.count - first : state->gs_at_once;
+        size_t count = list.count - first < most ? list.count - first : most;
         if (!read_part(scan, &list, first, count))
             return GO_UNREADABLE;
         size_t told = run_batch(scan, &run, count);
         if (told == 0)
             break;
         first += told;
+        /* What was read of those that there was no room for is read again. */
+        most = told < count ? told : most + most / 4 + 1;
+        if (most > state->gs_at_once)
+            most = state->gs_at_once;
     }
     return GO_OK;
 }

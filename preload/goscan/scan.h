@@ -137,6 +137,7 @@ struct scan_timers {
     uint32_t bits, used;
     bool read;     /* during this run */
     bool complete; /* all of them are there */
+    bool *unknown; /* go_totals.timers_unknown of this run */
 };
 
 struct scan_state {

@@ -2,7 +2,7 @@
 
 #include "preload/goscan/search.h"
 
-#define SUDOGS_PERCENT 125 /* rows, of goroutines: a select has several */
+#define SUDOGS_PERCENT 200 /* rows, of goroutines: a select has several */
 #define G_AREA_BYTES 768   /* a g, and what lies between it and the next one */
 #define STACK_AREA_BYTES 2560
 #define STACK_MAX_GAP 2048 /* the smallest stack: the next one's unused part */
@@ -15,7 +15,7 @@
 /* With much memory, more is kept. */
 #define LARGE_BYTES (UINT64_C(1) << 20)
 #define RULES_BITS(large) ((large) ? 15U : 11U)
-#define TIMER_BITS(large) ((large) ? 17U : 12U)
+#define TIMER_BITS(large) ((large) ? 21U : 14U)
 #define DEEP_BYTES(large) ((large) ? 262144U : 65536U)
 
 static size_t bytes_each(void)

@@ -252,8 +252,11 @@ static void ask_others(struct goscan *scan, size_t first, size_t end)
             if (item->state != ITEM_PARKED || item->last_sudog == 0 || item->more_sudogs ||
                 item->lacks_room)
                 continue;
+            /* That of a semaphore leads to other goroutines that wait for it. */
             const struct scan_sudog *last = &state->sudogs[item->last_sudog - 1];
-            if (*last->copy.ok && item->last_sudog <= to)
+            if (*last->copy.ok && item->last_sudog <= to &&
+                last->copy.bytes[scan->layout.sudog_is_select] != 0 &&
+                word_at(last->copy.bytes, scan->layout.sudog_g) == item->g)
                 ask_sudog(scan, item, word_at(last->copy.bytes, scan->layout.sudog_wait_link));
         }
         scan_flush(scan);
@@ -329,6 +332,17 @@ static void check_keys(struct goscan *scan, size_t first, size_t end, bool alone
     }
 }
 
+/* How many items there are before the first one that lacks room. */
+static size_t with_room(const struct scan_state *state, size_t first, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct scan_item *item = &state->items[first + i];
+        if (item->state == ITEM_PARKED && item->lacks_room)
+            return i > 0 ? i : 1;
+    }
+    return count;
+}
+
 /* Returns how many items there was room for. `alone`: one item, with all of its stack. */
 static size_t read_parked(struct goscan *scan, size_t first, size_t end, bool alone)
 {
@@ -337,6 +351,9 @@ static size_t read_parked(struct goscan *scan, size_t first, size_t end, bool al
     end = first + count;
     scan_flush(scan);
     ask_others(scan, first, end);
+    /* What there was no room for is left to the next batch, or told of cut. */
+    if (!alone)
+        end = first + (count = with_room(state, first, count));
     ask_timers(scan);
     read_specials(scan, first, end);
     check_keys(scan, first, end, alone);

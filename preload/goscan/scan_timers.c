@@ -109,7 +109,10 @@ static void read_timers(struct goscan *scan)
 bool scan_timer_sends(struct goscan *scan, uint64_t channel)
 {
     struct scan_timers *timers = &scan_state(scan)->scan_timers;
-    if (!timers->read)
+    if (!timers->read) {
         read_timers(scan);
+        if (!timers->complete)
+            *timers->unknown = true;
+    }
     return *place_of(timers, channel) != 0;
 }
