@@ -27,11 +27,26 @@ set(leakspy_gc_pie -buildmode=pie)
 set(leakspy_gc_trimpath -trimpath)
 set(leakspy_gc_race -race)
 
-# leakspy_gc_program(NAME MODE [TAGS tag] SOURCES file...): builds NAME. A file whose build constraint does not
-# hold, because the toolchain is too old for it, is left out by the toolchain.
+# leakspy_gc_build(NAME CGO COMMAND word... [DEPENDS file...]): runs go, to make NAME in this folder.
+function(leakspy_gc_build name cgo)
+  cmake_parse_arguments(B "" "" "COMMAND;DEPENDS" ${ARGN})
+  set(binary ${CMAKE_CURRENT_BINARY_DIR}/${name})
+  add_custom_command(
+    OUTPUT ${binary}
+    COMMAND
+      ${CMAKE_COMMAND} -E env CGO_ENABLED=${cgo} GOCACHE=${CMAKE_BINARY_DIR}/go-cache GOFLAGS=
+      GOTOOLCHAIN=local GOPROXY=off GOPATH=${CMAKE_BINARY_DIR}/go-path ${LEAKSPY_GO} ${B_COMMAND}
+    DEPENDS ${B_DEPENDS}
+    JOB_POOL leakspy_go
+    COMMENT "Building Go program ${name}"
+    VERBATIM)
+  add_custom_target(sample_${name} ALL DEPENDS ${binary})
+endfunction()
+
+# leakspy_gc_program(NAME MODE [TAGS tag] SOURCES file...): builds NAME. The files are those whose needs the toolchain
+# meets: it does not look at the build constraints of files that are named.
 function(leakspy_gc_program name mode)
   cmake_parse_arguments(P "" "TAGS" "SOURCES" ${ARGN})
-  set(binary ${CMAKE_CURRENT_BINARY_DIR}/${name})
   set(sources)
   foreach(source ${P_SOURCES})
     get_filename_component(source ${source} ABSOLUTE)
@@ -45,15 +60,11 @@ function(leakspy_gc_program name mode)
   if(P_TAGS)
     set(tags -tags ${P_TAGS})
   endif()
-  add_custom_command(
-    OUTPUT ${binary}
-    COMMAND
-      ${CMAKE_COMMAND} -E env CGO_ENABLED=${cgo} GOCACHE=${CMAKE_BINARY_DIR}/go-cache GOFLAGS=
-      GOTOOLCHAIN=local GOPROXY=off GOPATH=${CMAKE_BINARY_DIR}/go-path ${LEAKSPY_GO} build ${leakspy_gc_${mode}}
-      ${tags} -o ${binary} ${sources}
-    DEPENDS ${sources}
-    JOB_POOL leakspy_go
-    COMMENT "Building Go program ${name}"
-    VERBATIM)
-  add_custom_target(sample_${name} ALL DEPENDS ${binary})
+  leakspy_gc_build(${name} ${cgo} COMMAND build ${leakspy_gc_${mode}} ${tags} -o
+                   ${CMAKE_CURRENT_BINARY_DIR}/${name} ${sources} DEPENDS ${sources})
+endfunction()
+
+# leakspy_gc_tests(NAME PACKAGE): the tests of a package of Go's library, as a program.
+function(leakspy_gc_tests name package)
+  leakspy_gc_build(${name} 1 COMMAND test -c -o ${CMAKE_CURRENT_BINARY_DIR}/${name} ${package})
 endfunction()

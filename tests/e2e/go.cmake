@@ -73,4 +73,22 @@ if(LEAKSPY_PYTHON)
     e2e_go_oracle(test_go_oracle_quit_${mode} ${program} --ready ready --after 0.1 --hold-stdin --least 50)
   endforeach()
   e2e_go_oracle(test_go_oracle_churn ${CMAKE_CURRENT_BINARY_DIR}/go_churn_cgo --ready ready --hold-stdin --least 20)
+
+  # Programs that nobody here wrote: the Go tree's own test programs, and the tests of its library.
+  execute_process(COMMAND ${LEAKSPY_GO} env GOROOT OUTPUT_VARIABLE goroot OUTPUT_STRIP_TRAILING_WHITESPACE)
+  if(EXISTS ${goroot}/test/chan/goroutines.go)
+    foreach(name goroutines doubleselect)
+      leakspy_gc_program(go_tree_${name} cgo SOURCES ${goroot}/test/chan/${name}.go)
+    endforeach()
+    e2e_go_oracle(test_go_oracle_tree_goroutines "${CMAKE_CURRENT_BINARY_DIR}/go_tree_goroutines;100000" --after 0.3
+                  --least 1000)
+    e2e_go_oracle(test_go_oracle_tree_doubleselect
+                  "${CMAKE_CURRENT_BINARY_DIR}/go_tree_doubleselect;-n;100000000" --after 0.2 --least 4)
+  endif()
+  foreach(package database/sql net/http)
+    string(REPLACE "/" "_" name ${package})
+    leakspy_gc_tests(go_tests_${name} ${package})
+    e2e_go_oracle(test_go_oracle_tests_${name} "${CMAKE_CURRENT_BINARY_DIR}/go_tests_${name};-test.count=100" --cwd
+                  ${goroot}/src/${package} --after 0.7 --least 4)
+  endforeach()
 endif()

@@ -280,6 +280,12 @@ def take_report(leakspy, pid, folder, core):
     return json.loads(done.stdout)
 
 
+def state_of(pid):
+    """R, S, T …: see proc_pid_stat(5)."""
+    with open("/proc/%d/stat" % pid) as stat:
+        return stat.read().rsplit(")", 1)[1].split()[0]
+
+
 def attempt(options, program, after):
     """One run of the program to its end: the comparison, or None if it had already ended."""
     environment = dict(os.environ, GOTRACEBACK="all")
@@ -300,8 +306,10 @@ def attempt(options, program, after):
                 if process.poll() is not None:
                     return None
                 process.send_signal(signal.SIGSTOP)
-                while open("/proc/%d/stat" % process.pid).read().rsplit(")", 1)[1].split()[0] not in "TZX":
+                while state_of(process.pid) not in "TZX":
                     time.sleep(0.001)
+                if state_of(process.pid) != "T":
+                    return None
                 report = take_report(options.leakspy, process.pid, folder, options.core)
                 if options.ask:
                     process.stdin.write(b"stacks\n")

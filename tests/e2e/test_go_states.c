@@ -1,6 +1,6 @@
 /* States of goroutines that the runtime itself is in the midst of (go_states.go): each is told as
- * the runtime calls it, with the stack of the program's own function, while the world stands still,
- * is being collected or comes to its end. */
+ * the runtime calls it, with the stack of the program's own function, while the world stands still
+ * or is being collected. */
 #include "tests/e2e/harness.h"
 
 #include <stdio.h>

@@ -186,19 +186,15 @@ static int start_waits(void **state)
     for (const char *line; strcmp(line = target_wait_line(waits, ""), "ready") != 0;)
         if (line[0] == '{')
             take_words(line);
-    switch (way) {
-    case BY_PID:
+    if (way == BY_RUN)
+        snprintf(waits->recording, sizeof waits->recording, "%s", recording);
+    if (way == BY_PID)
         snprintf(source, sizeof source, "%d", waits->pid);
-        break;
-    case BY_CORE:
+    else if (way == BY_CORE)
         dump_core();
-        break;
-    case BY_PRELOAD:
+    else {
         snprintf(source, sizeof source, "%s", waits->recording);
-        break;
-    case BY_RUN:
-        snprintf(source, sizeof source, "%s", recording);
-        break;
+        target_wait_walks(waits, 3, 0);
     }
     return 0;
 }
