@@ -6,34 +6,8 @@
 #ifndef LEAKSPY_LIBGO_H
 #define LEAKSPY_LIBGO_H
 
+#include "preload/goscan/libgo_layout.h"
 #include "preload/recorder.h"
-
-/* Where libgo 21 (GCC 12, Go 1.18) keeps what we read; in its DWARF, types runtime.g,
- * runtime.hchan, runtime.scase, runtime.sudog, runtime.pollDesc, sync.Cond, sync.Mutex,
- * sync.RWMutex, sync.WaitGroup.
- */
-enum libgo_layout {
-    LIBGO_G_GOID = 56,
-    LIBGO_G_WAITING = 224, /* the first sudog */
-    LIBGO_SUDOG_CHAN = 80,
-    LIBGO_CHAN_LOCK = 88,
-    LIBGO_CASE_BYTES = 16, /* runtime.scase: the channel, then the element */
-    LIBGO_POLL_FD = 8,
-    LIBGO_POLL_READER = 24, /* rg: who waits to read */
-    LIBGO_POLL_WRITER = 32,
-    LIBGO_POLL_READ_UNTIL = 136, /* 0: no deadline, negative: it has passed */
-    LIBGO_POLL_WRITE_UNTIL = 224,
-    LIBGO_POLL_SELF = 232,
-    LIBGO_COND_LOCK = 24, /* sync.Cond.notify.lock */
-    LIBGO_MUTEX_SEMA = 4,
-    LIBGO_RWMUTEX_WRITER_SEMA = 8,
-    LIBGO_RWMUTEX_READER_SEMA = 12,
-    LIBGO_WAITGROUP_SEMA = 8,
-    /* struct stack_segment of libgcc's split stacks: two links, the size of the stack behind the
-     * segment's head, and four more words. (DWARF of libgcc.a, generic-morestack.c) */
-    LIBGO_SEGMENT_SIZE = 16,
-    LIBGO_SEGMENT_HEAD = 56,
-};
 
 /* What a goroutine is to us. The address of a g is its for good: libgo keeps those of goroutines
  * that have ended, and uses them again. Written by whoever runs on g, or makes it. */

@@ -1,0 +1,39 @@
+/* gccgo's libgo in an image: where its data is, and what its wait reasons mean. */
+#ifndef LEAKSPY_LIBGO_RUNTIME_H
+#define LEAKSPY_LIBGO_RUNTIME_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "analyzer/image.h"
+#include "preload/goscan/goscan.h"
+
+#define LIBGO_LOCKERS 4
+
+struct libgo_runtime {
+    uint32_t module;
+    uint64_t all_g_pointer; /* runtime.allgptr */
+    uint64_t all_g_count;   /* runtime.allglen */
+    uint64_t all_m;         /* runtime.allm; 0: not known */
+    struct go_reason reasons[GO_MAX_REASONS];
+    uint32_t reason_count;
+    struct libgo_locker { /* a function that waits for a semaphore of its own */
+        uint64_t start, end;
+        enum go_lock lock;
+    } lockers[LIBGO_LOCKERS];
+};
+
+/* False: there is no libgo in the process. */
+bool libgo_find(struct image *image, struct libgo_runtime *ret);
+
+/* Which lock a goroutine with this stack waits for. */
+enum go_lock libgo_lock_of(const struct libgo_runtime *runtime, const uint64_t *pcs, size_t count);
+
+/* Offset of a lock's semaphore in the lock. */
+uint32_t libgo_semaphore_offset(enum go_lock lock);
+
+/* Marks the threads of the runtime that have no goroutine to run. */
+void libgo_mark_threads(const struct libgo_runtime *runtime, struct image *image);
+
+#endif
