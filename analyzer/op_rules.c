@@ -142,6 +142,8 @@ static const struct op_rule rules[] = {
     {"runtime.notetsleepg", NULL, go_own, "syscall", true},
     {"runtime.@(futexsleep|notesleep|notetsleep|stopm|mPark|sysmon|templateThread)*", NULL, go_idle,
      NULL, true},
+    {"runtime.futex", NULL, "a thread of the Go runtime that waits for its own work", "futex wait",
+     true},
     {"runtime.@(bgsweep|bgscavenge|forcegchelper|gcBgMarkWorker|timerproc)*", NULL, go_own, NULL,
      true},
     {"runtime.runfinq", NULL, go_own, "finalizer wait", true}, /* else it runs the program's code */
