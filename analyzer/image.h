@@ -114,6 +114,9 @@ struct image_kind {
     bool (*describe_fd)(struct image *image, int fd, char *to, size_t bytes, bool *ret_listening);
     /* Looks at the threads again: which there are, what each is parked in, how long. */
     bool (*refresh)(struct image *image, struct err *err);
+    /* Looks at one thread again: what it is parked in, its registers, its switches; the rest of
+     * *thread stays. False: it has ended. NULL in cores. */
+    bool (*look)(struct image *image, struct image_thread *thread);
     /* Whether all that was read is of one program. Errors: ERR_PROCESS_ENDED when it ended
      * meanwhile, ERR_IO when it executed another one. */
     bool (*check)(struct image *image, struct err *err);

@@ -60,6 +60,11 @@ static bool refresh(struct image *image, struct err *err)
     return take_threads(image, err);
 }
 
+static bool look(struct image *image, struct image_thread *thread)
+{
+    return process_look_again(image->pid, thread);
+}
+
 static bool check(struct image *image, struct err *err)
 {
     const struct own *own = image->own;
@@ -104,6 +109,7 @@ static const struct image_kind process_kind = {
     .stop_thread = stop_thread,
     .describe_fd = describe_fd,
     .refresh = refresh,
+    .look = look,
     .check = check,
     .close = close_process,
 };

@@ -155,49 +155,33 @@ static bool owner_is_same(struct teller *teller, const struct told *told)
             owner == told->owner);
 }
 
-/* Looks at all threads again: those that stayed are settled, those that did not are put to the
- * front of the array as they are now, for another round. *ret_moved: how many. */
-static bool look_again(struct teller *teller, size_t count, size_t *ret_moved, struct err *err)
+/* Looks at the first `count` threads again: those that stayed are settled, those that did not are
+ * put to the front of the array as they are now, for another round. Returns how many. */
+static size_t look_again(struct teller *teller, size_t count)
 {
     struct image *image = teller->image;
-    *ret_moved = 0;
-    if (!image->functions->refresh || !image->live)
-        return true;
-    if (!image->functions->refresh(image, err))
-        return false;
-
-    struct table now;
-    if (!table_init(&now, image->thread_count))
-        return err_system(err, image->exe, ENOMEM);
-    for (size_t i = 0; i < image->thread_count; i++) {
-        uint32_t *value = table_at(&now, (struct table_key){image->threads[i].tid, 1});
-        if (value)
-            *value = (uint32_t)i + 1;
-    }
-    for (size_t i = 0; i < count; i++) {
+    size_t moved = 0;
+    for (size_t i = 0; i < count && image->functions->look; i++) {
         struct told *told = &teller->told[i];
-        const uint32_t *value = table_find(&now, (struct table_key){told->look.thread.tid, 1});
-        if (!value) { /* it has ended */
+        struct image_thread now = told->look.thread;
+        if (!image->functions->look(image, &now)) {
+            thread_look_deinit(&told->look);
             told->look.thread.ended = true;
             continue;
         }
-        const struct image_thread *thread = &image->threads[*value - 1];
-        if (!told->look.thread.parked && !thread->parked)
+        if (!told->look.thread.parked && !now.parked)
             continue;
         told->settled = !told->look.moved && owner_is_same(teller, told) &&
-                        (is_same_place(&told->look.thread, thread) || is_taken_up(told, thread)) &&
-                        !ran_between(told, thread);
+                        (is_same_place(&told->look.thread, &now) || is_taken_up(told, &now)) &&
+                        !ran_between(told, &now);
         if (told->settled)
             continue;
         thread_look_deinit(&told->look);
-        bool runtime = told->look.thread.runtime;
-        struct told again = {.look = {.thread = *thread}};
-        again.look.thread.runtime = runtime;
-        *told = teller->told[*ret_moved];
-        teller->told[(*ret_moved)++] = again;
+        now.parked_ns = now.parked ? 0 : -1; /* no longer than since the look before */
+        *told = teller->told[moved];
+        teller->told[moved++] = (struct told){.look = {.thread = now}};
     }
-    table_deinit(&now);
-    return true;
+    return moved;
 }
 
 /* Those that do not stand still run. */
@@ -209,16 +193,13 @@ static void give_up(struct teller *teller, size_t moved)
     }
 }
 
-static bool read_threads(struct teller *teller, struct err *err)
+static bool read_threads(struct teller *teller)
 {
     size_t count = teller->count;
     for (int round = 0; count && round < ROUNDS; round++) {
         if (!read_all(teller, teller->told, count))
-            return err_system(err, teller->image->exe, ENOMEM);
-        size_t moved;
-        if (!look_again(teller, count, &moved, err))
             return false;
-        count = moved;
+        count = look_again(teller, count);
     }
     give_up(teller, count);
     return true;
@@ -444,11 +425,10 @@ static bool inspect(struct inspection *inspection, struct err *err)
     if (ok) {
         for (size_t i = 0; i < teller.count; i++)
             teller.told[i].look.thread = image->threads[i];
-        ok = read_threads(&teller, err) &&
-             (tell_all(&teller) || err_system(err, image->exe, ENOMEM));
-    } else {
-        err_system(err, image->exe, ENOMEM);
+        ok = read_threads(&teller) && tell_all(&teller);
     }
+    if (!ok)
+        err_system(err, image->exe, ENOMEM);
     for (size_t i = 0; teller.told && i < teller.count; i++)
         thread_look_deinit(&teller.told[i].look);
     free(teller.told);

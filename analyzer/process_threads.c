@@ -79,6 +79,15 @@ static int64_t read_exec_start(int folder, const char *name, uint64_t *ret_switc
     return parse_exec_start(text);
 }
 
+/* How often it went to sleep, by a file that every kernel has, and that takes longer. */
+static uint64_t read_voluntary(int folder, const char *name)
+{
+    char text[2048];
+    return read_text(folder, name, text, sizeof(text))
+               ? parse_switches(text, "\nvoluntary_ctxt_switches")
+               : 0;
+}
+
 /* The present time of a CPU's clock: our own exec_start, right after we came to run there. */
 static int64_t cpu_now_ns(struct cpu_clocks *clocks, int cpu)
 {
@@ -184,10 +193,9 @@ static bool read_thread(struct looker *looker, const char *tid, struct image_thr
     /* The other clock is read after it, so that neither can make it older than it is. */
     snprintf(name, sizeof(name), "%.15s/sched", tid);
     int64_t ran_ns = read_exec_start(looker->tasks, name, &ret->switches);
-    if (ret->switches == 0) { /* a kernel without that file: the slower one */
+    if (ret->switches == 0) {
         snprintf(name, sizeof(name), "%.15s/status", tid);
-        if (read_text(looker->tasks, name, text, sizeof(text)))
-            ret->switches = parse_switches(text, "\nvoluntary_ctxt_switches");
+        ret->switches = read_voluntary(looker->tasks, name);
     }
     int64_t now_ns = ran_ns > 0 ? cpu_now_ns(looker->clocks, cpu) : -1;
     if (now_ns > 0) {
@@ -256,4 +264,26 @@ bool process_read_call(pid_t pid, pid_t tid, struct image_thread *ret)
     if (looker.tasks >= 0)
         close(looker.tasks);
     return ok;
+}
+
+bool process_look_again(pid_t pid, struct image_thread *thread)
+{
+    char name[64], text[512];
+    snprintf(name, sizeof(name), "/proc/%d/task/%u/syscall", (int)pid, thread->tid);
+    if (!read_text(AT_FDCWD, name, text, sizeof(text)))
+        return false;
+    thread->parked = false;
+    thread->switches = 0;
+    thread->registers.known = 0;
+    thread->state = 'S'; /* of one that runs, the file says so */
+    parse_syscall(text, thread);
+    if (!thread->parked)
+        return true;
+    snprintf(name, sizeof(name), "/proc/%d/task/%u/sched", (int)pid, thread->tid);
+    read_exec_start(AT_FDCWD, name, &thread->switches);
+    if (thread->switches == 0) {
+        snprintf(name, sizeof(name), "/proc/%d/task/%u/status", (int)pid, thread->tid);
+        thread->switches = read_voluntary(AT_FDCWD, name);
+    }
+    return true;
 }

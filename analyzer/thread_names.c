@@ -5,10 +5,12 @@
 #include <string.h>
 
 #include "analyzer/debug_names.h"
+#include "analyzer/table.h"
 #include "analyzer/text.h"
 
 #define DESCRIPTOR_BYTES_MOST 65536
-#define UNKNOWN_MOST 4 /* frames without a name that are stepped over in a static program */
+#define CALLED_MOST 1024 /* places of calls that are remembered */
+#define UNKNOWN_MOST 4   /* frames without a name that are stepped over in a static program */
 
 struct thread_names {
     struct image *image;
@@ -17,6 +19,9 @@ struct thread_names {
     bool is_glibc;
     struct debug_names *symbols; /* NULL: none */
     struct thread_layout layout;
+    struct table called; /* by return address: number of `functions` + 1 */
+    const struct thread_function *functions[CALLED_MOST];
+    size_t called_count;
 };
 
 /* The C library among the modules; 0: it is linked into the program. */
@@ -50,8 +55,10 @@ static uint32_t read_offset(const struct thread_names *names, const char *symbol
 struct thread_names *thread_names_create(struct image *image)
 {
     struct thread_names *names = calloc(1, sizeof(*names));
-    if (!names)
+    if (!names || !table_init(&names->called, 64)) {
+        free(names);
         return NULL;
+    }
     names->image = image;
     names->module = find_library(image);
     if (names->module == 0) {
@@ -75,6 +82,7 @@ void thread_names_destroy(struct thread_names *names)
     if (!names)
         return;
     debug_names_close(names->symbols);
+    table_deinit(&names->called);
     free(names);
 }
 
@@ -152,6 +160,23 @@ static const struct thread_function *called_at(const struct thread_names *names,
     return symbol && start == target ? thread_function_find(symbol) : NULL;
 }
 
+/* The same, looked up once an address. */
+static const struct thread_function *called_before(struct thread_names *names, uint64_t pc)
+{
+    const uint32_t *known = table_find(&names->called, (struct table_key){pc, 1});
+    if (known)
+        return names->functions[*known - 1];
+    const struct thread_function *function = called_at(names, pc);
+    uint32_t *number = names->called_count < CALLED_MOST
+                           ? table_at(&names->called, (struct table_key){pc, 1})
+                           : NULL;
+    if (number) {
+        names->functions[names->called_count] = function;
+        *number = (uint32_t)++names->called_count;
+    }
+    return function;
+}
+
 const struct thread_function *thread_names_parked_in(struct thread_names *names,
                                                      const uint64_t *pcs, size_t count,
                                                      const struct thread_call *call)
@@ -171,7 +196,7 @@ const struct thread_function *thread_names_parked_in(struct thread_names *names,
         else if (names->is_static && (found || ++unknown > UNKNOWN_MOST))
             break;
     }
-    const struct thread_function *called = i > 0 && i < count ? called_at(names, pcs[i]) : NULL;
+    const struct thread_function *called = i > 0 && i < count ? called_before(names, pcs[i]) : NULL;
     if (called && thread_function_fits(called, call) && (!found || called->op == found->op))
         return called;
     return found;

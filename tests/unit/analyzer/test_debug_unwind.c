@@ -153,7 +153,7 @@ static void copy_of_the_stack__walk__is_read_before_memory(void **state)
     size_t bytes = fixture->parked.frame + 256 - sp;
     unsigned char *copy = malloc(bytes);
     assert_non_null(copy);
-    memcpy(copy, (const void *)sp, bytes);
+    assert_true(mem_read(fixture->image.memory, sp, copy, bytes));
     /* Another return address of the same function, where the real one stands in memory. */
     uint64_t changed = fixture->parked.returns[0] + 1;
     size_t at = 0;
