@@ -86,3 +86,9 @@ bool go_build_read(struct go_build *ret, struct mem_reader *reader, uint64_t add
     ret->old = true;
     return header[POINTER_BYTES_AT] == 8 && read_pointed(ret, reader, pointer);
 }
+
+bool go_build_read_variable(struct go_build *ret, struct mem_reader *reader, uint64_t address)
+{
+    memset(ret, 0, sizeof(*ret));
+    return read_pointed(ret, reader, address) && ret->minor != 0;
+}

@@ -17,6 +17,9 @@ struct go_build {
 /* Reads the build info at `address`. False: there is none. */
 bool go_build_read(struct go_build *ret, struct mem_reader *reader, uint64_t address);
 
+/* Reads a version out of the string variable at `address`: runtime.buildVersion. */
+bool go_build_read_variable(struct go_build *ret, struct mem_reader *reader, uint64_t address);
+
 /* Whether 16 bytes begin like build info. */
 bool go_build_begins(const void *bytes);
 

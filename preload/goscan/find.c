@@ -5,6 +5,7 @@
 /* ---- Build info ---- */
 
 #define BUILD_INFO_ALIGNMENT 16
+#define MAX_VARIABLES 256 /* of a function */
 
 struct build_search {
     struct mem_reader *reader;
@@ -42,6 +43,21 @@ bool find_build(struct finder *finder, struct go_build *ret)
         }
     }
     return search.found;
+}
+
+bool find_version(struct finder *finder, struct go_build *ret)
+{
+    struct pclntab_function function;
+    uint64_t variables[MAX_VARIABLES];
+    if (!search_function(&finder->search, finder->functions, "runtime.schedinit", &function))
+        return false;
+    size_t count = search_operands(&finder->search, &function, finder->sections.variables,
+                                   finder->sections.variables_end, variables, MAX_VARIABLES);
+    for (size_t i = 0; i < count; i++) {
+        if (go_build_read_variable(ret, finder->search.reader, variables[i]))
+            return true;
+    }
+    return false;
 }
 
 /* ---- Module data ---- */

@@ -27,8 +27,12 @@ struct finder {
     struct go_sections sections;
 };
 
-/* Which Go built it. */
+/* Which Go built it, by its build info. */
 bool find_build(struct finder *finder, struct go_build *ret);
+
+/* The same by runtime.buildVersion, which runtime.schedinit looks at: where the linker was told to
+ * leave the build info out. Needs finder->functions and finder->sections. */
+bool find_version(struct finder *finder, struct go_build *ret);
 
 /* runtime.firstmoduledata, and the table of functions that it speaks of. */
 bool find_module(struct finder *finder, unsigned minor, struct pclntab *ret, uint64_t *ret_address);

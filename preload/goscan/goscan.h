@@ -105,7 +105,8 @@ struct go_goroutine {
     uint32_t case_count;
     uint32_t cases_given; /* that are not of nil channels, also where not all are in `cases`; how
                              many are of nil channels nobody knows. 0: all of them are */
-    const struct go_stack *stack;
+    const struct go_stack *stack; /* of a parked one, or one in a system call or in C (then that of
+                                     its Go functions); NULL: not known */
     uint64_t labels;              /* address of its pprof labels; 0: none. See goscan_labels */
     const uint64_t *ancestor_pcs; /* the stack of its creator at that time; NULL: not kept */
     uint32_t ancestor_count;

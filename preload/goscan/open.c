@@ -47,11 +47,21 @@ static void take_reasons(struct goscan *scan)
     }
 }
 
+/* Where the variables are is alike in all versions that the table has. */
+static bool find_tables(struct goscan *scan, struct finder *finder, unsigned minor)
+{
+    return find_module(finder, minor, &scan->functions, &scan->found.module_data) &&
+           find_sections(finder, scan->found.module_data);
+}
+
 static enum go_result take_version(struct goscan *scan, struct finder *finder)
 {
     struct go_build build;
-    if (!find_build(finder, &build))
-        return GO_NOT_GO;
+    if (!find_build(finder, &build)) {
+        go_layout_of(GO_MINOR_NEWEST, &scan->layout);
+        if (!find_tables(scan, finder, 0) || !find_version(finder, &build))
+            return GO_NOT_GO;
+    }
     memcpy(scan->version, build.version, sizeof(scan->version));
     scan->minor = build.minor;
     if (build.old || (build.minor != 0 && build.minor < GO_MINOR_OLDEST))
@@ -95,8 +105,7 @@ enum go_result goscan_open(struct goscan *ret, struct mem_reader *reader,
     enum go_result result = take_version(ret, &finder);
     if (result != GO_OK)
         return result;
-    if (!find_module(&finder, ret->minor, &ret->functions, &ret->found.module_data) ||
-        !find_sections(&finder, ret->found.module_data))
+    if (!find_tables(ret, &finder, ret->minor))
         return GO_NOT_FOUND;
     ret->found.pclntab = ret->functions.start;
     ret->unwinder.table = &ret->functions;

@@ -216,6 +216,10 @@ void scan_read_alone(struct goscan *scan, struct scan_item *item);
 /* Whether the g is one, and in which state; fills the key. */
 void scan_judge_g(struct goscan *scan, struct scan_item *item);
 
+/* scan_syscall.c: the Go functions of a goroutine that is in a system call, or in C, into
+ * scan_state.stack. False: it was not there all the time. */
+bool scan_syscall_stack(struct goscan *scan, struct scan_item *item);
+
 /* scan_special.c: what is to be found through the stack of a parked goroutine; it is asked for at
  * the place where it was found before, then checked, and else looked for all over the stack. */
 enum scan_special scan_special_of(const struct goscan *scan, const struct scan_item *item);

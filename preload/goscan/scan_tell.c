@@ -237,6 +237,8 @@ void scan_tell(struct goscan *scan, struct scan_item *item, struct go_goroutine 
     tell_ancestors(scan, item, ret);
     ret->os_tid = os_tid_of(scan, ret->thread != 0 ? ret->thread
                                                    : word_at(item->bytes, scan->layout.g_locked_m));
+    if (ret->status == G_SYSCALL && item->wants_stack && scan_syscall_stack(scan, item))
+        ret->stack = &scan_state(scan)->stack;
     if (!ret->parked)
         return;
     tell_stack(scan, item, ret);
