@@ -17,15 +17,16 @@ endif()
 # One at a time: each takes all the processors that there are.
 set_property(GLOBAL APPEND PROPERTY JOB_POOLS leakspy_go=1)
 
-# What go build is given in each mode, besides CGO_ENABLED.
-set(LEAKSPY_GC_MODES cgo static stripped static_stripped pie trimpath race)
-set(leakspy_gc_cgo)
-set(leakspy_gc_static)
-set(leakspy_gc_stripped -ldflags "-s -w")
-set(leakspy_gc_static_stripped -ldflags "-s -w")
-set(leakspy_gc_pie -buildmode=pie)
-set(leakspy_gc_trimpath -trimpath)
-set(leakspy_gc_race -race)
+# What go build is given in each mode, besides CGO_ENABLED. In the cache, since folders beside this one use it too.
+set(LEAKSPY_GC_MODES cgo static stripped static_stripped pie pie_external trimpath race)
+set(leakspy_gc_cgo CACHE INTERNAL "")
+set(leakspy_gc_static CACHE INTERNAL "")
+set(leakspy_gc_stripped -ldflags "-s -w" CACHE INTERNAL "")
+set(leakspy_gc_static_stripped -ldflags "-s -w" CACHE INTERNAL "")
+set(leakspy_gc_pie -buildmode=pie CACHE INTERNAL "")
+set(leakspy_gc_pie_external -buildmode=pie -ldflags "-linkmode=external -s -w" CACHE INTERNAL "")
+set(leakspy_gc_trimpath -trimpath CACHE INTERNAL "")
+set(leakspy_gc_race -race CACHE INTERNAL "")
 
 # leakspy_gc_build(NAME CGO COMMAND word... [DEPENDS file...]): runs go, to make NAME in this folder.
 function(leakspy_gc_build name cgo)
