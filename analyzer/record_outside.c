@@ -101,8 +101,9 @@ static void search_again_later(void)
 {
     forget_image();
     outside.next_ns = clock_ns(CLOCK_MONOTONIC) + outside.pause_ns;
-    outside.pause_ns =
-        2 * outside.pause_ns < writer_pause_ns(0) ? 2 * outside.pause_ns : writer_pause_ns(0);
+    outside.pause_ns *= 2;
+    if (outside.pause_ns > writer_pause_ns())
+        outside.pause_ns = writer_pause_ns();
 }
 
 /* A program that starts has no list of goroutines for a moment, and before that no memory. */
@@ -168,7 +169,6 @@ void record_outside_look(bool (*go_on)(void))
         search();
     if (outside.state != LOOKING)
         return;
-    uint64_t start_ns = clock_ns(CLOCK_MONOTONIC);
     bool same = outside.image.functions->check(&outside.image, &err);
     if (!same && err.kind != ERR_PROCESS_ENDED) {
         begin_again();
@@ -176,8 +176,7 @@ void record_outside_look(bool (*go_on)(void))
     }
     if (same)
         writer_look(go_on);
-    uint64_t end_ns = clock_ns(CLOCK_MONOTONIC);
-    outside.next_ns = end_ns + writer_pause_ns(end_ns - start_ns);
+    outside.next_ns = clock_ns(CLOCK_MONOTONIC) + writer_pause_ns();
 }
 
 const char *record_outside_close(int status)

@@ -77,6 +77,11 @@ static void search(void)
     next_ns = clock_now_ns() + pause_ns;
 }
 
+bool adapter_go_is_there(void)
+{
+    return state == SEARCHING || state == FOUND;
+}
+
 void adapter_go_scan(void)
 {
     if (state == SEARCHING)

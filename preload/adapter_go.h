@@ -13,6 +13,9 @@ bool adapter_go_init(void);
 /* For a new recording (also after fork). */
 void adapter_go_reset(void);
 
+/* Is there, or may there yet be, anything to look for? */
+bool adapter_go_is_there(void);
+
 /* Looks at all goroutines, where there are any. The sampler. */
 void adapter_go_scan(void);
 

@@ -192,6 +192,16 @@ static void tidy(void)
         names_update();
 }
 
+/* Looks for goroutines. Returns what that took of a processor. */
+static uint64_t scan(void)
+{
+    if (!own_files || !adapter_go_is_there())
+        return 0; /* the program may also have forbidden what a scan needs */
+    uint64_t start_ns = clock_own_cpu_ns();
+    adapter_go_scan();
+    return clock_own_cpu_ns() - start_ns;
+}
+
 /* How long to rest after something that took so long. */
 static uint64_t rest_after(uint64_t took_ns, uint64_t longest_ns)
 {
@@ -204,14 +214,10 @@ static uint64_t look_around(uint32_t number, bool last)
 {
     uint64_t start_ns = clock_now_ns();
     walk(number, last);
-    uint64_t walked_ns = clock_now_ns();
-    if (own_files) /* the program may have forbidden what a scan needs; then there are none */
-        adapter_go_scan();
-    uint64_t end_ns = clock_now_ns();
     uint64_t pause_ns = recorder.header->sample_period_ns;
-    uint64_t after_walk_ns = rest_after(walked_ns - start_ns, LONGEST_PAUSE_NS);
-    uint64_t after_scan_ns = rest_after(end_ns - walked_ns, LONGEST_SCAN_PAUSE_NS);
-    __atomic_store_n(&recorder.header->last_walk_ns, end_ns, __ATOMIC_RELEASE);
+    uint64_t after_walk_ns = rest_after(clock_now_ns() - start_ns, LONGEST_PAUSE_NS);
+    uint64_t after_scan_ns = rest_after(scan(), LONGEST_SCAN_PAUSE_NS);
+    __atomic_store_n(&recorder.header->last_walk_ns, clock_now_ns(), __ATOMIC_RELEASE);
     tidy();
     if (pause_ns < after_walk_ns)
         pause_ns = after_walk_ns;

@@ -16,6 +16,7 @@
 #define LONGEST_PAUSE_NS (10 * NS_PER_S) /* unless that would make it too rare */
 
 static struct goscan *scan;
+static uint64_t look_ns; /* what the last look took of a processor */
 
 int writer_open(uint32_t pid, uint32_t parent_pid, char path[WRITER_PATH_BYTES])
 {
@@ -25,6 +26,7 @@ int writer_open(uint32_t pid, uint32_t parent_pid, char path[WRITER_PATH_BYTES])
     text_number(&text, pid);
     const struct recorded_process process = {.pid = pid, .parent_pid = parent_pid, .proc = proc};
     options_read();
+    look_ns = 0;
     int error = recorded_make(&process, false, path);
     if (error != 0)
         return error;
@@ -38,7 +40,7 @@ int writer_open(uint32_t pid, uint32_t parent_pid, char path[WRITER_PATH_BYTES])
     return 0;
 }
 
-uint64_t writer_pause_ns(uint64_t look_ns)
+uint64_t writer_pause_ns(void)
 {
     uint64_t pause_ns = look_ns * (LOOK_SHARE - 1);
     if (pause_ns > LONGEST_PAUSE_NS)
@@ -93,10 +95,12 @@ static void name(struct frames_new *frames, uint32_t count)
 enum go_result writer_look(bool (*go_on)(void))
 {
     static const struct frames_source source = {.module = module_of, .name = name};
+    uint64_t start_ns = clock_own_cpu_ns();
     enum go_result result = go_record_scan(scan, go_on);
     if (result == GO_OK)
         __atomic_store_n(&recorder.header->last_walk_ns, clock_now_ns(), __ATOMIC_RELEASE);
     frames_update(&source);
+    look_ns = clock_own_cpu_ns() - start_ns;
     return result;
 }
 

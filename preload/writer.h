@@ -29,9 +29,9 @@ struct writer_module {
  * says which file it is, or would have been. Returns 0, or a negative errno value. */
 int writer_open(uint32_t pid, uint32_t parent_pid, char path[WRITER_PATH_BYTES]);
 
-/* How long to rest after a look that took so long, in ns: the period asked for, or more where it
- * would take too large a share of the time. */
-uint64_t writer_pause_ns(uint64_t look_ns);
+/* How long to rest after the last look, in ns: the period asked for, or more where looks would take
+ * too large a share of a processor. */
+uint64_t writer_pause_ns(void);
 
 /* Tells of a loaded file. */
 void writer_add_module(const struct writer_module *module);

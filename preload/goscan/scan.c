@@ -107,6 +107,7 @@ static bool settle(struct goscan *scan, struct run *run, struct scan_item *item,
         }
         if (tries == TRIES)
             return tell_moved(scan, run, item, ret);
+        item->wants_stack = true; /* it has moved on since it was asked for */
         scan_read_alone(scan, item);
         alone = true;
     }
