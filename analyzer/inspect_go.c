@@ -161,6 +161,9 @@ static bool tell(struct go_runtime *runtime, struct inspection *inspection, stru
         mark_running(image, snapshot, &tasks);
         snapshot->loss.unreadable += totals.unreadable;
         snapshot->loss.stacks += tasks.stacks_lost;
+        if (totals.timers_unknown)
+            builder_note(inspection->builder, "not all timers could be read: a goroutine that "
+                                              "receives from one may be told without its deadline");
         ok = !tasks.failed;
     }
     go_tasks_deinit(&tasks);
