@@ -277,8 +277,11 @@ static void explain_lock(const struct judge *judge, struct group *group,
     else if ((task->detail_flags & REC_DETAIL_OWNER) && task->detail_a)
         evidence_add(group,
                      "%s: held by the thread with the system's id %" PRIu32
-                     ", which has ended or was not recorded; %" PRIu32 " waiting for it",
-                     object, task->detail_a, count);
+                     ", which has ended%s; %" PRIu32 " waiting for it",
+                     object, task->detail_a,
+                     strcmp(judge->snapshot->source_kind, "recording") == 0 ? " or was not recorded"
+                                                                            : "",
+                     count);
     else
         evidence_add(group, "%s: who holds it is not known; %" PRIu32 " waiting for it", object,
                      count);

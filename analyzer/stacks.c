@@ -195,6 +195,8 @@ static const char *const runtime_functions[] = {
     "__gthread_*",
     "futex_*",
     "__futex_*",
+    "__lll_*",
+    "__new_sem_*",
     "__go_*",
     "g_thread_proxy",
     "rust_begin_unwind",

@@ -177,6 +177,14 @@ static const struct thread_function *called_before(struct thread_names *names, u
     return function;
 }
 
+/* Whether a function is one by which the thread came to park, if `found` is one further inside. */
+static bool goes_with(const struct thread_function *function, const struct thread_function *found,
+                      const struct thread_call *call)
+{
+    return function && thread_function_fits(function, call) &&
+           (!found || function->op == found->op);
+}
+
 const struct thread_function *thread_names_parked_in(struct thread_names *names,
                                                      const uint64_t *pcs, size_t count,
                                                      const struct thread_call *call)
@@ -188,18 +196,22 @@ const struct thread_function *thread_names_parked_in(struct thread_names *names,
         if (!look_at(names, pcs[i], &symbol))
             break;
         const struct thread_function *function = symbol ? thread_function_find(symbol) : NULL;
-        if (function &&
-            (!thread_function_fits(function, call) || (found && function->op != found->op)))
+        if (function && !goes_with(function, found, call))
             break;
+        /* In a static program it is not the file that tells where the C library ends, but the first
+         * frame that called one of its functions. */
+        if (!function && names->is_static && i > 0) {
+            const struct thread_function *called = called_before(names, pcs[i]);
+            if (called && goes_with(called, found, call))
+                return called;
+        }
         if (function)
             found = function;
         else if (names->is_static && (found || ++unknown > UNKNOWN_MOST))
-            break;
+            return found;
     }
     const struct thread_function *called = i > 0 && i < count ? called_before(names, pcs[i]) : NULL;
-    if (called && thread_function_fits(called, call) && (!found || called->op == found->op))
-        return called;
-    return found;
+    return called && goes_with(called, found, call) ? called : found;
 }
 
 size_t thread_names_outermost(struct thread_names *names, const uint64_t *pcs, size_t count)

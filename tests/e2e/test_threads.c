@@ -1,7 +1,7 @@
 /* Threads of programs that nobody preloaded: what they are parked in, on what and behind whom, by
  * the process and by a core of it.
  *
- * Usage: test_threads GROUP     (lock, io, other: of parked.def; samples; foreign; cores)
+ * Usage: test_threads GROUP     (lock, io, other: of parked.def; samples; foreign; odd; cores)
  */
 #include "tests/e2e/harness.h"
 
@@ -395,6 +395,81 @@ static void thread_with_frame_pointers__is_stopped_and_goes_on(void **state)
     target_end(target);
 }
 
+/* ---- threads that take more than one look ---- */
+
+static const struct {
+    const char *thread, *verdict, *op, *object, *function;
+    json_int_t count;
+} odd_threads[] = {
+    {"robust", "stuck", "mutex lock", "mutex", "in_robust", 1},
+    {"inheriting", "stuck", "mutex lock", "mutex", "in_inheriting", 1},
+    {"given up", "stuck", "mutex lock", "mutex", "in_given_up", 1},
+    {"handler", "stuck", "sem wait", "semaphore", "in_handler", 1},
+    {"first rwlock", "deadlocked", "mutex lock", "mutex", "lock_for_writing_first", 1},
+    {"first mutex", "deadlocked", "rwlock rdlock", "rwlock", "lock_mutex_first", 1},
+    {"joiner", "deadlocked", "thread join", NULL, "join_the_other", 2},
+    {"twice", "deadlocked", "mutex lock", "mutex", "lock_twice", 1},
+    {"bare", "stuck", "futex wait", "futex", "in_bare_call", 1},
+    {"asleep", "waiting", "sleep", "none", "asleep", 1},
+};
+
+static void assert_odd_threads(const json_t *json, bool has_names)
+{
+    for (size_t i = 0; i < LENGTH(odd_threads); i++) {
+        struct expected_group expected = {
+            .verdict = odd_threads[i].verdict,
+            .kind = "thread",
+            .op = odd_threads[i].op,
+            .count = odd_threads[i].count,
+            .object_kind = odd_threads[i].object,
+            .task_name = odd_threads[i].thread,
+        };
+        if (has_names)
+            expected.wait_function = expected.spawn_function = odd_threads[i].function;
+        assert_group(json, &expected);
+    }
+}
+
+/* state: of which build. */
+static void odd_threads__are_told_right(void **state)
+{
+    const char *name = *state;
+    bool has_names = strstr(name, "stripped") == NULL;
+    const struct expected_group last = {
+        .verdict = "deadlocked", .op = "thread join", .count = 2, .task_name = "joiner"};
+    const struct expected_group asleep = {.op = "sleep", .task_name = "asleep"};
+    char path[512];
+    snprintf(path, sizeof path, "%s/%s", LEAKSPY_TARGETS, name);
+    struct target *target = target_start(false, LIST(path), NULL);
+    target_wait_line(target, "ready");
+    json_t *json = wait_for_group_of(target, "0", LIST("--all"), &last);
+    assert_odd_threads(json, has_names);
+    json_decref(json);
+
+    /* What a stop interrupts is taken up again by another call. */
+    kill(target->pid, SIGSTOP);
+    sleep_ms(20);
+    kill(target->pid, SIGCONT);
+    sleep_ms(20);
+    json = wait_for_group_of(target, "0", LIST("--all"), &asleep);
+    assert_odd_threads(json, has_names);
+    json_decref(json);
+
+    json = report(write_core(target), "0", LIST("--all"));
+    for (size_t i = 0; has_names && i < LENGTH(odd_threads); i++) {
+        struct expected_group expected = {
+            .verdict = odd_threads[i].verdict,
+            .op = odd_threads[i].op,
+            .count = odd_threads[i].count,
+            .object_kind = odd_threads[i].object,
+            .wait_function = odd_threads[i].function,
+        };
+        assert_group(json, &expected);
+    }
+    json_decref(json);
+    target_end(target);
+}
+
 /* ---- cores ---- */
 
 static void parked__is_told_by_a_core(void **state)
@@ -453,6 +528,13 @@ int main(int argc, char **argv)
         add("moving_threads", "are_never_told_torn", moving_threads__are_never_told_torn, NULL);
         add("thread_with_frame_pointers", "is_stopped_and_goes_on",
             thread_with_frame_pointers__is_stopped_and_goes_on, NULL);
+    }
+    if (strcmp(group, "odd") == 0) {
+        add("odd_threads", "are_told_right", odd_threads__are_told_right, "odd_threads");
+        add("odd_threads_static", "are_told_right", odd_threads__are_told_right,
+            "odd_threads_static");
+        add("odd_threads_stripped", "are_told_right", odd_threads__are_told_right,
+            "odd_threads_stripped");
     }
     if (test_count == 0) {
         fprintf(stderr, "usage: test_threads GROUP\n");
