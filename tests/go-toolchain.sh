@@ -22,7 +22,7 @@ case $version in
     ;;
 esac
 
-works() { "$folder/bin/go" version 2>/dev/null | grep -q "go$version[. ]"; }
+works() { "$folder/bin/go" version 2>/dev/null | grep -q "go${version}[. ]"; }
 if works; then
     exit 0
 fi
@@ -30,6 +30,7 @@ fi
 # An apt of our own: its lists are kept for the next version of the same suite.
 apt=$(dirname "$folder")/apt-$suite
 mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial" "$apt/sources.list.d" "$folder"
+# shellcheck disable=SC2016
 mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Label: Debian' 2>/dev/null | head -n 1)
 : >"$apt/status"
 echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] ${mirror:-http://deb.debian.org/debian/} $suite main" \

@@ -12,6 +12,7 @@ go_oracle.py run [OPTIONS] LEAKSPY -- PROGRAM [ARG...]
     --after SECONDS: how long it runs first (0.5). --ready TEXT: until its stdout says TEXT.
     --attempts N (5). --least N: how many goroutines have to be equal (1). --cwd FOLDER. --hold-stdin: keeps its
     stdin open. --env NAME=VALUE. --core: by a core of gcore instead of the process.
+    --functions: every frame of the report has to have its function, file and line.
     Prints one line: how many goroutines and frames were the same.
 
     --ask: instead of SIGQUIT, a line "stacks" on its stdin has it print the profile up to a line "end of stacks".
@@ -162,7 +163,7 @@ def parse_report(report, everything):
                     created = (frame["function"], *place)
                 break
         for task in group["tasks"]:
-            one = Goroutine(task["id"], group["op"])
+            one = Goroutine(task["id"], STATE_EXTRAS.sub("", group["op"]))
             one.frames = frames
             one.created = created
             one.cut = len(group["wait_stack"]) >= 100
@@ -266,6 +267,14 @@ def compare(report, text):
     return ret
 
 
+def nameless(report):
+    """Frames of goroutines that lack something."""
+    for group in report["groups"]:
+        for frame in group["wait_stack"] + group["spawn_stack"] if group["kind"] == "goroutine" else []:
+            if not (frame["function"] and frame["file"] and frame["line"]):
+                yield "a frame at %s is %s %s:%s" % (frame["pc"], frame["function"], frame["file"], frame["line"])
+
+
 def take_report(leakspy, pid, folder, core):
     source = str(pid)
     if core:
@@ -280,10 +289,21 @@ def take_report(leakspy, pid, folder, core):
     return json.loads(done.stdout)
 
 
-def state_of(pid):
-    """R, S, T …: see proc_pid_stat(5)."""
-    with open("/proc/%d/stat" % pid) as stat:
-        return stat.read().rsplit(")", 1)[1].split()[0]
+def stands_still(pid):
+    """Waits until every thread is stopped. False: it has ended."""
+    while True:
+        states = set()
+        for tid in os.listdir("/proc/%d/task" % pid):
+            try:
+                with open("/proc/%d/task/%s/stat" % (pid, tid)) as stat:
+                    states.add(stat.read().rsplit(")", 1)[1].split()[0])
+            except OSError:
+                pass
+        if states == {"T"}:
+            return True
+        if states <= {"Z", "X"}:
+            return False
+        time.sleep(0.001)
 
 
 def attempt(options, program, after):
@@ -306,9 +326,7 @@ def attempt(options, program, after):
                 if process.poll() is not None:
                     return None
                 process.send_signal(signal.SIGSTOP)
-                while state_of(process.pid) not in "TZX":
-                    time.sleep(0.001)
-                if state_of(process.pid) != "T":
+                if not stands_still(process.pid):
                     return None
                 report = take_report(options.leakspy, process.pid, folder, options.core)
                 if options.ask:
@@ -335,7 +353,10 @@ def attempt(options, program, after):
             to.write(text)
     if ("end of stacks" if options.ask else "SIGQUIT") not in text:
         return None
-    return compare(report, text)
+    ret = compare(report, text)
+    if options.functions:
+        ret.differences += nameless(report)
+    return ret
 
 
 def run(options):
@@ -374,6 +395,7 @@ def main():
     one.add_argument("--differences", type=int, default=20)
     one.add_argument("--cwd")
     one.add_argument("--hold-stdin", action="store_true")
+    one.add_argument("--functions", action="store_true")
     one.add_argument("--ask", action="store_true")
     one.add_argument("--core", action="store_true")
     one.add_argument("--keep", help="keep the last report and text as KEEP.json and KEEP.txt")

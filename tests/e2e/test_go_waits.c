@@ -62,6 +62,7 @@ static const struct row {
     {"packetRead", "main.packetRead", "main.main", "stuck", "fd", -1, 0, NO_TIMER, ALWAYS},
     {"pipeRead", "main.pipeRead", "main.main", "stuck", "fd", -1, 0, NO_TIMER, ALWAYS},
     {"pipeWrite", "main.pipeWrite", "main.main", "stuck", "fd", -1, 0, NO_TIMER, ALWAYS},
+    {"syscallRead", "main.syscallRead", "main.main", NULL, NULL, -1, 0, NO_TIMER, ALWAYS},
     {"inInit", "main.init.0.func1", "main.init.0", "stuck", "channel", 0, 0, NO_TIMER, ALWAYS},
     {"deep", "main.deep.func1", "main.startMore", "stuck", "channel", 0, 0, NO_TIMER, ALWAYS},
     {"inlined", "main.innermost", "main.startMore", "stuck", "channel", 0, 0, NO_TIMER, ALWAYS},
@@ -97,6 +98,7 @@ static const struct row {
     {"spawnedDeep", "main.startMore.func2.1", "main.startMore.func2", "stuck", "channel", 0, 0,
      NO_TIMER, ALWAYS},
     {"finalizer", "main.blockFinalizers.func1", NULL, "stuck", "channel", 0, 0, NO_TIMER, ALWAYS},
+    {"cgoCall", "main.cgoCall", NULL, NULL, NULL, -1, 0, NO_TIMER, NEEDS_C},
     {"cgoCallback", "main.callGo", NULL, "stuck", "channel", 0, 0, NO_TIMER, NEEDS_C},
     {"coroutine", "main.iterator", NULL, NULL, NULL, -1, 0, NO_TIMER, GO_1_23},
     {"callsCoroutine", "main.callsIterator", NULL, NULL, NULL, -1, 0, NO_TIMER, GO_1_23},
@@ -236,14 +238,19 @@ static bool find_goroutine(const json_t *json, long id, const json_t **ret_group
     return false;
 }
 
-/* The goroutine of a row in a report that is taken until it is in it as the program says it is. */
+/* The goroutine of a row in a report that is taken until it is in it as it should be: the sampler
+ * may not have looked at it twice yet. */
 static void see(size_t row, const json_t **ret_group, const json_t **ret_task)
 {
     const struct own_words *own = &words[row];
     for (int64_t deadline_ms = now_ms() + PATIENCE_MS;;) {
         if (seen && find_goroutine(seen, own->id, ret_group, ret_task)) {
             const char *op = json_string_value(json_object_get(*ret_group, "op"));
-            if (strcmp(op, own->state) == 0)
+            const char *verdict = json_string_value(json_object_get(*ret_group, "verdict"));
+            size_t bytes = strlen(own->state); /* without the " (durable)" of newer ones */
+            if (strncmp(op, own->state, bytes) == 0 &&
+                (op[bytes] == '\0' || strcmp(op + bytes, " (durable)") == 0) &&
+                (!rows[row].verdict || strcmp(verdict, rows[row].verdict) == 0))
                 return;
         }
         if (now_ms() > deadline_ms || (seen && way == BY_CORE))
@@ -255,8 +262,9 @@ static void see(size_t row, const json_t **ret_group, const json_t **ret_task)
         seen = report(source, "0", LIST("--all", "--max-tasks", "1000"));
     }
     char *text = json_dumps(seen, JSON_INDENT(1));
-    fprintf(stderr, "goroutine %ld (%s) should be in \"%s\"; the report:\n%s\n", own->id,
-            rows[row].where, own->state, text);
+    fprintf(stderr, "goroutine %ld (%s) should be in \"%s\", %s; the report:\n%s\n", own->id,
+            rows[row].where, own->state, rows[row].verdict ? rows[row].verdict : "any verdict",
+            text);
     free(text);
     fail();
 }
@@ -373,8 +381,6 @@ static void parked__is_reported(void **state)
         assert_frame(group, "spawn_stack", row->by, "spawns", row->where);
     assert_object(row, own, group);
     const char *verdict = json_string_value(json_object_get(group, "verdict"));
-    if (row->verdict)
-        assert_string_equal(verdict, row->verdict);
     bool timer = row->timer == TIMER || (row->timer == TIMER_FROM_1_23 && go_minor(seen) >= 23);
     if (timer || row->timer == NO_TIMER)
         assert_int_equal(json_is_true(json_object_get(task, "deadline")), timer);
