@@ -153,12 +153,17 @@ static bool read_process(const char *number, struct snapshot *ret, struct err *e
         return err_set(err, ERR_NO_SUCH_PROCESS, number, "is no process");
     struct err none = {0};
     char *path = recordings_of_pid((pid_t)pid, &none);
-    if (!path && none.kind == ERR_NO_SUCH_PROCESS)
-        return err_set(err, none.kind, none.what, "%s", none.why);
-    bool ok =
-        path ? source_recording_read(path, ret, err) : source_process_read((pid_t)pid, ret, err);
-    free(path);
-    return ok;
+    if (path) {
+        bool ok = source_recording_read(path, ret, err);
+        free(path);
+        return ok;
+    }
+    struct err why = {0};
+    if (source_process_read((pid_t)pid, ret, &why))
+        return true;
+    if (why.kind == ERR_NO_SUCH_PROCESS && none.kind == ERR_NO_SUCH_PROCESS)
+        why = none; /* which says that there is no recording either */
+    return err_set(err, why.kind, why.what, "%s", why.why);
 }
 
 /* Judges the snapshot and writes the report. */

@@ -97,7 +97,8 @@ struct image {
     size_t thread_count;
     uint64_t longest_pause_ns; /* that a thread of the process was stopped for; 0: none was */
     uint64_t pauses;
-    char **notes; /* sentences about what could not be read; see image_note */
+    const char *doubt; /* why there may be more than can be seen; NULL: nothing speaks for it */
+    char **notes;      /* sentences about what could not be read; see image_note */
     size_t note_count;
     struct image_text *texts; /* owns what the rows point to */
     void *own;                /* the implementation's */

@@ -254,9 +254,13 @@ static bool take_all(struct image *image, const char *exe, struct err *err)
     image->cmdline = core_words(core, &own->memory.reader);
     if (!image->exe || !image->cmdline || !take_threads(image, core))
         return err_system(err, image->path, ENOMEM);
-    if (core->missing_bytes)
-        image_note(image, "the core is cut short: %" PRIu64 " bytes of it are missing",
-                   core->missing_bytes);
+    if (core->missing_bytes) {
+        char text[96];
+        int bytes = snprintf(text, sizeof(text),
+                             "the core is cut short: %" PRIu64 " bytes of it are missing",
+                             core->missing_bytes);
+        image->doubt = image_text(image, text, (size_t)bytes);
+    }
     return true;
 }
 

@@ -71,10 +71,13 @@ static bool check(struct image *image, struct err *err)
     char what[32];
     uint64_t ticks;
     snprintf(what, sizeof(what), "process %d", (int)image->pid);
-    if (process_look(own->task, &ticks) != PROCESS_ALIVE || ticks != own->start_ticks)
-        return err_set(err, ERR_PROCESS_ENDED, what, "it ended while it was looked at");
-    if (own->memory.gone || process_auxv(own->task, AT_RANDOM) != own->random)
+    /* It loses its memory before it is gone, and then there is no such vector. */
+    uint64_t random = process_auxv(own->task, AT_RANDOM);
+    if (random && random != own->random)
         return err_set(err, ERR_IO, what, "it executed another program while it was looked at");
+    if (!random || own->memory.gone || process_look(own->task, &ticks) != PROCESS_ALIVE ||
+        ticks != own->start_ticks)
+        return err_set(err, ERR_PROCESS_ENDED, what, "it ended while it was looked at");
     return true;
 }
 

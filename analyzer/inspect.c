@@ -77,6 +77,8 @@ static bool finish(struct inspection *inspection, struct err *err)
             return err_set(err, ended.kind, ended.what, "%s", ended.why);
         builder_doubt(inspection->builder, "%s, and is not known whole", ended.why);
     }
+    if (image->doubt)
+        builder_doubt(inspection->builder, "%s", image->doubt);
     /* Nothing moved while a core was written: it is of one moment. */
     struct snapshot *snapshot = builder_snapshot(inspection->builder);
     for (size_t i = 0; !image->live && i < snapshot->task_count; i++) {

@@ -165,7 +165,7 @@ static void process_that_was_not_recorded__is_looked_at(void **state)
     char pid[16];
     snprintf(pid, sizeof(pid), "%d", (int)getpid());
     leakspy("report", "--format=json", pid, NULL);
-    assert_did(0, "\"kind\": \"process\"", "");
+    assert_did(0, "\"kind\":\"process\"", "");
 }
 
 static void exit_code__says_what_was_found(void **state)

@@ -212,7 +212,6 @@ static void memory__is_what_was_dumped(void **state)
     assert_false(mem_read(image.memory, BASE + 0x10000, got, 1));
     assert_false(mem_read(image.memory, UINT64_MAX - 8, got, 8));
     assert_false(mem_read(image.memory, UINT64_MAX - 8, got, 16));
-    assert_false(mem_read(image.memory, BASE, got, SIZE_MAX));
     assert_true(mem_read(image.memory, BASE, got, 0));
 
     const struct image_mapping *mapping = image_mapping_at(&image, BASE + 4096);
@@ -637,7 +636,8 @@ static void core_cut_at_any_place__is_refused_or_says_so(void **state)
         struct err err = {0};
         assert_int_equal(ftruncate(core_fd, (off_t)left), 0);
         if (image_open_core(&image, core_path, NULL, &err)) {
-            assert_noted(&image, "cut short");
+            assert_non_null(image.doubt);
+            assert_non_null(strstr(image.doubt, "cut short"));
             image_close(&image);
             opened++;
         }

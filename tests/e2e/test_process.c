@@ -1,0 +1,427 @@
+/* `leakspy report PID` and `leakspy report CORE`: which source answers, what the report says of it,
+ * and what is said where there is none. */
+#include "tests/e2e/harness.h"
+
+#include <fcntl.h>
+#include <glob.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "preload/recording.h"
+
+#define GCORE "/usr/bin/gcore"
+#define NOBODY "/usr/bin/setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"
+#define DEADLOCK LEAKSPY_SAMPLES "/lock_order_deadlock"
+
+static const struct expected_group deadlock = {
+    .verdict = "deadlocked",
+    .kind = "thread",
+    .op = "mutex lock",
+    .count = 2,
+    .wait_function = "transfer",
+    .wait_file = "lock_order_deadlock.c",
+};
+
+static struct target *start(bool preload, const char *program)
+{
+    struct target *target = target_start(preload, LIST(program), NULL);
+    target_wait_line(target, "ready");
+    return target;
+}
+
+static const char *pid_of(const struct target *target)
+{
+    static char pid[16];
+    snprintf(pid, sizeof pid, "%d", (int)target->pid);
+    return pid;
+}
+
+/* Reports until there is such a group; the caller owns the report. */
+static json_t *wait_for(const char *source, const char *const options[],
+                        const struct expected_group *expected)
+{
+    for (int64_t deadline_ms = now_ms() + PATIENCE_MS;; sleep_ms(10)) {
+        json_t *json = report(source, "1ms", options);
+        if (find_group(json, expected) || now_ms() > deadline_ms)
+            return json;
+        json_decref(json);
+    }
+}
+
+static void assert_text(const json_t *json, const char *at, const char *expected)
+{
+    assert_non_null(json_string_value(json_at(json, at)));
+    assert_string_equal(json_string_value(json_at(json, at)), expected);
+}
+
+static void assert_note(const json_t *json, const char *part)
+{
+    const json_t *notes = json_object_get(json, "notes");
+    size_t i;
+    json_t *row;
+    json_array_foreach(notes, i, row)
+    {
+        const char *note = json_string_value(json_object_get(row, "note"));
+        if (note && strstr(note, part))
+            return;
+    }
+    fail_msg("no note says \"%s\"", part);
+}
+
+/* `leakspy ARGV…` ends with `status` and says `why` on stderr. */
+static void assert_refused(int status, const char *why, const char *const argv[])
+{
+    struct outcome outcome = run_program(false, argv, NULL);
+    if (!WIFEXITED(outcome.status) || WEXITSTATUS(outcome.status) != status ||
+        !strstr(outcome.err, why))
+        fprintf(stderr, "status 0x%x, looked for \"%s\"\n%s\n", outcome.status, why, outcome.err);
+    assert_true(WIFEXITED(outcome.status));
+    assert_int_equal(WEXITSTATUS(outcome.status), status);
+    assert_non_null(strstr(outcome.err, why));
+    outcome_deinit(&outcome);
+}
+
+/* ---- processes ---- */
+
+static void process_that_was_not_recorded__is_looked_at(void **state)
+{
+    (void)state;
+    struct target *target = start(false, DEADLOCK);
+    json_t *json = wait_for(pid_of(target), NULL, &deadlock);
+    assert_group(json, &deadlock);
+    assert_text(json, "source.kind", "process");
+    assert_text(json, "source.end", "running");
+    assert_text(json, "source.exe", DEADLOCK);
+    assert_true(json_is_null(json_at(json, "source.path")));
+    assert_int_equal(json_integer_value(json_at(json, "source.pid")), target->pid);
+    assert_text(json_at(json, "source"), "started",
+                json_string_value(json_at(json, "source.started")));
+    assert_string_equal(json_string_value(json_array_get(json_at(json, "source.cmdline"), 0)),
+                        DEADLOCK);
+    json_decref(json);
+    target_end(target);
+}
+
+static void process_that_is_recorded__gives_its_recording(void **state)
+{
+    (void)state;
+    struct target *target = start(true, DEADLOCK);
+    json_t *json = wait_for_group(target, "1ms", NULL, &deadlock);
+    json_decref(json);
+    json = report(pid_of(target), "1ms", NULL);
+    assert_text(json, "source.kind", "recording");
+    assert_group(json, &deadlock);
+    json_decref(json);
+    target_end(target);
+}
+
+/* Lays a recording of another process into the user's folder, under the number of this one. */
+static void forge_recording(const struct target *from, const struct target *to, char path[128])
+{
+    char folder[64];
+    struct rec_header header;
+    snprintf(folder, sizeof folder, REC_DIR_PATTERN, (unsigned)getuid());
+    mkdir(folder, 0700);
+    snprintf(path, 128, "%s/%d-77.rec", folder, (int)to->pid);
+    struct outcome outcome =
+        run_program(false, LIST("/bin/cp", "--sparse=always", from->recording, path), NULL);
+    assert_int_equal(outcome.status, 0);
+    outcome_deinit(&outcome);
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    assert_int_equal(pread(fd, &header, sizeof header, 0), sizeof header);
+    header.pid = (uint32_t)to->pid;
+    assert_int_equal(pwrite(fd, &header, sizeof header, 0), sizeof header);
+    close(fd);
+}
+
+static void recording_of_a_former_process__is_not_taken_for_this_one(void **state)
+{
+    (void)state;
+    char path[128];
+    struct target *former = start(true, LEAKSPY_SAMPLES "/receive_without_sender");
+    target_wait_walks(former, 2, 0);
+    struct target *target = start(false, DEADLOCK);
+    forge_recording(former, target, path);
+    json_t *json = wait_for(pid_of(target), NULL, &deadlock);
+    unlink(path);
+    assert_text(json, "source.kind", "process");
+    assert_group(json, &deadlock);
+    json_decref(json);
+    target_end(target);
+    target_end(former);
+}
+
+static void text__says_what_was_looked_at(void **state)
+{
+    (void)state;
+    char line[512];
+    struct target *target = start(false, DEADLOCK);
+    json_decref(wait_for(pid_of(target), NULL, &deadlock));
+    struct outcome outcome = run_program(
+        false, LIST(LEAKSPY_COMMAND, "report", "--threshold", "1ms", pid_of(target)), NULL);
+    snprintf(line, sizeof line, "in " DEADLOCK ", pid %d, running; as of ", (int)target->pid);
+    assert_int_equal(outcome.status, 0);
+    assert_non_null(strstr(outcome.out, line));
+    assert_string_equal(outcome.err, "");
+    outcome_deinit(&outcome);
+    target_end(target);
+}
+
+static void what_is_no_process_to_look_at__is_said(void **state)
+{
+    (void)state;
+    assert_refused(2, "no such process", LIST(LEAKSPY_COMMAND, "report", "2147483000"));
+    assert_refused(2, "is no process", LIST(LEAKSPY_COMMAND, "report", "99999999999"));
+    assert_refused(64, "--exe: is for cores",
+                   LIST(LEAKSPY_COMMAND, "report", "--exe", "/bin/ls", "1"));
+    assert_refused(64, "--exe: is for cores", LIST(LEAKSPY_COMMAND, "report", "--exe", "/bin/ls"));
+    assert_refused(2, "a program", LIST(LEAKSPY_COMMAND, "report", "/bin/ls"));
+}
+
+static void process_of_another_user__is_not_permitted(void **state)
+{
+    (void)state;
+    if (getuid() != 0 || access("/usr/bin/setpriv", X_OK) != 0)
+        skip();
+    struct target *target = start(false, DEADLOCK);
+    assert_refused(2, "not permitted: it belongs to user 0",
+                   LIST(NOBODY, LEAKSPY_COMMAND, "report", pid_of(target)));
+    target_end(target);
+}
+
+/* Programs that end while they are looked at, sooner or later. */
+static void process_that_ends_meanwhile__error_or_what_was_seen(void **state)
+{
+    (void)state;
+    unsigned told = 0, refused = 0;
+    for (int i = 0; i < 40; i++) {
+        struct target *target = start(false, DEADLOCK);
+        pid_t killer = fork();
+        if (killer == 0) {
+            usleep((useconds_t)(i * 700));
+            kill(target->pid, SIGKILL);
+            _exit(0);
+        }
+        struct outcome outcome =
+            run_program(false, LIST(LEAKSPY_COMMAND, "report", pid_of(target)), NULL);
+        assert_int_equal(waitpid(killer, NULL, 0), killer);
+        assert_true(WIFEXITED(outcome.status));
+        int status = WEXITSTATUS(outcome.status);
+        if (status == 0)
+            told++;
+        else
+            refused++;
+        if (status == 2 && !strstr(outcome.err, "ended") && !strstr(outcome.err, "zombie") &&
+            !strstr(outcome.err, "no such process"))
+            fail_msg("%s", outcome.err);
+        assert_true(status == 0 || status == 2);
+        outcome_deinit(&outcome);
+        target_end(target);
+    }
+    assert_int_equal(told + refused, 40);
+}
+
+/* ---- cores ---- */
+
+static char dir[64];
+
+static int make_scratch(void **state)
+{
+    (void)state;
+    strcpy(dir, "/tmp/leakspy-cores.XXXXXX");
+    assert_non_null(mkdtemp(dir));
+    return 0;
+}
+
+static int remove_scratch(void **state)
+{
+    (void)state;
+    end_all_targets(state);
+    struct outcome outcome = run_program(false, LIST("/bin/rm", "-rf", dir), NULL);
+    outcome_deinit(&outcome);
+    return 0;
+}
+
+static const char *in_scratch(const char *name)
+{
+    static char path[128];
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    return path;
+}
+
+/* A core of a running program, by gcore. */
+static const char *dump(const struct target *target)
+{
+    static char path[160];
+    if (access(GCORE, X_OK) != 0) {
+        fprintf(stderr, "%s is not here\n", GCORE);
+        skip();
+    }
+    struct outcome outcome =
+        run_program(false, LIST(GCORE, "-o", in_scratch("core"), pid_of(target)), NULL);
+    assert_int_equal(outcome.status, 0);
+    outcome_deinit(&outcome);
+    snprintf(path, sizeof path, "%s/core.%d", dir, (int)target->pid);
+    return path;
+}
+
+static void copy_file(const char *from, const char *to)
+{
+    struct outcome outcome = run_program(false, LIST("/bin/cp", from, to), NULL);
+    assert_int_equal(outcome.status, 0);
+    outcome_deinit(&outcome);
+}
+
+static void core_of_gcore__is_read(void **state)
+{
+    (void)state;
+    struct target *target = start(false, DEADLOCK);
+    json_decref(wait_for(pid_of(target), NULL, &deadlock));
+    const char *core = dump(target);
+    pid_t pid = target->pid;
+    target_end(target);
+    json_t *json = report(core, "0", NULL);
+    assert_group(json, &deadlock);
+    assert_text(json, "source.kind", "core");
+    assert_text(json, "source.path", core);
+    assert_text(json, "source.exe", DEADLOCK);
+    assert_text(json, "source.end", "running");
+    assert_int_equal(json_integer_value(json_at(json, "source.pid")), pid);
+    assert_int_equal(json_array_size(json_object_get(json, "notes")), 0);
+    json_decref(json);
+
+    struct outcome outcome =
+        run_program(false, LIST(LEAKSPY_COMMAND, "report", "--threshold", "0", core), NULL);
+    assert_non_null(strstr(outcome.out, "dumped while it ran; core "));
+    outcome_deinit(&outcome);
+    assert_refused(64, "--watch: nothing moves in a core",
+                   LIST(LEAKSPY_COMMAND, "report", "--watch", "1s", core));
+}
+
+/* Has the kernel write a core of a program; NULL: it hands cores to another program here. */
+static const char *crash(const char *program)
+{
+    static char path[160];
+    char command[512], pattern[256] = "|";
+    FILE *file = fopen("/proc/sys/kernel/core_pattern", "re");
+    if (file && !fgets(pattern, sizeof pattern, file))
+        pattern[0] = '|';
+    if (file)
+        fclose(file);
+    if (strchr(pattern, '|') || strchr(pattern, '/'))
+        return NULL;
+    snprintf(command, sizeof command, "ulimit -c unlimited && cd %s && exec %s", dir, program);
+    struct target *target = target_start(false, LIST("/bin/sh", "-c", command), NULL);
+    target_wait_line(target, "ready");
+    json_decref(wait_for(pid_of(target), NULL, &deadlock));
+    target_kill(target, SIGABRT);
+    target_end(target);
+
+    glob_t found;
+    bool any = glob(in_scratch("core*"), 0, NULL, &found) == 0;
+    if (any)
+        snprintf(path, sizeof path, "%s", found.gl_pathv[0]);
+    if (any)
+        globfree(&found);
+    return any ? path : NULL;
+}
+
+static void core_of_the_kernel__is_read(void **state)
+{
+    (void)state;
+    const char *core = crash(DEADLOCK);
+    if (!core)
+        skip();
+    json_t *json = report(core, "0", NULL);
+    assert_group(json, &deadlock);
+    assert_text(json, "source.kind", "core");
+    assert_text(json, "source.end", "signalled");
+    assert_int_equal(json_integer_value(json_at(json, "source.signal")), SIGABRT);
+    assert_text(json, "source.exe", DEADLOCK);
+    assert_string_equal(json_string_value(json_array_get(json_at(json, "source.cmdline"), 0)),
+                        DEADLOCK);
+    json_decref(json);
+}
+
+static void executable_that_is_gone__is_named_by_exe(void **state)
+{
+    (void)state;
+    char copy[128];
+    strcpy(copy, in_scratch("program"));
+    copy_file(DEADLOCK, copy);
+    struct target *target = start(false, copy);
+    json_decref(wait_for(pid_of(target), NULL, &deadlock));
+    const char *core = dump(target);
+    target_end(target);
+    unlink(copy);
+
+    json_t *json = report(core, "0", NULL);
+    assert_note(json, "name it with --exe");
+    assert_null(find_group(json, &deadlock)); /* there are no lines without it */
+    json_decref(json);
+    json = report(core, "0", LIST("--exe", DEADLOCK));
+    assert_group(json, &deadlock);
+    json_decref(json);
+    assert_refused(2, "another build",
+                   LIST(LEAKSPY_COMMAND, "report", "--exe", DEADLOCK "_fixed", core));
+    assert_refused(2, "No such file",
+                   LIST(LEAKSPY_COMMAND, "report", "--exe", "/nowhere/program", core));
+
+    /* Another program stands there by now. */
+    copy_file(DEADLOCK "_fixed", copy);
+    json = report(core, "0", NULL);
+    assert_note(json, "name it with --exe");
+    json_decref(json);
+}
+
+static void core_cut_short__is_refused_or_says_so(void **state)
+{
+    (void)state;
+    struct stat status;
+    struct target *target = start(false, DEADLOCK);
+    json_decref(wait_for(pid_of(target), NULL, &deadlock));
+    const char *core = dump(target);
+    target_end(target);
+    assert_int_equal(stat(core, &status), 0);
+    /* gcore writes what it says of the threads last. */
+    assert_int_equal(truncate(core, status.st_size / 2), 0);
+    assert_refused(2, "cut short", LIST(LEAKSPY_COMMAND, "report", core));
+    assert_int_equal(truncate(core, 0), 0);
+    assert_refused(2, "", LIST(LEAKSPY_COMMAND, "report", core));
+
+    unlink(core);
+    core = crash(DEADLOCK);
+    if (!core)
+        skip();
+    assert_int_equal(stat(core, &status), 0);
+    assert_int_equal(truncate(core, status.st_size / 2), 0);
+    json_t *json = report(core, "0", LIST("--all"));
+    assert_note(json, "cut short");
+    json_decref(json);
+    assert_refused(2, "", LIST(LEAKSPY_COMMAND, "report", "--exit-code", core));
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, make_scratch, remove_scratch)
+    const struct CMUnitTest tests[] = {
+        TEST(process_that_was_not_recorded__is_looked_at),
+        TEST(process_that_is_recorded__gives_its_recording),
+        TEST(recording_of_a_former_process__is_not_taken_for_this_one),
+        TEST(text__says_what_was_looked_at),
+        TEST(what_is_no_process_to_look_at__is_said),
+        TEST(process_of_another_user__is_not_permitted),
+        TEST(process_that_ends_meanwhile__error_or_what_was_seen),
+        TEST(core_of_gcore__is_read),
+        TEST(core_of_the_kernel__is_read),
+        TEST(executable_that_is_gone__is_named_by_exe),
+        TEST(core_cut_short__is_refused_or_says_so),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
