@@ -1,0 +1,27 @@
+# Tests on a program of Go's own compiler, built in all the ways that people build theirs. It tells
+# of itself what is compared. Where there is no Go, there is no program, and the tests are skipped.
+set(go_places analyzer/fixtures/go_places.go analyzer/fixtures/go_places_c.go)
+add_custom_target(go_places)
+set(go_minor 0)
+if(LEAKSPY_GO)
+  execute_process(COMMAND ${LEAKSPY_GO} version OUTPUT_VARIABLE version)
+  string(REGEX MATCH "go1\\.([0-9]+)[^ ]*" go_version "${version}")
+  set(go_minor ${CMAKE_MATCH_1})
+  foreach(mode static cgo static_stripped pie pie_external race)
+    leakspy_gc_program(go_places_${mode} ${mode} SOURCES ${go_places})
+    add_dependencies(go_places sample_go_places_${mode})
+  endforeach()
+endif()
+
+add_library(go_places_told STATIC go_places.c)
+target_link_libraries(go_places_told PUBLIC leakspy_flags PkgConfig::CMOCKA)
+target_compile_definitions(
+  go_places_told PUBLIC GO_PLACES_FOLDER="${CMAKE_CURRENT_BINARY_DIR}" GO_MINOR=${go_minor}
+                        GO_VERSION="${go_version}")
+
+leakspy_test(preload_pclntab SOURCES preload/test_pclntab.c
+             LIBRARIES leakspy_goscan go_places_told LABEL preload TIMEOUT 300)
+leakspy_test(test_go_file SOURCES analyzer/test_go_file.c
+             LIBRARIES leakspy_analyzer go_places_told LABEL analyzer TIMEOUT 300)
+add_dependencies(preload_pclntab go_places)
+add_dependencies(test_go_file go_places)
