@@ -83,7 +83,8 @@ struct taskrt {
     struct parked *parked;
     size_t parked_count, parked_room;
     uint32_t calls[2 * sizeof(reasons) / sizeof(reasons[0])];
-    bool failed; /* no memory */
+    uint64_t last_pc; /* that a task goes on at */
+    bool failed;      /* no memory */
 };
 
 static uint64_t word_of(const struct look *look, uint32_t offset)
@@ -162,6 +163,19 @@ static void read_stacks(struct taskrt *rt, size_t count)
     }
 }
 
+/* Whether a task can go on at an address. gdb 13 leaves zeroes in a core where it cannot read a
+ * stack because of the guards around it. */
+static bool is_code(struct taskrt *rt, uint64_t pc)
+{
+    if (pc != rt->last_pc || !pc) {
+        const struct image_mapping *mapping = image_mapping_at(rt->inspection->image, pc);
+        if (!mapping || !mapping->executable)
+            return false;
+        rt->last_pc = pc;
+    }
+    return true;
+}
+
 static void walk(struct taskrt *rt, struct look *look)
 {
     struct debug_unwind *unwind = inspection_unwind(rt->inspection);
@@ -178,6 +192,8 @@ static void walk(struct taskrt *rt, struct look *look)
     memcpy(&registers.value[IMAGE_REGISTER_FP], look->stack + rt->table.context_fp, 8);
     memcpy(&registers.value[IMAGE_REGISTER_PC], look->stack + rt->table.context_pc, 8);
     registers.value[IMAGE_REGISTER_SP] = look->sp + rt->table.context_bytes;
+    if (!is_code(rt, registers.value[IMAGE_REGISTER_PC]))
+        return;
     size_t count = debug_unwind_walk(unwind, &registers, &stop, pcs, &flags);
     look->site = builder_add_site(rt->builder, pcs, count, flags);
     look->no_stack = count == 0;

@@ -1,0 +1,528 @@
+/* Tasks of runtimes that nobody preloaded, libtaskrt's and gccgo's: by the process, by a core of
+ * it, and watched.
+ *
+ * Usage: test_inspect GROUP     (server, samples, fixed, waits, watch)
+ */
+#include "tests/e2e/harness.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define GCORE "/usr/bin/gcore"
+
+/* gdb 13 does not copy memory with guards of the kind that libtaskrt sets where it can. */
+#define READABLE LIST("TASKRT_GUARD=mprotect")
+
+static const char *pid_of(const struct target *target)
+{
+    static char pid[16];
+    snprintf(pid, sizeof pid, "%d", (int)target->pid);
+    return pid;
+}
+
+/* Reports on the running process until there is such a group; the caller owns the report. */
+static json_t *wait_for_group_of(const struct target *target, const char *threshold,
+                                 const char *const options[], const struct expected_group *expected)
+{
+    for (int64_t deadline_ms = now_ms() + PATIENCE_MS;; sleep_ms(20)) {
+        json_t *json = report(pid_of(target), threshold, options);
+        if (find_group(json, expected) || now_ms() > deadline_ms)
+            return json;
+        json_decref(json);
+    }
+}
+
+/* Has gdb write a core of the running process into the target's folder. */
+static const char *write_core(const struct target *target)
+{
+    static char path[128];
+    char prefix[96];
+    if (access(GCORE, X_OK) != 0) {
+        fprintf(stderr, "%s is not here\n", GCORE);
+        skip();
+    }
+    snprintf(prefix, sizeof prefix, "%s/core", target->dir);
+    snprintf(path, sizeof path, "%s.%d", prefix, (int)target->pid);
+    struct outcome outcome =
+        run_program(false, LIST(GCORE, "-o", prefix, pid_of(target)), LIST("DEBUGINFOD_URLS="));
+    outcome_deinit(&outcome);
+    assert_int_equal(access(path, R_OK), 0);
+    return path;
+}
+
+static const char *source_kind(const json_t *json)
+{
+    return json_string_value(json_at(json, "source.kind"));
+}
+
+static bool has_runtime(const json_t *json, const char *name)
+{
+    const json_t *runtimes = json_at(json, "source.runtimes");
+    for (size_t i = 0; i < json_array_size(runtimes); i++)
+        if (strcmp(json_string_value(json_array_get(runtimes, i)), name) == 0)
+            return true;
+    return false;
+}
+
+/* ---- The leaking servers ---- */
+
+struct server {
+    const char *program, *source, *comment, *runtime;
+    struct expected_group leak;
+};
+
+/* Nobody recorded where libtaskrt's tasks were spawned: the function that they began in is told,
+ * and said to be that. libgo keeps the go statement. */
+static const struct server servers[] = {
+    {"server",
+     "samples/server.c",
+     "/*",
+     "taskrt",
+     {.verdict = "stuck",
+      .kind = "task",
+      .op = "chan send",
+      .call = "taskrt_send",
+      .count = 50,
+      .wait_function = "sum",
+      .wait_file = "server.c",
+      .spawn_function = "sum",
+      .spawn_file = "server.c",
+      .deadline = NO_DEADLINE}},
+    {"server_go",
+     "samples/server.go",
+     "//",
+     "libgo",
+     {.verdict = "stuck",
+      .kind = "goroutine",
+      .op = "chan send",
+      .count = 50,
+      .wait_function = "main.sum",
+      .wait_file = "server.go",
+      .spawn_function = "main.sumConcurrent",
+      .spawn_file = "server.go",
+      .deadline = NO_DEADLINE}},
+};
+
+static struct expected_group leak_of(const struct server *server)
+{
+    char mark[32];
+    struct expected_group leak = server->leak;
+    snprintf(mark, sizeof mark, "%s parks here", server->comment);
+    leak.wait_line = line_of(server->source, mark);
+    snprintf(mark, sizeof mark, "%s spawned here", server->comment);
+    if (strcmp(server->runtime, "libgo") == 0)
+        leak.spawn_line = line_of(server->source, mark);
+    return leak;
+}
+
+static char port[16];
+
+static void load(const char *requests)
+{
+    struct outcome outcome =
+        run_program(false, LIST(LEAKSPY_SAMPLES "/load", port, requests), NULL);
+    assert_int_equal(outcome.status, 0);
+    outcome_deinit(&outcome);
+}
+
+static struct target *start_server(const struct server *server)
+{
+    char path[512];
+    snprintf(path, sizeof path, "%s/%s", LEAKSPY_SAMPLES, server->program);
+    struct target *target = target_start(false, LIST(path), READABLE);
+    const char *line = target_wait_line(target, "listening on 127.0.0.1:");
+    snprintf(port, sizeof port, "%s", strrchr(line, ':') + 1);
+    return target;
+}
+
+static void assert_leak(const json_t *json, const struct server *server, const char *kind)
+{
+    struct expected_group leak = leak_of(server);
+    assert_group(json, &leak);
+    assert_int_equal(count_findings(json), 1);
+    assert_string_equal(source_kind(json), kind);
+    assert_true(has_runtime(json, server->runtime));
+    assert_int_equal(json_integer_value(json_at(json, "totals.lost")), 0);
+    const json_t *group = find_group(json, &leak);
+    const json_t *start = json_object_get(group, "spawn_is_start");
+    assert_int_equal(json_is_true(start), strcmp(server->runtime, "taskrt") == 0);
+}
+
+static void server__leaves_one_group_of_fifty(void **state)
+{
+    const struct server *server = *state;
+    struct expected_group leak = leak_of(server);
+    struct target *target = start_server(server);
+    load("50");
+    json_t *json = wait_for_group_of(target, "0", NULL, &leak);
+    assert_leak(json, server, "process");
+    json_decref(json);
+    json = report(write_core(target), "0", NULL);
+    assert_leak(json, server, "core");
+    json_decref(json);
+    target_end(target);
+}
+
+/* ---- Samples ---- */
+
+static const struct sample {
+    const char *name, *source;
+    struct expected_group group;
+} samples[] = {
+#define TASK(name, verdict_, op_, count_, wait)                                                    \
+    {                                                                                              \
+        name, "samples/" name ".c",                                                                \
+        {                                                                                          \
+            .verdict = verdict_, .kind = "task", .op = op_, .count = count_, .wait_function = wait \
+        }                                                                                          \
+    }
+#define GO(name, verdict_, op_, count_, wait, spawn)                                               \
+    {                                                                                              \
+        name "_go", "samples/" name ".go",                                                         \
+        {                                                                                          \
+            .verdict = verdict_, .kind = "goroutine", .op = op_, .count = count_,                  \
+            .wait_function = wait, .spawn_function = spawn                                         \
+        }                                                                                          \
+    }
+    TASK("receive_without_sender", "stuck", "chan receive", 1, "await_result"),
+    TASK("send_after_early_return", "stuck", "chan send", 1, "compute"),
+    TASK("timeout_leak", "stuck", "chan send", 1, "slow_query"),
+    TASK("double_send", "stuck", "chan send", 1, "fetch"),
+    TASK("never_closed_range", "stuck", "chan receive", 3, "consume"),
+    TASK("select_no_live_case", "stuck", "select", 1, "serve"),
+    TASK("waitgroup_never_done", "stuck", "waitgroup wait", 1, "collect"),
+    TASK("dead_peer_task", "stuck", "io wait", 1, "client"),
+    TASK("task_lock_order_deadlock", "deadlocked", "mutex lock", 2, "lock_both"),
+#ifdef LEAKSPY_HAVE_GCCGO
+    GO("chan_send_early_return", "stuck", "chan send", 1, "main.compute", "main.process"),
+    GO("timeout_leak", "stuck", "chan send", 1, "main.slowQuery", "main.queryWithTimeout"),
+    GO("select_no_case", "leaked", "select (no cases)", 1, "main.keepAlive", "main.start"),
+    GO("mutex_deadlock", "stuck", "semacquire", 2, "main.transfer", "main.startTransfers"),
+    GO("waitgroup_never_done", "stuck", "semacquire", 1, "main.collect", "main.start"),
+#endif
+};
+
+static struct target *start_sample(const char *name, const char *suffix)
+{
+    char path[512];
+    snprintf(path, sizeof path, "%s/%s%s", LEAKSPY_SAMPLES, name, suffix);
+    struct target *target = target_start(false, LIST(path), READABLE);
+    target_wait_line(target, "ready");
+    return target;
+}
+
+static void sample__its_leak_is_found(void **state)
+{
+    const struct sample *sample = *state;
+    bool go = strcmp(sample->group.kind, "goroutine") == 0;
+    struct expected_group expected = sample->group;
+    expected.wait_line = line_of(sample->source, go ? "// parks here" : "/* parks here");
+    expected.wait_file = strrchr(sample->source, '/') + 1;
+    if (go) {
+        expected.spawn_line = line_of(sample->source, "// spawned here");
+        expected.spawn_file = expected.wait_file;
+    }
+    struct target *target = start_sample(sample->name, "");
+    json_t *json = wait_for_group_of(target, "0", NULL, &expected);
+    assert_group(json, &expected);
+    json_decref(json);
+    json = report(write_core(target), "0", NULL);
+    assert_group(json, &expected);
+    json_decref(json);
+    target_end(target);
+}
+
+/* What is parked in it for a moment is no finding to who watches. */
+static void fixed__is_silent_to_who_watches(void **state)
+{
+    struct target *target = start_sample(*state, "_fixed");
+    size_t findings = 1;
+    for (int64_t deadline_ms = now_ms() + PATIENCE_MS; findings && now_ms() < deadline_ms;) {
+        json_t *json = report(pid_of(target), "300ms", LIST("--watch", "300ms"));
+        findings = count_findings(json);
+        json_decref(json);
+    }
+    assert_int_equal(findings, 0);
+    target_end(target);
+}
+
+/* ---- Every way to park a goroutine of libgo ---- */
+
+static const struct row {
+    const char *where, *verdict, *op, *object, *function;
+    int capacity, length; /* of the channel; -1: it waits on none */
+    bool deadline;
+} rows[] = {
+    {"chanSend", "stuck", "chan send", "channel", "main.chanSend", 0, 0, false},
+    {"chanSendFull", "stuck", "chan send", "channel", "main.chanSendFull", 3, 3, false},
+    {"chanReceive", "stuck", "chan receive", "channel", "main.chanReceive", 0, 0, false},
+    {"chanBuffered", "stuck", "chan receive", "channel", "main.chanBuffered", 5, 0, false},
+    {"chanSendNil", "leaked", "chan send (nil chan)", NULL, "main.chanSendNil", -1, 0, false},
+    {"chanReceiveNil", "leaked", "chan receive (nil chan)", NULL, "main.chanReceiveNil", -1, 0,
+     false},
+    {"selectNone", "leaked", "select (no cases)", "none", "main.selectNone", -1, 0, false},
+    {"selectMany", "stuck", "select", "none", "main.selectMany", -1, 0, false},
+    {"selectNil", "leaked", "select", "none", "main.selectNil", -1, 0, false},
+    {"mutexLock", "stuck", "semacquire", "mutex", "main.mutexLock", -1, 0, false},
+    {"rwmutexRead", "stuck", "semacquire", "rwlock", "main.rwmutexRead", -1, 0, false},
+    {"rwmutexWrite", "stuck", "semacquire", "rwlock", "main.rwmutexWrite", -1, 0, false},
+    {"waitGroup", "stuck", "semacquire", "waitgroup", "main.waitGroup", -1, 0, false},
+    {"condWait", "stuck", "sync.Cond.Wait", "cond", "main.condWait", -1, 0, false},
+    {"sleep", "waiting", "sleep", "none", "main.sleep", -1, 0, true},
+    {"accept", "waiting", "IO wait", "fd", "main.accept", -1, 0, false},
+    {"netRead", "stuck", "IO wait", "fd", "main.netRead", -1, 0, false},
+    {"netReadUntil", "waiting", "IO wait", "fd", "main.netReadUntil", -1, 0, true},
+    {"pipeRead", "stuck", "IO wait", "fd", "main.pipeRead", -1, 0, false},
+    {"deep", "stuck", "chan send", "channel", "main.atTheBottom", 0, 0, false},
+    {"inDefer", "stuck", "chan receive", "channel", "main.inDefer.func1", 0, 0, false},
+    {"inRecover", "stuck", "chan receive", "channel", "main.inRecover.func1", 0, 0, false},
+    {"spawnedDeep", "stuck", "chan send", "channel", "main.main.func2", 0, 0, false},
+};
+
+static struct target *waits;
+static json_t *told; /* of it */
+static char addresses[LENGTH(rows)][32];
+
+static int line_marked(const char *what, const char *where)
+{
+    char mark[64];
+    snprintf(mark, sizeof mark, "%s %s.", what, where);
+    return line_of("tests/e2e/libgo_waits.go", mark);
+}
+
+static struct expected_group group_of(const struct row *row)
+{
+    const char *address = addresses[row - rows];
+    return (struct expected_group){
+        .verdict = row->verdict,
+        .kind = "goroutine",
+        .op = row->op,
+        .object_kind = row->object,
+        .object_address = address[0] != '\0' ? address : NULL,
+        .count = 1,
+        .wait_function = row->function,
+        .wait_file = "libgo_waits.go",
+        .wait_line = line_marked("parks in", row->where),
+        .spawn_function = strcmp(row->where, "spawnedDeep") == 0 ? "main.main.func1" : "main.main",
+        .spawn_file = "libgo_waits.go",
+        .spawn_line = line_marked("spawns", row->where),
+        .deadline = row->deadline ? WITH_DEADLINE : NO_DEADLINE,
+    };
+}
+
+/* One program for all rows: it does the same for each. */
+static int start_waits(void **state)
+{
+    (void)state;
+    waits = target_start(false, LIST(LEAKSPY_TARGETS "/libgo_waits"), NULL);
+    for (const char *line; strcmp(line = target_wait_line(waits, ""), "ready") != 0;) {
+        char name[32], address[32];
+        if (sscanf(line, "object %31s %31s", name, address) != 2)
+            continue;
+        for (size_t i = 0; i < LENGTH(rows); i++)
+            if (strcmp(rows[i].where, name) == 0)
+                memcpy(addresses[i], address, sizeof address);
+    }
+    /* All of them are parked when it says so, or will be soon. */
+    for (int64_t deadline_ms = now_ms() + PATIENCE_MS;; sleep_ms(20)) {
+        size_t found = 0;
+        told = report(pid_of(waits), "0", LIST("--all"));
+        for (size_t i = 0; i < LENGTH(rows); i++) {
+            struct expected_group expected = group_of(&rows[i]);
+            found += find_group(told, &expected) != NULL;
+        }
+        if (found == LENGTH(rows) || now_ms() > deadline_ms)
+            return 0;
+        json_decref(told);
+    }
+}
+
+static int end_waits(void **state)
+{
+    json_decref(told);
+    target_end(waits);
+    return end_all_targets(state);
+}
+
+static void parked__is_told(void **state)
+{
+    const struct row *row = *state;
+    struct expected_group expected = group_of(row);
+    assert_group(told, &expected);
+    const json_t *group = find_group(told, &expected);
+    if (row->capacity < 0)
+        return;
+    assert_int_equal(json_integer_value(json_at(group, "object.capacity")), row->capacity);
+    assert_int_equal(json_integer_value(json_at(group, "object.length")), row->length);
+    assert_true(json_is_false(json_at(group, "object.closed")));
+}
+
+static void select__its_channels__are_told(void **state)
+{
+    (void)state;
+    struct expected_group expected = {.op = "select", .wait_function = "main.selectMany"};
+    const json_t *group = find_group(told, &expected);
+    const json_t *cases =
+        json_object_get(json_array_get(json_object_get(group, "tasks"), 0), "cases");
+    size_t sends = 0;
+    assert_int_equal(json_array_size(cases), 2); /* the runtime keeps nothing of the nil channel */
+    for (size_t i = 0; i < 2; i++)
+        sends +=
+            strcmp(json_string_value(json_at(json_array_get(cases, i), "op")), "chan send") == 0;
+    assert_int_equal(sends, 1);
+}
+
+static void runtime__its_own__is_no_finding(void **state)
+{
+    (void)state;
+    size_t findings = 0;
+    for (size_t i = 0; i < LENGTH(rows); i++)
+        findings += strcmp(rows[i].verdict, "waiting") != 0;
+    assert_int_equal(count_findings(told), findings);
+}
+
+/* ---- Watching ---- */
+
+#define CALL_NAP "230 " /* clock_nanosleep: between two looks */
+
+/* Waits until the watcher naps between two looks, for another time than the one with `before`
+ * switches. Returns the number of its switches. */
+static long wait_for_nap(const struct target *watcher, long before)
+{
+    char path[64];
+    for (int64_t deadline_ms = now_ms() + PATIENCE_MS; now_ms() < deadline_ms; sleep_ms(5)) {
+        snprintf(path, sizeof path, "/proc/%d/syscall", (int)watcher->pid);
+        char *call = read_file(path);
+        snprintf(path, sizeof path, "/proc/%d/status", (int)watcher->pid);
+        char *status = read_file(path);
+        const char *line = status ? strstr(status, "\nvoluntary_ctxt_switches:") : NULL;
+        long switches = line ? atol(strchr(line, ':') + 1) : 0;
+        bool naps = call && strncmp(call, CALL_NAP, strlen(CALL_NAP)) == 0;
+        free(call);
+        free(status);
+        if (naps && switches > before)
+            return switches;
+    }
+    fail_msg("the watcher does not look");
+    return 0;
+}
+
+static void watched__what_stays_and_what_grows__is_told(void **state)
+{
+    const struct server *server = *state;
+    struct expected_group leak = leak_of(server);
+    leak.count = 20;
+    struct target *target = start_server(server);
+    load("20");
+    json_t *json = wait_for_group_of(target, "0", NULL, &leak);
+    json_decref(json);
+
+    json = report(pid_of(target), "200ms", LIST("--watch", "200ms"));
+    assert_group(json, &leak);
+    const json_t *group = find_group(json, &leak);
+    assert_int_equal(json_integer_value(json_at(group, "watch.first_count")), 20);
+    assert_int_equal(json_integer_value(json_at(group, "watch.stayed")), 20);
+    assert_int_equal(json_integer_value(json_at(group, "past_threshold")), 20);
+    assert_true(json_integer_value(json_at(group, "oldest_ns")) >= 200000000);
+    assert_true(json_integer_value(json_at(json, "source.looks")) >= 2);
+    json_decref(json);
+
+    struct target *watcher = target_start(
+        false, LIST(LEAKSPY_COMMAND, "report", "--watch", "1m", "--format", "json", pid_of(target)),
+        NULL);
+    long naps = wait_for_nap(watcher, 0);
+    load("30");
+    naps = wait_for_nap(watcher, naps); /* that look may have begun before the load had ended */
+    wait_for_nap(watcher, naps);
+    kill(watcher->pid, SIGINT);
+    struct outcome outcome = target_wait(watcher);
+    assert_int_equal(outcome.status, 0);
+    json = json_loads(outcome.out, 0, NULL);
+    assert_non_null(json);
+    outcome_deinit(&outcome);
+    leak.count = 50;
+    assert_group(json, &leak);
+    group = find_group(json, &leak);
+    assert_int_equal(json_integer_value(json_at(group, "watch.first_count")), 20);
+    assert_int_equal(json_integer_value(json_at(group, "watch.stayed")), 20);
+    const json_t *notes = json_at(json, "notes");
+    bool said = false;
+    for (size_t i = 0; i < json_array_size(notes); i++) {
+        const json_t *note = json_object_get(json_array_get(notes, i), "note");
+        said = said || strstr(json_string_value(note), "interrupted") != NULL;
+    }
+    assert_true(said);
+    json_decref(json);
+    target_end(watcher);
+    target_end(target);
+}
+
+/* ---- */
+
+struct suite {
+    struct CMUnitTest tests[64];
+    size_t count;
+};
+
+static void add(struct suite *suite, const char *what, const char *name, CMUnitTestFunction test,
+                const void *row)
+{
+    char *whole = malloc(128);
+    if (!whole)
+        abort();
+    snprintf(whole, 128, "%s__%s", name, what);
+    suite->tests[suite->count++] =
+        (struct CMUnitTest){whole, test, NULL, end_all_targets, (void *)(uintptr_t)row};
+}
+
+static void add_waits(struct suite *suite)
+{
+    for (size_t i = 0; i < LENGTH(rows); i++)
+        add(suite, "is_told", rows[i].where, parked__is_told, &rows[i]);
+    add(suite, "are_told", "select_its_channels", select__its_channels__are_told, NULL);
+    add(suite, "is_no_finding", "runtime_its_own", runtime__its_own__is_no_finding, NULL);
+    /* These share one program, which end_waits ends. */
+    for (size_t i = 0; i < suite->count; i++)
+        suite->tests[i].teardown_func = NULL;
+}
+
+int main(int argc, char **argv)
+{
+    static struct suite suite;
+    const char *group = argc > 1 ? argv[1] : "";
+    size_t server_count = 1;
+#ifdef LEAKSPY_HAVE_GCCGO
+    server_count = LENGTH(servers);
+#endif
+    if (strcmp(group, "waits") == 0)
+        add_waits(&suite);
+    for (size_t i = 0; i < server_count; i++) {
+        if (strcmp(group, "server") == 0)
+            add(&suite, "leaves_one_group_of_fifty", servers[i].program,
+                server__leaves_one_group_of_fifty, &servers[i]);
+        if (strcmp(group, "watch") == 0)
+            add(&suite, "what_stays_and_what_grows_is_told", servers[i].program,
+                watched__what_stays_and_what_grows__is_told, &servers[i]);
+    }
+    for (size_t i = 0; i < LENGTH(samples); i++) {
+        if (strcmp(group, "samples") == 0)
+            add(&suite, "its_leak_is_found", samples[i].name, sample__its_leak_is_found,
+                &samples[i]);
+        if (strcmp(group, "fixed") == 0)
+            add(&suite, "is_silent_to_who_watches", samples[i].name,
+                fixed__is_silent_to_who_watches, samples[i].name);
+    }
+    if (suite.count == 0) {
+        fprintf(stderr, "usage: test_inspect server|samples|fixed|waits|watch\n");
+        return 2;
+    }
+    bool shared = strcmp(group, "waits") == 0;
+    int failed = _cmocka_run_group_tests(group, suite.tests, suite.count,
+                                         shared ? start_waits : NULL, shared ? end_waits : NULL);
+    for (size_t i = 0; i < suite.count; i++)
+        free((char *)(uintptr_t)suite.tests[i].name);
+    return failed;
+}
