@@ -52,7 +52,8 @@ struct object_look evidence_look_at(const struct snapshot *snapshot, const struc
     look.kind = snapshot_op_object(snapshot->calls[task->call].number);
     /* Descriptor 0 is one that a thread may wait for; addresses and handles that are 0 say nothing.
      */
-    if (task->object == 0 && (look.kind != REC_OBJECT_FD || task->kind != REC_KIND_THREAD))
+    if (task->object == 0 && !(task->flags & SNAPSHOT_OBJECT_KNOWN) &&
+        (look.kind != REC_OBJECT_FD || task->kind != REC_KIND_THREAD))
         look.kind = REC_OBJECT_NONE;
     look.address = task->object;
     if (look.kind == REC_OBJECT_CHANNEL && (task->detail_flags & REC_DETAIL_CHANNEL)) {

@@ -5,20 +5,19 @@
 
 #include "analyzer/thread_calls.h"
 
+#define MOST_DESCRIBED 4096    /* descriptors that the system is asked about */
 #define STATUS_SYSCALL 3       /* runtime._Gsyscall */
 #define MOST_LABEL_SETS 100000 /* that are read; tasks mostly share theirs */
 #define LABEL_BYTES 256        /* of a key or a value; longer ones are cut */
 
-bool go_tasks_init(struct go_tasks *tasks, struct snapshot_builder *builder,
-                   const struct image *image, const struct go_reason *reasons,
-                   uint32_t reason_count)
+bool go_tasks_init(struct go_tasks *tasks, struct snapshot_builder *builder, struct image *image,
+                   const struct go_reason *reasons, uint32_t reason_count)
 {
     *tasks = (struct go_tasks){
         .builder = builder,
         .reasons = reasons,
         .reason_count = reason_count,
-        .threads = image->threads,
-        .memory = image->memory,
+        .image = image,
         .first_task = builder_snapshot(builder)->task_count,
     };
     if (!table_init(&tasks->thread_of, image->thread_count))
@@ -42,7 +41,7 @@ void go_tasks_deinit(struct go_tasks *tasks)
 static const struct image_thread *thread_of(const struct go_tasks *tasks, uint32_t tid)
 {
     const uint32_t *row = tid ? table_find(&tasks->thread_of, (struct table_key){tid, 0}) : NULL;
-    return row ? &tasks->threads[*row - 1] : NULL;
+    return row ? &tasks->image->threads[*row - 1] : NULL;
 }
 
 /* The row of a wait reason that is understood as `op`. */
@@ -145,6 +144,24 @@ static void add_labelled(struct go_tasks *tasks, uint64_t address)
     };
 }
 
+/* What a descriptor is. */
+static void describe(struct go_tasks *tasks, struct snapshot_task *task)
+{
+    struct image *image = tasks->image;
+    char text[256];
+    bool listening = false;
+    task->flags |= SNAPSHOT_OBJECT_KNOWN;
+    if (!image->functions || !image->functions->describe_fd || tasks->described == MOST_DESCRIBED ||
+        task->object > INT32_MAX)
+        return;
+    tasks->described++;
+    if (!image->functions->describe_fd(image, (int)task->object, text, sizeof(text), &listening))
+        return;
+    task->object_text = builder_add_object_text(tasks->builder, text);
+    if (listening)
+        task->detail_flags |= REC_DETAIL_LISTENING;
+}
+
 /* A goroutine that the scheduler parked. */
 static void take_wait(struct go_tasks *tasks, const struct go_goroutine *it,
                       struct snapshot_task *task)
@@ -154,6 +171,8 @@ static void take_wait(struct go_tasks *tasks, const struct go_goroutine *it,
     task->flags |= SNAPSHOT_PARKED | SNAPSHOT_SETTLED;
     task->call = call_of(tasks, it);
     task->object = it->object;
+    if (snapshot_op_object(it->op) == REC_OBJECT_FD && it->object_known)
+        describe(tasks, task);
     if (reason && reason->object == GO_OBJECT_CHANNEL)
         take_channel(&it->channel, task);
     else if (reason && reason->object == GO_OBJECT_SELECT)
@@ -170,7 +189,7 @@ static void take_system_call(struct go_tasks *tasks, const struct image_thread *
                              struct snapshot_task *task)
 {
     struct thread_call call;
-    thread_call_read(thread->call, thread->args, tasks->memory, &call);
+    thread_call_read(thread->call, thread->args, tasks->image->memory, &call);
     task->flags |= (uint16_t)(SNAPSHOT_PARKED | (call.fds ? SNAPSHOT_FDS : 0) |
                               (call.deadline ? SNAPSHOT_DEADLINE : 0));
     task->call =
@@ -178,6 +197,8 @@ static void take_system_call(struct go_tasks *tasks, const struct image_thread *
     task->object = call.object;
     task->arg = call.arg;
     task->parked_ns = thread->parked_ns;
+    if (snapshot_op_object(call.op) == REC_OBJECT_FD && (!call.fds || call.arg > 0))
+        describe(tasks, task);
 }
 
 /* A moment stands in parked_ns, apart from all ages, until go_tasks_date makes an age of it; and

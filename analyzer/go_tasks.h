@@ -22,9 +22,9 @@ struct go_tasks {
     struct snapshot_builder *builder;
     const struct go_reason *reasons;
     uint32_t reason_count;
-    const struct image_thread *threads;
-    struct mem_reader *memory;
-    struct table thread_of; /* by the kernel's id: index of threads + 1 */
+    struct image *image;
+    struct table thread_of; /* by the kernel's id: index of the image's threads + 1 */
+    uint32_t described;     /* descriptors that were looked at */
     uint32_t calls[GO_MAX_REASONS][REC_OP_COUNT];
     size_t first_task;
     int64_t latest_ns; /* the latest moment of the runtime's clock that a goroutine tells of */
@@ -35,9 +35,8 @@ struct go_tasks {
 };
 
 /* `reasons` and `image` have to outlive it. False: no memory. */
-bool go_tasks_init(struct go_tasks *tasks, struct snapshot_builder *builder,
-                   const struct image *image, const struct go_reason *reasons,
-                   uint32_t reason_count);
+bool go_tasks_init(struct go_tasks *tasks, struct snapshot_builder *builder, struct image *image,
+                   const struct go_reason *reasons, uint32_t reason_count);
 void go_tasks_deinit(struct go_tasks *tasks);
 
 /* Adds a goroutine; what goscan_run visits with. False: no memory. */

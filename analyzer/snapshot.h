@@ -27,6 +27,7 @@ enum snapshot_task_flag {
                               and of the tasks it depends on belongs to one moment */
     SNAPSHOT_AT_LEAST = 512, /* parked_ns is how long it was seen parked: it may be so for longer */
     SNAPSHOT_STAYED = 1024,  /* parked on the same thing at every look of a watch */
+    SNAPSHOT_OBJECT_KNOWN = 4096, /* `object` is what it waits on, also where it is 0 */
     SNAPSHOT_LOCKED = 2048, /* it runs on one thread of the system only, and keeps that to itself */
 };
 

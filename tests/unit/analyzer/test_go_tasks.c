@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
@@ -16,7 +17,7 @@
 #define WAITING 4
 #define SYSCALL 3
 
-enum reason { SEND, RECEIVE, NIL_SEND, SELECT, MUTEX, SLEEPING, GC_WORKER, REASONS };
+enum reason { SEND, RECEIVE, NIL_SEND, SELECT, MUTEX, SLEEPING, IO, GC_WORKER, REASONS };
 
 static const struct go_reason reasons[REASONS] = {
     [SEND] = {.text = "chan send", .op = REC_OP_CHAN_SEND, .object = GO_OBJECT_CHANNEL},
@@ -27,6 +28,7 @@ static const struct go_reason reasons[REASONS] = {
     [SELECT] = {.text = "select", .op = REC_OP_SELECT, .object = GO_OBJECT_SELECT},
     [MUTEX] = {.text = "sync.Mutex.Lock", .op = REC_OP_MUTEX_LOCK, .object = GO_OBJECT_SEMAPHORE},
     [SLEEPING] = {.text = "sleep", .op = REC_OP_SLEEP, .deadline = true},
+    [IO] = {.text = "IO wait", .op = REC_OP_IO_WAIT, .object = GO_OBJECT_POLL},
     [GC_WORKER] = {.text = "GC worker (idle)", .op = REC_OP_IDLE, .idle = true},
 };
 
@@ -372,6 +374,46 @@ static void system_call__is_parked_as_its_thread_is(void **state)
     assert_false(add(f, &it)->flags & SNAPSHOT_PARKED);
 }
 
+static bool describe_fd(struct image *image, int fd, char *to, size_t bytes, bool *ret_listening)
+{
+    (void)image;
+    snprintf(to, bytes, "pipe %d", fd);
+    *ret_listening = fd == 3;
+    return fd < 100;
+}
+
+static void descriptors__are_described(void **state)
+{
+    struct fixture *f = *state;
+    const struct image_kind functions = {.describe_fd = describe_fd};
+    f->image.functions = &functions;
+    struct go_goroutine it = parked(f, 7, IO);
+    it.object_known = true; /* descriptor 0 */
+    const struct snapshot_task *task = add(f, &it);
+    assert_string_equal(f->snapshot.object_texts[task->object_text], "pipe 0");
+    assert_false(task->detail_flags & REC_DETAIL_LISTENING);
+    it.object = 3;
+    assert_true(add(f, &it)->detail_flags & REC_DETAIL_LISTENING);
+    it.object = 100;
+    assert_int_equal(add(f, &it)->object_text, 0);
+    it.object = UINT64_MAX;
+    assert_int_equal(add(f, &it)->object_text, 0);
+    it.object = 0;
+    it.object_known = false;
+    assert_int_equal(add(f, &it)->object_text, 0);
+}
+
+static void descriptor_0__is_told(void **state)
+{
+    struct fixture *f = *state;
+    const struct image_kind functions = {.describe_fd = describe_fd};
+    f->image.functions = &functions;
+    struct go_goroutine it = parked(f, 7, IO);
+    it.object_known = true;
+    add(f, &it);
+    assert_evidence(judge(f, 0), "descriptor 0 (pipe 0), in IO wait");
+}
+
 static void ancestors__are_the_stack_of_the_spawn(void **state)
 {
     struct fixture *f = *state;
@@ -461,6 +503,8 @@ int main(void)
         TEST(goroutine_of_the_runtime__waits_as_expected),
         TEST(moved_goroutine__runs),
         TEST(system_call__is_parked_as_its_thread_is),
+        TEST(descriptors__are_described),
+        TEST(descriptor_0__is_told),
         TEST(ancestors__are_the_stack_of_the_spawn),
         TEST(stack_that_could_not_be_read__is_counted),
         TEST(unknown_reason_and_op__are_told_as_that),
