@@ -150,6 +150,12 @@ const struct stack *stacks_get(struct stacks *stacks, uint32_t site)
         add_site(stacks, &snapshot->sites[site], &frames);
     }
 
+    /* Where a function begins, one that was inlined into it may begin too: not what is meant. */
+    if ((snapshot->sites[site].flags & SNAPSHOT_SITE_START) && frames.count > 1) {
+        frames.rows[0] = frames.rows[frames.count - 1];
+        frames.count = 1;
+    }
+
     /* The frames stand behind the stack in one piece of memory. */
     struct stack *stack = malloc(sizeof(*stack) + frames.count * sizeof(struct frame));
     if (stack) {
