@@ -356,7 +356,9 @@ static void tell_about_stacks(const struct teller *teller)
     char pause[32];
     for (size_t i = 0; i < teller->count; i++) {
         const struct thread_look *look = &teller->told[i].look;
-        bool is_broken = look->thread.parked && (look->flags & REC_SITE_BROKEN);
+        /* What a runtime's own threads do is told by its tasks. */
+        bool is_broken =
+            look->thread.parked && !look->thread.runtime && (look->flags & REC_SITE_BROKEN);
         refused += is_broken && look->refused;
         broken += is_broken && !look->refused;
     }

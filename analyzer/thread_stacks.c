@@ -110,8 +110,8 @@ static bool walk(struct thread_stacks *stacks, struct thread_look *look,
                                      copy->stack_bytes ? copy : NULL, pcs, &flags);
     if (!keep(look, pcs, count, flags))
         return false;
-    return !(flags & REC_SITE_BROKEN) || debug_unwind_lacking(stacks->unwind) == 0 ||
-           walk_stopped(stacks, look);
+    bool needs_more = (flags & REC_SITE_BROKEN) && debug_unwind_lacking(stacks->unwind) != 0;
+    return !needs_more || look->thread.runtime || walk_stopped(stacks, look);
 }
 
 static void find_descriptor(struct thread_stacks *stacks, struct thread_look *look,

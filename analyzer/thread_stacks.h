@@ -33,7 +33,8 @@ struct thread_stacks *thread_stacks_create(struct image *image, struct debug_unw
                                            struct thread_layout layout);
 void thread_stacks_destroy(struct thread_stacks *stacks);
 
-/* Reads the stacks of those of `looks` whose threads are parked. False: no memory. */
+/* Reads the stacks of those of `looks` whose threads are parked; a runtime's own are not stopped
+ * for theirs. False: no memory. */
 bool thread_stacks_read(struct thread_stacks *stacks, struct thread_look *looks, size_t count);
 
 #endif
