@@ -66,10 +66,16 @@ static void put_header(struct dump *dump)
     put_string(dump, header->exe);
     fprintf(out, "\n  cmdline %" PRIu32 " bytes, from ", header->cmdline_bytes);
     put_string(dump, header->cmdline);
+    if (header->go_version) {
+        fprintf(out, "\n  go ");
+        put_string(dump, header->go_version);
+    }
     fprintf(out, "\n  spawned %" PRIu64 ", finished %" PRIu64 ", last_id %" PRIu64 "\n",
             header->spawned, header->finished, header->last_id);
-    fprintf(out, "  lost: tasks %" PRIu64 ", sites %" PRIu64 ", stacks %" PRIu64 "\n",
-            header->lost_tasks, header->lost_sites, header->lost_stacks);
+    fprintf(out,
+            "  lost: tasks %" PRIu64 ", sites %" PRIu64 ", stacks %" PRIu64
+            "; unreadable tasks %" PRIu64 "\n",
+            header->lost_tasks, header->lost_sites, header->lost_stacks, header->unreadable_tasks);
     for (unsigned id = 1; id <= REC_TABLE_COUNT; id++) {
         const struct rec_table *table = &dump->file.tables[id];
         if (table->stride)
@@ -104,15 +110,21 @@ static void put_task(struct dump *dump, const void *row)
             task->id, snapshot_kind_name(task->kind),
             task->state < sizeof(states) / sizeof(states[0]) ? states[task->state] : "unknown",
             task->flags, task->os_tid, task->handle, task->spawn_site, printable);
+    if (task->flags & REC_TASK_SCANNED) {
+        fprintf(dump->out,
+                "\n        runtime_id %" PRIu64 " spawner %" PRIu64 " labels at %" PRIu64,
+                task->runtime_id, task->spawner, task->labels);
+    }
     if (task->gen == 0) {
         fprintf(dump->out, " seq %" PRIu32, task->seq);
         return;
     }
     fprintf(dump->out,
             "\n        wait gen %" PRIu32 " seq %" PRIu32 " call %u flags %#x arg %" PRIu32
-            " object %#" PRIx64 " cfa %#" PRIx64 " fp %#" PRIx64,
-            task->gen, task->seq, task->call, task->wait_flags, task->arg, task->object, task->cfa,
-            task->fp);
+            " object %#" PRIx64,
+            task->gen, task->seq, task->call, task->wait_flags, task->arg, task->object);
+    if (!(task->flags & REC_TASK_SCANNED))
+        fprintf(dump->out, " cfa %#" PRIx64 " fp %#" PRIx64, task->cfa, task->fp);
     fprintf(dump->out,
             "\n        seen gen %" PRIu32 " since_ns %" PRIu64 " wait_site %" PRIu32
             " detail %#x %" PRIu32 " %" PRIu32 " cases %" PRIu32 "+%u",

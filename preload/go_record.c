@@ -180,12 +180,9 @@ static void describe(struct rec_task *task, const struct go_goroutine *it,
     task->detail_flags = flags;
 }
 
-static uint16_t wait_flags(const struct go_goroutine *it, const struct go_reason *reason)
+static uint16_t wait_flags(const struct go_goroutine *it)
 {
-    bool deadline = it->deadline || reason->deadline || it->channel.timer;
-    for (uint32_t i = 0; i < it->case_count && !deadline; i++)
-        deadline = it->cases[i].channel.timer;
-    return (deadline ? REC_WAIT_DEADLINE : 0) | (it->locked ? REC_WAIT_LOCKED : 0);
+    return (it->deadline ? REC_WAIT_DEADLINE : 0) | (it->locked ? REC_WAIT_LOCKED : 0);
 }
 
 static uint64_t object_of(const struct go_goroutine *it, const struct go_reason *reason)
@@ -230,7 +227,7 @@ static void publish(struct go_row *row, struct rec_task *task, uint16_t call,
     task->seq = seq;
     __atomic_thread_fence(__ATOMIC_RELEASE);
     task->call = call;
-    task->wait_flags = wait_flags(it, reason);
+    task->wait_flags = wait_flags(it);
     task->arg = case_numbers(it);
     task->object = object_of(it, reason);
     task->wait_site = wait_site(it);

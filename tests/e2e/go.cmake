@@ -48,6 +48,12 @@ target_link_libraries(test_go_churn PRIVATE leakspy_analyzer)
 e2e_register(test_go_churn_cgo test_go_churn go_churn_cgo 10000 50)
 e2e_register(test_go_churn_static_stripped test_go_churn go_churn_static_stripped 2000 20)
 
+leakspy_gc_program(go_record_cgo cgo SOURCES go_record.go go_record_c.go)
+leakspy_gc_program(go_record_race race SOURCES go_record.go go_record_c.go)
+leakspy_gc_program(go_record_static_stripped static_stripped SOURCES go_record.go go_record_no_c.go
+                  )
+e2e_test(test_go_record sample_go_record_cgo sample_go_record_race sample_go_record_static_stripped)
+
 set(go_targets sample_load)
 foreach(mode cgo stripped static static_stripped)
   list(APPEND go_targets sample_server_gc_${mode})

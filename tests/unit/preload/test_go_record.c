@@ -370,19 +370,17 @@ static void selects__of_one_goroutine__use_the_same_rows(void **state)
     assert_int_equal(recorder.header->tables[REC_TABLE_CASES - 1].count, 1 + 9);
 }
 
-static void deadline__of_a_timer_or_a_sleep__is_recorded(void **state)
+static void deadline_and_thread__of_a_wait__are_recorded(void **state)
 {
-    const struct go_case cases[] = {{.channel = {.address = 0xa0, .timer = true}}};
     (void)state;
-    struct go_goroutine it = parked(42, SELECT);
-    it.cases = cases;
-    it.case_count = it.cases_given = 1;
+    struct go_goroutine it = parked(42, SLEEP);
+    it.deadline = true;
     look_at(&it, 1);
     assert_int_equal(only_task()->wait_flags, REC_WAIT_DEADLINE);
-    it = parked(42, SLEEP);
+    it = parked(42, SEND);
     it.locked = true;
     look_at(&it, 1);
-    assert_int_equal(only_task()->wait_flags, REC_WAIT_DEADLINE | REC_WAIT_LOCKED);
+    assert_int_equal(only_task()->wait_flags, REC_WAIT_LOCKED);
 }
 
 static void operations__that_are_not_asked_for__are_not_recorded(void **state)
@@ -462,7 +460,7 @@ int main(void)
         TEST(table__that_is_full__loses_each_goroutine_once),
         TEST(select__is_recorded_with_its_cases),
         TEST(selects__of_one_goroutine__use_the_same_rows),
-        TEST(deadline__of_a_timer_or_a_sleep__is_recorded),
+        TEST(deadline_and_thread__of_a_wait__are_recorded),
         TEST(operations__that_are_not_asked_for__are_not_recorded),
         TEST(runtimes_own_goroutine__is_marked_while_it_is_that),
         TEST(listening_socket__waited_for__is_noticed),

@@ -1,0 +1,332 @@
+/* Recordings of programs of Go's own compiler: preloaded where they load libraries, else from
+ * outside by `leakspy run`. What both tell, how they end, and that the program cannot tell. */
+#include "tests/e2e/harness.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define DYNAMIC LEAKSPY_TARGETS "/go_record_cgo"
+#define STATIC LEAKSPY_TARGETS "/go_record_static_stripped"
+#define RACE LEAKSPY_TARGETS "/go_record_race"
+#define LIBRARY "LEAKSPY_LIBRARY=" LEAKSPY_PRELOAD
+#define FAST "LEAKSPY_SAMPLE=20ms"
+
+static const struct expected_group parked = {
+    .verdict = "stuck",
+    .kind = "goroutine",
+    .op = "chan receive",
+    .count = 3,
+    .wait_function = "main.parkHere",
+    .spawn_function = "main.spawnHere",
+    .deadline = NO_DEADLINE,
+};
+
+/* The ways to be recorded. */
+static const struct way {
+    const char *name, *program;
+    bool outside;
+} ways[] = {
+    {"preloaded", DYNAMIC, false},
+    {"from outside", STATIC, true},
+};
+
+/* Starts a program, which then is recorded, with the words that come after its name. */
+static struct target *start(const struct way *way, const char *program, const char *const words[],
+                            const char *environment)
+{
+    static unsigned number;
+    const char *argv[16] = {LEAKSPY_COMMAND, "run", "-o", NULL, "--", program};
+    char recording[80];
+    size_t count = 6;
+    snprintf(recording, sizeof recording, "/tmp/leakspy-go-record.%d-%u", getpid(), ++number);
+    argv[3] = recording;
+    for (size_t i = 0; words[i] && count < LENGTH(argv) - 1; i++)
+        argv[count++] = words[i];
+    if (!way->outside)
+        return target_start(true, argv + 5, environment ? LIST(environment) : NULL);
+    struct target *target = target_start(false, argv, LIST(LIBRARY, FAST, environment));
+    snprintf(target->recording, sizeof target->recording, "%s", recording);
+    return target;
+}
+
+/* Until it does what it was told, and that was looked at. */
+static void wait_ready(struct target *target)
+{
+    target_wait_line(target, "ready");
+    target_wait_walks(target, 1, 0);
+}
+
+static void end(const struct way *way, struct target *target)
+{
+    char recording[96];
+    snprintf(recording, sizeof recording, "%s", target->recording);
+    target_end(target);
+    if (way->outside)
+        unlink(recording);
+}
+
+static void assert_string_at(const json_t *json, const char *path, const char *expected)
+{
+    const json_t *at = json_at(json, path);
+    if (!expected)
+        assert_true(json_is_null(at));
+    else
+        assert_string_equal(json_string_value(at), expected);
+}
+
+static void source__of_a_go_program__says_which_go(void **state)
+{
+    const struct way *way = *state;
+    struct target *target = start(way, way->program, LIST("park", "3"), NULL);
+    wait_ready(target);
+    json_t *json = wait_for_group(target, "60ms", NULL, &parked);
+    assert_true(go_minor(json) >= 18);
+    assert_string_at(json, "source.kind", "recording");
+    assert_string_at(json, "source.end", "running");
+    assert_string_at(json, "source.exe", way->program);
+    assert_string_equal(json_string_value(json_array_get(json_at(json, "source.cmdline"), 1)),
+                        "park");
+    /* What came and went between two looks was not counted. */
+    assert_true(json_is_null(json_at(json, "totals.spawned")));
+    assert_int_equal(json_integer_value(json_at(json, "totals.lost")), 0);
+    json_decref(json);
+    end(way, target);
+}
+
+/* Threads on which goroutines run are not told beside them, unless they wait in C. */
+static void threads__that_run_goroutines__are_not_told(void **state)
+{
+    const struct way *way = *state;
+    struct target *target = start(way, way->program, LIST("park", "3"), NULL);
+    wait_ready(target);
+    target_wait_walks(target, 3, 0);
+    json_decref(wait_for_group(target, "60ms", NULL, &parked));
+    json_t *json = report(target->recording, "0", LIST("--all"));
+    const struct expected_group threads = {.kind = "thread"};
+    assert_null(find_group(json, &threads));
+    assert_int_equal(json_integer_value(json_at(json, "totals.tasks")),
+                     json_integer_value(json_at(json, "totals.parked")) +
+                         json_integer_value(json_at(json, "totals.running")));
+    json_decref(json);
+    end(way, target);
+}
+
+static void thread__that_waits_in_c__is_told(void **state)
+{
+    const struct way *way = &ways[0];
+    const struct expected_group lock = {
+        .verdict = "stuck",
+        .kind = "thread",
+        .op = "mutex lock",
+        .count = 1,
+        .wait_function = "lock_in_c",
+    };
+    (void)state;
+    struct target *target = start(way, way->program, LIST("mutex"), NULL);
+    wait_ready(target);
+    json_decref(wait_for_group(target, "60ms", NULL, &lock));
+    end(way, target);
+}
+
+static size_t count_labels(const json_t *json, const char *key, const char *value)
+{
+    const json_t *group = find_group(json, &(struct expected_group){.op = "chan receive"});
+    size_t count = 0, i;
+    const json_t *task;
+    json_array_foreach(json_object_get(group, "tasks"), i, task)
+    {
+        const json_t *labels = json_object_get(task, "labels");
+        const char *found = json_string_value(json_object_get(labels, key));
+        count += key ? found && strcmp(found, value) == 0 : json_object_size(labels) == 0;
+    }
+    return count;
+}
+
+static void labels__of_goroutines__are_recorded(void **state)
+{
+    const struct way *way = *state;
+    struct expected_group four = parked;
+    four.count = 4;
+    struct target *target = start(way, way->program, LIST("labels"), NULL);
+    wait_ready(target);
+    json_decref(wait_for_group(target, "60ms", NULL, &four));
+    target_wait_walks(target, 2, 0);
+    json_t *json = report(target->recording, "60ms", NULL);
+    assert_int_equal(count_labels(json, "request", "42"), 2);
+    assert_int_equal(count_labels(json, "user", "somebody"), 2);
+    assert_int_equal(count_labels(json, "empty", ""), 1);
+    assert_int_equal(count_labels(json, NULL, NULL), 1);
+    json_decref(json);
+    end(way, target);
+}
+
+/* With GODEBUG, the runtime keeps the stacks of those that created goroutines. */
+static void ancestors__where_they_are_kept__are_the_spawn_stack(void **state)
+{
+    const struct way *way = *state;
+    struct target *target =
+        start(way, way->program, LIST("park", "3"), "GODEBUG=tracebackancestors=2");
+    wait_ready(target);
+    json_t *json = wait_for_group(target, "60ms", NULL, &parked);
+    const struct expected_group with_creator = {
+        .op = "chan receive",
+        .spawn_function = "main.park",
+    };
+    assert_group(json, &with_creator);
+    json_decref(json);
+    end(way, target);
+}
+
+/* Copies a program to where it can be removed. */
+static const char *copy_program(const char *program)
+{
+    static char path[64];
+    snprintf(path, sizeof path, "/tmp/leakspy-go-gone.%d", getpid());
+    struct outcome outcome = run_program(false, LIST("/bin/cp", program, path), NULL);
+    assert_int_equal(outcome.status, 0);
+    outcome_deinit(&outcome);
+    return path;
+}
+
+static void program__that_is_gone__keeps_the_names_of_its_functions(void **state)
+{
+    const struct way *way = *state;
+    const char *program = copy_program(way->program);
+    struct target *target = start(way, program, LIST("park", "3"), NULL);
+    wait_ready(target);
+    json_decref(wait_for_group(target, "60ms", NULL, &parked));
+    target_wait_walks(target, 2, 0);
+    assert_int_equal(unlink(program), 0);
+    target_close_stdin(target);
+    struct outcome outcome = target_wait(target);
+    outcome_deinit(&outcome);
+    json_t *json = report(target->recording, "60ms", NULL);
+    assert_group(json, &parked);
+    json_decref(json);
+    end(way, target);
+}
+
+/* The runtime leaves without libc's help: under `leakspy run`, the parent knows how it ended. */
+static void exit_status__under_run__is_known(void **state)
+{
+    const struct way *way = *state;
+    const struct way run = {.outside = true};
+    struct target *target = start(&run, way->program, LIST("same"), NULL);
+    struct outcome outcome = target_wait(target);
+    assert_true(WIFEXITED(outcome.status));
+    assert_int_equal(WEXITSTATUS(outcome.status), 3);
+    outcome_deinit(&outcome);
+    json_t *json = report(target->recording, "0", NULL);
+    assert_string_at(json, "source.end", "exited");
+    assert_int_equal(json_integer_value(json_at(json, "source.exit_code")), 3);
+    json_decref(json);
+    end(&run, target);
+}
+
+static void killed_program__under_run__says_by_what(void **state)
+{
+    const struct way *way = *state;
+    const struct way run = {.outside = true};
+    struct target *target = start(&run, way->program, LIST("park", "3"), NULL);
+    wait_ready(target);
+    json_t *json = wait_for_group(target, "60ms", NULL, &parked);
+    kill((pid_t)json_integer_value(json_at(json, "source.pid")), SIGKILL);
+    json_decref(json);
+    struct outcome outcome = target_wait(target);
+    assert_int_equal(WEXITSTATUS(outcome.status), 128 + SIGKILL);
+    outcome_deinit(&outcome);
+    json = report(target->recording, "60ms", NULL);
+    assert_group(json, &parked);
+    assert_string_at(json, "source.end", "signalled");
+    assert_int_equal(json_integer_value(json_at(json, "source.signal")), SIGKILL);
+    json_decref(json);
+    end(&run, target);
+}
+
+static void program__that_executes_another__is_followed(void **state)
+{
+    const struct way *way = &ways[1];
+    (void)state;
+    struct target *target = start(way, STATIC, LIST("exec", STATIC, "park", "3"), NULL);
+    target_wait_line(target, "executing");
+    target_wait_walks(target, 2, 0);
+    assert_int_equal(write(target->stdin_fd, "x", 1), 1);
+    target_wait_line(target, "ready");
+    char first[96], second[128];
+    snprintf(first, sizeof first, "%s", target->recording);
+    for (int64_t deadline_ms = now_ms() + PATIENCE_MS; now_ms() < deadline_ms; sleep_ms(20)) {
+        json_t *json = report(first, "0", NULL);
+        const char *end_of_first = json_string_value(json_at(json, "source.end"));
+        int pid = (int)json_integer_value(json_at(json, "source.pid"));
+        bool over = strcmp(end_of_first, "exec") == 0;
+        json_decref(json);
+        snprintf(second, sizeof second, "%s.%d-0", first, pid);
+        if (over && access(second, R_OK) == 0)
+            break;
+    }
+    snprintf(target->recording, sizeof target->recording, "%.90s", second);
+    json_decref(wait_for_group(target, "60ms", NULL, &parked));
+    end(way, target);
+    unlink(first);
+}
+
+/* Nothing is to be said beforehand of a program that can be recorded, whichever way. */
+static void run__of_a_go_program__adds_one_line(void **state)
+{
+    const struct way *way = *state;
+    char recording[64], expected[128];
+    snprintf(recording, sizeof recording, "/tmp/leakspy-go-line.%d", getpid());
+    struct outcome plain = run_program(false, LIST(way->program, "same"), NULL);
+    struct outcome recorded = run_program(
+        false, LIST(LEAKSPY_COMMAND, "run", "-o", recording, "--", way->program, "same"),
+        LIST(LIBRARY, FAST));
+    snprintf(expected, sizeof expected, "on stderr\nleakspy: recorded in %s\n", recording);
+    assert_string_equal(recorded.out, plain.out);
+    assert_string_equal(plain.err, "on stderr\n");
+    assert_string_equal(recorded.err, expected);
+    assert_int_equal(recorded.status, plain.status);
+    outcome_deinit(&plain);
+    outcome_deinit(&recorded);
+    unlink(recording);
+}
+
+static void preloaded_program__behaves_the_same(void **state)
+{
+    (void)state;
+    assert_same_behaviour(LIST(DYNAMIC, "same"), LIST("LEAKSPY_SAMPLE=1ms"));
+    if (access(RACE, X_OK) == 0)
+        assert_same_behaviour(LIST(RACE, "same"), LIST("LEAKSPY_SAMPLE=1ms"));
+}
+
+#define EACH(function)                                                                             \
+    {#function ", preloaded", function, NULL, end_all_targets, (void *)(uintptr_t)&ways[0]},       \
+    {                                                                                              \
+#function ", from outside", function, NULL, end_all_targets, (void *)(uintptr_t)&ways[1]   \
+    }
+#define ONCE(function)                                                                             \
+    {                                                                                              \
+#function, function, NULL, end_all_targets, NULL                                           \
+    }
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        EACH(source__of_a_go_program__says_which_go),
+        EACH(threads__that_run_goroutines__are_not_told),
+        ONCE(thread__that_waits_in_c__is_told),
+        EACH(labels__of_goroutines__are_recorded),
+        EACH(ancestors__where_they_are_kept__are_the_spawn_stack),
+        EACH(program__that_is_gone__keeps_the_names_of_its_functions),
+        EACH(exit_status__under_run__is_known),
+        EACH(killed_program__under_run__says_by_what),
+        ONCE(program__that_executes_another__is_followed),
+        EACH(run__of_a_go_program__adds_one_line),
+        ONCE(preloaded_program__behaves_the_same),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
