@@ -8,8 +8,7 @@
 #include <string.h>
 
 #include "analyzer/go_tasks.h"
-#include "analyzer/inspect.h"
-#include "analyzer/libgo_runtime.h"
+#include "analyzer/inspect_libgo.h"
 #include "preload/goscan/libgo_layout.h"
 
 #define BATCH 256
@@ -486,18 +485,25 @@ static bool run(struct libgo *libgo)
     return ok;
 }
 
-static bool inspect(struct inspection *inspection, struct err *err)
+bool inspect_libgo_tell(struct inspection *inspection, const struct libgo_runtime *runtime)
 {
     struct libgo *libgo = calloc(1, sizeof(*libgo));
-    bool ok = libgo != NULL;
-    if (ok && libgo_find(inspection->image, &libgo->runtime)) {
-        libgo->inspection = inspection;
-        libgo->memory = inspection->image->memory;
-        builder_snapshot(inspection->builder)->runtimes |= REC_RUNTIME_LIBGO;
-        ok = run(libgo);
-    }
+    if (!libgo)
+        return false;
+    libgo->inspection = inspection;
+    libgo->memory = inspection->image->memory;
+    libgo->runtime = *runtime;
+    builder_snapshot(inspection->builder)->runtimes |= REC_RUNTIME_LIBGO;
+    bool ok = run(libgo);
     free(libgo);
-    return ok || err_system(err, inspection->image->exe, ENOMEM);
+    return ok;
+}
+
+static bool inspect(struct inspection *inspection, struct err *err)
+{
+    struct libgo_runtime runtime;
+    return !libgo_find(inspection->image, &runtime) || inspect_libgo_tell(inspection, &runtime) ||
+           err_system(err, inspection->image->exe, ENOMEM);
 }
 
 const struct inspector inspect_libgo = {"libgo", inspect};

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "analyzer/debug_unwind.h"
-#include "analyzer/inspect.h"
+#include "analyzer/inspect_taskrt.h"
 #include "analyzer/taskrt_list.h"
 #include "analyzer/taskrt_pages.h"
 
@@ -600,17 +600,26 @@ static bool run(struct taskrt *rt)
     return ok;
 }
 
-static bool inspect(struct inspection *inspection, struct err *err)
+bool inspect_taskrt_tell(struct inspection *inspection, const struct taskrt_inspect *table)
 {
     struct taskrt *rt = calloc(1, sizeof(*rt));
-    uint32_t version = 0;
     if (!rt)
-        return err_system(err, inspection->image->exe, ENOMEM);
+        return false;
     rt->inspection = inspection;
     rt->builder = inspection->builder;
     rt->memory = inspection->image->memory;
-    bool ok = true;
-    switch (taskrt_find(inspection->image, &rt->table, &version)) {
+    rt->table = *table;
+    builder_snapshot(inspection->builder)->runtimes |= REC_RUNTIME_TASKRT;
+    bool ok = run(rt);
+    free(rt);
+    return ok;
+}
+
+static bool inspect(struct inspection *inspection, struct err *err)
+{
+    struct taskrt_inspect table;
+    uint32_t version = 0;
+    switch (taskrt_find(inspection->image, &table, &version)) {
     case TASKRT_NONE:
         break;
     case TASKRT_UNKNOWN:
@@ -620,12 +629,10 @@ static bool inspect(struct inspection *inspection, struct err *err)
                       version, TASKRT_INSPECT_VERSION);
         break;
     case TASKRT_FOUND:
-        builder_snapshot(inspection->builder)->runtimes |= REC_RUNTIME_TASKRT;
-        ok = run(rt) || err_system(err, inspection->image->exe, ENOMEM);
-        break;
+        return inspect_taskrt_tell(inspection, &table) ||
+               err_system(err, inspection->image->exe, ENOMEM);
     }
-    free(rt);
-    return ok;
+    return true;
 }
 
 const struct inspector inspect_taskrt = {"taskrt", inspect};

@@ -42,7 +42,7 @@ static bool is_sound(const struct taskrt_inspect *table)
            table->case_bytes <= MOST_CASE_BYTES;
 }
 
-static enum taskrt_found read_table(struct image *image, uint64_t address,
+enum taskrt_found taskrt_read_table(struct image *image, uint64_t address,
                                     struct taskrt_inspect *ret, uint32_t *ret_version)
 {
     struct taskrt_inspect table;
@@ -85,7 +85,8 @@ struct search {
 static bool visit_table(uint64_t address, void *arg)
 {
     struct search *search = arg;
-    enum taskrt_found found = read_table(search->image, address, search->table, search->version);
+    enum taskrt_found found =
+        taskrt_read_table(search->image, address, search->table, search->version);
     if (found != TASKRT_NONE)
         search->result = found;
     return found == TASKRT_FOUND;

@@ -25,6 +25,10 @@ enum taskrt_found {
 enum taskrt_found taskrt_find(struct image *image, struct taskrt_inspect *ret,
                               uint32_t *ret_version);
 
+/* The same of a table whose address is known. */
+enum taskrt_found taskrt_read_table(struct image *image, uint64_t address,
+                                    struct taskrt_inspect *ret, uint32_t *ret_version);
+
 /* Finds where its threads are told of. False: it does not run, or is older than that. */
 bool taskrt_find_workers(struct image *image, struct taskrt_inspect_workers *ret);
 

@@ -68,3 +68,5 @@ foreach(subject process_memory process_stop image_process)
 endforeach()
 leakspy_test(test_image_core SOURCES analyzer/test_image_core.c analyzer/core_builder.c
              LIBRARIES leakspy_analyzer LABEL analyzer)
+leakspy_test(test_inspect_runtimes SOURCES analyzer/test_inspect_runtimes.c
+             LIBRARIES leakspy_analyzer LABEL analyzer)
