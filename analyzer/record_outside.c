@@ -78,7 +78,6 @@ void record_outside_open(pid_t child)
 {
     memset(&outside, 0, sizeof(outside));
     outside.child = child;
-    setpriority(PRIO_PROCESS, 0, 19);
     begin();
 }
 
@@ -125,6 +124,7 @@ static void search(void)
         tell_modules();
         writer_start(&outside.runtime.scan);
         outside.state = LOOKING;
+        setpriority(PRIO_PROCESS, 0, 19); /* from now on there is time */
         outside.found = true;
         break;
     case GO_TOO_OLD:
@@ -185,7 +185,7 @@ const char *record_outside_close(int status)
         writer_close(WIFSIGNALED(status) ? REC_STATE_SIGNALLED : REC_STATE_EXITED,
                      WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
     if (outside.state == SEARCHING)
-        fprintf(stderr, "leakspy: it ended before its goroutines were found\n");
+        fprintf(stderr, "leakspy: the command ended before its goroutines were found\n");
     forget_image();
     outside.state = IDLE;
     return outside.recorded ? outside.path : NULL;
