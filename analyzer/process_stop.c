@@ -3,13 +3,10 @@
 #include "analyzer/process_stop.h"
 
 #include <elf.h>
-#include <linux/futex.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ptrace.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -18,95 +15,13 @@
 #include "analyzer/clock.h"
 #include "analyzer/image_registers.h"
 #include "analyzer/process.h"
+#include "analyzer/process_calls.h"
 #include "analyzer/process_threads.h"
 
 #define PATIENCE_NS UINT64_C(50000000) /* how long a thread is waited for */
 #define SPIN_NS UINT64_C(200000)       /* of that, without sleeping */
 #define SETTLED_NS INT64_C(20000000)   /* who parked later may be about to go on */
 #define PAGE_BYTES 4096
-
-enum rule {
-    SAFE = 1,
-    SAFE_FUTEX, /* by the operation */
-    SAFE_FILE,  /* by what the descriptor is: a socket may have a timeout, which ends with EINTR */
-};
-
-/* Not among them, since they end with EINTR or have done only a part: epoll_wait, write, send,
- * semop, rt_sigtimedwait, io_getevents, io_uring_enter, vfork. */
-static const struct {
-    uint16_t call;
-    uint8_t rule;
-} calls[] = {
-    {SYS_read, SAFE_FILE},       {SYS_readv, SAFE_FILE},      {SYS_poll, SAFE},
-    {SYS_ppoll, SAFE},           {SYS_select, SAFE},          {SYS_pselect6, SAFE},
-    {SYS_pause, SAFE},           {SYS_rt_sigsuspend, SAFE},   {SYS_nanosleep, SAFE},
-    {SYS_clock_nanosleep, SAFE}, {SYS_restart_syscall, SAFE}, /* one of those with a timeout, after
-                                                                 a stop */
-    {SYS_wait4, SAFE},           {SYS_waitid, SAFE},          {SYS_flock, SAFE},
-    {SYS_msgrcv, SAFE},          {SYS_mq_timedreceive, SAFE}, {SYS_futex, SAFE_FUTEX},
-};
-
-static enum rule rule_of(int64_t call)
-{
-    for (size_t i = 0; i < sizeof(calls) / sizeof(*calls); i++) {
-        if (calls[i].call == call)
-            return calls[i].rule;
-    }
-    return 0;
-}
-
-static bool futex_survives(uint64_t operation)
-{
-    switch (operation & FUTEX_CMD_MASK) {
-    case FUTEX_WAIT:
-    case FUTEX_WAIT_BITSET:
-    case FUTEX_LOCK_PI:
-    case FUTEX_WAIT_REQUEUE_PI:
-        return true;
-    default:
-        return false;
-    }
-}
-
-/* Pipes, terminals and the like: their reads begin anew. */
-static bool file_survives(pid_t pid, uint64_t fd)
-{
-    static const char *const names[] = {"pipe:",
-                                        "/dev/pts/",
-                                        "/dev/tty",
-                                        "anon_inode:[eventfd]",
-                                        "anon_inode:[timerfd]",
-                                        "anon_inode:[signalfd]",
-                                        "anon_inode:inotify"};
-    char path[64], link[256];
-    struct stat status;
-    if (fd > INT32_MAX)
-        return false;
-    snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)pid, (int)fd);
-    ssize_t length = readlink(path, link, sizeof(link) - 1);
-    if (length <= 0)
-        return false;
-    link[length] = '\0';
-    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
-        if (strncmp(link, names[i], strlen(names[i])) == 0)
-            return true;
-    }
-    return link[0] == '/' && stat(path, &status) == 0 && S_ISFIFO(status.st_mode);
-}
-
-bool process_call_survives_stop(pid_t pid, int64_t call, const uint64_t args[6])
-{
-    switch (rule_of(call)) {
-    case SAFE:
-        return true;
-    case SAFE_FUTEX:
-        return futex_survives(args[1]);
-    case SAFE_FILE:
-        return file_survives(pid, args[0]);
-    default:
-        return false;
-    }
-}
 
 void process_stops_init(struct process_stops *ret, pid_t pid)
 {

@@ -22,11 +22,6 @@ void process_stops_init(struct process_stops *ret, pid_t pid);
  * leakspy ends. */
 void process_stops_deinit(struct process_stops *stops);
 
-/* Whether a system call goes on, as if nothing had been, when its thread is stopped and let go:
- * seen on Linux 6.18, and said in signal(7), "Interruption of system calls and library functions by
- * stop signals". */
-bool process_call_survives_stop(pid_t pid, int64_t call, const uint64_t args[6]);
-
 /* Stops a thread, reads its registers, and its stack from the stack pointer to the end of the
  * mapping or of ret->stack_room, and lets it go. False: it is not in a call that survives it, it is
  * being traced, it does not stop within 50 ms, or that is not permitted.

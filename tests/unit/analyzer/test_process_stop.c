@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <mqueue.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -196,6 +197,56 @@ static long in_mq_receive(void)
     return mq_receive(queue, text, sizeof(text), NULL);
 }
 
+static int pair(void)
+{
+    int fds[2];
+    return socketpair(AF_UNIX, SOCK_STREAM, 0, fds) == 0 ? fds[0] : -1;
+}
+
+static long in_recv(void)
+{
+    char bytes[2];
+    return recv(pair(), bytes, 2, 0);
+}
+
+static long in_recvmsg(void)
+{
+    char byte;
+    struct iovec piece = {&byte, 1};
+    struct msghdr message = {.msg_iov = &piece, .msg_iovlen = 1};
+    return recvmsg(pair(), &message, 0);
+}
+
+static long in_socket_read(void)
+{
+    char byte;
+    return read(pair(), &byte, 1);
+}
+
+static int listener(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    bind(fd, (struct sockaddr *)&address, sizeof(address));
+    listen(fd, 1);
+    return fd;
+}
+
+static long in_accept(void)
+{
+    return accept(listener(), NULL, NULL);
+}
+
+static long in_udp_recv(void)
+{
+    char byte;
+    struct sockaddr_in6 address = {.sin6_family = AF_INET6, .sin6_addr = in6addr_loopback};
+    int fd = socket(AF_INET6, SOCK_DGRAM, 0);
+    bind(fd, (struct sockaddr *)&address, sizeof(address));
+    return recv(fd, &byte, 1, 0);
+}
+
 /* Those that a stop would end with EINTR, or after a part. */
 
 static long in_epoll(void)
@@ -204,24 +255,47 @@ static long in_epoll(void)
     return epoll_wait(epoll_create1(0), &event, 1, -1);
 }
 
-static long in_recv(void)
+static int with_timeout(int fd)
 {
-    int fds[2];
-    char byte;
     struct timeval timeout = {1000, 0};
-    socketpair(AF_UNIX, SOCK_STREAM, 0, fds);
-    setsockopt(fds[0], SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
-    return recv(fds[0], &byte, 1, 0);
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
+    return fd;
 }
 
-static long in_socket_read(void)
+static long in_timed_recv(void)
 {
-    int fds[2];
     char byte;
-    struct timeval timeout = {1000, 0};
-    socketpair(AF_UNIX, SOCK_STREAM, 0, fds);
-    setsockopt(fds[0], SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
-    return read(fds[0], &byte, 1);
+    return recv(with_timeout(pair()), &byte, 1, 0);
+}
+
+static long in_timed_socket_read(void)
+{
+    char byte;
+    return read(with_timeout(pair()), &byte, 1);
+}
+
+static long in_timed_accept(void)
+{
+    return accept(with_timeout(listener()), NULL, NULL);
+}
+
+static long in_recv_of_all(void)
+{
+    char bytes[4];
+    int fds[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, fds) != 0 || write(fds[1], "x", 1) != 1)
+        return -1;
+    return recv(fds[0], bytes, sizeof(bytes), MSG_WAITALL);
+}
+
+static long in_recv_of_four(void)
+{
+    char bytes[4];
+    int fds[2], four = 4;
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, fds) != 0 || write(fds[1], "x", 1) != 1)
+        return -1;
+    setsockopt(fds[0], SOL_SOCKET, SO_RCVLOWAT, &four, sizeof(four));
+    return recv(fds[0], bytes, sizeof(bytes), 0);
 }
 
 static long in_write(void)
@@ -313,6 +387,11 @@ static const struct {
     {"read of an eventfd", in_eventfd_read},
     {"read of a timerfd", in_timerfd_read},
     {"read of a terminal", in_terminal_read},
+    {"recv", in_recv},
+    {"recvmsg", in_recvmsg},
+    {"read of a socket", in_socket_read},
+    {"accept", in_accept},
+    {"recv of a datagram", in_udp_recv},
     {"poll", in_poll},
     {"poll with a timeout", in_timed_poll},
     {"ppoll", in_ppoll},
@@ -356,8 +435,15 @@ static const struct {
     const char *name;
     long (*in)(void);
 } harmed[] = {
-    {"epoll_wait", in_epoll}, {"recv", in_recv},   {"read of a socket", in_socket_read},
-    {"write", in_write},      {"semop", in_semop}, {"sigtimedwait", in_sigtimedwait},
+    {"epoll_wait", in_epoll},
+    {"recv with a timeout", in_timed_recv},
+    {"read of a socket with a timeout", in_timed_socket_read},
+    {"accept with a timeout", in_timed_accept},
+    {"recv of all that was asked for", in_recv_of_all},
+    {"recv of four bytes at least", in_recv_of_four},
+    {"write", in_write},
+    {"semop", in_semop},
+    {"sigtimedwait", in_sigtimedwait},
 };
 
 static void harmed_call__is_left_alone(void **state)
