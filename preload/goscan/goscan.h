@@ -32,7 +32,7 @@ struct go_hints {
     uint64_t all_gs;              /* runtime.allgs (slice) */
     uint64_t wait_reason_strings; /* runtime.waitReasonStrings */
     uint64_t wait_reason_count;
-    uint64_t all_ps;                /* runtime.allp (slice); needed before 1.23 alone */
+    uint64_t all_ps;                /* runtime.allp (slice) */
     const struct go_layout *layout; /* from DWARF; NULL: from the table of versions */
 };
 
@@ -137,7 +137,7 @@ struct go_totals {
     uint64_t parked;
     uint64_t unreadable; /* that could not be read at all */
     uint64_t moved;      /* that changed all the time */
-    bool timers_unknown; /* before 1.23: not all timers could be read, so go_channel.timer and
+    bool timers_unknown; /* before 1.27: not all timers could be read, so go_channel.timer and
                             deadline may be missing where a timer will wake a goroutine */
 };
 

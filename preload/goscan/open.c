@@ -79,7 +79,7 @@ static bool take_lists(struct goscan *scan, struct finder *finder)
     scan->found.wait_reason_count = finder->hints->wait_reason_count;
     scan->found.wait_reason_strings = find_wait_reasons(finder);
     scan->found.all_gs = find_all_gs(finder);
-    scan->found.all_ps = scan->layout.timer_status != GO_ABSENT ? find_all_ps(finder) : 0;
+    scan->found.all_ps = find_all_ps(finder);
     return scan->found.all_gs != 0;
 }
 

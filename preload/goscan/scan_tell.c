@@ -3,8 +3,9 @@
 
 #include "preload/recording.h"
 
-#define MAIN_ID 1     /* of the first goroutine, which no go statement created */
-#define TIME_BYTES 24 /* of a time.Time, which timers send */
+#define MAIN_ID 1                  /* of the first goroutine, which no go statement created */
+#define SYNC_TIMERS_SINCE_MINOR 27 /* all channels of timers know them */
+#define TIME_BYTES 24              /* of a time.Time, which timers send */
 
 static uint32_t os_tid_of(struct goscan *scan, uint64_t m)
 {
@@ -53,15 +54,18 @@ void scan_tell_g(struct goscan *scan, const struct scan_item *item, struct go_go
 
 /* ---- Channels ---- */
 
-/* A timer's channel before 1.23 is one like any other, of capacity 1, of times. */
+/* Since 1.23 a timer's channel knows its timer, mostly (see scan_timers.c). Else it is one like any
+ * other, of capacity 1, of times. */
 static bool has_timer(struct goscan *scan, const struct scan_channel *channel)
 {
     const struct go_layout *layout = &scan->layout;
-    if (layout->channel_timer != GO_ABSENT)
+    const uint8_t *bytes = channel->copy.bytes;
+    if (layout->channel_timer != GO_ABSENT &&
+        (scan->minor >= SYNC_TIMERS_SINCE_MINOR || word_at(bytes, layout->channel_timer) != 0))
         return channel->timer_ok && (int64_t)channel->timer_when > 0;
     uint16_t element;
-    memcpy(&element, channel->copy.bytes + layout->channel_element, sizeof(element));
-    return element == TIME_BYTES && word_at(channel->copy.bytes, layout->channel_capacity) == 1 &&
+    memcpy(&element, bytes + layout->channel_element, sizeof(element));
+    return element == TIME_BYTES && word_at(bytes, layout->channel_capacity) == 1 &&
            scan_timer_sends(scan, channel->address);
 }
 

@@ -1,5 +1,7 @@
-/* Before 1.23 a channel does not know of the timer that will send on it; the timer knows the
- * channel. They are found in the heaps of timers of all processors. */
+/* A channel of a timer of package time does not know of the timer before 1.23; and since then
+ * neither when GODEBUG=asynctimerchan=1, as for programs whose go.mod names an older Go
+ * (until 1.26). But the timer knows the channel. Timers are found in the heaps of all processors:
+ * until 1.22 p.timers is a list of timers, since then one of {timer, when}. */
 #include "preload/goscan/scan.h"
 
 #define MAX_PROCESSORS 4096
@@ -7,9 +9,10 @@
 #define TIMERS_AT_ONCE 128
 #define TIMER_BYTES 128 /* of a runtime.timer, at most */
 
-/* runtime.timerWaiting and so on: it is in a heap, and will fire. */
-static bool is_set(uint32_t status)
+/* Whether it is in a heap, and will fire. */
+static bool is_set(const struct go_layout *layout, const uint8_t *timer)
 {
+    /* runtime.timerWaiting and so on. */
     enum {
         WAITING = 1,
         RUNNING = 2,
@@ -18,8 +21,12 @@ static bool is_set(uint32_t status)
         MODIFIED_LATER = 8,
         MOVING = 9
     };
-    return status == WAITING || status == RUNNING || status == MODIFYING ||
-           status == MODIFIED_EARLIER || status == MODIFIED_LATER || status == MOVING;
+    const uint32_t is_set = 1U << WAITING | 1U << RUNNING | 1U << MODIFYING |
+                            1U << MODIFIED_EARLIER | 1U << MODIFIED_LATER | 1U << MOVING;
+    if (layout->timer_status == GO_ABSENT)
+        return (int64_t)word_at(timer, layout->timer_when) > 0;
+    uint32_t status = half_at(timer, layout->timer_status);
+    return status <= MOVING && (is_set >> status & 1) != 0;
 }
 
 static uint64_t *place_of(const struct scan_timers *timers, uint64_t channel)
@@ -45,22 +52,42 @@ static void insert(struct scan_timers *timers, uint64_t channel)
     timers->used++;
 }
 
+/* Words of a row of a heap. */
+static size_t row_words(const struct go_layout *layout)
+{
+    return layout->timer_status == GO_ABSENT ? 2 : 1;
+}
+
+/* Bytes of a timer up to all that is used; 0: it cannot be read. */
+static size_t timer_bytes(const struct go_layout *layout)
+{
+    const uint16_t ends[] = {layout->timer_when + 8U, layout->timer_function + 8U,
+                             layout->timer_arg + 16U};
+    size_t bytes = layout->timer_status == GO_ABSENT ? 0 : layout->timer_status + 4U;
+    if (layout->timer_function == GO_ABSENT || layout->timer_arg == GO_ABSENT ||
+        layout->p_timers == GO_ABSENT)
+        return 0;
+    for (size_t i = 0; i < sizeof(ends) / sizeof(*ends); i++)
+        bytes = ends[i] > bytes ? ends[i] : bytes;
+    return bytes <= TIMER_BYTES ? bytes : 0;
+}
+
 static bool read_some(struct goscan *scan, uint64_t list, size_t count)
 {
     struct scan_state *state = scan_state(scan);
     const struct go_layout *layout = &scan->layout;
-    uint64_t addresses[TIMERS_AT_ONCE];
+    uint64_t rows[2 * TIMERS_AT_ONCE];
     uint32_t oks[TIMERS_AT_ONCE];
-    size_t bytes = layout->timer_status + 4U;
+    size_t words = row_words(layout), bytes = timer_bytes(layout);
     uint8_t *timers = state->deep_area;
-    if (!mem_read(scan->reader, list, addresses, count * sizeof(*addresses)))
+    if (!mem_read(scan->reader, list, rows, count * words * sizeof(*rows)))
         return false;
     for (size_t i = 0; i < count; i++)
-        scan_add(scan, addresses[i], timers + i * TIMER_BYTES, bytes, &oks[i]);
+        scan_add(scan, rows[i * words], timers + i * TIMER_BYTES, bytes, &oks[i]);
     scan_flush(scan);
     for (size_t i = 0; i < count; i++) {
         const uint8_t *timer = timers + i * TIMER_BYTES;
-        if (oks[i] && is_set(half_at(timer, layout->timer_status)) &&
+        if (oks[i] && is_set(layout, timer) &&
             scan_is_send_timer(scan, word_at(timer, layout->timer_function)))
             insert(&state->scan_timers, word_at(timer, layout->timer_arg + 8U));
     }
@@ -76,7 +103,8 @@ static bool read_processor(struct goscan *scan, uint64_t processor)
         return false;
     for (uint64_t i = 0; i < list[1]; i += TIMERS_AT_ONCE) {
         uint64_t count = list[1] - i;
-        if (!read_some(scan, list[0] + i * 8, count < TIMERS_AT_ONCE ? count : TIMERS_AT_ONCE))
+        if (!read_some(scan, list[0] + i * 8 * row_words(&scan->layout),
+                       count < TIMERS_AT_ONCE ? count : TIMERS_AT_ONCE))
             return false;
     }
     return true;
@@ -85,16 +113,12 @@ static bool read_processor(struct goscan *scan, uint64_t processor)
 static void read_timers(struct goscan *scan)
 {
     struct scan_timers *timers = &scan_state(scan)->scan_timers;
-    const struct go_layout *layout = &scan->layout;
     uint64_t list[2];
     memset(timers->channels, 0, sizeof(*timers->channels) << timers->bits);
     timers->used = 0;
     timers->read = true;
     timers->complete = false;
-    if (layout->timer_status == GO_ABSENT || layout->p_timers == GO_ABSENT ||
-        layout->timer_function == GO_ABSENT || layout->timer_arg == GO_ABSENT ||
-        layout->timer_status + 4U > TIMER_BYTES || layout->timer_arg + 16U > TIMER_BYTES ||
-        layout->timer_function + 8U > TIMER_BYTES || scan->found.all_ps == 0 ||
+    if (timer_bytes(&scan->layout) == 0 || scan->found.all_ps == 0 ||
         !mem_read(scan->reader, scan->found.all_ps, list, sizeof(list)) || list[1] > MAX_PROCESSORS)
         return;
     timers->complete = true;

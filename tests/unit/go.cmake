@@ -25,3 +25,23 @@ leakspy_test(test_go_file SOURCES analyzer/test_go_file.c
              LIBRARIES leakspy_analyzer go_places_told LABEL analyzer TIMEOUT 300)
 add_dependencies(preload_pclntab go_places)
 add_dependencies(test_go_file go_places)
+
+# What the scanner says of goroutines, against what the program says. test_go…: tests/go-matrix.sh runs
+# these with all versions of Go.
+add_custom_target(goroutines)
+if(LEAKSPY_GO)
+  foreach(mode cgo static stripped static_stripped pie pie_external trimpath race)
+    leakspy_gc_program(goroutines_${mode} ${mode} SOURCES preload/fixture_goroutines.go)
+    add_dependencies(goroutines sample_goroutines_${mode})
+  endforeach()
+endif()
+add_library(goroutines_told STATIC goroutines.c)
+target_link_libraries(goroutines_told PUBLIC leakspy_goscan PkgConfig::CMOCKA)
+target_compile_definitions(goroutines_told PUBLIC GOROUTINES_FOLDER="${CMAKE_CURRENT_BINARY_DIR}"
+                                                  GO_MINOR=${go_minor})
+leakspy_test(test_goscan_program SOURCES preload/test_goscan_program.c LIBRARIES goroutines_told
+             LABEL preload TIMEOUT 300)
+add_dependencies(test_goscan_program goroutines)
+leakspy_test(test_go_layout SOURCES analyzer/test_go_layout.c
+             LIBRARIES leakspy_analyzer goroutines_told LABEL analyzer)
+add_dependencies(test_go_layout goroutines)
