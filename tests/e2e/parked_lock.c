@@ -465,3 +465,43 @@ PARK(futex_wait_bitset_timeout, FUTEX_ROW)
     check_futex(syscall(SYS_futex, &word, FUTEX_WAIT_BITSET_PRIVATE, 0, in_an_hour(CLOCK_MONOTONIC),
                         NULL, FUTEX_BITSET_MATCH_ANY));
 }
+
+/* Futexes with priority inheritance: the word is the thread that holds the lock, here the main one,
+ * or 0. */
+static uint32_t other_word;
+
+static void hold_word(void)
+{
+    atomic_store(&word, (uint32_t)getpid());
+}
+
+static void free_word(void)
+{
+    atomic_store(&word, 0);
+}
+
+#define PI_ROW .prepare = hold_word, .release = free_word, .object = word_address
+
+static void unlock_pi(void)
+{
+    CHECK((atomic_load(&word) & FUTEX_TID_MASK) == (uint32_t)gettid());
+    CHECK(syscall(SYS_futex, &word, FUTEX_UNLOCK_PI_PRIVATE, 0, NULL, NULL, 0) == 0);
+}
+
+PARK(futex_lock_pi, PI_ROW)
+{
+    CHECK(syscall(SYS_futex, &word, FUTEX_LOCK_PI_PRIVATE, 0, NULL, NULL, 0) == 0);
+    unlock_pi();
+}
+
+PARK(futex_lock_pi2_timeout, PI_ROW)
+{
+    CHECK(syscall(SYS_futex, &word, FUTEX_LOCK_PI2_PRIVATE, 0, in_an_hour(CLOCK_MONOTONIC), NULL,
+                  0) == 0);
+    unlock_pi();
+}
+
+PARK(futex_wait_requeue_pi, FUTEX_ROW)
+{
+    check_futex(syscall(SYS_futex, &word, FUTEX_WAIT_REQUEUE_PI_PRIVATE, 0, NULL, &other_word, 0));
+}
