@@ -35,6 +35,8 @@ struct teller {
     struct thread_stacks *stacks;
     struct told *told;
     size_t count;
+    struct listed_thread *listed; /* as glibc has them, when the first look was over */
+    size_t listed_count;
 };
 
 /* ---- Reading ---- */
@@ -327,6 +329,42 @@ static bool tell_thread(struct teller *teller, const struct told *told, uint64_t
     return true;
 }
 
+/* Joinable threads that have ended: those that glibc has on its list still after the second look.
+ */
+static bool tell_ended(struct teller *teller)
+{
+    const struct thread_list_layout layout = thread_names_list(teller->names);
+    struct listed_thread *now;
+    size_t count = thread_list_read(&layout, teller->image->memory, &now);
+    struct table ended;
+    bool ok = table_init(&ended, 64);
+    for (size_t i = 0; ok && i < count; i++) {
+        if (now[i].tid == 0)
+            ok = table_at(&ended, (struct table_key){now[i].descriptor, now[i].start_routine | 1});
+    }
+    free(now);
+    for (size_t i = 0; ok && i < teller->listed_count; i++) {
+        const struct listed_thread *thread = &teller->listed[i];
+        struct table_key key = {thread->descriptor, thread->start_routine | 1};
+        const struct image_mapping *code = image_mapping_at(teller->image, thread->start_routine);
+        if (thread->tid != 0 || !table_find(&ended, key) || !code || !code->executable)
+            continue; /* the first thread, which began in no such function, is nobody's to join */
+        struct snapshot_task *task = builder_add_task(teller->inspection->builder);
+        if (!task) {
+            ok = false;
+            break;
+        }
+        uint64_t pc = thread->start_routine + 1;
+        task->id = task->handle = thread->descriptor;
+        task->kind = REC_KIND_THREAD;
+        task->flags = SNAPSHOT_FINISHED | SNAPSHOT_JOINABLE;
+        task->spawn_site =
+            builder_add_site(teller->inspection->builder, &pc, 1, SNAPSHOT_SITE_START);
+    }
+    table_deinit(&ended);
+    return ok;
+}
+
 /* A thread that is joined has the handle that the join names. */
 static void tell_joins(struct teller *teller, size_t first)
 {
@@ -408,6 +446,7 @@ static bool tell_all(struct teller *teller)
     table_deinit(&taken);
     if (ok) {
         tell_joins(teller, first);
+        ok = tell_ended(teller);
         tell_about_stacks(teller);
         snapshot->runtimes |= REC_RUNTIME_PTHREAD;
     }
@@ -427,6 +466,8 @@ static bool inspect(struct inspection *inspection, struct err *err)
     if (ok) {
         for (size_t i = 0; i < teller.count; i++)
             teller.told[i].look.thread = image->threads[i];
+        const struct thread_list_layout layout = thread_names_list(teller.names);
+        teller.listed_count = thread_list_read(&layout, image->memory, &teller.listed);
         ok = read_threads(&teller) && tell_all(&teller);
     }
     if (!ok)
@@ -434,6 +475,7 @@ static bool inspect(struct inspection *inspection, struct err *err)
     for (size_t i = 0; teller.told && i < teller.count; i++)
         thread_look_deinit(&teller.told[i].look);
     free(teller.told);
+    free(teller.listed);
     thread_stacks_destroy(teller.stacks);
     thread_names_destroy(teller.names);
     return ok;

@@ -41,10 +41,14 @@ static void explain_sibling(const struct judge *judge, struct group *group)
                         "place is being joined");
 }
 
+/* A recording says of a thread that ended unseen nothing but that; of a process, nobody knows when
+ * it was. */
 static bool ended_lately(const struct judge *judge, uint32_t index)
 {
-    return is_finished(judge, index) && judge->snapshot->end == SNAPSHOT_RUNNING &&
-           task_at(judge, index)->parked_ns != SNAPSHOT_AGE_UNKNOWN && !is_past(judge, index);
+    bool known = task_at(judge, index)->parked_ns != SNAPSHOT_AGE_UNKNOWN ||
+                 strcmp(judge->snapshot->source_kind, "recording") != 0;
+    return is_finished(judge, index) && judge->snapshot->end == SNAPSHOT_RUNNING && known &&
+           !is_past(judge, index);
 }
 
 static void explain_unjoined(const struct judge *judge, struct group *group)
@@ -57,6 +61,9 @@ static void explain_unjoined(const struct judge *judge, struct group *group)
         evidence_add(group, "%s that ended, and nobody joined or detached %s before the process %s",
                      which, group->count == 1 ? "it" : "them",
                      judge->snapshot->end == SNAPSHOT_EXEC ? "executed another program" : "ended");
+    if (group->oldest_ns == SNAPSHOT_AGE_UNKNOWN &&
+        strcmp(judge->snapshot->source_kind, "recording") != 0)
+        evidence_add(group, "nobody knows when %s ended", group->count == 1 ? "it" : "they");
     evidence_add(group, "%s and what is left of %s descriptor stay in memory until then",
                  group->count == 1 ? "its stack" : "their stacks",
                  group->count == 1 ? "its" : "their");

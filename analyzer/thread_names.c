@@ -19,6 +19,7 @@ struct thread_names {
     bool is_glibc;
     struct debug_names *symbols; /* NULL: none */
     struct thread_layout layout;
+    struct thread_list_layout list;
     struct table called; /* by return address: number of `functions` + 1 */
     const struct thread_function *functions[CALLED_MOST];
     size_t called_count;
@@ -52,6 +53,44 @@ static uint32_t read_offset(const struct thread_names *names, const char *symbol
     return field[2];
 }
 
+/* _rtld_global: of the dynamic loader, or of a static program itself. */
+static uint64_t find_loader_data(const struct thread_names *names)
+{
+    const struct image *image = names->image;
+    uint64_t address;
+    for (uint32_t i = 1; !names->is_static && i < image->module_count; i++) {
+        const struct image_module *module = &image->modules[i];
+        if (fnmatch("ld-linux*.so*", text_basename(module->path), 0) != 0 &&
+            fnmatch("ld-[0-9]*.so*", text_basename(module->path), 0) != 0)
+            continue;
+        struct debug_names *symbols =
+            module->file && module->file[0] ? debug_names_open(module->file) : NULL;
+        bool found = symbols && debug_names_find(symbols, "_rtld_global", &address);
+        debug_names_close(symbols);
+        if (found)
+            return address + module->bias;
+    }
+    return 0;
+}
+
+static void find_list(struct thread_names *names)
+{
+    static const char *const heads[] = {"_thread_db_rtld_global__dl_stack_used",
+                                        "_thread_db_rtld_global__dl_stack_user"};
+    struct thread_list_layout *list = &names->list;
+    uint64_t data = find_loader_data(names);
+    list->tid = names->layout.tid;
+    list->start_routine = names->layout.start_routine;
+    list->list = read_offset(names, "_thread_db_pthread_list");
+    list->cancelhandling = read_offset(names, "_thread_db_pthread_cancelhandling");
+    for (size_t i = 0; i < 2; i++) {
+        uint64_t offset = read_offset(names, heads[i]);
+        if (data && offset && list->tid && list->start_routine && list->list &&
+            list->cancelhandling)
+            list->heads[i] = data + offset;
+    }
+}
+
 struct thread_names *thread_names_create(struct image *image)
 {
     struct thread_names *names = calloc(1, sizeof(*names));
@@ -73,6 +112,7 @@ struct thread_names *thread_names_create(struct image *image)
                           debug_names_find(names->symbols, "__libc_setup_tls", &unused);
         names->layout.tid = read_offset(names, "_thread_db_pthread_tid");
         names->layout.start_routine = read_offset(names, "_thread_db_pthread_start_routine");
+        find_list(names);
     }
     return names;
 }
@@ -94,6 +134,11 @@ bool thread_names_are_glibc(const struct thread_names *names)
 struct thread_layout thread_names_layout(const struct thread_names *names)
 {
     return names->layout;
+}
+
+struct thread_list_layout thread_names_list(const struct thread_names *names)
+{
+    return names->list;
 }
 
 /* Whether a frame is in the file that holds the C library; its function, or NULL. */

@@ -8,6 +8,7 @@
 
 #include "analyzer/image.h"
 #include "analyzer/thread_calls.h"
+#include "analyzer/thread_list.h"
 #include "analyzer/thread_locks.h"
 
 struct thread_names;
@@ -21,6 +22,9 @@ bool thread_names_are_glibc(const struct thread_names *names);
 
 /* Where glibc has what in its descriptors of threads. */
 struct thread_layout thread_names_layout(const struct thread_names *names);
+
+/* Where glibc keeps its list of threads. */
+struct thread_list_layout thread_names_list(const struct thread_names *names);
 
 /* The function by which the program came to park: of the C library's frames at the inner end of a
  * stack (pcs: return addresses, innermost first), the outermost that parks as the inner ones do.

@@ -143,7 +143,6 @@ struct sample {
         }                                                                                          \
     }
 
-/* unjoined_threads is not among them: of threads that have ended, nothing is left to be seen. */
 static const struct sample samples[] = {
     LEAK("dead_peer_read", "stuck", "io wait", 1, "client", "client"),
     LEAK("lock_order_deadlock", "deadlocked", "mutex lock", 2, "transfer", "transfer"),
@@ -208,6 +207,39 @@ static void fixed_sample__is_silent(void **state)
         assert_no_findings(json);
         json_decref(json);
     }
+    target_end(target);
+}
+
+/* Threads that ended are on the C library's list until they are joined. */
+static void unjoined_threads__are_found_on_the_list(void **state)
+{
+    const struct sample sample = {.name = "unjoined_threads"};
+    struct expected_group expected = {.verdict = "unjoined",
+                                      .kind = "thread",
+                                      .count = 5,
+                                      .spawn_function = "work",
+                                      .spawn_file = "unjoined_threads.c"};
+    (void)state;
+    struct target *target = start_sample(&sample, false);
+    json_t *json = wait_for_group_of(target, "0", NULL, &expected);
+    assert_group(json, &expected);
+    json_decref(json);
+    json = report(write_core(target), "0", NULL);
+    assert_group(json, &expected);
+    json_decref(json);
+    /* Nobody knows since when: that is no finding while they may be joined yet. */
+    char pid[16];
+    snprintf(pid, sizeof pid, "%d", (int)target->pid);
+    json = report(pid, "10s", NULL);
+    assert_no_findings(json);
+    json_decref(json);
+    target_end(target);
+
+    target = start_sample(&sample, true);
+    snprintf(pid, sizeof pid, "%d", (int)target->pid);
+    json = report(pid, "0", NULL);
+    assert_no_findings(json);
+    json_decref(json);
     target_end(target);
 }
 
@@ -304,6 +336,9 @@ static void idle_redis__is_silent(void **state)
     struct target *target =
         start_foreign(REDIS_SERVER, LIST(REDIS_SERVER, "--port", "0", "--unixsocket", socket,
                                          "--save", "", "--daemonize", "no"));
+    for (int64_t deadline_ms = now_ms() + PATIENCE_MS;
+         access(socket, F_OK) != 0 && now_ms() < deadline_ms;)
+        sleep_ms(5);
     json_t *json = wait_for_group_of(target, "0", LIST("--all"), &workers);
     unlink(socket);
     assert_non_null(find_group(json, &workers));
@@ -518,6 +553,9 @@ int main(int argc, char **argv)
         if (i == 0 || strcmp(samples[i - 1].name, samples[i].name) != 0)
             add(samples[i].name, "fixed_is_silent", fixed_sample__is_silent, &samples[i]);
     }
+    if (strcmp(group, "samples") == 0)
+        add("unjoined_threads", "are_found_on_the_list", unjoined_threads__are_found_on_the_list,
+            NULL);
     if (strcmp(group, "foreign") == 0) {
         add("rust_receiver", "is_in_chan_receive", rust_receiver__is_in_chan_receive, NULL);
         add("cxx_condition_variable", "is_in_cond_wait", cxx_condition_variable__is_in_cond_wait,

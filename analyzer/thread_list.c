@@ -1,0 +1,66 @@
+#include "analyzer/thread_list.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "analyzer/thread_locks.h"
+
+#define THREADS_MOST (1U << 22)
+#define EXITING 0x10 /* EXITING_BITMASK of nptl/descr.h: it will not run the program's code again  \
+                      */
+
+/* Reads what stands in one descriptor. */
+static bool read_one(const struct thread_list_layout *layout, struct mem_reader *memory,
+                     uint64_t entry, struct listed_thread *ret, uint64_t *ret_next, int *ret_state)
+{
+    uint64_t descriptor = entry - layout->list;
+    struct mem_piece pieces[] = {
+        {.address = entry, .to = ret_next, .bytes = sizeof(*ret_next)},
+        {.address = descriptor + layout->tid, .to = &ret->tid, .bytes = sizeof(ret->tid)},
+        {.address = descriptor + layout->cancelhandling,
+         .to = ret_state,
+         .bytes = sizeof(*ret_state)},
+        {.address = descriptor + layout->start_routine,
+         .to = &ret->start_routine,
+         .bytes = sizeof(ret->start_routine)},
+    };
+    memory->read(memory, pieces, sizeof(pieces) / sizeof(pieces[0]));
+    ret->descriptor = descriptor;
+    return pieces[0].ok && pieces[1].ok && pieces[2].ok && pieces[3].ok;
+}
+
+size_t thread_list_read(const struct thread_list_layout *layout, struct mem_reader *memory,
+                        struct listed_thread **ret)
+{
+    struct listed_thread *threads = NULL;
+    size_t count = 0, room = 0;
+    *ret = NULL;
+    for (size_t i = 0; i < sizeof(layout->heads) / sizeof(layout->heads[0]); i++) {
+        uint64_t entry, next;
+        if (layout->heads[i] == 0 || !mem_read(memory, layout->heads[i], &entry, sizeof(entry)))
+            break;
+        for (size_t steps = 0; entry != layout->heads[i]; entry = next) {
+            struct listed_thread thread;
+            int state;
+            if (count == room) {
+                room = room ? room * 2 : 64;
+                struct listed_thread *more = reallocarray(threads, room, sizeof(*threads));
+                if (!more)
+                    goto failed;
+                threads = more;
+            }
+            if (++steps > THREADS_MOST ||
+                !read_one(layout, memory, entry, &thread, &next, &state) ||
+                !thread_is_descriptor(thread.descriptor, memory))
+                goto failed;
+            /* Without a number and not on its way out, it has not begun. */
+            if (thread.tid != 0 || (state & EXITING))
+                threads[count++] = thread;
+        }
+    }
+    *ret = threads;
+    return count;
+failed:
+    free(threads);
+    return 0;
+}
