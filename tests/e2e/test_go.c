@@ -114,6 +114,7 @@ static void server_fifty_requests__by_run(void **state)
         LIST("LEAKSPY_SAMPLE=20ms"));
     snprintf(target->recording, sizeof target->recording, "%s", recording);
     load_server(target);
+    target_wait_walks(target, 1, 0); /* leakspy begins beside the program, not before it */
     json_t *json = wait_for_group(target, "200ms", NULL, &leak);
     assert_string_equal(json_string_value(json_at(json, "source.end")), "running");
     json_decref(json);
