@@ -45,3 +45,6 @@ add_dependencies(test_goscan_program goroutines)
 leakspy_test(test_go_layout SOURCES analyzer/test_go_layout.c
              LIBRARIES leakspy_analyzer goroutines_told LABEL analyzer)
 add_dependencies(test_go_layout goroutines)
+leakspy_test(test_goscan_hostile SOURCES preload/test_goscan_hostile.c LIBRARIES goroutines_told
+             LABEL preload TIMEOUT 300)
+add_dependencies(test_goscan_hostile goroutines)

@@ -170,8 +170,18 @@ static void read_pages(struct mem_reader *reader, struct mem_piece *pieces, size
 {
     struct page_reader *pages = (struct page_reader *)reader;
     pages->pieces += count;
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         pieces[i].ok = read_from_pages(pages, pieces[i].address, pieces[i].to, pieces[i].bytes);
+        if (pages->asked && pieces[i].ok && pieces[i].bytes > 0 && pieces[i].bytes <= PAGE_BYTES &&
+            pages->asked_count < pages->asked_room)
+            pages->asked[pages->asked_count++] = pieces[i];
+    }
+}
+
+uint8_t *page_reader_at(struct page_reader *reader, uint64_t address)
+{
+    struct page *page = page_of(reader, address - address % PAGE_BYTES);
+    return page && page->readable ? page->bytes + address % PAGE_BYTES : NULL;
 }
 
 void page_reader_init(struct page_reader *ret, pid_t pid)

@@ -36,6 +36,9 @@ struct page_reader {
     struct page *pages;
     size_t page_count, page_room; /* a hash table of page_room, a power of 2 */
     uint64_t pieces;              /* that were asked for */
+    /* The first ones that are no larger than a page; NULL: they are not kept. */
+    struct mem_piece *asked;
+    size_t asked_count, asked_room;
 };
 
 struct goroutines {
@@ -59,6 +62,9 @@ void goroutines_end(struct goroutines *it);
 void process_reader_init(struct page_reader *ret, pid_t pid);
 
 void page_reader_init(struct page_reader *ret, pid_t pid);
+/* The copy of the byte at an address. NULL: there is none. */
+uint8_t *page_reader_at(struct page_reader *reader, uint64_t address);
+
 void page_reader_deinit(struct page_reader *reader);
 
 #endif

@@ -1,0 +1,663 @@
+/* The scanner over memory that lies, breaks off and changes while it is read: each run ends, inside
+ * its bounds, and tells of what can be told. */
+#include "preload/goscan/scan.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "preload/recording.h"
+#include "tests/unit/goroutines.h"
+
+#define ARENA UINT64_C(0x100000)
+#define ARENA_BYTES (1U << 20)
+#define TEXT UINT64_C(0x400000)
+#define TEXT_END UINT64_C(0x500000)
+#define MINOR 27
+#define AT_ONCE 8
+
+enum reason { REASON_NONE, REASON_RECEIVE, REASON_SEND, REASON_SELECT, REASON_MUTEX, REASON_COUNT };
+
+/* A target that is made by hand, and what is to happen while it is read. */
+struct target {
+    struct mem_reader reader;
+    uint8_t *bytes; /* of the arena */
+    uint64_t used;
+    struct goscan scan;
+    void *scratch;
+    uint64_t list, list_count; /* of addresses of g's */
+    uint64_t slice;            /* runtime.allgs */
+    uint64_t pieces;
+    void (*change)(struct target *target); /* before each piece */
+    uint64_t changes_left, changing;       /* what it changes: an address */
+};
+
+static void *at(struct target *target, uint64_t address)
+{
+    assert_in_range(address, ARENA, ARENA + ARENA_BYTES - 1);
+    return target->bytes + (address - ARENA);
+}
+
+static void put(struct target *target, uint64_t address, uint64_t word)
+{
+    memcpy(at(target, address), &word, sizeof(word));
+}
+
+static void put_byte(struct target *target, uint64_t address, uint8_t byte)
+{
+    *(uint8_t *)at(target, address) = byte;
+}
+
+static uint64_t make(struct target *target, uint64_t bytes)
+{
+    uint64_t address = ARENA + target->used;
+    target->used += (bytes + 15) & ~UINT64_C(15);
+    assert_in_range(target->used, 0, ARENA_BYTES);
+    return address;
+}
+
+static void read_target(struct mem_reader *reader, struct mem_piece *pieces, size_t count)
+{
+    struct target *target = (struct target *)reader;
+    for (size_t i = 0; i < count; i++) {
+        target->pieces++;
+        if (target->change && target->changes_left > 0) {
+            target->changes_left--;
+            target->change(target);
+        }
+        uint64_t into = pieces[i].address - ARENA;
+        pieces[i].ok = pieces[i].address >= ARENA && into <= ARENA_BYTES &&
+                       pieces[i].bytes <= ARENA_BYTES - into;
+        if (pieces[i].ok)
+            memcpy(pieces[i].to, target->bytes + into, pieces[i].bytes);
+    }
+}
+
+static int set_up(void **state)
+{
+    static const char *const texts[REASON_COUNT] = {"", "chan receive", "chan send", "select",
+                                                    "sync.Mutex.Lock"};
+    struct target *target = calloc(1, sizeof(*target));
+    size_t bytes = goscan_scratch_bytes(AT_ONCE);
+    *state = target;
+    target->reader.read = read_target;
+    target->bytes = calloc(1, ARENA_BYTES);
+    target->scratch = calloc(1, bytes);
+    struct goscan *scan = &target->scan;
+    scan->reader = &target->reader;
+    scan->scratch = target->scratch;
+    scan->scratch_bytes = bytes;
+    scan->minor = MINOR;
+    if (!scan_state_init(scan) || !go_layout_of(MINOR, &scan->layout) ||
+        !scan_state_take_layout(scan))
+        return -1;
+    scan->functions = (struct pclntab){.reader = scan->reader, .text = TEXT, .etext = TEXT_END};
+    scan->unwinder.table = &scan->functions;
+    scan->reason_count = REASON_COUNT;
+    for (size_t i = 0; i < REASON_COUNT; i++) {
+        const struct go_reason_rule *rule = go_reason_rule(texts[i]);
+        struct go_reason *reason = &scan->reasons[i];
+        strcpy(reason->text, texts[i]);
+        reason->op = rule->op;
+        reason->object = rule->object;
+        reason->lock = rule->lock;
+    }
+    make(target, 16); /* so that nothing is at the first address */
+    target->slice = make(target, 24);
+    target->list = make(target, 1024 * 8);
+    scan->found.all_gs = target->slice;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct target *target = *state;
+    free(target->scratch);
+    free(target->bytes);
+    free(target);
+    return 0;
+}
+
+static void list_g(struct target *target, uint64_t g)
+{
+    put(target, target->list + target->list_count++ * 8, g);
+    put(target, target->slice, target->list);
+    put(target, target->slice + 8, target->list_count);
+    put(target, target->slice + 16, 1024);
+}
+
+/* A parked goroutine, listed. */
+static uint64_t make_g(struct target *target, uint64_t id, enum reason reason)
+{
+    const struct go_layout *layout = &target->scan.layout;
+    uint64_t g = make(target, 448), stack = make(target, 2048);
+    put(target, g + layout->g_stack_lo, stack);
+    put(target, g + layout->g_stack_hi, stack + 2048);
+    put(target, g + layout->g_sched_sp, stack + 1024);
+    put(target, g + layout->g_sched_pc, TEXT + 100);
+    put(target, g + layout->g_start_pc, TEXT + 200);
+    put(target, g + layout->g_id, id);
+    put_byte(target, g + layout->g_status, G_WAITING);
+    put_byte(target, g + layout->g_wait_reason, (uint8_t)reason);
+    list_g(target, g);
+    return g;
+}
+
+/* A sudog of a select's, after another one (or first, after 0). */
+static uint64_t make_sudog(struct target *target, uint64_t g, uint64_t after, uint64_t channel)
+{
+    const struct go_layout *layout = &target->scan.layout;
+    uint64_t sudog = make(target, 112);
+    put(target, sudog + layout->sudog_g, g);
+    put(target, sudog + layout->sudog_channel, channel);
+    put_byte(target, sudog + layout->sudog_is_select, 1);
+    put(target, after ? after + layout->sudog_wait_link : g + layout->g_waiting, sudog);
+    return sudog;
+}
+
+/* With a waiting sudog of each, or 0. */
+static uint64_t make_channel(struct target *target, uint64_t capacity)
+{
+    uint64_t channel = make(target, 112);
+    put(target, channel + target->scan.layout.channel_capacity, capacity);
+    return channel;
+}
+
+struct visits {
+    struct go_goroutine last;
+    struct go_case cases[GO_MAX_CASES];
+    uint64_t count, ids;
+};
+
+static bool note(const struct go_goroutine *it, void *arg)
+{
+    struct visits *visits = arg;
+    visits->last = *it;
+    visits->count++;
+    visits->ids += it->id;
+    if (it->case_count > 0)
+        memcpy(visits->cases, it->cases, it->case_count * sizeof(*it->cases));
+    return true;
+}
+
+static struct go_totals run(struct target *target, struct visits *visits)
+{
+    struct go_totals totals;
+    memset(visits, 0, sizeof(*visits));
+    assert_int_equal(goscan_run(&target->scan, note, visits, &totals), GO_OK);
+    assert_int_equal(totals.seen, visits->count);
+    return totals;
+}
+
+/* ---- Lies ---- */
+
+static void sudogs__in_a_circle__end(void **state)
+{
+    struct target *target = *state;
+    struct visits visits;
+    uint64_t g = make_g(target, 1, REASON_SELECT), channel = make_channel(target, 1);
+    uint64_t first = make_sudog(target, g, 0, channel);
+    uint64_t second = make_sudog(target, g, first, channel);
+    put(target, second + target->scan.layout.sudog_wait_link, first);
+    run(target, &visits);
+    assert_int_equal(visits.count, 1);
+    assert_int_equal(visits.last.case_count, GO_MAX_CASES);
+    assert_in_range(visits.last.cases_given, GO_MAX_CASES + 1, UINT32_MAX);
+}
+
+static void queues_of_a_channel__in_a_circle__end(void **state)
+{
+    struct target *target = *state;
+    const struct go_layout *layout = &target->scan.layout;
+    struct visits visits;
+    uint64_t g = make_g(target, 1, REASON_SELECT), channel = make_channel(target, 0);
+    uint64_t receiver = make_sudog(target, g, 0, channel);
+    uint64_t sender = make_sudog(target, g, receiver, channel);
+    uint64_t other = make_sudog(target, g, sender, channel);
+    put(target, channel + layout->channel_senders, sender);
+    put(target, channel + layout->channel_receivers, receiver);
+    put(target, sender + layout->sudog_next, other);
+    put(target, other + layout->sudog_next, sender);
+    run(target, &visits);
+    assert_int_equal(visits.last.case_count, 3);
+    assert_false(visits.cases[0].send);
+    assert_true(visits.cases[1].send);
+    assert_true(visits.cases[2].send);
+}
+
+static void sudogs_of_others__behind_that_of_a_lock__are_not_its_own(void **state)
+{
+    struct target *target = *state;
+    const struct go_layout *layout = &target->scan.layout;
+    struct visits visits;
+    uint64_t g = make_g(target, 1, REASON_MUTEX), other = make_g(target, 2, REASON_MUTEX);
+    uint64_t first = make_sudog(target, g, 0, 0), second = make_sudog(target, other, 0, 0);
+    put_byte(target, first + layout->sudog_is_select, 0);
+    put_byte(target, second + layout->sudog_is_select, 0);
+    put(target, first + layout->sudog_wait_link, second);
+    put(target, first + layout->sudog_elem, 0x1234);
+    put(target, second + layout->sudog_elem, 0x5678);
+    run(target, &visits);
+    assert_int_equal(visits.count, 2);
+    assert_int_equal(visits.last.op, REC_OP_MUTEX_LOCK);
+    assert_int_equal(visits.last.object, 0x5678 - 4);
+}
+
+static void garbage__in_the_list__is_counted(void **state)
+{
+    struct target *target = *state;
+    struct visits visits;
+    make_g(target, 5, REASON_NONE);
+    list_g(target, 0);
+    list_g(target, 3);
+    list_g(target, UINT64_MAX - 7);
+    list_g(target, ARENA + ARENA_BYTES - 8); /* it ends before the g does */
+    list_g(target, target->list);            /* no g, but readable: addresses */
+    make_g(target, 6, REASON_NONE);
+    struct go_totals totals = run(target, &visits);
+    assert_int_equal(visits.count, 2);
+    assert_int_equal(visits.ids, 11);
+    assert_int_equal(totals.unreadable, 5);
+}
+
+static void list__that_says_too_much__is_unreadable(void **state)
+{
+    static const uint64_t counts[][2] = {
+        {UINT64_MAX, UINT64_MAX}, {1 << 27, 1 << 27}, {5, 4}, {UINT64_C(1) << 60, 8}};
+    struct target *target = *state;
+    struct visits visits = {.count = 0};
+    struct go_totals totals;
+    make_g(target, 1, REASON_NONE);
+    for (size_t i = 0; i < sizeof(counts) / sizeof(*counts); i++) {
+        put(target, target->slice + 8, counts[i][0]);
+        put(target, target->slice + 16, counts[i][1]);
+        target->pieces = 0;
+        enum go_result result = goscan_run(&target->scan, note, &visits, &totals);
+        assert_int_equal(result, GO_UNREADABLE);
+        assert_in_range(target->pieces, 1, 3 * ARENA_BYTES); /* it stops where the memory does */
+    }
+}
+
+static void list__at_a_bad_address__is_unreadable(void **state)
+{
+    struct target *target = *state;
+    struct visits visits = {.count = 0};
+    struct go_totals totals;
+    make_g(target, 1, REASON_NONE);
+    put(target, target->slice, 0xdead0000);
+    assert_int_equal(goscan_run(&target->scan, note, &visits, &totals), GO_UNREADABLE);
+    target->scan.found.all_gs = 0x10;
+    assert_int_equal(goscan_run(&target->scan, note, &visits, &totals), GO_UNREADABLE);
+    assert_int_equal(visits.count, 0);
+}
+
+static void goroutine__whose_stack_pointer_lies__is_not_believed(void **state)
+{
+    struct target *target = *state;
+    struct visits visits;
+    uint64_t g = make_g(target, 1, REASON_NONE);
+    put(target, g + target->scan.layout.g_sched_sp, 0x7fffffff0000);
+    struct go_totals totals = run(target, &visits);
+    assert_int_equal(visits.count, 0);
+    assert_int_equal(totals.unreadable, 1);
+}
+
+/* ---- Holes ---- */
+
+static void stack__that_cannot_be_read__is_left_out(void **state)
+{
+    struct target *target = *state;
+    const struct go_layout *layout = &target->scan.layout;
+    struct visits visits;
+    uint64_t g = make_g(target, 1, REASON_SEND), channel = make_channel(target, 3);
+    put_byte(target, make_sudog(target, g, 0, channel) + layout->sudog_is_select, 0);
+    put(target, g + layout->g_stack_lo, 0x70000000);
+    put(target, g + layout->g_stack_hi, 0x70010000);
+    put(target, g + layout->g_sched_sp, 0x70008000);
+    make_g(target, 2, REASON_NONE);
+    run(target, &visits);
+    assert_int_equal(visits.count, 2);
+    target->list_count = 0;
+    list_g(target, g);
+    run(target, &visits);
+    assert_true(visits.last.parked);
+    assert_null(visits.last.stack);
+    assert_true(visits.last.channel.known);
+    assert_int_equal(visits.last.object, channel);
+}
+
+static void channel__that_cannot_be_read__is_told_by_its_address(void **state)
+{
+    struct target *target = *state;
+    struct visits visits;
+    uint64_t g = make_g(target, 1, REASON_RECEIVE);
+    make_sudog(target, g, 0, 0x66660);
+    run(target, &visits);
+    assert_int_equal(visits.last.object, 0x66660);
+    assert_false(visits.last.channel.known);
+    assert_false(visits.last.deadline);
+}
+
+static void sudog__that_cannot_be_read__leaves_the_object_unknown(void **state)
+{
+    struct target *target = *state;
+    struct visits visits;
+    uint64_t g = make_g(target, 1, REASON_RECEIVE);
+    put(target, g + target->scan.layout.g_waiting, 0x66660);
+    run(target, &visits);
+    assert_true(visits.last.parked);
+    assert_int_equal(visits.last.op, REC_OP_CHAN_RECEIVE);
+    assert_int_equal(visits.last.object, 0);
+    assert_false(visits.last.object_known);
+}
+
+static void neighbours__of_which_one_lies_in_a_hole__are_told(void **state)
+{
+    struct target *target = *state;
+    const struct go_layout *layout = &target->scan.layout;
+    struct visits visits;
+    uint64_t last = 0;
+    /* Sudogs one after the other: read in one piece, but for the last one's address. */
+    for (uint64_t id = 1; id <= 5; id++) {
+        uint64_t g = make_g(target, id, REASON_RECEIVE);
+        put_byte(target, g + layout->g_tracking, (uint8_t)id);
+        last = g;
+    }
+    uint64_t channel = make_channel(target, 2);
+    for (uint64_t i = 0; i < 4; i++)
+        make_sudog(target, word_at(at(target, target->list + i * 8), 0), 0, channel);
+    put(target, last + layout->g_waiting, ARENA + ARENA_BYTES - 16);
+    struct go_totals totals = run(target, &visits);
+    assert_int_equal(visits.count, 5);
+    assert_int_equal(totals.parked, 5);
+    assert_int_equal(totals.unreadable, 0);
+}
+
+/* ---- Changes ---- */
+
+static void count_up(struct target *target)
+{
+    ++*(uint8_t *)at(target, target->changing);
+}
+
+static void goroutine__that_never_stands_still__is_moved(void **state)
+{
+    struct target *target = *state;
+    struct visits visits;
+    uint64_t g = make_g(target, 7, REASON_SEND);
+    target->changing = g + target->scan.layout.g_tracking;
+    target->change = count_up;
+    target->changes_left = UINT64_MAX;
+    struct go_totals totals = run(target, &visits);
+    assert_int_equal(totals.moved, 1);
+    assert_int_equal(totals.parked, 0);
+    assert_true(visits.last.moved);
+    assert_false(visits.last.parked);
+    assert_null(visits.last.stack);
+    assert_int_equal(visits.last.id, 7);
+}
+
+static void goroutine__that_moves_once__is_read_again(void **state)
+{
+    struct target *target = *state;
+    struct visits visits;
+    uint64_t g = make_g(target, 7, REASON_SEND);
+    target->changing = g + target->scan.layout.g_tracking;
+    target->change = count_up;
+    /* So many pieces as it takes to read it once, and some. */
+    for (uint64_t left = 1; left < 16; left++) {
+        target->changes_left = left;
+        struct go_totals totals = run(target, &visits);
+        assert_int_equal(visits.count, 1);
+        assert_int_equal(totals.moved + totals.parked, 1);
+        if (left < 8)
+            assert_true(visits.last.parked);
+    }
+}
+
+static void end_it(struct target *target)
+{
+    if (target->changes_left == 0)
+        put_byte(target, target->changing, G_DEAD);
+}
+
+static void goroutine__that_ends_meanwhile__is_not_told(void **state)
+{
+    struct target *target = *state;
+    struct visits visits;
+    uint64_t g = make_g(target, 7, REASON_SEND);
+    target->changing = g + target->scan.layout.g_status;
+    target->change = end_it;
+    target->changes_left = 5; /* its stack is being read */
+    struct go_totals totals = run(target, &visits);
+    assert_int_equal(visits.count, 0);
+    assert_int_equal(totals.seen, 0);
+}
+
+static void move_list(struct target *target)
+{
+    if (target->changes_left != 0)
+        return;
+    memcpy(at(target, target->changing), at(target, target->list), target->list_count * 8);
+    memset(at(target, target->list), 0xee, target->list_count * 8);
+    put(target, target->slice, target->changing);
+}
+
+static void list__that_is_moved_meanwhile__is_followed(void **state)
+{
+    struct target *target = *state;
+    struct visits visits;
+    uint64_t sum = 0;
+    for (uint64_t id = 1; id <= 50; id++) {
+        make_g(target, id, REASON_NONE);
+        sum += id;
+    }
+    uint64_t old = target->list;
+    uint64_t places[2] = {make(target, 1024 * 8), make(target, 1024 * 8)};
+    target->change = move_list;
+    for (uint64_t left = 1; left <= 40; left++) {
+        target->changing = places[left % 2];
+        target->changes_left = left;
+        struct go_totals totals = run(target, &visits);
+        assert_int_equal(visits.count, 50);
+        assert_int_equal(visits.ids, sum);
+        assert_int_equal(totals.unreadable, 0);
+        target->list = word_at(at(target, target->slice), 0);
+        assert_int_not_equal(target->list, old);
+    }
+}
+
+/* ---- Many ---- */
+
+static void selects__more_than_there_is_room_for__are_all_told(void **state)
+{
+    struct target *target = *state;
+    struct visits visits;
+    uint64_t channel = make_channel(target, 1), cases = 0, sum = 0;
+    for (uint64_t id = 1; id <= 100; id++) {
+        uint64_t g = make_g(target, id, REASON_SELECT), sudog = 0;
+        for (uint64_t i = 0; i < id % 37; i++)
+            sudog = make_sudog(target, g, sudog, i % 2 ? channel : make_channel(target, i));
+        cases += id % 37;
+        sum += id;
+    }
+    for (uint64_t first = 0; first < 3; first++) {
+        target->scan.wants_stack = NULL;
+        struct go_totals totals = run(target, &visits);
+        assert_int_equal(visits.count, 100);
+        assert_int_equal(visits.ids, sum);
+        assert_int_equal(totals.parked, 100);
+        assert_int_equal(visits.last.cases_given, 100 % 37);
+    }
+    assert_int_not_equal(cases, 0);
+}
+
+static void labels__of_endless_lists__end(void **state)
+{
+    struct target *target = *state;
+    struct go_text pairs[2 * GO_MAX_LABELS];
+    uint64_t list = make(target, 24);
+    put(target, list, ARENA);
+    put(target, list + 8, UINT64_MAX);
+    assert_int_equal(goscan_labels(&target->scan, list, pairs), GO_MAX_LABELS);
+    put(target, list, 0x6660);
+    assert_int_equal(goscan_labels(&target->scan, list, pairs), 0);
+    assert_int_equal(goscan_labels(&target->scan, 1, pairs), 0);
+    /* A map's bucket that overflows into itself. */
+    assert_true(go_layout_of(19, &target->scan.layout));
+    target->scan.minor = 19;
+    uint64_t map = make(target, 48), bucket = make(target, 272), to_map = make(target, 8);
+    put(target, to_map, map);
+    put_byte(target, map + target->scan.layout.map_bits, 3);
+    put(target, map + target->scan.layout.map_buckets, bucket);
+    put(target, bucket + 264, bucket);
+    target->pieces = 0;
+    assert_int_equal(goscan_labels(&target->scan, to_map, pairs), 0);
+    assert_in_range(target->pieces, 1, 4096);
+}
+
+/* ---- Mutations of a real program's memory ---- */
+
+static uint64_t next_random(uint64_t *seed)
+{
+    *seed ^= *seed << 13;
+    *seed ^= *seed >> 7;
+    *seed ^= *seed << 17;
+    return *seed;
+}
+
+struct mutation {
+    uint8_t *at;
+    uint64_t before;
+};
+
+static uint64_t mutated(uint64_t word, uint64_t *seed)
+{
+    static const uint64_t values[] = {0,
+                                      1,
+                                      UINT64_MAX,
+                                      8,
+                                      4096,
+                                      0xc000000000,
+                                      INT64_MAX,
+                                      UINT32_MAX,
+                                      16,
+                                      0x7fffffff,
+                                      UINT64_C(1) << 40,
+                                      UINT64_MAX - 7};
+    uint64_t random = next_random(seed);
+    if (random % 3 == 0)
+        return values[(random >> 8) % (sizeof(values) / sizeof(*values))];
+    if (random % 3 == 1)
+        return word + (random >> 8) % 64 - 32;
+    return word ^ UINT64_C(1) << (random >> 8) % 64;
+}
+
+static bool look_closely(const struct go_goroutine *it, void *arg)
+{
+    struct goscan *scan = arg;
+    struct go_text pairs[2 * GO_MAX_LABELS];
+    assert_in_range(it->case_count, 0, GO_MAX_CASES);
+    assert_in_range(it->reason, 0, scan->reason_count - 1);
+    if (it->stack)
+        assert_in_range(it->stack->count, 0, GO_STACK_DEPTH);
+    assert_in_range(goscan_labels(scan, it->labels, pairs), 0, GO_MAX_LABELS);
+    return true;
+}
+
+/* Opens and runs; the more of it is broken, the earlier it ends. */
+static enum go_result try(struct page_reader *pages, const struct goroutines *program,
+                          void *scratch, size_t bytes)
+{
+    struct goscan scan;
+    struct go_totals totals;
+    memset(scratch, 0, bytes);
+    pages->pieces = 0;
+    enum go_result result = goscan_open(&scan, &pages->reader, program->ranges,
+                                        program->range_count, NULL, scratch, bytes);
+    if (result == GO_OK)
+        result = goscan_run(&scan, look_closely, &scan, &totals);
+    return result;
+}
+
+/* Changes a word that a run reads. */
+static void mutate(struct page_reader *pages, const struct mem_piece *read, size_t count,
+                   struct mutation *ret, uint64_t *seed)
+{
+    const struct mem_piece *piece = &read[next_random(seed) % count];
+    uint64_t address = piece->address + next_random(seed) % piece->bytes;
+    ret->at = page_reader_at(pages, address & ~UINT64_C(7));
+    assert_non_null(ret->at);
+    memcpy(&ret->before, ret->at, 8);
+    uint64_t word = mutated(ret->before, seed);
+    memcpy(ret->at, &word, 8);
+}
+
+static void memory__with_any_words_changed__is_survived(void **state)
+{
+    enum { ROUNDS = 400, MOST = 32, ROOM = 1 << 15 };
+    struct goroutines program;
+    struct page_reader pages;
+    struct mutation mutations[MOST];
+    uint64_t seed = 0x5eed, results[GO_UNREADABLE + 1] = {0};
+    size_t bytes = goscan_scratch_bytes(AT_ONCE);
+    void *scratch = calloc(1, bytes);
+    (void)state;
+    if (!goroutines_is_there("static_stripped"))
+        skip();
+    goroutines_start(&program, "static_stripped", "tracebackancestors=3");
+    page_reader_init(&pages, program.pid);
+    struct mem_piece *read = calloc(ROOM, sizeof(*read));
+    pages.asked = read;
+    pages.asked_room = ROOM;
+    assert_int_equal(try(&pages, &program, scratch, bytes), GO_OK);
+    uint64_t pieces = pages.pieces;
+    size_t read_count = pages.asked_count;
+    pages.asked = NULL;
+    goroutines_end(&program);
+    pages.pid = 0;
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        size_t count = 1 + next_random(&seed) % MOST;
+        for (size_t i = 0; i < count; i++)
+            mutate(&pages, read, read_count, &mutations[i], &seed);
+        results[try(&pages, &program, scratch, bytes)]++;
+        assert_in_range(pages.pieces, 0, pieces * 1000);
+        while (count-- > 0)
+            memcpy(mutations[count].at, &mutations[count].before, 8);
+    }
+    /* Some of what was changed is needed to find anything, and most is not. */
+    assert_in_range(results[GO_OK], ROUNDS / 4, ROUNDS - 10);
+    page_reader_deinit(&pages);
+    free(read);
+    free(scratch);
+}
+
+#define HAND(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        HAND(sudogs__in_a_circle__end),
+        HAND(queues_of_a_channel__in_a_circle__end),
+        HAND(sudogs_of_others__behind_that_of_a_lock__are_not_its_own),
+        HAND(garbage__in_the_list__is_counted),
+        HAND(list__that_says_too_much__is_unreadable),
+        HAND(list__at_a_bad_address__is_unreadable),
+        HAND(goroutine__whose_stack_pointer_lies__is_not_believed),
+        HAND(stack__that_cannot_be_read__is_left_out),
+        HAND(channel__that_cannot_be_read__is_told_by_its_address),
+        HAND(sudog__that_cannot_be_read__leaves_the_object_unknown),
+        HAND(neighbours__of_which_one_lies_in_a_hole__are_told),
+        HAND(goroutine__that_never_stands_still__is_moved),
+        HAND(goroutine__that_moves_once__is_read_again),
+        HAND(goroutine__that_ends_meanwhile__is_not_told),
+        HAND(list__that_is_moved_meanwhile__is_followed),
+        HAND(selects__more_than_there_is_room_for__are_all_told),
+        HAND(labels__of_endless_lists__end),
+        cmocka_unit_test(memory__with_any_words_changed__is_survived),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
