@@ -17,6 +17,7 @@
 
 #include "analyzer/debug_names.h"
 #include "analyzer/thread_calls.h"
+#include "analyzer/thread_list.h"
 #include "analyzer/thread_locks.h"
 
 /* Memory of this process. Addresses below a page cannot be read. */
@@ -277,6 +278,71 @@ static void descriptor__find__is_pthread_self(void **state)
     assert_int_equal(thread_find_descriptor(&layout, memory, self - 512, 0, tid), 0);
 }
 
+/* ---- the list of threads ---- */
+
+struct link {
+    struct link *next, *previous;
+};
+
+/* A descriptor as thread_list.c sees it. */
+struct descriptor {
+    _Alignas(64) uint64_t self;
+    uint64_t vector, self_again;
+    uint64_t start_routine;
+    struct link link;
+    uint32_t tid;
+    int state;
+};
+
+static const struct thread_list_layout *layout_of(const struct link *head)
+{
+    static struct thread_list_layout layout;
+    layout = (struct thread_list_layout){
+        .heads = {(uint64_t)head},
+        .list = offsetof(struct descriptor, link),
+        .tid = offsetof(struct descriptor, tid),
+        .cancelhandling = offsetof(struct descriptor, state),
+        .start_routine = offsetof(struct descriptor, start_routine),
+    };
+    return &layout;
+}
+
+static void threads_on_the_list__read__are_those_that_began(void **state)
+{
+    (void)state;
+    static struct descriptor threads[3];
+    struct link head = {&threads[0].link, &threads[2].link};
+    for (size_t i = 0; i < 3; i++) {
+        threads[i].self = threads[i].self_again = (uint64_t)&threads[i];
+        threads[i].start_routine = 100 + i;
+        threads[i].link.next = i < 2 ? &threads[i + 1].link : &head;
+    }
+    threads[0].tid = 77;
+    threads[1].state = 0;    /* being made */
+    threads[2].state = 0x10; /* has ended */
+    struct listed_thread *list;
+    assert_int_equal(thread_list_read(layout_of(&head), &own, &list), 2);
+    assert_int_equal(list[0].descriptor, (uint64_t)&threads[0]);
+    assert_int_equal(list[0].tid, 77);
+    assert_int_equal(list[1].descriptor, (uint64_t)&threads[2]);
+    assert_int_equal(list[1].tid, 0);
+    assert_int_equal(list[1].start_routine, 102);
+    free(list);
+
+    threads[1].self_again++; /* no descriptor: the list is changing, or it is none */
+    assert_int_equal(thread_list_read(layout_of(&head), &own, &list), 0);
+    assert_null(list);
+    threads[1].self_again--;
+    threads[1].link.next = (struct link *)16;
+    assert_int_equal(thread_list_read(layout_of(&head), &own, &list), 0);
+    assert_null(list);
+    threads[1].link.next = &threads[0].link; /* round and round */
+    assert_int_equal(thread_list_read(layout_of(&head), &own, &list), 0);
+    assert_null(list);
+    assert_int_equal(thread_list_read(layout_of(NULL), &own, &list), 0);
+    assert_null(list);
+}
+
 /* ---- names of a file ---- */
 
 static void own_program__names__are_found_both_ways(void **state)
@@ -309,6 +375,7 @@ int main(void)
         cmocka_unit_test(held_locks__owner__is_who_holds_them),
         cmocka_unit_test(robust_and_inheriting_mutexes__are_known_by_their_words),
         cmocka_unit_test(descriptor__find__is_pthread_self),
+        cmocka_unit_test(threads_on_the_list__read__are_those_that_began),
         cmocka_unit_test(own_program__names__are_found_both_ways),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
