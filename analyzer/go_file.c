@@ -7,12 +7,19 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "preload/goscan/build_info.h"
+#include "preload/goscan/find.h"
+#include "preload/goscan/search.h"
+
 #define MAX_SEGMENTS 128
 #define MAX_SECTIONS 4096
 #define MAX_DYNAMIC 1024
-#define MAX_CANDIDATES 64 /* tables that are looked at, and moduledatas for one table */
-#define CHUNK_BYTES (256 * 1024)
-#define MODULE_BYTES 512 /* of a moduledata that are looked at */
+#define MAX_CANDIDATES 64        /* tables that are looked at, and moduledatas for one table */
+#define CHUNK_BYTES (256 * 1024) /* at least SEARCH_BUFFER_BYTES */
+#define MODULE_BYTES 512         /* of a moduledata that are looked at */
+
+/* How build info begins (src/debug/buildinfo/buildinfo.go). */
+static const char build_info_magic[14] = "\xff Go buildinf:";
 
 struct segment {
     uint64_t address, offset, bytes; /* that are in the file */
@@ -31,8 +38,7 @@ struct go_file {
     /* A moduledata as the loader leaves it, laid over what is in the file. */
     uint64_t module_data;
     uint8_t module[MODULE_BYTES];
-    char version[64];
-    unsigned go_minor; /* 0: not known */
+    struct go_build build; /* all 0: not known */
     struct pclntab table;
     uint8_t *chunk; /* CHUNK_BYTES, while it is opened */
 };
@@ -185,7 +191,7 @@ static void each_relocation(struct go_file *file,
 
 /* Calls visit for each place of a segment, `step` bytes apart, where 8 bytes are `wanted` in what
  * `mask` says, until it returns false. */
-struct search {
+struct search_of {
     uint64_t wanted, mask;
     unsigned step;
     bool (*visit)(struct go_file *file, uint64_t address, void *arg);
@@ -193,7 +199,7 @@ struct search {
 };
 
 static bool search_segment(struct go_file *file, const struct segment *segment,
-                           const struct search *search)
+                           const struct search_of *search)
 {
     uint64_t address = (segment->address + search->step - 1) & -(uint64_t)search->step;
     uint64_t end = segment->address + segment->bytes;
@@ -221,40 +227,17 @@ static bool search_segment(struct go_file *file, const struct segment *segment,
 
 /* ---- Is it Go's ---- */
 
-/* "\xff Go buildinf:", the size of a pointer, flags. Bit 1 of the flags: the version follows at 32,
- * as a length and a text. */
-#define BUILD_INFO_BYTES 32
-#define BUILD_INFO_INLINE 2
-static const char build_info_magic[14] = "\xff Go buildinf:";
-
 static bool take_build_info(struct go_file *file, uint64_t address, void *arg)
 {
     (void)arg;
-    uint8_t info[BUILD_INFO_BYTES + 1 + sizeof(file->version)];
-    uint64_t offset, there = bytes_at(file, address, &offset);
-    if (there > sizeof(info))
-        there = sizeof(info);
-    if (there <= BUILD_INFO_BYTES + 1 || !read_at(file, offset, info, there) ||
-        memcmp(info, build_info_magic, sizeof(build_info_magic)) != 0 ||
-        (info[15] & BUILD_INFO_INLINE) == 0)
+    struct go_build build;
+    if (!go_build_read(&build, &file->reader, address))
         return true;
-    size_t bytes = info[BUILD_INFO_BYTES];
-    size_t most = there - BUILD_INFO_BYTES - 1;
-    if (bytes == 0 || bytes >= 0x80)
-        return true;
-    if (bytes > most)
-        bytes = most;
-    if (bytes > sizeof(file->version) - 1)
-        bytes = sizeof(file->version) - 1;
-    memcpy(file->version, info + BUILD_INFO_BYTES + 1, bytes);
-    file->version[bytes] = '\0';
-    const char *number = strstr(file->version, "go1.");
-    unsigned long minor = number != NULL ? strtoul(number + 4, NULL, 10) : 0;
-    file->go_minor = minor < 10000 ? (unsigned)minor : 0;
+    file->build = build;
     return false;
 }
 
-/* Whether it is one of Go's, and of which version. */
+/* By build info, which even a file without sections has among its variables. */
 static bool find_build_info(struct go_file *file)
 {
     uint64_t address = section_address(file, ".go.buildinfo");
@@ -262,12 +245,27 @@ static bool find_build_info(struct go_file *file)
         return true;
     uint64_t wanted;
     memcpy(&wanted, build_info_magic, sizeof(wanted));
-    const struct search search = {wanted, UINT64_MAX, 16, take_build_info, NULL};
+    const struct search_of search = {wanted, UINT64_MAX, 16, take_build_info, NULL};
     for (size_t i = 0; i < file->segment_count; i++) {
         if (file->segments[i].writable && !search_segment(file, &file->segments[i], &search))
             return true;
     }
     return false;
+}
+
+/* Whether it can be one of Go's: linkers can be told to leave the build info out. */
+static bool may_be_go(struct go_file *file)
+{
+    if (find_build_info(file))
+        return !file->build.old;
+    static const char *const sections[] = {
+        ".gopclntab", ".data.rel.ro.gopclntab", ".note.go.buildid", ".go.buildinfo", ".go.module",
+        ".typelink",
+    };
+    bool may_be = file->section_count == 0;
+    for (size_t i = 0; !may_be && i < sizeof(sections) / sizeof(*sections); i++)
+        may_be = section_address(file, sections[i]) != 0;
+    return may_be;
 }
 
 /* ---- The table ---- */
@@ -309,7 +307,7 @@ static bool try_module(struct go_file *file, uint64_t address, void *arg)
         return true;
     file->module_data = address;
     each_relocation(file, relocate_module, NULL);
-    search->done = pclntab_open_module(&file->table, &file->reader, address, file->go_minor) &&
+    search->done = pclntab_open_module(&file->table, &file->reader, address, file->build.minor) &&
                    file->table.start == search->table;
     if (!search->done)
         file->module_data = 0;
@@ -328,7 +326,7 @@ static bool try_table(struct go_file *file, uint64_t address, void *arg)
     each_relocation(file, is_pointer_to_table, &search);
     for (size_t i = 0; i < search.found_count && !search.done; i++)
         (void)try_module(file, search.found[i], &search);
-    const struct search words = {address, UINT64_MAX, 8, try_module, &search};
+    const struct search_of words = {address, UINT64_MAX, 8, try_module, &search};
     for (size_t i = 0; i < file->segment_count && !search.done; i++) {
         if (!file->segments[i].executable)
             (void)search_segment(file, &file->segments[i], &words);
@@ -338,14 +336,14 @@ static bool try_table(struct go_file *file, uint64_t address, void *arg)
 
 static bool find_table(struct go_file *file)
 {
-    static const char *const sections[] = {".gopclntab", ".data.rel.ro.gopclntab"};
+    static const char *const table_sections[] = {".gopclntab", ".data.rel.ro.gopclntab"};
     unsigned tables = MAX_CANDIDATES;
-    for (size_t i = 0; i < sizeof(sections) / sizeof(*sections); i++) {
-        if (!try_table(file, section_address(file, sections[i]), &tables))
+    for (size_t i = 0; i < sizeof(table_sections) / sizeof(*table_sections); i++) {
+        if (!try_table(file, section_address(file, table_sections[i]), &tables))
             return file->module_data != 0;
     }
     /* fffffff0 or fffffff1, two zeroes, the quantum, the size of a pointer. */
-    const struct search search = {
+    const struct search_of search = {
         .wanted = 0x08000000fffffff0,
         .mask = 0xff00fffffffffffe,
         .step = 8,
@@ -357,6 +355,25 @@ static bool find_table(struct go_file *file)
             break;
     }
     return file->module_data != 0;
+}
+
+/* Where there is no build info, the runtime itself knows its version. */
+static void find_version_of_runtime(struct go_file *file)
+{
+    struct go_layout layout; /* moduledata's variables are at one place in all versions */
+    (void)go_layout_of(GO_MINOR_NEWEST, &layout);
+    struct finder finder = {
+        .search = {.reader = &file->reader, .buffer = file->chunk},
+        .layout = &layout,
+        .functions = &file->table,
+    };
+    struct go_build build;
+    struct pclntab table;
+    if (!find_sections(&finder, file->module_data) || !find_version(&finder, &build) ||
+        !pclntab_open_module(&table, &file->reader, file->module_data, build.minor))
+        return;
+    file->build = build;
+    file->table = table;
 }
 
 /* ---- Opening ---- */
@@ -379,12 +396,13 @@ struct go_file *go_file_open(const char *path)
     file->fd = -1;
     file->reader.read = read_pieces;
     file->chunk = malloc(CHUNK_BYTES);
-    bool ok =
-        file->chunk != NULL && open_file(file, path) && read_headers(file) && find_build_info(file);
+    bool ok = file->chunk != NULL && open_file(file, path) && read_headers(file) && may_be_go(file);
     if (ok) {
         find_relocations(file);
         ok = find_table(file);
     }
+    if (ok && file->build.minor == 0)
+        find_version_of_runtime(file);
     free(file->chunk);
     file->chunk = NULL;
     if (!ok) {
@@ -417,5 +435,5 @@ const struct pclntab *go_file_table(const struct go_file *file)
 
 const char *go_file_version(const struct go_file *file)
 {
-    return file->version;
+    return file->build.version;
 }

@@ -213,6 +213,25 @@ static const struct {
     uint8_t minor, offset_words;
 } funcdata_places[] = {{27, 43}, {20, 40}, {18, 38}};
 
+/* From 1.26 on funcdata stand in the table, and moduledata says where the table ends behind where
+ * funcdata begin; in 1.27 that is three words further on. What stands there before are the
+ * lengths of slices and addresses of other things. */
+static void guess_version(struct pclntab *table, uint64_t module_data)
+{
+    static const struct {
+        uint8_t minor, offset_words;
+    } rows[] = {{27, 43}, {26, 40}};
+    for (size_t i = 0; is_since_1_20(table) && i < sizeof(rows) / sizeof(*rows); i++) {
+        uint64_t word[2]; /* gofunc, epclntab */
+        uint64_t address = module_data + rows[i].offset_words * sizeof(word[0]);
+        if (mem_read(table->reader, address, word, sizeof(word)) && word[0] >= table->functions &&
+            word[0] <= word[1] && word[1] - word[0] <= MAX_TEXT_BYTES) {
+            table->go_minor = rows[i].minor;
+            return;
+        }
+    }
+}
+
 bool pclntab_open_module(struct pclntab *ret, struct mem_reader *reader, uint64_t module_data,
                          unsigned go_minor)
 {
@@ -231,10 +250,12 @@ bool pclntab_open_module(struct pclntab *ret, struct mem_reader *reader, uint64_
         word[MODULE_FUNCTIONS] != ret->functions || word[MODULE_PLACES] != ret->functions ||
         word[MODULE_PLACE_COUNT] != (uint64_t)ret->function_count + 1)
         return false;
-    if (go_minor == 0 && is_since_1_20(ret))
-        return true;
+    if (go_minor == 0)
+        guess_version(ret, module_data);
+    /* Not known and not guessed: 1.20 to 1.25. */
+    unsigned minor = ret->go_minor == UINT16_MAX ? 20 : ret->go_minor;
     for (size_t i = 0; i < sizeof(funcdata_places) / sizeof(*funcdata_places); i++) {
-        if (ret->go_minor < funcdata_places[i].minor)
+        if (minor < funcdata_places[i].minor)
             continue;
         uint64_t address = module_data + funcdata_places[i].offset_words * sizeof(uint64_t);
         if (!mem_read(reader, address, &ret->funcdata, sizeof(ret->funcdata)))
