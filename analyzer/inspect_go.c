@@ -3,11 +3,11 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "analyzer/go_runtime.h"
 #include "analyzer/go_tasks.h"
+#include "analyzer/image_quiet.h"
 #include "analyzer/inspect.h"
 #include "analyzer/text.h"
 
@@ -79,50 +79,6 @@ static int64_t clock_of(const struct go_runtime *runtime, const struct image *im
     return latest;
 }
 
-/* The threads as they were before the goroutines were read. */
-struct before {
-    struct image_thread *threads;
-    size_t count;
-    bool quiet; /* none of them ran */
-};
-
-static bool is_quiet(const struct image_thread *thread)
-{
-    return thread->state != 'R' && thread->switches != 0 && thread->parked_ns > 0;
-}
-
-static void look_before(const struct image *image, struct before *ret)
-{
-    *ret = (struct before){.count = image->thread_count,
-                           .quiet = image->live && image->functions && image->functions->refresh &&
-                                    image->thread_count > 0};
-    for (size_t i = 0; ret->quiet && i < image->thread_count; i++)
-        ret->quiet = is_quiet(&image->threads[i]);
-    ret->threads = ret->quiet ? calloc(ret->count, sizeof(*ret->threads)) : NULL;
-    ret->quiet = ret->threads != NULL;
-    if (ret->quiet)
-        memcpy(ret->threads, image->threads, ret->count * sizeof(*ret->threads));
-}
-
-/* For how long no thread has run that could have run goroutines; 0: that is not known. Threads that
- * have not been on a CPU from before the goroutines were read until now were not when each of them
- * was read. Reads the threads again. */
-static int64_t look_after(struct image *image, struct before *before)
-{
-    int64_t quiet_ns = INT64_MAX;
-    struct err err = {0};
-    bool quiet = before->quiet && image->functions->refresh(image, &err) &&
-                 image->thread_count == before->count;
-    for (size_t i = 0; quiet && i < before->count; i++) {
-        const struct image_thread *was = &before->threads[i], *is = &image->threads[i];
-        quiet = is_quiet(is) && is->tid == was->tid && is->switches == was->switches;
-        if (is->parked_ns < quiet_ns)
-            quiet_ns = is->parked_ns;
-    }
-    free(before->threads);
-    return quiet ? quiet_ns : 0;
-}
-
 /* The threads that run goroutines, which are told. */
 static void mark_running(struct image *image, const struct snapshot *snapshot,
                          const struct go_tasks *tasks)
@@ -143,17 +99,17 @@ static bool tell(struct go_runtime *runtime, struct inspection *inspection, stru
     struct image *image = inspection->image;
     struct go_tasks tasks;
     struct go_totals totals = {0};
-    struct before before;
+    struct image_quiet quiet;
     struct snapshot *snapshot = builder_snapshot(inspection->builder);
     bool ok = go_tasks_init(&tasks, inspection->builder, image, runtime->scan.reasons,
                             runtime->scan.reason_count);
     if (ok) {
-        look_before(image, &before);
+        image_quiet_begin(&quiet, image);
         runtime->result = goscan_run(&runtime->scan, go_tasks_add, &tasks, &totals);
         if (runtime->result != GO_OK)
             tell_why(runtime, inspection);
         go_tasks_label(&tasks, read_labels, &runtime->scan, image->memory);
-        int64_t quiet_ns = look_after(image, &before);
+        int64_t quiet_ns = image_quiet_end(&quiet, image);
         go_tasks_date(&tasks, clock_of(runtime, image, &tasks));
         if (quiet_ns > 0)
             go_tasks_were_quiet(&tasks, quiet_ns);

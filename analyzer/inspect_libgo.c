@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "analyzer/go_tasks.h"
+#include "analyzer/image_quiet.h"
 #include "analyzer/inspect_libgo.h"
 #include "preload/goscan/libgo_layout.h"
 
@@ -457,6 +458,8 @@ static bool run(struct libgo *libgo)
 {
     struct image *image = libgo->inspection->image;
     struct snapshot *snapshot = builder_snapshot(libgo->inspection->builder);
+    struct image_quiet quiet;
+    int64_t quiet_ns = 0;
     unsigned char *stacks = malloc((size_t)BATCH * STACK_BYTES);
     libgo->looks = calloc(BATCH, sizeof(*libgo->looks));
     libgo->pieces = malloc(3 * (size_t)BATCH * sizeof(*libgo->pieces));
@@ -465,10 +468,16 @@ static bool run(struct libgo *libgo)
                             libgo->runtime.reasons, libgo->runtime.reason_count);
     for (size_t i = 0; ok && i < BATCH; i++)
         libgo->looks[i].stack = stacks + i * STACK_BYTES;
-    ok = ok && read_list(libgo);
+    if (ok) {
+        image_quiet_begin(&quiet, image);
+        ok = read_list(libgo);
+        quiet_ns = image_quiet_end(&quiet, image);
+    }
     if (ok) {
         go_tasks_date(&libgo->tasks, image->taken_monotonic_ns ? image->taken_monotonic_ns
                                                                : libgo->tasks.latest_ns);
+        if (quiet_ns > 0)
+            go_tasks_were_quiet(&libgo->tasks, quiet_ns);
         libgo_mark_threads(&libgo->runtime, image);
         snapshot->loss.stacks += libgo->tasks.stacks_lost;
         snapshot->loss.unreadable += libgo->strange;

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "analyzer/debug_unwind.h"
+#include "analyzer/image_quiet.h"
 #include "analyzer/inspect_taskrt.h"
 #include "analyzer/taskrt_list.h"
 #include "analyzer/taskrt_pages.h"
@@ -465,8 +466,8 @@ static size_t read_batch(struct taskrt *rt, size_t count, unsigned char *buffer,
 }
 
 /* When all tasks were seen: those that are still in the wait that was told were in it all at one
- * moment, which is what a cycle has to be. Owners of locks have their rows now. */
-static void settle(struct taskrt *rt)
+ * moment, which is what a cycle has to be. quiet_ns: for so long no thread has run; 0: one has. */
+static void settle(struct taskrt *rt, int64_t quiet_ns)
 {
     struct snapshot *snapshot = builder_snapshot(rt->builder);
     for (size_t first = 0; first < rt->parked_count; first += BATCH) {
@@ -482,6 +483,10 @@ static void settle(struct taskrt *rt)
             if (look->last_state == TASKRT_STATE_PARKED &&
                 look->last_wait_count == parked->wait_count)
                 task->flags |= SNAPSHOT_SETTLED;
+            if (quiet_ns > 0 && task->flags & SNAPSHOT_SETTLED && task->parked_ns < quiet_ns) {
+                task->parked_ns = quiet_ns;
+                task->flags |= SNAPSHOT_AT_LEAST;
+            }
             if (parked->has_owner)
                 task->detail_flags |= REC_DETAIL_OWNER_ROW;
         }
@@ -555,6 +560,7 @@ static void mark_workers(const struct taskrt *rt)
 static bool run(struct taskrt *rt)
 {
     struct taskrt_entry entries[BATCH];
+    struct image_quiet quiet;
     unsigned char *stacks = malloc((size_t)BATCH * STACK_BYTES);
     unsigned char *objects = malloc((size_t)BATCH * CHAN_BYTES_MOST);
     rt->looks = calloc(BATCH, sizeof(*rt->looks));
@@ -566,6 +572,7 @@ static bool run(struct taskrt *rt)
          taskrt_list_init(&rt->list, rt->memory, &rt->table);
     for (size_t i = 0; ok && i < BATCH; i++)
         rt->looks[i].stack = stacks + i * STACK_BYTES;
+    image_quiet_begin(&quiet, rt->inspection->image);
     size_t count = 1;
     while (ok && count) {
         bool failed;
@@ -580,9 +587,10 @@ static bool run(struct taskrt *rt)
             live = read_batch(rt, live, objects, try == TRIES);
         ok = ok && !rt->failed;
     }
+    int64_t quiet_ns = image_quiet_end(&quiet, rt->inspection->image);
     if (ok) {
         mark_workers(rt);
-        settle(rt);
+        settle(rt, quiet_ns);
         ok = name_owners(rt);
     }
     if (ok && rt->list.broken)
