@@ -361,6 +361,8 @@ static bool take_calls(struct reader *reader, const struct rec_call *rows, size_
         call->number = rows[i].op < REC_OP_COUNT ? rows[i].op : REC_OP_NONE;
         bool reason = (rows[i].flags & REC_CALL_REASON) || call->number == REC_OP_NONE;
         call->op = reason && call->name[0] ? call->name : snapshot_op_name(call->number);
+        if (rows[i].flags & REC_CALL_SYSTEM)
+            call->op = "syscall";
     }
     return true;
 }

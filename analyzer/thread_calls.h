@@ -1,5 +1,5 @@
-/* What a thread that is parked in a system call does: tables from numbers of system calls, and from
- * functions of the C library on its stack, to the ops of reports. */
+/* What a thread that is parked does, by what the C library calls it: a table from functions on its
+ * stack to the ops of reports. What the system call itself says: preload/goscan/system_calls.h. */
 #ifndef LEAKSPY_THREAD_CALLS_H
 #define LEAKSPY_THREAD_CALLS_H
 
@@ -8,21 +8,8 @@
 #include <stdint.h>
 
 #include "analyzer/image.h"
+#include "preload/goscan/system_calls.h"
 #include "preload/recording.h"
-
-struct thread_call {
-    const char *name; /* the system call's; NULL: it is not known */
-    enum rec_op op;
-    uint64_t object; /* by the kind of the op's object; of a futex, the futex word's address */
-    uint32_t arg;    /* how many descriptors it waits for, where `fds` */
-    bool fds;
-    bool deadline; /* it ends by itself */
-};
-
-/* Reads what a thread's system call says by itself: number and args. `memory`: where what its
- * arguments point to is read (of poll, select). */
-void thread_call_read(int64_t number, const uint64_t args[6], struct mem_reader *memory,
-                      struct thread_call *ret);
 
 /* The system call that the kernel has taken up again after an interruption: then the number is that
  * of restart_syscall, and the arguments stand. */

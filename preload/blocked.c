@@ -1,8 +1,8 @@
 #include "preload/blocked.h"
 
-#include <fcntl.h>
 #include <string.h>
 
+#include "preload/place.h"
 #include "preload/sys.h"
 #include "preload/text.h"
 
@@ -17,30 +17,53 @@ static uint64_t parse_hex(const char *at)
     }
 }
 
+/* One number of the line, and what stands behind it. */
+static const char *take_word(const char *at, uint64_t *ret)
+{
+    while (*at == ' ')
+        at++;
+    if (at[0] == '0' && at[1] == 'x')
+        *ret = parse_hex(at + 2);
+    else if (*at != '-')
+        text_parse_number(&at, ret);
+    return at + strcspn(at, " ");
+}
+
 /* proc(5), /proc/PID/task/TID/syscall: "running", or the number of the call, its arguments (none if
  * the number is -1), the stack pointer and the program counter. */
-bool blocked_below(uint32_t tid, uint64_t cfa)
+bool blocked_call(uint32_t pid, uint32_t tid, struct blocked_call *ret)
 {
     char path[64], line[256];
     struct text text = {.at = path, .room = sizeof(path)};
-    text_string(&text, "/proc/self/task/");
+    *ret = (struct blocked_call){.number = -1};
+    text_string(&text, "/proc/");
+    if (pid == (uint32_t)sys_call(SYS_getpid, 0))
+        text_string(&text, "self");
+    else
+        text_number(&text, pid);
+    text_string(&text, "/task/");
     text_number(&text, tid);
     text_string(&text, "/syscall");
-    long fd = sys_call(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return true;
-    long bytes = sys_call(SYS_read, fd, line, sizeof(line) - 1);
-    sys_call(SYS_close, fd);
-    if (bytes <= 0)
-        return true;
-    line[bytes] = '\0';
-    if (strncmp(line, "running", 7) == 0)
+    if (place_read_file(path, line, sizeof(line)) == 0)
         return false;
-    /* The last but one word. */
-    char *last = strrchr(line, ' ');
-    if (last == NULL)
+    ret->running = strncmp(line, "running", 7) == 0;
+    if (ret->running)
         return true;
-    *last = '\0';
-    const char *sp = strrchr(line, ' ');
-    return sp == NULL || strncmp(sp, " 0x", 3) != 0 || parse_hex(sp + 3) < cfa;
+    uint64_t number = 0;
+    const char *at = take_word(line, &number);
+    if (line[0] != '-') {
+        ret->number = (int64_t)number;
+        for (size_t i = 0; i < 6; i++)
+            at = take_word(at, &ret->args[i]);
+    }
+    take_word(at, &ret->sp);
+    return true;
+}
+
+bool blocked_below(uint32_t tid, uint64_t cfa)
+{
+    struct blocked_call call;
+    if (!blocked_call((uint32_t)sys_call(SYS_getpid, 0), tid, &call))
+        return true;
+    return !call.running && (call.sp == 0 || call.sp < cfa);
 }

@@ -4,13 +4,15 @@
 
 #include "preload/clock.h"
 #include "preload/descriptor.h"
+#include "preload/go_calls.h"
 #include "preload/go_labels.h"
 #include "preload/go_table.h"
 #include "preload/memory.h"
 #include "preload/recorder.h"
 #include "preload/sites.h"
 
-#define ASK_EVERY 4096 /* goroutines between two questions whether to go on */
+#define STATUS_SYSCALL 3 /* runtime._Gsyscall */
+#define ASK_EVERY 4096   /* goroutines between two questions whether to go on */
 
 static uint16_t call_rows[GO_MAX_REASONS + 1][REC_OP_COUNT]; /* 0: not made yet */
 static uint8_t *case_room; /* by slot: rows of cases that are its own */
@@ -24,6 +26,7 @@ bool go_record_reset(void)
 {
     memset(call_rows, 0, sizeof(call_rows));
     scan_number = 0;
+    go_calls_reset();
     go_labels_reset();
     size_t slots = recorder.header->tables[REC_TABLE_TASKS - 1].capacity;
     if (case_room == NULL)
@@ -33,12 +36,18 @@ bool go_record_reset(void)
     return go_table_reset() && case_room != NULL;
 }
 
+/* What row.reason is. */
+static uint16_t reason_number(const struct go_goroutine *it)
+{
+    return it->status == STATUS_SYSCALL ? GO_MAX_REASONS : it->reason;
+}
+
 /* Has it stayed parked since the last look, as far as the runtime's record of it tells? Its wait
  * number says so, but has few bits; the collector's clock says so, but is 0 until it runs. */
 static bool has_stayed(const struct go_row *row, const struct go_goroutine *it)
 {
     return row->id == it->id && row->task != 0 && recorder.tasks[row->task].gen != 0 &&
-           row->wait_number == it->wait_number && row->reason == it->reason &&
+           row->wait_number == it->wait_number && row->reason == reason_number(it) &&
            (row->waiting_since == 0 || row->waiting_since == it->waiting_since);
 }
 
@@ -180,16 +189,6 @@ static void describe(struct rec_task *task, const struct go_goroutine *it,
     task->detail_flags = flags;
 }
 
-static uint16_t wait_flags(const struct go_goroutine *it)
-{
-    return (it->deadline ? REC_WAIT_DEADLINE : 0) | (it->locked ? REC_WAIT_LOCKED : 0);
-}
-
-static uint64_t object_of(const struct go_goroutine *it, const struct go_reason *reason)
-{
-    return reason->object == GO_OBJECT_CHANNEL ? it->channel.address : it->object;
-}
-
 /* How many cases it has: sends << 16 | receives. Those that were not told count as receives. */
 static uint32_t case_numbers(const struct go_goroutine *it)
 {
@@ -219,21 +218,29 @@ static bool same_stack(const struct rec_task *task, const struct go_stack *stack
                                                     stack->count * sizeof(stack->pcs[0])) == 0;
 }
 
-static void publish(struct go_row *row, struct rec_task *task, uint16_t call,
+/* What of a wait does not change while it lasts. */
+struct go_wait {
+    uint64_t object;
+    uint32_t arg;
+    uint16_t call, flags;
+    bool fd; /* the object is a descriptor */
+};
+
+static void publish(struct go_row *row, struct rec_task *task, const struct go_wait *wait,
                     const struct go_goroutine *it, const struct go_reason *reason)
 {
     uint32_t seq = task->seq + 1 != 0 ? task->seq + 1 : 1;
     __atomic_store_n(&task->gen, 0, __ATOMIC_RELEASE);
     task->seq = seq;
     __atomic_thread_fence(__ATOMIC_RELEASE);
-    task->call = call;
-    task->wait_flags = wait_flags(it);
-    task->arg = case_numbers(it);
-    task->object = object_of(it, reason);
+    task->call = wait->call;
+    task->wait_flags = wait->flags;
+    task->arg = wait->arg;
+    task->object = wait->object;
+    task->os_tid = it->os_tid;
     task->wait_site = wait_site(it);
     task->detail_flags = task->wait_site == 0 ? REC_DETAIL_NO_STACK : 0;
-    if (reason->object == GO_OBJECT_POLL && it->object_known &&
-        descriptor_is_listening(recorder.header->pid, (int)task->object))
+    if (wait->fd && descriptor_is_listening(recorder.header->pid, (int)wait->object))
         task->detail_flags |= REC_DETAIL_LISTENING;
     task->since_ns = scan_ns;
     if (it->waiting_since > 0 && (uint64_t)it->waiting_since < scan_ns)
@@ -242,32 +249,61 @@ static void publish(struct go_row *row, struct rec_task *task, uint16_t call,
     __atomic_store_n(&task->gen, seq, __ATOMIC_RELEASE);
     __atomic_store_n(&task->seen_gen, seq, __ATOMIC_RELEASE);
     row->wait_number = it->wait_number;
-    row->reason = it->reason;
+    row->reason = reason_number(it);
+}
+
+/* The wait of one that the scheduler parked. */
+static bool take_parked(const struct goscan *scan, const struct go_goroutine *it,
+                        const struct go_reason *reason, struct go_wait *ret)
+{
+    *ret = (struct go_wait){
+        .object = reason->object == GO_OBJECT_CHANNEL ? it->channel.address : it->object,
+        .arg = case_numbers(it),
+        .flags = (it->deadline ? REC_WAIT_DEADLINE : 0) | (it->locked ? REC_WAIT_LOCKED : 0),
+        .fd = reason->object == GO_OBJECT_POLL && it->object_known,
+    };
+    if (is_recorded(it->op))
+        ret->call = call_of(reason, scan, it->op);
+    return ret->call != 0;
+}
+
+/* The wait of one whose thread is parked in a system call. */
+static bool take_system_call(const struct goscan *scan, const struct go_goroutine *it,
+                             struct go_wait *ret)
+{
+    struct thread_call call;
+    if (it->status != STATUS_SYSCALL || !go_calls_read(scan->reader, it->os_tid, &call, &ret->call))
+        return false;
+    ret->object = call.object;
+    ret->arg = call.arg;
+    ret->flags = (call.deadline ? REC_WAIT_DEADLINE : 0) | (call.fds ? REC_WAIT_FDS : 0);
+    ret->fd = call.op == REC_OP_IO_WAIT && !call.fds;
+    return is_recorded((uint16_t)call.op);
 }
 
 static void look_at(struct go_row *row, struct rec_task *task, const struct goscan *scan,
                     const struct go_goroutine *it)
 {
-    const struct go_reason *reason = reason_of(scan, it);
+    static const struct go_reason system_call = {.text = "syscall", .object = GO_OBJECT_POLL};
+    const struct go_reason *reason = it->parked ? reason_of(scan, it) : &system_call;
     bool stayed = has_stayed(row, it);
-    if (!it->parked || it->moved || !is_recorded(it->op)) {
+    struct go_wait wait = {0};
+    row->waiting_since = it->waiting_since;
+    if (it->parked && !it->moved && stayed && it->stack == NULL) {
+        describe(task, it, reason); /* nor is there what only the stack tells */
+        return;
+    }
+    if (it->moved ||
+        !(it->parked ? take_parked(scan, it, reason, &wait) : take_system_call(scan, it, &wait))) {
         if (task->gen != 0)
             __atomic_store_n(&task->gen, 0, __ATOMIC_RELEASE);
         return;
     }
-    row->waiting_since = it->waiting_since;
-    if (stayed && it->stack == NULL) { /* nor is there what only the stack tells */
-        describe(task, it, reason);
-        return;
-    }
-    uint16_t call = call_of(reason, scan, it->op);
-    if (call == 0)
-        return;
-    if (stayed && task->call == call && task->object == object_of(it, reason) &&
+    if (stayed && task->call == wait.call && task->object == wait.object && it->stack != NULL &&
         same_stack(task, it->stack))
         describe(task, it, reason);
     else
-        publish(row, task, call, it, reason);
+        publish(row, task, &wait, it, reason);
 }
 
 /* --- scans ----------------------------------------------------------------------------------- */
@@ -298,6 +334,7 @@ void go_record_begin(uint64_t now_ns)
     visited = 0;
     stopped = false;
     go_table_begin();
+    go_calls_begin();
     go_labels_begin();
 }
 

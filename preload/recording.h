@@ -36,8 +36,8 @@
     X(SEMAPHORE, 5, "semaphore")                                                                   \
     X(BARRIER, 6, "barrier")                                                                       \
     X(FUTEX, 7, "futex")                                                                           \
-    X(THREAD, 8, "thread")         /* address: the pthread_t (or thrd_t) that is joined */         \
-    X(FD, 9, "fd")                 /* address: the descriptor's number */                          \
+    X(THREAD, 8, "thread") /* address: the pthread_t (or thrd_t) that is joined */                 \
+    X(FD, 9, "fd")         /* address: the descriptor's number */                                  \
     X(ONCE, 10, "once")                                                                            \
     X(PROCESS, 11, "process")      /* address: the pid waited for, as the call was given it */     \
     X(QUEUE, 12, "queue")          /* System V message queue; address: its id */                   \
@@ -117,18 +117,19 @@ enum rec_task_state {
 };
 
 enum rec_task_flag {
-    REC_TASK_MAIN = 1,     /* the process's first thread */
-    REC_TASK_JOINABLE = 2, /* a thread that somebody has to join or detach */
-    REC_TASK_SYSTEM = 4,   /* belongs to the runtime itself: parked when it has nothing to do */
-    REC_TASK_ADOPTED = 8,  /* its spawn was not seen: no spawn site, counted when first seen */
+    REC_TASK_MAIN = 1,       /* the process's first thread */
+    REC_TASK_JOINABLE = 2,   /* a thread that somebody has to join or detach */
+    REC_TASK_SYSTEM = 4,     /* belongs to the runtime itself: parked when it has nothing to do */
+    REC_TASK_ADOPTED = 8,    /* its spawn was not seen: no spawn site, counted when first seen */
     REC_TASK_ABANDONED = 16, /* its runtime stopped while it was there: it will never run again */
-    REC_TASK_RELEASED = 32,  /* nothing more is to be known of it: who holds the slot last frees it */
-    REC_TASK_SCANNED = 64,   /* (1.1) it publishes nothing: the sampler finds it in its runtime's
-                                memory, and writes all of the slot. What comes and goes between two
-                                looks is not seen, and not counted */
-    REC_TASK_WORKER = 128,   /* (1.1) a thread on which a runtime runs its tasks, which are told: of
-                                interest only where it waits itself */
-    REC_TASK_HOLD = 256,     /* the high byte counts who still writes to the slot (recorder_hold) */
+    REC_TASK_RELEASED =
+        32,                /* nothing more is to be known of it: who holds the slot last frees it */
+    REC_TASK_SCANNED = 64, /* (1.1) it publishes nothing: the sampler finds it in its runtime's
+                              memory, and writes all of the slot. What comes and goes between two
+                              looks is not seen, and not counted */
+    REC_TASK_WORKER = 128, /* (1.1) a thread on which a runtime runs its tasks, which are told: of
+                              interest only where it waits itself */
+    REC_TASK_HOLD = 256,   /* the high byte counts who still writes to the slot (recorder_hold) */
 };
 
 #define REC_SEEN_FINISHED 0xffffffffU /* rec_task.seen_gen of a FINISHED task, once seen so */
@@ -137,15 +138,16 @@ enum rec_wait_flag {
     REC_WAIT_DEADLINE = 1, /* the wait ends by itself */
     REC_WAIT_FDS = 2,      /* it waits for `arg` descriptors at once; the object is the first */
     REC_WAIT_LOCKED = 4,   /* (1.1) the task keeps its thread of the system to itself meanwhile */
-    REC_WAIT_RESTORED = 0x8000, /* a wait inside it is over; else gen is seq, or not to be believed */
+    REC_WAIT_RESTORED =
+        0x8000, /* a wait inside it is over; else gen is seq, or not to be believed */
 };
 
 enum rec_detail_flag {
     REC_DETAIL_OWNER = 1,   /* detail_a is the tid of the thread that holds the lock (0: nobody) */
     REC_DETAIL_CHANNEL = 2, /* detail_a is the capacity, detail_b the length; both saturate */
     REC_DETAIL_CLOSED = 4,  /* the channel was closed */
-    REC_DETAIL_OWNER_ROW = 8, /* detail_a is the row of the task that holds the lock (0: nobody) */
-    REC_DETAIL_NO_STACK = 16, /* the stack could not be unwound; it will not be tried again */
+    REC_DETAIL_OWNER_ROW = 8,  /* detail_a is the row of the task that holds the lock (0: nobody) */
+    REC_DETAIL_NO_STACK = 16,  /* the stack could not be unwound; it will not be tried again */
     REC_DETAIL_LISTENING = 32, /* the descriptor is a socket that accepts connections */
 };
 
@@ -153,16 +155,17 @@ enum rec_detail_flag {
  * reused: `id` is what names a task for good. */
 struct rec_task {
     /* Written by the task itself, while it runs; read by the sampler and the analyzer.
-     * Order: gen = 0, ++seq, then the fields, then gen = seq (release). Leaving restores what was there
-     * before (nested waits of signal handlers), in the same order; no wait before: gen = 0. */
-    uint32_t gen; /* 0: not waiting; else names this wait among all of the task's */
-    uint32_t seq; /* how many waits this task has begun; a reader checks it beside gen */
+     * Order: gen = 0, ++seq, then the fields, then gen = seq (release). Leaving restores what was
+     * there before (nested waits of signal handlers), in the same order; no wait before: gen = 0.
+     */
+    uint32_t gen;        /* 0: not waiting; else names this wait among all of the task's */
+    uint32_t seq;        /* how many waits this task has begun; a reader checks it beside gen */
     uint16_t call;       /* row of REC_TABLE_CALLS: what it called, and so its op */
     uint16_t wait_flags; /* enum rec_wait_flag */
     uint32_t arg;        /* what the call needs besides its object (number of descriptors) */
     uint64_t object;     /* address, number or handle by the op's object kind; 0: none */
     union {
-        uint64_t cfa;     /* stack pointer of the caller of the intercepted function, after return */
+        uint64_t cfa; /* stack pointer of the caller of the intercepted function, after return */
         uint64_t spawner; /* (1.1) SCANNED: the runtime's number of the task that spawned it; 0 */
     };
     union {
@@ -171,13 +174,13 @@ struct rec_task {
                             it: "key", "value", "key" … and an empty key; 0: nothing */
     };
     uint64_t runtime_id; /* (1.1) SCANNED: the runtime's own number of the task; 0: it has none */
-    char name[16]; /* NUL-padded; written at the spawn and by whoever renames; may be torn */
+    char name[16];       /* NUL-padded; written at the spawn and by whoever renames; may be torn */
 
     /* Written at the spawn (id last: KEY), and when the task ends. */
-    uint64_t id;    /* KEY; unique in the recording, counts up from 1 in the order of spawns */
-    uint8_t kind;   /* enum rec_kind */
-    uint8_t state;  /* enum rec_task_state; set to LIVE after id, to FREE first of all */
-    uint16_t flags; /* enum rec_task_flag */
+    uint64_t id;         /* KEY; unique in the recording, counts up from 1 in the order of spawns */
+    uint8_t kind;        /* enum rec_kind */
+    uint8_t state;       /* enum rec_task_state; set to LIVE after id, to FREE first of all */
+    uint16_t flags;      /* enum rec_task_flag */
     uint32_t os_tid;     /* the kernel's id of a thread; 0: not started yet, or not a thread */
     uint64_t handle;     /* pthread_t, struct taskrt_task *, g *: what a join names */
     uint32_t spawn_site; /* row of REC_TABLE_SITES; 0: not known */
@@ -186,7 +189,7 @@ struct rec_task {
     uint32_t wait_site; /* 0: not unwound yet, or not possible */
     uint64_t since_ns;  /* CLOCK_MONOTONIC, when the sampler first saw this wait */
     uint32_t seen_gen;  /* REC_SEEN_FINISHED: since_ns is when it first saw the task FINISHED */
-    uint32_t detail_a; /* by detail_flags; refreshed at every walk */
+    uint32_t detail_a;  /* by detail_flags; refreshed at every walk */
     uint32_t detail_b;
     uint32_t case_first; /* first row of REC_TABLE_CASES of a select */
     uint16_t case_count;
@@ -209,24 +212,24 @@ enum rec_site_flag {
     REC_SITE_BROKEN = 2, /* unwinding stopped before the outermost frame */
 };
 
-/* REC_TABLE_PCS rows are uint64_t return addresses: the call is at pc - 1 (where a signal interrupted
- * a frame, its exact address + 1 is stored so that the rule holds for it too). */
+/* REC_TABLE_PCS rows are uint64_t return addresses: the call is at pc - 1 (where a signal
+ * interrupted a frame, its exact address + 1 is stored so that the rule holds for it too). */
 
 /* An address that stands in a site, and the name of the function around it. Written by the sampler
  * once an address and epoch. */
 struct rec_frame {
-    uint64_t pc;       /* KEY */
-    uint32_t module;   /* row of REC_TABLE_MODULES; 0: in no module */
-    uint32_t function; /* offset in REC_TABLE_STRINGS: the linker's name; 0: not known */
+    uint64_t pc;             /* KEY */
+    uint32_t module;         /* row of REC_TABLE_MODULES; 0: in no module */
+    uint32_t function;       /* offset in REC_TABLE_STRINGS: the linker's name; 0: not known */
     uint64_t function_start; /* address of the function; 0: not known */
 };
 
 /* A loaded file. */
 struct rec_module {
-    uint64_t start; /* KEY; lowest mapped address */
-    uint64_t end;   /* first address past it */
-    uint64_t bias;  /* address in memory minus address in the file's own numbering */
-    uint32_t path;  /* offset in REC_TABLE_STRINGS */
+    uint64_t start;          /* KEY; lowest mapped address */
+    uint64_t end;            /* first address past it */
+    uint64_t bias;           /* address in memory minus address in the file's own numbering */
+    uint32_t path;           /* offset in REC_TABLE_STRINGS */
     uint32_t build_id_bytes; /* 0: it has none */
     uint8_t build_id[32];
     uint32_t loaded_epoch;
@@ -236,13 +239,15 @@ struct rec_module {
 
 /* A function or reason by which tasks park. */
 struct rec_call {
-    uint32_t name; /* KEY; offset in REC_TABLE_STRINGS: "accept4", "chan receive (nil chan)" */
-    uint16_t op;   /* enum rec_op */
+    uint32_t name;  /* KEY; offset in REC_TABLE_STRINGS: "accept4", "chan receive (nil chan)" */
+    uint16_t op;    /* enum rec_op */
     uint16_t flags; /* enum rec_call_flag */
 };
 
 enum rec_call_flag {
     REC_CALL_REASON = 1, /* the name is the runtime's own wait reason, to be shown as the op */
+    REC_CALL_SYSTEM = 2, /* (1.1) the name is a system call's that a goroutine is in: shown as the
+                            runtime says it, "syscall" */
 };
 
 /* One case of a task's select, written by the sampler (see rec_task.case_first). */
@@ -269,28 +274,28 @@ enum rec_table_id {
 };
 
 struct rec_table {
-    uint32_t id;      /* enum rec_table_id */
-    uint32_t version; /* of the rows; 1 */
-    uint64_t offset;  /* in the file, a multiple of 4096 */
-    uint32_t stride;  /* bytes a row; may be larger than what this version knows */
+    uint32_t id;       /* enum rec_table_id */
+    uint32_t version;  /* of the rows; 1 */
+    uint64_t offset;   /* in the file, a multiple of 4096 */
+    uint32_t stride;   /* bytes a row; may be larger than what this version knows */
     uint32_t capacity; /* rows that fit */
     uint32_t count;    /* rows taken so far, row 0 included */
     uint32_t lost;     /* rows that did not fit or whose memory could not be had */
 };
 
 enum rec_state {
-    REC_STATE_STARTING = 0, /* the header is not complete yet */
-    REC_STATE_RUNNING = 1,  /* also what a killed process leaves behind */
-    REC_STATE_EXITED = 2,   /* exit_code says how */
+    REC_STATE_STARTING = 0,  /* the header is not complete yet */
+    REC_STATE_RUNNING = 1,   /* also what a killed process leaves behind */
+    REC_STATE_EXITED = 2,    /* exit_code says how */
     REC_STATE_SIGNALLED = 3, /* exit_code is the signal; written by `leakspy run` */
     REC_STATE_EXEC = 4,      /* the process replaced itself by another program */
 };
 
 enum rec_runtime { /* bits of rec_header.runtimes */
-    REC_RUNTIME_PTHREAD = 1,
-    REC_RUNTIME_TASKRT = 2,
-    REC_RUNTIME_LIBGO = 4,
-    REC_RUNTIME_GO = 8, /* (1.1) that of Go's own compiler; its tasks are SCANNED */
+                   REC_RUNTIME_PTHREAD = 1,
+                   REC_RUNTIME_TASKRT = 2,
+                   REC_RUNTIME_LIBGO = 4,
+                   REC_RUNTIME_GO = 8, /* (1.1) that of Go's own compiler; its tasks are SCANNED */
 };
 
 /* The first page of the file. Times are CLOCK_MONOTONIC ns unless the name says otherwise. */
@@ -318,18 +323,18 @@ struct rec_header {
     uint32_t exe;        /* offsets in REC_TABLE_STRINGS */
     uint32_t cmdline;    /* NUL-separated, as in /proc/PID/cmdline */
     uint32_t cmdline_bytes;
-    uint8_t boot_id[16];  /* CLOCK_MONOTONIC means something only within one boot */
-    uint32_t epoch;       /* sampler: current module epoch, from 1 */
-    uint32_t go_version;  /* (1.1) offset in REC_TABLE_STRINGS: "go1.24.3" */
+    uint8_t boot_id[16]; /* CLOCK_MONOTONIC means something only within one boot */
+    uint32_t epoch;      /* sampler: current module epoch, from 1 */
+    uint32_t go_version; /* (1.1) offset in REC_TABLE_STRINGS: "go1.24.3" */
 
     /* Counters; loss is data. */
-    uint64_t spawned;  /* tasks that began, adopted ones included */
-    uint64_t finished; /* tasks that ended */
-    uint64_t lost_tasks;  /* spawns and threads that got no slot: nothing is known of them */
-    uint64_t lost_sites;  /* stacks that could not be stored */
-    uint64_t lost_stacks; /* stacks that could not be unwound at all */
-    uint64_t free_list;   /* tag << 32 | the first free slot; 0: none */
-    uint64_t last_id;     /* the id given last */
+    uint64_t spawned;          /* tasks that began, adopted ones included */
+    uint64_t finished;         /* tasks that ended */
+    uint64_t lost_tasks;       /* spawns and threads that got no slot: nothing is known of them */
+    uint64_t lost_sites;       /* stacks that could not be stored */
+    uint64_t lost_stacks;      /* stacks that could not be unwound at all */
+    uint64_t free_list;        /* tag << 32 | the first free slot; 0: none */
+    uint64_t last_id;          /* the id given last */
     uint64_t unreadable_tasks; /* (1.1) sampler: SCANNED ones that the last walk could not read */
     uint64_t reserved0[6];
 

@@ -10,6 +10,7 @@ add_library(
   ${CMAKE_SOURCE_DIR}/preload/blocked.c
   ${CMAKE_SOURCE_DIR}/preload/descriptor.c
   ${CMAKE_SOURCE_DIR}/preload/frames.c
+  ${CMAKE_SOURCE_DIR}/preload/go_calls.c
   ${CMAKE_SOURCE_DIR}/preload/go_labels.c
   ${CMAKE_SOURCE_DIR}/preload/go_names.c
   ${CMAKE_SOURCE_DIR}/preload/go_program.c

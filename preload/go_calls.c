@@ -1,0 +1,40 @@
+#include "preload/go_calls.h"
+
+#include <string.h>
+
+#include "preload/blocked.h"
+#include "preload/recorder.h"
+
+#define MOST_NUMBERS 512
+#define ASK_MOST 256 /* threads in one scan: each costs some microseconds */
+
+static uint16_t rows[MOST_NUMBERS]; /* by number of the call; 0: not made yet */
+static uint32_t asked;
+
+void go_calls_reset(void)
+{
+    memset(rows, 0, sizeof(rows));
+}
+
+void go_calls_begin(void)
+{
+    asked = 0;
+}
+
+bool go_calls_read(struct mem_reader *memory, uint32_t tid, struct thread_call *ret,
+                   uint16_t *ret_row)
+{
+    struct blocked_call call;
+    if (tid == 0 || asked == ASK_MOST)
+        return false;
+    asked++;
+    if (!blocked_call(recorder.header->pid, tid, &call) || call.running || call.number < 0)
+        return false;
+    thread_call_read(call.number, call.args, memory, ret);
+    uint16_t *row = &rows[call.number < MOST_NUMBERS ? call.number : 0];
+    if (*row == 0)
+        *row = (uint16_t)recorder_add_call(ret->name != NULL ? ret->name : "syscall", ret->op,
+                                           REC_CALL_SYSTEM);
+    *ret_row = *row;
+    return *row != 0;
+}

@@ -1,0 +1,23 @@
+/* Goroutines in system calls: their runtime knows no more than that they are, the kernel which call
+ * it is that their thread is parked in. */
+#ifndef LEAKSPY_GO_CALLS_H
+#define LEAKSPY_GO_CALLS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "preload/goscan/reader.h"
+#include "preload/goscan/system_calls.h"
+
+/* For a new recording: no call stands in it. */
+void go_calls_reset(void);
+
+/* A scan begins: it may ask the kernel so many times. */
+void go_calls_begin(void);
+
+/* What the thread `tid` is parked in; *ret_row: its row in the recording's calls. False: it is not
+ * parked, or that cannot be told. */
+bool go_calls_read(struct mem_reader *memory, uint32_t tid, struct thread_call *ret,
+                   uint16_t *ret_row);
+
+#endif

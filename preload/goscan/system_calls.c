@@ -1,0 +1,217 @@
+/* Numbers of system calls: the kernel's arch/x86/entry/syscalls/syscall_64.tbl. Arguments: their
+ * manual pages, section 2. */
+#include "preload/goscan/system_calls.h"
+
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/select.h>
+#include <sys/syscall.h>
+
+/* What an argument says of the object. */
+enum object_source {
+    NO_OBJECT,
+    NUMBER, /* an int: a descriptor, a pid, an id */
+    WORD,   /* an address */
+    POLLED, /* struct pollfd[], and how many behind it */
+    CHOSEN, /* the sets of select */
+};
+
+/* Whether the call ends by itself. */
+enum deadline_source {
+    NEVER,
+    ALWAYS,
+    POINTER,  /* when the argument is not NULL */
+    MAY_COUNT /* when the argument, an int of milliseconds, is not negative */
+};
+
+struct call_row {
+    int16_t number;
+    uint8_t op;         /* enum rec_op */
+    uint8_t object;     /* enum object_source */
+    uint8_t object_arg; /* which argument */
+    uint8_t deadline;   /* enum deadline_source */
+    uint8_t deadline_arg;
+    const char *name;
+};
+
+#define CALL(name, op, object, object_arg, deadline, deadline_arg)                                 \
+    {                                                                                              \
+        SYS_##name, REC_OP_##op, object, object_arg, deadline, deadline_arg, #name                 \
+    }
+
+/* clang-format off */
+static const struct call_row calls[] = {
+    CALL(read, IO_WAIT, NUMBER, 0, NEVER, 0),
+    CALL(readv, IO_WAIT, NUMBER, 0, NEVER, 0),
+    CALL(pread64, IO_WAIT, NUMBER, 0, NEVER, 0),
+    CALL(preadv, IO_WAIT, NUMBER, 0, NEVER, 0),
+    CALL(preadv2, IO_WAIT, NUMBER, 0, NEVER, 0),
+    CALL(write, IO_WAIT, NUMBER, 0, NEVER, 0),
+    CALL(writev, IO_WAIT, NUMBER, 0, NEVER, 0),
+    CALL(pwrite64, IO_WAIT, NUMBER, 0, NEVER, 0),
+    CALL(pwritev, IO_WAIT, NUMBER, 0, NEVER, 0),
+    CALL(pwritev2, IO_WAIT, NUMBER, 0, NEVER, 0),
+    CALL(recvfrom, IO_WAIT, NUMBER, 0, NEVER, 0),
+    CALL(recvmsg, IO_WAIT, NUMBER, 0, NEVER, 0),
+    CALL(recvmmsg, IO_WAIT, NUMBER, 0, NEVER, 0), /* it looks at the time only when something arrives */
+    CALL(sendto, IO_WAIT, NUMBER, 0, NEVER, 0),
+    CALL(sendmsg, IO_WAIT, NUMBER, 0, NEVER, 0),
+    CALL(sendmmsg, IO_WAIT, NUMBER, 0, NEVER, 0),
+    CALL(sendfile, IO_WAIT, NUMBER, 0, NEVER, 0),
+    CALL(splice, IO_WAIT, NUMBER, 0, NEVER, 0),
+    CALL(tee, IO_WAIT, NUMBER, 0, NEVER, 0),
+    CALL(vmsplice, IO_WAIT, NUMBER, 0, NEVER, 0),
+    CALL(copy_file_range, IO_WAIT, NUMBER, 0, NEVER, 0),
+    CALL(ioctl, IO_WAIT, NUMBER, 0, NEVER, 0),
+    CALL(fsync, IO_WAIT, NUMBER, 0, NEVER, 0),
+    CALL(fdatasync, IO_WAIT, NUMBER, 0, NEVER, 0),
+    CALL(close, IO_WAIT, NUMBER, 0, NEVER, 0),
+    CALL(accept, IO_WAIT, NUMBER, 0, NEVER, 0),
+    CALL(accept4, IO_WAIT, NUMBER, 0, NEVER, 0),
+    CALL(connect, IO_WAIT, NUMBER, 0, NEVER, 0),
+    CALL(poll, IO_WAIT, POLLED, 0, MAY_COUNT, 2),
+    CALL(ppoll, IO_WAIT, POLLED, 0, POINTER, 2),
+    CALL(select, IO_WAIT, CHOSEN, 0, POINTER, 4),
+    CALL(pselect6, IO_WAIT, CHOSEN, 0, POINTER, 4),
+    CALL(epoll_wait, IO_WAIT, NUMBER, 0, MAY_COUNT, 3),
+    CALL(epoll_pwait, IO_WAIT, NUMBER, 0, MAY_COUNT, 3),
+    CALL(epoll_pwait2, IO_WAIT, NUMBER, 0, POINTER, 3),
+    CALL(io_uring_enter, IO_WAIT, NUMBER, 0, NEVER, 0),
+    CALL(mq_timedsend, IO_WAIT, NUMBER, 0, POINTER, 4),
+    CALL(mq_timedreceive, IO_WAIT, NUMBER, 0, POINTER, 4),
+    CALL(flock, FILE_LOCK, NUMBER, 0, NEVER, 0),
+    CALL(fcntl, FILE_LOCK, NUMBER, 0, NEVER, 0),
+    CALL(msgrcv, MESSAGE_WAIT, NUMBER, 0, NEVER, 0),
+    CALL(msgsnd, MESSAGE_WAIT, NUMBER, 0, NEVER, 0),
+    CALL(semop, SEMOP_WAIT, NUMBER, 0, NEVER, 0),
+    CALL(semtimedop, SEMOP_WAIT, NUMBER, 0, POINTER, 3),
+    CALL(wait4, PROCESS_WAIT, NUMBER, 0, NEVER, 0),
+    CALL(waitid, PROCESS_WAIT, NUMBER, 1, NEVER, 0),
+    CALL(rt_sigtimedwait, SIGNAL_WAIT, NO_OBJECT, 0, POINTER, 2),
+    CALL(rt_sigsuspend, SIGNAL_WAIT, NO_OBJECT, 0, NEVER, 0),
+    CALL(pause, SIGNAL_WAIT, NO_OBJECT, 0, NEVER, 0),
+    CALL(nanosleep, SLEEP, NO_OBJECT, 0, ALWAYS, 0),
+    CALL(clock_nanosleep, SLEEP, NO_OBJECT, 0, ALWAYS, 0),
+    CALL(futex, FUTEX_WAIT, WORD, 0, POINTER, 3),
+    CALL(io_getevents, NONE, NO_OBJECT, 0, POINTER, 4),
+    CALL(io_pgetevents, NONE, NO_OBJECT, 0, POINTER, 4),
+    CALL(futex_waitv, NONE, NO_OBJECT, 0, POINTER, 3),
+    CALL(open, NONE, NO_OBJECT, 0, NEVER, 0),
+    CALL(openat, NONE, NO_OBJECT, 0, NEVER, 0),
+    CALL(openat2, NONE, NO_OBJECT, 0, NEVER, 0),
+    CALL(clone, NONE, NO_OBJECT, 0, NEVER, 0), /* with CLONE_VFORK, until the child executes */
+    CALL(clone3, NONE, NO_OBJECT, 0, NEVER, 0),
+    CALL(vfork, NONE, NO_OBJECT, 0, NEVER, 0),
+    CALL(execve, NONE, NO_OBJECT, 0, NEVER, 0),
+    CALL(exit, NONE, NO_OBJECT, 0, NEVER, 0),
+    CALL(exit_group, NONE, NO_OBJECT, 0, NEVER, 0),
+    CALL(sync, NONE, NO_OBJECT, 0, NEVER, 0),
+    CALL(unlink, NONE, NO_OBJECT, 0, NEVER, 0),
+    CALL(rename, NONE, NO_OBJECT, 0, NEVER, 0),
+    CALL(stat, NONE, NO_OBJECT, 0, NEVER, 0),
+    CALL(newfstatat, NONE, NO_OBJECT, 0, NEVER, 0),
+    CALL(getrandom, NONE, NO_OBJECT, 0, NEVER, 0),
+    CALL(membarrier, NONE, NO_OBJECT, 0, NEVER, 0),
+    CALL(munmap, NONE, NO_OBJECT, 0, NEVER, 0),
+    CALL(mmap, NONE, NO_OBJECT, 0, NEVER, 0),
+    CALL(mprotect, NONE, NO_OBJECT, 0, NEVER, 0),
+    CALL(madvise, NONE, NO_OBJECT, 0, NEVER, 0),
+    CALL(restart_syscall, NONE, NO_OBJECT, 0, NEVER, 0),
+};
+/* clang-format on */
+
+static const struct call_row *row_of(int64_t number)
+{
+    for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+        if (calls[i].number == number)
+            return &calls[i];
+    }
+    return NULL;
+}
+
+static void read_polled(const uint64_t args[6], struct mem_reader *memory, struct thread_call *ret)
+{
+    struct pollfd first;
+    ret->fds = true;
+    ret->arg = (uint32_t)args[1];
+    if (args[1] && mem_read(memory, args[0], &first, sizeof(first)))
+        ret->object = (uint64_t)(int64_t)first.fd;
+}
+
+static void read_chosen(const uint64_t args[6], struct mem_reader *memory, struct thread_call *ret)
+{
+    fd_set sets[3];
+    int count = (int)args[0] < FD_SETSIZE ? (int)args[0] : FD_SETSIZE;
+    memset(sets, 0, sizeof(sets));
+    /* The kernel reads whole words of as many bits as it was given. */
+    size_t bytes = count > 0 ? (size_t)(count + 63) / 64 * 8 : 0;
+    for (size_t i = 0; bytes && i < 3; i++) {
+        if (args[1 + i] && !mem_read(memory, args[1 + i], &sets[i], bytes))
+            memset(&sets[i], 0, sizeof(sets[i]));
+    }
+    ret->fds = true;
+    for (int fd = 0; fd < count; fd++) {
+        if (!FD_ISSET(fd, &sets[0]) && !FD_ISSET(fd, &sets[1]) && !FD_ISSET(fd, &sets[2]))
+            continue;
+        if (ret->arg++ == 0)
+            ret->object = (uint64_t)fd;
+    }
+}
+
+static bool has_deadline(const struct call_row *row, const uint64_t args[6])
+{
+    uint64_t arg = args[row->deadline_arg];
+    return row->deadline == ALWAYS || (row->deadline == POINTER && arg != 0) ||
+           (row->deadline == MAY_COUNT && (int32_t)arg >= 0);
+}
+
+/* Calls that park by one of several commands, with any other one they do not. */
+static bool is_other_command(int64_t number, const uint64_t args[6])
+{
+    if (number == SYS_fcntl)
+        return args[1] != F_SETLKW && args[1] != F_OFD_SETLKW;
+    if (number != SYS_futex)
+        return false;
+    switch (args[1] & FUTEX_CMD_MASK) {
+    case FUTEX_WAIT:
+    case FUTEX_WAIT_BITSET:
+    case FUTEX_LOCK_PI:
+    case FUTEX_LOCK_PI2:
+    case FUTEX_WAIT_REQUEUE_PI:
+        return false;
+    default:
+        return true;
+    }
+}
+
+void thread_call_read(int64_t number, const uint64_t args[6], struct mem_reader *memory,
+                      struct thread_call *ret)
+{
+    const struct call_row *row = row_of(number);
+    memset(ret, 0, sizeof(*ret));
+    if (!row)
+        return;
+    ret->name = row->name;
+    if (is_other_command(number, args))
+        return;
+    ret->op = row->op;
+    ret->deadline = has_deadline(row, args);
+    switch (row->object) {
+    case NUMBER:
+        ret->object = (uint64_t)(int64_t)(int32_t)args[row->object_arg];
+        break;
+    case WORD:
+        ret->object = args[row->object_arg];
+        break;
+    case POLLED:
+        read_polled(args, memory, ret);
+        break;
+    case CHOSEN:
+        read_chosen(args, memory, ret);
+        break;
+    default:
+        break;
+    }
+}
