@@ -3,18 +3,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "analyzer/thread_locks.h"
-
 #define THREADS_MOST (1U << 22)
-#define EXITING 0x10 /* EXITING_BITMASK of nptl/descr.h: it will not run the program's code again  \
-                      */
+#define SELF_WORDS                                                                                 \
+    3 /* struct pthread begins with its own address, and has it again in the third word */
+#define EXITING                                                                                    \
+    0x10 /* EXITING_BITMASK of nptl/descr.h: it will not run the program's code again              \
+          */
 
-/* Reads what stands in one descriptor. */
+/* Reads what stands in one descriptor. False: it is none, or cannot be read. */
 static bool read_one(const struct thread_list_layout *layout, struct mem_reader *memory,
                      uint64_t entry, struct listed_thread *ret, uint64_t *ret_next, int *ret_state)
 {
     uint64_t descriptor = entry - layout->list;
+    uint64_t self[SELF_WORDS];
     struct mem_piece pieces[] = {
+        {.address = descriptor, .to = self, .bytes = sizeof(self)},
         {.address = entry, .to = ret_next, .bytes = sizeof(*ret_next)},
         {.address = descriptor + layout->tid, .to = &ret->tid, .bytes = sizeof(ret->tid)},
         {.address = descriptor + layout->cancelhandling,
@@ -26,7 +29,11 @@ static bool read_one(const struct thread_list_layout *layout, struct mem_reader 
     };
     memory->read(memory, pieces, sizeof(pieces) / sizeof(pieces[0]));
     ret->descriptor = descriptor;
-    return pieces[0].ok && pieces[1].ok && pieces[2].ok && pieces[3].ok;
+    for (size_t i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {
+        if (!pieces[i].ok)
+            return false;
+    }
+    return self[0] == descriptor && self[SELF_WORDS - 1] == descriptor;
 }
 
 size_t thread_list_read(const struct thread_list_layout *layout, struct mem_reader *memory,
@@ -49,9 +56,7 @@ size_t thread_list_read(const struct thread_list_layout *layout, struct mem_read
                     goto failed;
                 threads = more;
             }
-            if (++steps > THREADS_MOST ||
-                !read_one(layout, memory, entry, &thread, &next, &state) ||
-                !thread_is_descriptor(thread.descriptor, memory))
+            if (++steps > THREADS_MOST || !read_one(layout, memory, entry, &thread, &next, &state))
                 goto failed;
             /* Without a number and not on its way out, it has not begun. */
             if (thread.tid != 0 || (state & EXITING))
