@@ -20,12 +20,12 @@
 #include "analyzer/thread_list.h"
 #include "analyzer/thread_locks.h"
 
-/* Memory of this process. Addresses below a page cannot be read. */
+/* Memory of this process. Addresses below a page, and those that no process has, cannot be read. */
 static void read_own(struct mem_reader *reader, struct mem_piece *pieces, size_t count)
 {
     (void)reader;
     for (size_t i = 0; i < count; i++) {
-        pieces[i].ok = pieces[i].address >= 4096;
+        pieces[i].ok = pieces[i].address >= 4096 && pieces[i].address < UINT64_C(1) << 47;
         if (pieces[i].ok)
             memcpy(pieces[i].to, (const void *)pieces[i].address, pieces[i].bytes);
     }
