@@ -44,7 +44,8 @@ void stacks_destroy(struct stacks *stacks)
     free(stacks);
 }
 
-static struct symbol_module symbol_module_of(const struct snapshot_module *module)
+static struct symbol_module symbol_module_of(const struct snapshot *snapshot,
+                                             const struct snapshot_module *module)
 {
     bool is_there = module->file && module->file[0];
     return (struct symbol_module){
@@ -52,6 +53,7 @@ static struct symbol_module symbol_module_of(const struct snapshot_module *modul
         .at_path = is_there       ? SYMBOL_FILE_SAME
                    : module->file ? SYMBOL_FILE_OTHER
                                   : SYMBOL_FILE_UNSURE,
+        .go_names = snapshot->go_version[0] && strcmp(module->path, snapshot->exe) == 0,
         .build_id = module->build_id,
         .build_id_bytes = module->build_id_bytes,
         .start = module->start,
@@ -105,7 +107,7 @@ static bool add_address(struct stacks *stacks, uint64_t pc, uint32_t epoch, stru
 
     struct symbol_module symbol_module;
     if (module) {
-        symbol_module = symbol_module_of(module);
+        symbol_module = symbol_module_of(stacks->snapshot, module);
         stacks->module_was_used[module - stacks->snapshot->modules] = true;
     }
     const struct symbol_frame *found;
@@ -259,7 +261,8 @@ void stacks_notes(struct stacks *stacks,
     for (size_t i = 1; i < stacks->snapshot->module_count; i++) {
         if (!stacks->module_was_used[i] || !stacks->snapshot->modules[i].path[0])
             continue;
-        struct symbol_module module = symbol_module_of(&stacks->snapshot->modules[i]);
+        struct symbol_module module =
+            symbol_module_of(stacks->snapshot, &stacks->snapshot->modules[i]);
         const char *note = symbols_module_note(stacks->symbols, &module);
         if (note)
             visit(module.path, note, arg);

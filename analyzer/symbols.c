@@ -17,6 +17,7 @@ struct module {
     uint8_t *build_id;
     size_t build_id_bytes;
     enum symbol_file at_path;
+    bool go_names;
     struct debug_file *file; /* NULL: it cannot be used */
     struct go_file *go;      /* NULL: it is none of Go's own compiler */
     const char *note;
@@ -204,6 +205,7 @@ static struct module *module_get(struct symbols *symbols, const struct symbol_mo
         .build_id = (uint8_t *)described->build_id,
         .build_id_bytes = described->build_id != NULL ? described->build_id_bytes : 0,
         .at_path = described->at_path,
+        .go_names = described->go_names,
     };
     if (key.path == NULL)
         return NULL;
@@ -331,8 +333,12 @@ static struct answer *answer_create(struct symbols *symbols, const struct answer
     struct debug_file *file = key->module != NULL ? key->module->file : NULL;
     size_t count = file != NULL ? debug_file_frames(file, key->address, frames) : 0;
     if (count == 0) {
-        frames[0] = (struct debug_frame){.name = file == NULL ? key->recorded : NULL,
-                                         .name_kind = DEBUG_NAME_LINKER};
+        /* C++ may be linked into a Go program; Go's own names never begin so. */
+        const char *name = file == NULL ? key->recorded : NULL;
+        bool as_it_is = key->module != NULL && key->module->go_names && name != NULL &&
+                        strncmp(name, "_Z", 2) != 0;
+        frames[0] = (struct debug_frame){
+            .name = name, .name_kind = as_it_is ? DEBUG_NAME_SOURCE : DEBUG_NAME_LINKER};
         count = 1;
     }
     if (file != NULL)

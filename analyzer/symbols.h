@@ -31,6 +31,7 @@ struct symbol_module {
         SYMBOL_FILE_SAME,   /* the caller knows that it is the loaded file */
         SYMBOL_FILE_OTHER,  /* the caller knows that it is not, or that there is none */
     } at_path;
+    bool go_names; /* recorded names are as Go's own compiler spells them */
 };
 
 /* What a function is to Go's tracebacks; others are all plain. */

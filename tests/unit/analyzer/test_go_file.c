@@ -472,6 +472,30 @@ static void changed_go_program__symbols__are_the_recorded_ones(void **state)
     symbols_destroy(symbols);
 }
 
+/* What gccgo would mean by a name is not what Go's own compiler means by it. */
+static void recorded_name_of_a_go_program__symbols__is_not_decoded(void **state)
+{
+    (void)state;
+    static const struct {
+        bool go_names;
+        const char *recorded, *shown;
+    } rows[] = {
+        {true, "main.glob..func3", "main.glob..func3"},
+        {true, "main.a__b", "main.a__b"},
+        {true, "_ZN3abcC1Ev", "abc::abc"},
+        {false, "main.a__b", "main.a_b"},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct symbols *symbols = symbols_create();
+        assert_non_null(symbols);
+        struct symbol_module module = {.path = "/gone/program", .go_names = rows[i].go_names};
+        const struct symbol_frame *frames;
+        assert_int_equal(symbols_resolve(symbols, &module, 4097, rows[i].recorded, &frames), 1);
+        assert_string_equal(frames[0].function, rows[i].shown);
+        symbols_destroy(symbols);
+    }
+}
+
 /* Wrappers say that they are. */
 static void wrapper__symbols__say_so(void **state)
 {
@@ -509,6 +533,7 @@ int main(void)
         cmocka_unit_test(go_program__symbols__are_gos_own),
         cmocka_unit_test(c_code_of_a_go_program__symbols__are_the_linkers),
         cmocka_unit_test(changed_go_program__symbols__are_the_recorded_ones),
+        cmocka_unit_test(recorded_name_of_a_go_program__symbols__is_not_decoded),
         cmocka_unit_test(wrapper__symbols__say_so),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
