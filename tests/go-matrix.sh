@@ -1,7 +1,8 @@
 #!/bin/bash
 # Runs the end-to-end tests of Go programs with every version of Go that Debian offers, and compares what leakspy says
 # of programs that nobody here wrote with what their own runtimes say: of tests of Go's library, of the Go tree's test
-# programs, and of stripped programs from npm (esbuild, tsgo). Installs what it needs, below build/.
+# programs, and of stripped programs from npm (esbuild, tsgo). Installs what it needs; toolchains and programs below
+# build/.
 #
 # Usage: tests/go-matrix.sh [VERSION | npm]...      (default: 1.19 1.21 1.22 1.23 1.24 1.25 1.26 1.27 npm)
 # The table comes last; the exit status is 0 when everything in it is good. A version takes some minutes.
@@ -33,6 +34,14 @@ configure() {
     }
 }
 
+# Builds the command, the tests of Go programs, and the programs.
+build_tests() {
+    local targets
+    mapfile -t targets < <(ninja -C "$build" -t targets all |
+        sed -nE 's/^(leakspy|leakspy_preload|test_go[a-z0-9_]*|sample_[a-z0-9_]*): phony$/\1/p')
+    ninja -C "$build" -j "$jobs" "${targets[@]}"
+}
+
 # compare WHAT OPTION... -- PROGRAM ARG...: one row by go_oracle.py.
 compare() {
     local what=$1 options=() said
@@ -46,20 +55,12 @@ compare() {
     [ "$(wc -l <<<"$said")" -le 1 ] || echo "$what: $said"
 }
 
-# What the Go tree brings along, where a stop in the midst of it meets many goroutines. One line each: a package's
-# tests, or a program of test/, with what it is given.
+# Tests of Go's library, beside those that are tests in CMake: a package and what its tests are given.
 foreign="
 sync -test.count=1000
 context -test.count=1000
 net -test.count=10
-net/rpc -test.count=100
-net/http -test.count=100
 os/exec -test.count=100
-database/sql -test.count=100
-io -test.count=1000
-encoding/gob -test.count=100
-chan/goroutines.go 100000
-chan/doubleselect.go -n 100000000
 "
 
 run_version() {
@@ -71,7 +72,7 @@ run_version() {
     go=$PWD/build/go/$version/bin/go
     goroot=$("$go" env GOROOT)
     echo "== Go $version: build"
-    if ! { configure "-DLEAKSPY_GO=$go" && cmake --build "$build" -j "$jobs" >"$build.log" 2>&1; }; then
+    if ! configure "-DLEAKSPY_GO=$go" || ! build_tests >"$build.log" 2>&1; then
         tail -n 30 "$build.log"
         row "$version" 1 "the build failed"
         return
@@ -87,22 +88,17 @@ run_version() {
     while read -r what arguments; do
         [ -n "$what" ] || continue
         binary=$build/foreign/$version-${what//\//-}
-        if [[ $what == *.go ]]; then
-            env GOFLAGS= "$go" build -o "$binary" "$goroot/test/$what" >"$build.log" 2>&1
-        else
-            env GOFLAGS= "$go" test -c -o "$binary" "$what" >"$build.log" 2>&1
-        fi || {
+        if ! env GOFLAGS= "$go" test -c -o "$binary" "$what" >"$build.log" 2>&1; then
             row "$version $what" 1 "cannot be built: $(tail -n 1 "$build.log")"
             continue
-        }
+        fi
         # shellcheck disable=SC2086
-        compare "$version $what" --cwd "$([ -d "$goroot/src/$what" ] && echo "$goroot/src/$what" || echo /)" --after 0.5 \
-            --least 3 -- "$binary" $arguments
+        compare "$version tests of $what" --cwd "$goroot/src/$what" --after 0.5 --least 3 -- "$binary" $arguments
         rm -f "$binary"
     done <<<"$foreign"
 }
 
-# Every goroutine of the report has functions.
+# Stripped programs that somebody else built: every frame of the report has a function, too.
 run_npm() {
     local npm=$PWD/build/go-npm modules esbuild tsgo
     modules=$npm/node_modules

@@ -54,7 +54,7 @@ leakspy_gc_program(go_record_static_stripped static_stripped SOURCES go_record.g
                   )
 e2e_test(test_go_record sample_go_record_cgo sample_go_record_race sample_go_record_static_stripped)
 
-set(go_targets sample_load)
+set(go_targets sample_load sample_go_waits_stripped)
 foreach(mode cgo stripped static static_stripped)
   list(APPEND go_targets sample_server_gc_${mode})
 endforeach()

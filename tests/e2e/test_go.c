@@ -146,6 +146,34 @@ static void server__has_no_other_finding(void **state)
     target_end(target);
 }
 
+/* Where the program has its runtime keep it, the whole stack that created a goroutine is told. */
+static void ancestors__kept__the_whole_spawn_stack(void **state)
+{
+    char pid[16];
+    (void)state;
+    struct expected_group expected = {
+        .kind = "goroutine",
+        .op = "chan receive",
+        .count = 1,
+        .wait_function = "main.labelled.func1",
+        .spawn_function = "main.main", /* it was created by main.startMore */
+    };
+    for (int kept = 0; kept < 2; kept++) {
+        struct target *target =
+            target_start(false, LIST(LEAKSPY_TARGETS "/go_waits_stripped"),
+                         LIST(kept ? "GODEBUG=tracebackancestors=5" : "GODEBUG="));
+        target_wait_line(target, "ready");
+        snprintf(pid, sizeof pid, "%d", target->pid);
+        json_t *json = report(pid, "0", LIST("--all"));
+        if (kept)
+            assert_group(json, &expected);
+        else
+            assert_null(find_group(json, &expected));
+        json_decref(json);
+        target_end(target);
+    }
+}
+
 /* ---- samples ---- */
 
 static const struct sample {
@@ -253,6 +281,8 @@ int main(void)
         add_test(samples[i].name, "its_fixed_twin_is_silent", sample__its_fixed_twin_is_silent,
                  &samples[i]);
     }
+    add_test("ancestors", "kept__the_whole_spawn_stack", ancestors__kept__the_whole_spawn_stack,
+             NULL);
     int failed = _cmocka_run_group_tests("go", tests, test_count, NULL, NULL);
     for (size_t i = 0; i < test_count; i++)
         free((char *)(uintptr_t)tests[i].name);
