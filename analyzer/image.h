@@ -49,7 +49,9 @@ struct image_registers {
 };
 
 struct image_thread {
-    uint32_t tid;
+    uint32_t tid;      /* as the program itself knows it: by its own pid namespace */
+    uint32_t host_tid; /* by ours, for /proc and ptrace; of a core: 0 */
+    bool first;        /* the thread that the process began with */
     char name[17];
     char state;        /* as proc_pid_stat(5): 'R', 'S', 'D', 'T', 't'; of a core: 0 */
     bool ended;        /* it has ended, and nobody may know: the first thread, before the others */

@@ -156,6 +156,7 @@ static bool take_threads(struct image *image, const struct core_file *core)
         const struct core_thread *from = &core->threads[i];
         struct image_thread *thread = &image->threads[i];
         thread->tid = from->tid;
+        thread->first = from->tid == core->pid;
         thread->call = -1;
         thread->parked_ns = -1;
         thread->thread_pointer = from->user[USER_REGISTER_FS_BASE];

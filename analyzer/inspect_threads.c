@@ -318,7 +318,7 @@ static bool tell_thread(struct teller *teller, const struct told *told, uint64_t
     task->os_tid = thread->tid;
     task->handle = told->look.descriptor;
     memcpy(task->name, thread->name, sizeof(task->name));
-    if (thread->tid == (uint32_t)teller->image->pid)
+    if (thread->first)
         task->flags |= SNAPSHOT_MAIN;
     if (thread->runtime)
         task->flags |= SNAPSHOT_SYSTEM;

@@ -181,6 +181,15 @@ bool process_read_status(pid_t id, struct process_status *ret)
     ret->process = (pid_t)status_number(text, "Tgid", id);
     ret->tracer = (pid_t)status_number(text, "TracerPid", 0);
     ret->uid = (uid_t)status_number(text, "Uid", 0);
+    /* "NSpid: 4711 12 1": by our namespace first, by its own last (pid_namespaces(7)). */
+    const char *ids = status_value(text, "NSpid");
+    char *end;
+    ret->own_id = id;
+    for (unsigned count = 0; ids && *ids >= '0' && *ids <= '9'; count++, ids = end) {
+        ret->own_id = (pid_t)strtol(ids, &end, 10);
+        ret->nested = count > 0;
+        end += strspn(end, "\t ");
+    }
     /* Kthread is there since Linux 6.8; before, kthreadd (2) and its children are known by it. */
     ret->kernel =
         status_number(text, "Kthread", 0) == 1 ||

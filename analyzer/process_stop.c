@@ -61,7 +61,7 @@ static bool may_stop(struct process_stops *stops, const struct image_thread *thr
 {
     struct process_status status;
     struct image_thread now;
-    pid_t tid = (pid_t)thread->tid;
+    pid_t tid = (pid_t)thread->host_tid;
     return thread->parked && !(thread->parked_ns >= 0 && thread->parked_ns < SETTLED_NS) &&
            process_read_status(tid, &status) && status.process == stops->pid &&
            status.tracer == 0 && process_read_call(stops->pid, tid, &now) && now.state == 'S' &&
@@ -115,7 +115,7 @@ static void copy_stack(const struct image *image, uint64_t end, struct image_sto
 bool process_stop_thread(struct process_stops *stops, struct image *image,
                          struct image_thread *thread, struct image_stop *ret)
 {
-    pid_t tid = (pid_t)thread->tid;
+    pid_t tid = (pid_t)thread->host_tid;
     uint64_t user[USER_REGISTERS];
     struct iovec to = {user, sizeof(user)};
     const struct image_mapping *stack =

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "analyzer/clock.h"
+#include "analyzer/process.h"
 
 #define CPUS_MOST 4096
 #define THREADS_MOST (1u << 22) /* the kernel's own limit of ids (PID_MAX_LIMIT) */
@@ -28,6 +29,8 @@ struct looker {
     int tasks; /* /proc/PID/task */
     int64_t boot_ns;
     struct cpu_clocks *clocks;
+    pid_t pid;
+    bool nested; /* the process knows its threads by other ids than we do */
     bool denied;
 };
 
@@ -172,7 +175,8 @@ static bool read_thread(struct looker *looker, const char *tid, struct image_thr
     int64_t started_ns;
     int cpu;
     memset(ret, 0, sizeof(*ret));
-    ret->tid = (uint32_t)strtoul(tid, NULL, 10);
+    ret->tid = ret->host_tid = (uint32_t)strtoul(tid, NULL, 10);
+    ret->first = ret->host_tid == (uint32_t)looker->pid;
     ret->call = -1;
     ret->parked_ns = -1;
 
@@ -180,6 +184,9 @@ static bool read_thread(struct looker *looker, const char *tid, struct image_thr
     if (!read_text(looker->tasks, name, text, sizeof(text)) ||
         !parse_stat(text, ret, &started_ns, &cpu))
         return false;
+    struct process_status status;
+    if (looker->nested && process_read_status((pid_t)ret->host_tid, &status))
+        ret->tid = (uint32_t)status.own_id;
     if (ret->state == 'R' || ret->ended)
         return true;
     snprintf(name, sizeof(name), "%.15s/syscall", tid);
@@ -213,8 +220,11 @@ bool process_read_threads(pid_t pid, struct image_thread **ret, size_t *ret_coun
     DIR *folder = opendir(path);
     if (!folder)
         return false;
+    struct process_status status;
     struct looker looker = {
         .tasks = dirfd(folder),
+        .pid = pid,
+        .nested = process_read_status(pid, &status) && status.nested,
         .boot_ns = (int64_t)clock_ns(CLOCK_BOOTTIME),
         .clocks = calloc(1, sizeof(*looker.clocks)),
     };
@@ -269,7 +279,7 @@ bool process_read_call(pid_t pid, pid_t tid, struct image_thread *ret)
 bool process_look_again(pid_t pid, struct image_thread *thread)
 {
     char name[64], text[512];
-    snprintf(name, sizeof(name), "/proc/%d/task/%u/syscall", (int)pid, thread->tid);
+    snprintf(name, sizeof(name), "/proc/%d/task/%u/syscall", (int)pid, thread->host_tid);
     if (!read_text(AT_FDCWD, name, text, sizeof(text)))
         return false;
     thread->parked = false;
@@ -279,10 +289,10 @@ bool process_look_again(pid_t pid, struct image_thread *thread)
     parse_syscall(text, thread);
     if (!thread->parked)
         return true;
-    snprintf(name, sizeof(name), "/proc/%d/task/%u/sched", (int)pid, thread->tid);
+    snprintf(name, sizeof(name), "/proc/%d/task/%u/sched", (int)pid, thread->host_tid);
     read_exec_start(AT_FDCWD, name, &thread->switches);
     if (thread->switches == 0) {
-        snprintf(name, sizeof(name), "/proc/%d/task/%u/status", (int)pid, thread->tid);
+        snprintf(name, sizeof(name), "/proc/%d/task/%u/status", (int)pid, thread->host_tid);
         thread->switches = read_voluntary(AT_FDCWD, name);
     }
     return true;

@@ -123,7 +123,7 @@ static void find_descriptor(struct thread_stacks *stacks, struct thread_look *lo
         look->descriptor =
             thread_find_descriptor(&stacks->layout, top, top_address, TOP_BYTES, look->thread.tid);
     if (look->descriptor == 0 || stacks->layout.start_routine == 0 ||
-        look->thread.tid == (uint32_t)stacks->image->pid)
+        look->thread.first)
         return;
     uint64_t at = look->descriptor + stacks->layout.start_routine;
     uint64_t start = 0;

@@ -195,6 +195,28 @@ static void process_of_another_user__is_not_permitted(void **state)
     target_end(target);
 }
 
+/* A program in a container knows its threads by other numbers, and locks name their owners by
+ * those. */
+static void process_in_another_pid_namespace__its_owners_are_found(void **state)
+{
+    (void)state;
+    char path[64], pid[16] = "";
+    if (getuid() != 0 || access("/usr/bin/unshare", X_OK) != 0)
+        skip();
+    struct target *target = target_start(
+        false, LIST("/usr/bin/unshare", "--pid", "--fork", "--kill-child", DEADLOCK), NULL);
+    target_wait_line(target, "ready");
+    snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)target->pid, (int)target->pid);
+    char *children = read_file(path);
+    assert_non_null(children);
+    snprintf(pid, sizeof pid, "%.*s", (int)strcspn(children, " \n"), children);
+    free(children);
+    json_t *json = wait_for(pid, NULL, &deadlock);
+    assert_group(json, &deadlock);
+    json_decref(json);
+    target_end(target);
+}
+
 /* Programs that end while they are looked at, sooner or later. */
 static void process_that_ends_meanwhile__error_or_what_was_seen(void **state)
 {
@@ -417,6 +439,7 @@ int main(void)
         TEST(text__says_what_was_looked_at),
         TEST(what_is_no_process_to_look_at__is_said),
         TEST(process_of_another_user__is_not_permitted),
+        TEST(process_in_another_pid_namespace__its_owners_are_found),
         TEST(process_that_ends_meanwhile__error_or_what_was_seen),
         TEST(core_of_gcore__is_read),
         TEST(core_of_the_kernel__is_read),
