@@ -27,6 +27,8 @@ leakspy_test(test_source_recording SOURCES analyzer/test_source_recording.c
              LIBRARIES leakspy_analyzer recording_builder LABEL analyzer TIMEOUT 300)
 target_compile_definitions(test_source_recording
                            PRIVATE FORMATS_FOLDER="${CMAKE_SOURCE_DIR}/tests/formats")
+leakspy_test(test_scanned_tasks SOURCES analyzer/test_scanned_tasks.c
+             LIBRARIES leakspy_analyzer recording_builder LABEL analyzer)
 leakspy_test(test_verdict SOURCES analyzer/test_verdict.c
              LIBRARIES leakspy_analyzer recording_builder LABEL analyzer)
 leakspy_test(test_report SOURCES analyzer/test_report.c

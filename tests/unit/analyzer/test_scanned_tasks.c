@@ -1,0 +1,253 @@
+/* Recordings of tasks that were found by looking into their runtime: goroutines of Go's own. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "analyzer/report.h"
+#include "analyzer/source_recording.h"
+#include "analyzer/stacks.h"
+#include "analyzer/verdict.h"
+#include "analyzer/waits.h"
+#include "tests/unit/analyzer/recording_builder.h"
+
+static struct rec_task *goroutine(struct builder *b, uint64_t number, uint64_t spawner)
+{
+    struct rec_task *task = builder_task(b, REC_KIND_GOROUTINE, "");
+    task->flags |= REC_TASK_SCANNED;
+    task->runtime_id = number;
+    task->spawner = spawner;
+    task->labels = 0;
+    return task;
+}
+
+/* A Go program with a worker thread of the runtime, one of its own that waits in C, and goroutines
+ * numbered like their threads. */
+static struct builder *build_go(void)
+{
+    struct builder *b = recording_builder_create();
+    struct rec_header *header = builder_header(b);
+    header->runtimes |= REC_RUNTIME_GO;
+    header->go_version = builder_string(b, "go1.24.3");
+    uint32_t app = builder_module(b, "/nowhere/app", 0x10000, 0x20000);
+    uint32_t wait = builder_site(b, (uint64_t[]){0x10010, 0x10020}, 2);
+    uint32_t spawn = builder_site(b, (uint64_t[]){0x10030}, 1);
+    builder_frame(b, 0x10010, app, "main.sum");
+    builder_frame(b, 0x10030, app, "main.sumConcurrent");
+
+    builder_thread(b, "worker")->flags |= REC_TASK_WORKER;
+    struct rec_task *in_c = builder_thread(b, "in C");
+    in_c->flags |= REC_TASK_WORKER;
+    builder_park(b, in_c, "pthread_mutex_lock", REC_OP_MUTEX_LOCK, 0x500, 12 * SECOND, wait);
+
+    struct rec_task *first = goroutine(b, 1002, 1); /* as the second thread's tid */
+    builder_park(b, first, "chan send", REC_OP_CHAN_SEND, 0xc000, 12 * SECOND, wait);
+    first->spawn_site = spawn;
+    first->wait_flags |= REC_WAIT_LOCKED;
+    struct rec_task *second = goroutine(b, 2000, 1002);
+    builder_park(b, second, "read", REC_OP_IO_WAIT, 7, 12 * SECOND, wait);
+    uint32_t count = builder_table(b, REC_TABLE_CALLS)->count;
+    ((struct rec_call *)((char *)header + builder_table(b, REC_TABLE_CALLS)->offset))[count - 1]
+        .flags = REC_CALL_SYSTEM;
+    goroutine(b, 2001, 1002);
+
+    /* The labels stand last: what follows is the NUL of an empty key. */
+    first->labels = builder_string(b, "request");
+    builder_string(b, "42");
+    builder_string(b, "user");
+    builder_string(b, "somebody");
+    second->labels = first->labels;
+    return b;
+}
+
+static void read_built(struct builder *b, struct snapshot *ret)
+{
+    struct err err = {0};
+    const char *path = builder_path("go.rec");
+    builder_write(b, path);
+    snapshot_init(ret);
+    if (!source_recording_read(path, ret, &err))
+        fail_msg("%s", err.why);
+}
+
+/* Everything that a report does, so that no damage goes unnoticed. */
+static void use(const struct snapshot *snapshot)
+{
+    static const struct verdict_options options = {SECOND, 10};
+    static const struct report_options report_options = {.threshold_ns = SECOND, .all = true};
+    struct waits waits;
+    struct verdicts verdicts;
+    assert_true(waits_init(&waits, snapshot));
+    struct stacks *stacks = stacks_create(snapshot);
+    assert_true(waits_name(&waits, snapshot, stacks));
+    assert_true(verdicts_init(&verdicts, snapshot, &waits, &options));
+    FILE *null = fopen("/dev/null", "w");
+    struct report report = {snapshot, &verdicts, stacks, &report_options};
+    assert_true(report_write_text(&report, null));
+    assert_true(report_write_json(&report, null));
+    fclose(null);
+    verdicts_deinit(&verdicts);
+    stacks_destroy(stacks);
+    waits_deinit(&waits);
+}
+
+static const struct snapshot_task *find(const struct snapshot *s, uint64_t id)
+{
+    const struct snapshot_task *found = NULL;
+    for (size_t i = 0; i < s->task_count; i++) {
+        if (s->tasks[i].id != id)
+            continue;
+        assert_null(found); /* ids are unique */
+        found = &s->tasks[i];
+    }
+    assert_non_null(found);
+    return found;
+}
+
+static void goroutines__go_by_the_numbers_of_their_runtime(void **state)
+{
+    (void)state;
+    struct snapshot s;
+    struct builder *b = build_go();
+    read_built(b, &s);
+    recording_builder_destroy(b);
+    assert_string_equal(s.go_version, "go1.24.3");
+    assert_int_equal(s.task_count, 4);
+    const struct snapshot_task *first = find(&s, 1002);
+    assert_int_equal(first->kind, REC_KIND_GOROUTINE);
+    assert_int_equal(first->spawner, 1);
+    assert_true(first->flags & SNAPSHOT_LOCKED);
+    assert_int_equal(find(&s, 2001)->spawner, 1002);
+    assert_false(find(&s, 2001)->flags & SNAPSHOT_PARKED);
+    /* The thread whose number is taken got another one. */
+    assert_int_equal(find(&s, 2002)->os_tid, 1002);
+    snapshot_deinit(&s);
+}
+
+static void thread__that_runs_goroutines__is_told_where_it_waits_itself(void **state)
+{
+    (void)state;
+    struct snapshot s;
+    struct builder *b = build_go();
+    read_built(b, &s);
+    recording_builder_destroy(b);
+    unsigned threads = 0;
+    for (size_t i = 0; i < s.task_count; i++) {
+        if (s.tasks[i].kind != REC_KIND_THREAD)
+            continue;
+        assert_string_equal(s.tasks[i].name, "in C");
+        threads++;
+    }
+    assert_int_equal(threads, 1);
+    snapshot_deinit(&s);
+}
+
+static void spawns__that_were_not_all_seen__are_not_counted(void **state)
+{
+    (void)state;
+    struct snapshot s;
+    struct builder *b = build_go();
+    builder_header(b)->unreadable_tasks = 3;
+    read_built(b, &s);
+    recording_builder_destroy(b);
+    assert_false(s.has_spawned);
+    assert_int_equal(s.loss.unreadable, 3);
+    snapshot_deinit(&s);
+}
+
+static void goroutine__in_a_system_call__is_said_to_be_in_one(void **state)
+{
+    (void)state;
+    struct snapshot s;
+    struct builder *b = build_go();
+    read_built(b, &s);
+    recording_builder_destroy(b);
+    const struct snapshot_call *call = &s.calls[find(&s, 2000)->call];
+    assert_string_equal(call->op, "syscall");
+    assert_string_equal(call->name, "read");
+    assert_int_equal(call->number, REC_OP_IO_WAIT);
+    snapshot_deinit(&s);
+}
+
+static void labels__shared_by_tasks__are_one_set(void **state)
+{
+    (void)state;
+    struct snapshot s;
+    struct builder *b = build_go();
+    read_built(b, &s);
+    recording_builder_destroy(b);
+    const struct snapshot_task *first = find(&s, 1002);
+    assert_int_not_equal(first->labels, 0);
+    assert_int_equal(find(&s, 2000)->labels, first->labels);
+    assert_int_equal(find(&s, 2001)->labels, 0);
+    const struct snapshot_label_set *set = &s.label_sets[first->labels];
+    assert_int_equal(set->count, 2);
+    assert_string_equal(s.labels[set->first].key, "request");
+    assert_string_equal(s.labels[set->first].value, "42");
+    assert_string_equal(s.labels[set->first + 1].key, "user");
+    assert_string_equal(s.labels[set->first + 1].value, "somebody");
+    snapshot_deinit(&s);
+}
+
+static void labels__that_are_not_there__are_lost(void **state)
+{
+    (void)state;
+    struct snapshot s;
+    struct builder *b = build_go();
+    struct rec_header *header = builder_header(b);
+    struct rec_task *tasks =
+        (struct rec_task *)((char *)header + builder_table(b, REC_TABLE_TASKS)->offset);
+    tasks[3].labels = 1 << 30;
+    tasks[4].labels = UINT64_MAX;
+    read_built(b, &s);
+    recording_builder_destroy(b);
+    assert_int_equal(find(&s, 1002)->labels, 0);
+    assert_int_equal(find(&s, 2000)->labels, 0);
+    assert_in_range(s.loss.rows, 1, 2);
+    use(&s);
+    snapshot_deinit(&s);
+}
+
+static void flipped_bits__never_crash(void **state)
+{
+    (void)state;
+    struct builder *b = build_go();
+    const struct rec_table *table = builder_table(b, REC_TABLE_TASKS);
+    char *rows = (char *)builder_header(b) + table->offset;
+    size_t bytes = (size_t)table->count * table->stride;
+    for (size_t bit = 0; bit < 8 * bytes; bit += 3) {
+        struct snapshot s;
+        rows[bit / 8] ^= (char)(1 << bit % 8);
+        read_built(b, &s);
+        use(&s);
+        snapshot_deinit(&s);
+        rows[bit / 8] ^= (char)(1 << bit % 8);
+    }
+    recording_builder_destroy(b);
+}
+
+int main(int argc, char **argv)
+{
+    /* "test_scanned_tasks --write FILE" makes the file under tests/formats. */
+    if (argc == 3 && strcmp(argv[1], "--write") == 0) {
+        struct builder *b = build_go();
+        builder_header(b)->state = REC_STATE_EXITED;
+        builder_write(b, argv[2]);
+        recording_builder_destroy(b);
+        return 0;
+    }
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(goroutines__go_by_the_numbers_of_their_runtime),
+        cmocka_unit_test(thread__that_runs_goroutines__is_told_where_it_waits_itself),
+        cmocka_unit_test(spawns__that_were_not_all_seen__are_not_counted),
+        cmocka_unit_test(goroutine__in_a_system_call__is_said_to_be_in_one),
+        cmocka_unit_test(labels__shared_by_tasks__are_one_set),
+        cmocka_unit_test(labels__that_are_not_there__are_lost),
+        cmocka_unit_test(flipped_bits__never_crash),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
