@@ -1,5 +1,6 @@
 #include "analyzer/debug_names.h"
 
+#include <dwarf.h>
 #include <fcntl.h>
 #include <gelf.h>
 #include <stdlib.h>
@@ -21,12 +22,22 @@ struct table_of {
     size_t count;
 };
 
+/* The table that linkers write for unwinding: pairs of offsets from its own beginning, sorted
+ * (Linux Standard Base, "Exception Frames"). */
+struct begin {
+    int32_t function;
+    int32_t entry;
+};
+
 struct debug_names {
     int fd;
     Elf *elf;
     struct table_of tables[2];  /* .symtab, .dynsym */
     struct function *functions; /* sorted by address; one for each address */
     size_t count;
+    const unsigned char *begins; /* struct begin[], not aligned */
+    size_t begin_count;
+    uint64_t begins_from; /* what they are offsets from */
 };
 
 static bool is_function(const GElf_Sym *symbol)
@@ -95,6 +106,33 @@ static bool read_functions(struct debug_names *names)
     return true;
 }
 
+static void find_begins(struct debug_names *names)
+{
+    size_t count;
+    if (elf_getphdrnum(names->elf, &count) != 0)
+        return;
+    for (size_t i = 0; i < count && i < INT32_MAX; i++) {
+        GElf_Phdr segment;
+        if (!gelf_getphdr(names->elf, (int)i, &segment) || segment.p_type != PT_GNU_EH_FRAME)
+            continue;
+        Elf_Data *data = elf_getdata_rawchunk(names->elf, (int64_t)segment.p_offset,
+                                              segment.p_filesz, ELF_T_BYTE);
+        const unsigned char *bytes = data ? data->d_buf : NULL;
+        /* Version, three encodings, the offset of .eh_frame, the number of rows, the rows. */
+        if (!bytes || data->d_size < 12 || bytes[0] != 1 || bytes[2] != DW_EH_PE_udata4 ||
+            bytes[3] != (DW_EH_PE_datarel | DW_EH_PE_sdata4))
+            return;
+        uint32_t rows;
+        memcpy(&rows, bytes + 8, sizeof(rows));
+        names->begin_count = (data->d_size - 12) / sizeof(struct begin);
+        if (rows < names->begin_count)
+            names->begin_count = rows;
+        names->begins = bytes + 12;
+        names->begins_from = segment.p_vaddr;
+        return;
+    }
+}
+
 struct debug_names *debug_names_open(const char *path)
 {
     struct stat stat;
@@ -105,8 +143,11 @@ struct debug_names *debug_names_open(const char *path)
     names->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (names->fd >= 0 && fstat(names->fd, &stat) == 0 && S_ISREG(stat.st_mode))
         names->elf = elf_begin(names->fd, ELF_C_READ_MMAP, NULL);
-    if (names->elf && elf_kind(names->elf) == ELF_K_ELF && gelf_getclass(names->elf) == ELFCLASS64)
+    if (names->elf && elf_kind(names->elf) == ELF_K_ELF &&
+        gelf_getclass(names->elf) == ELFCLASS64) {
         find_tables(names);
+        find_begins(names);
+    }
     if (names->elf && read_functions(names))
         return names;
     debug_names_close(names);
@@ -143,6 +184,40 @@ const char *debug_names_function(const struct debug_names *names, uint64_t addre
     if (address - function->address >= bytes)
         return NULL;
     *ret_start = function->address;
+    return function->name;
+}
+
+static uint64_t begin_at(const struct debug_names *names, size_t row)
+{
+    struct begin begin;
+    memcpy(&begin, names->begins + row * sizeof(begin), sizeof(begin));
+    return names->begins_from + (uint64_t)(int64_t)begin.function;
+}
+
+bool debug_names_begin(const struct debug_names *names, uint64_t address, uint64_t *ret_start)
+{
+    size_t low = 0, high = names->begin_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (begin_at(names, middle) <= address)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low == 0)
+        return false;
+    *ret_start = begin_at(names, low - 1);
+    return true;
+}
+
+const char *debug_names_next(const struct debug_names *names, size_t *at, uint64_t *ret_start,
+                             uint64_t *ret_bytes)
+{
+    if (*at >= names->count)
+        return NULL;
+    const struct function *function = &names->functions[(*at)++];
+    *ret_start = function->address;
+    *ret_bytes = function->bytes;
     return function->name;
 }
 

@@ -19,6 +19,15 @@ void debug_names_close(struct debug_names *names);
 const char *debug_names_function(const struct debug_names *names, uint64_t address,
                                  uint64_t *ret_start);
 
+/* Where the function around an address begins, named or not, by the file's table for unwinding.
+ * False: it says nothing of it. */
+bool debug_names_begin(const struct debug_names *names, uint64_t address, uint64_t *ret_start);
+
+/* The function after the `*at`th, which is counted on; `*at` is 0 at first. NULL: there are no
+ * more. */
+const char *debug_names_next(const struct debug_names *names, size_t *at, uint64_t *ret_start,
+                             uint64_t *ret_bytes);
+
 /* The address of a function or an object. False: there is none of that name. */
 bool debug_names_find(const struct debug_names *names, const char *name, uint64_t *ret);
 

@@ -7,6 +7,7 @@
 #include "analyzer/debug_names.h"
 #include "analyzer/table.h"
 #include "analyzer/text.h"
+#include "analyzer/thread_inner.h"
 
 #define DESCRIPTOR_BYTES_MOST 65536
 #define CALLED_MOST 1024 /* places of calls that are remembered */
@@ -23,6 +24,7 @@ struct thread_names {
     struct table called; /* by return address: number of `functions` + 1 */
     const struct thread_function *functions[CALLED_MOST];
     size_t called_count;
+    struct thread_inner inner;
 };
 
 /* The C library among the modules; 0: it is linked into the program. */
@@ -94,8 +96,12 @@ static void find_list(struct thread_names *names)
 struct thread_names *thread_names_create(struct image *image)
 {
     struct thread_names *names = calloc(1, sizeof(*names));
-    if (!names || !table_init(&names->called, 64)) {
-        free(names);
+    if (!names)
+        return NULL;
+    bool ok = table_init(&names->called, 64);
+    ok = thread_inner_init(&names->inner) && ok;
+    if (!ok) {
+        thread_names_destroy(names);
         return NULL;
     }
     names->image = image;
@@ -123,6 +129,7 @@ void thread_names_destroy(struct thread_names *names)
         return;
     debug_names_close(names->symbols);
     table_deinit(&names->called);
+    thread_inner_deinit(&names->inner);
     free(names);
 }
 
@@ -230,11 +237,22 @@ static bool goes_with(const struct thread_function *function, const struct threa
            (!found || function->op == found->op);
 }
 
+/* The function that parks through one of the C library's inner ones; NULL: not known. */
+static const struct thread_function *by_inner(struct thread_names *names, uint64_t pc)
+{
+    uint64_t bias = names->image->modules[names->module].bias;
+    if (!names->symbols || names->is_static) /* there, all functions have names */
+        return NULL;
+    return thread_inner_find(&names->inner, names->symbols, names->image->memory, bias,
+                             pc - 1 - bias);
+}
+
 const struct thread_function *thread_names_parked_in(struct thread_names *names,
                                                      const uint64_t *pcs, size_t count,
                                                      const struct thread_call *call)
 {
     const struct thread_function *found = NULL;
+    bool has_name = false; /* `found` is that of a frame, and not only of an inner function */
     size_t unknown = 0, i = 0;
     for (; i < count; i++) {
         const char *symbol;
@@ -250,10 +268,18 @@ const struct thread_function *thread_names_parked_in(struct thread_names *names,
             if (called && goes_with(called, found, call))
                 return called;
         }
-        if (function)
+        if (function) {
             found = function;
-        else if (names->is_static && (found || ++unknown > UNKNOWN_MOST))
+            has_name = true;
+        } else if (names->is_static && (found || ++unknown > UNKNOWN_MOST)) {
             return found;
+        } else if (symbol && found && !has_name) {
+            found = NULL; /* another function uses the same inner one for its own purposes */
+            break;
+        } else if (!symbol && !found) {
+            const struct thread_function *inner = by_inner(names, pcs[i]);
+            found = goes_with(inner, NULL, call) ? inner : NULL;
+        }
     }
     const struct thread_function *called = i > 0 && i < count ? called_before(names, pcs[i]) : NULL;
     return called && goes_with(called, found, call) ? called : found;

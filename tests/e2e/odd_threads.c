@@ -103,6 +103,19 @@ static void *lock_twice(void *arg)
     return arg;
 }
 
+/* A call that is a jump leaves no frame, and the function that it goes to jumps on as well. */
+__attribute__((noinline, optimize("optimize-sibling-calls"))) static int jump_to_wait(sem_t *wait)
+{
+    return sem_wait(wait);
+}
+
+static void *behind_a_jump(void *arg)
+{
+    call_me("jump");
+    CHECK(jump_to_wait(&semaphore) == 0);
+    return arg;
+}
+
 /* Without the C library. */
 static void *in_bare_call(void *arg)
 {
@@ -178,6 +191,7 @@ int main(void)
     start(lock_mutex_first, NULL);
     start(lock_twice, NULL);
     start(in_bare_call, NULL);
+    start(behind_a_jump, NULL);
     start(running, NULL);
     start(asleep, NULL);
     await();

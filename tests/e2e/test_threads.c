@@ -446,11 +446,21 @@ static const struct {
     {"twice", "deadlocked", "mutex lock", "mutex", "lock_twice", 1},
     {"bare", "stuck", "futex wait", "futex", "in_bare_call", 1},
     {"asleep", "waiting", "sleep", "none", "asleep", 1},
+    {"jump", "stuck", "sem wait", "semaphore", "behind_a_jump", 1},
 };
 
-static void assert_odd_threads(const json_t *json, bool has_names)
+/* In a static program, inner functions of the C library cannot be told from the program's. */
+static bool is_told(size_t row, const char *build)
 {
+    return strcmp(odd_threads[row].thread, "jump") != 0 || strstr(build, "static") == NULL;
+}
+
+static void assert_odd_threads(const json_t *json, const char *build)
+{
+    bool has_names = strstr(build, "stripped") == NULL;
     for (size_t i = 0; i < LENGTH(odd_threads); i++) {
+        if (!is_told(i, build))
+            continue;
         struct expected_group expected = {
             .verdict = odd_threads[i].verdict,
             .kind = "thread",
@@ -478,7 +488,7 @@ static void odd_threads__are_told_right(void **state)
     struct target *target = target_start(false, LIST(path), NULL);
     target_wait_line(target, "ready");
     json_t *json = wait_for_group_of(target, "0", LIST("--all"), &last);
-    assert_odd_threads(json, has_names);
+    assert_odd_threads(json, name);
     json_decref(json);
 
     /* What a stop interrupts is taken up again by another call. */
@@ -487,11 +497,13 @@ static void odd_threads__are_told_right(void **state)
     kill(target->pid, SIGCONT);
     sleep_ms(20);
     json = wait_for_group_of(target, "0", LIST("--all"), &asleep);
-    assert_odd_threads(json, has_names);
+    assert_odd_threads(json, name);
     json_decref(json);
 
     json = report(write_core(target), "0", LIST("--all"));
     for (size_t i = 0; has_names && i < LENGTH(odd_threads); i++) {
+        if (!is_told(i, name))
+            continue;
         struct expected_group expected = {
             .verdict = odd_threads[i].verdict,
             .op = odd_threads[i].op,
