@@ -505,7 +505,8 @@ static bool take_header(struct reader *reader, enum snapshot_end end)
             reader->now_ns > header->started_ns ? reader->now_ns - header->started_ns : 0;
         snapshot->taken_unix_ns = (int64_t)((header->started_unix_ns + lasted_ns) & INT64_MAX);
     }
-    snapshot->look_period_ns = (int64_t)(header->sample_period_ns & INT64_MAX);
+    snapshot->look_period_ns =
+        (int64_t)(most(header->sample_period_ns, header->rest_ns) & INT64_MAX);
     snapshot->look_age_ns = age(reader, reader->last_walk_ns);
     if (reader->last_walk_ns)
         snapshot->looked_unix_ns =

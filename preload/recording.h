@@ -336,7 +336,9 @@ struct rec_header {
     uint64_t free_list;        /* tag << 32 | the first free slot; 0: none */
     uint64_t last_id;          /* the id given last */
     uint64_t unreadable_tasks; /* (1.1) sampler: SCANNED ones that the last walk could not read */
-    uint64_t reserved0[6];
+    uint64_t rest_ns; /* (1.1) sampler: how long it rests between two walks now, where that is more
+                         than sample_period_ns since they take long; 0: it is not */
+    uint64_t reserved0[5];
 
     struct rec_table tables[REC_TABLE_COUNT];
 };

@@ -221,7 +221,10 @@ static uint64_t look_around(uint32_t number, bool last)
     tidy();
     if (pause_ns < after_walk_ns)
         pause_ns = after_walk_ns;
-    return pause_ns < after_scan_ns ? after_scan_ns : pause_ns;
+    if (pause_ns < after_scan_ns)
+        pause_ns = after_scan_ns;
+    __atomic_store_n(&recorder.header->rest_ns, pause_ns, __ATOMIC_RELAXED);
+    return pause_ns;
 }
 
 void sampler_run(void)

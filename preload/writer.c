@@ -101,6 +101,7 @@ enum go_result writer_look(bool (*go_on)(void))
         __atomic_store_n(&recorder.header->last_walk_ns, clock_now_ns(), __ATOMIC_RELEASE);
     frames_update(&source);
     look_ns = clock_own_cpu_ns() - start_ns;
+    __atomic_store_n(&recorder.header->rest_ns, writer_pause_ns(), __ATOMIC_RELAXED);
     return result;
 }
 
