@@ -355,6 +355,14 @@ static void own_program__names__are_found_both_ways(void **state)
     assert_string_equal(debug_names_function(names, address, &start), "main");
     assert_int_equal(start, address);
     assert_string_equal(debug_names_function(names, address + 1, &start), "main");
+    assert_true(debug_names_begin(names, address + 1, &start));
+    assert_int_equal(start, address);
+    assert_false(debug_names_begin(names, 0, &start));
+    size_t count = 0;
+    uint64_t bytes;
+    for (size_t at = 0; debug_names_next(names, &at, &start, &bytes) != NULL; count++)
+        assert_int_not_equal(start, 0);
+    assert_true(count > 10);
     assert_false(debug_names_find(names, "no_such_function", &address));
     assert_null(debug_names_function(names, UINT64_MAX, &start));
     assert_null(debug_names_function(names, 0, &start));
