@@ -3,12 +3,17 @@
 #include <string.h>
 
 #define PAGE_BYTES 4096
+#define MAX_BYTES (UINT64_C(4) << 30) /* that are searched: a program's own data is no larger */
+#define MAX_HOLES 4096                /* pages that cannot be read, before it is given up */
 
 bool search_memory(struct search *search, uint64_t start, uint64_t end, size_t overlap,
                    bool (*look)(void *arg, uint64_t address, const uint8_t *bytes, size_t count),
                    void *arg)
 {
     uint8_t *buffer = search->buffer;
+    unsigned holes = 0;
+    if (end > start && end - start > MAX_BYTES)
+        end = start + MAX_BYTES;
     size_t kept = 0; /* bytes of the piece before at the beginning of the buffer */
     for (uint64_t at = start; at < end;) {
         size_t room = SEARCH_BUFFER_BYTES - kept;
@@ -19,6 +24,8 @@ bool search_memory(struct search *search, uint64_t start, uint64_t end, size_t o
             if (bytes > end - at)
                 bytes = end - at;
             if (!mem_read(search->reader, at, buffer + kept, bytes)) {
+                if (++holes > MAX_HOLES)
+                    return true;
                 at += bytes;
                 kept = 0;
                 continue;

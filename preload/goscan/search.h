@@ -19,8 +19,8 @@ struct search {
 };
 
 /* Shows all of [start, end) to `look`, piece by piece, of which each begins with the last `overlap`
- * bytes of the one before (a multiple of 8). Parts that cannot be read are passed over. Ends when
- * look returns false; then it returns false. */
+ * bytes of the one before (a multiple of 8). Parts that cannot be read are passed over, up to some.
+ * Ends when look returns false; then it returns false. */
 bool search_memory(struct search *search, uint64_t start, uint64_t end, size_t overlap,
                    bool (*look)(void *arg, uint64_t address, const uint8_t *bytes, size_t count),
                    void *arg);

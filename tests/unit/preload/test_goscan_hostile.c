@@ -18,6 +18,9 @@
 #define TEXT_END UINT64_C(0x500000)
 #define MINOR 27
 #define AT_ONCE 8
+#ifndef MUTATION_ROUNDS
+#define MUTATION_ROUNDS 400 /* more may be given, to look for more */
+#endif
 
 enum reason { REASON_NONE, REASON_RECEIVE, REASON_SEND, REASON_SELECT, REASON_MUTEX, REASON_COUNT };
 
@@ -598,16 +601,16 @@ static void mutate(struct page_reader *pages, const struct mem_piece *read, size
 
 static void memory__with_any_words_changed__is_survived(void **state)
 {
-    enum { ROUNDS = 400, MOST = 32, ROOM = 1 << 15 };
+    enum { ROUNDS = MUTATION_ROUNDS, MOST = 32, ROOM = 1 << 15 };
     struct goroutines program;
     struct page_reader pages;
     struct mutation mutations[MOST];
     uint64_t seed = 0x5eed, results[GO_UNREADABLE + 1] = {0};
-    size_t bytes = goscan_scratch_bytes(AT_ONCE);
-    void *scratch = calloc(1, bytes);
     (void)state;
     if (!goroutines_is_there("static_stripped"))
         skip();
+    size_t bytes = goscan_scratch_bytes(AT_ONCE);
+    void *scratch = calloc(1, bytes);
     goroutines_start(&program, "static_stripped", "tracebackancestors=3");
     page_reader_init(&pages, program.pid);
     struct mem_piece *read = calloc(ROOM, sizeof(*read));
