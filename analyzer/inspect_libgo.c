@@ -454,6 +454,37 @@ static bool read_list(struct libgo *libgo)
     return ok;
 }
 
+/* Whether a timer will send on what a task receives from. */
+static bool has_timer(const struct snapshot *snapshot, const struct snapshot_task *task,
+                      const struct table *timed)
+{
+    unsigned op = snapshot->calls[task->call].number;
+    if (op == REC_OP_CHAN_RECEIVE)
+        return table_find(timed, (struct table_key){task->object, 0}) != NULL;
+    for (uint32_t i = 0; i < task->case_count; i++) {
+        const struct snapshot_case *row = &snapshot->cases[task->case_first + i];
+        if (row->op == REC_OP_CHAN_RECEIVE && table_find(timed, (struct table_key){row->object, 0}))
+            return true;
+    }
+    return false;
+}
+
+/* Timers are read after the goroutines: whoever is parked with one has set it before. */
+static bool mark_timed(struct libgo *libgo)
+{
+    struct snapshot *snapshot = builder_snapshot(libgo->inspection->builder);
+    struct table timed;
+    bool ok = table_init(&timed, 64) &&
+              libgo_timed_channels(&libgo->runtime, libgo->inspection->image, &timed);
+    for (size_t i = libgo->tasks.first_task; ok && timed.count && i < snapshot->task_count; i++) {
+        struct snapshot_task *task = &snapshot->tasks[i];
+        if (task->flags & SNAPSHOT_PARKED && has_timer(snapshot, task, &timed))
+            task->flags |= SNAPSHOT_DEADLINE;
+    }
+    table_deinit(&timed);
+    return ok;
+}
+
 static bool run(struct libgo *libgo)
 {
     struct image *image = libgo->inspection->image;
@@ -470,7 +501,7 @@ static bool run(struct libgo *libgo)
         libgo->looks[i].stack = stacks + i * STACK_BYTES;
     if (ok) {
         image_quiet_begin(&quiet, image);
-        ok = read_list(libgo);
+        ok = read_list(libgo) && mark_timed(libgo);
         quiet_ns = image_quiet_end(&quiet, image);
     }
     if (ok) {

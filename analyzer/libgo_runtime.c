@@ -7,7 +7,9 @@
 #include "preload/goscan/reasons.h"
 
 #define MOST_THREADS 100000 /* of the list of all threads, which may lead round in circles */
-#define GO_STRING_BYTES 16  /* a string: address, length */
+#define MOST_PROCESSORS 4096
+#define MOST_TIMERS (1U << 20) /* of one processor */
+#define GO_STRING_BYTES 16     /* a string: address, length */
 
 enum symbol {
     SYMBOL_GO, /* what a go statement calls; Go's own compiler has no such function */
@@ -74,7 +76,8 @@ static void read_reasons(struct image *image, const struct image_symbol *symbol,
 bool libgo_find(struct image *image, struct libgo_runtime *ret)
 {
     struct image_symbol symbols[SYMBOL_COUNT];
-    struct image_symbol all_m = {.name = "runtime.allm"};
+    struct image_symbol locals[] = {
+        {.name = "runtime.allm"}, {.name = "runtime.allp"}, {.name = "time.sendTime"}};
     uint32_t exe = image_exe_module(image);
     memset(ret, 0, sizeof(*ret));
     name_symbols(symbols);
@@ -96,8 +99,10 @@ bool libgo_find(struct image *image, struct libgo_runtime *ret)
             (struct libgo_locker){symbol->address, symbol->address + symbol->bytes, locks[i]};
     }
     read_reasons(image, &symbols[SYMBOL_REASONS], ret);
-    if (image_all_symbols(image, ret->module, &all_m, 1) && !all_m.is_local)
-        ret->all_m = all_m.address;
+    image_all_symbols(image, ret->module, locals, 3);
+    ret->all_m = locals[0].address;
+    ret->all_p = locals[1].address;
+    ret->send_time = locals[2].address;
     return true;
 }
 
@@ -122,6 +127,52 @@ uint32_t libgo_semaphore_offset(enum go_lock lock)
         [GO_LOCK_WAITGROUP] = LIBGO_WAITGROUP_SEMA,
     };
     return offsets[lock];
+}
+
+/* Whether a timer is in a heap, and will fire: runtime.timerWaiting and so on. */
+static bool is_set(const unsigned char *timer)
+{
+    enum { WAITING = 1, RUNNING = 2, MODIFYING = 6, MOVING = 9 };
+    uint32_t status;
+    memcpy(&status, timer + LIBGO_TIMER_STATUS, sizeof(status));
+    return status == WAITING || status == RUNNING || (status >= MODIFYING && status <= MOVING);
+}
+
+static bool add_timer(const struct libgo_runtime *runtime, struct image *image, uint64_t address,
+                      struct table *ret)
+{
+    unsigned char timer[LIBGO_TIMER_BYTES];
+    uint64_t function, code, channel;
+    if (!mem_read(image->memory, address, timer, sizeof(timer)) || !is_set(timer))
+        return true;
+    memcpy(&function, timer + LIBGO_TIMER_FUNCTION, sizeof(function));
+    memcpy(&channel, timer + LIBGO_TIMER_ARG + sizeof(channel), sizeof(channel));
+    if (!mem_read(image->memory, function, &code, sizeof(code)) || code != runtime->send_time)
+        return true;
+    return table_at(ret, (struct table_key){channel, 0}) != NULL;
+}
+
+bool libgo_timed_channels(const struct libgo_runtime *runtime, struct image *image,
+                          struct table *ret)
+{
+    uint64_t processors[2], timers[2], processor, timer; /* address, count */
+    if (runtime->all_p == 0 || runtime->send_time == 0 ||
+        !mem_read(image->memory, runtime->all_p, processors, sizeof(processors)) ||
+        processors[1] > MOST_PROCESSORS)
+        return true;
+    for (uint64_t i = 0; i < processors[1]; i++) {
+        if (!mem_read(image->memory, processors[0] + i * 8, &processor, 8) ||
+            !mem_read(image->memory, processor + LIBGO_P_TIMERS, timers, sizeof(timers)) ||
+            timers[1] > MOST_TIMERS)
+            continue;
+        for (uint64_t k = 0; k < timers[1]; k++) {
+            if (!mem_read(image->memory, timers[0] + k * 8, &timer, 8))
+                break;
+            if (!add_timer(runtime, image, timer, ret))
+                return false;
+        }
+    }
+    return true;
 }
 
 void libgo_mark_threads(const struct libgo_runtime *runtime, struct image *image)

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "analyzer/image.h"
+#include "analyzer/table.h"
 #include "preload/goscan/goscan.h"
 
 #define LIBGO_LOCKERS 4
@@ -16,6 +17,8 @@ struct libgo_runtime {
     uint64_t all_g_pointer; /* runtime.allgptr */
     uint64_t all_g_count;   /* runtime.allglen */
     uint64_t all_m;         /* runtime.allm; 0: not known */
+    uint64_t all_p;         /* runtime.allp (slice); 0: not known */
+    uint64_t send_time;     /* time.sendTime: the code of timers that send on a channel */
     struct go_reason reasons[GO_MAX_REASONS];
     uint32_t reason_count;
     struct libgo_locker { /* a function that waits for a semaphore of its own */
@@ -32,6 +35,11 @@ enum go_lock libgo_lock_of(const struct libgo_runtime *runtime, const uint64_t *
 
 /* Offset of a lock's semaphore in the lock. */
 uint32_t libgo_semaphore_offset(enum go_lock lock);
+
+/* Gathers the channels that a timer will send on, as keys of *ret (initialized). False: no memory.
+ */
+bool libgo_timed_channels(const struct libgo_runtime *runtime, struct image *image,
+                          struct table *ret);
 
 /* Marks the threads of the runtime that have no goroutine to run. */
 void libgo_mark_threads(const struct libgo_runtime *runtime, struct image *image);

@@ -21,7 +21,12 @@ enum libgo_layout {
     LIBGO_G_BYTES = 2432,
     LIBGO_M_PROCID = 8, /* the kernel's id of the thread */
     LIBGO_M_CURG = 160,
-    LIBGO_M_NEXT = 296, /* in runtime.allm */
+    LIBGO_M_NEXT = 296,        /* in runtime.allm */
+    LIBGO_P_TIMERS = 8832,     /* slice of runtime.timer * */
+    LIBGO_TIMER_FUNCTION = 24, /* a pointer to a pointer to its code */
+    LIBGO_TIMER_ARG = 32,      /* interface: type, value */
+    LIBGO_TIMER_STATUS = 64,   /* u32 */
+    LIBGO_TIMER_BYTES = 72,
     LIBGO_SUDOG_G = 0,
     LIBGO_SUDOG_PREV = 16,
     LIBGO_SUDOG_ELEM = 24,
