@@ -16,6 +16,7 @@
 #define MAX_DYNAMIC 1024
 #define MAX_CANDIDATES 64        /* tables that are looked at, and moduledatas for one table */
 #define CHUNK_BYTES (256 * 1024) /* at least SEARCH_BUFFER_BYTES */
+#define MAX_READS 32             /* of the whole file, while it is opened */
 #define MODULE_BYTES 512         /* of a moduledata that are looked at */
 
 /* How build info begins (src/debug/buildinfo/buildinfo.go). */
@@ -29,7 +30,9 @@ struct segment {
 struct go_file {
     struct mem_reader reader; /* first: the table reads the file by this */
     int fd;
-    uint64_t bytes; /* of the file */
+    uint64_t bytes;  /* of the file */
+    uint64_t budget; /* bytes that may still be read: a file can be made so that it is read again
+                        and again while it is opened */
     struct segment segments[MAX_SEGMENTS];
     size_t segment_count;
     uint64_t dynamic_at, dynamic_bytes;         /* offset in the file */
@@ -45,10 +48,11 @@ struct go_file {
 
 /* ---- Bytes of the file ---- */
 
-static bool read_at(const struct go_file *file, uint64_t offset, void *to, size_t bytes)
+static bool read_at(struct go_file *file, uint64_t offset, void *to, size_t bytes)
 {
-    if (offset > file->bytes || bytes > file->bytes - offset)
+    if (offset > file->bytes || bytes > file->bytes - offset || bytes > file->budget)
         return false;
+    file->budget -= bytes;
     for (size_t done = 0; done < bytes;) {
         ssize_t count = pread(file->fd, (char *)to + done, bytes - done, (off_t)(offset + done));
         if (count <= 0)
@@ -72,7 +76,7 @@ static uint64_t bytes_at(const struct go_file *file, uint64_t address, uint64_t 
     return 0;
 }
 
-static bool read_address(const struct go_file *file, uint64_t address, void *to, size_t bytes)
+static bool read_address(struct go_file *file, uint64_t address, void *to, size_t bytes)
 {
     uint64_t offset = 0, into = address - file->module_data;
     if (file->module_data != 0 && address >= file->module_data && into < MODULE_BYTES &&
@@ -85,7 +89,7 @@ static bool read_address(const struct go_file *file, uint64_t address, void *to,
 
 static void read_pieces(struct mem_reader *reader, struct mem_piece *pieces, size_t count)
 {
-    const struct go_file *file = (const struct go_file *)reader;
+    struct go_file *file = (struct go_file *)reader;
     for (size_t i = 0; i < count; i++)
         pieces[i].ok = read_address(file, pieces[i].address, pieces[i].to, pieces[i].bytes);
 }
@@ -128,7 +132,7 @@ static bool read_headers(struct go_file *file)
 }
 
 /* The address of a section that has bytes in the file; 0: there is none. */
-static uint64_t section_address(const struct go_file *file, const char *name)
+static uint64_t section_address(struct go_file *file, const char *name)
 {
     Elf64_Shdr names, row;
     char found[64];
@@ -385,6 +389,7 @@ static bool open_file(struct go_file *file, const char *path)
     if (file->fd < 0 || fstat(file->fd, &stat) != 0 || !S_ISREG(stat.st_mode))
         return false;
     file->bytes = (uint64_t)stat.st_size;
+    file->budget = MAX_READS * file->bytes + CHUNK_BYTES;
     return true;
 }
 
@@ -403,6 +408,7 @@ struct go_file *go_file_open(const char *path)
     }
     if (ok && file->build.minor == 0)
         find_version_of_runtime(file);
+    file->budget = UINT64_MAX;
     free(file->chunk);
     file->chunk = NULL;
     if (!ok) {
