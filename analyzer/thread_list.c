@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define THREADS_MOST (1U << 22)
+#define THREADS_MOST (1U << 18)
 #define SELF_WORDS                                                                                 \
     3 /* struct pthread begins with its own address, and has it again in the third word */
 #define EXITING                                                                                    \
