@@ -1,7 +1,7 @@
 /* Tasks of runtimes that nobody preloaded, libtaskrt's and gccgo's: by the process, by a core of
  * it, and watched.
  *
- * Usage: test_inspect GROUP     (server, samples, fixed, waits, watch)
+ * Usage: test_inspect GROUP     (server, samples, fixed, waits, timers, watch)
  */
 #include "tests/e2e/harness.h"
 
@@ -384,6 +384,42 @@ static void runtime__its_own__is_no_finding(void **state)
     assert_int_equal(count_findings(told), findings);
 }
 
+/* ---- Timers of libgo ---- */
+
+static void timer__is_a_deadline_unless_it_was_stopped(void **state)
+{
+    static const struct {
+        const char *function, *where, *verdict;
+    } kinds[] = {
+        {"main.after", "after", "waiting"},
+        {"main.ticks", "ticks", "waiting"},
+        {"main.selects", "selects", "waiting"},
+        {"main.stopped", "stopped", "stuck"},
+    };
+    (void)state;
+    struct target *target = target_start(false, LIST(LEAKSPY_TARGETS "/libgo_timers"), NULL);
+    target_wait_line(target, "ready");
+    for (size_t i = 0; i < LENGTH(kinds); i++) {
+        char mark[64];
+        snprintf(mark, sizeof mark, "parks in %s.", kinds[i].where);
+        bool stuck = strcmp(kinds[i].verdict, "stuck") == 0;
+        struct expected_group expected = {
+            .verdict = kinds[i].verdict,
+            .kind = "goroutine",
+            .count = 1,
+            .wait_function = kinds[i].function,
+            .wait_file = "libgo_timers.go",
+            .wait_line = line_of("tests/e2e/libgo_timers.go", mark),
+            .deadline = stuck ? NO_DEADLINE : WITH_DEADLINE,
+        };
+        json_t *json = wait_for_group_of(target, "0", LIST("--all"), &expected);
+        assert_group(json, &expected);
+        assert_int_equal(count_findings(json), 1);
+        json_decref(json);
+    }
+    target_end(target);
+}
+
 /* ---- Watching ---- */
 
 #define CALL_NAP "230 " /* clock_nanosleep: between two looks */
@@ -499,6 +535,9 @@ int main(int argc, char **argv)
 #endif
     if (strcmp(group, "waits") == 0)
         add_waits(&suite);
+    if (strcmp(group, "timers") == 0)
+        add(&suite, "is_a_deadline_unless_it_was_stopped", "timer",
+            timer__is_a_deadline_unless_it_was_stopped, NULL);
     for (size_t i = 0; i < server_count; i++) {
         if (strcmp(group, "server") == 0)
             add(&suite, "leaves_one_group_of_fifty", servers[i].program,
@@ -516,7 +555,7 @@ int main(int argc, char **argv)
                 fixed__is_silent_to_who_watches, samples[i].name);
     }
     if (suite.count == 0) {
-        fprintf(stderr, "usage: test_inspect server|samples|fixed|waits|watch\n");
+        fprintf(stderr, "usage: test_inspect server|samples|fixed|waits|timers|watch\n");
         return 2;
     }
     bool shared = strcmp(group, "waits") == 0;
