@@ -32,15 +32,17 @@ func inBubble(t *testing.T) {
 	synctest.Wait() // parks in bubbleWait.
 }
 
+func bubbleTest(t *testing.T) {
+	here("bubbleTest")
+	synctest.Test(t, inBubble) // parks in bubbleTest.
+}
+
 func init() {
 	more = append(more, func() int {
 		go func() { // spawns bubble.
 			here("bubbleRun")
 			testing.Main(func(string, string) (bool, error) { return true, nil },
-				[]testing.InternalTest{{Name: "bubble", F: func(t *testing.T) {
-					here("bubbleTest")
-					synctest.Test(t, inBubble) // parks in bubbleTest.
-				}}}, nil, nil)
+				[]testing.InternalTest{{Name: "bubble", F: bubbleTest}}, nil, nil)
 		}()
 		return 9
 	})

@@ -205,7 +205,7 @@ static bool look(const struct go_goroutine *it, void *arg)
 static struct target *start_churn(char pid[16])
 {
     char path[512];
-    snprintf(path, sizeof path, "%s/%s", LEAKSPY_TARGETS, program);
+    snprintf(path, sizeof path, "%s%s", program[0] == '/' ? "" : LEAKSPY_TARGETS "/", program);
     struct target *target = target_start(false, LIST(path), NULL);
     target_wait_line(target, "ready");
     snprintf(pid, 16, "%d", target->pid);
