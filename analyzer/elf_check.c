@@ -103,7 +103,7 @@ static void look_at_sections(Elf *elf, struct looks *looks)
         if (!gelf_getshdr(section, &header))
             return;
         const char *name = elf_strptr(elf, names, header.sh_name);
-        if (name && strcmp(name, ".go.buildinfo") == 0)
+        if (name && (strcmp(name, ".go.buildinfo") == 0 || strcmp(name, ".gopclntab") == 0))
             looks->is_go = true;
         Elf_Data *data = NULL;
         if (header.sh_type == SHT_DYNAMIC || header.sh_type == SHT_SYMTAB)

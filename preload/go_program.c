@@ -17,8 +17,8 @@ static bool read_at(long fd, void *buffer, size_t bytes, uint64_t offset)
 }
 
 /* Sections that only Go programs have. Those of position-independent ones have other names, since
- * they hold relocated addresses, and the C linker hides some in its own; the first is always there.
- */
+ * they hold relocated addresses; the C linker hides the table in sections of its own, and some
+ * builds leave out the first: one of them is enough. */
 static const struct {
     const char *name;
     size_t hint; /* offset of an address in struct go_hints */
@@ -87,5 +87,5 @@ bool go_program_find(struct go_program *ret)
     uint64_t bias = take_segments(ret);
     take_sections(fd, bias, &ret->hints);
     sys_call(SYS_close, fd);
-    return ret->hints.build_info != 0;
+    return ret->hints.build_info != 0 || ret->hints.pclntab != 0;
 }
