@@ -213,10 +213,13 @@ static void read_channel(struct libgo *libgo, uint64_t address, unsigned char *b
     ret->closed = ret->known && closed;
 }
 
-/* Whether a sudog stands in the queue of senders: the first one of its queue tells. */
+/* Whether a sudog stands in the queue of senders. Mostly only one of the queues has anybody in it;
+ * else the first one of the sudog's own tells. */
 static bool is_sender(struct libgo *libgo, uint64_t sudog, uint64_t before,
                       const unsigned char *channel)
 {
+    if (word_at(channel, LIBGO_CHAN_SENDERS) == 0 || word_at(channel, LIBGO_CHAN_RECEIVERS) == 0)
+        return word_at(channel, LIBGO_CHAN_SENDERS) != 0;
     for (int i = 0; before && i < QUEUE_STEPS; i++) {
         sudog = before;
         if (!mem_read(libgo->memory, sudog + LIBGO_SUDOG_PREV, &before, sizeof(before)))
