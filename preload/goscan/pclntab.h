@@ -74,7 +74,8 @@ bool pclntab_open(struct pclntab *ret, struct mem_reader *reader, uint64_t start
                   uint64_t text, uint64_t etext, uint64_t funcdata, unsigned go_minor);
 
 /* Opens the table that the runtime's moduledata at that address speaks of, after checking that the
- * two agree. `go_minor`: as above; when it is 0, wrappers may not be known as such. */
+ * two agree. `go_minor`: as above; when it is 0, wrappers may not be known as
+ * such. Of a version newer than 1.27 inlined calls are told if it looks like that one. */
 bool pclntab_open_module(struct pclntab *ret, struct mem_reader *reader, uint64_t module_data,
                          unsigned go_minor);
 
