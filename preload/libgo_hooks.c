@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "preload/goscan/reasons.h"
 #include "preload/hooks.h"
 #include "preload/sys.h"
 
@@ -28,47 +29,16 @@ enum object_rule {
     OBJECT_IDLE,      /* none; and the goroutine is the runtime's own */
 };
 
-static const struct known_reason {
-    const char *text;
-    uint16_t op;
-    uint8_t class;
-    uint8_t object; /* enum object_rule */
-    uint16_t flags; /* enum rec_wait_flag */
-} known_reasons[] = {
-#define REASON(text, op, object, flags)                                                            \
-    {                                                                                              \
-        text, REC_OP_##op, HOOK_CLASS_##op, OBJECT_##object, flags                                 \
-    }
-    REASON("chan receive", CHAN_RECEIVE, CHAN, 0),
-    REASON("chan send", CHAN_SEND, CHAN, 0),
-    REASON("chan receive (nil chan)", CHAN_RECEIVE, NONE, 0),
-    REASON("chan send (nil chan)", CHAN_SEND, NONE, 0),
-    REASON("select", SELECT, SELECT, 0),
-    REASON("select (no cases)", SELECT, NONE, 0),
-    REASON("semacquire", SEM_WAIT, SEMAPHORE, 0),
-    REASON("sync.Cond.Wait", COND_WAIT, COND, 0),
-    REASON("sleep", SLEEP, NONE, REC_WAIT_DEADLINE),
-    REASON("IO wait", IO_WAIT, POLL, 0),
-    /* Goroutines of the runtime itself, with nothing to do. The one that calls finalizers is not
-     * marked as such: in between it runs the program's code, which may park for ever. */
-    REASON("GC sweep wait", IDLE, IDLE, 0),
-    REASON("GC scavenge wait", IDLE, IDLE, 0),
-    REASON("force gc (idle)", IDLE, IDLE, 0),
-    REASON("timer goroutine (idle)", IDLE, IDLE, 0),
-    REASON("GC worker (idle)", IDLE, IDLE, 0),
-    REASON("finalizer wait", IDLE, NONE, 0),
-    /* Any goroutine, while the runtime collects, traces or goes down. */
-    REASON("GC assist marking", IDLE, NONE, 0),
-    REASON("GC assist wait", IDLE, NONE, 0),
-    REASON("wait for GC cycle", IDLE, NONE, 0),
-    REASON("garbage collection", IDLE, NONE, 0),
-    REASON("garbage collection scan", IDLE, NONE, 0),
-    REASON("dumping heap", IDLE, NONE, 0),
-    REASON("panicwait", IDLE, NONE, 0),
-    REASON("trace reader (blocked)", IDLE, NONE, 0),
-    REASON("preempted", IDLE, NONE, 0),
-    REASON("debug call", IDLE, NONE, 0),
-#undef REASON
+static const uint8_t object_rules[] = {
+    [GO_OBJECT_NONE] = OBJECT_NONE,           [GO_OBJECT_CHANNEL] = OBJECT_CHAN,
+    [GO_OBJECT_SELECT] = OBJECT_SELECT,       [GO_OBJECT_COND] = OBJECT_COND,
+    [GO_OBJECT_SEMAPHORE] = OBJECT_SEMAPHORE, [GO_OBJECT_POLL] = OBJECT_POLL,
+};
+
+static const uint8_t classes[REC_OP_COUNT] = {
+#define X(name, number, text, object, class) [number] = REC_CLASS_##class,
+    REC_OPS(X)
+#undef X
 };
 
 /* A semaphore by itself says nothing; part of a lock, it is that lock. */
@@ -117,16 +87,13 @@ static uint64_t symbol_bytes(const void *address)
 /* Reasons that we know nothing of are still what the runtime says of its goroutine. */
 static void add_reason(struct reason *reason, const char *text)
 {
-    static const struct known_reason unknown = {.op = REC_OP_NONE, .class = REC_CLASS_LOCK};
-    const struct known_reason *known = &unknown;
-    for (size_t i = 0; i < sizeof(known_reasons) / sizeof(*known_reasons); i++)
-        if (strcmp(known_reasons[i].text, text) == 0)
-            known = &known_reasons[i];
+    const struct go_reason_rule *known = go_reason_rule(text);
+    uint8_t object = libgo.layout_known ? object_rules[known->object] : OBJECT_NONE;
     *reason = (struct reason){
         .call = (uint16_t)recorder_add_call(text, known->op, REC_CALL_REASON),
-        .class = known->class,
-        .object = libgo.layout_known || known->object == OBJECT_IDLE ? known->object : OBJECT_NONE,
-        .flags = known->flags,
+        .class = classes[known->op],
+        .object = known->idle ? OBJECT_IDLE : object,
+        .flags = known->deadline ? REC_WAIT_DEADLINE : 0,
     };
     if (known->op != REC_OP_SEM_WAIT)
         return;
