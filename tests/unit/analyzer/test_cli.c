@@ -121,6 +121,8 @@ static void wrong_usage__64(void **state)
         {{"report", "--threshold"}, "needs a value"},
         {{"report", "--threshold", "soon"}, "leakspy: --threshold: 'soon' is not a duration"},
         {{"report", "--threshold=-1s"}, "leakspy: --threshold: '-1s' is not a duration"},
+        {{"report", "--watch", "long"}, "leakspy: --watch: 'long' is not a duration"},
+        {{"report", "--watch", "0"}, "leakspy: --watch: has to be above 0"},
         {{"report", "--format=xml"}, "leakspy: --format: no such format: xml"},
         {{"report", "--min-count=many"}, "leakspy: --min-count: 'many' is not a count"},
         {{"report", "--color=red"}, "leakspy: --color: 'red' is none of"},
@@ -141,6 +143,14 @@ static void wrong_usage__64(void **state)
     }
 }
 
+/* Of what does not run any more, nothing is to be seen by looking again. */
+static void watching_what_has_ended__64(void **state)
+{
+    (void)state;
+    leakspy("report", "--watch", "1s", write_recording(12 * SECOND, 0), NULL);
+    assert_did(64, "", "its process does not run");
+}
+
 static void unreadable_source__2(void **state)
 {
     (void)state;
@@ -156,7 +166,6 @@ static void unreadable_source__2(void **state)
     assert_did(2, "", "leakspy: /etc/passwd: is not a recording\n");
     leakspy("report", "--exit-code", "/etc/passwd", NULL);
     assert_did(2, "", "is not a recording");
-
 }
 
 static void process_that_was_not_recorded__is_looked_at(void **state)
@@ -383,6 +392,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(help_and_version__on_stdout),
         cmocka_unit_test(wrong_usage__64),
+        cmocka_unit_test(watching_what_has_ended__64),
         cmocka_unit_test(unreadable_source__2),
         cmocka_unit_test(process_that_was_not_recorded__is_looked_at),
         cmocka_unit_test(exit_code__says_what_was_found),
