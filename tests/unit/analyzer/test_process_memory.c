@@ -115,6 +115,31 @@ static void bad_pieces__do_not_spoil_others(void **state)
     assert_pieces(20000);
 }
 
+/* Neighbours are read as one, across what nobody asked for; holes among them spoil only what lies
+ * in them. Three sequences run side by side, as what three processors allocate does. */
+static void neighbours__are_each_read(void **state)
+{
+    enum { STEP = 104, SEQUENCES = 3 };
+    static struct mem_piece pieces[PAGES * PAGE / STEP];
+    static uint64_t words[PAGES * PAGE / STEP][3];
+    const size_t each = PAGES * PAGE / STEP / SEQUENCES;
+    (void)state;
+    for (size_t i = 0; i < each * SEQUENCES; i++)
+        pieces[i] = (struct mem_piece){
+            .address = shared->words[0] + (i % SEQUENCES * each + i / SEQUENCES) * STEP,
+            .to = words[i],
+            .bytes = sizeof(words[i]),
+        };
+    memory.reader.read(&memory.reader, pieces, each * SEQUENCES);
+    for (size_t i = 0; i < each * SEQUENCES; i++) {
+        uint64_t first = pieces[i].address - shared->words[0];
+        bool hole = is_hole(first / PAGE) || is_hole((first + sizeof(words[i]) - 1) / PAGE);
+        assert_int_equal(pieces[i].ok, !hole);
+        for (size_t k = 0; k < 3 && !hole; k++)
+            assert_int_equal(words[i][k], pieces[i].address + 8 * k);
+    }
+}
+
 static void piece_over_a_hole__is_not_read(void **state)
 {
     (void)state;
@@ -216,6 +241,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(one_word__is_read, start, end),
         cmocka_unit_test_setup_teardown(bad_pieces__do_not_spoil_others, start, end),
+        cmocka_unit_test_setup_teardown(neighbours__are_each_read, start, end),
         cmocka_unit_test_setup_teardown(piece_over_a_hole__is_not_read, start, end),
         cmocka_unit_test_setup_teardown(strange_addresses__are_not_read, start, end),
         cmocka_unit_test_setup_teardown(ended_process__nothing_is_read, start, end),
