@@ -225,8 +225,7 @@ bool debug_expression_run(struct debug_expression *expression, const Dwarf_Op *o
         }
         if ((op->atom >= DW_OP_reg0 && op->atom <= DW_OP_reg31) || op->atom == DW_OP_regx) {
             ret->is_register = true;
-            ret->number =
-                op->atom == DW_OP_regx ? op->number : (Dwarf_Word)(op->atom - DW_OP_reg0);
+            ret->number = op->atom == DW_OP_regx ? op->number : (Dwarf_Word)(op->atom - DW_OP_reg0);
             return count == 1 && ret->number < IMAGE_REGISTERS;
         }
         bool jumps = op->atom == DW_OP_skip;

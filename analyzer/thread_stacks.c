@@ -122,8 +122,7 @@ static void find_descriptor(struct thread_stacks *stacks, struct thread_look *lo
     if (top && look->descriptor == 0)
         look->descriptor =
             thread_find_descriptor(&stacks->layout, top, top_address, TOP_BYTES, look->thread.tid);
-    if (look->descriptor == 0 || stacks->layout.start_routine == 0 ||
-        look->thread.first)
+    if (look->descriptor == 0 || stacks->layout.start_routine == 0 || look->thread.first)
         return;
     uint64_t at = look->descriptor + stacks->layout.start_routine;
     uint64_t start = 0;
