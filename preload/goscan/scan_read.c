@@ -1,12 +1,25 @@
 /* Reading a batch of goroutines: many pieces a call. */
+#include <string.h>
+
 #include "preload/goscan/scan.h"
 
 #define MAX_RUN_BYTES 16384
 
 /* ---- The goroutines themselves ---- */
 
-static void take_key(const struct go_layout *layout, const uint8_t *bytes, struct scan_key *ret)
+/* A goroutine that was stopped to be looked at keeps the reason of its last wait: Go itself words
+ * its status instead (runtime.goroutineheader). */
+static uint8_t preempted_reason(const struct goscan *scan)
 {
+    for (uint32_t i = 0; i < scan->reason_count; i++)
+        if (strcmp(scan->reasons[i].text, "preempted") == 0)
+            return (uint8_t)i;
+    return 0;
+}
+
+static void take_key(const struct goscan *scan, const uint8_t *bytes, struct scan_key *ret)
+{
+    const struct go_layout *layout = &scan->layout;
     *ret = (struct scan_key){
         .stack_lo = word_at(bytes, layout->g_stack_lo),
         .stack_hi = word_at(bytes, layout->g_stack_hi),
@@ -18,6 +31,8 @@ static void take_key(const struct go_layout *layout, const uint8_t *bytes, struc
         .reason = bytes[layout->g_wait_reason],
         .tracking = bytes[layout->g_tracking],
     };
+    if (ret->status == G_PREEMPTED)
+        ret->reason = preempted_reason(scan);
 }
 
 static bool keys_agree(const struct scan_key *a, const struct scan_key *b)
@@ -38,7 +53,7 @@ void scan_judge_g(struct goscan *scan, struct scan_item *item)
         item->state = ITEM_AGAIN;
         return;
     }
-    take_key(layout, item->bytes, &item->key);
+    take_key(scan, item->bytes, &item->key);
     switch (item->key.status) {
     case G_IDLE:
     case G_DEAD:
@@ -326,7 +341,7 @@ static void check_keys(struct goscan *scan, size_t first, size_t end, bool alone
         if (item->state != ITEM_PARKED)
             continue;
         if (item->g_ok)
-            take_key(&scan->layout, item->bytes, &now);
+            take_key(scan, item->bytes, &now);
         if (!item->g_ok || !keys_agree(&item->key, &now) || (!alone && lacks_part(state, item)))
             item->state = ITEM_AGAIN;
     }
