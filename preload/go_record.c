@@ -51,12 +51,18 @@ static bool has_stayed(const struct go_row *row, const struct go_goroutine *it)
            (row->waiting_since == 0 || row->waiting_since == it->waiting_since);
 }
 
+/* Was its stack told, or given up? */
+static bool has_stack(const struct rec_task *task)
+{
+    return task->wait_site != 0 || task->detail_flags & REC_DETAIL_NO_STACK;
+}
+
 /* What has stayed as it was has the stack that it had, so that nobody needs to read it. */
 static bool wants_stack(const struct go_goroutine *it, void *unused)
 {
     (void)unused;
     const struct go_row *row = go_table_row(it->g);
-    return row != NULL && !has_stayed(row, it);
+    return row != NULL && (!has_stayed(row, it) || !has_stack(&recorder.tasks[row->task]));
 }
 
 void go_record_start(struct goscan *scan)
@@ -198,22 +204,35 @@ static uint32_t case_numbers(const struct go_goroutine *it)
     return it->op == REC_OP_SELECT && all >= sends ? sends << 16 | (all - sends) : 0;
 }
 
+/* 0: it could not be read, or there is no room for it. */
 static uint32_t wait_site(const struct go_goroutine *it)
 {
-    if (it->stack == NULL || it->stack->count == 0) {
-        recorder_count(&recorder.header->lost_stacks);
+    if (it->stack == NULL || it->stack->count == 0)
         return 0;
-    }
     return site_store(it->stack->pcs, it->stack->count,
                       (it->stack->cut ? REC_SITE_CUT : 0) |
                           (it->stack->broken ? REC_SITE_BROKEN : 0));
 }
 
+/* The stack of a wait that had none at the first look: what is read while it changes may be gone
+ * for a moment, so that only the second failure is one. */
+static void try_again(struct rec_task *task, const struct go_goroutine *it)
+{
+    uint32_t site = wait_site(it);
+    if (site != 0) {
+        __atomic_store_n(&task->wait_site, site, __ATOMIC_RELEASE);
+        return;
+    }
+    task->detail_flags |= REC_DETAIL_NO_STACK;
+    if (it->stack == NULL || it->stack->count == 0)
+        recorder_count(&recorder.header->lost_stacks);
+}
+
 static bool same_stack(const struct rec_task *task, const struct go_stack *stack)
 {
     const struct rec_site *site = &recorder.sites[task->wait_site];
-    if (task->wait_site == 0)
-        return stack->count == 0 || (task->detail_flags & REC_DETAIL_NO_STACK);
+    if (task->wait_site == 0 || stack == NULL)
+        return true;
     return site->pc_count == stack->count && memcmp(&recorder.pcs[site->first_pc], stack->pcs,
                                                     stack->count * sizeof(stack->pcs[0])) == 0;
 }
@@ -239,7 +258,7 @@ static void publish(struct go_row *row, struct rec_task *task, const struct go_w
     task->object = wait->object;
     task->os_tid = it->os_tid;
     task->wait_site = wait_site(it);
-    task->detail_flags = task->wait_site == 0 ? REC_DETAIL_NO_STACK : 0;
+    task->detail_flags = 0;
     if (wait->fd && descriptor_is_listening(recorder.header->pid, (int)wait->object))
         task->detail_flags |= REC_DETAIL_LISTENING;
     task->since_ns = scan_ns;
@@ -272,7 +291,8 @@ static bool take_system_call(const struct goscan *scan, const struct go_goroutin
                              struct go_wait *ret)
 {
     struct thread_call call;
-    if (it->status != STATUS_SYSCALL || !go_calls_read(scan->reader, it->os_tid, &call, &ret->call))
+    if (it->status != STATUS_SYSCALL || it->stack == NULL ||
+        !go_calls_read(scan->reader, it->os_tid, &call, &ret->call))
         return false;
     ret->object = call.object;
     ret->arg = call.arg;
@@ -289,7 +309,7 @@ static void look_at(struct go_row *row, struct rec_task *task, const struct gosc
     bool stayed = has_stayed(row, it);
     struct go_wait wait = {0};
     row->waiting_since = it->waiting_since;
-    if (it->parked && !it->moved && stayed && it->stack == NULL) {
+    if (it->parked && !it->moved && stayed && it->stack == NULL && has_stack(task)) {
         describe(task, it, reason); /* nor is there what only the stack tells */
         return;
     }
@@ -299,11 +319,14 @@ static void look_at(struct go_row *row, struct rec_task *task, const struct gosc
             __atomic_store_n(&task->gen, 0, __ATOMIC_RELEASE);
         return;
     }
-    if (stayed && task->call == wait.call && task->object == wait.object && it->stack != NULL &&
-        same_stack(task, it->stack))
-        describe(task, it, reason);
-    else
+    if (!stayed || task->call != wait.call || task->object != wait.object ||
+        !same_stack(task, it->stack)) {
         publish(row, task, &wait, it, reason);
+        return;
+    }
+    if (!has_stack(task))
+        try_again(task, it);
+    describe(task, it, reason);
 }
 
 /* --- scans ----------------------------------------------------------------------------------- */
