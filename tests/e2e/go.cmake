@@ -47,6 +47,7 @@ e2e_program(test_go_churn sample_go_churn_cgo sample_go_churn_static_stripped)
 target_link_libraries(test_go_churn PRIVATE leakspy_analyzer)
 e2e_register(test_go_churn_cgo test_go_churn go_churn_cgo 10000 50)
 e2e_register(test_go_churn_static_stripped test_go_churn go_churn_static_stripped 2000 20)
+set_tests_properties(test_go_churn_cgo PROPERTIES TIMEOUT 900)
 
 leakspy_gc_program(go_record_cgo cgo SOURCES go_record.go go_record_c.go)
 leakspy_gc_program(go_record_race race SOURCES go_record.go go_record_c.go)

@@ -47,10 +47,8 @@ var spinning int32
 
 // Nothing in it can be preempted where GODEBUG=asyncpreemptoff=1 is set.
 func spin() {
-	for i := 0; ; i++ {
-		if i == 1 {
-			spinning = 1
-		}
+	atomic.StoreInt32(&spinning, 1)
+	for {
 	}
 }
 

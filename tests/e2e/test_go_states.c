@@ -11,7 +11,7 @@ static const struct state_row {
     const char *what, *op, *function;
     int from_minor; /* the version of Go that began to call it so */
 } rows[] = {
-    {"trace", "trace reader (blocked)", "runtime/trace.Start.func1", 0},
+    {"trace", "trace reader (blocked)", "runtime.ReadTrace", 0},
     {"heap-dump", "dumping heap", "main.dumpHeap", 20},
     {"stop-world", "stopping the world", "main.stopWorld", 20},
     {"collect", "wait for GC cycle", "main.collect", 0},
