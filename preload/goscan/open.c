@@ -37,6 +37,8 @@ static void take_reasons(struct goscan *scan)
             reason->text[0] = '\0';
             return;
         }
+        if (strcmp(reason->text, "preempted") == 0)
+            scan_state(scan)->preempted_reason = (uint16_t)i;
         const struct go_reason_rule *rule = go_reason_rule(reason->text);
         reason->op = rule->op;
         reason->object = rule->object;

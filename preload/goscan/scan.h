@@ -150,6 +150,7 @@ struct scan_state {
         uint64_t m;
         uint32_t os_tid;
     } threads[SCAN_THREADS];
+    uint16_t preempted_reason;         /* row of goscan.reasons; 0: there is none */
     int32_t special_at[SPECIAL_COUNT]; /* offset from sp at which it was found + 1; 0: never */
     uint32_t searches;                 /* of stacks for such words, in this run */
     struct scan_timers scan_timers;
@@ -249,6 +250,14 @@ bool scan_is_send_timer(struct goscan *scan, uint64_t function_value);
 static inline struct scan_state *scan_state(const struct goscan *scan)
 {
     return scan->scratch;
+}
+
+/* The row of its reason. One that was preempted has that of its last wait still. */
+static inline uint16_t scan_reason_of(const struct goscan *scan, const struct scan_item *item)
+{
+    if (item->key.status == G_PREEMPTED)
+        return scan_state(scan)->preempted_reason;
+    return item->key.reason < scan->reason_count ? item->key.reason : 0;
 }
 
 #endif

@@ -16,9 +16,9 @@ enum scan_special scan_special_of(const struct goscan *scan, const struct scan_i
         [GO_OBJECT_SELECT] = SPECIAL_NONE, [GO_OBJECT_SEMAPHORE] = SPECIAL_SUDOG,
         [GO_OBJECT_COND] = SPECIAL_COND,   [GO_OBJECT_POLL] = SPECIAL_POLL,
     };
-    if (item->key.waiting != 0 || item->key.reason >= scan->reason_count)
+    if (item->key.waiting != 0)
         return SPECIAL_NONE;
-    return by_rule[scan->reasons[item->key.reason].object];
+    return by_rule[scan->reasons[scan_reason_of(scan, item)].object];
 }
 
 /* What is to be read of what a word points to. */

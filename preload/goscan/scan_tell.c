@@ -44,7 +44,7 @@ void scan_tell_g(struct goscan *scan, const struct scan_item *item, struct go_go
     };
     if (ret->parked) {
         ret->waiting_since = (int64_t)word_at(g, layout->g_wait_since);
-        ret->reason = item->key.reason < scan->reason_count ? item->key.reason : 0;
+        ret->reason = scan_reason_of(scan, item);
         reason = &scan->reasons[ret->reason];
         ret->op = reason->op;
         ret->deadline = reason->deadline;

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"net"
@@ -253,11 +254,20 @@ func main() {
 	told("labelled", "chan_receive", channel(never))
 	pprof.Do(context.Background(), labels(), func(context.Context) { go labelled() })
 	go parent()
+	for !allParked() {
+		time.Sleep(10 * time.Millisecond)
+	}
 	go spin()
-	time.Sleep(300 * time.Millisecond)
 	fmt.Println("ready")
 	os.Stdin.Read(make([]byte, 1))
 	runtime.KeepAlive([]interface{}{keptIn, keptOut, chans, send, some})
+}
+
+// Whether no goroutine runs or is about to, but this one.
+func allParked() bool {
+	text := make([]byte, 1<<20)
+	text = text[:runtime.Stack(text, true)]
+	return !bytes.Contains(text, []byte("[runnable")) && bytes.Count(text, []byte("[running")) == 1
 }
 
 // So many that a map of them has more buckets than one.

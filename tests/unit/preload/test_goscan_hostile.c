@@ -379,6 +379,17 @@ static void neighbours__of_which_one_lies_in_a_hole__are_told(void **state)
     assert_int_equal(totals.unreadable, 0);
 }
 
+static void goroutine__that_was_preempted__has_not_the_reason_of_its_last_wait(void **state)
+{
+    struct target *target = *state;
+    struct visits visits;
+    uint64_t g = make_g(target, 1, REASON_MUTEX);
+    put_byte(target, g + target->scan.layout.g_status, G_PREEMPTED);
+    run(target, &visits);
+    assert_int_equal(visits.last.reason, 0);
+    assert_int_equal(visits.last.op, REC_OP_NONE);
+}
+
 /* ---- Changes ---- */
 
 static void count_up(struct target *target)
@@ -654,6 +665,7 @@ int main(void)
         HAND(channel__that_cannot_be_read__is_told_by_its_address),
         HAND(sudog__that_cannot_be_read__leaves_the_object_unknown),
         HAND(neighbours__of_which_one_lies_in_a_hole__are_told),
+        HAND(goroutine__that_was_preempted__has_not_the_reason_of_its_last_wait),
         HAND(goroutine__that_never_stands_still__is_moved),
         HAND(goroutine__that_moves_once__is_read_again),
         HAND(goroutine__that_ends_meanwhile__is_not_told),
