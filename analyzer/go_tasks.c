@@ -57,11 +57,6 @@ static uint32_t call_of(struct go_tasks *tasks, const struct go_goroutine *it)
     return *row;
 }
 
-static uint32_t saturated(uint64_t value)
-{
-    return value < UINT32_MAX ? (uint32_t)value : UINT32_MAX;
-}
-
 static uint16_t channel_flags(const struct go_channel *channel)
 {
     return (uint16_t)((channel->known ? REC_DETAIL_CHANNEL : 0) |
@@ -73,8 +68,8 @@ static void take_channel(const struct go_channel *channel, struct snapshot_task 
     task->object = channel->address;
     task->detail_flags = channel_flags(channel);
     if (channel->known) {
-        task->detail_a = saturated(channel->capacity);
-        task->detail_b = saturated(channel->length);
+        task->detail_a = rec_saturate(channel->capacity);
+        task->detail_b = rec_saturate(channel->length);
     }
 }
 
@@ -90,8 +85,8 @@ static void take_cases(struct go_tasks *tasks, const struct go_goroutine *it,
         sends += it->cases[i].send;
         cases[i] = (struct snapshot_case){
             .object = channel->address,
-            .capacity = saturated(channel->capacity),
-            .length = saturated(channel->length),
+            .capacity = rec_saturate(channel->capacity),
+            .length = rec_saturate(channel->length),
             .op = it->cases[i].send ? REC_OP_CHAN_SEND : REC_OP_CHAN_RECEIVE,
             .detail_flags = channel_flags(channel),
         };

@@ -55,20 +55,6 @@ struct libgo {
     uint64_t seen, strange; /* goroutines; those of them that are none as we know them */
 };
 
-static uint64_t word_at(const unsigned char *bytes, size_t offset)
-{
-    uint64_t word;
-    memcpy(&word, bytes + offset, sizeof(word));
-    return word;
-}
-
-static uint32_t half_at(const unsigned char *bytes, size_t offset)
-{
-    uint32_t half;
-    memcpy(&half, bytes + offset, sizeof(half));
-    return half;
-}
-
 static struct key key_of(const unsigned char *head, const uint64_t *context)
 {
     return (struct key){

@@ -200,11 +200,6 @@ static void walk(struct taskrt *rt, struct look *look)
     look->no_stack = count == 0;
 }
 
-static uint32_t saturate(uint64_t number)
-{
-    return number > UINT32_MAX ? UINT32_MAX : (uint32_t)number;
-}
-
 /* The words of a channel that are read, from the first of them on. */
 static uint64_t chan_start(const struct taskrt_inspect *table, size_t *ret_bytes)
 {
@@ -231,8 +226,8 @@ static void take_channel(const struct taskrt_inspect *table, const unsigned char
     memcpy(&closed, bytes + (table->chan_closed - start), sizeof(closed));
     if (length > capacity || closed > 1)
         return;
-    ret->capacity = saturate(capacity);
-    ret->length = saturate(length);
+    ret->capacity = rec_saturate(capacity);
+    ret->length = rec_saturate(length);
     ret->detail_flags = (uint16_t)(REC_DETAIL_CHANNEL | (closed ? REC_DETAIL_CLOSED : 0));
 }
 

@@ -14,19 +14,14 @@ struct chan_head {
     uint32_t closed;
 };
 
-static uint32_t saturate(uint64_t number)
-{
-    return number > UINT32_MAX ? UINT32_MAX : (uint32_t)number;
-}
-
 static uint16_t describe_channel(uint64_t chan, uint32_t *capacity, uint32_t *length)
 {
     struct chan_head head;
     if (chan == 0 || !memory_read(chan, &head, sizeof(head)) || head.length > head.capacity ||
         head.closed > 1)
         return 0;
-    *capacity = saturate(head.capacity);
-    *length = saturate(head.length);
+    *capacity = rec_saturate(head.capacity);
+    *length = rec_saturate(head.length);
     return REC_DETAIL_CHANNEL | (head.closed ? REC_DETAIL_CLOSED : 0);
 }
 

@@ -141,11 +141,6 @@ int hook_taskrt_run(taskrt_fn *fn, void *arg)
 
 /* --- what a task waits on -------------------------------------------------------------------- */
 
-static uint32_t saturate(uint64_t number)
-{
-    return number > UINT32_MAX ? UINT32_MAX : (uint32_t)number;
-}
-
 static uint16_t describe_channel(uint64_t chan, uint32_t *capacity, uint32_t *length)
 {
     uint64_t words[2];
@@ -154,8 +149,8 @@ static uint16_t describe_channel(uint64_t chan, uint32_t *capacity, uint32_t *le
         !memory_read(chan + inspect->chan_length, &words[1], sizeof(words[1])) ||
         !memory_read(chan + inspect->chan_closed, &closed, sizeof(closed)))
         return 0;
-    *capacity = saturate(words[0]);
-    *length = saturate(words[1]);
+    *capacity = rec_saturate(words[0]);
+    *length = rec_saturate(words[1]);
     return REC_DETAIL_CHANNEL | (closed ? REC_DETAIL_CLOSED : 0);
 }
 

@@ -136,16 +136,11 @@ static void forget_loss(void)
 
 /* --- waits ----------------------------------------------------------------------------------- */
 
-static uint32_t saturate(uint64_t number)
-{
-    return number > UINT32_MAX ? UINT32_MAX : (uint32_t)number;
-}
-
 static uint16_t describe_channel(const struct go_channel *channel, uint32_t *capacity,
                                  uint32_t *length)
 {
-    *capacity = channel->known ? saturate(channel->capacity) : 0;
-    *length = channel->known ? saturate(channel->length) : 0;
+    *capacity = channel->known ? rec_saturate(channel->capacity) : 0;
+    *length = channel->known ? rec_saturate(channel->length) : 0;
     if (!channel->known)
         return 0;
     return REC_DETAIL_CHANNEL | (channel->closed ? REC_DETAIL_CLOSED : 0);

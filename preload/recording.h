@@ -151,6 +151,12 @@ enum rec_detail_flag {
     REC_DETAIL_LISTENING = 32, /* the descriptor is a socket that accepts connections */
 };
 
+/* The number that a row has for one that may be too large for it. */
+static inline uint32_t rec_saturate(uint64_t number)
+{
+    return number > UINT32_MAX ? UINT32_MAX : (uint32_t)number;
+}
+
 /* One task. 128 bytes: one cache line that its owner writes, one for everybody else. Slots are
  * reused: `id` is what names a task for good. */
 struct rec_task {

@@ -4,7 +4,6 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <string.h>
 
 #include "preload/goscan/layout.h"
 #include "preload/goscan/pclntab.h"
@@ -27,20 +26,6 @@ enum g_status {
     G_STATUS_LAST = 11,
     G_SCAN = 0x1000, /* added while the collector looks at it */
 };
-
-static inline uint64_t word_at(const void *bytes, size_t offset)
-{
-    uint64_t word;
-    memcpy(&word, (const char *)bytes + offset, sizeof(word));
-    return word;
-}
-
-static inline uint32_t half_at(const void *bytes, size_t offset)
-{
-    uint32_t word;
-    memcpy(&word, (const char *)bytes + offset, sizeof(word));
-    return word;
-}
 
 /* How many bytes of a g are to be read, all fields that are used included. */
 size_t g_bytes(const struct go_layout *layout);

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /* One piece of what is to be read. */
 struct mem_piece {
@@ -27,6 +28,21 @@ static inline bool mem_read(struct mem_reader *reader, uint64_t address, void *t
     struct mem_piece piece = {.address = address, .to = to, .bytes = bytes};
     reader->read(reader, &piece, 1);
     return piece.ok;
+}
+
+/* Words of 8 and of 4 bytes in what was read, aligned or not. */
+static inline uint64_t word_at(const void *bytes, size_t offset)
+{
+    uint64_t word;
+    memcpy(&word, (const char *)bytes + offset, sizeof(word));
+    return word;
+}
+
+static inline uint32_t half_at(const void *bytes, size_t offset)
+{
+    uint32_t word;
+    memcpy(&word, (const char *)bytes + offset, sizeof(word));
+    return word;
 }
 
 #endif
