@@ -1,155 +1,33 @@
 /* Goroutines of gccgo's libgo, which was not preloaded: read as those of Go's own compiler are, but
- * for their stacks, which are native ones, unwound from the registers that libgo saved.
- *
- * The process runs meanwhile: a goroutine is parked when its state, its number of turns and its
- * registers were the same before and after all that was read of it. */
+ * for their stacks, which are native ones, unwound from the registers that libgo saved. Their
+ * memory is read by libgo_looks.c, what they wait on by libgo_objects.c, and go_tasks.c tells of
+ * them. */
+#include "analyzer/inspect_libgo.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "analyzer/go_tasks.h"
 #include "analyzer/image_quiet.h"
-#include "analyzer/inspect_libgo.h"
-#include "preload/goscan/libgo_layout.h"
+#include "analyzer/libgo_looks.h"
+#include "analyzer/libgo_objects.h"
 
-#define BATCH 256
 #define TRIES 3
 #define MOST_GOROUTINES (UINT64_C(1) << 26)
-#define HEAD_BYTES (LIBGO_G_WAITING + 16) /* of a g that are read: waiting, labels */
-#define STACK_BYTES 2048
-#define PAGE_BYTES 4096U
-#define SEARCHED_WORDS 96 /* of a stack, for what a goroutine waits on: frames of the runtime */
-#define QUEUE_STEPS 256   /* in a channel's queue, to its beginning */
-#define SPECIAL_BYTES 256
-
-enum { STATUS_RUNNABLE = 1, STATUS_RUNNING, STATUS_SYSCALL, STATUS_WAITING };
-enum { STATUS_DEAD = 6, STATUS_LAST = 9, STATUS_SCAN = 0x1000 };
-
-/* What of a g tells whether it moved. */
-struct key {
-    uint64_t id, waiting, sp, pc;
-    uint32_t status;
-    uint8_t reason, turns;
-};
-
-struct look {
-    uint64_t g;
-    unsigned char head[HEAD_BYTES];
-    uint64_t context[LIBGO_CONTEXT_WORDS];
-    unsigned char system[2]; /* it is the runtime's; it calls finalizers, which are not */
-    unsigned char *stack;    /* STACK_BYTES */
-    size_t stack_bytes;
-    struct key key;
-    bool was_read;
-};
 
 struct libgo {
     struct inspection *inspection;
     struct mem_reader *memory;
     struct libgo_runtime runtime;
     struct go_tasks tasks;
-    struct look *looks;
-    struct mem_piece *pieces;
+    struct libgo_looks looks;
     struct go_case cases[GO_MAX_CASES];
     struct go_stack stack;
     uint64_t seen, strange; /* goroutines; those of them that are none as we know them */
 };
 
-static struct key key_of(const unsigned char *head, const uint64_t *context)
-{
-    return (struct key){
-        .id = word_at(head, LIBGO_G_GOID),
-        .waiting = word_at(head, LIBGO_G_WAITING),
-        .sp = context[LIBGO_CONTEXT_RSP],
-        .pc = context[LIBGO_CONTEXT_RIP],
-        .status = half_at(head, LIBGO_G_STATUS) & ~(uint32_t)STATUS_SCAN,
-        .reason = head[LIBGO_G_WAITREASON],
-        .turns = head[LIBGO_G_TRACKINGSEQ],
-    };
-}
-
-static bool is_same(const struct key *a, const struct key *b)
-{
-    return a->id == b->id && a->waiting == b->waiting && a->sp == b->sp && a->pc == b->pc &&
-           a->status == b->status && a->reason == b->reason && a->turns == b->turns;
-}
-
-/* ---- Reading ---- */
-
-static void read_gs(struct libgo *libgo, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        struct look *look = &libgo->looks[i];
-        struct mem_piece *piece = &libgo->pieces[3 * i];
-        piece[0] = (struct mem_piece){.address = look->g, .to = look->head, .bytes = HEAD_BYTES};
-        piece[1] = (struct mem_piece){.address = look->g + LIBGO_G_CONTEXT,
-                                      .to = look->context,
-                                      .bytes = sizeof(look->context)};
-        piece[2] =
-            (struct mem_piece){.address = look->g + LIBGO_G_SYSTEM, .to = look->system, .bytes = 2};
-    }
-    libgo->memory->read(libgo->memory, libgo->pieces, 3 * count);
-    for (size_t i = 0; i < count; i++) {
-        struct look *look = &libgo->looks[i];
-        const struct mem_piece *piece = &libgo->pieces[3 * i];
-        look->was_read = piece[0].ok && piece[1].ok && piece[2].ok;
-        if (look->was_read)
-            look->key = key_of(look->head, look->context);
-    }
-}
-
-/* Whether it is in the same wait as when it was read first. */
-static bool is_there_still(struct libgo *libgo, const struct look *look)
-{
-    unsigned char head[HEAD_BYTES];
-    uint64_t context[LIBGO_CONTEXT_WORDS];
-    struct mem_piece pieces[] = {
-        {.address = look->g, .to = head, .bytes = sizeof(head)},
-        {.address = look->g + LIBGO_G_CONTEXT, .to = context, .bytes = sizeof(context)},
-    };
-    libgo->memory->read(libgo->memory, pieces, 2);
-    if (!pieces[0].ok || !pieces[1].ok)
-        return false;
-    struct key now = key_of(head, context);
-    return is_same(&look->key, &now);
-}
-
-static bool is_parked(const struct look *look)
-{
-    return look->was_read && look->key.status == STATUS_WAITING;
-}
-
-/* The inner end of each stack: to the end of its page, and what follows if it is there. */
-static void read_stacks(struct libgo *libgo, size_t count)
-{
-    size_t pieces = 0;
-    for (size_t i = 0; i < count; i++) {
-        struct look *look = &libgo->looks[i];
-        look->stack_bytes = 0;
-        if (!is_parked(look) || look->key.sp % 8 || look->key.sp > UINT64_MAX - STACK_BYTES)
-            continue;
-        size_t first = PAGE_BYTES - look->key.sp % PAGE_BYTES;
-        if (first > STACK_BYTES)
-            first = STACK_BYTES;
-        libgo->pieces[pieces++] =
-            (struct mem_piece){.address = look->key.sp, .to = look->stack, .bytes = first};
-        libgo->pieces[pieces++] = (struct mem_piece){.address = look->key.sp + first,
-                                                     .to = look->stack + first,
-                                                     .bytes = STACK_BYTES - first};
-    }
-    libgo->memory->read(libgo->memory, libgo->pieces, pieces);
-    for (size_t i = 0, at = 0; i < count && at < pieces; i++) {
-        struct look *look = &libgo->looks[i];
-        if (!is_parked(look) || libgo->pieces[at].address != look->key.sp)
-            continue;
-        if (libgo->pieces[at].ok)
-            look->stack_bytes = libgo->pieces[at].bytes +
-                                (libgo->pieces[at + 1].ok ? libgo->pieces[at + 1].bytes : 0);
-        at += 2;
-    }
-}
-
-static void walk(struct libgo *libgo, struct look *look)
+static void walk(struct libgo *libgo, struct libgo_look *look)
 {
     /* The registers' DWARF numbers. */
     static const uint8_t numbers[LIBGO_CONTEXT_WORDS] = {
@@ -176,168 +54,13 @@ static void walk(struct libgo *libgo, struct look *look)
     struct image_stop stop = {.stack_address = look->key.sp,
                               .stack_bytes = look->stack_bytes,
                               .stack = look->stack,
-                              .stack_room = STACK_BYTES};
+                              .stack_room = LIBGO_LOOK_STACK_BYTES};
     size_t count = debug_unwind_walk(unwind, &registers, &stop, pcs, &flags);
     libgo->stack.cut = flags & REC_SITE_CUT || count > GO_STACK_DEPTH;
     libgo->stack.broken = flags & REC_SITE_BROKEN;
     libgo->stack.count = (uint32_t)(count < GO_STACK_DEPTH ? count : GO_STACK_DEPTH);
     memcpy(libgo->stack.pcs, pcs, libgo->stack.count * sizeof(*pcs));
 }
-
-/* ---- What it waits on ---- */
-
-static void read_channel(struct libgo *libgo, uint64_t address, unsigned char *bytes,
-                         struct go_channel *ret)
-{
-    *ret = (struct go_channel){.address = address};
-    if (address == 0 || !mem_read(libgo->memory, address, bytes, LIBGO_CHAN_BYTES))
-        return;
-    ret->capacity = word_at(bytes, LIBGO_CHAN_CAPACITY);
-    ret->length = word_at(bytes, LIBGO_CHAN_LENGTH);
-    uint32_t closed = half_at(bytes, LIBGO_CHAN_CLOSED);
-    ret->known = ret->length <= ret->capacity && closed <= 1;
-    ret->closed = ret->known && closed;
-}
-
-/* Whether a sudog stands in the queue of senders. Mostly only one of the queues has anybody in it;
- * else the first one of the sudog's own tells. */
-static bool is_sender(struct libgo *libgo, uint64_t sudog, uint64_t before,
-                      const unsigned char *channel)
-{
-    if (word_at(channel, LIBGO_CHAN_SENDERS) == 0 || word_at(channel, LIBGO_CHAN_RECEIVERS) == 0)
-        return word_at(channel, LIBGO_CHAN_SENDERS) != 0;
-    for (int i = 0; before && i < QUEUE_STEPS; i++) {
-        sudog = before;
-        if (!mem_read(libgo->memory, sudog + LIBGO_SUDOG_PREV, &before, sizeof(before)))
-            return false;
-    }
-    return sudog == word_at(channel, LIBGO_CHAN_SENDERS);
-}
-
-/* The channels that g.waiting names. False: it is no list of this goroutine's sudogs. */
-static bool take_sudogs(struct libgo *libgo, const struct look *look, struct go_goroutine *it)
-{
-    unsigned char sudog[LIBGO_SUDOG_BYTES], channel[LIBGO_CHAN_BYTES];
-    uint64_t address = look->key.waiting;
-    for (it->cases_given = 0; address && it->cases_given < 0xffff; it->cases_given++) {
-        if (!mem_read(libgo->memory, address, sudog, sizeof(sudog)) ||
-            word_at(sudog, LIBGO_SUDOG_G) != look->g)
-            return false;
-        if (it->case_count < GO_MAX_CASES) {
-            struct go_case *row = &libgo->cases[it->case_count++];
-            read_channel(libgo, word_at(sudog, LIBGO_SUDOG_CHAN), channel, &row->channel);
-            row->send = row->channel.known &&
-                        is_sender(libgo, address, word_at(sudog, LIBGO_SUDOG_PREV), channel);
-        }
-        address = word_at(sudog, LIBGO_SUDOG_WAITLINK);
-    }
-    return address == 0;
-}
-
-/* Searches the stack for a word that leads to what `fits`. */
-static bool search(struct libgo *libgo, const struct look *look, size_t before, size_t bytes,
-                   bool (*fits)(const unsigned char *at, uint64_t word, uint64_t g),
-                   unsigned char *ret_bytes, uint64_t *ret_word)
-{
-    for (size_t i = 0; i < look->stack_bytes / 8 && i < SEARCHED_WORDS; i++) {
-        uint64_t word = word_at(look->stack, 8 * i);
-        if (word < PAGE_BYTES || word % 8 || word >> 47 ||
-            !mem_read(libgo->memory, word - before, ret_bytes, bytes) ||
-            !fits(ret_bytes, word, look->g))
-            continue;
-        *ret_word = word;
-        return true;
-    }
-    return false;
-}
-
-static bool is_semaphore_sudog(const unsigned char *at, uint64_t word, uint64_t g)
-{
-    (void)word;
-    return word_at(at, LIBGO_SUDOG_G) == g && word_at(at, LIBGO_SUDOG_CHAN) == 0 &&
-           word_at(at, LIBGO_SUDOG_ELEM) != 0 && at[LIBGO_SUDOG_IS_SELECT] == 0;
-}
-
-static bool is_cond(const unsigned char *at, uint64_t word, uint64_t g)
-{
-    (void)g;
-    return word_at(at, LIBGO_COND_CHECKER) == word + LIBGO_COND_CHECKER;
-}
-
-/* A word of a pollDesc: its reader, or its writer behind it. */
-static bool is_poll(const unsigned char *at, uint64_t word, uint64_t g)
-{
-    return (word_at(at, LIBGO_POLL_SELF) == word - LIBGO_POLL_WRITER &&
-            word_at(at, LIBGO_POLL_WRITER) == g) ||
-           (word_at(at + 8, LIBGO_POLL_SELF) == word - LIBGO_POLL_READER &&
-            word_at(at + 8, LIBGO_POLL_READER) == g);
-}
-
-_Static_assert(LIBGO_POLL_WRITER == LIBGO_POLL_READER + 8, "one word apart");
-_Static_assert(LIBGO_POLL_SELF + 16 <= SPECIAL_BYTES, "fits");
-
-static void take_semaphore(struct libgo *libgo, const struct look *look, struct go_goroutine *it)
-{
-    unsigned char bytes[SPECIAL_BYTES];
-    uint64_t word;
-    enum go_lock lock = libgo_lock_of(&libgo->runtime, libgo->stack.pcs, libgo->stack.count);
-    it->op = go_lock_op(lock);
-    if (!search(libgo, look, 0, LIBGO_SUDOG_BYTES, is_semaphore_sudog, bytes, &word))
-        return;
-    it->object = word_at(bytes, LIBGO_SUDOG_ELEM) - libgo_semaphore_offset(lock);
-    it->object_known = true;
-}
-
-static void take_cond(struct libgo *libgo, const struct look *look, struct go_goroutine *it)
-{
-    unsigned char bytes[SPECIAL_BYTES];
-    it->object_known = search(libgo, look, 0, LIBGO_COND_CHECKER + 8, is_cond, bytes, &it->object);
-}
-
-static void take_poll(struct libgo *libgo, const struct look *look, struct go_goroutine *it)
-{
-    unsigned char bytes[SPECIAL_BYTES];
-    uint64_t word;
-    if (!search(libgo, look, LIBGO_POLL_WRITER, LIBGO_POLL_SELF + 16, is_poll, bytes, &word))
-        return;
-    bool writes = word_at(bytes, LIBGO_POLL_SELF) == word - LIBGO_POLL_WRITER;
-    const unsigned char *poll = writes ? bytes : bytes + 8;
-    it->object = word_at(poll, LIBGO_POLL_FD);
-    it->object_known = true;
-    it->deadline = word_at(poll, writes ? LIBGO_POLL_WRITE_UNTIL : LIBGO_POLL_READ_UNTIL) != 0;
-}
-
-/* False: the goroutine is not what it seems. */
-static bool take_object(struct libgo *libgo, const struct look *look, struct go_goroutine *it)
-{
-    const struct go_reason *reason = &libgo->runtime.reasons[look->key.reason];
-    switch ((enum go_object_rule)reason->object) {
-    case GO_OBJECT_NONE:
-        return true;
-    case GO_OBJECT_CHANNEL:
-    case GO_OBJECT_SELECT:
-        if (!take_sudogs(libgo, look, it))
-            return false;
-        if (reason->object == GO_OBJECT_CHANNEL) {
-            it->channel = it->case_count ? libgo->cases[0].channel : (struct go_channel){0};
-            it->object = it->channel.address;
-            it->case_count = it->cases_given = 0;
-        }
-        return true;
-    case GO_OBJECT_SEMAPHORE:
-        take_semaphore(libgo, look, it);
-        return true;
-    case GO_OBJECT_COND:
-        take_cond(libgo, look, it);
-        return true;
-    case GO_OBJECT_POLL:
-        take_poll(libgo, look, it);
-        return true;
-    }
-    return true;
-}
-
-/* ---- Telling ---- */
 
 static uint32_t thread_of(struct libgo *libgo, uint64_t m)
 {
@@ -347,7 +70,7 @@ static uint32_t thread_of(struct libgo *libgo, uint64_t m)
                : 0;
 }
 
-static struct go_goroutine describe(struct libgo *libgo, const struct look *look)
+static struct go_goroutine describe(struct libgo *libgo, const struct libgo_look *look)
 {
     struct go_goroutine it = {
         .g = look->g,
@@ -363,7 +86,7 @@ static struct go_goroutine describe(struct libgo *libgo, const struct look *look
         .locked = word_at(look->head, LIBGO_G_LOCKED) != 0,
         .cases = libgo->cases,
     };
-    if (it.status == STATUS_RUNNING)
+    if (it.status == LIBGO_STATUS_RUNNING)
         it.os_tid = thread_of(libgo, it.thread);
     return it;
 }
@@ -373,39 +96,39 @@ static struct go_goroutine describe(struct libgo *libgo, const struct look *look
 static size_t read_batch(struct libgo *libgo, size_t count, bool last_try, bool *ret_ok)
 {
     size_t moved = 0;
-    read_gs(libgo, count);
-    read_stacks(libgo, count);
+    libgo_looks_read(&libgo->looks, count);
     for (size_t i = 0; i < count && *ret_ok; i++) {
-        struct look *look = &libgo->looks[i];
+        struct libgo_look *look = &libgo->looks.rows[i];
         if (!look->was_read) {
             builder_snapshot(libgo->inspection->builder)->loss.unreadable++;
             continue;
         }
         uint32_t status = look->key.status;
-        if (status == 0 || status == STATUS_DEAD)
+        if (status == 0 || status == LIBGO_STATUS_DEAD)
             continue;
         libgo->seen++;
-        if (status > STATUS_LAST || look->key.id == 0 || look->key.id > INT64_MAX ||
-            (status == STATUS_WAITING && look->key.reason >= libgo->runtime.reason_count)) {
+        if (status > LIBGO_STATUS_LAST || look->key.id == 0 || look->key.id > INT64_MAX ||
+            (status == LIBGO_STATUS_WAITING && look->key.reason >= libgo->runtime.reason_count)) {
             libgo->strange++;
             continue;
         }
         struct go_goroutine it = describe(libgo, look);
         bool whole = true;
-        if (status == STATUS_WAITING) {
+        if (status == LIBGO_STATUS_WAITING) {
             walk(libgo, look);
             it.stack = &libgo->stack;
             it.op = libgo->runtime.reasons[it.reason].op;
-            whole = take_object(libgo, look, &it) && is_there_still(libgo, look);
+            whole = libgo_object_read(&libgo->runtime, libgo->memory, look, libgo->cases, &it) &&
+                    libgo_look_is_there_still(&libgo->looks, look);
         }
         if (!whole && !last_try) {
-            struct look swap = libgo->looks[moved];
-            libgo->looks[moved++] = *look;
+            struct libgo_look swap = libgo->looks.rows[moved];
+            libgo->looks.rows[moved++] = *look;
             *look = swap;
             libgo->seen--;
             continue;
         }
-        it.parked = whole && status == STATUS_WAITING;
+        it.parked = whole && status == LIBGO_STATUS_WAITING;
         it.moved = !whole;
         *ret_ok = go_tasks_add(&it, &libgo->tasks);
     }
@@ -415,7 +138,7 @@ static size_t read_batch(struct libgo *libgo, size_t count, bool last_try, bool 
 static bool read_list(struct libgo *libgo)
 {
     uint64_t count, first;
-    uint64_t gs[BATCH];
+    uint64_t gs[LIBGO_LOOKS];
     bool ok = true;
     /* The number first: the list that it was of may be replaced by a longer one. */
     if (!mem_read(libgo->memory, libgo->runtime.all_g_count, &count, sizeof(count)) ||
@@ -425,8 +148,8 @@ static bool read_list(struct libgo *libgo)
                       "its list of goroutines cannot be read: they cannot be told");
         return true;
     }
-    for (uint64_t at = 0; ok && at < count; at += BATCH) {
-        size_t live = 0, rows = count - at < BATCH ? (size_t)(count - at) : BATCH;
+    for (uint64_t at = 0; ok && at < count; at += LIBGO_LOOKS) {
+        size_t live = 0, rows = count - at < LIBGO_LOOKS ? (size_t)(count - at) : LIBGO_LOOKS;
         if (!mem_read(libgo->memory, first + at * sizeof(*gs), gs, rows * sizeof(*gs))) {
             builder_doubt(libgo->inspection->builder,
                           "its list of goroutines could not be read to its end: there may be more "
@@ -435,7 +158,7 @@ static bool read_list(struct libgo *libgo)
         }
         for (size_t i = 0; i < rows; i++) {
             if (gs[i] && gs[i] % 8 == 0 && gs[i] < UINT64_MAX - LIBGO_G_BYTES)
-                libgo->looks[live++].g = gs[i];
+                libgo->looks.rows[live++].g = gs[i];
         }
         for (int try = 1; ok && live; try++)
             live = read_batch(libgo, live, try == TRIES, &ok);
@@ -480,14 +203,9 @@ static bool run(struct libgo *libgo)
     struct snapshot *snapshot = builder_snapshot(libgo->inspection->builder);
     struct image_quiet quiet;
     int64_t quiet_ns = 0;
-    unsigned char *stacks = malloc((size_t)BATCH * STACK_BYTES);
-    libgo->looks = calloc(BATCH, sizeof(*libgo->looks));
-    libgo->pieces = malloc(3 * (size_t)BATCH * sizeof(*libgo->pieces));
-    bool ok = stacks && libgo->looks && libgo->pieces &&
+    bool ok = libgo_looks_init(&libgo->looks, libgo->memory) &&
               go_tasks_init(&libgo->tasks, libgo->inspection->builder, image,
                             libgo->runtime.reasons, libgo->runtime.reason_count);
-    for (size_t i = 0; ok && i < BATCH; i++)
-        libgo->looks[i].stack = stacks + i * STACK_BYTES;
     if (ok) {
         image_quiet_begin(&quiet, image);
         ok = read_list(libgo) && mark_timed(libgo);
@@ -508,9 +226,7 @@ static bool run(struct libgo *libgo)
                       "its libgo is not laid out as that of GCC 12, which is known here: its "
                       "goroutines cannot be told");
     go_tasks_deinit(&libgo->tasks);
-    free(libgo->pieces);
-    free(libgo->looks);
-    free(stacks);
+    libgo_looks_deinit(&libgo->looks);
     return ok;
 }
 
