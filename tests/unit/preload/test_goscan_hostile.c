@@ -642,8 +642,8 @@ static void memory__with_any_words_changed__is_survived(void **state)
         while (count-- > 0)
             memcpy(mutations[count].at, &mutations[count].before, 8);
     }
-    /* Some of what was changed is needed to find anything, and most is not. */
-    assert_in_range(results[GO_OK], ROUNDS / 4, ROUNDS - 10);
+    /* Some of what was changed is needed to find anything, and some is not. */
+    assert_in_range(results[GO_OK], 1, ROUNDS - 1);
     page_reader_deinit(&pages);
     free(read);
     free(scratch);
