@@ -69,62 +69,6 @@ struct object_look evidence_look_at(const struct snapshot *snapshot, const struc
     return look;
 }
 
-static struct table_key waiters_key(enum rec_object kind, uint64_t object, bool receives)
-{
-    return (struct table_key){object, (uint64_t)kind * 2 + receives};
-}
-
-static bool count_one(struct table *table, struct table_key key)
-{
-    uint32_t *value = table_at(table, key);
-    if (value)
-        ++*value;
-    return value != NULL;
-}
-
-/* Tasks this far ahead are fetched: many tasks wait on as many objects. */
-#define AHEAD 12
-
-static void fetch_waiters(const struct snapshot *snapshot, const struct snapshot_task *task,
-                          const struct table *waiters, bool other_side)
-{
-    if (!(task->flags & SNAPSHOT_PARKED) || task->object == 0)
-        return;
-    unsigned op = snapshot->calls[task->call].number;
-    bool receives = (op == REC_OP_CHAN_RECEIVE) != other_side;
-    table_prefetch(waiters, waiters_key(snapshot_op_object(op), task->object, receives));
-}
-
-bool evidence_count_waiters(const struct snapshot *snapshot, struct table *ret)
-{
-    for (size_t i = 0; i < snapshot->task_count; i++) {
-        const struct snapshot_task *task = &snapshot->tasks[i];
-        if (i + AHEAD < snapshot->task_count)
-            fetch_waiters(snapshot, task + AHEAD, ret, false);
-        if (!(task->flags & SNAPSHOT_PARKED))
-            continue;
-        unsigned op = snapshot->calls[task->call].number;
-        enum rec_object kind = snapshot_op_object(op);
-        if (task->object && kind != REC_OBJECT_NONE &&
-            !count_one(ret, waiters_key(kind, task->object, op == REC_OP_CHAN_RECEIVE)))
-            return false;
-        for (uint32_t k = 0; k < task->case_count; k++) {
-            const struct snapshot_case *row = &snapshot->cases[task->case_first + k];
-            if (row->object && !count_one(ret, waiters_key(REC_OBJECT_CHANNEL, row->object,
-                                                           row->op == REC_OP_CHAN_RECEIVE)))
-                return false;
-        }
-    }
-    return true;
-}
-
-static uint32_t waiters(const struct judge *judge, enum rec_object kind, uint64_t object,
-                        bool receive)
-{
-    const uint32_t *value = table_find(&judge->waiters, waiters_key(kind, object, receive));
-    return value ? *value : 0;
-}
-
 void evidence_add_threshold(const struct judge *judge, struct group *group)
 {
     char threshold[32];
@@ -149,8 +93,7 @@ void evidence_add_threshold(const struct judge *judge, struct group *group)
         evidence_add(group, "no deadline, and parked for %s or longer", threshold);
 }
 
-/* "mutex 0x1234" or "descriptor 5". */
-static const char *object_text(enum rec_object kind, uint64_t address, char to[64])
+const char *evidence_object_name(enum rec_object kind, uint64_t address, char to[64])
 {
     if (kind == REC_OBJECT_FD)
         snprintf(to, 64, "descriptor %" PRIu64, address);
@@ -158,23 +101,6 @@ static const char *object_text(enum rec_object kind, uint64_t address, char to[6
         snprintf(to, 64, "process %" PRId64, (int64_t)address);
     else
         snprintf(to, 64, "%s %#" PRIx64, snapshot_object_name(kind), address);
-    return to;
-}
-
-/* What another task is doing: "which runs", "which is in cond wait for 12s". */
-static const char *doing(const struct judge *judge, uint32_t index, char *to, size_t bytes)
-{
-    const struct snapshot_task *task = &judge->snapshot->tasks[index];
-    char age[32];
-    if (task->flags & SNAPSHOT_FINISHED)
-        snprintf(to, bytes, "which has ended");
-    else if (!(task->flags & SNAPSHOT_PARKED))
-        snprintf(to, bytes,
-                 judge->snapshot->end == SNAPSHOT_RUNNING ? "which runs" : "which was not parked");
-    else
-        snprintf(to, bytes, "which is in %s for %s",
-                 judge->waits->rows[judge->waits->of_task[index]].op,
-                 text_duration(task->parked_ns, age));
     return to;
 }
 
@@ -216,7 +142,7 @@ void evidence_add_cycles(const struct judge *judge, struct group *group)
                     fprintf(out, "%s%s joins %s", at == first ? "" : "; ", who, whom);
                 else
                     fprintf(out, "%s%s waits for %s, held by %s", at == first ? "" : "; ", who,
-                            object_text(look.kind, look.address, object),
+                            evidence_object_name(look.kind, look.address, object),
                             next == at ? "itself" : whom);
             }
             at = next;
@@ -229,230 +155,4 @@ void evidence_add_cycles(const struct judge *judge, struct group *group)
     }
     if (more)
         evidence_add(group, "and more such cycles");
-}
-
-/* Where other tasks may exist of which nothing is known, "nobody" is not certain. */
-static const char *known(const struct judge *judge)
-{
-    return snapshot_lost_tasks(judge->snapshot) ? " that was recorded" : "";
-}
-
-static void explain_channel(const struct judge *judge, struct group *group,
-                            const struct object_look *look)
-{
-    uint32_t senders = waiters(judge, REC_OBJECT_CHANNEL, look->address, false);
-    uint32_t receivers = waiters(judge, REC_OBJECT_CHANNEL, look->address, true);
-    char buffer[80] = "";
-    if (look->has_channel && look->capacity == 0)
-        snprintf(buffer, sizeof(buffer), "unbuffered, ");
-    else if (look->has_channel)
-        snprintf(buffer, sizeof(buffer), "%" PRIu32 " of %" PRIu32 " buffered, ", look->length,
-                 look->capacity);
-    if (look->closed)
-        strcat(buffer, "closed, ");
-
-    char number[2][16] = {"no", "no"};
-    char plural[2][64];
-    if (senders)
-        snprintf(number[0], 16, "%" PRIu32, senders);
-    if (receivers)
-        snprintf(number[1], 16, "%" PRIu32, receivers);
-    evidence_plural("sender", senders ? senders : 1, plural[0]);
-    evidence_plural("receiver", receivers ? receivers : 1, plural[1]);
-    evidence_add(group, "channel %#" PRIx64 ": %s%s %s%s waiting, %s %s%s waiting", look->address,
-                 buffer, number[0], plural[0], senders ? "" : known(judge), number[1], plural[1],
-                 receivers ? "" : known(judge));
-}
-
-static void explain_lock(const struct judge *judge, struct group *group,
-                         const struct object_look *look)
-{
-    const struct snapshot_task *task = &judge->snapshot->tasks[group->members[0]];
-    uint32_t count = waiters(judge, look->kind, look->address, false);
-    char object[64], who[64], what[128];
-    object_text(look->kind, look->address, object);
-    if (look->owner != WAITGRAPH_NONE)
-        evidence_add(group, "%s: held by %s, %s; %" PRIu32 " waiting for it", object,
-                     evidence_task_name(judge->snapshot, look->owner, who),
-                     doing(judge, look->owner, what, sizeof(what)), count);
-    else if ((task->detail_flags & REC_DETAIL_OWNER) && task->detail_a)
-        evidence_add(group,
-                     "%s: held by the thread with the system's id %" PRIu32
-                     ", which has ended%s; %" PRIu32 " waiting for it",
-                     object, task->detail_a,
-                     strcmp(judge->snapshot->source_kind, "recording") == 0 ? " or was not recorded"
-                                                                            : "",
-                     count);
-    else
-        evidence_add(group, "%s: who holds it is not known; %" PRIu32 " waiting for it", object,
-                     count);
-}
-
-static void explain_join(const struct judge *judge, struct group *group,
-                         const struct object_look *look)
-{
-    uint32_t target = judge->graph->next[group->members[0]];
-    char who[64], what[128];
-    (void)look;
-    if (target != WAITGRAPH_NONE)
-        evidence_add(group, "joins %s, %s", evidence_task_name(judge->snapshot, target, who),
-                     doing(judge, target, what, sizeof(what)));
-    else
-        evidence_add(group, "joins a %s (%#" PRIx64 ") that is not among those recorded",
-                     look->kind == REC_OBJECT_THREAD ? "thread" : "task", look->address);
-}
-
-static void explain_waiters(const struct judge *judge, struct group *group,
-                            const struct object_look *look)
-{
-    char object[64], plural[64];
-    uint32_t count = waiters(judge, look->kind, look->address, false);
-    evidence_plural("task", count, plural);
-    evidence_add(group, "%s: %" PRIu32 " %s waiting",
-                 object_text(look->kind, look->address, object), count, plural);
-}
-
-static void explain_fd(const struct judge *judge, struct group *group,
-                       const struct object_look *look)
-{
-    const struct snapshot_task *task = &judge->snapshot->tasks[group->members[0]];
-    char object[320];
-    object_text(look->kind, look->address, object);
-    if (look->text)
-        snprintf(object + strlen(object), sizeof(object) - 64, " (%s)", look->text);
-    if ((task->flags & SNAPSHOT_FDS) && task->arg > 1)
-        evidence_add(group, "%s and %" PRIu32 " more, in %s", object, task->arg - 1, group->call);
-    else
-        evidence_add(group, "%s, in %s", object, group->call);
-}
-
-/* One row for each kind of object that has something to say. */
-static const struct {
-    enum rec_object kind;
-    void (*explain)(const struct judge *judge, struct group *group, const struct object_look *look);
-} explainers[] = {
-    {REC_OBJECT_CHANNEL, explain_channel},   {REC_OBJECT_MUTEX, explain_lock},
-    {REC_OBJECT_RWLOCK, explain_lock},       {REC_OBJECT_THREAD, explain_join},
-    {REC_OBJECT_TASK, explain_join},         {REC_OBJECT_FD, explain_fd},
-    {REC_OBJECT_COND, explain_waiters},      {REC_OBJECT_SEMAPHORE, explain_waiters},
-    {REC_OBJECT_BARRIER, explain_waiters},   {REC_OBJECT_FUTEX, explain_waiters},
-    {REC_OBJECT_WAITGROUP, explain_waiters}, {REC_OBJECT_ONCE, explain_waiters},
-    {REC_OBJECT_SEMSET, explain_waiters},    {REC_OBJECT_QUEUE, explain_waiters},
-    {REC_OBJECT_PROCESS, explain_waiters},
-};
-
-/* What many channels have in common. */
-static void explain_many_channels(const struct judge *judge, struct group *group)
-{
-    size_t unbuffered = 0, full = 0, empty_ones = 0, closed = 0, lonely = 0, known_ones = 0;
-    bool sends = judge->snapshot->calls[group->wait->call].number == REC_OP_CHAN_SEND;
-
-    for (size_t i = 0; i < group->count; i++) {
-        if (i + AHEAD < group->count)
-            fetch_waiters(judge->snapshot, &judge->snapshot->tasks[group->members[i + AHEAD]],
-                          &judge->waiters, true);
-        struct object_look look =
-            evidence_look_at(judge->snapshot, judge->graph, group->members[i]);
-        known_ones += look.has_channel;
-        unbuffered += look.has_channel && look.capacity == 0;
-        full += look.has_channel && look.capacity && look.length >= look.capacity;
-        empty_ones += look.has_channel && look.capacity && look.length == 0;
-        closed += look.closed;
-        lonely += waiters(judge, REC_OBJECT_CHANNEL, look.address, sends) == 0;
-    }
-    char state[160] = "";
-    size_t at = 0;
-    const struct {
-        size_t count;
-        const char *word;
-    } parts[] = {{unbuffered, "unbuffered"},
-                 {sends ? full : 0, "full"},
-                 {sends ? 0 : empty_ones, "empty"},
-                 {closed, "closed"}};
-    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
-        if (parts[i].count == group->count && known_ones)
-            at += (size_t)snprintf(state + at, sizeof(state) - at, "all %s, ", parts[i].word);
-        else if (parts[i].count)
-            at += (size_t)snprintf(state + at, sizeof(state) - at, "%zu %s, ", parts[i].count,
-                                   parts[i].word);
-    }
-    const char *partner = sends ? "receiver" : "sender";
-    if (lonely == group->count)
-        evidence_add(group, "different channels: %sno %s%s waiting on any", state, partner,
-                     known(judge));
-    else
-        evidence_add(group, "different channels: %sno %s%s waiting on %zu of %zu tasks' channels",
-                     state, partner, known(judge), lonely, group->count);
-}
-
-/* How many of the tasks wait behind a deadlock that they are no part of. */
-static void explain_blocked(const struct judge *judge, struct group *group)
-{
-    size_t count = 0;
-    uint32_t behind = WAITGRAPH_NONE;
-    for (size_t i = 0; i < group->count; i++) {
-        uint32_t at = judge->graph->blocked[group->members[i]];
-        if (at == WAITGRAPH_NONE)
-            continue;
-        count++;
-        behind = behind == WAITGRAPH_NONE ? at : behind;
-    }
-    char who[64];
-    if (count == 0)
-        return;
-    evidence_task_name(judge->snapshot, behind, who);
-    if (count == group->count)
-        evidence_add(group, "not part of the deadlock, but waiting behind it: behind %s", who);
-    else
-        evidence_add(group, "%zu of %zu wait behind a deadlock: behind %s", count, group->count,
-                     who);
-}
-
-static void explain_cases(const struct judge *judge, struct group *group)
-{
-    const struct snapshot *snapshot = judge->snapshot;
-    const struct snapshot_task *task = &snapshot->tasks[group->members[0]];
-    if (task->case_count == 0)
-        return;
-    size_t partners = 0;
-    for (size_t i = 0; i < group->count; i++) {
-        const struct snapshot_task *member = &snapshot->tasks[group->members[i]];
-        for (uint32_t k = 0; k < member->case_count; k++) {
-            const struct snapshot_case *row = &snapshot->cases[member->case_first + k];
-            partners += row->object && waiters(judge, REC_OBJECT_CHANNEL, row->object,
-                                               row->op == REC_OP_CHAN_SEND) != 0;
-        }
-    }
-    evidence_add(group, "%u case%s, %s%s waiting on the other side of any", task->case_count,
-                 task->case_count == 1 ? "" : "s", partners ? "some task" : "no task",
-                 partners ? "" : known(judge));
-}
-
-void evidence_add_object(const struct judge *judge, struct group *group)
-{
-    if (!group->wait)
-        return;
-    if (group->verdict != VERDICT_DEADLOCKED && group->object != REC_OBJECT_NONE) {
-        if (group->same_object) {
-            struct object_look look =
-                evidence_look_at(judge->snapshot, judge->graph, group->members[0]);
-            for (size_t i = 0; i < sizeof(explainers) / sizeof(explainers[0]); i++) {
-                if (explainers[i].kind == look.kind)
-                    explainers[i].explain(judge, group, &look);
-            }
-        } else if (group->object == REC_OBJECT_CHANNEL) {
-            explain_many_channels(judge, group);
-        } else {
-            evidence_add(group, "on different objects (%s)", snapshot_object_name(group->object));
-        }
-    }
-    explain_cases(judge, group);
-    explain_blocked(judge, group);
-    uint64_t lost = snapshot_lost_tasks(judge->snapshot);
-    if (lost && group->verdict != VERDICT_WAITING)
-        evidence_add(group,
-                     "%" PRIu64 " %s lost to the recording: others may wait here too, or be the "
-                     "ones to wake %s",
-                     lost, lost == 1 ? "task was" : "tasks were",
-                     group->count == 1 ? "it" : "these");
 }

@@ -2,7 +2,6 @@
 #ifndef LEAKSPY_EVIDENCE_H
 #define LEAKSPY_EVIDENCE_H
 
-#include "analyzer/table.h"
 #include "analyzer/verdict.h"
 
 struct judge;
@@ -16,13 +15,6 @@ void evidence_add_threshold(const struct judge *judge, struct group *group);
 
 /* Who waits for whom, round each cycle that the group has a part in. */
 void evidence_add_cycles(const struct judge *judge, struct group *group);
-
-/* What the tasks wait on: one object and its state, or what the many have in common. */
-void evidence_add_object(const struct judge *judge, struct group *group);
-
-/* Counts, for every object, the tasks that wait on it. Keys: the object, and its kind times 2, plus
- * 1 for those that wait to receive. False: no memory. */
-bool evidence_count_waiters(const struct snapshot *snapshot, struct table *ret);
 
 /* The parts of a group's object as the first member saw it. owner: the index of the task that holds
  * it, or WAITGRAPH_NONE. */
@@ -40,6 +32,9 @@ struct object_look evidence_look_at(const struct snapshot *snapshot, const struc
 
 /* "thread 7 (worker)". */
 const char *evidence_task_name(const struct snapshot *snapshot, uint32_t task, char to[64]);
+
+/* "mutex 0x1234" or "descriptor 5". */
+const char *evidence_object_name(enum rec_object kind, uint64_t address, char to[64]);
 
 /* "thread" or "threads", as the count wants. */
 const char *evidence_plural(const char *word, uint64_t count, char to[64]);

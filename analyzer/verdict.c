@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "analyzer/evidence.h"
+#include "analyzer/evidence_object.h"
 #include "analyzer/growth.h"
 #include "analyzer/rules.h"
 #include "analyzer/table.h"

@@ -1,0 +1,19 @@
+/* The sentences of a verdict about what tasks wait on, and who else waits on it. */
+#ifndef LEAKSPY_EVIDENCE_OBJECT_H
+#define LEAKSPY_EVIDENCE_OBJECT_H
+
+#include <stdbool.h>
+
+#include "analyzer/table.h"
+#include "analyzer/verdict.h"
+
+struct judge;
+
+/* What the tasks wait on: one object and its state, or what the many have in common. */
+void evidence_add_object(const struct judge *judge, struct group *group);
+
+/* Counts, for every object, the tasks that wait on it. Keys: the object, and its kind times 2, plus
+ * 1 for those that wait to receive. False: no memory. */
+bool evidence_count_waiters(const struct snapshot *snapshot, struct table *ret);
+
+#endif
