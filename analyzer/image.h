@@ -73,7 +73,7 @@ struct image_stop {
     size_t stack_bytes;
     void *stack; /* the caller's memory, stack_room bytes */
     size_t stack_room;
-    uint64_t pause_ns; /* how long the thread stood */
+    uint64_t pause_ns; /* how long the thread stood, or was asked to; 0: it was left alone */
 };
 
 struct image_text;

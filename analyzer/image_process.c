@@ -84,12 +84,11 @@ static bool check(struct image *image, struct err *err)
 static bool stop_thread(struct image *image, struct image_thread *thread, struct image_stop *ret)
 {
     struct own *own = image->own;
-    if (!process_stop_thread(&own->stops, image, thread, ret))
-        return false;
-    image->pauses++;
+    bool stopped = process_stop_thread(&own->stops, image, thread, ret);
+    image->pauses += ret->pause_ns > 0;
     if (ret->pause_ns > image->longest_pause_ns)
         image->longest_pause_ns = ret->pause_ns;
-    return true;
+    return stopped;
 }
 
 static bool describe_fd(struct image *image, int fd, char *to, size_t bytes, bool *ret_listening)
@@ -101,7 +100,6 @@ static bool describe_fd(struct image *image, int fd, char *to, size_t bytes, boo
 static void close_process(struct image *image)
 {
     struct own *own = image->own;
-    process_stops_deinit(&own->stops);
     process_fds_deinit(&own->fds);
     if (own->memory.fd >= 0)
         close(own->memory.fd);

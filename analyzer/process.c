@@ -181,6 +181,7 @@ bool process_read_status(pid_t id, struct process_status *ret)
     ret->process = (pid_t)status_number(text, "Tgid", id);
     ret->tracer = (pid_t)status_number(text, "TracerPid", 0);
     ret->uid = (uid_t)status_number(text, "Uid", 0);
+    ret->filtered = status_number(text, "Seccomp", 0) != 0;
     /* "NSpid: 4711 12 1": by our namespace first, by its own last (pid_namespaces(7)). */
     const char *ids = status_value(text, "NSpid");
     char *end;

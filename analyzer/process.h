@@ -40,6 +40,7 @@ struct process_status {
     bool nested;   /* which is not ours */
     uid_t uid;     /* real */
     char state;    /* 'R', 'S', 'Z' … */
+    bool filtered; /* a seccomp filter, or the strict mode, judges its system calls */
     bool kernel;   /* it has no memory of its own and never had: a thread of the kernel */
     char name[64]; /* printable */
 };

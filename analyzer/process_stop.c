@@ -1,8 +1,13 @@
 /* ptrace(2), and what signal(7) says of stops; tests/unit/analyzer/test_process_stop.c looks
- * whether the calls of the table notice one. */
+ * whether the calls of the table notice one.
+ *
+ * Each stop has a tracer of its own, a thread of ours that ends with it: an interrupt that the
+ * other thread has not obeyed yet cannot be taken back, and would stop it whenever it gets to run,
+ * but the kernel drops it when the tracer is gone (kernel/ptrace.c, __ptrace_unlink). */
 #include "analyzer/process_stop.h"
 
 #include <elf.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -21,6 +26,7 @@
 #define PATIENCE_NS UINT64_C(50000000) /* how long a thread is waited for */
 #define SPIN_NS UINT64_C(200000)       /* of that, without sleeping */
 #define SETTLED_NS INT64_C(20000000)   /* who parked later may be about to go on */
+#define LATE_MOST 4                    /* threads that did not stop in time, before none is asked */
 #define PAGE_BYTES 4096
 
 void process_stops_init(struct process_stops *ret, pid_t pid)
@@ -35,27 +41,6 @@ static void let_go(pid_t tid, int status)
     ptrace(PTRACE_DETACH, tid, 0, signal);
 }
 
-/* Lets go of those that have stopped by now. */
-static void let_late_go(struct process_stops *stops)
-{
-    size_t left = 0;
-    for (size_t i = 0; i < stops->late_count; i++) {
-        int status;
-        pid_t tid = stops->late[i];
-        pid_t got = waitpid(tid, &status, __WALL | WNOHANG);
-        if (got == 0)
-            stops->late[left++] = tid;
-        else if (got == tid && WIFSTOPPED(status))
-            let_go(tid, status);
-    }
-    stops->late_count = left;
-}
-
-void process_stops_deinit(struct process_stops *stops)
-{
-    let_late_go(stops);
-}
-
 /* Whether it is in such a call now, and neither stopped nor traced. */
 static bool may_stop(struct process_stops *stops, const struct image_thread *thread)
 {
@@ -64,23 +49,22 @@ static bool may_stop(struct process_stops *stops, const struct image_thread *thr
     pid_t tid = (pid_t)thread->host_tid;
     return thread->parked && !(thread->parked_ns >= 0 && thread->parked_ns < SETTLED_NS) &&
            process_read_status(tid, &status) && status.process == stops->pid &&
-           status.tracer == 0 && process_read_call(stops->pid, tid, &now) && now.state == 'S' &&
-           now.parked && now.call == thread->call &&
+           status.tracer == 0 && !status.filtered && process_read_call(stops->pid, tid, &now) &&
+           now.state == 'S' && now.parked && now.call == thread->call &&
            memcmp(now.args, thread->args, sizeof(now.args)) == 0 &&
            process_call_survives_stop(stops->pid, now.call, now.args);
 }
 
-/* Waits until a thread has stopped. False: it has ended, or does not stop. */
-static bool wait_stopped(struct process_stops *stops, pid_t tid, int *ret_status)
+/* Waits until a thread has stopped. False: it has ended, or does not stop in time (*ret_late). */
+static bool wait_stopped(pid_t tid, uint64_t began_ns, int *ret_status, bool *ret_late)
 {
-    uint64_t began_ns = clock_ns(CLOCK_MONOTONIC);
     for (;;) {
         pid_t got = waitpid(tid, ret_status, __WALL | WNOHANG);
         if (got != 0)
             return got == tid && WIFSTOPPED(*ret_status);
         uint64_t passed_ns = clock_ns(CLOCK_MONOTONIC) - began_ns;
         if (passed_ns > PATIENCE_NS) {
-            stops->late[stops->late_count++] = tid;
+            *ret_late = true;
             return false;
         }
         if (passed_ns > SPIN_NS)
@@ -112,37 +96,77 @@ static void copy_stack(const struct image *image, uint64_t end, struct image_sto
     }
 }
 
-bool process_stop_thread(struct process_stops *stops, struct image *image,
-                         struct image_thread *thread, struct image_stop *ret)
+struct stop {
+    struct image *image;
+    struct image_thread *thread;
+    struct image_stop *ret;
+    uint64_t began_ns; /* 0: it was not asked to stop */
+    uint64_t stack_end;
+    pid_t tracer;
+    bool let_go, late, ok;
+};
+
+/* The life of a tracer. */
+static void *trace(void *arg)
 {
-    pid_t tid = (pid_t)thread->host_tid;
+    struct stop *stop = arg;
+    struct image_stop *ret = stop->ret;
+    pid_t tid = (pid_t)stop->thread->host_tid;
     uint64_t user[USER_REGISTERS];
     struct iovec to = {user, sizeof(user)};
-    const struct image_mapping *stack =
-        image_mapping_at(image, thread->registers.value[IMAGE_REGISTER_SP]);
-    uint64_t end = stack ? stack->end : 0;
     int status;
 
-    let_late_go(stops);
-    if (stops->late_count == sizeof(stops->late) / sizeof(*stops->late) ||
-        !may_stop(stops, thread) || ptrace(PTRACE_SEIZE, tid, 0, 0) != 0)
-        return false;
-    uint64_t began_ns = clock_ns(CLOCK_MONOTONIC);
-    if (ptrace(PTRACE_INTERRUPT, tid, 0, 0) != 0 || !wait_stopped(stops, tid, &status))
-        return false;
-
-    bool ok =
+    stop->tracer = gettid();
+    if (ptrace(PTRACE_SEIZE, tid, 0, 0) != 0)
+        return NULL;
+    stop->began_ns = clock_ns(CLOCK_MONOTONIC);
+    if (ptrace(PTRACE_INTERRUPT, tid, 0, 0) != 0 ||
+        !wait_stopped(tid, stop->began_ns, &status, &stop->late))
+        return NULL;
+    stop->ok =
         ptrace(PTRACE_GETREGSET, tid, (void *)NT_PRSTATUS, &to) == 0 && to.iov_len == sizeof(user);
-    ret->stack_bytes = 0;
-    if (ok) {
+    if (stop->ok) {
         image_take_registers(user, &ret->registers);
         ret->thread_pointer = user[USER_REGISTER_FS_BASE];
         ret->stack_address = ret->registers.value[IMAGE_REGISTER_SP];
-        copy_stack(image, end, ret);
+        copy_stack(stop->image, stop->stack_end, ret);
     }
     let_go(tid, status);
-    ret->pause_ns = clock_ns(CLOCK_MONOTONIC) - began_ns;
-    if (ok)
+    stop->let_go = true;
+    ret->pause_ns = clock_ns(CLOCK_MONOTONIC) - stop->began_ns;
+    return NULL;
+}
+
+/* A thread that was joined is gone for the kernel a little later. */
+static void wait_let_go(const struct stop *stop)
+{
+    struct process_status status;
+    while (process_read_status((pid_t)stop->thread->host_tid, &status) &&
+           status.tracer == stop->tracer)
+        nanosleep(&(struct timespec){.tv_nsec = 50000}, NULL);
+}
+
+bool process_stop_thread(struct process_stops *stops, struct image *image,
+                         struct image_thread *thread, struct image_stop *ret)
+{
+    const struct image_mapping *stack =
+        image_mapping_at(image, thread->registers.value[IMAGE_REGISTER_SP]);
+    struct stop stop = {
+        .image = image, .thread = thread, .ret = ret, .stack_end = stack ? stack->end : 0};
+    pthread_t tracer;
+
+    ret->pause_ns = 0;
+    ret->stack_bytes = 0;
+    if (stops->late >= LATE_MOST || !may_stop(stops, thread) ||
+        pthread_create(&tracer, NULL, trace, &stop) != 0)
+        return false;
+    pthread_join(tracer, NULL);
+    if (stop.began_ns && !stop.let_go) {
+        wait_let_go(&stop);
+        ret->pause_ns = clock_ns(CLOCK_MONOTONIC) - stop.began_ns;
+    }
+    stops->late += stop.late;
+    if (stop.ok)
         thread->thread_pointer = ret->thread_pointer;
-    return ok;
+    return stop.ok;
 }

@@ -6,10 +6,13 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <linux/futex.h>
+#include <linux/seccomp.h>
 #include <mqueue.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -20,6 +23,7 @@
 #include <sys/file.h>
 #include <sys/ipc.h>
 #include <sys/msg.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/select.h>
 #include <sys/sem.h>
@@ -321,6 +325,22 @@ static long in_semop(void)
     return semop(set, &operation, 1);
 }
 
+/* Programs in a sandbox do not list the call by which the kernel goes on after a stop. */
+static long in_filtered_sleep(void)
+{
+    struct sock_filter filter[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_restart_syscall, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = {sizeof(filter) / sizeof(*filter), filter};
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+        prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
+        return -1;
+    return in_clock_nanosleep();
+}
+
 /* ---- the tests ---- */
 
 static long (*parks)(void);
@@ -444,6 +464,7 @@ static const struct {
     {"write", in_write},
     {"semop", in_semop},
     {"sigtimedwait", in_sigtimedwait},
+    {"clock_nanosleep behind a seccomp filter", in_filtered_sleep},
 };
 
 static void harmed_call__is_left_alone(void **state)
@@ -457,6 +478,8 @@ static void harmed_call__is_left_alone(void **state)
         sleep_ms(10);
         if (shared->returned && shared->error == EINTR)
             fail_msg("%s: was disturbed", harmed[i].name);
+        if (waitpid(pid, NULL, WNOHANG) != 0)
+            fail_msg("%s: was killed", harmed[i].name);
         end(pid);
     }
 }
@@ -563,6 +586,76 @@ static void killed_while_it_stops_a_thread__thread_goes_on(void **state)
     end(pid);
 }
 
+/* Keeps the process `pid`, and itself, on one processor. */
+static bool keep_on(pid_t pid, int cpu)
+{
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET(cpu, &set);
+    return sched_setaffinity(pid, sizeof(set), &set) == 0;
+}
+
+/* A process that leaves its processor to no other one, for a moment. */
+static pid_t start_hog(int cpu)
+{
+    pid_t hog = fork();
+    if (hog == 0) {
+        struct sched_param param = {.sched_priority = 1};
+        if (!keep_on(0, cpu) || sched_setscheduler(0, SCHED_FIFO, &param) != 0)
+            _exit(1);
+        shared->words[3] = 1;
+        alarm(1);
+        for (;;)
+            ;
+    }
+    return hog;
+}
+
+/* It is asked to stop, and does not get to run for that. */
+static void thread_that_cannot_stop__is_given_up_for_good(void **state)
+{
+    (void)state;
+    cpu_set_t before;
+    struct image_stop ret = {.stack = stack, .stack_room = sizeof(stack)};
+    assert_int_equal(sched_getaffinity(0, sizeof(before), &before), 0);
+    bool late = false, able = CPU_ISSET(0, &before) && CPU_ISSET(1, &before);
+    for (int tries = 0; able && !late && tries < 10; tries++) {
+        struct image image;
+        struct err err;
+        pid_t pid = start(in_timed_poll);
+        assert_true(image_open_process(&image, pid, &err));
+        assert_true(keep_on(pid, 1) && keep_on(0, 0));
+        shared->words[3] = 0;
+        pid_t hog = start_hog(1);
+        while (!shared->words[3] && waitpid(hog, NULL, WNOHANG) == 0)
+            sleep_ms(1);
+        able = shared->words[3];
+        late = able && !image.functions->stop_thread(&image, &image.threads[0], &ret) &&
+               ret.pause_ns > 0;
+        /* The report says so, and the thread is nobody's while the image is still open. */
+        struct process_status status = {0};
+        if (late) {
+            assert_int_equal(image.pauses, 1);
+            assert_int_equal(image.longest_pause_ns, ret.pause_ns);
+            assert_true(process_read_status(pid, &status));
+            assert_int_equal(status.tracer, 0);
+        }
+        kill(hog, SIGKILL);
+        waitpid(hog, NULL, 0);
+        sched_setaffinity(0, sizeof(before), &before);
+        if (late) {
+            child_wait_parked(pid);
+            assert_true(process_read_status(pid, &status));
+            assert_int_equal(status.state, 'S');
+            assert_false(shared->returned);
+        }
+        image_close(&image);
+        end(pid);
+    }
+    if (!late)
+        skip(); /* no processor to be taken here */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -572,6 +665,7 @@ int main(void)
         cmocka_unit_test(running_thread__is_left_alone),
         cmocka_unit_test(traced_thread__is_left_alone),
         cmocka_unit_test(suspended_process__stays_suspended),
+        cmocka_unit_test(thread_that_cannot_stop__is_given_up_for_good),
         cmocka_unit_test(killed_while_it_stops_a_thread__thread_goes_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
