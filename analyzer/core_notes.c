@@ -11,6 +11,7 @@
 #define THREADS_MOST (1u << 22)
 #define NAMES_MOST (UINT64_C(1) << 22)
 #define NAMES_BYTES_MOST (UINT64_C(1) << 28)
+#define NOTES_MOST (UINT64_C(1) << 24) /* each thread has half a dozen */
 
 _Static_assert(sizeof(((struct elf_prstatus *)0)->pr_reg) == USER_REGISTERS * sizeof(uint64_t),
                "pr_reg is struct user_regs_struct");
@@ -126,7 +127,8 @@ static const struct {
 bool core_file_read_notes(struct core_file *core, uint64_t offset, uint64_t bytes, uint64_t align)
 {
     Elf64_Nhdr note;
-    for (uint64_t at = 0; at + sizeof(note) <= bytes;) {
+    uint64_t count = 0;
+    for (uint64_t at = 0; at + sizeof(note) <= bytes && count < NOTES_MOST; count++) {
         char name[8] = "";
         if (!core_file_read(core, offset + at, &note, sizeof(note)))
             return true;

@@ -136,6 +136,20 @@ static bool take_all(struct image *image, struct err *err)
     return take_threads(image, err);
 }
 
+/* The reason why it hangs, more often than any wait. */
+static void note_stopped(struct image *image)
+{
+    struct process_status status;
+    if (!process_read_status(((struct own *)image->own)->task, &status))
+        return;
+    if (status.state == 'T')
+        image_note(image, "the process is stopped by a signal (SIGSTOP, SIGTSTP …): nothing in it "
+                          "runs until SIGCONT");
+    else if (status.state == 't')
+        image_note(image, "the process is stopped by the one who traces it, process %d",
+                   (int)status.tracer);
+}
+
 bool image_open_process(struct image *ret, pid_t pid, struct err *err)
 {
     struct process_status status;
@@ -164,8 +178,10 @@ bool image_open_process(struct image *ret, pid_t pid, struct err *err)
         .own = own,
         .functions = &process_kind,
     };
-    if (take_all(ret, err))
+    if (take_all(ret, err)) {
+        note_stopped(ret);
         return true;
+    }
     image_close(ret);
     return false;
 }

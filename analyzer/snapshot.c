@@ -79,7 +79,7 @@ bool snapshot_is_unwatched(const struct snapshot *snapshot)
         if (snapshot->tasks[i].flags & SNAPSHOT_PARKED)
             return true;
     }
-    return false;
+    return snapshot->task_count == 0; /* not even its first thread was seen */
 }
 
 uint64_t snapshot_lost(const struct snapshot *snapshot)
