@@ -8,6 +8,7 @@
 #include "analyzer/args.h"
 #include "analyzer/commands.h"
 #include "analyzer/image.h"
+#include "analyzer/kept_stacks.h"
 #include "analyzer/output.h"
 #include "analyzer/recordings.h"
 #include "analyzer/report.h"
@@ -26,6 +27,7 @@ struct request {
     const char *source;
     const char *exe;  /* of a core; NULL: the one that it names */
     int64_t watch_ns; /* 0: one look */
+    struct kept_stacks *kept; /* of a watch, from one look to the next; NULL: there is one look */
     bool has_threshold;
     bool exit_code;
     bool help;
@@ -146,7 +148,8 @@ static char *find_newest(struct err *err)
 }
 
 /* Reads what was recorded of a process, else looks at it. */
-static bool read_process(const char *number, struct snapshot *ret, struct err *err)
+static bool read_process(const char *number, struct kept_stacks *kept, struct snapshot *ret,
+                         struct err *err)
 {
     unsigned long pid = strtoul(number, NULL, 10);
     if (pid == 0 || pid > INT32_MAX)
@@ -159,7 +162,7 @@ static bool read_process(const char *number, struct snapshot *ret, struct err *e
         return ok;
     }
     struct err why = {0};
-    if (source_process_read((pid_t)pid, ret, &why))
+    if (source_process_read((pid_t)pid, kept, ret, &why))
         return true;
     if (why.kind == ERR_NO_SUCH_PROCESS && none.kind == ERR_NO_SUCH_PROCESS)
         why = none; /* which says that there is no recording either */
@@ -213,7 +216,7 @@ static bool read_source(void *arg, struct snapshot *ret, struct err *err)
 {
     const struct request *request = arg;
     if (request->source && is_number(request->source))
-        return read_process(request->source, ret, err);
+        return read_process(request->source, request->kept, ret, err);
     if (request->source && image_is_core(request->source))
         return source_core_read(request->source, request->exe, ret, err);
     char *path = request->source ? strdup(request->source) : find_newest(err);
@@ -231,7 +234,10 @@ static bool look(struct request *request, struct snapshot *ret, struct err *err)
             return false;
         request->source = newest ? newest : request->source;
         struct watch_source source = {read_source, request};
+        request->kept = kept_stacks_create(); /* without it, threads are stopped at every look */
         bool ok = watch_run(&source, request->watch_ns, ret, err);
+        kept_stacks_destroy(request->kept);
+        request->kept = NULL;
         free(newest);
         if (!ok)
             return false;

@@ -77,6 +77,7 @@ struct image_stop {
 };
 
 struct image_text;
+struct kept_stacks;
 
 struct image {
     const char *kind; /* "process", "core" */
@@ -99,6 +100,8 @@ struct image {
     size_t thread_count;
     uint64_t longest_pause_ns; /* that a thread of the process was stopped for; 0: none was */
     uint64_t pauses;
+    struct kept_stacks *kept; /* what earlier looks at the process stopped threads for; NULL: there
+                                 is no other look. Not owned */
     const char *doubt; /* why there may be more than can be seen; NULL: nothing speaks for it */
     char **notes;      /* sentences about what could not be read; see image_note */
     size_t note_count;

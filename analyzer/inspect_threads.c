@@ -77,6 +77,9 @@ static void tell_wait(struct teller *teller, const struct thread_wait *wait,
     task->parked_ns = look->thread.parked_ns;
     if (task->parked_ns >= 0)
         task->flags |= SNAPSHOT_AT_LEAST;
+    /* Whoever needs to be stopped may have been stopped before, by another report. */
+    if (look->stopped || look->remembered || look->thread.call == THREAD_CALL_RESTART)
+        task->flags |= SNAPSHOT_INTERRUPTED;
     task->call = builder_add_call(builder, call_name(wait, name), op, false);
     task->wait_site = builder_add_site(builder, look->pcs, look->pc_count, look->flags);
     tell_object(teller, wait, task);

@@ -106,6 +106,11 @@ static bool has_deadline(const struct judge *judge, uint32_t index)
 static void explain_deadline(const struct judge *judge, struct group *group)
 {
     (void)judge;
+    /* All that is known of a call which the kernel took up again: only such ones are. */
+    if (group->call && strcmp(group->call, "restart_syscall") == 0) {
+        evidence_add(group, "an interrupted call with a timeout");
+        return;
+    }
     evidence_add(group, "%s a deadline: %s by %s", group->count == 1 ? "it has" : "they have",
                  group->count == 1 ? "it ends" : "they end",
                  group->count == 1 ? "itself" : "themselves");

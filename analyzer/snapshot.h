@@ -29,6 +29,10 @@ enum snapshot_task_flag {
     SNAPSHOT_STAYED = 1024,  /* parked on the same thing at every look of a watch */
     SNAPSHOT_OBJECT_KNOWN = 4096, /* `object` is what it waits on, also where it is 0 */
     SNAPSHOT_LOCKED = 2048, /* it runs on one thread of the system only, and keeps that to itself */
+    SNAPSHOT_CASES_KNOWN = 8192,  /* of a goroutine's select: `arg` 0 says that it has no case of a
+                                     channel, not that nobody knows of any */
+    SNAPSHOT_INTERRUPTED = 16384, /* of a thread: a stop, leakspy's own perhaps, set the clock back
+                                    by which parked_ns is known */
 };
 
 struct snapshot_task {

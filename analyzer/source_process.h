@@ -7,9 +7,13 @@
 #include "analyzer/err.h"
 #include "analyzer/snapshot.h"
 
+struct kept_stacks;
+
 /* Looks at a process once and fills an initialized, empty snapshot; on failure it is to be
  * deinitialized too. Errors: those of image_open_process; it ended before anything was told of it,
- * or executed another program meanwhile. */
-bool source_process_read(pid_t pid, struct snapshot *ret, struct err *err);
+ * or executed another program meanwhile. `kept`: what is kept
+ * from one look at this process to the next; NULL: it is the only one. */
+bool source_process_read(pid_t pid, struct kept_stacks *kept, struct snapshot *ret,
+                         struct err *err);
 
 #endif

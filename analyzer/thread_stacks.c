@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyzer/clock.h"
+#include "analyzer/kept_stacks.h"
 #include "preload/recording.h"
 
 #define BATCH 64
@@ -79,6 +81,23 @@ static bool is_in_call(const struct image_thread *thread, const struct image_reg
            now->value[IMAGE_REGISTER_PC] == thread->registers.value[IMAGE_REGISTER_PC];
 }
 
+/* Takes what an earlier look stopped the thread for. False: there is nothing, or no memory. */
+static bool remember(struct thread_stacks *stacks, struct thread_look *look)
+{
+    const struct kept_stack *kept =
+        stacks->image->kept ? kept_stacks_find(stacks->image->kept, &look->thread) : NULL;
+    if (!kept || !keep(look, kept->pcs, kept->pc_count, kept->flags))
+        return false;
+    uint64_t age_ns = clock_ns(CLOCK_MONOTONIC) - kept->since_ns;
+    if (look->thread.parked_ns < (int64_t)age_ns)
+        look->thread.parked_ns = (int64_t)age_ns;
+    look->first_call = kept->call;
+    look->descriptor = kept->descriptor;
+    look->thread.thread_pointer = kept->descriptor;
+    look->remembered = true;
+    return true;
+}
+
 /* Stops the thread for its registers, and walks again. */
 static bool walk_stopped(struct thread_stacks *stacks, struct thread_look *look)
 {
@@ -110,8 +129,11 @@ static bool walk(struct thread_stacks *stacks, struct thread_look *look,
                                      copy->stack_bytes ? copy : NULL, pcs, &flags);
     if (!keep(look, pcs, count, flags))
         return false;
+    look->first_call = -1;
+    look->remembered = false;
     bool needs_more = (flags & REC_SITE_BROKEN) && debug_unwind_lacking(stacks->unwind) != 0;
-    return !needs_more || look->thread.runtime || walk_stopped(stacks, look);
+    return !needs_more || look->thread.runtime || remember(stacks, look) ||
+           walk_stopped(stacks, look);
 }
 
 static void find_descriptor(struct thread_stacks *stacks, struct thread_look *look,

@@ -18,6 +18,8 @@ struct thread_look {
     uint16_t flags;         /* enum rec_site_flag */
     bool moved;             /* it was not where it had been before: nothing is to be believed */
     bool stopped;           /* for its registers */
+    bool remembered;        /* stack and age are of an earlier look (image.kept) */
+    int64_t first_call;     /* the number of its call, before a stop changed that; -1: as it is */
     bool refused;           /* it would have had to be stopped for the rest of its stack, and could
                                not be without harm */
     uint64_t descriptor;    /* its pthread_t; 0: not known */

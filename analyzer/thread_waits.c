@@ -2,8 +2,15 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+
+#include "analyzer/clock.h"
+#include "analyzer/kept_stacks.h"
 
 #define ROUNDS 3
+#define BACK_NS                                                                                    \
+    UINT64_C(50000000) /* how long a stopped thread may take to get back to its call               \
+                        */
 
 bool thread_waits_init(struct thread_waits *ret, struct image *image, struct thread_names *names,
                        struct thread_stacks *stacks)
@@ -77,13 +84,15 @@ static void find_lock(struct thread_waits *waits, struct thread_wait *wait)
 static void read_call(struct thread_waits *waits, struct thread_wait *wait)
 {
     const struct image_thread *thread = &wait->look.thread;
-    int64_t number = thread->call;
+    int64_t number = wait->look.remembered ? wait->look.first_call : thread->call;
     bool again = number == THREAD_CALL_RESTART;
     if (again && (number = restarted(waits, wait)) < 0)
         number = THREAD_CALL_RESTART;
     thread_call_read(number, thread->args, waits->image->memory, &wait->call);
     wait->function =
         thread_names_parked_in(waits->names, wait->look.pcs, wait->look.pc_count, &wait->call);
+    if (number == THREAD_CALL_RESTART)
+        wait->function = NULL; /* "syscall", or nothing: which call it was is not known */
     if (number == THREAD_CALL_FUTEX && wait->call.op == REC_OP_FUTEX_WAIT)
         find_lock(waits, wait);
 }
@@ -142,6 +151,53 @@ static bool owner_is_same(struct thread_waits *waits, const struct thread_wait *
             owner == wait->owner);
 }
 
+/* Looks at a thread again. One that was let go after a stop is on its way back into its call, and
+ * in none for that long. False: it has ended. */
+static bool look_at(struct image *image, const struct thread_wait *wait, struct image_thread *now)
+{
+    uint64_t began_ns = clock_ns(CLOCK_MONOTONIC);
+    bool was_in_call = wait->look.stopped && !wait->look.moved;
+    for (;;) {
+        if (!image->functions->look(image, now))
+            return false;
+        bool on_its_way = !now->parked && now->registers.known == 0;
+        if (!was_in_call || !on_its_way || clock_ns(CLOCK_MONOTONIC) - began_ns > BACK_NS)
+            return true;
+        nanosleep(&(struct timespec){.tv_nsec = 50000}, NULL);
+    }
+}
+
+/* Whether a thread was seen nowhere but in its call: all that it may have done since is to come
+ * back from a stop, for which it found no processor yet. */
+static bool may_be_back(const struct thread_wait *wait, const struct image_thread *now)
+{
+    return wait->look.stopped && !wait->look.moved && !now->parked && now->registers.known == 0;
+}
+
+/* What a stop changed is how the thread is from now on. */
+static void take_up(struct thread_waits *waits, struct thread_wait *wait,
+                    const struct image_thread *now)
+{
+    struct thread_look *look = &wait->look;
+    struct kept_stack kept = {
+        .thread = *now,
+        .call = look->thread.call,
+        .descriptor = look->descriptor,
+        .pcs = look->pcs,
+        .pc_count = look->pc_count,
+        .flags = look->flags,
+    };
+    if (!look->stopped)
+        return;
+    look->thread.switches = now->switches;
+    if (!waits->image->kept)
+        return;
+    uint64_t now_ns = clock_ns(CLOCK_MONOTONIC);
+    uint64_t age_ns = look->thread.parked_ns > 0 ? (uint64_t)look->thread.parked_ns : 0;
+    kept.since_ns = age_ns < now_ns ? now_ns - age_ns : 0;
+    kept_stacks_put(waits->image->kept, &kept);
+}
+
 /* Looks at the first `count` threads again: those that stayed are settled, those that did not are
  * put to the front of the array as they are now, for another round. Returns how many. */
 static size_t look_again(struct thread_waits *waits, size_t count)
@@ -151,7 +207,7 @@ static size_t look_again(struct thread_waits *waits, size_t count)
     for (size_t i = 0; i < count && image->functions->look; i++) {
         struct thread_wait *wait = &waits->rows[i];
         struct image_thread now = wait->look.thread;
-        if (!image->functions->look(image, &now)) {
+        if (!look_at(image, wait, &now)) {
             thread_look_deinit(&wait->look);
             wait->look.thread.ended = true;
             continue;
@@ -161,8 +217,14 @@ static size_t look_again(struct thread_waits *waits, size_t count)
         wait->settled = !wait->look.moved && owner_is_same(waits, wait) &&
                         (is_same_place(&wait->look.thread, &now) || is_taken_up(wait, &now)) &&
                         !ran_between(wait, &now);
-        if (wait->settled)
+        if (wait->settled) {
+            take_up(waits, wait, &now);
             continue;
+        }
+        if (may_be_back(wait, &now)) {
+            wait->look.thread.switches = 0;
+            continue;
+        }
         thread_look_deinit(&wait->look);
         now.parked_ns = now.parked ? 0 : -1; /* no longer than since the look before */
         *wait = waits->rows[moved];

@@ -27,7 +27,8 @@ bool verdict_is_undecided(const struct snapshot_task *task, int64_t threshold_ns
 {
     return !verdict_is_past(task, threshold_ns) &&
            (task->parked_ns == SNAPSHOT_AGE_UNKNOWN ||
-            (task->flags & SNAPSHOT_AT_LEAST && task->kind != REC_KIND_THREAD));
+            (task->flags & SNAPSHOT_AT_LEAST &&
+             (task->kind != REC_KIND_THREAD || task->flags & SNAPSHOT_INTERRUPTED)));
 }
 
 /* What makes tasks one group. */

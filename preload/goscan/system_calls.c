@@ -118,7 +118,7 @@ static const struct call_row calls[] = {
     CALL(mmap, NONE, NO_OBJECT, 0, NEVER, 0),
     CALL(mprotect, NONE, NO_OBJECT, 0, NEVER, 0),
     CALL(madvise, NONE, NO_OBJECT, 0, NEVER, 0),
-    CALL(restart_syscall, NONE, NO_OBJECT, 0, NEVER, 0),
+    CALL(restart_syscall, NONE, NO_OBJECT, 0, ALWAYS, 0), /* of those with a timeout, and poll */
 };
 /* clang-format on */
 
