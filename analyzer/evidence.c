@@ -55,6 +55,9 @@ struct object_look evidence_look_at(const struct snapshot *snapshot, const struc
     if (task->object == 0 && !(task->flags & SNAPSHOT_OBJECT_KNOWN) &&
         (look.kind != REC_OBJECT_FD || task->kind != REC_KIND_THREAD))
         look.kind = REC_OBJECT_NONE;
+    /* A poll of no descriptor, or whose first one is left out: a negative number. */
+    if ((task->flags & SNAPSHOT_FDS) && (task->arg == 0 || task->object > INT32_MAX))
+        look.kind = REC_OBJECT_NONE;
     look.address = task->object;
     if (look.kind == REC_OBJECT_CHANNEL && (task->detail_flags & REC_DETAIL_CHANNEL)) {
         look.has_channel = true;

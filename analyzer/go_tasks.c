@@ -10,6 +10,10 @@
 #define MOST_LABEL_SETS 100000 /* that are read; tasks mostly share theirs */
 #define LABEL_BYTES 256        /* of a key or a value; longer ones are cut */
 
+const char go_tasks_timers_unknown[] =
+    "not all timers could be read: a goroutine that receives from one may be told without its "
+    "deadline";
+
 bool go_tasks_init(struct go_tasks *tasks, struct snapshot_builder *builder, struct image *image,
                    const struct go_reason *reasons, uint32_t reason_count)
 {
@@ -78,11 +82,8 @@ static void take_cases(struct go_tasks *tasks, const struct go_goroutine *it,
 {
     struct snapshot_case cases[GO_MAX_CASES];
     uint32_t count = it->case_count < GO_MAX_CASES ? it->case_count : GO_MAX_CASES;
-    uint32_t given = it->cases_given > count ? it->cases_given : count;
-    uint32_t sends = 0;
     for (uint32_t i = 0; i < count; i++) {
         const struct go_channel *channel = &it->cases[i].channel;
-        sends += it->cases[i].send;
         cases[i] = (struct snapshot_case){
             .object = channel->address,
             .capacity = rec_saturate(channel->capacity),
@@ -93,21 +94,16 @@ static void take_cases(struct go_tasks *tasks, const struct go_goroutine *it,
     }
     task->case_first = builder_add_cases(tasks->builder, cases, count);
     task->case_count = task->case_first ? (uint16_t)count : 0;
-    uint32_t receives = given - sends;
-    task->arg = sends << 16 | (receives < 0xffff ? receives : 0xffff);
+    task->arg = goscan_case_numbers(it);
+    task->flags |= SNAPSHOT_CASES_KNOWN;
 }
 
-/* The stack that its creator had where it was kept, else the go statement alone. */
 static uint32_t spawn_site_of(struct go_tasks *tasks, const struct go_goroutine *it)
 {
-    if (it->created_pc == 0)
-        return 0;
-    for (uint32_t i = 0; i < it->ancestor_count; i++) {
-        if (it->ancestor_pcs[i] == it->created_pc)
-            return builder_add_site(tasks->builder, it->ancestor_pcs + i, it->ancestor_count - i,
-                                    0);
-    }
-    return builder_add_site(tasks->builder, &it->created_pc, 1, REC_SITE_CUT);
+    uint32_t count;
+    bool cut;
+    const uint64_t *pcs = goscan_spawn_pcs(it, &count, &cut);
+    return pcs ? builder_add_site(tasks->builder, pcs, count, cut ? REC_SITE_CUT : 0) : 0;
 }
 
 static uint32_t wait_site_of(struct go_tasks *tasks, const struct go_goroutine *it)

@@ -34,6 +34,9 @@ struct go_tasks {
     bool failed;
 };
 
+/* The note about timers that could not be read. */
+extern const char go_tasks_timers_unknown[];
+
 /* `reasons` and `image` have to outlive it. False: no memory. */
 bool go_tasks_init(struct go_tasks *tasks, struct snapshot_builder *builder, struct image *image,
                    const struct go_reason *reasons, uint32_t reason_count);

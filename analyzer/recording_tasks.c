@@ -33,6 +33,8 @@ static void take_wait(const struct recording_reader *reader, const struct rec_ta
         task->flags |= SNAPSHOT_FDS;
     if (row->wait_flags & REC_WAIT_LOCKED)
         task->flags |= SNAPSHOT_LOCKED;
+    if (row->wait_flags & REC_WAIT_CASES)
+        task->flags |= SNAPSHOT_CASES_KNOWN;
     task->call = row->call;
     task->arg = row->arg;
     task->object = row->object;

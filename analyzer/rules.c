@@ -135,6 +135,14 @@ static bool has_all_cases(const struct snapshot_task *task)
     return (task->flags & SNAPSHOT_SETTLED) && task->case_count == given;
 }
 
+/* A select with no case at all, or with none of a channel. A task gives the call the number of its
+ * cases; of a goroutine it counts only where they were read. */
+static bool has_no_case(const struct snapshot_task *task)
+{
+    bool known = task->kind == REC_KIND_TASK || (task->flags & SNAPSHOT_CASES_KNOWN);
+    return known && (task->flags & SNAPSHOT_SETTLED) && task->arg == 0 && task->case_count == 0;
+}
+
 /* A channel that is none, or a select over nothing but such. Of a goroutine the runtime's own words
  * say so; of a task, the object that it gave the call; of a select, its cases. */
 static bool waits_on_nothing(const struct judge *judge, uint32_t index)
@@ -144,10 +152,8 @@ static bool waits_on_nothing(const struct judge *judge, uint32_t index)
     unsigned op = op_of(judge, index);
     if (strstr(reason, "(nil chan)") || strstr(reason, "(no cases)"))
         return true;
-    if (op == REC_OP_SELECT && task->arg == 0 && task->case_count == 0)
-        return task->flags & SNAPSHOT_SETTLED; /* no case at all, or none of a channel */
     if (op == REC_OP_SELECT)
-        return has_all_cases(task) && has_only_nil_cases(judge, task);
+        return has_no_case(task) || (has_all_cases(task) && has_only_nil_cases(judge, task));
     if (task->kind != REC_KIND_TASK)
         return false;
     return (op == REC_OP_CHAN_SEND || op == REC_OP_CHAN_RECEIVE) && task->object == 0;

@@ -1,5 +1,6 @@
 #include "analyzer/snapshot.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,6 +42,21 @@ void snapshot_deinit(struct snapshot *snapshot)
         snapshot->texts = next;
     }
     memset(snapshot, 0, sizeof(*snapshot));
+}
+
+bool snapshot_note(struct snapshot *snapshot, const char *format, va_list arguments)
+{
+    char *note;
+    if (vasprintf(&note, format, arguments) < 0)
+        return false;
+    char **notes = reallocarray(snapshot->notes, snapshot->note_count + 1, sizeof(*notes));
+    if (!notes) {
+        free(note);
+        return false;
+    }
+    snapshot->notes = notes;
+    notes[snapshot->note_count++] = note;
+    return true;
 }
 
 struct snapshot_task *snapshot_add_task(struct snapshot *snapshot)

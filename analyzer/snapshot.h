@@ -6,6 +6,7 @@
 #ifndef LEAKSPY_SNAPSHOT_H
 #define LEAKSPY_SNAPSHOT_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -28,11 +29,11 @@ enum snapshot_task_flag {
     SNAPSHOT_AT_LEAST = 512, /* parked_ns is how long it was seen parked: it may be so for longer */
     SNAPSHOT_STAYED = 1024,  /* parked on the same thing at every look of a watch */
     SNAPSHOT_OBJECT_KNOWN = 4096, /* `object` is what it waits on, also where it is 0 */
-    SNAPSHOT_LOCKED = 2048, /* it runs on one thread of the system only, and keeps that to itself */
     SNAPSHOT_CASES_KNOWN = 8192,  /* of a goroutine's select: `arg` 0 says that it has no case of a
                                      channel, not that nobody knows of any */
     SNAPSHOT_INTERRUPTED = 16384, /* of a thread: a stop, leakspy's own perhaps, set the clock back
                                     by which parked_ns is known */
+    SNAPSHOT_LOCKED = 2048, /* it runs on one thread of the system only, and keeps that to itself */
 };
 
 struct snapshot_task {
@@ -207,11 +208,15 @@ void snapshot_deinit(struct snapshot *snapshot);
  * is good until the next one. */
 struct snapshot_task *snapshot_add_task(struct snapshot *snapshot);
 
+/* A sentence about the picture as a whole. False: no memory. */
+bool snapshot_note(struct snapshot *snapshot, const char *format, va_list arguments)
+    __attribute__((format(printf, 2, 0)));
+
 /* What was lost of which completeness depends: tasks of which nothing is known. */
 uint64_t snapshot_lost_tasks(const struct snapshot *snapshot);
 
-/* Whether tasks are parked of which nobody knows how long: they were never looked at, or, in a
- * process that runs, not lately. */
+/* Whether tasks are parked of which nobody knows how long, or none is known at all: they were never
+ * looked at, or, in a process that runs, not lately. */
 bool snapshot_is_unwatched(const struct snapshot *snapshot);
 
 /* Everything that was lost, for the totals. */

@@ -1,7 +1,6 @@
 #include "analyzer/snapshot_builder.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -300,20 +299,8 @@ struct snapshot_task *builder_add_task(struct snapshot_builder *builder)
 
 static void add_note(struct snapshot_builder *builder, const char *format, va_list arguments)
 {
-    struct snapshot *snapshot = builder->snapshot;
-    char *note;
-    int length = vasprintf(&note, format, arguments);
-    char **notes = length < 0 ? NULL
-                              : reallocarray(snapshot->notes, snapshot->note_count + 1,
-                                             sizeof(*snapshot->notes));
-    if (notes) {
-        snapshot->notes = notes;
-        notes[snapshot->note_count++] = note;
-        return;
-    }
-    if (length >= 0)
-        free(note);
-    builder->failed = true;
+    if (!snapshot_note(builder->snapshot, format, arguments))
+        builder->failed = true;
 }
 
 void builder_note(struct snapshot_builder *builder, const char *format, ...)

@@ -4,8 +4,6 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "analyzer/clock.h"
@@ -51,20 +49,10 @@ static bool sleep_until(uint64_t when_ns)
 __attribute__((format(printf, 2, 3))) static void note(struct snapshot *snapshot,
                                                        const char *format, ...)
 {
-    char *sentence;
     va_list arguments;
     va_start(arguments, format);
-    int length = vasprintf(&sentence, format, arguments);
+    (void)snapshot_note(snapshot, format, arguments);
     va_end(arguments);
-    char **notes = length < 0 ? NULL
-                              : reallocarray(snapshot->notes, snapshot->note_count + 1,
-                                             sizeof(*snapshot->notes));
-    if (notes) {
-        snapshot->notes = notes;
-        notes[snapshot->note_count++] = sentence;
-    } else if (length >= 0) {
-        free(sentence);
-    }
 }
 
 struct loop {

@@ -102,16 +102,12 @@ static bool is_recorded(uint16_t op)
 
 /* --- what is known of a goroutine for good --------------------------------------------------- */
 
-/* The stack that its creator had where the runtime kept it, else the go statement alone. */
 static uint32_t spawn_site(const struct go_goroutine *it)
 {
-    if (it->created_pc == 0)
-        return 0;
-    /* What was kept begins inside the runtime, in what the go statement calls. */
-    for (uint32_t i = 0; i < it->ancestor_count; i++)
-        if (it->ancestor_pcs[i] == it->created_pc)
-            return site_store(it->ancestor_pcs + i, it->ancestor_count - i, 0);
-    return site_store(&it->created_pc, 1, REC_SITE_CUT);
+    uint32_t count;
+    bool cut;
+    const uint64_t *pcs = goscan_spawn_pcs(it, &count, &cut);
+    return pcs != NULL ? site_store(pcs, count, cut ? REC_SITE_CUT : 0) : 0;
 }
 
 static void spawn(struct go_row *row, const struct go_goroutine *it, uint16_t flags)
@@ -190,15 +186,6 @@ static void describe(struct rec_task *task, const struct go_goroutine *it,
     task->detail_flags = flags;
 }
 
-/* How many cases it has: sends << 16 | receives. Those that were not told count as receives. */
-static uint32_t case_numbers(const struct go_goroutine *it)
-{
-    uint32_t sends = 0, all = it->cases_given < 0xffff ? it->cases_given : 0xffff;
-    for (uint32_t i = 0; i < it->case_count; i++)
-        sends += it->cases[i].send;
-    return it->op == REC_OP_SELECT && all >= sends ? sends << 16 | (all - sends) : 0;
-}
-
 /* 0: it could not be read, or there is no room for it. */
 static uint32_t wait_site(const struct go_goroutine *it)
 {
@@ -230,6 +217,22 @@ static bool same_stack(const struct rec_task *task, const struct go_stack *stack
         return true;
     return site->pc_count == stack->count && memcmp(&recorder.pcs[site->first_pc], stack->pcs,
                                                     stack->count * sizeof(stack->pcs[0])) == 0;
+}
+
+/* The wait number of one that ran may be what it was; what it waits on tells some of them. */
+static bool same_channels(const struct rec_task *task, const struct go_goroutine *it,
+                          const struct go_reason *reason)
+{
+    if (reason->object == GO_OBJECT_CHANNEL)
+        return task->object == it->channel.address;
+    if (reason->object != GO_OBJECT_SELECT || task->case_count == 0)
+        return true; /* or there was no room for the cases */
+    if (it->case_count < task->case_count)
+        return false;
+    for (uint32_t i = 0; i < task->case_count; i++)
+        if (recorder.cases[task->case_first + i].object != it->cases[i].channel.address)
+            return false;
+    return true;
 }
 
 /* What of a wait does not change while it lasts. */
@@ -270,10 +273,12 @@ static void publish(struct go_row *row, struct rec_task *task, const struct go_w
 static bool take_parked(const struct goscan *scan, const struct go_goroutine *it,
                         const struct go_reason *reason, struct go_wait *ret)
 {
+    bool select = reason->object == GO_OBJECT_SELECT;
     *ret = (struct go_wait){
         .object = reason->object == GO_OBJECT_CHANNEL ? it->channel.address : it->object,
-        .arg = case_numbers(it),
-        .flags = (it->deadline ? REC_WAIT_DEADLINE : 0) | (it->locked ? REC_WAIT_LOCKED : 0),
+        .arg = select ? goscan_case_numbers(it) : 0,
+        .flags = (it->deadline ? REC_WAIT_DEADLINE : 0) | (it->locked ? REC_WAIT_LOCKED : 0) |
+                 (select ? REC_WAIT_CASES : 0),
         .fd = reason->object == GO_OBJECT_POLL && it->object_known,
     };
     if (is_recorded(it->op))
@@ -304,7 +309,8 @@ static void look_at(struct go_row *row, struct rec_task *task, const struct gosc
     bool stayed = has_stayed(row, it);
     struct go_wait wait = {0};
     row->waiting_since = it->waiting_since;
-    if (it->parked && !it->moved && stayed && it->stack == NULL && has_stack(task)) {
+    if (it->parked && !it->moved && stayed && it->stack == NULL && has_stack(task) &&
+        same_channels(task, it, reason)) {
         describe(task, it, reason); /* nor is there what only the stack tells */
         return;
     }
@@ -315,7 +321,7 @@ static void look_at(struct go_row *row, struct rec_task *task, const struct gosc
         return;
     }
     if (!stayed || task->call != wait.call || task->object != wait.object ||
-        !same_stack(task, it->stack)) {
+        !same_channels(task, it, reason) || !same_stack(task, it->stack)) {
         publish(row, task, &wait, it, reason);
         return;
     }
@@ -385,8 +391,9 @@ bool go_record_visit(const struct go_goroutine *it, void *arg)
         return !stopped;
     struct rec_task *task = &recorder.tasks[row->task];
     set_system(task, system);
-    go_labels_note(row, task, it->labels);
+    uint32_t seq = task->seq;
     look_at(row, task, scan, it);
+    go_labels_note(row, task, it->labels, task->seq != seq);
     return !stopped;
 }
 
@@ -405,7 +412,8 @@ void go_record_end(struct goscan *scan, bool complete, const struct go_totals *t
     /* What could not be read is not gone. */
     if (complete && !stopped && totals->unreadable == 0)
         go_table_each(end_unseen, NULL);
-    go_labels_read(scan);
+    if (!stopped)
+        go_labels_read(scan);
 }
 
 enum go_result go_record_scan(struct goscan *scan, bool (*go_on)(void))

@@ -138,6 +138,8 @@ enum rec_wait_flag {
     REC_WAIT_DEADLINE = 1, /* the wait ends by itself */
     REC_WAIT_FDS = 2,      /* it waits for `arg` descriptors at once; the object is the first */
     REC_WAIT_LOCKED = 4,   /* (1.1) the task keeps its thread of the system to itself meanwhile */
+    REC_WAIT_CASES = 8,    /* (1.1) of a goroutine's select: its cases were read, `arg` counts those
+                              of channels, and where it is 0 there is none */
     REC_WAIT_RESTORED =
         0x8000, /* a wait inside it is over; else gen is seq, or not to be believed */
 };

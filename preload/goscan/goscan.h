@@ -130,6 +130,7 @@ struct goscan {
      * tells it, the others are 0. Where it is not, `stack` is NULL in the visit, and an object that
      * only the stack tells of is 0. NULL: always. */
     bool (*wants_stack)(const struct go_goroutine *it, void *arg);
+    uint64_t most_goroutines; /* may be set after goscan_open: a longer list is none; 0: 2^24 */
 };
 
 struct go_totals {
@@ -155,6 +156,14 @@ enum go_result goscan_open(struct goscan *ret, struct mem_reader *reader,
 enum go_result goscan_run(struct goscan *scan,
                           bool (*visit)(const struct go_goroutine *it, void *arg), void *arg,
                           struct go_totals *ret);
+
+/* Where a goroutine was spawned: the stack that its creator had where the runtime kept it, else the
+ * go statement alone (*ret_cut). NULL: not known. */
+const uint64_t *goscan_spawn_pcs(const struct go_goroutine *it, uint32_t *ret_count, bool *ret_cut);
+
+/* How many cases a select has: sends << 16 | receives, each 65,535 at most. Those that are not in
+ * it->cases count as receives. */
+uint32_t goscan_case_numbers(const struct go_goroutine *it);
 
 /* The pprof labels of a goroutine: key, value, key, value … Returns how many pairs there are. */
 size_t goscan_labels(struct goscan *scan, uint64_t labels, struct go_text pairs[2 * GO_MAX_LABELS]);

@@ -274,3 +274,31 @@ void scan_tell(struct goscan *scan, struct scan_item *item, struct go_goroutine 
     }
     ret->object_known |= ret->object != 0;
 }
+
+/* ---- What follows from what was told ---- */
+
+const uint64_t *goscan_spawn_pcs(const struct go_goroutine *it, uint32_t *ret_count, bool *ret_cut)
+{
+    /* What was kept begins inside the runtime, in what the go statement calls. */
+    for (uint32_t i = 0; it->created_pc != 0 && i < it->ancestor_count; i++) {
+        if (it->ancestor_pcs[i] == it->created_pc) {
+            *ret_count = it->ancestor_count - i;
+            *ret_cut = false;
+            return it->ancestor_pcs + i;
+        }
+    }
+    *ret_count = 1;
+    *ret_cut = true;
+    return it->created_pc != 0 ? &it->created_pc : NULL;
+}
+
+uint32_t goscan_case_numbers(const struct go_goroutine *it)
+{
+    uint32_t count = it->case_count < GO_MAX_CASES ? it->case_count : GO_MAX_CASES;
+    uint32_t given = it->cases_given > count ? it->cases_given : count;
+    uint32_t sends = 0;
+    for (uint32_t i = 0; i < count; i++)
+        sends += it->cases[i].send;
+    uint32_t receives = given - sends;
+    return sends << 16 | (receives < 0xffff ? receives : 0xffff);
+}

@@ -135,9 +135,10 @@ static void read_polled(const uint64_t args[6], struct mem_reader *memory, struc
 {
     struct pollfd first;
     ret->fds = true;
+    if (args[1] == 0 || !mem_read(memory, args[0], &first, sizeof(first)))
+        return;
     ret->arg = (uint32_t)args[1];
-    if (args[1] && mem_read(memory, args[0], &first, sizeof(first)))
-        ret->object = (uint64_t)(int64_t)first.fd;
+    ret->object = (uint64_t)(int64_t)first.fd;
 }
 
 static void read_chosen(const uint64_t args[6], struct mem_reader *memory, struct thread_call *ret)

@@ -12,7 +12,8 @@ struct thread_call {
     const char *name; /* the system call's; NULL: it is not known */
     enum rec_op op;
     uint64_t object; /* by the kind of the op's object; of a futex, the futex word's address */
-    uint32_t arg;    /* how many descriptors it waits for, where `fds` */
+    uint32_t arg;    /* how many descriptors it waits for, where `fds`; 0: for none, or which
+                        they are cannot be read */
     bool fds;
     bool deadline; /* it ends by itself */
 };

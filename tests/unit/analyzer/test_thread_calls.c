@@ -96,6 +96,8 @@ static void polls__read__give_the_first_descriptor_and_how_many(void **state)
     assert_true(call.deadline);
     thread_call_read(SYS_poll, ARGS(16, 2, 100), &own, &call); /* cannot be read */
     assert_int_equal(call.object, 0);
+    assert_int_equal(call.arg, 0);
+    assert_true(call.fds);
 
     fd_set in, out;
     FD_ZERO(&in);

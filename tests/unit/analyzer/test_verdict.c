@@ -323,6 +323,48 @@ static void select__of_a_task_without_cases__is_leaked(void **state)
     done(&j);
 }
 
+static void select__of_a_goroutine_without_cases__is_leaked_only_when_they_were_read(void **state)
+{
+    (void)state;
+    for (int known = 0; known <= 1; known++) {
+        struct judged j;
+        struct builder *b = recording_builder_create();
+        struct rec_task *task = builder_task(b, REC_KIND_GOROUTINE, "f");
+        builder_park(b, task, "select", REC_OP_SELECT, 0, 20 * SECOND, 0);
+        if (known)
+            task->wait_flags |= REC_WAIT_CASES;
+        judge(&j, b, 10 * SECOND, NULL);
+        assert_group(&j, 0, known ? VERDICT_LEAKED : VERDICT_STUCK, 1, "select");
+        if (!known)
+            assert_no_evidence(&j, 0, "nothing can wake it");
+        done(&j);
+    }
+}
+
+static void poll__of_no_descriptor__is_told_without_one(void **state)
+{
+    static const struct {
+        uint64_t object;
+        uint32_t count;
+        const char *said;
+    } rows[] = {{0, 0, NULL}, {UINT64_MAX, 2, NULL}, {0, 1, "descriptor 0, in poll"}};
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        struct judged j;
+        struct builder *b = recording_builder_create();
+        struct rec_task *task = builder_thread(b, "w");
+        builder_park(b, task, "poll", REC_OP_IO_WAIT, rows[i].object, 20 * SECOND, 0);
+        task->wait_flags |= REC_WAIT_FDS;
+        task->arg = rows[i].count;
+        judge(&j, b, 10 * SECOND, NULL);
+        if (rows[i].said)
+            assert_evidence(&j, 0, rows[i].said);
+        else
+            assert_no_evidence(&j, 0, "descriptor");
+        done(&j);
+    }
+}
+
 static void select__leaked_only_when_all_cases_are_nil(void **state)
 {
     (void)state;
@@ -686,6 +728,8 @@ int main(void)
         cmocka_unit_test(system_task__waiting),
         cmocka_unit_test(idle_by_its_stack__waiting),
         cmocka_unit_test(select__of_a_task_without_cases__is_leaked),
+        cmocka_unit_test(select__of_a_goroutine_without_cases__is_leaked_only_when_they_were_read),
+        cmocka_unit_test(poll__of_no_descriptor__is_told_without_one),
         cmocka_unit_test(select__leaked_only_when_all_cases_are_nil),
         cmocka_unit_test(nil_channel__leaked),
         cmocka_unit_test(channel__evidence_says_who_else_waits),

@@ -346,6 +346,7 @@ static void select__is_recorded_with_its_cases(void **state)
     const struct rec_case *rows = &recorder.cases[task->case_first];
     assert_int_equal(task->case_count, 3);
     assert_int_equal(task->arg, 1 << 16 | 2);
+    assert_int_equal(task->wait_flags, REC_WAIT_CASES);
     assert_int_equal(rows[0].object, 0xa0);
     assert_int_equal(rows[0].op, REC_OP_CHAN_SEND);
     assert_int_equal(rows[0].capacity, 1);
