@@ -17,6 +17,8 @@
 static enum { NOT_GO, SEARCHING, FOUND, LOST } state;
 static struct go_program program;
 static struct process_reader memory;
+static void (*read_memory)(struct mem_reader *reader, struct mem_piece *pieces, size_t count);
+static bool (*search_on)(void); /* during a search: whether to go on */
 static struct goscan scan;
 static void *scratch;
 static uint64_t next_ns, pause_ns; /* of the search */
@@ -36,6 +38,17 @@ bool adapter_go_init(void)
     return true;
 }
 
+/* A search asks for memory all the time, and ends when it gets none. */
+static void read_while_wanted(struct mem_reader *reader, struct mem_piece *pieces, size_t count)
+{
+    if (search_on == NULL || search_on()) {
+        read_memory(reader, pieces, count);
+        return;
+    }
+    for (size_t i = 0; i < count; i++)
+        pieces[i].ok = false;
+}
+
 void adapter_go_reset(void)
 {
     if (state == NOT_GO)
@@ -43,10 +56,12 @@ void adapter_go_reset(void)
     next_ns = pause_ns = 0;
     state = go_record_reset() ? SEARCHING : LOST;
     process_reader_init(&memory, sys_call(SYS_getpid, 0));
+    read_memory = memory.reader.read;
+    memory.reader.read = read_while_wanted;
 }
 
 /* The runtime makes its lists when it starts, which may not have happened yet. */
-static void search(void)
+static void search(bool (*go_on)(void))
 {
     size_t bytes = goscan_scratch_bytes(AT_ONCE);
     uint64_t now_ns = clock_now_ns();
@@ -58,13 +73,17 @@ static void search(void)
         state = LOST;
         return;
     }
+    search_on = go_on;
     enum go_result result = goscan_open(&scan, &memory.reader, program.ranges, program.range_count,
                                         &program.hints, scratch, bytes);
+    search_on = NULL;
     if (result == GO_OK) {
         go_record_start(&scan);
         state = FOUND;
         return;
     }
+    if (!go_on())
+        return; /* it was broken off: the next one begins anew */
     if (result != GO_NOT_FOUND) {
         recorder_say("its goroutines cannot be recorded", scan.version, -(long)result);
         state = LOST;
@@ -77,17 +96,22 @@ static void search(void)
     next_ns = clock_now_ns() + pause_ns;
 }
 
+bool adapter_go_is_program(void)
+{
+    return state != NOT_GO;
+}
+
 bool adapter_go_is_there(void)
 {
     return state == SEARCHING || state == FOUND;
 }
 
-void adapter_go_scan(void)
+void adapter_go_scan(bool (*go_on)(void))
 {
     if (state == SEARCHING)
-        search();
+        search(go_on);
     if (state == FOUND)
-        go_record_scan(&scan, NULL);
+        go_record_scan(&scan, go_on);
 }
 
 /* A worker keeps the address of its g in thread-local storage of the executable; from there it

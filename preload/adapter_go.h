@@ -13,11 +13,15 @@ bool adapter_go_init(void);
 /* For a new recording (also after fork). */
 void adapter_go_reset(void);
 
+/* Was it one? */
+bool adapter_go_is_program(void);
+
 /* Is there, or may there yet be, anything to look for? */
 bool adapter_go_is_there(void);
 
-/* Looks at all goroutines, where there are any. The sampler. */
-void adapter_go_scan(void);
+/* Looks at all goroutines, where there are any. `go_on`: whether to go on, asked now and then. The
+ * sampler. */
+void adapter_go_scan(bool (*go_on)(void));
 
 /* Marks the slot of a thread on which the runtime runs goroutines. The sampler. */
 void adapter_go_look_at_thread(struct rec_task *task);

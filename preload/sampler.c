@@ -9,6 +9,7 @@
 #include "preload/adapter_go.h"
 #include "preload/blocked.h"
 #include "preload/clock.h"
+#include "preload/credentials.h"
 #include "preload/descriptor.h"
 #include "preload/memory.h"
 #include "preload/modules.h"
@@ -23,7 +24,8 @@
 #define LONGEST_PAUSE_NS NS_PER_S             /* unless that would make it too rare; */
 #define LONGEST_SCAN_PAUSE_NS (10 * NS_PER_S) /* where goroutines are looked for, so much rarer */
 #define REFRESHES_A_WALK 10000
-#define THREADS_EVERY 8           /* walks between two looks for threads that are gone */
+#define THREADS_EVERY 8    /* walks between two looks for threads that are gone */
+#define FOLLOW_NS NS_PER_S /* between two looks at the credentials of a Go program, at most */
 #define HEARTBEAT_TASKS (1 << 14) /* tasks between two updates of last_walk_ns */
 
 static bool own_files; /* it has descriptors of its own */
@@ -192,13 +194,21 @@ static void tidy(void)
         names_update();
 }
 
+/* What was asked when a look began: something else breaks it off. */
+static enum sampler_stop known_stop;
+
+static bool goes_on(void)
+{
+    return sampler_asked() == known_stop;
+}
+
 /* Looks for goroutines. Returns what that took of a processor. */
 static uint64_t scan(void)
 {
     if (!own_files || !adapter_go_is_there())
         return 0; /* the program may also have forbidden what a scan needs */
     uint64_t start_ns = clock_own_cpu_ns();
-    adapter_go_scan();
+    adapter_go_scan(goes_on);
     return clock_own_cpu_ns() - start_ns;
 }
 
@@ -227,6 +237,27 @@ static uint64_t look_around(uint32_t number, bool last)
     return pause_ns;
 }
 
+/* Go's runtime changes what threads may do by system calls that nobody sees; without descriptors of
+ * our own there is nothing to be known of it, nor of goroutines. */
+static bool may_go_on(void)
+{
+    return !adapter_go_is_program() || (own_files && credentials_follow());
+}
+
+/* Rests, and follows the program's credentials meanwhile. */
+static enum sampler_stop rest(uint64_t pause_ns)
+{
+    while (adapter_go_is_program() && pause_ns > FOLLOW_NS) {
+        enum sampler_stop stop = sampler_rest(FOLLOW_NS);
+        if (stop != SAMPLER_GO_ON)
+            return stop;
+        if (!may_go_on())
+            return SAMPLER_STOP_NOW;
+        pause_ns -= FOLLOW_NS;
+    }
+    return sampler_rest(pause_ns);
+}
+
 void sampler_run(void)
 {
     uint64_t pause_ns = recorder.header->sample_period_ns;
@@ -235,13 +266,16 @@ void sampler_run(void)
     own_files = sys_call(SYS_close_range, 0, ~0U, CLOSE_RANGE_UNSHARE) == 0;
     sys_call(SYS_setpriority, PRIO_PROCESS, 0, 19);
     sys_call(SYS_prctl, PR_SET_NAME, "leakspy");
-    if (own_files)
+    if (own_files) {
         memory_init_fallback();
+        credentials_begin();
+    }
     for (uint32_t number = 1;; number++) {
-        enum sampler_stop stop = sampler_rest(pause_ns);
-        if (stop != SAMPLER_STOP_NOW)
-            pause_ns = look_around(number, stop == SAMPLER_STOP_AFTER_WALK);
-        if (stop != SAMPLER_GO_ON)
+        known_stop = rest(pause_ns);
+        if (known_stop == SAMPLER_STOP_NOW || !may_go_on())
+            return;
+        pause_ns = look_around(number, known_stop == SAMPLER_STOP_AFTER_WALK);
+        if (known_stop != SAMPLER_GO_ON)
             return;
     }
 }

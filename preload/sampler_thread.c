@@ -28,12 +28,17 @@ static uint64_t tls_below, tls_above; /* bytes of storage below and above the th
 static uint64_t tls_copied;           /* of those below, what every thread has */
 static bool tls_known;                /* ours is among them */
 
+enum sampler_stop sampler_asked(void)
+{
+    return (enum sampler_stop)__atomic_load_n(&stopping, __ATOMIC_ACQUIRE);
+}
+
 enum sampler_stop sampler_rest(uint64_t pause_ns)
 {
     struct timespec pause = {.tv_sec = (time_t)(pause_ns / NS_PER_S),
                              .tv_nsec = (long)(pause_ns % NS_PER_S)};
     sys_call(SYS_futex, &stopping, FUTEX_WAIT_PRIVATE, 0, &pause);
-    return (enum sampler_stop)__atomic_load_n(&stopping, __ATOMIC_ACQUIRE);
+    return sampler_asked();
 }
 
 static int measure_tls(struct dl_phdr_info *info, size_t bytes, void *arg)

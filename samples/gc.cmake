@@ -24,6 +24,7 @@ set(leakspy_gc_static CACHE INTERNAL "")
 set(leakspy_gc_stripped -ldflags "-s -w" CACHE INTERNAL "")
 set(leakspy_gc_static_stripped -ldflags "-s -w" CACHE INTERNAL "")
 set(leakspy_gc_pie -buildmode=pie CACHE INTERNAL "")
+set(leakspy_gc_pie_static -buildmode=pie CACHE INTERNAL "") # loads libraries, but imports none
 set(leakspy_gc_pie_external -buildmode=pie -ldflags "-linkmode=external -s -w" CACHE INTERNAL "")
 set(leakspy_gc_trimpath -trimpath CACHE INTERNAL "")
 set(leakspy_gc_race -race CACHE INTERNAL "")

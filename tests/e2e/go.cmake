@@ -53,7 +53,9 @@ leakspy_gc_program(go_record_cgo cgo SOURCES go_record.go go_record_c.go)
 leakspy_gc_program(go_record_race race SOURCES go_record.go go_record_c.go)
 leakspy_gc_program(go_record_static_stripped static_stripped SOURCES go_record.go go_record_no_c.go
                   )
-e2e_test(test_go_record sample_go_record_cgo sample_go_record_race sample_go_record_static_stripped)
+leakspy_gc_program(go_record_pie_static pie_static SOURCES go_record.go go_record_no_c.go)
+e2e_test(test_go_record sample_go_record_cgo sample_go_record_race sample_go_record_static_stripped
+         sample_go_record_pie_static)
 
 set(go_targets sample_load sample_go_waits_stripped)
 foreach(mode cgo stripped static static_stripped)

@@ -12,6 +12,7 @@
 
 #define DYNAMIC LEAKSPY_TARGETS "/go_record_cgo"
 #define STATIC LEAKSPY_TARGETS "/go_record_static_stripped"
+#define PIE LEAKSPY_TARGETS "/go_record_pie_static"
 #define RACE LEAKSPY_TARGETS "/go_record_race"
 #define LIBRARY "LEAKSPY_LIBRARY=" LEAKSPY_PRELOAD
 #define FAST "LEAKSPY_SAMPLE=20ms"
@@ -276,6 +277,23 @@ static void program__that_executes_another__is_followed(void **state)
     unlink(first);
 }
 
+/* Without libc's help, which would have told the library. */
+static void credentials__given_up_without_libc__are_given_up_by_the_sampler_too(void **state)
+{
+    const struct way *way = &ways[0];
+    (void)state;
+    if (geteuid() != 0)
+        skip();
+    struct target *target = start(way, PIE, LIST("drop", "3"), NULL);
+    target_wait_line(target, "<nil> <nil> <nil>");
+    target_wait_line(target, "dropped");
+    wait_ready(target);
+    /* And it goes on. */
+    json_decref(wait_for_group(target, "60ms", NULL, &parked));
+    target_wait_walks(target, 3, 0);
+    end(way, target);
+}
+
 /* Nothing is to be said beforehand of a program that can be recorded, whichever way. */
 static void run__of_a_go_program__says_where_it_recorded(void **state)
 {
@@ -332,6 +350,7 @@ int main(void)
         EACH(exit_status__under_run__is_known),
         EACH(killed_program__under_run__says_by_what),
         ONCE(program__that_executes_another__is_followed),
+        ONCE(credentials__given_up_without_libc__are_given_up_by_the_sampler_too),
         EACH(run__of_a_go_program__says_where_it_recorded),
         ONCE(preloaded_program__behaves_the_same),
     };

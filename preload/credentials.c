@@ -1,0 +1,145 @@
+#include "preload/credentials.h"
+
+#include <linux/capability.h>
+#include <string.h>
+#include <sys/prctl.h>
+
+#include "preload/place.h"
+#include "preload/sys.h"
+#include "preload/text.h"
+
+#define STATUS_BYTES (32U << 10) /* of a status file; groups take some 10 bytes each */
+#define MOST_GROUPS 2048
+
+/* proc(5): /proc/PID/status is that of the main thread. */
+static const char main_path[] = "/proc/self/status", own_path[] = "/proc/thread-self/status";
+static char main_status[STATUS_BYTES], own_status[STATUS_BYTES];
+static uint64_t filter_mode, filter_count; /* of the sampler when it was started */
+
+/* What stands behind "NAME:". NULL: there is no such line, or no end of it. */
+static const char *line_of(const char *status, const char *name, size_t *ret_bytes)
+{
+    size_t name_bytes = strlen(name);
+    const char *at = status;
+    while ((at = strchr(at, '\n')) != NULL) {
+        at++;
+        if (strncmp(at, name, name_bytes) == 0 && at[name_bytes] == ':')
+            break;
+    }
+    const char *end = at != NULL ? strchr(at, '\n') : NULL;
+    if (end == NULL)
+        return NULL;
+    at += name_bytes + 1;
+    *ret_bytes = (size_t)(end - at);
+    return at;
+}
+
+/* Reads up to `most` decimal numbers of a line. Returns how many there are, which may be more. */
+static size_t numbers_of(const char *status, const char *name, uint32_t *ret, size_t most)
+{
+    size_t bytes, count = 0;
+    const char *at = line_of(status, name, &bytes);
+    const char *end = at != NULL ? at + bytes : NULL;
+    while (at != end) {
+        uint64_t number;
+        if (!text_parse_number(&at, &number)) {
+            at++;
+            continue;
+        }
+        if (count < most)
+            ret[count] = (uint32_t)number;
+        count++;
+    }
+    return count;
+}
+
+static uint64_t hex_of(const char *status, const char *name)
+{
+    size_t bytes;
+    uint64_t value = 0;
+    const char *at = line_of(status, name, &bytes);
+    for (size_t i = 0; at != NULL && i < bytes; i++)
+        if (text_hex_digit(at[i]) >= 0)
+            value = value << 4 | (uint64_t)text_hex_digit(at[i]);
+    return value;
+}
+
+static bool are_same(void)
+{
+    static const char *const names[] = {"Uid", "Gid", "Groups", "CapInh", "CapPrm", "CapEff"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+        size_t main_bytes, own_bytes;
+        const char *main_line = line_of(main_status, names[i], &main_bytes);
+        const char *own_line = line_of(own_status, names[i], &own_bytes);
+        if (main_line == NULL || own_line == NULL || main_bytes != own_bytes ||
+            memcmp(main_line, own_line, own_bytes) != 0)
+            return false;
+    }
+    return true;
+}
+
+static bool read_own(void)
+{
+    return place_read_file(own_path, own_status, sizeof(own_status)) > 0;
+}
+
+/* Gives up what the main thread gave up. System calls of the kernel's, which are for one thread;
+ * what fails is noticed afterwards. */
+static void take_over(void)
+{
+    static uint32_t groups[MOST_GROUPS];
+    uint32_t users[3], own_groups[3];
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct words[2];
+    uint64_t effective = hex_of(main_status, "CapEff"), permitted = hex_of(main_status, "CapPrm"),
+             inheritable = hex_of(main_status, "CapInh");
+    size_t count = numbers_of(main_status, "Groups", groups, MOST_GROUPS);
+    if (count > MOST_GROUPS || numbers_of(main_status, "Uid", users, 3) < 3 ||
+        numbers_of(main_status, "Gid", own_groups, 3) < 3)
+        return;
+    for (unsigned i = 0; i < 2; i++)
+        words[i] = (struct __user_cap_data_struct){
+            .effective = (uint32_t)(effective >> (32 * i)),
+            .permitted = (uint32_t)(permitted >> (32 * i)),
+            .inheritable = (uint32_t)(inheritable >> (32 * i)),
+        };
+    /* Whoever changes what it may do cannot be dumped any more, which holds for all threads, and
+     * which the program may have undone by now. */
+    bool can_be_dumped = sys_call(SYS_prctl, PR_GET_DUMPABLE) == 1;
+    sys_call(SYS_prctl, PR_SET_KEEPCAPS, 1); /* until it is known which ones to keep */
+    sys_call(SYS_setgroups, count, groups);
+    sys_call(SYS_setresgid, own_groups[0], own_groups[1], own_groups[2]);
+    sys_call(SYS_setresuid, users[0], users[1], users[2]);
+    sys_call(SYS_capset, &header, words);
+    sys_call(SYS_prctl, PR_SET_KEEPCAPS, 0);
+    if (can_be_dumped)
+        sys_call(SYS_prctl, PR_SET_DUMPABLE, 1);
+}
+
+static uint64_t number_of(const char *name)
+{
+    uint32_t number = 0;
+    numbers_of(own_status, name, &number, 1);
+    return number;
+}
+
+void credentials_begin(void)
+{
+    filter_mode = filter_count = 0;
+    if (!read_own())
+        return;
+    filter_mode = number_of("Seccomp");
+    filter_count = number_of("Seccomp_filters");
+}
+
+bool credentials_follow(void)
+{
+    if (!read_own() || number_of("Seccomp") != filter_mode ||
+        number_of("Seccomp_filters") != filter_count ||
+        place_read_file(main_path, main_status, sizeof(main_status)) == 0)
+        return false;
+    if (are_same())
+        return true;
+    take_over();
+    return read_own() && are_same();
+}
