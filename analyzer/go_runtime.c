@@ -8,6 +8,7 @@
 
 #define GOROUTINES_AT_ONCE 1024
 #define MOST_RANGES 64
+#define SMALLEST_G_BYTES 256 /* of a runtime.g, whose stack comes on top */
 
 static char debug_folders[] = ":.debug:/usr/lib/debug";
 
@@ -48,6 +49,7 @@ static void scan_module(struct go_runtime *runtime, struct image *image, uint32_
         runtime->result =
             goscan_open(&runtime->scan, image->memory, ranges, ranges_of(image, module, ranges),
                         hints, runtime->scratch, bytes);
+    runtime->scan.most_goroutines = image_room_for(image, SMALLEST_G_BYTES);
 }
 
 /* A version that is newer than the table, or a program that keeps its symbols elsewhere. */

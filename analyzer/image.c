@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define NOTES_MOST 64
 
@@ -50,6 +51,17 @@ void image_note(struct image *image, const char *format, ...)
     }
     image->notes = notes;
     notes[image->note_count++] = note;
+}
+
+uint64_t image_room_for(const struct image *image, uint64_t bytes)
+{
+    struct stat status;
+    uint64_t mapped = 0;
+    for (size_t i = 0; i < image->mapping_count; i++)
+        mapped += image->mappings[i].end - image->mappings[i].start;
+    if (image->path && stat(image->path, &status) == 0 && (uint64_t)status.st_size < mapped)
+        mapped = (uint64_t)status.st_size;
+    return mapped / bytes;
 }
 
 const struct image_mapping *image_mapping_at(const struct image *image, uint64_t address)

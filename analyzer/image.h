@@ -151,6 +151,10 @@ uint32_t image_module_at(const struct image *image, uint64_t address);
 /* The mapping around an address; NULL: none. */
 const struct image_mapping *image_mapping_at(const struct image *image, uint64_t address);
 
+/* How many things of `bytes` bytes each the memory can hold that was mapped, and of a core, the
+ * core itself: a bound for lists that were made to mislead. 0: that is not known. */
+uint64_t image_room_for(const struct image *image, uint64_t bytes);
+
 /* The row of the module that the process is an instance of; 0: not found. */
 uint32_t image_exe_module(const struct image *image);
 

@@ -118,8 +118,7 @@ static bool tell(struct go_runtime *runtime, struct inspection *inspection, stru
         snapshot->loss.unreadable += totals.unreadable;
         snapshot->loss.stacks += tasks.stacks_lost;
         if (totals.timers_unknown)
-            builder_note(inspection->builder, "not all timers could be read: a goroutine that "
-                                              "receives from one may be told without its deadline");
+            builder_note(inspection->builder, "%s", go_tasks_timers_unknown);
         ok = !tasks.failed;
     }
     go_tasks_deinit(&tasks);

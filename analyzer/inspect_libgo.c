@@ -14,7 +14,8 @@
 #include "analyzer/libgo_objects.h"
 
 #define TRIES 3
-#define MOST_GOROUTINES (UINT64_C(1) << 26)
+#define MOST_GOROUTINES (UINT64_C(1) << 24)
+#define MOST_NONSENSE (1U << 16) /* rows one after another that lead to no goroutine */
 
 struct libgo {
     struct inspection *inspection;
@@ -24,7 +25,9 @@ struct libgo {
     struct libgo_looks looks;
     struct go_case cases[GO_MAX_CASES];
     struct go_stack stack;
+    struct libgo_reading reading;
     uint64_t seen, strange; /* goroutines; those of them that are none as we know them */
+    uint64_t nonsense;      /* rows of the list that led to none, since the last one that did */
 };
 
 static void walk(struct libgo *libgo, struct libgo_look *look)
@@ -101,6 +104,7 @@ static size_t read_batch(struct libgo *libgo, size_t count, bool last_try, bool 
         struct libgo_look *look = &libgo->looks.rows[i];
         if (!look->was_read) {
             builder_snapshot(libgo->inspection->builder)->loss.unreadable++;
+            libgo->nonsense++;
             continue;
         }
         uint32_t status = look->key.status;
@@ -110,15 +114,17 @@ static size_t read_batch(struct libgo *libgo, size_t count, bool last_try, bool 
         if (status > LIBGO_STATUS_LAST || look->key.id == 0 || look->key.id > INT64_MAX ||
             (status == LIBGO_STATUS_WAITING && look->key.reason >= libgo->runtime.reason_count)) {
             libgo->strange++;
+            libgo->nonsense++;
             continue;
         }
+        libgo->nonsense = 0;
         struct go_goroutine it = describe(libgo, look);
         bool whole = true;
         if (status == LIBGO_STATUS_WAITING) {
             walk(libgo, look);
             it.stack = &libgo->stack;
             it.op = libgo->runtime.reasons[it.reason].op;
-            whole = libgo_object_read(&libgo->runtime, libgo->memory, look, libgo->cases, &it) &&
+            whole = libgo_object_read(&libgo->reading, look, libgo->cases, &it) &&
                     libgo_look_is_there_still(&libgo->looks, look);
         }
         if (!whole && !last_try) {
@@ -140,10 +146,13 @@ static bool read_list(struct libgo *libgo)
     uint64_t count, first;
     uint64_t gs[LIBGO_LOOKS];
     bool ok = true;
+    uint64_t most = image_room_for(libgo->inspection->image, LIBGO_G_BYTES);
+    if (most == 0 || most > MOST_GOROUTINES)
+        most = MOST_GOROUTINES;
     /* The number first: the list that it was of may be replaced by a longer one. */
     if (!mem_read(libgo->memory, libgo->runtime.all_g_count, &count, sizeof(count)) ||
         !mem_read(libgo->memory, libgo->runtime.all_g_pointer, &first, sizeof(first)) ||
-        count > MOST_GOROUTINES) {
+        count > most) {
         builder_doubt(libgo->inspection->builder,
                       "its list of goroutines cannot be read: they cannot be told");
         return true;
@@ -162,23 +171,29 @@ static bool read_list(struct libgo *libgo)
         }
         for (int try = 1; ok && live; try++)
             live = read_batch(libgo, live, try == TRIES, &ok);
+        if (libgo->nonsense >= MOST_NONSENSE) {
+            builder_snapshot(libgo->inspection->builder)->loss.unreadable += count - at - rows;
+            break;
+        }
     }
     return ok;
 }
 
-/* Whether a timer will send on what a task receives from. */
-static bool has_timer(const struct snapshot *snapshot, const struct snapshot_task *task,
-                      const struct table *timed)
+/* The channel of the number `i` that a task receives from; 0: it receives from no more. */
+static uint64_t received_from(const struct snapshot *snapshot, const struct snapshot_task *task,
+                              uint32_t *i)
 {
     unsigned op = snapshot->calls[task->call].number;
+    if (!(task->flags & SNAPSHOT_PARKED))
+        return 0;
     if (op == REC_OP_CHAN_RECEIVE)
-        return table_find(timed, (struct table_key){task->object, 0}) != NULL;
-    for (uint32_t i = 0; i < task->case_count; i++) {
-        const struct snapshot_case *row = &snapshot->cases[task->case_first + i];
-        if (row->op == REC_OP_CHAN_RECEIVE && table_find(timed, (struct table_key){row->object, 0}))
-            return true;
+        return (*i)++ == 0 ? task->object : 0;
+    while (*i < task->case_count) {
+        const struct snapshot_case *row = &snapshot->cases[task->case_first + (*i)++];
+        if (row->op == REC_OP_CHAN_RECEIVE && row->object)
+            return row->object;
     }
-    return false;
+    return 0;
 }
 
 /* Timers are read after the goroutines: whoever is parked with one has set it before. */
@@ -186,15 +201,34 @@ static bool mark_timed(struct libgo *libgo)
 {
     struct snapshot *snapshot = builder_snapshot(libgo->inspection->builder);
     struct table timed;
-    bool ok = table_init(&timed, 64) &&
-              libgo_timed_channels(&libgo->runtime, libgo->inspection->image, &timed);
-    for (size_t i = libgo->tasks.first_task; ok && timed.count && i < snapshot->task_count; i++) {
-        struct snapshot_task *task = &snapshot->tasks[i];
-        if (task->flags & SNAPSHOT_PARKED && has_timer(snapshot, task, &timed))
-            task->flags |= SNAPSHOT_DEADLINE;
+    uint64_t channel;
+    bool ok = table_init(&timed, 64);
+    for (size_t i = libgo->tasks.first_task; ok && i < snapshot->task_count; i++) {
+        uint32_t at = 0;
+        while (ok && (channel = received_from(snapshot, &snapshot->tasks[i], &at)) != 0)
+            ok = table_at(&timed, (struct table_key){channel, 0}) != NULL;
+    }
+    if (ok && timed.count &&
+        !libgo_timed_channels(&libgo->runtime, libgo->inspection->image, &timed))
+        builder_note(libgo->inspection->builder, "%s", go_tasks_timers_unknown);
+    for (size_t i = libgo->tasks.first_task; ok && i < snapshot->task_count; i++) {
+        uint32_t at = 0;
+        while ((channel = received_from(snapshot, &snapshot->tasks[i], &at)) != 0) {
+            if (*table_find(&timed, (struct table_key){channel, 0}))
+                snapshot->tasks[i].flags |= SNAPSHOT_DEADLINE;
+        }
     }
     table_deinit(&timed);
     return ok;
+}
+
+/* That a goroutine has no sudog is believed once another one's was found where they are kept: of an
+ * unknown libgo something else may lie there. */
+static void doubt_cases(struct libgo *libgo)
+{
+    struct snapshot *snapshot = builder_snapshot(libgo->inspection->builder);
+    for (size_t i = libgo->tasks.first_task; i < snapshot->task_count; i++)
+        snapshot->tasks[i].flags &= (uint16_t)~SNAPSHOT_CASES_KNOWN;
 }
 
 static bool run(struct libgo *libgo)
@@ -211,6 +245,8 @@ static bool run(struct libgo *libgo)
         ok = read_list(libgo) && mark_timed(libgo);
         quiet_ns = image_quiet_end(&quiet, image);
     }
+    if (!libgo->reading.has_found)
+        doubt_cases(libgo);
     if (ok) {
         go_tasks_date(&libgo->tasks, image->taken_monotonic_ns ? image->taken_monotonic_ns
                                                                : libgo->tasks.latest_ns);
@@ -221,6 +257,10 @@ static bool run(struct libgo *libgo)
         snapshot->loss.unreadable += libgo->strange;
         ok = !libgo->tasks.failed;
     }
+    if (ok && libgo->reading.reads_left == 0)
+        builder_note(libgo->inspection->builder,
+                     "its lists of waits are too long to be read to their end: what some "
+                     "goroutines wait on is not told");
     if (ok && libgo->strange > libgo->seen / 2)
         builder_doubt(libgo->inspection->builder,
                       "its libgo is not laid out as that of GCC 12, which is known here: its "
@@ -238,6 +278,7 @@ bool inspect_libgo_tell(struct inspection *inspection, const struct libgo_runtim
     libgo->inspection = inspection;
     libgo->memory = inspection->image->memory;
     libgo->runtime = *runtime;
+    libgo_reading_init(&libgo->reading, &libgo->runtime, libgo->memory);
     builder_snapshot(inspection->builder)->runtimes |= REC_RUNTIME_LIBGO;
     bool ok = run(libgo);
     free(libgo);

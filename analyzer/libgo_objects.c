@@ -5,11 +5,26 @@
 #define QUEUE_STEPS 256      /* in a channel's queue, to its beginning */
 #define SPECIAL_BYTES 256
 
-static void read_channel(struct mem_reader *memory, uint64_t address, unsigned char *bytes,
+void libgo_reading_init(struct libgo_reading *ret, const struct libgo_runtime *runtime,
+                        struct mem_reader *memory)
+{
+    *ret = (struct libgo_reading){
+        .runtime = runtime, .memory = memory, .reads_left = LIBGO_MOST_READS};
+}
+
+static bool read_one(struct libgo_reading *reading, uint64_t address, void *to, size_t bytes)
+{
+    if (reading->reads_left == 0)
+        return false;
+    reading->reads_left--;
+    return mem_read(reading->memory, address, to, bytes);
+}
+
+static void read_channel(struct libgo_reading *reading, uint64_t address, unsigned char *bytes,
                          struct go_channel *ret)
 {
     *ret = (struct go_channel){.address = address};
-    if (address == 0 || !mem_read(memory, address, bytes, LIBGO_CHAN_BYTES))
+    if (address == 0 || !read_one(reading, address, bytes, LIBGO_CHAN_BYTES))
         return;
     ret->capacity = word_at(bytes, LIBGO_CHAN_CAPACITY);
     ret->length = word_at(bytes, LIBGO_CHAN_LENGTH);
@@ -20,49 +35,52 @@ static void read_channel(struct mem_reader *memory, uint64_t address, unsigned c
 
 /* Whether a sudog stands in the queue of senders. Mostly only one of the queues has anybody in it;
  * else the first one of the sudog's own tells. */
-static bool is_sender(struct mem_reader *memory, uint64_t sudog, uint64_t before,
+static bool is_sender(struct libgo_reading *reading, uint64_t sudog, uint64_t before,
                       const unsigned char *channel)
 {
     if (word_at(channel, LIBGO_CHAN_SENDERS) == 0 || word_at(channel, LIBGO_CHAN_RECEIVERS) == 0)
         return word_at(channel, LIBGO_CHAN_SENDERS) != 0;
     for (int i = 0; before && i < QUEUE_STEPS; i++) {
         sudog = before;
-        if (!mem_read(memory, sudog + LIBGO_SUDOG_PREV, &before, sizeof(before)))
+        if (!read_one(reading, sudog + LIBGO_SUDOG_PREV, &before, sizeof(before)))
             return false;
     }
     return sudog == word_at(channel, LIBGO_CHAN_SENDERS);
 }
 
-/* The channels that g.waiting names. False: it is no list of this goroutine's sudogs. */
-static bool take_sudogs(struct mem_reader *memory, const struct libgo_look *look,
+/* The channels that g.waiting names. False: it is no list of this goroutine's sudogs. Of a list
+ * that is longer than all that are told it is said that there are more. */
+static bool take_sudogs(struct libgo_reading *reading, const struct libgo_look *look,
                         struct go_case *cases, struct go_goroutine *it)
 {
     unsigned char sudog[LIBGO_SUDOG_BYTES], channel[LIBGO_CHAN_BYTES];
     uint64_t address = look->key.waiting;
-    for (it->cases_given = 0; address && it->cases_given < 0xffff; it->cases_given++) {
-        if (!mem_read(memory, address, sudog, sizeof(sudog)) ||
+    for (it->cases_given = 0; address && it->case_count < GO_MAX_CASES; it->cases_given++) {
+        if (!read_one(reading, address, sudog, sizeof(sudog)) ||
             word_at(sudog, LIBGO_SUDOG_G) != look->g)
             return false;
-        if (it->case_count < GO_MAX_CASES) {
-            struct go_case *row = &cases[it->case_count++];
-            read_channel(memory, word_at(sudog, LIBGO_SUDOG_CHAN), channel, &row->channel);
-            row->send = row->channel.known &&
-                        is_sender(memory, address, word_at(sudog, LIBGO_SUDOG_PREV), channel);
-        }
+        struct go_case *row = &cases[it->case_count++];
+        reading->has_found = true;
+        read_channel(reading, word_at(sudog, LIBGO_SUDOG_CHAN), channel, &row->channel);
+        row->send = row->channel.known &&
+                    is_sender(reading, address, word_at(sudog, LIBGO_SUDOG_PREV), channel);
         address = word_at(sudog, LIBGO_SUDOG_WAITLINK);
+        if (address == look->key.waiting)
+            return false;
     }
-    return address == 0;
+    it->cases_given += address != 0;
+    return true;
 }
 
 /* Searches the stack for a word that leads to what `fits`. */
-static bool search(struct mem_reader *memory, const struct libgo_look *look, size_t before,
+static bool search(struct libgo_reading *reading, const struct libgo_look *look, size_t before,
                    size_t bytes, bool (*fits)(const unsigned char *at, uint64_t word, uint64_t g),
                    unsigned char *ret_bytes, uint64_t *ret_word)
 {
     for (size_t i = 0; i < look->stack_bytes / 8 && i < SEARCHED_WORDS; i++) {
         uint64_t word = word_at(look->stack, 8 * i);
         if (word < LOWEST_ADDRESS || word % 8 || word >> 47 ||
-            !mem_read(memory, word - before, ret_bytes, bytes) || !fits(ret_bytes, word, look->g))
+            !read_one(reading, word - before, ret_bytes, bytes) || !fits(ret_bytes, word, look->g))
             continue;
         *ret_word = word;
         return true;
@@ -95,32 +113,33 @@ static bool is_poll(const unsigned char *at, uint64_t word, uint64_t g)
 _Static_assert(LIBGO_POLL_WRITER == LIBGO_POLL_READER + 8, "one word apart");
 _Static_assert(LIBGO_POLL_SELF + 16 <= SPECIAL_BYTES, "fits");
 
-static void take_semaphore(const struct libgo_runtime *runtime, struct mem_reader *memory,
-                           const struct libgo_look *look, struct go_goroutine *it)
+static void take_semaphore(struct libgo_reading *reading, const struct libgo_look *look,
+                           struct go_goroutine *it)
 {
     unsigned char bytes[SPECIAL_BYTES];
     uint64_t word;
-    enum go_lock lock = libgo_lock_of(runtime, it->stack->pcs, it->stack->count);
+    enum go_lock lock = libgo_lock_of(reading->runtime, it->stack->pcs, it->stack->count);
     it->op = go_lock_op(lock);
-    if (!search(memory, look, 0, LIBGO_SUDOG_BYTES, is_semaphore_sudog, bytes, &word))
+    if (!search(reading, look, 0, LIBGO_SUDOG_BYTES, is_semaphore_sudog, bytes, &word))
         return;
     it->object = word_at(bytes, LIBGO_SUDOG_ELEM) - libgo_semaphore_offset(lock);
     it->object_known = true;
 }
 
-static void take_cond(struct mem_reader *memory, const struct libgo_look *look,
+static void take_cond(struct libgo_reading *reading, const struct libgo_look *look,
                       struct go_goroutine *it)
 {
     unsigned char bytes[SPECIAL_BYTES];
-    it->object_known = search(memory, look, 0, LIBGO_COND_CHECKER + 8, is_cond, bytes, &it->object);
+    it->object_known =
+        search(reading, look, 0, LIBGO_COND_CHECKER + 8, is_cond, bytes, &it->object);
 }
 
-static void take_poll(struct mem_reader *memory, const struct libgo_look *look,
+static void take_poll(struct libgo_reading *reading, const struct libgo_look *look,
                       struct go_goroutine *it)
 {
     unsigned char bytes[SPECIAL_BYTES];
     uint64_t word;
-    if (!search(memory, look, LIBGO_POLL_WRITER, LIBGO_POLL_SELF + 16, is_poll, bytes, &word))
+    if (!search(reading, look, LIBGO_POLL_WRITER, LIBGO_POLL_SELF + 16, is_poll, bytes, &word))
         return;
     bool writes = word_at(bytes, LIBGO_POLL_SELF) == word - LIBGO_POLL_WRITER;
     const unsigned char *poll = writes ? bytes : bytes + 8;
@@ -129,18 +148,21 @@ static void take_poll(struct mem_reader *memory, const struct libgo_look *look,
     it->deadline = word_at(poll, writes ? LIBGO_POLL_WRITE_UNTIL : LIBGO_POLL_READ_UNTIL) != 0;
 }
 
-bool libgo_object_read(const struct libgo_runtime *runtime, struct mem_reader *memory,
-                       const struct libgo_look *look, struct go_case *cases,
-                       struct go_goroutine *it)
+bool libgo_object_read(struct libgo_reading *reading, const struct libgo_look *look,
+                       struct go_case *cases, struct go_goroutine *it)
 {
-    const struct go_reason *reason = &runtime->reasons[look->key.reason];
+    const struct go_reason *reason = &reading->runtime->reasons[look->key.reason];
     switch ((enum go_object_rule)reason->object) {
     case GO_OBJECT_NONE:
         return true;
     case GO_OBJECT_CHANNEL:
     case GO_OBJECT_SELECT:
-        if (!take_sudogs(memory, look, cases, it))
-            return false;
+        if (!take_sudogs(reading, look, cases, it)) {
+            if (reading->reads_left > 0)
+                return false;
+            it->case_count = 0;
+            it->cases_given = 1; /* at least: nobody knows of what */
+        }
         if (reason->object == GO_OBJECT_CHANNEL) {
             it->channel = it->case_count ? cases[0].channel : (struct go_channel){0};
             it->object = it->channel.address;
@@ -148,13 +170,13 @@ bool libgo_object_read(const struct libgo_runtime *runtime, struct mem_reader *m
         }
         return true;
     case GO_OBJECT_SEMAPHORE:
-        take_semaphore(runtime, memory, look, it);
+        take_semaphore(reading, look, it);
         return true;
     case GO_OBJECT_COND:
-        take_cond(memory, look, it);
+        take_cond(reading, look, it);
         return true;
     case GO_OBJECT_POLL:
-        take_poll(memory, look, it);
+        take_poll(reading, look, it);
         return true;
     }
     return true;

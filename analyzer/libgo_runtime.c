@@ -3,13 +3,15 @@
 #include <string.h>
 
 #include "analyzer/image_symbols.h"
+#include "preload/goscan/g.h"
 #include "preload/goscan/libgo_layout.h"
 #include "preload/goscan/reasons.h"
 
 #define MOST_THREADS 100000 /* of the list of all threads, which may lead round in circles */
 #define MOST_PROCESSORS 4096
-#define MOST_TIMERS (1U << 20) /* of one processor */
-#define GO_STRING_BYTES 16     /* a string: address, length */
+#define MOST_TIMERS (1U << 23) /* of all processors */
+#define TIMERS_AT_ONCE 128
+#define GO_STRING_BYTES 16 /* a string: address, length */
 
 enum symbol {
     SYMBOL_GO, /* what a go statement calls; Go's own compiler has no such function */
@@ -129,50 +131,73 @@ uint32_t libgo_semaphore_offset(enum go_lock lock)
     return offsets[lock];
 }
 
-/* Whether a timer is in a heap, and will fire: runtime.timerWaiting and so on. */
-static bool is_set(const unsigned char *timer)
+/* Channels that somebody waits on, and how many timers may still be read. */
+struct timed {
+    const struct libgo_runtime *runtime;
+    struct mem_reader *memory;
+    struct table *channels;
+    uint64_t left;
+};
+
+static void take_timer(struct timed *timed, const unsigned char *timer)
 {
-    enum { WAITING = 1, RUNNING = 2, MODIFYING = 6, MOVING = 9 };
-    uint32_t status;
-    memcpy(&status, timer + LIBGO_TIMER_STATUS, sizeof(status));
-    return status == WAITING || status == RUNNING || (status >= MODIFYING && status <= MOVING);
+    uint64_t function = word_at(timer, LIBGO_TIMER_FUNCTION), code;
+    uint64_t channel = word_at(timer, LIBGO_TIMER_ARG + 8U);
+    uint32_t *value = table_find(timed->channels, (struct table_key){channel, 0});
+    /* Most timers are nobody's whom we ask about. */
+    if (value && *value == 0 && g_timer_is_set(half_at(timer, LIBGO_TIMER_STATUS)) &&
+        mem_read(timed->memory, function, &code, sizeof(code)) && code == timed->runtime->send_time)
+        *value = 1;
 }
 
-static bool add_timer(const struct libgo_runtime *runtime, struct image *image, uint64_t address,
-                      struct table *ret)
+static bool take_some(struct timed *timed, uint64_t list, size_t count)
 {
-    unsigned char timer[LIBGO_TIMER_BYTES];
-    uint64_t function, code, channel;
-    if (!mem_read(image->memory, address, timer, sizeof(timer)) || !is_set(timer))
-        return true;
-    memcpy(&function, timer + LIBGO_TIMER_FUNCTION, sizeof(function));
-    memcpy(&channel, timer + LIBGO_TIMER_ARG + sizeof(channel), sizeof(channel));
-    if (!mem_read(image->memory, function, &code, sizeof(code)) || code != runtime->send_time)
-        return true;
-    return table_at(ret, (struct table_key){channel, 0}) != NULL;
+    uint64_t addresses[TIMERS_AT_ONCE];
+    unsigned char timers[TIMERS_AT_ONCE][LIBGO_TIMER_BYTES];
+    struct mem_piece pieces[TIMERS_AT_ONCE];
+    bool complete = true;
+    if (!mem_read(timed->memory, list, addresses, count * sizeof(*addresses)))
+        return false;
+    for (size_t i = 0; i < count; i++)
+        pieces[i] = (struct mem_piece){
+            .address = addresses[i], .to = timers[i], .bytes = LIBGO_TIMER_BYTES};
+    timed->memory->read(timed->memory, pieces, count);
+    for (size_t i = 0; i < count; i++) {
+        complete &= pieces[i].ok || addresses[i] == 0; /* just taken out */
+        if (pieces[i].ok)
+            take_timer(timed, timers[i]);
+    }
+    return complete;
+}
+
+static bool take_processor(struct timed *timed, uint64_t processor)
+{
+    uint64_t list[2]; /* address, count */
+    bool complete = true;
+    if (!mem_read(timed->memory, processor + LIBGO_P_TIMERS, list, sizeof(list)) ||
+        list[1] > timed->left)
+        return false;
+    timed->left -= list[1];
+    for (uint64_t at = 0; at < list[1]; at += TIMERS_AT_ONCE) {
+        uint64_t count = list[1] - at < TIMERS_AT_ONCE ? list[1] - at : TIMERS_AT_ONCE;
+        complete &= take_some(timed, list[0] + at * 8, (size_t)count);
+    }
+    return complete;
 }
 
 bool libgo_timed_channels(const struct libgo_runtime *runtime, struct image *image,
-                          struct table *ret)
+                          struct table *channels)
 {
-    uint64_t processors[2], timers[2], processor, timer; /* address, count */
+    struct timed timed = {runtime, image->memory, channels, MOST_TIMERS};
+    uint64_t list[2], processor; /* address, count */
     if (runtime->all_p == 0 || runtime->send_time == 0 ||
-        !mem_read(image->memory, runtime->all_p, processors, sizeof(processors)) ||
-        processors[1] > MOST_PROCESSORS)
-        return true;
-    for (uint64_t i = 0; i < processors[1]; i++) {
-        if (!mem_read(image->memory, processors[0] + i * 8, &processor, 8) ||
-            !mem_read(image->memory, processor + LIBGO_P_TIMERS, timers, sizeof(timers)) ||
-            timers[1] > MOST_TIMERS)
-            continue;
-        for (uint64_t k = 0; k < timers[1]; k++) {
-            if (!mem_read(image->memory, timers[0] + k * 8, &timer, 8))
-                break;
-            if (!add_timer(runtime, image, timer, ret))
-                return false;
-        }
-    }
-    return true;
+        !mem_read(image->memory, runtime->all_p, list, sizeof(list)) || list[1] > MOST_PROCESSORS)
+        return false;
+    bool complete = true;
+    for (uint64_t i = 0; i < list[1]; i++)
+        complete &= mem_read(image->memory, list[0] + i * 8, &processor, sizeof(processor)) &&
+                    take_processor(&timed, processor);
+    return complete;
 }
 
 void libgo_mark_threads(const struct libgo_runtime *runtime, struct image *image)

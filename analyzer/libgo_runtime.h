@@ -36,10 +36,10 @@ enum go_lock libgo_lock_of(const struct libgo_runtime *runtime, const uint64_t *
 /* Offset of a lock's semaphore in the lock. */
 uint32_t libgo_semaphore_offset(enum go_lock lock);
 
-/* Gathers the channels that a timer will send on, as keys of *ret (initialized). False: no memory.
- */
+/* Sets to 1 the values of those channels among the keys that a timer will send on. False: not all
+ * timers could be read. */
 bool libgo_timed_channels(const struct libgo_runtime *runtime, struct image *image,
-                          struct table *ret);
+                          struct table *channels);
 
 /* Marks the threads of the runtime that have no goroutine to run. */
 void libgo_mark_threads(const struct libgo_runtime *runtime, struct image *image);

@@ -37,6 +37,23 @@ bool g_read(struct mem_reader *reader, const struct go_layout *layout, uint64_t 
 bool g_is_plausible(const struct go_layout *layout, const void *bytes,
                     const struct pclntab *functions);
 
+/* Whether a timer of this status is in a heap, and will fire: runtime.timerWaiting and so on, in Go
+ * until 1.22 and in libgo. */
+static inline bool g_timer_is_set(uint32_t status)
+{
+    enum {
+        WAITING = 1,
+        RUNNING = 2,
+        MODIFYING = 6,
+        MODIFIED_EARLIER = 7,
+        MODIFIED_LATER = 8,
+        MOVING = 9
+    };
+    const uint32_t is_set = 1U << WAITING | 1U << RUNNING | 1U << MODIFYING |
+                            1U << MODIFIED_EARLIER | 1U << MODIFIED_LATER | 1U << MOVING;
+    return status <= MOVING && (is_set >> status & 1) != 0;
+}
+
 static inline uint32_t g_status(const struct go_layout *layout, const void *bytes)
 {
     return half_at(bytes, layout->g_status) & ~(uint32_t)G_SCAN;

@@ -1,8 +1,9 @@
 #include "preload/goscan/scan.h"
 
-#define MAX_GOROUTINES (UINT64_C(1) << 28)
-#define TRIES 4       /* to read one in one piece */
-#define LIST_TRIES 16 /* to read a part of the list, which may be moved */
+#define MAX_GOROUTINES (UINT64_C(1) << 24)
+#define TRIES 4                 /* to read one in one piece */
+#define LIST_TRIES 16           /* to read a part of the list, which may be moved */
+#define MAX_NONSENSE (1U << 16) /* rows one after another that lead to no goroutine */
 
 /* Part of the list of all goroutines, runtime.allgs. */
 struct list {
@@ -11,12 +12,14 @@ struct list {
 
 static bool read_list(struct goscan *scan, struct list *ret)
 {
-    uint64_t slice[3];
+    uint64_t slice[3], most = MAX_GOROUTINES;
+    if (scan->most_goroutines != 0 && scan->most_goroutines < most)
+        most = scan->most_goroutines;
     for (int i = 0; i < LIST_TRIES; i++) {
         if (!mem_read(scan->reader, scan->found.all_gs, slice, sizeof(slice)))
             return false;
         /* Its words are not written at once. */
-        if (slice[1] <= slice[2] && slice[1] <= MAX_GOROUTINES && slice[0] % 8 == 0) {
+        if (slice[1] <= slice[2] && slice[1] <= most && slice[0] % 8 == 0) {
             *ret = (struct list){slice[0], slice[1]};
             return true;
         }
@@ -46,6 +49,7 @@ struct run {
     bool (*visit)(const struct go_goroutine *it, void *arg);
     void *arg;
     struct go_totals *totals;
+    uint64_t nonsense; /* rows that led to no goroutine, since the last one that did */
 };
 
 static void ask_for_stacks(struct goscan *scan, struct run *run, size_t count)
@@ -116,7 +120,10 @@ static bool settle(struct goscan *scan, struct run *run, struct scan_item *item,
 static bool tell(struct goscan *scan, struct run *run, struct scan_item *item)
 {
     struct go_goroutine it;
-    if (!settle(scan, run, item, &it))
+    uint64_t unreadable = run->totals->unreadable;
+    bool found = settle(scan, run, item, &it);
+    run->nonsense = run->totals->unreadable > unreadable ? run->nonsense + 1 : 0;
+    if (!found)
         return true;
     run->totals->seen++;
     run->totals->parked += it.parked;
@@ -147,7 +154,7 @@ enum go_result goscan_run(struct goscan *scan,
                           struct go_totals *ret)
 {
     struct scan_state *state = scan_state(scan);
-    struct run run = {visit, arg, ret};
+    struct run run = {.visit = visit, .arg = arg, .totals = ret};
     struct list list;
     memset(ret, 0, sizeof(*ret));
     state->searches = 0;
@@ -165,6 +172,10 @@ enum go_result goscan_run(struct goscan *scan,
         if (told == 0)
             break;
         first += told;
+        if (run.nonsense >= MAX_NONSENSE) {
+            ret->unreadable += list.count - first;
+            break;
+        }
         /* What was read of those that there was no room for is read again. */
         most = told < count ? told : most + most / 4 + 1;
         if (most > state->gs_at_once)

@@ -5,28 +5,15 @@
 #include "preload/goscan/scan.h"
 
 #define MAX_PROCESSORS 4096
-#define MAX_TIMERS (1U << 24) /* of one processor */
+#define MAX_TIMERS (1U << 24) /* of all processors */
 #define TIMERS_AT_ONCE 128
 #define TIMER_BYTES 128 /* of a runtime.timer, at most */
 
 /* Whether it is in a heap, and will fire. */
 static bool is_set(const struct go_layout *layout, const uint8_t *timer)
 {
-    /* runtime.timerWaiting and so on. */
-    enum {
-        WAITING = 1,
-        RUNNING = 2,
-        MODIFYING = 6,
-        MODIFIED_EARLIER = 7,
-        MODIFIED_LATER = 8,
-        MOVING = 9
-    };
-    const uint32_t is_set = 1U << WAITING | 1U << RUNNING | 1U << MODIFYING |
-                            1U << MODIFIED_EARLIER | 1U << MODIFIED_LATER | 1U << MOVING;
-    if (layout->timer_status == GO_ABSENT)
-        return (int64_t)word_at(timer, layout->timer_when) > 0;
-    uint32_t status = half_at(timer, layout->timer_status);
-    return status <= MOVING && (is_set >> status & 1) != 0;
+    return layout->timer_status == GO_ABSENT ? (int64_t)word_at(timer, layout->timer_when) > 0
+                                             : g_timer_is_set(half_at(timer, layout->timer_status));
 }
 
 static uint64_t *place_of(const struct scan_timers *timers, uint64_t channel)
@@ -94,13 +81,15 @@ static bool read_some(struct goscan *scan, uint64_t list, size_t count)
     return true;
 }
 
-static bool read_processor(struct goscan *scan, uint64_t processor)
+/* *left: how many timers may still be read. */
+static bool read_processor(struct goscan *scan, uint64_t processor, uint64_t *left)
 {
     uint64_t list[2]; /* address, count */
     if (processor == 0 ||
         !mem_read(scan->reader, processor + scan->layout.p_timers, list, sizeof(list)) ||
-        list[1] > MAX_TIMERS)
+        list[1] > *left)
         return false;
+    *left -= list[1];
     for (uint64_t i = 0; i < list[1]; i += TIMERS_AT_ONCE) {
         uint64_t count = list[1] - i;
         if (!read_some(scan, list[0] + i * 8 * row_words(&scan->layout),
@@ -113,7 +102,7 @@ static bool read_processor(struct goscan *scan, uint64_t processor)
 static void read_timers(struct goscan *scan)
 {
     struct scan_timers *timers = &scan_state(scan)->scan_timers;
-    uint64_t list[2];
+    uint64_t list[2], left = MAX_TIMERS;
     memset(timers->channels, 0, sizeof(*timers->channels) << timers->bits);
     timers->used = 0;
     timers->read = true;
@@ -125,7 +114,7 @@ static void read_timers(struct goscan *scan)
     for (uint64_t i = 0; i < list[1]; i++) {
         uint64_t processor;
         if (!mem_read(scan->reader, list[0] + i * 8, &processor, sizeof(processor)) ||
-            !read_processor(scan, processor))
+            !read_processor(scan, processor, &left))
             timers->complete = false;
     }
 }

@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "analyzer/go_tasks.h"
 #include "analyzer/inspect_libgo.h"
 #include "analyzer/inspect_taskrt.h"
 #include "analyzer/taskrt_list.h"
@@ -23,6 +24,7 @@ struct own_memory {
     struct mem_reader reader;
     unsigned flip_one_in; /* of the pieces, one bit; 0: of none */
     unsigned seed;
+    uint64_t pieces; /* that were asked for */
     void (*before_read)(uint64_t address, size_t bytes);
 };
 
@@ -40,6 +42,7 @@ static unsigned draw(void)
 static void read_own(struct mem_reader *reader, struct mem_piece *pieces, size_t count)
 {
     (void)reader;
+    memory.pieces += count;
     for (size_t i = 0; i < count; i++) {
         if (memory.before_read)
             memory.before_read(pieces[i].address, pieces[i].bytes);
@@ -516,6 +519,173 @@ static void sudogs_that_go_round__end(void **state)
     end();
 }
 
+/* Behind the first one, so that only the number of them tells. */
+static void sudogs_without_end__are_told_as_more_than_are_kept(void **state)
+{
+    (void)state;
+    make_goroutines();
+    gs[1][LIBGO_G_WAITREASON] = reason_of("select");
+    put(gs[1], LIBGO_G_WAITING, (uintptr_t)sudogs[1]);
+    wait_in(1, 1, 0, false);
+    wait_in(2, 1, 1, false);
+    put(sudogs[1], LIBGO_SUDOG_WAITLINK, (uintptr_t)sudogs[2]);
+    put(sudogs[2], LIBGO_SUDOG_WAITLINK, (uintptr_t)sudogs[2]);
+    begin();
+    assert_true(inspect_libgo_tell(&inspection, &runtime));
+    assert_int_equal(task_of(2)->case_count, GO_MAX_CASES);
+    assert_int_equal(task_of(2)->arg, GO_MAX_CASES + 1);
+    assert_in_range(memory.pieces, 1, 1000);
+    end();
+}
+
+/* Nothing at g.waiting may also mean that it is kept elsewhere. */
+static void select_without_cases__is_believed_where_another_has_some(void **state)
+{
+    (void)state;
+    for (int found = 0; found <= 1; found++) {
+        make_goroutines();
+        gs[1][LIBGO_G_WAITREASON] = reason_of("select");
+        gs[2][LIBGO_G_WAITREASON] = reason_of("chan send");
+        if (found) {
+            put(gs[2], LIBGO_G_WAITING, (uintptr_t)sudogs[0]);
+            wait_in(0, 2, 0, true);
+        }
+        begin();
+        assert_true(inspect_libgo_tell(&inspection, &runtime));
+        assert_true(task_of(2)->flags & SNAPSHOT_PARKED);
+        assert_int_equal(task_of(2)->arg, 0);
+        assert_int_equal((task_of(2)->flags & SNAPSHOT_CASES_KNOWN) != 0, found);
+        end();
+    }
+}
+
+/* ---- Timers of libgo: one of the only processor, on the first channel ---- */
+
+static unsigned char processor[LIBGO_P_TIMERS + 16] __attribute__((aligned(8)));
+static unsigned char timer[LIBGO_TIMER_BYTES] __attribute__((aligned(8)));
+static uint64_t all_p[2], processors[1], timers[1], send_time;
+
+static void make_timer(void)
+{
+    make_goroutines();
+    add_reason("chan receive");
+    gs[1][LIBGO_G_WAITREASON] = reason_of("chan receive");
+    put(gs[1], LIBGO_G_WAITING, (uintptr_t)sudogs[0]);
+    wait_in(0, 1, 0, false);
+    gs[2][LIBGO_G_WAITREASON] = reason_of("chan receive");
+    put(gs[2], LIBGO_G_WAITING, (uintptr_t)sudogs[1]);
+    wait_in(1, 2, 1, false);
+    send_time = 0x7000;
+    put(timer, LIBGO_TIMER_FUNCTION, (uintptr_t)&send_time);
+    put(timer, LIBGO_TIMER_ARG + 8, (uintptr_t)hchans[0]);
+    put(timer, LIBGO_TIMER_STATUS, 1);
+    timers[0] = (uintptr_t)timer;
+    put(processor, LIBGO_P_TIMERS, (uintptr_t)timers);
+    put(processor, LIBGO_P_TIMERS + 8, 1);
+    processors[0] = (uintptr_t)processor;
+    all_p[0] = (uintptr_t)processors;
+    all_p[1] = 1;
+    runtime.all_p = (uintptr_t)all_p;
+    runtime.send_time = 0x7000;
+}
+
+static void timer_that_is_set__is_the_deadline_of_who_receives(void **state)
+{
+    (void)state;
+    for (uint64_t status = 0; status <= 1; status++) {
+        make_timer();
+        put(timer, LIBGO_TIMER_STATUS, status);
+        begin();
+        assert_true(inspect_libgo_tell(&inspection, &runtime));
+        assert_int_equal((task_of(2)->flags & SNAPSHOT_DEADLINE) != 0, status);
+        assert_false(task_of(3)->flags & SNAPSHOT_DEADLINE);
+        assert_int_equal(snapshot.note_count, 0);
+        end();
+    }
+}
+
+static void timers_that_cannot_be_read__are_said(void **state)
+{
+    (void)state;
+    for (int what = 0; what < 5; what++) {
+        make_timer();
+        if (what == 0)
+            runtime.send_time = 0; /* its symbol was taken out */
+        else if (what == 1)
+            all_p[1] = UINT64_MAX;
+        else if (what == 2)
+            processors[0] = 8;
+        else if (what == 3)
+            put(processor, LIBGO_P_TIMERS + 8, UINT64_C(1) << 40);
+        else
+            timers[0] = 8;
+        begin();
+        assert_true(inspect_libgo_tell(&inspection, &runtime));
+        assert_false(task_of(2)->flags & SNAPSHOT_DEADLINE);
+        assert_int_equal(snapshot.note_count, 1);
+        assert_string_equal(snapshot.notes[0], go_tasks_timers_unknown);
+        assert_in_range(memory.pieces, 1, 1000);
+        end();
+    }
+}
+
+static void timers__of_which_nobody_receives__are_not_missed(void **state)
+{
+    (void)state;
+    make_goroutines();
+    begin();
+    assert_true(inspect_libgo_tell(&inspection, &runtime));
+    assert_int_equal(snapshot.note_count, 0);
+    end();
+}
+
+/* ---- Lists of goroutines ---- */
+
+#define LONG_LIST (UINT64_C(1) << 19)
+
+static void long_list_of_nothing__is_given_up(void **state)
+{
+    (void)state;
+    uint64_t *list = malloc(LONG_LIST * sizeof(*list));
+    assert_non_null(list);
+    for (uint64_t i = 0; i < LONG_LIST; i++)
+        list[i] = 8;
+    make_goroutines();
+    list[0] = (uintptr_t)gs[0];
+    all_g_pointer = (uintptr_t)list;
+    all_g_count = LONG_LIST;
+    begin();
+    assert_true(inspect_libgo_tell(&inspection, &runtime));
+    assert_int_equal(snapshot.task_count, 1);
+    assert_int_equal(snapshot.loss.unreadable, LONG_LIST - 1);
+    assert_in_range(memory.pieces, 1, LONG_LIST);
+    end();
+    free(list);
+}
+
+static void list__that_the_memory_cannot_hold__is_none(void **state)
+{
+    struct image_mapping mapping = {.start = 0x10000, .end = 0x11000};
+    (void)state;
+    make_goroutines();
+    begin();
+    image.mappings = &mapping;
+    image.mapping_count = 1;
+    assert_true(inspect_libgo_tell(&inspection, &runtime));
+    assert_int_equal(snapshot.task_count, 0);
+    assert_non_null(snapshot.doubt);
+    end();
+
+    make_goroutines();
+    begin();
+    mapping.end = mapping.start + GOROUTINES * (uint64_t)LIBGO_G_BYTES;
+    image.mappings = &mapping;
+    image.mapping_count = 1;
+    assert_true(inspect_libgo_tell(&inspection, &runtime));
+    assert_int_equal(snapshot.task_count, GOROUTINES);
+    end();
+}
+
 static void lists_of_goroutines_that_are_none__are_said(void **state)
 {
     (void)state;
@@ -578,6 +748,13 @@ int main(void)
         cmocka_unit_test(waits_of_goroutines__are_told),
         cmocka_unit_test(goroutine_that_moves__runs),
         cmocka_unit_test(sudogs_that_go_round__end),
+        cmocka_unit_test(sudogs_without_end__are_told_as_more_than_are_kept),
+        cmocka_unit_test(select_without_cases__is_believed_where_another_has_some),
+        cmocka_unit_test(timer_that_is_set__is_the_deadline_of_who_receives),
+        cmocka_unit_test(timers_that_cannot_be_read__are_said),
+        cmocka_unit_test(timers__of_which_nobody_receives__are_not_missed),
+        cmocka_unit_test(long_list_of_nothing__is_given_up),
+        cmocka_unit_test(list__that_the_memory_cannot_hold__is_none),
         cmocka_unit_test(lists_of_goroutines_that_are_none__are_said),
         cmocka_unit_test(bits_that_flip_in_goroutines__harm_nobody),
     };

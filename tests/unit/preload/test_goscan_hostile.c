@@ -284,6 +284,37 @@ static void list__that_says_too_much__is_unreadable(void **state)
     }
 }
 
+static void list__longer_than_there_can_be__is_unreadable(void **state)
+{
+    struct target *target = *state;
+    struct visits visits;
+    struct go_totals totals;
+    for (uint64_t id = 1; id <= 5; id++)
+        make_g(target, id, REASON_NONE);
+    target->scan.most_goroutines = 4;
+    assert_int_equal(goscan_run(&target->scan, note, &visits, &totals), GO_UNREADABLE);
+    target->scan.most_goroutines = 5;
+    run(target, &visits);
+    assert_int_equal(visits.count, 5);
+}
+
+static void long_list_of_nothing__is_given_up(void **state)
+{
+    const uint64_t rows = 100000, tolerated = 1 << 16;
+    struct target *target = *state;
+    struct visits visits;
+    uint64_t list = make(target, rows * 8);
+    put(target, list, make_g(target, 5, REASON_NONE));
+    put(target, target->slice, list);
+    put(target, target->slice + 8, rows);
+    put(target, target->slice + 16, rows);
+    target->pieces = 0;
+    struct go_totals totals = run(target, &visits);
+    assert_int_equal(visits.count, 1);
+    assert_int_equal(totals.unreadable, rows - 1);
+    assert_in_range(target->pieces, tolerated, 5 * tolerated);
+}
+
 static void list__at_a_bad_address__is_unreadable(void **state)
 {
     struct target *target = *state;
@@ -659,6 +690,8 @@ int main(void)
         HAND(sudogs_of_others__behind_that_of_a_lock__are_not_its_own),
         HAND(garbage__in_the_list__is_counted),
         HAND(list__that_says_too_much__is_unreadable),
+        HAND(list__longer_than_there_can_be__is_unreadable),
+        HAND(long_list_of_nothing__is_given_up),
         HAND(list__at_a_bad_address__is_unreadable),
         HAND(goroutine__whose_stack_pointer_lies__is_not_believed),
         HAND(stack__that_cannot_be_read__is_left_out),
