@@ -17,7 +17,7 @@ static struct {
 } sets[SETS];
 static uint32_t set_count;
 
-/* What stands at an address does not change while one scan lasts. */
+/* What stands at an address does not change while one scan lasts and somebody has it. */
 static struct {
     uint64_t address;
     uint32_t offset;
@@ -94,15 +94,24 @@ static uint32_t read_set(struct goscan *scan, uint64_t address)
     return used > 0 ? store(set, (uint32_t)used) : 0; /* what follows is a NUL: the empty key */
 }
 
-void go_labels_note(struct go_row *row, struct rec_task *task, uint64_t address)
+void go_labels_note(struct go_row *row, struct rec_task *task, uint64_t address, bool ran)
 {
-    if (row->labels == address)
-        return;
+    if (row->labels == address && !ran)
+        return; /* one that stays parked keeps what it has */
     row->labels = address;
     row->labels_unread = address != 0;
     unread |= row->labels_unread;
-    if (address == 0)
+    if (address == 0 && task->labels != 0)
         __atomic_store_n(&task->labels, 0, __ATOMIC_RELAXED);
+}
+
+/* Has it had these labels all the time since the scan saw them? Else their memory may have been
+ * given to something else before it was read. */
+static bool has_still(const struct goscan *scan, const struct go_row *row)
+{
+    uint64_t labels;
+    return mem_read(scan->reader, row->g + scan->layout.g_labels, &labels, sizeof(labels)) &&
+           labels == row->labels;
 }
 
 static void read_row(struct go_row *row, void *scan)
@@ -119,8 +128,13 @@ static void read_row(struct go_row *row, void *scan)
         recent[at].offset = read_set(scan, row->labels);
         recent[at].address = row->labels;
     }
-    row->labels_unread = false;
-    __atomic_store_n(&recorder.tasks[row->task].labels, recent[at].offset, __ATOMIC_RELAXED);
+    uint32_t offset = 0;
+    row->labels_unread = !has_still(scan, row);
+    if (row->labels_unread)
+        unread = true; /* the next scan says what it has then */
+    else
+        offset = recent[at].offset;
+    __atomic_store_n(&recorder.tasks[row->task].labels, offset, __ATOMIC_RELAXED);
 }
 
 void go_labels_read(struct goscan *scan)

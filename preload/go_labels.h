@@ -14,9 +14,10 @@ void go_labels_reset(void);
 /* A scan begins: what was read for the last one may have changed. */
 void go_labels_begin(void);
 
-/* A goroutine has its labels at `address` in the target (0: none). Where they are not those of the
- * last look, they will be read. */
-void go_labels_note(struct go_row *row, struct rec_task *task, uint64_t address);
+/* A goroutine has its labels at `address` in the target (0: none). Where they may not be those of
+ * the last look, since that is another address or the goroutine has run (`ran`), they will be read.
+ */
+void go_labels_note(struct go_row *row, struct rec_task *task, uint64_t address, bool ran);
 
 /* The scan is over: reads what is new, and writes it into the slots. */
 void go_labels_read(struct goscan *scan);
