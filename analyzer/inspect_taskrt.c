@@ -104,11 +104,37 @@ static size_t read_batch(struct taskrt *rt, size_t count, bool last_try)
     return moved;
 }
 
+/* Reads who holds each lock once more, when all tasks were seen and before any is looked at again:
+ * of holders that are read as the tasks are, each is of another moment. */
+static void read_owners(struct taskrt *rt)
+{
+    struct snapshot *snapshot = builder_snapshot(rt->builder);
+    uint32_t of[TASKRT_LOOKS];
+    size_t count = 0;
+    for (size_t i = 0; i < rt->tasks.parked_count; i++) {
+        struct taskrt_parked *parked = &rt->tasks.parked[i];
+        if (parked->has_owner) {
+            uint64_t object = snapshot->tasks[parked->task].object;
+            of[count] = (uint32_t)i;
+            rt->looks.pieces[count++] = (struct mem_piece){
+                .address = object + rt->table.mutex_owner, .to = &parked->owner, .bytes = 8};
+        }
+        if (count < TASKRT_LOOKS && i + 1 < rt->tasks.parked_count)
+            continue;
+        rt->memory->read(rt->memory, rt->looks.pieces, count);
+        for (size_t at = 0; at < count; at++)
+            rt->tasks.parked[of[at]].has_owner = rt->looks.pieces[at].ok;
+        count = 0;
+    }
+}
+
 /* When all tasks were seen: those that are still in the wait that was told were in it all at one
- * moment, which is what a cycle has to be. quiet_ns: for so long no thread has run; 0: one has. */
+ * moment, while the holders of their locks were read, which is what a cycle has to be. quiet_ns:
+ * for so long no thread has run; 0: one has. */
 static void settle(struct taskrt *rt, int64_t quiet_ns)
 {
     struct snapshot *snapshot = builder_snapshot(rt->builder);
+    read_owners(rt);
     for (size_t first = 0; first < rt->tasks.parked_count; first += TASKRT_LOOKS) {
         size_t count = rt->tasks.parked_count - first < TASKRT_LOOKS
                            ? rt->tasks.parked_count - first
@@ -117,16 +143,19 @@ static void settle(struct taskrt *rt, int64_t quiet_ns)
             rt->looks.rows[i].entry.address = rt->tasks.parked[first + i].address;
         taskrt_looks_read_only_last(&rt->looks, count);
         for (size_t i = 0; i < count; i++) {
-            const struct taskrt_parked *parked = &rt->tasks.parked[first + i];
+            struct taskrt_parked *parked = &rt->tasks.parked[first + i];
             const struct taskrt_look *look = &rt->looks.rows[i];
             struct snapshot_task *task = &snapshot->tasks[parked->task];
-            if (look->last_state == TASKRT_STATE_PARKED &&
-                look->last_wait_count == parked->wait_count)
+            bool stayed = look->last_state == TASKRT_STATE_PARKED &&
+                          look->last_wait_count == parked->wait_count;
+            if (stayed)
                 task->flags |= SNAPSHOT_SETTLED;
             if (quiet_ns > 0 && task->flags & SNAPSHOT_SETTLED && task->parked_ns < quiet_ns) {
                 task->parked_ns = quiet_ns;
                 task->flags |= SNAPSHOT_AT_LEAST;
             }
+            /* Who waits for a lock and holds it was just given it, and is about to be woken. */
+            parked->has_owner = parked->has_owner && stayed && parked->owner != parked->address;
             if (parked->has_owner)
                 task->detail_flags |= REC_DETAIL_OWNER_ROW;
         }

@@ -7,6 +7,7 @@
 #include "analyzer/inspect.h"
 #include "analyzer/table.h"
 #include "analyzer/text.h"
+#include "analyzer/thread_cycles.h"
 #include "analyzer/thread_waits.h"
 #include "preload/recording.h"
 
@@ -73,7 +74,7 @@ static void tell_wait(struct teller *teller, const struct thread_wait *wait,
         task->flags |= SNAPSHOT_SETTLED;
     if (wait->call.deadline)
         task->flags |= SNAPSHOT_DEADLINE;
-    task->wait_number = (uint32_t)look->thread.switches;
+    task->wait_number = (uint32_t)(look->remembered ? look->first_switches : look->thread.switches);
     task->parked_ns = look->thread.parked_ns;
     if (task->parked_ns >= 0)
         task->flags |= SNAPSHOT_AT_LEAST;
@@ -266,7 +267,9 @@ static bool tell_all(struct teller *teller)
     table_deinit(&taken);
     if (ok) {
         tell_joins(teller, first);
-        ok = tell_ended(teller);
+        if (teller->image->functions->look)
+            ok = thread_cycles_prove(&teller->waits, snapshot, first);
+        ok = ok && tell_ended(teller);
         tell_about_stacks(teller);
         snapshot->runtimes |= REC_RUNTIME_PTHREAD;
     }
