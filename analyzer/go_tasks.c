@@ -8,6 +8,7 @@
 #define MOST_DESCRIBED 4096    /* descriptors that the system is asked about */
 #define STATUS_SYSCALL 3       /* runtime._Gsyscall */
 #define MOST_LABEL_SETS 100000 /* that are read; tasks mostly share theirs */
+#define CHECKED_AT_ONCE 256    /* goroutines */
 #define LABEL_BYTES 256        /* of a key or a value; longer ones are cut */
 
 const char go_tasks_timers_unknown[] =
@@ -231,6 +232,7 @@ bool go_tasks_add(const struct go_goroutine *it, void *arg)
         take_system_call(tasks, thread, task);
     if (it->waiting_since > 0) {
         task->parked_ns = as_moment(it->waiting_since);
+        task->flags |= SNAPSHOT_NOTED;
         if (it->waiting_since > tasks->latest_ns)
             tasks->latest_ns = it->waiting_since;
     }
@@ -262,6 +264,7 @@ void go_tasks_were_quiet(struct go_tasks *tasks, int64_t quiet_ns)
             continue;
         task->parked_ns = quiet_ns;
         task->flags |= SNAPSHOT_AT_LEAST;
+        task->flags &= (uint16_t)~SNAPSHOT_NOTED;
     }
 }
 
@@ -278,10 +281,34 @@ static const char *read_text(struct go_tasks *tasks, struct mem_reader *memory,
                                                         : NULL;
 }
 
+/* Takes labels from tasks that may have run since they were found: then what was read where they
+ * were may be something else. */
+static void drop_changed(struct go_tasks *tasks, struct mem_reader *memory, uint64_t labels_offset)
+{
+    struct snapshot_task *all = builder_snapshot(tasks->builder)->tasks;
+    for (size_t first = 0; first < tasks->labelled_count; first += CHECKED_AT_ONCE) {
+        struct mem_piece pieces[CHECKED_AT_ONCE];
+        uint64_t now[CHECKED_AT_ONCE];
+        size_t count = tasks->labelled_count - first;
+        if (count > CHECKED_AT_ONCE)
+            count = CHECKED_AT_ONCE;
+        for (size_t i = 0; i < count; i++) {
+            uint64_t g = all[tasks->labelled[first + i].task].handle;
+            pieces[i] = (struct mem_piece){g + labels_offset, &now[i], sizeof(now[i]), false};
+        }
+        memory->read(memory, pieces, count);
+        for (size_t i = 0; i < count; i++) {
+            const struct go_labelled *row = &tasks->labelled[first + i];
+            if (!pieces[i].ok || now[i] != row->address)
+                all[row->task].labels = 0;
+        }
+    }
+}
+
 void go_tasks_label(struct go_tasks *tasks,
                     size_t (*read)(void *arg, uint64_t labels,
                                    struct go_text pairs[2 * GO_MAX_LABELS]),
-                    void *arg, struct mem_reader *memory)
+                    void *arg, struct mem_reader *memory, uint64_t labels_offset)
 {
     struct snapshot *snapshot = builder_snapshot(tasks->builder);
     struct table known; /* by address of labels: row of label_sets + 1 */
@@ -317,6 +344,7 @@ void go_tasks_label(struct go_tasks *tasks,
         snapshot->tasks[tasks->labelled[i].task].labels = *row - 1;
     }
     table_deinit(&known);
+    drop_changed(tasks, memory, labels_offset);
     if (unread)
         builder_note(
             tasks->builder,

@@ -53,10 +53,11 @@ void go_tasks_date(struct go_tasks *tasks, int64_t now_ns);
 /* Says that no thread of the process has run for so long: then no goroutine has. */
 void go_tasks_were_quiet(struct go_tasks *tasks, int64_t quiet_ns);
 
-/* Gives tasks their labels: `read` as goscan_labels, `memory` reads their texts. */
+/* Gives tasks their labels: `read` as goscan_labels, `memory` reads their texts, and from each g,
+ * at `labels_offset`, whether it has them still. */
 void go_tasks_label(struct go_tasks *tasks,
                     size_t (*read)(void *arg, uint64_t labels,
                                    struct go_text pairs[2 * GO_MAX_LABELS]),
-                    void *arg, struct mem_reader *memory);
+                    void *arg, struct mem_reader *memory, uint64_t labels_offset);
 
 #endif

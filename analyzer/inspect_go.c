@@ -108,7 +108,8 @@ static bool tell(struct go_runtime *runtime, struct inspection *inspection, stru
         runtime->result = goscan_run(&runtime->scan, go_tasks_add, &tasks, &totals);
         if (runtime->result != GO_OK)
             tell_why(runtime, inspection);
-        go_tasks_label(&tasks, read_labels, &runtime->scan, image->memory);
+        go_tasks_label(&tasks, read_labels, &runtime->scan, image->memory,
+                       runtime->scan.layout.g_labels);
         int64_t quiet_ns = image_quiet_end(&quiet, image);
         go_tasks_date(&tasks, clock_of(runtime, image, &tasks));
         if (quiet_ns > 0)

@@ -33,6 +33,8 @@ enum snapshot_task_flag {
                                      channel, not that nobody knows of any */
     SNAPSHOT_INTERRUPTED = 16384, /* of a thread: a stop, leakspy's own perhaps, set the clock back
                                     by which parked_ns is known */
+    SNAPSHOT_NOTED = 32768, /* of a goroutine: parked_ns is by the runtime's own note of this wait,
+                               which stands until it runs */
     SNAPSHOT_LOCKED = 2048, /* it runs on one thread of the system only, and keeps that to itself */
 };
 
@@ -51,7 +53,8 @@ struct snapshot_task {
     uint32_t detail_a, detail_b; /* by detail_flags, see rec_task */
     uint32_t labels;             /* row of label_sets; 0: none */
     uint32_t wait_number; /* counts the task's waits, or whatever changes when it runs: looks that
-                             see the same number saw the same wait; 0: not known */
+                             see the same number saw the same wait, except that those of
+                             goroutines in processes have 8 bits, beside a 0x100; 0: not known */
     uint64_t spawner;     /* id of the task that spawned it; 0: not known */
     uint32_t case_first;  /* first row of cases */
     uint16_t case_count;

@@ -17,6 +17,7 @@ struct seen {
     uint32_t wait_number;
     uint32_t first; /* row of watch->first, when it is of a task that stayed; 0: it is not */
     uint8_t kind;
+    bool noted;    /* the source's clock stands until the task runs */
     bool at_least; /* it was there when the watch began */
     bool again;    /* seen at two looks or more */
 };
@@ -109,6 +110,12 @@ static struct table_key group_of(const struct contents *contents, const struct s
     };
 }
 
+/* Of goroutines in processes the number has 8 bits: one of 256 that ran has the same again. */
+static bool is_short(const struct seen *seen)
+{
+    return seen->kind == REC_KIND_GOROUTINE && seen->wait_number >> 8 == 1;
+}
+
 /* Whether a wait may have ended since the look before, and another one have begun that looks like
  * it. A number that counts waits knows; else the source's own clock, where it has one. */
 static bool is_another(const struct seen *before, const struct seen *now, bool exact,
@@ -116,10 +123,13 @@ static bool is_another(const struct seen *before, const struct seen *now, bool e
 {
     if (before->call != now->call || before->object != now->object)
         return true;
-    if (before->wait_number && now->wait_number)
+    bool counted = before->wait_number && now->wait_number;
+    if (counted && (before->wait_number != now->wait_number || !is_short(now)))
         return before->wait_number != now->wait_number;
     if (before->site && now->site && before->site != now->site)
         return true;
+    if (counted && !before->noted)
+        return false; /* how long the process was quiet says nothing of one task in it */
     if (now->source_since_ns == 0)
         return before->source_since_ns != 0;
     if (before->source_since_ns && now->source_since_ns > before->source_since_ns + slack_ns)
@@ -138,6 +148,7 @@ static struct seen see(const struct watch *watch, const struct contents *content
         .call = contents->calls[task->call],
         .site = contents->sites[task->wait_site],
         .wait_number = task->wait_number,
+        .noted = task->flags & SNAPSHOT_NOTED,
         .since_ns = end_ns,
         .at_least = watch->looks == 0,
     };

@@ -212,6 +212,110 @@ static void wait__of_one_that_ran_meanwhile__is_a_new_one(void **state)
     assert_int_equal(recorder.header->spawned, 1);
 }
 
+/* One of 256 that ran has the number that it had. */
+static void wait__with_the_number_of_another__is_told_by_its_channels(void **state)
+{
+    struct go_case cases[] = {{.channel = {.address = 0xa0}}, {.channel = {.address = 0xb0}}};
+    (void)state;
+    for (uint16_t reason = SEND; reason <= SELECT; reason++) {
+        struct go_goroutine it = parked(42 + reason, reason);
+        it.cases = cases;
+        it.case_count = it.cases_given = reason == SELECT ? 2 : 0;
+        if (reason == SELECT)
+            it.object = 0;
+        look_at(&it, 1);
+        uint32_t seq = only_task()->seq;
+        it.stack = NULL; /* nobody wanted it again */
+        look_at(&it, 1);
+        assert_int_equal(only_task()->seq, seq);
+        it.channel.address = 0xc000800000;
+        cases[1].channel.address++;
+        look_at(&it, 1);
+        assert_int_equal(only_task()->seq, seq + 1);
+        it.stack = &stack;
+        assert_true(scan.wants_stack(&it, NULL));
+    }
+}
+
+/* Memory of a program with one g, which has labels in a list of one pair. */
+static struct {
+    struct mem_reader reader;
+    uint64_t g_labels;
+    char value[5];
+} memory;
+
+#define LABELS 0xc000900000
+#define LABELS_OFFSET 352
+
+static void read_memory(struct mem_reader *reader, struct mem_piece *pieces, size_t count)
+{
+    static const uint64_t list[] = {LABELS + 0x100, 1};
+    static const uint64_t pair[] = {LABELS + 0x200, 3, LABELS + 0x300, 4};
+    const struct {
+        uint64_t address;
+        const void *bytes;
+    } parts[] = {
+        {LABELS, list},
+        {LABELS + 0x100, pair},
+        {LABELS + 0x200, "key"},
+        {LABELS + 0x300, memory.value},
+        {0xc000000000 + 42 * 448 + LABELS_OFFSET, &memory.g_labels},
+    };
+    (void)reader;
+    for (size_t i = 0; i < count; i++)
+        for (size_t k = 0; k < sizeof(parts) / sizeof(*parts); k++)
+            if (pieces[i].address == parts[k].address) {
+                memcpy(pieces[i].to, parts[k].bytes, pieces[i].bytes);
+                pieces[i].ok = true;
+            }
+}
+
+static struct go_goroutine labelled(void)
+{
+    struct go_goroutine it = parked(42, SEND);
+    memory.reader.read = read_memory;
+    strcpy(memory.value, "shop");
+    scan.reader = &memory.reader;
+    scan.minor = 24;
+    scan.layout.g_labels = LABELS_OFFSET;
+    it.labels = memory.g_labels = LABELS;
+    return it;
+}
+
+static void assert_value(const char *value)
+{
+    const char *labels = recorder.strings + only_task()->labels;
+    assert_int_not_equal(only_task()->labels, 0);
+    assert_string_equal(labels, "key");
+    assert_string_equal(labels + 4, value);
+}
+
+static void labels__of_one_that_ran__are_read_again(void **state)
+{
+    (void)state;
+    struct go_goroutine it = labelled();
+    look_at(&it, 1);
+    assert_value("shop");
+    strcpy(memory.value, "sold"); /* another map at the same address */
+    look_at(&it, 1);
+    assert_value("shop");
+    run_again(&it);
+    look_at(&it, 1);
+    assert_value("sold");
+}
+
+static void labels__that_it_has_no_more__are_not_told(void **state)
+{
+    (void)state;
+    struct go_goroutine it = labelled();
+    memory.g_labels = 0; /* since the scan was there */
+    look_at(&it, 1);
+    assert_int_equal(only_task()->labels, 0);
+    memory.g_labels = LABELS;
+    look_at(&it, 1);
+    assert_value("shop");
+}
+
 static void stack__is_wanted_only_of_waits_that_are_new(void **state)
 {
     (void)state;
@@ -451,6 +555,9 @@ int main(void)
         TEST(creators_stack__kept_by_the_runtime__is_the_spawn_stack),
         TEST(wait__that_lasts__keeps_its_number_and_its_age),
         TEST(wait__of_one_that_ran_meanwhile__is_a_new_one),
+        TEST(wait__with_the_number_of_another__is_told_by_its_channels),
+        TEST(labels__of_one_that_ran__are_read_again),
+        TEST(labels__that_it_has_no_more__are_not_told),
         TEST(stack__is_wanted_only_of_waits_that_are_new),
         TEST(collectors_clock__earlier_than_our_look__is_the_beginning),
         TEST(stack__that_cannot_be_read__is_counted_once),
