@@ -315,6 +315,32 @@ static void long_list_of_nothing__is_given_up(void **state)
     assert_in_range(target->pieces, tolerated, 5 * tolerated);
 }
 
+/* Every processor has the same long list of timers that are none. */
+static void timers__of_many_processors__share_one_budget(void **state)
+{
+    const uint64_t processors = 4096, timers = 50000, most = 1 << 24;
+    struct target *target = *state;
+    struct goscan *scan = &target->scan;
+    struct scan_state *own = scan_state(scan);
+    bool unknown = false;
+    assert_true(go_layout_of(22, &scan->layout));
+    assert_true(scan_state_take_layout(scan));
+    uint64_t all = make(target, 24), list = make(target, processors * 8);
+    uint64_t processor = make(target, scan->layout.p_timers + 16U);
+    put(target, processor + scan->layout.p_timers, make(target, timers * 8));
+    put(target, processor + scan->layout.p_timers + 8, timers);
+    for (uint64_t i = 0; i < processors; i++)
+        put(target, list + i * 8, processor);
+    put(target, all, list);
+    put(target, all + 8, processors);
+    scan->found.all_ps = all;
+    own->scan_timers.unknown = &unknown;
+    own->scan_timers.read = false;
+    assert_false(scan_timer_sends(scan, 0x1000));
+    assert_true(unknown);
+    assert_in_range(target->pieces, most / 2, most + most / 8);
+}
+
 static void list__at_a_bad_address__is_unreadable(void **state)
 {
     struct target *target = *state;
@@ -692,6 +718,7 @@ int main(void)
         HAND(list__that_says_too_much__is_unreadable),
         HAND(list__longer_than_there_can_be__is_unreadable),
         HAND(long_list_of_nothing__is_given_up),
+        HAND(timers__of_many_processors__share_one_budget),
         HAND(list__at_a_bad_address__is_unreadable),
         HAND(goroutine__whose_stack_pointer_lies__is_not_believed),
         HAND(stack__that_cannot_be_read__is_left_out),
