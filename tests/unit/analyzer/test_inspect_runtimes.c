@@ -253,6 +253,71 @@ static void waits_of_tasks__are_told(void **state)
     end();
 }
 
+/* While the second batch of tasks is read, a lock is handed on whose waiter was in the first. */
+static void hand_on(uint64_t address, size_t bytes)
+{
+    (void)bytes;
+    if (address == (uintptr_t)&mutexes[1].owner)
+        mutexes[0].owner = &tasks[5];
+}
+
+static void holders__are_read_when_all_tasks_were(void **state)
+{
+    (void)state;
+    link_tasks(2000);
+    wait_on(0, TASKRT_REASON_MUTEX, &mutexes[0]);
+    wait_on(1999, TASKRT_REASON_MUTEX, &mutexes[1]);
+    mutexes[0].owner = &tasks[1999];
+    mutexes[1].owner = &tasks[0];
+    begin();
+    memory.before_read = hand_on;
+    tell_tasks();
+    assert_true(task_of(1)->detail_flags & REC_DETAIL_OWNER_ROW);
+    assert_int_equal(task_of(1)->detail_a, task_of(6)->row);
+    assert_int_equal(task_of(2000)->detail_a, task_of(1)->row);
+    end();
+}
+
+static unsigned holder_reads;
+static void wake_waiter(uint64_t address, size_t bytes)
+{
+    (void)bytes;
+    if (address == (uintptr_t)&mutexes[0].owner && ++holder_reads == 2)
+        tasks[0].state = TASKRT_STATE_RUNNABLE;
+}
+
+static void task_that_is_woken_while_holders_are_read__is_not_settled(void **state)
+{
+    (void)state;
+    link_tasks(2);
+    wait_on(0, TASKRT_REASON_MUTEX, &mutexes[0]);
+    wait_on(1, TASKRT_REASON_MUTEX, &mutexes[1]);
+    mutexes[0].owner = &tasks[1];
+    mutexes[1].owner = &tasks[0];
+    begin();
+    memory.before_read = wake_waiter;
+    holder_reads = 0;
+    tell_tasks();
+    assert_true(task_of(1)->flags & SNAPSHOT_PARKED);
+    assert_false(task_of(1)->flags & SNAPSHOT_SETTLED);
+    assert_false(task_of(1)->detail_flags & REC_DETAIL_OWNER_ROW);
+    assert_true(task_of(2)->flags & SNAPSHOT_SETTLED);
+    end();
+}
+
+/* A lock is given to the first who waits for it, before that one is woken. */
+static void lock_that_was_just_given__holds_up_nobody(void **state)
+{
+    (void)state;
+    link_tasks(1);
+    wait_on(0, TASKRT_REASON_MUTEX, &mutexes[0]);
+    mutexes[0].owner = &tasks[0];
+    begin();
+    tell_tasks();
+    assert_false(task_of(1)->detail_flags & REC_DETAIL_OWNER_ROW);
+    end();
+}
+
 static void many_tasks__are_all_told(void **state)
 {
     (void)state;
@@ -740,6 +805,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(waits_of_tasks__are_told),
+        cmocka_unit_test(holders__are_read_when_all_tasks_were),
+        cmocka_unit_test(task_that_is_woken_while_holders_are_read__is_not_settled),
+        cmocka_unit_test(lock_that_was_just_given__holds_up_nobody),
         cmocka_unit_test(many_tasks__are_all_told),
         cmocka_unit_test(list_that_is_none__ends_and_is_said),
         cmocka_unit_test(table_that_is_none__is_refused),
