@@ -13,6 +13,7 @@
 struct kept_stack {
     struct image_thread thread; /* as it was after the stop: call, args, registers, switches */
     int64_t call;               /* before it; a stop may make it another number */
+    uint64_t switches;          /* before it: what earlier looks saw */
     uint64_t since_ns;          /* CLOCK_MONOTONIC: parked since then at least */
     uint64_t descriptor;        /* its pthread_t; 0: not known */
     uint64_t *pcs;              /* owned */

@@ -45,13 +45,14 @@ static void let_go(pid_t tid, int status)
 static bool may_stop(struct process_stops *stops, const struct image_thread *thread)
 {
     struct process_status status;
-    struct image_thread now;
+    struct image_thread now, again = *thread;
     pid_t tid = (pid_t)thread->host_tid;
     return thread->parked && !(thread->parked_ns >= 0 && thread->parked_ns < SETTLED_NS) &&
            process_read_status(tid, &status) && status.process == stops->pid &&
            status.tracer == 0 && !status.filtered && process_read_call(stops->pid, tid, &now) &&
            now.state == 'S' && now.parked && now.call == thread->call &&
            memcmp(now.args, thread->args, sizeof(now.args)) == 0 &&
+           process_look_again(stops->pid, &again) && again.switches == thread->switches &&
            process_call_survives_stop(stops->pid, now.call, now.args);
 }
 

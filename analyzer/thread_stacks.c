@@ -92,6 +92,7 @@ static bool remember(struct thread_stacks *stacks, struct thread_look *look)
     if (look->thread.parked_ns < (int64_t)age_ns)
         look->thread.parked_ns = (int64_t)age_ns;
     look->first_call = kept->call;
+    look->first_switches = kept->switches;
     look->descriptor = kept->descriptor;
     look->thread.thread_pointer = kept->descriptor;
     look->remembered = true;

@@ -15,15 +15,16 @@ struct thread_look {
     struct image_thread thread; /* as it was when the look began */
     uint64_t *pcs;              /* return addresses, innermost first; owned */
     size_t pc_count;
-    uint16_t flags;         /* enum rec_site_flag */
-    bool moved;             /* it was not where it had been before: nothing is to be believed */
-    bool stopped;           /* for its registers */
-    bool remembered;        /* stack and age are of an earlier look (image.kept) */
-    int64_t first_call;     /* the number of its call, before a stop changed that; -1: as it is */
-    bool refused;           /* it would have had to be stopped for the rest of its stack, and could
-                               not be without harm */
-    uint64_t descriptor;    /* its pthread_t; 0: not known */
-    uint64_t start_routine; /* the function that it began in; 0: not known */
+    uint16_t flags;          /* enum rec_site_flag */
+    bool moved;              /* it was not where it had been before: nothing is to be believed */
+    bool stopped;            /* for its registers */
+    bool remembered;         /* stack and age are of an earlier look (image.kept) */
+    uint64_t first_switches; /* of a remembered one: before it was stopped */
+    int64_t first_call;      /* the number of its call, before a stop changed that; -1: as it is */
+    bool refused;            /* it would have had to be stopped for the rest of its stack, and could
+                                not be without harm */
+    uint64_t descriptor;     /* its pthread_t; 0: not known */
+    uint64_t start_routine;  /* the function that it began in; 0: not known */
 };
 
 void thread_look_deinit(struct thread_look *look);

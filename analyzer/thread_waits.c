@@ -174,23 +174,21 @@ static bool may_be_back(const struct thread_wait *wait, const struct image_threa
     return wait->look.stopped && !wait->look.moved && !now->parked && now->registers.known == 0;
 }
 
-/* What a stop changed is how the thread is from now on. */
-static void take_up(struct thread_waits *waits, struct thread_wait *wait,
-                    const struct image_thread *now)
+/* Keeps what a stop told for the looks to come, which find the thread as it is now. */
+static void keep_for_later(struct thread_waits *waits, const struct thread_wait *wait,
+                           const struct image_thread *now)
 {
-    struct thread_look *look = &wait->look;
+    const struct thread_look *look = &wait->look;
     struct kept_stack kept = {
         .thread = *now,
         .call = look->thread.call,
+        .switches = look->thread.switches,
         .descriptor = look->descriptor,
         .pcs = look->pcs,
         .pc_count = look->pc_count,
         .flags = look->flags,
     };
-    if (!look->stopped)
-        return;
-    look->thread.switches = now->switches;
-    if (!waits->image->kept)
+    if (!look->stopped || !waits->image->kept)
         return;
     uint64_t now_ns = clock_ns(CLOCK_MONOTONIC);
     uint64_t age_ns = look->thread.parked_ns > 0 ? (uint64_t)look->thread.parked_ns : 0;
@@ -218,13 +216,11 @@ static size_t look_again(struct thread_waits *waits, size_t count)
                         (is_same_place(&wait->look.thread, &now) || is_taken_up(wait, &now)) &&
                         !ran_between(wait, &now);
         if (wait->settled) {
-            take_up(waits, wait, &now);
+            keep_for_later(waits, wait, &now);
             continue;
         }
-        if (may_be_back(wait, &now)) {
-            wait->look.thread.switches = 0;
+        if (may_be_back(wait, &now))
             continue;
-        }
         thread_look_deinit(&wait->look);
         now.parked_ns = now.parked ? 0 : -1; /* no longer than since the look before */
         *wait = waits->rows[moved];
