@@ -5,7 +5,6 @@
 #include "analyzer/image_symbols.h"
 #include "preload/goscan/g.h"
 #include "preload/goscan/libgo_layout.h"
-#include "preload/goscan/reasons.h"
 
 #define MOST_THREADS 100000 /* of the list of all threads, which may lead round in circles */
 #define MOST_PROCESSORS 4096
@@ -66,12 +65,7 @@ static void read_reasons(struct image *image, const struct image_symbol *symbol,
                      sizeof(string)) &&
             string[1] < sizeof(reason->text) && string[1] > 0)
             (void)mem_read(image->memory, string[0], reason->text, (size_t)string[1]);
-        const struct go_reason_rule *rule = go_reason_rule(reason->text);
-        reason->op = rule->op;
-        reason->object = rule->object;
-        reason->lock = rule->lock;
-        reason->idle = rule->idle;
-        reason->deadline = rule->deadline;
+        go_reason_explain(reason);
     }
 }
 

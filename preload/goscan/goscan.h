@@ -60,6 +60,17 @@ struct go_reason {
     bool deadline;              /* it ends by itself */
 };
 
+/* Fills what a reason means, from its text. */
+static inline void go_reason_explain(struct go_reason *reason)
+{
+    const struct go_reason_rule *rule = go_reason_rule(reason->text);
+    reason->op = rule->op;
+    reason->object = rule->object;
+    reason->lock = rule->lock;
+    reason->idle = rule->idle;
+    reason->deadline = rule->deadline;
+}
+
 struct go_channel {
     uint64_t address; /* 0: a nil channel */
     uint64_t capacity, length;

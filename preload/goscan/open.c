@@ -39,12 +39,7 @@ static void take_reasons(struct goscan *scan)
         }
         if (strcmp(reason->text, "preempted") == 0)
             scan_state(scan)->preempted_reason = (uint16_t)i;
-        const struct go_reason_rule *rule = go_reason_rule(reason->text);
-        reason->op = rule->op;
-        reason->object = rule->object;
-        reason->lock = rule->lock;
-        reason->idle = rule->idle;
-        reason->deadline = rule->deadline;
+        go_reason_explain(reason);
         scan->reason_count++;
     }
 }

@@ -101,12 +101,8 @@ static int set_up(void **state)
     scan->unwinder.table = &scan->functions;
     scan->reason_count = REASON_COUNT;
     for (size_t i = 0; i < REASON_COUNT; i++) {
-        const struct go_reason_rule *rule = go_reason_rule(texts[i]);
-        struct go_reason *reason = &scan->reasons[i];
-        strcpy(reason->text, texts[i]);
-        reason->op = rule->op;
-        reason->object = rule->object;
-        reason->lock = rule->lock;
+        strcpy(scan->reasons[i].text, texts[i]);
+        go_reason_explain(&scan->reasons[i]);
     }
     make(target, 16); /* so that nothing is at the first address */
     target->slice = make(target, 24);
