@@ -179,16 +179,16 @@ static void ancestors__kept__the_whole_spawn_stack(void **state)
 static const struct sample {
     const char *name, *verdict, *old_op, *op, *function, *by;
     int count;
-    int op_since; /* minor version of Go that has a word of its own for it */
+    int op_since; /* minor version of Go that has a word of its own for it; 0: all */
 } samples[] = {
     {"chan_send_early_return", "stuck", "chan send", "chan send", "main.compute", "main.process",
-     1},
+     1, 0},
     {"mutex_deadlock", "stuck", "semacquire", "sync.Mutex.Lock", "main.transfer",
      "main.startTransfers", 2, 20},
     {"select_no_case", "leaked", "select (no cases)", "select (no cases)", "main.keepAlive",
-     "main.start", 1},
+     "main.start", 1, 0},
     {"timeout_leak", "stuck", "chan send", "chan send", "main.slowQuery", "main.queryWithTimeout",
-     1},
+     1, 0},
     {"waitgroup_never_done", "stuck", "semacquire", "sync.WaitGroup.Wait", "main.collect",
      "main.start", 1, 24},
 };
