@@ -1,12 +1,18 @@
 /* Built with frame pointers: the unwinder needs a register that no frame has saved. The thread
- * waits for a lock until stdin ends, and then says whether anything disturbed it. */
+ * waits for a lock until stdin ends, and then says whether anything disturbed it; with the argument
+ * "sleep" it sleeps, by a call that nothing on its stack names. */
 #include <errno.h>
 #include <pthread.h>
+#include <stdbool.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "samples/sample.h"
 #include "tests/e2e/check.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static bool sleeps;
 
 __attribute__((noinline)) static void deep_in_frames(int depth)
 {
@@ -17,6 +23,8 @@ __attribute__((noinline)) static void deep_in_frames(int depth)
         deep_in_frames(depth - 1);
     } else {
         errno = EXDEV;
+        if (sleeps)
+            syscall(SYS_nanosleep, &(struct timespec){1000, 0}, NULL);
         CHECK(pthread_mutex_lock(&lock) == 0);
         puts(errno == EXDEV ? "locked, errno untouched" : "locked, errno changed");
         fflush(stdout);
@@ -31,13 +39,17 @@ static void *with_frames(void *arg)
     return arg;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     pthread_t thread;
+    sleeps = argc > 1;
+    (void)argv;
     pthread_mutex_lock(&lock);
     CHECK(pthread_create(&thread, NULL, with_frames, NULL) == 0);
     sample_ready();
     sample_hold();
+    if (sleeps)
+        return 0;
     pthread_mutex_unlock(&lock);
     CHECK(pthread_join(thread, NULL) == 0);
     return 0;

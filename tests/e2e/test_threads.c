@@ -396,6 +396,20 @@ static void moving_threads__are_never_told_torn(void **state)
     target_end(target);
 }
 
+/* Whether a note says so. */
+static bool says(const json_t *json, const char *part)
+{
+    size_t number;
+    json_t *note;
+    json_array_foreach(json_object_get(json, "notes"), number, note)
+    {
+        const char *text = json_string_value(json_object_get(note, "note"));
+        if (text && strstr(text, part))
+            return true;
+    }
+    return false;
+}
+
 /* A frame that needs a register which only the thread itself has: it is stopped for it, its stack
  * is whole, it is said, and the call that it is in goes on. */
 static void thread_with_frame_pointers__is_stopped_and_goes_on(void **state)
@@ -412,21 +426,127 @@ static void thread_with_frame_pointers__is_stopped_and_goes_on(void **state)
     target_wait_line(target, "ready");
     json_t *json = wait_for_group_of(target, "0", LIST("--all"), &expected);
     assert_group(json, &expected);
-    bool said = false;
-    size_t number;
-    json_t *note;
-    json_array_foreach(json_object_get(json, "notes"), number, note)
-    {
-        const char *text = json_string_value(json_object_get(note, "note"));
-        said = said || (text && strstr(text, "stopped for a moment"));
-    }
-    assert_true(said);
+    assert_true(says(json, "stopped for a moment"));
     json_decref(json);
     target_close_stdin(target);
     struct outcome outcome = target_wait(target);
     assert_int_equal(outcome.status, 0);
     assert_non_null(strstr(outcome.out, "locked, errno untouched"));
     outcome_deinit(&outcome);
+    target_end(target);
+}
+
+/* How often threads were stopped, by the note. */
+static long long stops_told(const json_t *json)
+{
+    size_t number;
+    json_t *note;
+    json_array_foreach(json_object_get(json, "notes"), number, note)
+    {
+        const char *text = json_string_value(json_object_get(note, "note"));
+        if (text && strstr(text, "stopped for a moment"))
+            return strtoll(text, NULL, 10);
+    }
+    return 0;
+}
+
+/* Started with `option` (NULL: none), and parked for so long that one look has to tell of it. */
+static struct target *start_with_frames(const char *option, char pid[16])
+{
+    char path[512];
+    snprintf(path, sizeof path, "%s/frame_pointers", LEAKSPY_TARGETS);
+    struct target *target = target_start(false, LIST(path, option), NULL);
+    target_wait_line(target, "ready");
+    sleep_ms(200);
+    snprintf(pid, 16, "%d", (int)target->pid);
+    return target;
+}
+
+/* Whoever seems to have been on a CPU lately is not stopped: then its stack is not whole. */
+static const struct expected_group in_mutex_lock = {
+    .kind = "thread", .op = "mutex lock", .count = 1};
+
+/* A stop sends the thread out of its call for a moment: that is not seen as running. */
+static void stopped_thread__is_told_parked_by_every_look(void **state)
+{
+    char pid[16];
+    bool stopped = false;
+    (void)state;
+    struct target *target = start_with_frames(NULL, pid);
+    for (int i = 0; i < 8; i++) {
+        json_t *json = report(pid, "0", LIST("--all"));
+        stopped = stopped || says(json, "stopped for a moment");
+        assert_group(json, &in_mutex_lock);
+        assert_int_equal(json_integer_value(json_at(json, "totals.running")), 0);
+        json_decref(json);
+        sleep_ms(50); /* who was on a CPU just now is not stopped */
+    }
+    assert_true(stopped);
+    target_end(target);
+}
+
+/* A stop sets the clock back by which the kernel knows how long it is parked, and the next report
+ * does not know what it was before. */
+static void stopped_thread__may_be_parked_for_longer(void **state)
+{
+    char pid[16];
+    (void)state;
+    struct target *target = start_with_frames(NULL, pid);
+    for (int i = 0; i < 2; i++) {
+        json_t *json = report(pid, "1h", LIST("--all"));
+        const json_t *group = find_group(json, &in_mutex_lock);
+        assert_non_null(group);
+        assert_true(says(json, "nobody knows since when"));
+        assert_true(json_integer_value(json_at(json, "totals.undecided")) >= 1);
+        json_decref(json);
+        sleep_ms(50);
+    }
+    target_end(target);
+}
+
+static void watched_thread__is_not_stopped_again_and_stays(void **state)
+{
+    char pid[16];
+    (void)state;
+    struct target *target = start_with_frames(NULL, pid);
+    json_t *json = report(pid, "0", LIST("--all", "--watch", "600ms"));
+    const json_t *group = find_group(json, &in_mutex_lock);
+    assert_non_null(group);
+    /* It, and the main thread: once each, or again where they found no processor to go on. */
+    long long stops = stops_told(json);
+    assert_true(stops >= 1 && stops <= json_integer_value(json_at(json, "source.looks")));
+    assert_int_equal(json_integer_value(json_at(group, "watch.first_count")), 1);
+    assert_int_equal(json_integer_value(json_at(group, "watch.stayed")), 1);
+    json_decref(json);
+    target_end(target);
+}
+
+/* Once it was stopped, the kernel does not say any more which call it is in. */
+static void interrupted_sleep__has_a_timeout(void **state)
+{
+    const struct expected_group before = {.verdict = "waiting",
+                                          .op = "sleep",
+                                          .wait_function = "with_frames",
+                                          .deadline = WITH_DEADLINE};
+    const struct expected_group after = {.verdict = "waiting",
+                                         .call = "restart_syscall",
+                                         .wait_function = "with_frames",
+                                         .deadline = WITH_DEADLINE};
+    char pid[16];
+    (void)state;
+    struct target *target = start_with_frames("sleep", pid);
+    for (int i = 0; i < 3; i++) {
+        json_t *json = report(pid, "0", LIST("--all"));
+        assert_group(json, i == 0 ? &before : &after);
+        const json_t *group = find_group(json, i == 0 ? &before : &after);
+        const char *evidence =
+            json_string_value(json_array_get(json_object_get(group, "evidence"), 0));
+        assert_non_null(evidence);
+        assert_non_null(
+            strstr(evidence, i == 0 ? "it has a deadline" : "an interrupted call with a timeout"));
+        json_decref(json);
+        sleep_ms(50);
+    }
     target_end(target);
 }
 
@@ -578,6 +698,13 @@ int main(int argc, char **argv)
         add("moving_threads", "are_never_told_torn", moving_threads__are_never_told_torn, NULL);
         add("thread_with_frame_pointers", "is_stopped_and_goes_on",
             thread_with_frame_pointers__is_stopped_and_goes_on, NULL);
+        add("stopped_thread", "is_told_parked_by_every_look",
+            stopped_thread__is_told_parked_by_every_look, NULL);
+        add("stopped_thread", "may_be_parked_for_longer", stopped_thread__may_be_parked_for_longer,
+            NULL);
+        add("watched_thread", "is_not_stopped_again_and_stays",
+            watched_thread__is_not_stopped_again_and_stays, NULL);
+        add("interrupted_sleep", "has_a_timeout", interrupted_sleep__has_a_timeout, NULL);
     }
     if (strcmp(group, "odd") == 0) {
         add("odd_threads", "are_told_right", odd_threads__are_told_right, "odd_threads");
