@@ -181,8 +181,8 @@ static const struct sample {
     int count;
     int op_since; /* minor version of Go that has a word of its own for it; 0: all */
 } samples[] = {
-    {"chan_send_early_return", "stuck", "chan send", "chan send", "main.compute", "main.process",
-     1, 0},
+    {"chan_send_early_return", "stuck", "chan send", "chan send", "main.compute", "main.process", 1,
+     0},
     {"mutex_deadlock", "stuck", "semacquire", "sync.Mutex.Lock", "main.transfer",
      "main.startTransfers", 2, 20},
     {"select_no_case", "leaked", "select (no cases)", "select (no cases)", "main.keepAlive",
