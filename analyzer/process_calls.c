@@ -16,6 +16,8 @@
 
 enum rule {
     SAFE = 1,
+    SAFE_UNTIMED,  /* if it has no timeout, whose rest the kernel writes back at a stop: where that
+                      is not possible, or not wanted (personality(2)), the call ends with EINTR */
     SAFE_FUTEX,    /* by the operation */
     SAFE_FILE,     /* by what the descriptor is */
     SAFE_SOCKET,   /* unless it has a timeout, which makes the call end with EINTR */
@@ -37,15 +39,14 @@ static const struct {
     {SYS_recvfrom, SAFE_RECVFROM},
     {SYS_recvmsg, SAFE_RECVMSG},
     {SYS_poll, SAFE},
-    {SYS_ppoll, SAFE},
-    {SYS_select, SAFE},
-    {SYS_pselect6, SAFE},
+    {SYS_ppoll, SAFE_UNTIMED},
+    {SYS_select, SAFE_UNTIMED},
+    {SYS_pselect6, SAFE_UNTIMED},
     {SYS_pause, SAFE},
     {SYS_rt_sigsuspend, SAFE},
     {SYS_nanosleep, SAFE},
     {SYS_clock_nanosleep, SAFE},
-    {SYS_restart_syscall, SAFE}, /* one of those with a timeout, after
-                                    a stop */
+    {SYS_restart_syscall, SAFE}, /* one of those with a timeout, after a stop */
     {SYS_wait4, SAFE},
     {SYS_waitid, SAFE},
     {SYS_flock, SAFE},
@@ -109,16 +110,12 @@ static bool socket_survives(pid_t pid, uint64_t fd)
     return survives;
 }
 
-/* Pipes, terminals and the like: their reads begin anew. */
+/* Pipes and the like: their reads begin anew. Not terminals: a read that waits for several bytes
+ * (VMIN) returns those that it has, and its time (VTIME) begins anew. */
 static bool file_survives(pid_t pid, uint64_t fd)
 {
-    static const char *const names[] = {"pipe:",
-                                        "/dev/pts/",
-                                        "/dev/tty",
-                                        "anon_inode:[eventfd]",
-                                        "anon_inode:[timerfd]",
-                                        "anon_inode:[signalfd]",
-                                        "anon_inode:inotify"};
+    static const char *const names[] = {"pipe:", "anon_inode:[eventfd]", "anon_inode:[timerfd]",
+                                        "anon_inode:[signalfd]", "anon_inode:inotify"};
     char path[64], link[256];
     struct stat status;
     if (fd > INT32_MAX)
@@ -142,6 +139,8 @@ bool process_call_survives_stop(pid_t pid, int64_t call, const uint64_t args[6])
     switch (rule_of(call)) {
     case SAFE:
         return true;
+    case SAFE_UNTIMED:
+        return args[call == SYS_ppoll ? 2 : 4] == 0;
     case SAFE_FUTEX:
         return futex_survives(args[1]);
     case SAFE_FILE:

@@ -101,31 +101,62 @@ static long in_timed_poll(void)
     return poll(&fd, 1, 1000000);
 }
 
-static long in_ppoll(void)
+static long ppoll_until(const struct timespec *timeout)
 {
     struct pollfd fd = {eventfd(0, 0), POLLIN, 0};
     sigset_t set;
     sigemptyset(&set);
-    return ppoll(&fd, 1, &long_time, &set);
+    return ppoll(&fd, 1, timeout, &set);
+}
+
+static long in_ppoll(void)
+{
+    return ppoll_until(NULL);
+}
+
+static long in_timed_ppoll(void)
+{
+    return ppoll_until(&long_time);
+}
+
+static long select_until(struct timeval *timeout)
+{
+    fd_set set;
+    int fd = eventfd(0, 0);
+    FD_ZERO(&set);
+    FD_SET(fd, &set);
+    return syscall(SYS_select, fd + 1, &set, NULL, NULL, timeout);
 }
 
 static long in_select(void)
 {
-    fd_set set;
-    struct timeval timeout = {1000, 0};
-    int fd = eventfd(0, 0);
-    FD_ZERO(&set);
-    FD_SET(fd, &set);
-    return syscall(SYS_select, fd + 1, &set, NULL, NULL, &timeout);
+    return select_until(NULL);
 }
 
-static long in_pselect(void)
+/* Where the kernel cannot write what is left of the time. */
+static long in_timed_select(void)
+{
+    static const struct timeval timeout = {1000, 0};
+    return select_until((struct timeval *)&timeout);
+}
+
+static long pselect_until(const struct timespec *timeout)
 {
     fd_set set;
     int fd = eventfd(0, 0);
     FD_ZERO(&set);
     FD_SET(fd, &set);
-    return pselect(fd + 1, &set, NULL, NULL, &long_time, NULL);
+    return pselect(fd + 1, &set, NULL, NULL, timeout, NULL);
+}
+
+static long in_pselect(void)
+{
+    return pselect_until(NULL);
+}
+
+static long in_timed_pselect(void)
+{
+    return pselect_until(&long_time);
 }
 
 static long in_pause(void)
@@ -406,7 +437,6 @@ static const struct {
     {"read of a pipe", in_pipe_read},
     {"read of an eventfd", in_eventfd_read},
     {"read of a timerfd", in_timerfd_read},
-    {"read of a terminal", in_terminal_read},
     {"recv", in_recv},
     {"recvmsg", in_recvmsg},
     {"read of a socket", in_socket_read},
@@ -462,6 +492,10 @@ static const struct {
     {"recv of all that was asked for", in_recv_of_all},
     {"recv of four bytes at least", in_recv_of_four},
     {"write", in_write},
+    {"read of a terminal", in_terminal_read},
+    {"ppoll with a timeout", in_timed_ppoll},
+    {"select with a timeout", in_timed_select},
+    {"pselect with a timeout", in_timed_pselect},
     {"semop", in_semop},
     {"sigtimedwait", in_sigtimedwait},
     {"clock_nanosleep behind a seccomp filter", in_filtered_sleep},
