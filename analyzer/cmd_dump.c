@@ -115,7 +115,7 @@ static void put_task(struct dump *dump, const void *row)
                 "\n        runtime_id %" PRIu64 " spawner %" PRIu64 " labels at %" PRIu64,
                 task->runtime_id, task->spawner, task->labels);
     }
-    if (task->gen == 0) {
+    if (rec_task_wait(task) == 0) {
         fprintf(dump->out, " seq %" PRIu32, task->seq);
         return;
     }

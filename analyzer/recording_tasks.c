@@ -38,9 +38,9 @@ static void take_wait(const struct recording_reader *reader, const struct rec_ta
     task->call = row->call;
     task->arg = row->arg;
     task->object = row->object;
-    task->wait_number = row->gen;
+    task->wait_number = rec_task_wait(row);
     task->parked_ns = 0;
-    if (row->seen_gen != row->gen)
+    if (row->seen_gen != task->wait_number)
         return; /* begun since the sampler's last walk: nothing more is known */
 
     task->parked_ns = recording_age(reader, row->since_ns);
@@ -62,10 +62,10 @@ static bool take_task(struct recording_reader *reader, uint64_t number, const st
     if (row->state == REC_TASK_FREE || row->id == 0)
         return true;
     bool ended = row->state == REC_TASK_FINISHED ||
-                 (row->state == REC_TASK_ENDING && row->gen == 0 && !moving);
+                 (row->state == REC_TASK_ENDING && rec_task_wait(row) == 0 && !moving);
     if (row->state == REC_TASK_ENDING && ended && !(row->flags & REC_TASK_JOINABLE))
         return true;
-    if (row->flags & REC_TASK_WORKER && row->gen == 0 && !moving)
+    if (row->flags & REC_TASK_WORKER && rec_task_wait(row) == 0 && !moving)
         return true; /* its runtime's tasks are told, and it does not wait itself */
     if (row->state > REC_TASK_ENDING || row->kind == REC_KIND_NONE ||
         row->kind > REC_KIND_GOROUTINE) {
@@ -101,7 +101,7 @@ static bool take_task(struct recording_reader *reader, uint64_t number, const st
         task->flags |= SNAPSHOT_FINISHED;
         if (row->seen_gen == REC_SEEN_FINISHED)
             task->parked_ns = recording_age(reader, row->since_ns);
-    } else if (row->gen != 0 && !moving) {
+    } else if (rec_task_wait(row) != 0 && !moving) {
         take_wait(reader, row, task);
     }
     return true;

@@ -47,6 +47,17 @@ static inline char *arch_thread_pointer(void)
 #endif
 }
 
+/* The frame pointer of the caller, in a function that keeps none and calls nothing but in tail
+ * position. Where the return address is not on the stack then, there is no such thing. */
+#if defined(__x86_64__)
+#define ARCH_CALLER_FP()                                                                           \
+    ({                                                                                             \
+        uint64_t caller_fp_;                                                                       \
+        __asm__ volatile("movq %%rbp, %0" : "=r"(caller_fp_));                                     \
+        caller_fp_;                                                                                \
+    })
+#endif
+
 /* What a frame address points to, on both: the caller's frame address and the return address. */
 struct arch_frame {
     uint64_t caller_fp;

@@ -1,6 +1,7 @@
 #include "preload/blocked.h"
 
 #include <string.h>
+#include <sys/syscall.h>
 
 #include "preload/place.h"
 #include "preload/sys.h"
@@ -66,4 +67,16 @@ bool blocked_below(uint32_t tid, uint64_t cfa)
     if (!blocked_call((uint32_t)sys_call(SYS_getpid, 0), tid, &call))
         return true;
     return !call.running && (call.sp == 0 || call.sp < cfa);
+}
+
+enum blocked blocked_in_lock(uint32_t tid, uint64_t lock, uint64_t lock_bytes, uint64_t cfa)
+{
+    struct blocked_call call;
+    if (!blocked_call((uint32_t)sys_call(SYS_getpid, 0), tid, &call))
+        return BLOCKED_ELSEWHERE;
+    if (call.running || call.number == -1)
+        return BLOCKED_NOT;
+    return call.number == SYS_futex && call.args[0] - lock < lock_bytes && call.sp < cfa
+               ? BLOCKED_THERE
+               : BLOCKED_ELSEWHERE;
 }

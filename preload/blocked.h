@@ -22,4 +22,14 @@ bool blocked_call(uint32_t pid, uint32_t tid, struct blocked_call *ret);
  * The sampler, with descriptors of its own. */
 bool blocked_below(uint32_t tid, uint64_t cfa);
 
+enum blocked {
+    BLOCKED_ELSEWHERE, /* or /proc does not tell */
+    BLOCKED_THERE,
+    BLOCKED_NOT, /* it runs, or waits for a processor, a page or a debugger */
+};
+
+/* Is the thread `tid` parked in the kernel for the lock in [lock, lock + lock_bytes), called by the
+ * frame whose stack pointer after return is `cfa`? The sampler, with descriptors of its own. */
+enum blocked blocked_in_lock(uint32_t tid, uint64_t lock, uint64_t lock_bytes, uint64_t cfa);
+
 #endif

@@ -174,6 +174,22 @@ struct wait {
 void wait_begin_nested(struct wait *wait);
 void wait_end_nested(struct wait *wait);
 
+/* The number of the task's next wait. One instruction where it is for a thread of its own, so that
+ * a handler that waits in the middle never gets the same. */
+__attribute__((always_inline)) static inline uint32_t wait_number(struct rec_task *task)
+{
+    uint32_t seq;
+    do {
+#if defined(__x86_64__)
+        seq = 1;
+        __asm__ volatile("xaddl %0, %1" : "+r"(seq), "+m"(task->seq) : : "memory", "cc");
+#else
+        seq = __atomic_fetch_add(&task->seq, 1, __ATOMIC_RELAXED);
+#endif
+    } while (unlikely(++seq == 0));
+    return seq;
+}
+
 /* Publishes that `task` waits. To be called from the wrapper itself, inlined: the frame that is
  * published is the wrapper's, whose caller is the first frame of the wait's stack.
  *
@@ -183,10 +199,7 @@ __attribute__((always_inline)) static inline void
 wait_publish(struct rec_task *task, uint16_t call, uint16_t flags, uint64_t object, uint32_t arg)
 {
     for (;;) {
-        uint32_t seq = task->seq + 1;
-        if (unlikely(seq == 0))
-            seq = 1;
-        task->seq = seq;
+        uint32_t seq = wait_number(task);
         __atomic_thread_fence(__ATOMIC_RELEASE); /* gen was 0 before any field changes */
         task->call = call;
         task->wait_flags = flags;
@@ -202,7 +215,31 @@ wait_publish(struct rec_task *task, uint16_t call, uint16_t flags, uint64_t obje
     }
 }
 
-/* The same where there may be a wait around it. Ends with wait_end. */
+/* Publishes that `task`, which waits for nothing, takes a lock that is free. Costs next to nothing,
+ * and is never taken back: should another thread be quicker, the sampler finds out from the kernel.
+ * `cfa` and `fp` are the caller's stack pointer after the return, and its frame pointer. A handler
+ * that waits in the middle spoils the fields: then they do not fit what the kernel says. */
+__attribute__((always_inline)) static inline void wait_publish_passing(struct rec_task *task,
+                                                                       uint16_t call,
+                                                                       uint64_t object,
+                                                                       uint64_t cfa, uint64_t fp)
+{
+#if defined(__x86_64__)
+    __asm__ volatile("incl %0" : "+m"(task->seq) : : "memory", "cc"); /* see wait_number */
+#else
+    __atomic_fetch_add(&task->seq, 1, __ATOMIC_RELAXED);
+#endif
+    __atomic_thread_fence(__ATOMIC_RELEASE);
+    task->object = object;
+    task->cfa = cfa;
+    task->fp = fp;
+    __atomic_thread_fence(__ATOMIC_RELEASE);
+    task->call = call;
+    task->wait_flags = REC_WAIT_PASSING;
+    task->arg = 0;
+}
+
+/* As wait_publish, where there may be a wait around it. Ends with wait_end. */
 __attribute__((always_inline)) static inline void wait_begin(struct wait *wait,
                                                              struct rec_task *task, uint16_t call,
                                                              uint16_t flags, uint64_t object,

@@ -20,7 +20,7 @@
 
 #define REC_MAGIC 0x0a7970736b61656cULL /* "leakspy\n" in a little-endian file */
 #define REC_MAJOR 1                     /* a reader refuses a newer major version */
-#define REC_MINOR 1                     /* minor versions only add tables and use reserved fields */
+#define REC_MINOR 2                     /* minor versions only add tables and use reserved fields */
 #define REC_BYTE_ORDER 0x01020304U
 #define REC_HEADER_BYTES 4096U
 #define REC_DIR_PATTERN "/dev/shm/leakspy-%u" /* one folder a user (uid), mode 0700 */
@@ -140,6 +140,8 @@ enum rec_wait_flag {
     REC_WAIT_LOCKED = 4,   /* (1.1) the task keeps its thread of the system to itself meanwhile */
     REC_WAIT_CASES = 8,    /* (1.1) of a goroutine's select: its cases were read, `arg` counts those
                               of channels, and where it is 0 there is none */
+    REC_WAIT_PASSING = 16, /* (1.2) for a lock that was free when it was asked for, so that the task
+                              most likely got it: gen stays 0, see rec_task_wait */
     REC_WAIT_RESTORED =
         0x8000, /* a wait inside it is over; else gen is seq, or not to be believed */
 };
@@ -151,6 +153,9 @@ enum rec_detail_flag {
     REC_DETAIL_OWNER_ROW = 8,  /* detail_a is the row of the task that holds the lock (0: nobody) */
     REC_DETAIL_NO_STACK = 16,  /* the stack could not be unwound; it will not be tried again */
     REC_DETAIL_LISTENING = 32, /* the descriptor is a socket that accepts connections */
+    REC_DETAIL_LOOKED =
+        64, /* (1.2) sampler: it saw the PASSING wait whose seq is detail_a before; */
+    REC_DETAIL_PASSED = 128, /* and the task passed, or cannot be known to wait */
 };
 
 /* The number that a row has for one that may be too large for it. */
@@ -165,8 +170,10 @@ struct rec_task {
     /* Written by the task itself, while it runs; read by the sampler and the analyzer.
      * Order: gen = 0, ++seq, then the fields, then gen = seq (release). Leaving restores what was
      * there before (nested waits of signal handlers), in the same order; no wait before: gen = 0.
+     * A PASSING wait: ++seq, then the fields; nothing is taken back.
      */
-    uint32_t gen;        /* 0: not waiting; else names this wait among all of the task's */
+    uint32_t gen;        /* 0: not waiting (but see rec_task_wait); else names this wait among all
+                            of the task's */
     uint32_t seq;        /* how many waits this task has begun; a reader checks it beside gen */
     uint16_t call;       /* row of REC_TABLE_CALLS: what it called, and so its op */
     uint16_t wait_flags; /* enum rec_wait_flag */
@@ -177,7 +184,8 @@ struct rec_task {
         uint64_t spawner; /* (1.1) SCANNED: the runtime's number of the task that spawned it; 0 */
     };
     union {
-        uint64_t fp;     /* frame address of the wrapper: {caller's fp, return address} are there */
+        uint64_t fp;     /* frame address of the wrapper: {caller's fp, return address} are there;
+                            PASSING: the caller's fp itself, and the return address ends at cfa */
         uint64_t labels; /* (1.1) SCANNED: offset in REC_TABLE_STRINGS of what the program says of
                             it: "key", "value", "key" … and an empty key; 0: nothing */
     };
@@ -193,7 +201,8 @@ struct rec_task {
     uint64_t handle;     /* pthread_t, struct taskrt_task *, g *: what a join names */
     uint32_t spawn_site; /* row of REC_TABLE_SITES; 0: not known */
 
-    /* Written by the sampler alone; valid while seen_gen == gen, and written before seen_gen. */
+    /* Written by the sampler alone; valid while seen_gen is what rec_task_wait returns, and written
+     * before seen_gen. */
     uint32_t wait_site; /* 0: not unwound yet, or not possible */
     uint64_t since_ns;  /* CLOCK_MONOTONIC, when the sampler first saw this wait */
     uint32_t seen_gen;  /* REC_SEEN_FINISHED: since_ns is when it first saw the task FINISHED */
@@ -204,6 +213,15 @@ struct rec_task {
     uint16_t detail_flags; /* enum rec_detail_flag */
     uint32_t next_free;    /* the next free slot, while this one is free; 0: none */
 };
+
+/* The number of the wait that the task is in; 0: it is in none. Of a PASSING wait it is only the
+ * sampler who can say so, by seen_gen: having asked the kernel, up to a sampling period ago. */
+static inline uint32_t rec_task_wait(const struct rec_task *task)
+{
+    if (task->gen != 0)
+        return task->gen;
+    return task->wait_flags & REC_WAIT_PASSING && task->seen_gen == task->seq ? task->seq : 0;
+}
 
 /* A call stack, stored once. */
 struct rec_site {

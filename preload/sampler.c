@@ -1,6 +1,7 @@
 /* What the sampler does: see sampler.h. */
 #include <errno.h>
 #include <linux/close_range.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -66,10 +67,22 @@ static void describe(struct rec_task *task, const struct rec_task *copy)
         put_cases(task, &detail);
 }
 
+static bool is_passing(const struct rec_task *copy)
+{
+    return copy->gen == 0 && copy->wait_flags & REC_WAIT_PASSING;
+}
+
+/* What only the kernel knows of a PASSING wait. */
+static enum blocked ask_passing(const struct rec_task *copy)
+{
+    return blocked_in_lock(copy->os_tid, copy->object, sizeof(pthread_mutex_t), copy->cfa);
+}
+
 static bool moved(const struct rec_task *task, const struct rec_task *copy)
 {
     __atomic_thread_fence(__ATOMIC_ACQUIRE);
-    return __atomic_load_n(&task->gen, __ATOMIC_RELAXED) != copy->gen ||
+    return (is_passing(copy) && ask_passing(copy) != BLOCKED_THERE) ||
+           __atomic_load_n(&task->gen, __ATOMIC_RELAXED) != copy->gen ||
            __atomic_load_n(&task->seq, __ATOMIC_RELAXED) != copy->seq ||
            __atomic_load_n(&task->id, __ATOMIC_RELAXED) != copy->id;
 }
@@ -77,7 +90,10 @@ static bool moved(const struct rec_task *task, const struct rec_task *copy)
 static void take_stack(struct rec_task *task, const struct rec_task *copy)
 {
     static struct unwind_stack stack;
-    unwind_parked(copy->cfa, copy->fp, &stack);
+    if (is_passing(copy))
+        unwind_passing(copy->cfa, copy->fp, &stack);
+    else
+        unwind_parked(copy->cfa, copy->fp, &stack);
     if (moved(task, copy))
         return;
     uint32_t site = site_store(stack.pcs, stack.count, stack.flags);
@@ -94,12 +110,47 @@ static void take_stack(struct rec_task *task, const struct rec_task *copy)
  * than that, what was told of the others at their first look stands. */
 static uint32_t refreshes;
 
+/* A lock that was free when it was asked for: has somebody else been quicker? The kernel is asked
+ * when a second look finds the same wait, and not again once the thread was seen elsewhere. */
+static void look_at_passing(struct rec_task *task, uint64_t now_ns, bool last)
+{
+    struct rec_task copy = *task;
+    if (!is_passing(&copy) || copy.kind != REC_KIND_THREAD || !own_files)
+        return;
+    bool known = copy.seen_gen == copy.seq;
+    if (!known && !(copy.detail_flags & REC_DETAIL_LOOKED && copy.detail_a == copy.seq)) {
+        __atomic_store_n(&task->seen_gen, 0, __ATOMIC_RELEASE);
+        task->since_ns = now_ns;
+        task->wait_site = 0;
+        task->detail_a = copy.seq;
+        task->detail_flags = copy.detail_flags = REC_DETAIL_LOOKED;
+        if (!last)
+            return;
+    }
+    if (!known && copy.detail_flags & REC_DETAIL_PASSED)
+        return;
+    enum blocked blocked = ask_passing(&copy);
+    if (blocked == BLOCKED_THERE) {
+        if (!known)
+            take_stack(task, &copy);
+        describe(task, &copy);
+        if (!moved(task, &copy))
+            __atomic_store_n(&task->seen_gen, copy.seq, __ATOMIC_RELEASE);
+    } else if (known || blocked == BLOCKED_ELSEWHERE) {
+        __atomic_store_n(&task->seen_gen, 0, __ATOMIC_RELEASE);
+        task->detail_a = copy.seq;
+        task->detail_flags = REC_DETAIL_LOOKED | REC_DETAIL_PASSED;
+    }
+}
+
 static void look_at(struct rec_task *task, uint64_t now_ns, bool last)
 {
     uint32_t seq = __atomic_load_n(&task->seq, __ATOMIC_ACQUIRE);
     uint32_t gen = __atomic_load_n(&task->gen, __ATOMIC_ACQUIRE);
-    if (gen == 0)
+    if (gen == 0) {
+        look_at_passing(task, now_ns, last);
         return;
+    }
     if (task->seen_gen != gen) {
         task->since_ns = now_ns;
         task->wait_site = 0;

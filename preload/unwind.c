@@ -201,15 +201,28 @@ bool unwind_is_same(const struct unwind_trace *trace, uint64_t pc, uint64_t sp, 
     return true;
 }
 
-void unwind_parked(uint64_t cfa, uint64_t fp, struct unwind_stack *ret)
+static char sampler_window[WINDOW_BYTES];
+
+static void walk_if(bool known, struct walker *walker, struct unwind_stack *ret)
 {
-    static char window[WINDOW_BYTES]; /* the sampler's */
-    struct walker walker = {.sp = cfa, .window = window};
     ret->count = 0;
     ret->flags = REC_SITE_BROKEN;
-    if (walker_read(&walker, fp + offsetof(struct arch_frame, caller_fp), &walker.fp) &&
-        walker_read(&walker, fp + offsetof(struct arch_frame, return_pc), &walker.pc))
-        walk_all(&walker, ret);
+    if (known)
+        walk_all(walker, ret);
+}
+
+void unwind_parked(uint64_t cfa, uint64_t fp, struct unwind_stack *ret)
+{
+    struct walker walker = {.sp = cfa, .window = sampler_window};
+    walk_if(walker_read(&walker, fp + offsetof(struct arch_frame, caller_fp), &walker.fp) &&
+                walker_read(&walker, fp + offsetof(struct arch_frame, return_pc), &walker.pc),
+            &walker, ret);
+}
+
+void unwind_passing(uint64_t cfa, uint64_t fp, struct unwind_stack *ret)
+{
+    struct walker walker = {.sp = cfa, .fp = fp, .window = sampler_window};
+    walk_if(walker_read(&walker, cfa - sizeof(walker.pc), &walker.pc), &walker, ret);
 }
 
 bool unwind_own_stack_has(uint64_t cfa)

@@ -57,6 +57,9 @@ bool unwind_is_same(const struct unwind_trace *trace, uint64_t pc, uint64_t sp, 
  * something only if the task has not moved meanwhile: the caller checks. */
 void unwind_parked(uint64_t cfa, uint64_t fp, struct unwind_stack *ret);
 
+/* The same, of a task that is parked without a wrapper's frame (REC_WAIT_PASSING). */
+void unwind_passing(uint64_t cfa, uint64_t fp, struct unwind_stack *ret);
+
 /* Is there a frame whose stack pointer after return is `cfa` on the calling thread's stack? Also in
  * signal handlers; true where it cannot be told. */
 bool unwind_own_stack_has(uint64_t cfa);

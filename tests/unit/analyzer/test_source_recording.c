@@ -162,6 +162,33 @@ static void wait_not_seen_by_the_sampler__is_parked_since_now(void **state)
     snapshot_deinit(&s);
 }
 
+/* A lock that was free when it was asked for: the sampler says whether the task waits for it. */
+static void lock_that_was_free__is_waited_for_as_the_sampler_says(void **state)
+{
+    (void)state;
+    struct builder *b = recording_builder_create();
+    struct rec_task *tasks[2];
+    for (int i = 0; i < 2; i++) {
+        tasks[i] = builder_thread(b, i == 0 ? "late" : "quick");
+        builder_park(b, tasks[i], "pthread_mutex_lock", REC_OP_MUTEX_LOCK, 0x500, 50 * SECOND, 0);
+        tasks[i]->wait_flags = REC_WAIT_PASSING;
+        tasks[i]->gen = 0;
+    }
+    tasks[1]->seq++;
+    const char *path = builder_path("passing.rec");
+    builder_write(b, path);
+    recording_builder_destroy(b);
+
+    struct snapshot s;
+    struct err err;
+    assert_true(read_path(path, &s, &err));
+    assert_true(s.tasks[0].flags & SNAPSHOT_PARKED);
+    assert_int_equal(s.tasks[0].wait_number, 7);
+    assert_int_equal(s.tasks[0].parked_ns, 50 * SECOND);
+    assert_false(s.tasks[1].flags & SNAPSHOT_PARKED);
+    snapshot_deinit(&s);
+}
+
 static void ended_task_that_needs_no_join__is_not_there(void **state)
 {
     (void)state;
@@ -266,7 +293,7 @@ static void other_version__is_refused_with_both_numbers(void **state)
 
     header->major = 2;
     header->minor = 5;
-    assert_bytes_refused(bytes, count, ERR_NEWER_VERSION, "version 2.5, a newer version than 1.1");
+    assert_bytes_refused(bytes, count, ERR_NEWER_VERSION, "version 2.5, a newer version than 1.2");
     header->major = 0;
     assert_bytes_refused(bytes, count, ERR_CORRUPT, "version 0");
     header->major = 1;
@@ -567,6 +594,10 @@ int main(int argc, char **argv)
     /* "test_source_recording --write FILE" makes the file under tests/formats. */
     if (argc == 3 && strcmp(argv[1], "--write") == 0) {
         struct builder *b = build_full();
+        struct rec_task *late = builder_thread(b, "late");
+        builder_park(b, late, "pthread_mutex_lock", REC_OP_MUTEX_LOCK, 0x500, 5 * SECOND, 0);
+        late->wait_flags = REC_WAIT_PASSING;
+        late->gen = 0;
         builder_header(b)->state = REC_STATE_EXITED;
         builder_write(b, argv[2]);
         recording_builder_destroy(b);
@@ -575,6 +606,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(whole_recording__every_field_is_there),
         cmocka_unit_test(wait_not_seen_by_the_sampler__is_parked_since_now),
+        cmocka_unit_test(lock_that_was_free__is_waited_for_as_the_sampler_says),
         cmocka_unit_test(ended_task_that_needs_no_join__is_not_there),
         cmocka_unit_test(end__follows_state_and_process),
         cmocka_unit_test(foreign_file__is_refused),

@@ -26,7 +26,7 @@ static uint32_t arg_of(uint64_t object)
 
 static uint16_t flags_of(uint64_t object)
 {
-    return (uint16_t)((object ^ 0x55) & ~REC_WAIT_RESTORED);
+    return (uint16_t)((object ^ 0x55) & ~(REC_WAIT_RESTORED | REC_WAIT_PASSING));
 }
 
 static bool belongs_together(const struct rec_task *task)
@@ -103,6 +103,27 @@ static void wait__inside_a_wait__restores_the_outer_one(void **state)
     park(slot, 11, nest);
     assert_int_equal(slot->gen, 0);
     assert_int_not_equal(seen_gen[0], seen_gen[1]);
+}
+
+/* A lock that was free: the task waits only once the sampler says so, and of that wait only. */
+static void passing_wait__that_the_sampler_knows__is_one(void **state)
+{
+    (void)state;
+    slot = recorder_self();
+    park(slot, 10, NULL);
+    slot->seen_gen = slot->seq;
+    assert_int_equal(rec_task_wait(slot), 0);
+    wait_publish_passing(slot, 3, 14, 0x1000, 0x2000);
+    assert_int_equal(slot->gen, 0);
+    assert_int_equal(slot->seq, 2);
+    assert_int_equal(rec_task_wait(slot), 0);
+    slot->seen_gen = slot->seq;
+    assert_int_equal(rec_task_wait(slot), 2);
+    wait_publish_passing(slot, 3, 14, 0x1000, 0x2000);
+    assert_int_equal(rec_task_wait(slot), 0);
+    park(slot, 11, nest);
+    slot->seen_gen = slot->seq;
+    assert_int_equal(rec_task_wait(slot), 0);
 }
 
 static void generation__at_its_end__skips_zero(void **state)
@@ -435,6 +456,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_RECORDING(wait__over__leaves_gen_zero),
         WITH_RECORDING(wait__inside_a_wait__restores_the_outer_one),
+        WITH_RECORDING(passing_wait__that_the_sampler_knows__is_one),
         WITH_RECORDING(generation__at_its_end__skips_zero),
 #ifdef CAN_STEP
         WITH_RECORDING(wait__with_a_handler_at_every_instruction__is_never_torn_for_long),

@@ -1,0 +1,63 @@
+/* A lock that is free is taken nearly unseen. Where another thread is quicker, the wait is found
+ * all the same; and who got the lock is never told to wait for it. */
+#include "tests/e2e/harness.h"
+
+#include <string.h>
+#include <unistd.h>
+
+static void thread_that_was_late__is_stuck_until_it_gets_the_lock(void **state)
+{
+    char path[512];
+    (void)state;
+    snprintf(path, sizeof path, "%s/passing_lock", LEAKSPY_TARGETS);
+    const struct expected_group late = {
+        .verdict = "stuck",
+        .kind = "thread",
+        .op = "mutex lock",
+        .call = "pthread_mutex_lock",
+        .object_kind = "mutex",
+        .count = 1,
+        .wait_function = "late_one",
+        .wait_file = "passing_lock.c",
+        .wait_line = line_of("tests/e2e/passing_lock.c", "take(5);"),
+        .spawn_function = "main",
+        .spawn_file = "passing_lock.c",
+        .deadline = NO_DEADLINE,
+    };
+    struct target *target = target_start(true, LIST(path), NULL);
+    target_wait_line(target, "ready");
+    json_t *json = wait_for_group(target, "100ms", NULL, &late);
+    const json_t *group = find_group(json, &late);
+    assert_non_null(json_object_get(json_object_get(group, "object"), "owner_task"));
+    assert_false(json_is_null(json_object_get(json_object_get(group, "object"), "owner_task")));
+    /* The caller itself is the innermost frame. */
+    const json_t *frame = json_array_get(json_object_get(group, "wait_stack"), 0);
+    assert_string_equal(json_string_value(json_object_get(frame, "function")), "take");
+    assert_int_equal(
+        json_integer_value(json_object_get(frame, "line")),
+        line_of("tests/e2e/passing_lock.c", "CHECK(pthread_mutex_lock(&late_lock_mutex) == 0);"));
+    json_decref(json);
+
+    assert_int_equal(write(target->stdin_fd, "\n", 1), 1);
+    assert_string_equal(target_wait_line(target, "locked"), "locked, errno untouched");
+    target_wait_walks(target, 4, 200);
+    assert_silent(target);
+    json = report(target->recording, "0", LIST("--all"));
+    const struct expected_group lock = {.op = "mutex lock"};
+    assert_null(find_group(json, &lock));
+    json_decref(json);
+    target_close_stdin(target);
+    struct outcome outcome = target_wait(target);
+    assert_int_equal(outcome.status, 0);
+    outcome_deinit(&outcome);
+    target_end(target);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(thread_that_was_late__is_stuck_until_it_gets_the_lock,
+                                  end_all_targets),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
