@@ -18,7 +18,7 @@
 
 #define MOST_PAIRS 101
 
-static int pairs = 9;
+static int pairs = 21;
 
 static void die(const char *what)
 {
@@ -109,15 +109,16 @@ static const struct line {
     double bound;
 } lines[] = {
     {"mutex lock+unlock, uncontended",
-     {BENCH_DIR "/workloads", "mutex_uncontended", "20000000"},
+     {BENCH_DIR "/workloads", "mutex_uncontended", "5000000"},
      1.25},
-    {"mutex, two threads contending", {BENCH_DIR "/workloads", "mutex_contended", "5000000"}, 1.05},
-    {"condition ping-pong", {BENCH_DIR "/workloads", "cond_pingpong", "60000"}, 1.05},
-    {"semaphore ping-pong", {BENCH_DIR "/workloads", "sem_pingpong", "100000"}, 1.05},
-    {"pthread create+join", {BENCH_DIR "/workloads", "create_join", "15000"}, 1.05},
-    {"pipe write+read, 1 byte", {BENCH_DIR "/workloads", "pipe_byte", "1000000"}, 1.03},
+    {"mutex, two threads contending", {BENCH_DIR "/workloads", "mutex_contended", "1000000"}, 1.05},
+    {"the same, with 50 ns of work", {BENCH_DIR "/workloads", "mutex_working", "300000"}, 1.05},
+    {"condition ping-pong", {BENCH_DIR "/workloads", "cond_pingpong", "20000"}, 1.05},
+    {"semaphore ping-pong", {BENCH_DIR "/workloads", "sem_pingpong", "30000"}, 1.05},
+    {"pthread create+join", {BENCH_DIR "/workloads", "create_join", "6000"}, 1.05},
+    {"pipe write+read, 1 byte", {BENCH_DIR "/workloads", "pipe_byte", "300000"}, 1.03},
 #ifdef BENCH_GO
-    {"libgo channel ping-pong", {BENCH_DIR "/bench_libgo", "pingpong", "1000000"}, 1.10},
+    {"libgo channel ping-pong", {BENCH_DIR "/bench_libgo", "pingpong", "500000"}, 1.10},
     {"libgo go+exit", {BENCH_DIR "/bench_libgo", "spawn", "500000"}, 1.25},
 #endif
     {"libtaskrt channel ping-pong", {BENCH_DIR "/bench_taskrt", "pingpong", "2000000"}, 1.10},

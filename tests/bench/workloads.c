@@ -41,6 +41,25 @@ static void *contend(void *unused)
     return NULL;
 }
 
+/* Some 50 ns of a processor. */
+static void work(void)
+{
+    for (volatile int i = 0; i < 50; i++)
+        ;
+}
+
+static void *contend_and_work(void *unused)
+{
+    (void)unused;
+    for (long i = 0; i < rounds; i++) {
+        pthread_mutex_lock(&mutex);
+        work();
+        pthread_mutex_unlock(&mutex);
+        work();
+    }
+    return NULL;
+}
+
 static void run_two(void *(*function)(void *))
 {
     pthread_t thread;
@@ -54,6 +73,12 @@ static void mutex_contended(long count)
 {
     rounds = count / 2;
     run_two(contend);
+}
+
+static void mutex_working(long count)
+{
+    rounds = count / 2;
+    run_two(contend_and_work);
 }
 
 static void *take_turns(void *me)
@@ -125,6 +150,7 @@ static const struct {
 } workloads[] = {
     {"mutex_uncontended", mutex_uncontended},
     {"mutex_contended", mutex_contended},
+    {"mutex_working", mutex_working},
     {"cond_pingpong", cond_pingpong},
     {"sem_pingpong", sem_pingpong},
     {"create_join", create_join},
