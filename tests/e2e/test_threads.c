@@ -506,18 +506,25 @@ static void stopped_thread__may_be_parked_for_longer(void **state)
 
 static void watched_thread__is_not_stopped_again_and_stays(void **state)
 {
+    enum { TRIES = 40 };
     char pid[16];
+    bool spared = false;
     (void)state;
     struct target *target = start_with_frames(NULL, pid);
-    json_t *json = report(pid, "0", LIST("--all", "--watch", "600ms"));
-    const json_t *group = find_group(json, &in_mutex_lock);
-    assert_non_null(group);
-    /* It, and the main thread: once each, or again where they found no processor to go on. */
-    long long stops = stops_told(json);
-    assert_true(stops >= 1 && stops <= json_integer_value(json_at(json, "source.looks")));
-    assert_int_equal(json_integer_value(json_at(group, "watch.first_count")), 1);
-    assert_int_equal(json_integer_value(json_at(group, "watch.stayed")), 1);
-    json_decref(json);
+    /* It, and the main thread: once each. On a busy machine a thread may find no processor to go on
+     * before the next look, which stops it again: then another watch has to show it. */
+    for (int i = 0; i < TRIES && !spared; i++) {
+        json_t *json = report(pid, "0", LIST("--all", "--watch", "600ms"));
+        const json_t *group = find_group(json, &in_mutex_lock);
+        assert_non_null(group);
+        assert_int_equal(json_integer_value(json_at(group, "watch.first_count")), 1);
+        assert_int_equal(json_integer_value(json_at(group, "watch.stayed")), 1);
+        long long stops = stops_told(json);
+        assert_true(stops >= 1);
+        spared = stops <= json_integer_value(json_at(json, "source.looks"));
+        json_decref(json);
+    }
+    assert_true(spared);
     target_end(target);
 }
 
