@@ -93,6 +93,8 @@ enum {
     HOOK_EXPORT result hook_##name params __asm__(#name);
 #define HAND(result, name, symbol, params, args, op, version)                                      \
     HOOK_EXPORT result hook_##name params __asm__(symbol);
+#define OLD(result, name, symbol, params, args, op, version)                                       \
+    HOOK_EXPORT result hook_##name params __asm__(#name);
 #include "preload/hooks.def"
 #undef WAIT
 #undef TASK

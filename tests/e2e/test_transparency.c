@@ -40,15 +40,34 @@ static void exceptions_with_indirect_libgcc__behave_the_same(void **state)
     assert_same_behaviour(LIST(LEAKSPY_TARGETS "/uses_thrower"), LIST("LEAKSPY_SAMPLE=5ms"));
 }
 
+static void old_versions__behave_the_same(void **state)
+{
+    (void)state;
+    assert_same_behaviour(LIST(LEAKSPY_TARGETS "/old_versions"), LIST("LEAKSPY_SAMPLE=5ms"));
+    assert_same_behaviour(LIST(LEAKSPY_TARGETS "/old_versions"), LIST("LEAKSPY_OPS=io"));
+}
+
+static void old_quick_exit__is_recorded_with_its_status(void **state)
+{
+    (void)state;
+    struct target *target = target_start(true, LIST(LEAKSPY_TARGETS "/old_versions"), NULL);
+    struct outcome outcome = target_wait(target);
+    json_t *json = report(target->recording, "0", NULL);
+    assert_string_equal(json_string_value(json_at(json, "source.end")), "exited");
+    assert_int_equal(json_integer_value(json_at(json, "source.exit_code")), 17);
+    json_decref(json);
+    outcome_deinit(&outcome);
+    target_end(target);
+}
+
 /* What goes wrong only for some layouts of the address space is to be seen in many starts. */
 static void many_starts__all_end_well(void **state)
 {
-    static const char *const programs[] = {LEAKSPY_SAMPLES "/unjoined_threads",
-                                           LEAKSPY_SAMPLES "/receive_without_sender",
+    static const char *const programs[] = {
+        LEAKSPY_SAMPLES "/unjoined_threads", LEAKSPY_SAMPLES "/receive_without_sender",
 #ifdef LEAKSPY_HAVE_GCCGO
-                                           LEAKSPY_SAMPLES "/select_no_case_go",
+        LEAKSPY_SAMPLES "/select_no_case_go", LEAKSPY_TARGETS "/uses_thrower"};
 #endif
-                                           LEAKSPY_TARGETS "/uses_thrower"};
     (void)state;
     for (size_t i = 0; i < LENGTH(programs); i++)
         for (int start = 0; start < 40; start++) {
@@ -269,6 +288,8 @@ int main(void)
         cmocka_unit_test_teardown(exceptions__behave_the_same, end_all_targets),
         cmocka_unit_test_teardown(exceptions_with_indirect_libgcc__behave_the_same,
                                   end_all_targets),
+        cmocka_unit_test_teardown(old_versions__behave_the_same, end_all_targets),
+        cmocka_unit_test_teardown(old_quick_exit__is_recorded_with_its_status, end_all_targets),
         cmocka_unit_test_teardown(many_starts__all_end_well, end_all_targets),
         cmocka_unit_test_teardown(ends__are_recorded, end_all_targets),
         cmocka_unit_test_teardown(violent_ends__leave_a_readable_recording, end_all_targets),

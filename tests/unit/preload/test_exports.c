@@ -12,11 +12,13 @@
 /* The rows of the table of intercepted functions, and whether the library has each. */
 static struct row {
     const char *symbol;
+    const char *old; /* the version that only programs linked long ago are bound to; else NULL */
     unsigned found;
 } rows[] = {
-#define WAIT(result, name, params, args, op, object, arg, flags, version) {#name, 0},
-#define TASK(result, name, params, args, op, object, arg, flags) {#name, 0},
-#define HAND(result, name, symbol, params, args, op, version) {symbol, 0},
+#define WAIT(result, name, params, args, op, object, arg, flags, version) {#name, NULL, 0},
+#define TASK(result, name, params, args, op, object, arg, flags) {#name, NULL, 0},
+#define HAND(result, name, symbol, params, args, op, version) {symbol, NULL, 0},
+#define OLD(result, name, symbol, params, args, op, version) {symbol, version, 0},
 #include "preload/hooks.def"
 #undef WAIT
 #undef TASK
@@ -55,11 +57,39 @@ static Elf_Data *section_of(struct library *library, GElf_Word type, GElf_Shdr *
     return NULL;
 }
 
-static struct row *row_of(const char *symbol)
+static struct row *row_of(const char *symbol, const char *old)
 {
     for (size_t i = 0; i < ROWS; i++)
-        if (strcmp(rows[i].symbol, symbol) == 0)
+        if (strcmp(rows[i].symbol, symbol) == 0 &&
+            (old != NULL ? rows[i].old != NULL && strcmp(rows[i].old, old) == 0
+                         : rows[i].old == NULL))
             return &rows[i];
+    return NULL;
+}
+
+/* The version that a symbol of the library has where it is hidden: to be had only by those who ask
+ * for that version. NULL: anybody may have the symbol. */
+static const char *hidden_version(struct library *library, size_t number)
+{
+    GElf_Shdr header;
+    GElf_Versym of_symbol;
+    Elf_Data *numbers = section_of(library, SHT_GNU_versym, &header);
+    if (numbers == NULL || gelf_getversym(numbers, (int)number, &of_symbol) == NULL ||
+        !(of_symbol & 0x8000))
+        return NULL;
+    Elf_Data *definitions = section_of(library, SHT_GNU_verdef, &header);
+    assert_non_null(definitions);
+    int offset = 0;
+    for (unsigned i = 0; i < header.sh_info; i++) {
+        GElf_Verdef definition;
+        GElf_Verdaux name;
+        assert_non_null(gelf_getverdef(definitions, offset, &definition));
+        assert_non_null(gelf_getverdaux(definitions, offset + (int)definition.vd_aux, &name));
+        if (definition.vd_ndx == (of_symbol & 0x7fff))
+            return elf_strptr(library->elf, header.sh_link, name.vda_name);
+        offset += (int)definition.vd_next;
+    }
+    fail_msg("a symbol of a version that is not there");
     return NULL;
 }
 
@@ -74,10 +104,10 @@ static void library__exports__the_table_of_hooks_and_nothing_else(void **state)
         GElf_Sym symbol;
         assert_non_null(gelf_getsym(symbols, (int)i, &symbol));
         const char *name = elf_strptr(library->elf, header.sh_link, symbol.st_name);
-        if (symbol.st_shndx == SHN_UNDEF)
+        if (symbol.st_shndx == SHN_UNDEF || symbol.st_shndx == SHN_ABS) /* names of versions */
             continue;
         defined++;
-        struct row *row = row_of(name);
+        struct row *row = row_of(name, hidden_version(library, i));
         if (row != NULL && GELF_ST_TYPE(symbol.st_info) == STT_FUNC) {
             row->found++;
         } else if (strncmp(name, "leakspy_", 8) != 0) {
