@@ -8,6 +8,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "analyzer/evidence.h"
 #include "analyzer/source_recording.h"
 #include "analyzer/verdict.h"
 #include "tests/unit/analyzer/recording_builder.h"
@@ -267,6 +268,26 @@ static void read_on_a_descriptor__stuck(void **state)
     assert_group(&j, 0, VERDICT_STUCK, 1, "io wait");
     assert_evidence(&j, 0, "descriptor 0, in read");
     done(&j);
+}
+
+static void first_queue_of_a_system__is_told_by_its_number(void **state)
+{
+    static const struct {
+        const char *call;
+        enum rec_op op;
+        enum rec_object kind;
+    } rows[] = {{"msgrcv", REC_OP_MESSAGE_WAIT, REC_OBJECT_QUEUE},
+                {"semop", REC_OP_SEMOP_WAIT, REC_OBJECT_SEMSET},
+                {"sem_wait", REC_OP_SEM_WAIT, REC_OBJECT_NONE}};
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        struct builder *b = recording_builder_create();
+        builder_park(b, builder_thread(b, "w"), rows[i].call, rows[i].op, 0, 60 * SECOND, 0);
+        struct judged j;
+        judge(&j, b, 10 * SECOND, NULL);
+        assert_int_equal(evidence_look_at(&j.snapshot, NULL, 0).kind, rows[i].kind);
+        done(&j);
+    }
 }
 
 static void system_task__waiting(void **state)
@@ -725,6 +746,7 @@ int main(void)
         cmocka_unit_test(deadline__waiting),
         cmocka_unit_test(pollers_and_sleepers__waiting),
         cmocka_unit_test(read_on_a_descriptor__stuck),
+        cmocka_unit_test(first_queue_of_a_system__is_told_by_its_number),
         cmocka_unit_test(system_task__waiting),
         cmocka_unit_test(idle_by_its_stack__waiting),
         cmocka_unit_test(select__of_a_task_without_cases__is_leaked),
