@@ -38,6 +38,8 @@ static void take_wait(const struct recording_reader *reader, const struct rec_ta
     task->call = row->call;
     task->arg = row->arg;
     task->object = row->object;
+    if (row->wait_flags & REC_WAIT_ASIDE)
+        task->object = task->arg = 0;
     task->wait_number = rec_task_wait(row);
     task->parked_ns = 0;
     if (row->seen_gen != task->wait_number)
@@ -48,6 +50,10 @@ static void take_wait(const struct recording_reader *reader, const struct rec_ta
     task->detail_a = row->detail_a;
     task->detail_b = row->detail_b;
     task->detail_flags = row->detail_flags;
+    if (row->wait_flags & REC_WAIT_ASIDE && row->detail_flags & REC_DETAIL_FDS) {
+        task->object = (uint64_t)(int64_t)(int32_t)row->detail_a;
+        task->arg = row->detail_b;
+    }
     task->case_first = row->case_first;
     task->case_count = row->case_count;
     if (row->since_ns && reader->last_walk_ns > row->since_ns &&

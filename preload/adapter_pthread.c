@@ -1,9 +1,13 @@
 /* Threads: pthread and C11 locks (mtx_t is a pthread_mutex_t underneath) say who holds them. The
- * layout is glibc's own (bits/pthreadtypes.h), which its header gives us. */
+ * layout is glibc's own (bits/pthreadtypes.h), which its header gives us. A poll or select says
+ * which descriptors it waits for. */
 #include <pthread.h>
+#include <string.h>
 
 #include "preload/adapter.h"
+#include "preload/goscan/system_calls.h"
 #include "preload/memory.h"
+#include "preload/polled.h"
 
 static void describe_owner(uint64_t address, struct wait_detail *detail)
 {
@@ -12,6 +16,30 @@ static void describe_owner(uint64_t address, struct wait_detail *detail)
         detail->a = (uint32_t)owner;
         detail->flags = REC_DETAIL_OWNER;
     }
+}
+
+static void read_pieces(struct mem_reader *reader, struct mem_piece *pieces, size_t count)
+{
+    (void)reader;
+    for (size_t i = 0; i < count; i++)
+        pieces[i].ok = memory_read(pieces[i].address, pieces[i].to, pieces[i].bytes);
+}
+
+static void describe_polled(uint64_t address, struct wait_detail *detail)
+{
+    struct mem_reader memory = {.read = read_pieces};
+    struct polled polled;
+    struct thread_call call;
+    uint64_t args[6] = {0};
+    if (!memory_read(address, &polled, sizeof(polled)))
+        return;
+    memcpy(args, polled.args, sizeof(polled.args));
+    thread_call_read(polled.number, args, &memory, &call);
+    if (call.arg == 0)
+        return;
+    detail->a = (uint32_t)call.object;
+    detail->b = call.arg;
+    detail->flags = REC_DETAIL_FDS;
 }
 
 static void describe(const struct rec_task *task, enum rec_op op, struct wait_detail *detail)
@@ -23,6 +51,10 @@ static void describe(const struct rec_task *task, enum rec_op op, struct wait_de
     case REC_OP_RWLOCK_RDLOCK:
     case REC_OP_RWLOCK_WRLOCK:
         describe_owner(task->object + offsetof(pthread_rwlock_t, __data.__cur_writer), detail);
+        break;
+    case REC_OP_IO_WAIT:
+        if (task->wait_flags & REC_WAIT_ASIDE)
+            describe_polled(task->object, detail);
         break;
     default:
         break;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "preload/libgo.h"
+#include "preload/polled.h"
 #include "preload/sampler.h"
 
 /* --- the real functions ---------------------------------------------------------------------- */
@@ -155,41 +156,9 @@ void hooks_add_calls(void)
 
 /* --- what a wait is on ----------------------------------------------------------------------- */
 
-#define POLL_FLAGS(count, deadline)                                                                \
-    ((uint16_t)(REC_WAIT_FDS | ((deadline) ? REC_WAIT_DEADLINE : 0)))
+#define POLL_FLAGS(deadline)                                                                       \
+    ((uint16_t)(REC_WAIT_FDS | REC_WAIT_ASIDE | ((deadline) ? REC_WAIT_DEADLINE : 0)))
 #define UNTIL(deadline_ns) ((deadline_ns) == TASKRT_NEVER ? 0 : REC_WAIT_DEADLINE)
-
-static inline uint64_t first_fd(const struct pollfd *fds, nfds_t count)
-{
-    return count > 0 && fds != NULL ? (uint64_t)fds[0].fd : 0;
-}
-
-static uint64_t scan_sets(int count, const fd_set *in, const fd_set *out, const fd_set *except,
-                          bool first)
-{
-    uint64_t found = 0;
-    for (int fd = 0; fd < count && fd < FD_SETSIZE; fd++) {
-        if (!((in && FD_ISSET(fd, in)) || (out && FD_ISSET(fd, out)) ||
-              (except && FD_ISSET(fd, except))))
-            continue;
-        if (first)
-            return (uint64_t)fd;
-        found++;
-    }
-    return found;
-}
-
-static inline uint64_t first_of_sets(int count, const fd_set *in, const fd_set *out,
-                                     const fd_set *except)
-{
-    return scan_sets(count, in, out, except, true);
-}
-
-static inline uint32_t count_of_sets(int count, const fd_set *in, const fd_set *out,
-                                     const fd_set *except)
-{
-    return (uint32_t)scan_sets(count, in, out, except, false);
-}
 
 /* --- the wrappers ---------------------------------------------------------------------------- */
 

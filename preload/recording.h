@@ -142,6 +142,8 @@ enum rec_wait_flag {
                               of channels, and where it is 0 there is none */
     REC_WAIT_PASSING = 16, /* (1.2) for a lock that was free when it was asked for, so that the task
                               most likely got it: gen stays 0, see rec_task_wait */
+    REC_WAIT_ASIDE = 32,   /* (1.2) with FDS: which descriptors, the sampler tells (REC_DETAIL_FDS);
+                              the object is for the sampler alone */
     REC_WAIT_RESTORED =
         0x8000, /* a wait inside it is over; else gen is seq, or not to be believed */
 };
@@ -156,6 +158,8 @@ enum rec_detail_flag {
     REC_DETAIL_LOOKED =
         64, /* (1.2) sampler: it saw the PASSING wait whose seq is detail_a before; */
     REC_DETAIL_PASSED = 128, /* and the task passed, or cannot be known to wait */
+    REC_DETAIL_FDS = 256, /* (1.2) detail_a is the first of the descriptors that it waits for (as an
+                            int; the call leaves a negative one out), detail_b how many they are */
 };
 
 /* The number that a row has for one that may be too large for it. */

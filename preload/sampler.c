@@ -172,11 +172,11 @@ static void look_at(struct rec_task *task, uint64_t now_ns, bool last)
         task->seen_gen = 0; /* it is not parked, or not yet: the next look is the first */
         return;
     }
+    describe(task, &copy);
     if (fresh)
-        take_stack(task, &copy);
+        take_stack(task, &copy); /* last: a wait with a stack is a wait that was described */
     else
         refreshes--;
-    describe(task, &copy);
 }
 
 /* A thread's slot is its own until the kernel has forgotten the thread: destructors run after its

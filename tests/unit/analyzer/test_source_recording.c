@@ -560,6 +560,42 @@ static void losses__are_added_up(void **state)
     snapshot_deinit(&s);
 }
 
+/* A thread in poll, of which the sampler has told the descriptors, and one of which it has not. */
+static struct builder *build_polled(void)
+{
+    struct builder *b = recording_builder_create();
+    uint32_t wait = builder_site(b, (uint64_t[]){0x10010, 0x10020}, 2);
+    for (int told = 1; told >= 0; told--) {
+        struct rec_task *task = builder_thread(b, told ? "told" : "not told");
+        builder_park(b, task, "poll", REC_OP_IO_WAIT, 0x7ffc00001000, 12 * SECOND, wait);
+        task->wait_flags |= REC_WAIT_FDS | REC_WAIT_ASIDE;
+        task->detail_flags = told ? REC_DETAIL_FDS : 0;
+        task->detail_a = 7;
+        task->detail_b = 2;
+    }
+    return b;
+}
+
+static void polled_descriptors__are_those_that_the_sampler_told(void **state)
+{
+    (void)state;
+    struct builder *b = build_polled();
+    const char *path = builder_path("polled.rec");
+    builder_write(b, path);
+    recording_builder_destroy(b);
+    struct snapshot s;
+    struct err err;
+    assert_true(read_path(path, &s, &err));
+    assert_int_equal(s.task_count, 2);
+    assert_int_equal(s.tasks[0].object, 7);
+    assert_int_equal(s.tasks[0].arg, 2);
+    assert_int_equal(s.tasks[1].object, 0);
+    assert_int_equal(s.tasks[1].arg, 0);
+    assert_true(s.tasks[1].flags & SNAPSHOT_FDS);
+    use(&s);
+    snapshot_deinit(&s);
+}
+
 /* Every version that ever shipped has a file under tests/formats. */
 static void shipped_formats__stay_readable(void **state)
 {
@@ -620,6 +656,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(flipped_bits_of_the_tables__never_crash),
         cmocka_unit_test(damaged_rows__are_left_out_and_counted),
         cmocka_unit_test(losses__are_added_up),
+        cmocka_unit_test(polled_descriptors__are_those_that_the_sampler_told),
         cmocka_unit_test(shipped_formats__stay_readable),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,10 +1,13 @@
-/* Who holds a lock, as glibc has it. */
+/* Who holds a lock, as glibc has it; which descriptors a poll or select waits for. */
+#include <poll.h>
 #include <pthread.h>
+#include <sys/select.h>
 #include <sys/syscall.h>
 #include <threads.h>
 #include <unistd.h>
 
 #include "preload/adapter.h"
+#include "preload/polled.h"
 #include "tests/unit/preload/recording_here.h"
 
 static struct wait_detail ask(enum rec_op op, const void *object)
@@ -73,6 +76,51 @@ static void object__that_is_gone_or_has_no_owner__says_nothing(void **state)
     assert_int_equal(ask(REC_OP_SLEEP, &object).flags, 0);
 }
 
+static struct wait_detail ask_polled(uint64_t polled)
+{
+    const struct rec_task task = {.object = polled, .wait_flags = REC_WAIT_FDS | REC_WAIT_ASIDE};
+    struct wait_detail detail = {0};
+    adapter_pthread.describe(&task, REC_OP_IO_WAIT, &detail);
+    return detail;
+}
+
+static void poll__says_the_first_descriptor_and_how_many(void **state)
+{
+    struct pollfd fds[] = {{.fd = 7}, {.fd = 3}};
+    (void)state;
+    struct wait_detail detail = ask_polled(POLLED_FDS(fds, 2));
+    assert_int_equal(detail.flags, REC_DETAIL_FDS);
+    assert_int_equal(detail.a, 7);
+    assert_int_equal(detail.b, 2);
+    fds[0].fd = -1;
+    assert_int_equal(ask_polled(POLLED_FDS(fds, 2)).a, (uint32_t)-1);
+}
+
+static void select__says_the_first_descriptor_and_how_many(void **state)
+{
+    fd_set in, out;
+    (void)state;
+    FD_ZERO(&in);
+    FD_ZERO(&out);
+    FD_SET(9, &in);
+    FD_SET(70, &in);
+    FD_SET(5, &out);
+    struct wait_detail detail = ask_polled(POLLED_SETS(71, &in, &out, NULL));
+    assert_int_equal(detail.flags, REC_DETAIL_FDS);
+    assert_int_equal(detail.a, 5);
+    assert_int_equal(detail.b, 3);
+    assert_int_equal(ask_polled(POLLED_SETS(9, &in, NULL, NULL)).flags, 0);
+}
+
+static void polled__nothing_or_what_cannot_be_read__says_nothing(void **state)
+{
+    (void)state;
+    assert_int_equal(ask_polled(POLLED_FDS(NULL, 0)).flags, 0);
+    assert_int_equal(ask_polled(POLLED_FDS((void *)8, 3)).flags, 0);
+    assert_int_equal(ask_polled(POLLED_SETS(64, (void *)8, NULL, (void *)16)).flags, 0);
+    assert_int_equal(ask_polled(8).flags, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -80,6 +128,9 @@ int main(void)
         cmocka_unit_test(c11_mutex__locked__says_who_holds_it),
         cmocka_unit_test(rwlock__written_and_read__says_who_writes),
         cmocka_unit_test(object__that_is_gone_or_has_no_owner__says_nothing),
+        cmocka_unit_test(poll__says_the_first_descriptor_and_how_many),
+        cmocka_unit_test(select__says_the_first_descriptor_and_how_many),
+        cmocka_unit_test(polled__nothing_or_what_cannot_be_read__says_nothing),
     };
     return cmocka_run_group_tests(tests, here_start, here_stop);
 }
