@@ -29,15 +29,20 @@ set(leakspy_gc_pie_external -buildmode=pie -ldflags "-linkmode=external -s -w" C
 set(leakspy_gc_trimpath -trimpath CACHE INTERNAL "")
 set(leakspy_gc_race -race CACHE INTERNAL "")
 
-# leakspy_gc_build(NAME CGO COMMAND word... [DEPENDS file...]): runs go, to make NAME in this folder.
+# leakspy_gc_build(NAME CGO [EXPERIMENT name] COMMAND word... [DEPENDS file...]): runs go, to make NAME in this folder.
 function(leakspy_gc_build name cgo)
-  cmake_parse_arguments(B "" "" "COMMAND;DEPENDS" ${ARGN})
+  cmake_parse_arguments(B "" "EXPERIMENT" "COMMAND;DEPENDS" ${ARGN})
+  set(experiment)
+  if(B_EXPERIMENT)
+    set(experiment GOEXPERIMENT=${B_EXPERIMENT})
+  endif()
   set(binary ${CMAKE_CURRENT_BINARY_DIR}/${name})
   add_custom_command(
     OUTPUT ${binary}
     COMMAND
       ${CMAKE_COMMAND} -E env CGO_ENABLED=${cgo} GOCACHE=${CMAKE_BINARY_DIR}/go-cache GOFLAGS=
-      GOTOOLCHAIN=local GOPROXY=off GOPATH=${CMAKE_BINARY_DIR}/go-path ${LEAKSPY_GO} ${B_COMMAND}
+      GOTOOLCHAIN=local GOPROXY=off GOPATH=${CMAKE_BINARY_DIR}/go-path ${experiment}
+      ${LEAKSPY_GO} ${B_COMMAND}
     DEPENDS ${B_DEPENDS}
     JOB_POOL leakspy_go
     COMMENT "Building Go program ${name}"
@@ -45,10 +50,10 @@ function(leakspy_gc_build name cgo)
   add_custom_target(sample_${name} ALL DEPENDS ${binary})
 endfunction()
 
-# leakspy_gc_program(NAME MODE [TAGS tag] SOURCES file...): builds NAME. The files are those whose needs the toolchain
+# leakspy_gc_program(NAME MODE [TAGS tag] [EXPERIMENT name] SOURCES file...): builds NAME. The files are those whose needs the toolchain
 # meets: it does not look at the build constraints of files that are named.
 function(leakspy_gc_program name mode)
-  cmake_parse_arguments(P "" "TAGS" "SOURCES" ${ARGN})
+  cmake_parse_arguments(P "" "TAGS;EXPERIMENT" "SOURCES" ${ARGN})
   set(sources)
   foreach(source ${P_SOURCES})
     get_filename_component(source ${source} ABSOLUTE)
@@ -62,7 +67,7 @@ function(leakspy_gc_program name mode)
   if(P_TAGS)
     set(tags -tags ${P_TAGS})
   endif()
-  leakspy_gc_build(${name} ${cgo} COMMAND build ${leakspy_gc_${mode}} ${tags} -o
+  leakspy_gc_build(${name} ${cgo} EXPERIMENT "${P_EXPERIMENT}" COMMAND build ${leakspy_gc_${mode}} ${tags} -o
                    ${CMAKE_CURRENT_BINARY_DIR}/${name} ${sources} DEPENDS ${sources})
 endfunction()
 

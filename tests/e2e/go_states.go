@@ -1,6 +1,9 @@
-// go_states brings a goroutine into a state that the runtime itself is in the midst of, and keeps it there.
+// go_states brings a goroutine into a state that the runtime itself is in the midst of, and keeps it there, or brings
+// it there again and again.
 //
 // Usage: go_states WHAT. "ready" says that it is on the way there; it ends with its stdin, unless it cannot.
+// Which GODEBUG a WHAT needs is in go_reasons.def. Build with go_states_gc.go and go_states_panic.go, and with those of
+// go_states_unique.go (Go 1.23) and go_states_cleanup.go (1.24) whose needs are met.
 package main
 
 import (
@@ -52,11 +55,16 @@ func spin() {
 	}
 }
 
-func stopWorld() {
+// Returns when nothing that needs every processor to come by can end any more.
+func startSpin() {
 	runtime.GOMAXPROCS(4)
 	go spin()
 	for atomic.LoadInt32(&spinning) == 0 {
 	}
+}
+
+func stopWorld() {
+	startSpin()
 	var stats runtime.MemStats
 	runtime.ReadMemStats(&stats)
 }
@@ -66,42 +74,42 @@ func readTrace() {
 	select {}
 }
 
-type node struct{ next *node }
-
-var list *node
-
-func collect() {
-	for {
-		runtime.GC()
-	}
-}
-
-var sink [4]*[1024]byte
-
-func allocate(i int) {
-	for {
-		sink[i] = new([1024]byte)
-	}
-}
-
-// A list is marked one by one, however many processors there are.
-func collectGarbage() {
-	for i := 0; i < 2000000; i++ {
-		list = &node{list}
-	}
-	debug.SetGCPercent(20)
-	for i := range sink {
-		go allocate(i)
-	}
-	go collect()
+// The tracer begins anew once a second, and asks every processor.
+func traceProcs() {
+	check(trace.Start(io.Discard))
+	startSpin()
 	select {}
 }
 
+// The runtime's own goroutines, with nothing to do.
+func idle() {
+	runtime.SetFinalizer(new([10]int), func(*[10]int) {})
+	addCleanup()
+	runtime.GC()
+	select {}
+}
+
+// Starts the runtime's goroutine for cleanups, where it has one.
+var addCleanup = func() {}
+
+var ways = map[string]func(){
+	"assist":        assist,
+	"collect":       collectGarbage,
+	"collect-check": collectAndCheck,
+	"collect-slow":  collectInStretches,
+	"deep":          collectDeepStack,
+	"heap-dump":     dumpHeap,
+	"idle":          idle,
+	"panic":         returnInPanic,
+	"stop-world":    stopWorld,
+	"trace":         readTrace,
+	"trace-deep":    traceDeepStack,
+	"trace-procs":   traceProcs,
+}
+
 func main() {
-	ways := map[string]func(){"heap-dump": dumpHeap, "stop-world": stopWorld, "trace": readTrace,
-		"collect": collectGarbage}
 	if len(os.Args) != 2 || ways[os.Args[1]] == nil {
-		fmt.Fprintln(os.Stderr, "usage: go_states heap-dump|stop-world|trace|collect")
+		fmt.Fprintln(os.Stderr, "usage: go_states WHAT")
 		os.Exit(64)
 	}
 	endWithStdin()

@@ -7,7 +7,7 @@
 // gc: collects the garbage, then "collected". At the end of stdin it ends.
 //
 // Build with go_waits_more.go, which has what needs longer words, and those of go_waits_cgo.go (C),
-// go_waits_iter.go (Go 1.23) and go_waits_synctest.go (1.25) whose needs are met.
+// go_waits_iter.go (Go 1.23) and go_waits_synctest.go with its bubble (1.24) whose needs are met.
 package main
 
 import (
@@ -72,6 +72,7 @@ func tickerReceive()  { here("tickerReceive"); <-ticker.C }                     
 func accept()         { here("accept"); listener.Accept() }                        // parks in accept.
 func netRead()        { here("netRead"); client.Read(make([]byte, 1)) }            // parks in netRead.
 func netReadUntil()   { here("netReadUntil"); timed.Read([]byte{1}) }              // parks in netReadUntil.
+func descriptorLock() { here("descriptorLock"); client.Read(make([]byte, 1)) }     // parks in descriptorLock.
 func packetRead()     { here("packetRead"); packets.ReadFrom([]byte{1}) }          // parks in packetRead.
 func pipeRead()       { here("pipeRead"); readEnd.Read([]byte{1}) }                // parks in pipeRead.
 func pipeWrite()      { here("pipeWrite"); writeEnd.Write(make([]byte, 1<<20)) }   // parks in pipeWrite.
@@ -309,12 +310,13 @@ func main() {
 	go tickerReceive()  // spawns tickerReceive.
 	go accept()         // spawns accept.
 	go netRead()        // spawns netRead.
+	go descriptorLock() // spawns descriptorLock.
 	go netReadUntil()   // spawns netReadUntil.
 	go packetRead()     // spawns packetRead.
 	go pipeRead()       // spawns pipeRead.
 	go pipeWrite()      // spawns pipeWrite.
 	go syscallRead()    // spawns syscallRead.
-	started = 31
+	started = 32
 	for _, start := range more {
 		started += start()
 	}

@@ -1,6 +1,6 @@
-//go:build go1.25
+//go:build go1.24
 
-// Of go_waits: goroutines in a bubble of testing/synctest.
+// Of go_waits: goroutines in a bubble of testing/synctest. Build with go_waits_bubble_24.go or go_waits_bubble_25.go.
 package main
 
 import (
@@ -34,7 +34,7 @@ func inBubble(t *testing.T) {
 
 func bubbleTest(t *testing.T) {
 	here("bubbleTest")
-	synctest.Test(t, inBubble) // parks in bubbleTest.
+	bubble(t, inBubble) // parks in bubbleTest.
 }
 
 func init() {

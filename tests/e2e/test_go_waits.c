@@ -18,7 +18,7 @@ enum way { BY_PID, BY_CORE, BY_PRELOAD, BY_RUN };
 static const char *const way_names[] = {"pid", "core", "preload", "run"};
 
 /* Where the goroutines of go_waits come from. */
-enum needs { ALWAYS, NEEDS_C, GO_1_23, GO_1_25 };
+enum needs { ALWAYS, NEEDS_C, GO_1_23, SYNCTEST };
 
 /* `where` is what the marks in the source call the wait. The op is what the program's own runtime
  * calls it. */
@@ -60,6 +60,7 @@ static const struct row {
     {"accept", "main.accept", "main.main", "waiting", "fd", -1, 0, NO_TIMER, ALWAYS},
     {"netRead", "main.netRead", "main.main", "stuck", "fd", -1, 0, NO_TIMER, ALWAYS},
     {"netReadUntil", "main.netReadUntil", "main.main", "waiting", "fd", -1, 0, TIMER, ALWAYS},
+    {"descriptorLock", "main.descriptorLock", "main.main", "stuck", NULL, -1, 0, NO_TIMER, ALWAYS},
     {"packetRead", "main.packetRead", "main.main", "stuck", "fd", -1, 0, NO_TIMER, ALWAYS},
     {"pipeRead", "main.pipeRead", "main.main", "stuck", "fd", -1, 0, NO_TIMER, ALWAYS},
     {"pipeWrite", "main.pipeWrite", "main.main", "stuck", "fd", -1, 0, NO_TIMER, ALWAYS},
@@ -106,14 +107,14 @@ static const struct row {
     {"inCoroutine", "main.waitingIterator", NULL, "stuck", "channel", 0, 0, NO_TIMER, GO_1_23},
     {"rangeOverFunc", "main.rangeOverFunc-range1", NULL, "stuck", "channel", 0, 0, NO_TIMER,
      GO_1_23},
-    {"bubbleTest", "main.bubbleTest", NULL, NULL, NULL, -1, 0, NO_TIMER, GO_1_25},
-    {"bubbleWait", "main.inBubble", NULL, NULL, NULL, -1, 0, NO_TIMER, GO_1_25},
-    {"bubbleReceive", "main.inBubble.func1", NULL, "stuck", "channel", 0, 0, NO_TIMER, GO_1_25},
-    {"bubbleSend", "main.inBubble.func2", NULL, "stuck", "channel", 1, 1, NO_TIMER, GO_1_25},
-    {"bubbleWaitGroup", "main.inBubble.func3", NULL, "stuck", NULL, -1, 0, NO_TIMER, GO_1_25},
-    {"bubbleSelect", "main.inBubble.func4", NULL, "stuck", NULL, -1, 0, NO_TIMER, GO_1_25},
-    {"bubbleSleep", "main.inBubble.func5", NULL, "waiting", "none", -1, 0, TIMER, GO_1_25},
-    {"bubbleOutside", "main.inBubble.func6", NULL, "stuck", "channel", 0, 0, NO_TIMER, GO_1_25},
+    {"bubbleTest", "main.bubbleTest", NULL, NULL, NULL, -1, 0, NO_TIMER, SYNCTEST},
+    {"bubbleWait", "main.inBubble", NULL, NULL, NULL, -1, 0, NO_TIMER, SYNCTEST},
+    {"bubbleReceive", "main.inBubble.func1", NULL, "stuck", "channel", 0, 0, NO_TIMER, SYNCTEST},
+    {"bubbleSend", "main.inBubble.func2", NULL, "stuck", "channel", 1, 1, NO_TIMER, SYNCTEST},
+    {"bubbleWaitGroup", "main.inBubble.func3", NULL, "stuck", NULL, -1, 0, NO_TIMER, SYNCTEST},
+    {"bubbleSelect", "main.inBubble.func4", NULL, "stuck", NULL, -1, 0, NO_TIMER, SYNCTEST},
+    {"bubbleSleep", "main.inBubble.func5", NULL, "waiting", "none", -1, 0, TIMER, SYNCTEST},
+    {"bubbleOutside", "main.inBubble.func6", NULL, "stuck", "channel", 0, 0, NO_TIMER, SYNCTEST},
 };
 
 /* What the program says of each row. */
@@ -338,8 +339,8 @@ static bool expects_goroutine(const struct row *row)
         return strstr(program, "static") == NULL;
     case GO_1_23:
         return minor >= 23;
-    case GO_1_25:
-        return minor >= 25;
+    case SYNCTEST: /* 1.24 has it as an experiment */
+        return minor >= 25 || strstr(program, "bubble") != NULL;
     }
     return false;
 }
@@ -391,6 +392,35 @@ static void parked__is_reported(void **state)
 }
 
 /* ---- what has more to it ---- */
+
+/* The wait reasons of the table that this program shows are told as the table says. */
+static void reasons__as_in_the_table__are_told(void **state)
+{
+    static const struct {
+        const char *reason;
+        int from, to; /* versions of Go */
+        const char *where;
+    } reasons[] = {
+#define WAITS(reason, from, to, where) {reason, from, to, where},
+#include "tests/e2e/go_reasons.def"
+    };
+    const json_t *group, *task;
+    (void)state;
+    see(row_of("chanSend"), &group, &task);
+    int minor = go_minor(seen);
+    for (size_t i = 0; i < LENGTH(reasons); i++) {
+        size_t row = row_of(reasons[i].where);
+        assert_true(row < LENGTH(rows));
+        if (minor < reasons[i].from || minor > reasons[i].to)
+            continue;
+        if (words[row].id == 0) {
+            assert_false(expects_goroutine(&rows[row]));
+            continue;
+        }
+        see(row, &group, &task);
+        assert_string_equal(json_string_value(json_object_get(group, "op")), reasons[i].reason);
+    }
+}
 
 static const json_t *task_where(const char *where)
 {
@@ -471,7 +501,7 @@ static void report__nothing__is_lost(void **state)
 
 int main(int argc, char **argv)
 {
-    static struct CMUnitTest tests[LENGTH(rows) + 4];
+    static struct CMUnitTest tests[LENGTH(rows) + 5];
     size_t count = 0;
     if (argc != 3)
         return 64;
@@ -485,6 +515,7 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < LENGTH(rows); i++)
         tests[count++] = (struct CMUnitTest){rows[i].where, parked__is_reported, NULL, NULL,
                                              (void *)(uintptr_t)&rows[i]};
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(reasons__as_in_the_table__are_told);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(select__its_cases__are_reported);
     /* A recording has no room for labels. */
     if (way == BY_PID || way == BY_CORE)
