@@ -154,6 +154,15 @@ static uint16_t describe_channel(uint64_t chan, uint32_t *capacity, uint32_t *le
     return REC_DETAIL_CHANNEL | (closed ? REC_DETAIL_CLOSED : 0);
 }
 
+/* Cases lie on the task's stack, of which a runtime that stops leaves only zeroes. It says first
+ * that the task is none any more. */
+static bool is_parked_still(const struct rec_task *task)
+{
+    uint32_t state;
+    return memory_read(task->handle + inspect->state, &state, sizeof(state)) &&
+           state == TASKRT_STATE_PARKED;
+}
+
 static void describe_select(const struct rec_task *task, struct wait_detail *detail)
 {
     uint32_t count = task->arg < ADAPTER_MOST_CASES ? task->arg : ADAPTER_MOST_CASES;
@@ -161,7 +170,7 @@ static void describe_select(const struct rec_task *task, struct wait_detail *det
         struct taskrt_case from;
         struct rec_case *to = &detail->cases[i];
         if (!memory_read(task->object + i * sizeof(from), &from, sizeof(from)))
-            return;
+            break;
         *to = (struct rec_case){
             .object = (uint64_t)from.chan,
             .op = from.direction == TASKRT_SEND ? REC_OP_CHAN_SEND : REC_OP_CHAN_RECEIVE,
@@ -169,6 +178,8 @@ static void describe_select(const struct rec_task *task, struct wait_detail *det
         to->detail_flags = describe_channel(to->object, &to->capacity, &to->length);
         detail->case_count = (uint16_t)(i + 1);
     }
+    if (!is_parked_still(task))
+        detail->case_count = 0;
 }
 
 static void describe_mutex(const struct rec_task *task, struct wait_detail *detail)

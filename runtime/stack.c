@@ -319,23 +319,28 @@ void rt_task_free(struct rt_task_cache *cache, struct taskrt_task *task)
     rt_unlock(&class->lock);
 }
 
+static void give_back_all(struct stack_class *class)
+{
+    class->warm = class->cold = NULL;
+    class->warm_count = 0;
+    for (struct slab *slab = class->slabs; slab; slab = slab->next) {
+#if RT_ASAN
+        __asan_unpoison_memory_region(slab->base, slab->used_bytes);
+#endif
+        madvise(slab->base, slab->used_bytes, MADV_DONTNEED); /* guards stay */
+    }
+}
+
 void rt_tasks_reset(void)
 {
-    for (unsigned int i = 0; i < CLASSES; i++) {
-        struct stack_class *class = &classes[i];
-        class->warm = class->cold = NULL;
-        class->warm_count = 0;
-        for (struct slab *slab = class->slabs; slab; slab = slab->next) {
-#if RT_ASAN
-            __asan_unpoison_memory_region(slab->base, slab->used_bytes);
-#endif
-            madvise(slab->base, slab->used_bytes, MADV_DONTNEED); /* guards stay */
-        }
-    }
-    struct taskrt_task *task = (struct taskrt_task *)(uintptr_t)taskrt_inspect.head;
-    for (; task; task = RT_GET(task->next_all)) {
-        struct stack_class *class = &classes[task->stack_class];
+    /* Before their stacks are zeroes: tools read a parked task's select cases there. */
+    struct taskrt_task *first = (struct taskrt_task *)(uintptr_t)taskrt_inspect.head;
+    for (struct taskrt_task *task = first; task; task = RT_GET(task->next_all))
         atomic_store_explicit(&task->state, TASKRT_STATE_FREE, memory_order_release);
+    for (unsigned int i = 0; i < CLASSES; i++)
+        give_back_all(&classes[i]);
+    for (struct taskrt_task *task = first; task; task = RT_GET(task->next_all)) {
+        struct stack_class *class = &classes[task->stack_class];
         task->cold = true;
         task->link = class->cold;
         class->cold = task;

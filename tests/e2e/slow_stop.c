@@ -1,0 +1,54 @@
+/* Tasks in a select whose cases lie on their stacks, of a runtime that takes its time to stop: the
+ * stacks have been given back already, and read as zeroes. A line on stdin ends the first task,
+ * which stops the runtime; a second one lets it go on. */
+#include <stdbool.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "runtime/taskrt.h"
+
+#define TASKS 20
+
+static bool stopping;
+
+/* In the place of libc's: stands still behind what the stopping runtime gives back first. */
+int madvise(void *address, size_t bytes, int advice)
+{
+    int result = (int)syscall(SYS_madvise, address, bytes, advice);
+    if (advice == MADV_DONTNEED && stopping) {
+        stopping = false;
+        puts("given back");
+        fflush(stdout);
+        getchar();
+    }
+    return result;
+}
+
+static void select_two(void *arg)
+{
+    struct taskrt_chan **channels = arg;
+    char got;
+    struct taskrt_case cases[2] = {
+        {.direction = TASKRT_RECEIVE, .chan = channels[0], .element = &got},
+        {.direction = TASKRT_RECEIVE, .chan = channels[1], .element = &got}};
+    taskrt_select(cases, 2, TASKRT_NEVER);
+}
+
+static void first(void *arg)
+{
+    for (int i = 0; i < TASKS; i++)
+        taskrt_spawn(NULL, select_two, arg, NULL);
+    taskrt_sleep(1000000);
+    puts("ready");
+    fflush(stdout);
+    getchar();
+    stopping = true;
+}
+
+int main(void)
+{
+    struct taskrt_chan *channels[2] = {taskrt_chan_create(1, 0), taskrt_chan_create(1, 0)};
+    return -taskrt_run(first, channels);
+}
