@@ -459,6 +459,20 @@ static unsigned int thread_count(void)
     return count > THREADS_MAX ? THREADS_MAX : (unsigned int)count;
 }
 
+/* For tools, see taskrt_inspect.h. */
+static void show_workers(const struct rt_runtime *rt)
+{
+    taskrt_inspect_workers.count = rt->count;
+    atomic_store_explicit((_Atomic uint64_t *)&taskrt_inspect_workers.first, (uintptr_t)rt->workers,
+                          memory_order_release);
+}
+
+static void hide_workers(void)
+{
+    atomic_store_explicit((_Atomic uint64_t *)&taskrt_inspect_workers.first, 0,
+                          memory_order_release);
+}
+
 static void start_workers(struct rt_runtime *rt, unsigned int wanted)
 {
     pthread_attr_t attributes;
@@ -478,23 +492,10 @@ static void start_workers(struct rt_runtime *rt, unsigned int wanted)
         pthread_setname_np(worker->thread, name);
         rt->count++;
     }
+    show_workers(rt); /* before any of them runs a task */
     rt_unlock(&rt->idle_lock);
     if (small)
         pthread_attr_destroy(&attributes);
-}
-
-/* For tools, see taskrt_inspect.h. */
-static void show_workers(const struct rt_runtime *rt)
-{
-    taskrt_inspect_workers.count = rt->count;
-    atomic_store_explicit((_Atomic uint64_t *)&taskrt_inspect_workers.first, (uintptr_t)rt->workers,
-                          memory_order_release);
-}
-
-static void hide_workers(void)
-{
-    atomic_store_explicit((_Atomic uint64_t *)&taskrt_inspect_workers.first, 0,
-                          memory_order_release);
 }
 
 static int run(taskrt_fn *fn, void *arg)
@@ -517,7 +518,6 @@ static int run(taskrt_fn *fn, void *arg)
         result = rt_spawn(NULL, NULL, fn, arg, &rt->first_task);
         if (result == 0) {
             start_workers(rt, wanted);
-            show_workers(rt);
             run_worker(&rt->workers[0]);
             hide_workers();
             for (unsigned int i = 1; i < rt->count; i++)
