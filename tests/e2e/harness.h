@@ -16,7 +16,7 @@
 #include <cmocka.h>
 #include <jansson.h>
 
-enum { PATIENCE_MS = 15000, LONG_TEXT = 4096 };
+enum { PATIENCE_MS = 60000, LONG_TEXT = 4096 };
 
 #define LENGTH(array) (sizeof(array) / sizeof *(array))
 

@@ -5,7 +5,9 @@
  */
 #include "tests/e2e/harness.h"
 
+#include <dirent.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -451,14 +453,45 @@ static long long stops_told(const json_t *json)
 }
 
 /* Started with `option` (NULL: none), and parked for so long that one look has to tell of it. */
+/* Whether every thread of the process sleeps, by the kernel. */
+static bool all_asleep(const char *pid)
+{
+    char path[64], text[256];
+    snprintf(path, sizeof path, "/proc/%s/task", pid);
+    DIR *tasks = opendir(path);
+    assert_non_null(tasks);
+    bool asleep = true;
+    for (const struct dirent *entry; asleep && (entry = readdir(tasks));) {
+        if (entry->d_name[0] == '.')
+            continue;
+        snprintf(path, sizeof path, "/proc/%s/task/%.16s/stat", pid, entry->d_name);
+        FILE *file = fopen(path, "re");
+        const char *state = file && fgets(text, sizeof text, file) ? strrchr(text, ')') : NULL;
+        asleep = state && state[2] == 'S';
+        if (file)
+            fclose(file);
+    }
+    closedir(tasks);
+    return asleep;
+}
+
+/* Waits until all threads have slept for a while: who was on a CPU just now is not stopped, and on
+ * a busy machine a thread that was stopped waits for one. */
+static void await_sleep(const char *pid)
+{
+    int64_t deadline_ms = now_ms() + PATIENCE_MS;
+    for (int times = 0; times < 10 && now_ms() < deadline_ms; sleep_ms(5))
+        times = all_asleep(pid) ? times + 1 : 0;
+}
+
 static struct target *start_with_frames(const char *option, char pid[16])
 {
     char path[512];
     snprintf(path, sizeof path, "%s/frame_pointers", LEAKSPY_TARGETS);
     struct target *target = target_start(false, LIST(path, option), NULL);
     target_wait_line(target, "ready");
-    sleep_ms(200);
     snprintf(pid, 16, "%d", (int)target->pid);
+    await_sleep(pid);
     return target;
 }
 
@@ -479,7 +512,7 @@ static void stopped_thread__is_told_parked_by_every_look(void **state)
         assert_group(json, &in_mutex_lock);
         assert_int_equal(json_integer_value(json_at(json, "totals.running")), 0);
         json_decref(json);
-        sleep_ms(50); /* who was on a CPU just now is not stopped */
+        await_sleep(pid);
     }
     assert_true(stopped);
     target_end(target);
@@ -499,7 +532,7 @@ static void stopped_thread__may_be_parked_for_longer(void **state)
         assert_true(says(json, "nobody knows since when"));
         assert_true(json_integer_value(json_at(json, "totals.undecided")) >= 1);
         json_decref(json);
-        sleep_ms(50);
+        await_sleep(pid);
     }
     target_end(target);
 }
@@ -552,7 +585,7 @@ static void interrupted_sleep__has_a_timeout(void **state)
         assert_non_null(
             strstr(evidence, i == 0 ? "it has a deadline" : "an interrupted call with a timeout"));
         json_decref(json);
-        sleep_ms(50);
+        await_sleep(pid);
     }
     target_end(target);
 }
