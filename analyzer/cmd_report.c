@@ -25,8 +25,8 @@ struct request {
     const char *output;
     const char *color;
     const char *source;
-    const char *exe;  /* of a core; NULL: the one that it names */
-    int64_t watch_ns; /* 0: one look */
+    const char *exe;          /* of a core; NULL: the one that it names */
+    int64_t watch_ns;         /* 0: one look */
     struct kept_stacks *kept; /* of a watch, from one look to the next; NULL: there is one look */
     bool has_threshold;
     bool exit_code;

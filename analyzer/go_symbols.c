@@ -115,7 +115,7 @@ static void read_symbols(int fd, const Elf64_Shdr *table, const Elf64_Shdr *stri
 
 static void read_file(int fd, uint64_t bias, struct go_symbols *ret)
 {
-    Elf64_Ehdr header;
+    Elf64_Ehdr header = {0};
     struct piece rows = {0}, names = {0};
     if (pread(fd, &header, sizeof(header), 0) != sizeof(header) ||
         memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 || header.e_ident[EI_CLASS] != ELFCLASS64 ||

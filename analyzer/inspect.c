@@ -6,11 +6,7 @@
 
 /* In this order: a runtime marks the threads that are its workers before threads are told of. */
 static const struct inspector *const inspectors[] = {
-    &inspect_go,
-    &inspect_libgo,
-    &inspect_taskrt,
-    &inspect_threads,
-    NULL,
+    &inspect_go, &inspect_libgo, &inspect_taskrt, &inspect_threads, NULL,
 };
 
 struct debug_unwind *inspection_unwind(struct inspection *inspection)

@@ -14,7 +14,7 @@
 struct inspection {
     struct image *image;
     struct snapshot_builder *builder;
-    uint32_t *module_rows; /* by row of image->modules: row of the snapshot's modules */
+    uint32_t *module_rows;       /* by row of image->modules: row of the snapshot's modules */
     struct debug_unwind *unwind; /* see inspection_unwind */
 };
 

@@ -59,8 +59,8 @@ static bool read_strings(struct recording_reader *reader)
 static bool read_sites(struct recording_reader *reader)
 {
     struct snapshot *snapshot = reader->snapshot;
-    struct rec_site *rows;
-    size_t count;
+    struct rec_site *rows = NULL;
+    size_t count = 0;
 
     if (!read_table(reader, REC_TABLE_SITES, sizeof(*rows), 0, &rows, &count))
         return false;
@@ -188,7 +188,7 @@ bool recording_read_tables(struct recording_reader *reader)
     struct rec_case *cases = NULL;
     struct rec_frame *frames = NULL;
     struct rec_module *modules = NULL;
-    size_t call_count, case_count, frame_count, module_count;
+    size_t call_count = 0, case_count = 0, frame_count = 0, module_count = 0;
 
     bool ok = read_table(reader, REC_TABLE_CASES, sizeof(*cases), 0, &cases, &case_count) &&
               read_table(reader, REC_TABLE_CALLS, sizeof(*calls), 0, &calls, &call_count) &&

@@ -60,20 +60,18 @@ void taskrt_pages_place(struct taskrt_pages *pages, const uint64_t *addresses, s
         uint64_t address = addresses[pages->order[i]];
         uint64_t first = address / PAGE_BYTES * PAGE_BYTES;
         uint64_t end = (address + pages->task_bytes - 1) / PAGE_BYTES * PAGE_BYTES + PAGE_BYTES;
-        struct mem_piece *piece =
-            pages->piece_count ? &pages->pieces[pages->piece_count - 1] : NULL;
         /* What lies in pages that are placed already ends them; the rest is added to the run. */
-        uint64_t from = piece && first < next ? next : first;
+        uint64_t from = pages->piece_count && first < next ? next : first;
         size_t behind = (size_t)((from - first) / PAGE_BYTES); /* pages that it shares */
         pages->offsets[pages->order[i]] =
             (pages->page_count - behind) * PAGE_BYTES + (size_t)(address - first);
         for (uint64_t page = from; page < end; page += PAGE_BYTES) {
-            if (piece && page == next && piece->bytes < RUN_PAGES * PAGE_BYTES) {
-                piece->bytes += PAGE_BYTES;
-            } else {
-                piece = &pages->pieces[pages->piece_count++];
-                *piece = (struct mem_piece){.address = page, .bytes = PAGE_BYTES};
-            }
+            size_t used = pages->piece_count;
+            if (used && page == next && pages->pieces[used - 1].bytes < RUN_PAGES * PAGE_BYTES)
+                pages->pieces[used - 1].bytes += PAGE_BYTES;
+            else
+                pages->pieces[pages->piece_count++] =
+                    (struct mem_piece){.address = page, .bytes = PAGE_BYTES};
             next = page + PAGE_BYTES;
             pages->page_count++;
         }

@@ -10,8 +10,8 @@ void own_stack_init(void);
 /* Bytes of stack that a thread of such attributes gets (NULL: the default ones). */
 uint64_t own_stack_bytes(const void *attr);
 
-/* The end of the calling thread's stack, if `sp` lies in it. 0: it does not (a coroutine's stack, or a
- * handler's), or the size is not known. Lock-free; any context. */
+/* The end of the calling thread's stack, if `sp` lies in it. 0: it does not (a coroutine's stack,
+ * or a handler's), or the size is not known. Lock-free; any context. */
 uint64_t own_stack_end(uint64_t sp);
 
 #endif

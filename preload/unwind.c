@@ -181,7 +181,7 @@ void unwind_own(uint64_t pc, uint64_t sp, uint64_t fp, uint64_t low, uint64_t hi
         walker.trace = trace;
     }
     walk_all(&walker, ret);
-    if (walker.trace == NULL || walker.direct == false)
+    if (trace == NULL || walker.trace == NULL || !walker.direct)
         return;
     trace->sp = sp;
     trace->fp = fp;
