@@ -22,3 +22,13 @@ install_packages() {
 # What it takes to configure and build the project.
 BUILD_PACKAGES=(binutils cmake g++ gcc libc6-dev libcmocka-dev libdw-dev libelf-dev libiberty-dev libjansson-dev
     libunwind-dev ninja-build pkg-config)
+
+# What the tests start, besides: compilers of other languages, servers, debuggers.
+TEST_PACKAGES=(gccgo-12 gdb git golang-1.19-go golang-1.19-src jq libglib2.0-dev procps python3 redis-server redis-tools
+    spin)
+command -v rustc >/dev/null || TEST_PACKAGES+=(rustc)
+
+CLANG_PACKAGES=(clang-14)
+
+# Debian 12 has these versions of them; others have other opinions.
+LINT_PACKAGES=("${TEST_PACKAGES[@]}" clang-format-14 clang-tidy-14 cppcheck shellcheck)

@@ -1,62 +1,124 @@
 #!/bin/bash
-# Installs what the tests need, builds, and runs all tests: everything in the preset `default`, the unit tests
-# also in `asan` and `tsan`.
+# Installs what the tests need, builds, and runs all tests, in stages:
 #
-# Usage: tests/run.sh [PRESET...]      (default: default asan tsan)
+#   default   everything, built by GCC: the unit tests, and whole programs under the preload
+#   asan      the unit tests, with AddressSanitizer and UBSan
+#   tsan      the unit tests, with ThreadSanitizer
+#   clang     everything, built by clang
+#   lint      clang-format, shellcheck and cppcheck (tests/lint.sh)
+#   tidy      clang-tidy (the same)
+#
+# Usage: tests/run.sh [STAGE...]      (without: those that the table marks, in this order)
+# Nothing is tried twice. What failed is said again at the end, with the end of its output, and how long each stage took.
 # The last line says how many tests passed and failed; the exit status is 0 when none failed.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 . tests/packages.sh
 
-presets=("$@")
-[ ${#presets[@]} -eq 0 ] && presets=(default asan tsan)
+# stage | runs when none is named | what runs it | packages that it needs, besides those to build
+stages="
+default | yes | run_preset | TEST_PACKAGES
+asan    | yes | run_preset | TEST_PACKAGES
+tsan    | yes | run_preset | TEST_PACKAGES
+lint    | yes | run_lint   | LINT_PACKAGES
+clang   | no  | run_preset | TEST_PACKAGES CLANG_PACKAGES
+tidy    | no  | run_lint   | LINT_PACKAGES
+"
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+failures=$scratch/failures times=$scratch/times
+touch "$failures" "$times"
+passed=0 failed=0 skipped=0
 
-packages=("${BUILD_PACKAGES[@]}" gccgo-12 gdb golang-1.19-go golang-1.19-src libglib2.0-dev python3 redis-server
-    redis-tools)
-command -v rustc >/dev/null || packages+=(rustc)
-redis_ran=$(pgrep -x redis-server)
-install_packages "${packages[@]}" || exit 1
-# Debian starts a server that it installs. The tests start their own.
-if [ -z "$redis_ran" ] && pgrep -x redis-server >/dev/null; then
-    service redis-server stop >/dev/null 2>&1 || sudo -n service redis-server stop >/dev/null 2>&1
-fi
-
-# Reads CTest's log and prints "PASSED FAILED SKIPPED": the cases of CMocka programs, and any other program as one.
-count_results() {
-    awk '
-        /^[0-9]+\/[0-9]+ Testing: / { ok = bad = 0 }
-        /^\[       OK \]/           { ok++ }
-        /^\[  FAILED  \] [^0-9]/    { if (!seen[$0]++) bad++ }
-        /^Test Passed\.$/           { passed += ok ? ok : 1; delete seen }
-        /^Test Failed\.$/           { passed += ok; failed += bad ? bad : 1; delete seen }
-        /^Test Skipped\.$/          { skipped++; delete seen }
-        END                         { print passed + 0, failed + 0, skipped + 0 }' "$1"
+# count PASSED FAILED SKIPPED: adds them up.
+count() {
+    passed=$((passed + $1)) failed=$((failed + $2)) skipped=$((skipped + $3))
 }
 
-passed=0 failed=0 skipped=0 broken=0
-for preset in "${presets[@]}"; do
-    echo "== $preset: build"
-    log=$(mktemp)
+# fail WHAT LOG: counts one failure, which will be said again at the end with the end of the log.
+fail() {
+    count 0 1 0
+    { echo "FAILED $1" && tail -n 60 "$2" | sed 's/^/    /'; } >>"$failures"
+}
+
+# Configures, builds and tests the preset of that name.
+run_preset() {
+    local preset=$1 log=$scratch/$1.log junit=$scratch/$1.xml run=() started=$SECONDS status counts
     if ! { cmake --preset "$preset" && cmake --build --preset "$preset" -j "$(nproc)"; } >"$log" 2>&1; then
         cat "$log"
-        rm -f "$log"
-        echo "$preset: the build failed"
-        broken=1
-        continue
+        fail "$preset: the build" "$log"
+        return
     fi
-    rm -f "$log"
+    echo "== $preset: built in $((SECONDS - started)) s, tests"
 
-    echo "== $preset: tests"
-    run=()
     # ThreadSanitizer of GCC 12 needs fewer random bits in addresses than newer kernels use.
     [ "$preset" = tsan ] && setarch -R true 2>/dev/null && run=(setarch -R)
-    # Most tests wait most of their time.
-    "${run[@]}" ctest --preset "$preset" -j "$(($(nproc) * 2))" || broken=1
-    read -r p f s < <(count_results "build/$preset/Testing/Temporary/LastTest.log")
-    passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+    # Most tests wait most of their time. Those that need the machine for themselves are marked RUN_SERIAL in CMake.
+    "${run[@]}" ctest --preset "$preset" -j "$(($(nproc) * 2))" --timeout 300 --output-junit "$junit" \
+        --test-output-size-passed 10000000 --test-output-size-failed 10000000 | tee "$log"
+    status=${PIPESTATUS[0]}
+    # CTest's own list says which were ended by a signal or by their limit of time.
+    sed -n '/^The following tests FAILED:/,/^Errors while/p' "$log" >>"$failures"
+    if ! counts=$(tests/results.py "$junit" "$preset" "$failures"); then
+        fail "$preset: the tests" "$log"
+        return
+    fi
+    # shellcheck disable=SC2086
+    set -- $counts
+    [ "$status" -ne 0 ] && [ "$2" -eq 0 ] && fail "$preset: CTest" "$log"
+    count "$1" "$2" "$3"
+}
+
+# Each tool is a test. The one that takes minutes is a stage of its own.
+run_lint() {
+    local tool log tools=(clang-format scripts cppcheck)
+    [ "$1" = tidy ] && tools=(clang-tidy)
+    for tool in "${tools[@]}"; do
+        log=$scratch/$tool.log
+        if tests/lint.sh "$tool" >"$log" 2>&1; then
+            count 1 0 0
+        else
+            cat "$log"
+            fail "$1: $tool" "$log"
+        fi
+    done
+}
+
+# Installs what a stage needs; Debian starts a server that it installs: the tests start their own.
+install_for() {
+    local lists=("$@") list packages=("${BUILD_PACKAGES[@]}") redis_ran
+    for list in "${lists[@]}"; do
+        list="${list}[@]"
+        packages+=("${!list}")
+    done
+    redis_ran=$(pgrep -x redis-server)
+    install_packages "${packages[@]}" || return 1
+    if [ -z "$redis_ran" ] && pgrep -x redis-server >/dev/null; then
+        service redis-server stop >/dev/null 2>&1 || sudo -n service redis-server stop >/dev/null 2>&1
+    fi
+}
+
+wanted=("$@")
+[ ${#wanted[@]} -gt 0 ] || mapfile -t wanted < <(awk '$3 == "yes" { print $1 }' <<<"$stages")
+for stage in "${wanted[@]}"; do
+    row=$(awk -v stage="$stage" '$1 == stage' <<<"$stages")
+    [ -n "$row" ] || { echo "$0: there is no stage $stage" >&2 && exit 64; }
+    IFS='|' read -r _ _ runner lists <<<"$row"
+    started=$SECONDS
+    echo "== $stage"
+    # shellcheck disable=SC2086
+    if install_for $lists >"$scratch/install.log" 2>&1; then
+        $runner "$stage"
+    else
+        cat "$scratch/install.log"
+        fail "$stage: installing what it needs" "$scratch/install.log"
+    fi
+    printf '%-8s %4d s\n' "$stage" $((SECONDS - started)) >>"$times"
 done
 
+[ -s "$failures" ] && echo "== what failed" && cat "$failures"
+echo "== how long it took"
+cat "$times"
 [ "$skipped" -gt 0 ] && echo "$skipped skipped: something they need is not to be had here"
-[ "$broken" -ne 0 ] && [ "$failed" -eq 0 ] && failed=1
 echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]

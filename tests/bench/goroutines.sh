@@ -25,7 +25,7 @@ if [ ! -x "$newest/bin/go" ]; then
     newest=$root/build/go/$newest
 fi
 build() { # GO NAME
-    HOME=$work GO111MODULE=off GOFLAGS= GOTOOLCHAIN=local CGO_ENABLED=0 GOCACHE=$work/cache \
+    HOME=$work GO111MODULE=off GOFLAGS='' GOTOOLCHAIN=local CGO_ENABLED=0 GOCACHE=$work/cache \
         "$1" build -o "$work/$2" "$root/tests/bench/goroutines.go"
 }
 build /usr/lib/go-1.19/bin/go old
