@@ -105,7 +105,8 @@ static bool take_header(struct recording_reader *reader, enum snapshot_end end)
     /* Of tasks that are looked for, those that came and went between two looks were not seen. */
     snapshot->has_spawned = !(header->runtimes & REC_RUNTIME_GO);
     snapshot->spawned = header->spawned;
-    snapshot->finished = header->finished;
+    /* The header may have been read while tasks came and went, word by word. */
+    snapshot->finished = header->finished < header->spawned ? header->finished : header->spawned;
     loss->unreadable += header->unreadable_tasks;
     loss->tasks += most(header->lost_tasks, tables[REC_TABLE_TASKS].lost);
     loss->sites +=

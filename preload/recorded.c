@@ -109,7 +109,6 @@ int recorded_make(const struct recorded_process *process, bool beside, char path
     char *base = (char *)header;
     recorder = (struct recorder){
         .classes = recorder_options.classes,
-        .header = header,
         .tasks = (void *)(base + tables[REC_TABLE_TASKS - 1].offset),
         .sites = (void *)(base + tables[REC_TABLE_SITES - 1].offset),
         .pcs = (void *)(base + tables[REC_TABLE_PCS - 1].offset),
@@ -119,6 +118,8 @@ int recorded_make(const struct recorded_process *process, bool beside, char path
         .calls = (void *)(base + tables[REC_TABLE_CALLS - 1].offset),
         .cases = (void *)(base + tables[REC_TABLE_CASES - 1].offset),
     };
+    /* Last: a thread of a fork child may ask for it meanwhile. */
+    __atomic_store_n(&recorder.header, header, __ATOMIC_RELEASE);
     site_reset();
     fill_names(header, process);
     return 0;

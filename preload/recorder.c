@@ -71,6 +71,13 @@ static bool take_lost_thread(void)
     return lost > 0;
 }
 
+/* A thread was counted as spawned and lost twice. */
+static void take_back_loss(void)
+{
+    __atomic_fetch_sub(&recorder.header->spawned, 1, __ATOMIC_RELAXED);
+    __atomic_fetch_sub(&recorder.header->lost_tasks, 1, __ATOMIC_RELAXED);
+}
+
 struct rec_task *recorder_adopt(void)
 {
     struct recorder_thread *self = &recorder_thread;
@@ -94,15 +101,23 @@ struct rec_task *recorder_adopt(void)
         (uint32_t)tid == recorder.header->pid ? REC_TASK_MAIN | REC_TASK_ADOPTED : REC_TASK_ADOPTED;
     struct rec_task *task =
         recorder_spawn(REC_KIND_THREAD, flags, 0, (uint64_t)pthread_self(), name);
-    if (take_lost_thread()) { /* it was counted as both already */
-        __atomic_fetch_sub(&recorder.header->spawned, 1, __ATOMIC_RELAXED);
-        __atomic_fetch_sub(&recorder.header->lost_tasks, 1, __ATOMIC_RELAXED);
+    /* A handler may have waited just now, and so have adopted the thread. Then its slot is the one,
+     * unless it found none. */
+    struct rec_task *known = NULL;
+    struct rec_task *own = task != NULL ? task : &self->sink;
+    bool first = __atomic_compare_exchange_n(&self->task, &known, own, false, __ATOMIC_ACQ_REL,
+                                             __ATOMIC_ACQUIRE);
+    if (!first && task != NULL && known != &self->sink) {
+        recorder_take_back(task);
+        return known;
     }
+    if (!first || take_lost_thread()) /* it was counted as both already */
+        take_back_loss();
+    if (!first && task == NULL)
+        return known;
+    __atomic_store_n(&self->task, own, __ATOMIC_RELEASE);
     if (task != NULL)
-        task->os_tid = (uint32_t)tid;
-    else
-        task = &self->sink;
-    self->task = task;
+        __atomic_store_n(&task->os_tid, (uint32_t)tid, __ATOMIC_RELEASE);
     sampler_ensure();
-    return task;
+    return own;
 }

@@ -156,7 +156,8 @@ enum rec_detail_flag {
     REC_DETAIL_NO_STACK = 16,  /* the stack could not be unwound; it will not be tried again */
     REC_DETAIL_LISTENING = 32, /* the descriptor is a socket that accepts connections */
     REC_DETAIL_LOOKED =
-        64, /* (1.2) sampler: it saw the PASSING wait whose seq is detail_a before; */
+        64, /* (1.2) sampler: it saw the PASSING wait whose seq is detail_a before, or knows of it
+               (seen_gen); not set: what it knows is of another wait, of a handler's say; */
     REC_DETAIL_PASSED = 128, /* and the task passed, or cannot be known to wait */
     REC_DETAIL_FDS = 256, /* (1.2) detail_a is the first of the descriptors that it waits for (as an
                             int; the call leaves a negative one out), detail_b how many they are */
@@ -224,7 +225,10 @@ static inline uint32_t rec_task_wait(const struct rec_task *task)
 {
     if (task->gen != 0)
         return task->gen;
-    return task->wait_flags & REC_WAIT_PASSING && task->seen_gen == task->seq ? task->seq : 0;
+    return task->wait_flags & REC_WAIT_PASSING && task->seen_gen == task->seq &&
+                   task->detail_flags & REC_DETAIL_LOOKED
+               ? task->seq
+               : 0;
 }
 
 /* A call stack, stored once. */

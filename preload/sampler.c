@@ -62,7 +62,8 @@ static void describe(struct rec_task *task, const struct rec_task *copy)
                             : 0;
     task->detail_a = detail.a;
     task->detail_b = detail.b;
-    task->detail_flags = detail.flags | (task->detail_flags & REC_DETAIL_NO_STACK);
+    task->detail_flags =
+        detail.flags | (task->detail_flags & (REC_DETAIL_NO_STACK | REC_DETAIL_LOOKED));
     if (detail.case_count > 0)
         put_cases(task, &detail);
 }
@@ -117,7 +118,8 @@ static void look_at_passing(struct rec_task *task, uint64_t now_ns, bool last)
     struct rec_task copy = *task;
     if (!is_passing(&copy) || copy.kind != REC_KIND_THREAD || !own_files)
         return;
-    bool known = copy.seen_gen == copy.seq;
+    /* A handler that waited while this was published may have taken its number, and be known. */
+    bool known = copy.seen_gen == copy.seq && copy.detail_flags & REC_DETAIL_LOOKED;
     if (!known && !(copy.detail_flags & REC_DETAIL_LOOKED && copy.detail_a == copy.seq)) {
         __atomic_store_n(&task->seen_gen, 0, __ATOMIC_RELEASE);
         task->since_ns = now_ns;
@@ -184,8 +186,9 @@ static void look_at(struct rec_task *task, uint64_t now_ns, bool last)
  */
 static void look_for_end(struct rec_task *task)
 {
-    uint64_t id = task->id;
-    uint32_t os_tid = task->os_tid;
+    /* A new id means that os_tid is not that of the slot's last thread any more. */
+    uint64_t id = __atomic_load_n(&task->id, __ATOMIC_ACQUIRE);
+    uint32_t os_tid = __atomic_load_n(&task->os_tid, __ATOMIC_RELAXED);
     if (task->kind != REC_KIND_THREAD || os_tid == 0 ||
         sys_call(SYS_tgkill, recorder.header->pid, os_tid, 0) != -ESRCH || !recorder_hold(task, id))
         return;

@@ -65,6 +65,12 @@ void recorder_thread_ends(void)
         push_free(recorder.header, task);
 }
 
+static void put_id(struct rec_task *task)
+{
+    uint64_t id = __atomic_add_fetch(&recorder.header->last_id, 1, __ATOMIC_RELAXED);
+    __atomic_store_n(&task->id, id, __ATOMIC_RELEASE); /* os_tid before: see look_for_end */
+}
+
 bool recorder_has_room(void)
 {
     const struct rec_table *table = &recorder.header->tables[REC_TABLE_TASKS - 1];
@@ -91,11 +97,12 @@ struct rec_task *recorder_prepare(enum rec_kind kind, uint16_t flags, uint32_t s
     struct rec_task *task = &recorder.tasks[row];
     task->kind = (uint8_t)kind;
     __atomic_fetch_add(&task->flags, flags, __ATOMIC_ACQ_REL); /* 0 but for holds */
-    task->os_tid = 0;
+    __atomic_store_n(&task->os_tid, 0, __ATOMIC_RELAXED);
+    task->wait_flags = 0; /* PASSING, it would still tell of the wait of the slot's last task */
     task->spawn_site = spawn_site;
     task->handle = handle;
     recorder_rename(task, name != NULL ? name : "");
-    task->id = __atomic_add_fetch(&header->last_id, 1, __ATOMIC_RELAXED);
+    put_id(task);
     return task;
 }
 
@@ -168,7 +175,9 @@ bool recorder_hold(struct rec_task *task, uint64_t id)
             return false;
     } while (!__atomic_compare_exchange_n(&task->flags, &flags, flags + REC_TASK_HOLD, false,
                                           __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE));
-    if (task->id == id && __atomic_load_n(&task->state, __ATOMIC_ACQUIRE) != REC_TASK_FREE)
+    /* The state first: read after the id, it may be that of the slot's next task already. */
+    if (__atomic_load_n(&task->state, __ATOMIC_ACQUIRE) != REC_TASK_FREE &&
+        __atomic_load_n(&task->id, __ATOMIC_RELAXED) == id)
         return true;
     recorder_let_go(task);
     return false;
@@ -181,10 +190,13 @@ void recorder_let_go(struct rec_task *task)
         free_slot(task);
 }
 
+/* It neither began nor ended: at no moment are more tasks finished than spawned. */
 void recorder_take_back(struct rec_task *task)
 {
-    __atomic_fetch_sub(&recorder.header->spawned, 1, __ATOMIC_RELAXED);
-    __atomic_fetch_sub(&recorder.header->finished, 1, __ATOMIC_RELAXED);
+    uint8_t live = REC_TASK_LIVE;
+    if (__atomic_compare_exchange_n(&task->state, &live, REC_TASK_ENDING, false, __ATOMIC_ACQ_REL,
+                                    __ATOMIC_RELAXED))
+        __atomic_fetch_sub(&recorder.header->spawned, 1, __ATOMIC_RELAXED);
     recorder_release(task);
 }
 
@@ -205,13 +217,12 @@ bool recorder_keep(struct rec_task *task)
 void recorder_spawn_again(struct rec_task *task, uint16_t flags, uint32_t spawn_site,
                           const char name[static 16])
 {
-    struct rec_header *header = recorder.header;
-    recorder_count(&header->spawned);
+    recorder_count(&recorder.header->spawned);
     __atomic_fetch_and(&task->flags, (uint16_t) ~(REC_TASK_HOLD - 1), __ATOMIC_ACQ_REL);
     __atomic_fetch_or(&task->flags, flags, __ATOMIC_ACQ_REL);
     task->spawn_site = spawn_site;
     memcpy(task->name, name, sizeof(task->name));
-    task->id = __atomic_add_fetch(&header->last_id, 1, __ATOMIC_RELAXED);
+    put_id(task);
     __atomic_store_n(&task->state, REC_TASK_LIVE, __ATOMIC_RELEASE);
 }
 

@@ -172,6 +172,7 @@ static void lock_that_was_free__is_waited_for_as_the_sampler_says(void **state)
         tasks[i] = builder_thread(b, i == 0 ? "late" : "quick");
         builder_park(b, tasks[i], "pthread_mutex_lock", REC_OP_MUTEX_LOCK, 0x500, 50 * SECOND, 0);
         tasks[i]->wait_flags = REC_WAIT_PASSING;
+        tasks[i]->detail_flags = REC_DETAIL_LOOKED;
         tasks[i]->gen = 0;
     }
     tasks[1]->seq++;
@@ -633,6 +634,7 @@ int main(int argc, char **argv)
         struct rec_task *late = builder_thread(b, "late");
         builder_park(b, late, "pthread_mutex_lock", REC_OP_MUTEX_LOCK, 0x500, 5 * SECOND, 0);
         late->wait_flags = REC_WAIT_PASSING;
+        late->detail_flags |= REC_DETAIL_LOOKED;
         late->gen = 0;
         builder_header(b)->state = REC_STATE_EXITED;
         builder_write(b, argv[2]);

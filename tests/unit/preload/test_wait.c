@@ -118,6 +118,8 @@ static void passing_wait__that_the_sampler_knows__is_one(void **state)
     assert_int_equal(slot->seq, 2);
     assert_int_equal(rec_task_wait(slot), 0);
     slot->seen_gen = slot->seq;
+    assert_int_equal(rec_task_wait(slot), 0); /* it is a wait of a handler's that it knows */
+    slot->detail_flags = REC_DETAIL_LOOKED;
     assert_int_equal(rec_task_wait(slot), 2);
     wait_publish_passing(slot, 3, 14, 0x1000, 0x2000);
     assert_int_equal(rec_task_wait(slot), 0);
