@@ -174,10 +174,13 @@ static struct rec_task *find_thread(uint64_t thread)
         return task;
     uint32_t count =
         __atomic_load_n(&recorder.header->tables[REC_TABLE_TASKS - 1].count, __ATOMIC_ACQUIRE);
+    /* A detached thread that is gone may have had the same handle, and have its slot yet. */
+    struct rec_task *newest = NULL;
     for (uint32_t row = 1; row < count; row++)
-        if (is_slot_of(&recorder.tasks[row], thread))
-            return &recorder.tasks[row];
-    return NULL;
+        if (is_slot_of(&recorder.tasks[row], thread) &&
+            (newest == NULL || newest->id < recorder.tasks[row].id))
+            newest = &recorder.tasks[row];
+    return newest;
 }
 
 static void joined(struct rec_task *task, uint64_t id)
@@ -243,10 +246,12 @@ int hook_thrd_join(thrd_t thread, int *result)
     struct rec_task *task = find_thread((uint64_t)thread);                                         \
     if (task == NULL || !recorder_hold(task, task->id))                                            \
         return call;                                                                               \
-    __atomic_fetch_and(&task->flags, (uint16_t)~REC_TASK_JOINABLE, __ATOMIC_ACQ_REL);              \
+    uint16_t joinable =                                                                            \
+        REC_TASK_JOINABLE &                                                                        \
+        __atomic_fetch_and(&task->flags, (uint16_t)~REC_TASK_JOINABLE, __ATOMIC_ACQ_REL);          \
     int result = call;                                                                             \
     if (result != success)                                                                         \
-        __atomic_fetch_or(&task->flags, REC_TASK_JOINABLE, __ATOMIC_ACQ_REL);                      \
+        __atomic_fetch_or(&task->flags, joinable, __ATOMIC_ACQ_REL);                               \
     else if (__atomic_load_n(&task->state, __ATOMIC_ACQUIRE) == REC_TASK_FINISHED)                 \
         recorder_release(task);                                                                    \
     recorder_let_go(task);                                                                         \
@@ -280,6 +285,7 @@ int hook_pthread_setname_np(pthread_t thread, const char *name)
 void hook_pthread_exit(void *value)
 {
     recorder_end(recorder_thread.task);
+    recorder_thread_ends();
     hooks_real.pthread_exit(value);
     __builtin_unreachable();
 }
@@ -287,6 +293,7 @@ void hook_pthread_exit(void *value)
 void hook_thrd_exit(int result)
 {
     recorder_end(recorder_thread.task);
+    recorder_thread_ends();
     hooks_real.thrd_exit(result);
     __builtin_unreachable();
 }
