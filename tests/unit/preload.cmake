@@ -85,3 +85,12 @@ preload_test(names)
 target_compile_definitions(preload_names PRIVATE FIXTURE_ONE="$<TARGET_FILE:preload_fixture_one>"
                                                  FIXTURE_TWO="$<TARGET_FILE:preload_fixture_two>")
 add_dependencies(preload_names preload_fixture_one preload_fixture_two)
+
+# Models of what threads do to each other, in all their states; with mutants that must be found.
+if(NOT LEAKSPY_SANITIZE)
+  foreach(model free_list adopt)
+    add_test(NAME model_${model} COMMAND ${CMAKE_SOURCE_DIR}/preload/models/check.sh
+                                         ${CMAKE_SOURCE_DIR}/preload/models/${model}.pml)
+    set_tests_properties(model_${model} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 300 LABELS preload)
+  endforeach()
+endif()
