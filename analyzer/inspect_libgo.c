@@ -183,10 +183,9 @@ static bool read_list(struct libgo *libgo)
 static uint64_t received_from(const struct snapshot *snapshot, const struct snapshot_task *task,
                               uint32_t *i)
 {
-    unsigned op = snapshot->calls[task->call].number;
-    if (!(task->flags & SNAPSHOT_PARKED))
+    if (!(task->flags & SNAPSHOT_PARKED)) /* there may be no call at all */
         return 0;
-    if (op == REC_OP_CHAN_RECEIVE)
+    if (snapshot->calls[task->call].number == REC_OP_CHAN_RECEIVE)
         return (*i)++ == 0 ? task->object : 0;
     while (*i < task->case_count) {
         const struct snapshot_case *row = &snapshot->cases[task->case_first + (*i)++];
