@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "analyzer/commands.h"
+#include "analyzer/limits.h"
 #include "analyzer/output.h"
 #include "analyzer/rec_file.h"
 #include "analyzer/snapshot.h"
@@ -287,6 +288,7 @@ int cmd_dump(int argc, char **argv, struct err *err)
         return EXIT_USAGE;
     }
 
+    limits_begin();
     struct dump dump = {.err = err};
     if (!rec_file_open(&dump.file, argv[optind], err))
         return EXIT_CANNOT_SAY;

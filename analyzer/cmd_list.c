@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "analyzer/commands.h"
+#include "analyzer/limits.h"
 #include "analyzer/recordings.h"
 #include "analyzer/source_recording.h"
 #include "analyzer/text.h"
@@ -59,7 +60,9 @@ static void put_text(const struct line *line)
     printf("%8" PRIu32 "  %-9s  %s  %8" PRIu64 "  %8" PRIu64 "  %6" PRIu64 "  %7s  %s\n",
            line->snapshot->pid, snapshot_end_name(line->snapshot->end), started, line->tasks,
            line->parked, snapshot_lost(line->snapshot), size, printable ? printable : "?");
-    printf("          %s\n", line->path);
+    free(printable);
+    printable = text_printable_dup(line->path);
+    printf("          %s\n", printable ? printable : "?");
     free(printable);
     free(command);
 }
@@ -162,6 +165,7 @@ int cmd_list(int argc, char **argv, struct err *err)
     if (!recordings_list(recordings_folder(getuid(), folder), getuid(), &list, err))
         return EXIT_CANNOT_SAY;
     recordings_add_live(&list, getuid());
+    limits_begin();
     bool first = true;
     if (json)
         fputs("{\"schema\": \"leakspy-list/1\",\n \"recordings\": [", stdout);

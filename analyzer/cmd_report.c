@@ -9,6 +9,7 @@
 #include "analyzer/commands.h"
 #include "analyzer/image.h"
 #include "analyzer/kept_stacks.h"
+#include "analyzer/limits.h"
 #include "analyzer/output.h"
 #include "analyzer/recordings.h"
 #include "analyzer/report.h"
@@ -215,6 +216,7 @@ static int write_report(const struct request *request, const struct snapshot *sn
 static bool read_source(void *arg, struct snapshot *ret, struct err *err)
 {
     const struct request *request = arg;
+    limits_begin();
     if (request->source && is_number(request->source))
         return read_process(request->source, request->kept, ret, err);
     if (request->source && image_is_core(request->source))

@@ -5,11 +5,23 @@
 #include <string.h>
 #include <unistd.h>
 
+static const char *volatile made; /* the file that is written, and that was not there before */
+
+void output_remove(void)
+{
+    if (made)
+        unlink(made);
+    made = NULL;
+}
+
 FILE *output_open(const char *path, struct err *err)
 {
     if (!path || strcmp(path, "-") == 0)
         return stdout;
-    FILE *out = fopen(path, "we");
+    FILE *out = fopen(path, "wxe");
+    made = out ? path : NULL;
+    if (!out && errno == EEXIST)
+        out = fopen(path, "we");
     if (!out)
         err_system(err, path, errno);
     return out;
@@ -23,7 +35,12 @@ bool output_close(FILE *out, const char *path, struct err *err)
         error = errno;
         ok = false;
     }
-    return ok || err_system(err, path && out != stdout ? path : "standard output", error);
+    if (!ok && err->kind == ERR_NONE)
+        err_system(err, path && out != stdout ? path : "standard output", error);
+    if (err->kind != ERR_NONE)
+        output_remove();
+    made = NULL;
+    return err->kind == ERR_NONE;
 }
 
 bool output_colour(const char *when, FILE *out, bool *ret, struct err *err)

@@ -3,7 +3,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <fnmatch.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,15 +44,34 @@ static bool add_row(struct recording_list *list, char *path, const struct rec_he
     return true;
 }
 
-/* Adds a file when it is a readable recording. False: no memory. */
-static bool add_entry(struct recording_list *list, const char *folder, const char *name)
+/* Opens a file that was found in a folder, not named by anybody: no link to elsewhere. */
+static bool open_found(struct rec_file *file, const char *path)
+{
+    struct stat found, opened;
+    if (lstat(path, &found) != 0 || !S_ISREG(found.st_mode) || !rec_file_open(file, path, NULL))
+        return false;
+    bool same = fstat(file->fd, &opened) == 0 && opened.st_ino == found.st_ino &&
+                opened.st_dev == found.st_dev;
+    if (!same)
+        rec_file_close(file);
+    return same;
+}
+
+/* Adds a file of the user when it is a readable recording. False: no memory. */
+static bool add_entry(struct recording_list *list, const char *folder, const char *name, uid_t uid)
 {
     char *path;
     if (asprintf(&path, "%s/%s", folder, name) < 0)
         return false;
 
     struct rec_file file;
-    if (!rec_file_open(&file, path, NULL)) {
+    struct stat status;
+    bool readable = open_found(&file, path);
+    if (readable && (fstat(file.fd, &status) != 0 || status.st_uid != uid)) {
+        rec_file_close(&file);
+        readable = false;
+    }
+    if (!readable) {
         list->unreadable++;
         free(path);
         return true;
@@ -76,6 +94,11 @@ bool recordings_list(const char *folder, uid_t uid, struct recording_list *ret, 
         close(fd);
         return err_set(err, ERR_NOT_PERMITTED, folder, "belongs to another user");
     }
+    if (status.st_mode & (S_IWGRP | S_IWOTH)) {
+        close(fd);
+        return err_set(err, ERR_NOT_PERMITTED, folder,
+                       "others may write in it: what lies there may be anybody's");
+    }
     DIR *dir = fdopendir(fd);
     if (!dir) {
         close(fd);
@@ -87,7 +110,7 @@ bool recordings_list(const char *folder, uid_t uid, struct recording_list *ret, 
     while (ok && (entry = readdir(dir)) != NULL) {
         size_t length = strlen(entry->d_name);
         if (length > 4 && strcmp(entry->d_name + length - 4, ".rec") == 0)
-            ok = add_entry(ret, folder, entry->d_name);
+            ok = add_entry(ret, folder, entry->d_name, uid);
     }
     closedir(dir);
     if (!ok) {
@@ -122,14 +145,25 @@ char *recordings_newest(const char *folder, uid_t uid, struct err *err)
     return path;
 }
 
+/* Whether a name is `start`, the pid, '-', digits and `ending`. */
+static bool is_numbered(const char *name, const char *start, uint32_t pid, const char *ending)
+{
+    char number[16];
+    int bytes = snprintf(number, sizeof(number), "%" PRIu32 "-", pid);
+    size_t skip = strlen(start);
+    if (strncmp(name, start, skip) != 0 || strncmp(name + skip, number, (size_t)bytes) != 0)
+        return false;
+    name += skip + (size_t)bytes;
+    size_t digits = strspn(name, "0123456789");
+    return digits > 0 && strcmp(name + digits, ending) == 0;
+}
+
 /* Whether a file may be the recording of that process, by its name: "PID-N.rec", "FILE.PID-N". */
 static bool is_name_for(const char *name, const char *base, uint32_t pid)
 {
-    char patterns[2][32];
-    snprintf(patterns[0], sizeof(patterns[0]), "%" PRIu32 "-+([0-9]).rec", pid);
-    snprintf(patterns[1], sizeof(patterns[1]), "*.%" PRIu32 "-+([0-9])", pid);
-    return strcmp(name, base) == 0 || fnmatch(patterns[0], name, FNM_EXTMATCH) == 0 ||
-           fnmatch(patterns[1], name, FNM_EXTMATCH) == 0;
+    const char *dot = strrchr(name, '.');
+    return strcmp(name, base) == 0 || is_numbered(name, "", pid, ".rec") ||
+           (dot && is_numbered(dot, ".", pid, ""));
 }
 
 char *recordings_beside(const char *path, uint32_t pid, uint64_t start_ticks,
@@ -147,7 +181,7 @@ char *recordings_beside(const char *path, uint32_t pid, uint64_t start_ticks,
             asprintf(&candidate, "%s%s", base == path ? "" : folder, entry->d_name) < 0)
             continue;
         bool fits = false;
-        if (rec_file_open(&file, candidate, NULL)) {
+        if (open_found(&file, candidate)) {
             const struct rec_header *header = &file.header;
             fits = header->pid == pid && header->started_unix_ns >= since_unix_ns &&
                    (start_ticks == 0 || header->process_start_ticks == start_ticks);
@@ -182,7 +216,7 @@ static bool add_live_file(const char *path, void *arg)
         if (strcmp(live->list->rows[i].path, path) == 0)
             return false;
     }
-    if (!rec_file_open(&file, path, NULL))
+    if (!open_found(&file, path))
         return false;
     if (file.header.pid == (uint32_t)live->pid)
         add_row(live->list, strdup(path), &file.header);
@@ -213,7 +247,7 @@ static bool is_recording_of(const char *path, void *arg)
 {
     struct wanted *wanted = arg;
     struct rec_file file;
-    if (!rec_file_open(&file, path, NULL))
+    if (!open_found(&file, path))
         return false;
     if (file.header.pid == (uint32_t)wanted->pid)
         wanted->path = strdup(path);
@@ -232,7 +266,7 @@ static char *find_in_folder(uid_t uid, pid_t pid, uint64_t start_ticks)
         return NULL;
     for (size_t i = 0; !found && i < list.count; i++) {
         struct rec_file file;
-        if (list.rows[i].pid != (uint32_t)pid || !rec_file_open(&file, list.rows[i].path, NULL))
+        if (list.rows[i].pid != (uint32_t)pid || !open_found(&file, list.rows[i].path))
             continue;
         if (start_ticks == 0 || file.header.process_start_ticks == start_ticks)
             found = strdup(list.rows[i].path);

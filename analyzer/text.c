@@ -37,13 +37,28 @@ static size_t utf8_length(const unsigned char *from, size_t bytes)
     return 0;
 }
 
-/* C0 and C1 controls and DEL: what a terminal may take for an order. C1 as UTF-8 is C2 80 to C2 9F.
+/* What a terminal may take for an order, or shows otherwise than it stands there: C0, DEL and C1
+ * controls, the ends of lines and paragraphs of Unicode, and what turns the direction of writing.
  */
 static bool is_control(const unsigned char *from, size_t length)
 {
-    if (length == 1)
-        return from[0] < 0x20 || from[0] == 0x7f;
-    return length == 2 && from[0] == 0xc2 && from[1] < 0xa0;
+    static const struct {
+        unsigned char length, first[4], last[4];
+    } ranges[] = {
+        {1, {0x00}, {0x1f}},
+        {1, {0x7f}, {0x7f}},
+        {2, {0xc2, 0x80}, {0xc2, 0x9f}},
+        {2, {0xd8, 0x9c}, {0xd8, 0x9c}},             /* U+061C */
+        {3, {0xe2, 0x80, 0x8e}, {0xe2, 0x80, 0x8f}}, /* U+200E, U+200F */
+        {3, {0xe2, 0x80, 0xa8}, {0xe2, 0x80, 0xae}}, /* U+2028 to U+202E */
+        {3, {0xe2, 0x81, 0xa6}, {0xe2, 0x81, 0xa9}}, /* U+2066 to U+2069 */
+    };
+    for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++) {
+        if (length == ranges[i].length && memcmp(from, ranges[i].first, length) >= 0 &&
+            memcmp(from, ranges[i].last, length) <= 0)
+            return true;
+    }
+    return false;
 }
 
 char *text_printable(const char *from, char *to, size_t bytes)

@@ -23,6 +23,7 @@ target_link_libraries(recording_builder PUBLIC leakspy_flags)
 
 leakspy_test(test_args SOURCES analyzer/test_args.c LIBRARIES leakspy_analyzer LABEL analyzer)
 leakspy_test(test_text SOURCES analyzer/test_text.c LIBRARIES leakspy_analyzer LABEL analyzer)
+leakspy_test(test_limits SOURCES analyzer/test_limits.c LIBRARIES leakspy_analyzer LABEL analyzer)
 leakspy_test(test_source_recording SOURCES analyzer/test_source_recording.c
              LIBRARIES leakspy_analyzer recording_builder LABEL analyzer TIMEOUT 300)
 target_compile_definitions(test_source_recording

@@ -33,6 +33,9 @@ static void printable__what_a_terminal_obeys__escaped(void **state)
     assert_printable("\xc2\x9b"
                      "2J",
                      "\\xc2\\x9b2J"); /* CSI as a C1 control */
+    assert_printable(
+        "a\u202eb\u2066\u2028\u200f\u061c\u2030",
+        "a\\xe2\\x80\\xaeb\\xe2\\x81\\xa6\\xe2\\x80\\xa8\\xe2\\x80\\x8f\\xd8\\x9c\u2030");
 }
 
 static void printable__invalid_utf8__escaped(void **state)
