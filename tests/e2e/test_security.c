@@ -1,0 +1,302 @@
+/* What somebody else puts in the way: other users, and files that are made to mislead. Half of it
+ * takes two users, and is left out where the tests do not run as root. */
+#include "tests/e2e/harness.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define UID "64999" /* nobody's else, so that its folder in /dev/shm is ours to spoil */
+#define FOLDER "/dev/shm/leakspy-" UID
+#define AS_USER "/usr/bin/setpriv", "--reuid=" UID, "--regid=" UID, "--clear-groups"
+#define EVIL "\033]0;owned\a\n99 stuck: forged \u202e\x9b[2J"
+
+static char dir[64];
+
+static const char *in_scratch(const char *name)
+{
+    static char path[256];
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    return path;
+}
+
+static void remove_all(const char *what)
+{
+    struct outcome outcome = run_program(false, LIST("/bin/rm", "-rf", what), NULL);
+    outcome_deinit(&outcome);
+}
+
+static int make_scratch(void **state)
+{
+    (void)state;
+    strcpy(dir, "/tmp/leakspy-safe.XXXXXX");
+    return mkdtemp(dir) && chmod(dir, 0777) == 0 ? 0 : -1;
+}
+
+static int remove_scratch(void **state)
+{
+    remove_all(dir);
+    if (getuid() == 0)
+        remove_all(FOLDER);
+    return end_all_targets(state);
+}
+
+static void need_root(void)
+{
+    if (getuid() != 0 || access("/usr/bin/setpriv", X_OK) != 0)
+        skip();
+    remove_all(FOLDER);
+}
+
+/* The user's program runs as if nothing was, and nothing was written where it should not be. */
+static void assert_nothing_recorded(const char *where)
+{
+    const char *preload = "LD_PRELOAD=" LEAKSPY_PRELOAD;
+    struct outcome outcome =
+        run_program(false, LIST(AS_USER, "/usr/bin/env", preload, "/bin/echo", "as ever"), NULL);
+    assert_int_equal(outcome.status, 0);
+    assert_string_equal(outcome.out, "as ever\n");
+    assert_string_equal(outcome.err, "");
+    outcome_deinit(&outcome);
+    outcome = run_program(false, LIST("/usr/bin/find", where, "-name", "*.rec"), NULL);
+    assert_string_equal(outcome.out, "");
+    outcome_deinit(&outcome);
+}
+
+static void folder_that_another_user_planted__is_not_used(void **state)
+{
+    (void)state;
+    need_root();
+    assert_int_equal(mkdir(FOLDER, 0777), 0);
+    assert_int_equal(chmod(FOLDER, 0777), 0);
+    assert_nothing_recorded(FOLDER);
+}
+
+static void folder_that_others_may_write_in__is_not_used(void **state)
+{
+    (void)state;
+    need_root();
+    assert_int_equal(mkdir(FOLDER, 0770), 0);
+    assert_int_equal(chmod(FOLDER, 0770), 0);
+    assert_int_equal(chown(FOLDER, (uid_t)atoi(UID), (gid_t)atoi(UID)), 0);
+    assert_nothing_recorded(FOLDER);
+    struct outcome outcome = run_program(false, LIST(AS_USER, LEAKSPY_COMMAND, "list"), NULL);
+    assert_int_not_equal(outcome.status, 0);
+    assert_non_null(strstr(outcome.err, "others may write in it"));
+    outcome_deinit(&outcome);
+}
+
+static void folder_that_is_a_link__is_not_used(void **state)
+{
+    (void)state;
+    need_root();
+    char target[256];
+    strcpy(target, in_scratch("elsewhere"));
+    assert_int_equal(mkdir(target, 0700), 0);
+    assert_int_equal(chown(target, (uid_t)atoi(UID), (gid_t)atoi(UID)), 0);
+    assert_int_equal(symlink(target, FOLDER), 0);
+    assert_nothing_recorded(target);
+    assert_int_equal(unlink(FOLDER), 0);
+}
+
+/* Makes a good recording at `path`. */
+static void record(const char *path)
+{
+    struct outcome outcome =
+        run_program(false, LIST(LEAKSPY_COMMAND, "run", "-o", path, "--", "/bin/true"), NULL);
+    assert_int_equal(outcome.status, 0);
+    outcome_deinit(&outcome);
+}
+
+static void recording__is_of_nobody_else(void **state)
+{
+    (void)state;
+    need_root();
+    static const char *const commands[] = {"cat \"$1\"", "echo x >>\"$1\"", "truncate -s 0 \"$1\""};
+    char path[256];
+    strcpy(path, in_scratch("mine"));
+    umask(0);
+    record(path);
+    umask(022);
+    struct stat status;
+    assert_int_equal(stat(path, &status), 0);
+    assert_int_equal(status.st_mode & 07777, 0600);
+    for (size_t i = 0; i < LENGTH(commands); i++) {
+        struct outcome outcome =
+            run_program(false, LIST(AS_USER, "/bin/sh", "-c", commands[i], "sh", path), NULL);
+        assert_int_not_equal(outcome.status, 0);
+        outcome_deinit(&outcome);
+    }
+}
+
+/* ---- what files say ---- */
+
+/* A recording of a leak in a copy of a sample that lies at `exe`. */
+static void record_leak(const char *exe, const char *path)
+{
+    const struct expected_group leak = {.op = "chan receive"};
+    struct outcome outcome =
+        run_program(false, LIST("/bin/cp", LEAKSPY_SAMPLES "/receive_without_sender", exe), NULL);
+    assert_int_equal(outcome.status, 0);
+    outcome_deinit(&outcome);
+    struct target *target = target_start(true, LIST(exe), NULL);
+    target_wait_line(target, "ready");
+    json_decref(wait_for_group(target, "60ms", NULL, &leak));
+    target_kill(target, SIGKILL);
+    outcome = run_program(false, LIST("/bin/cp", "--sparse=always", target->recording, path), NULL);
+    assert_int_equal(outcome.status, 0);
+    outcome_deinit(&outcome);
+    target_end(target);
+}
+
+static struct outcome report_all(const char *path)
+{
+    return run_program(false,
+                       LIST("/usr/bin/timeout", "60", LEAKSPY_COMMAND, "report", "--all",
+                            "--threshold", "0", path),
+                       NULL);
+}
+
+static void module_that_is_a_pipe_a_device_or_a_secret__is_not_read(void **state)
+{
+    (void)state;
+    char exe[256], rec[256];
+    strcpy(exe, in_scratch("program"));
+    strcpy(rec, in_scratch("rec"));
+    record_leak(exe, rec);
+    static const char *const kinds[] = {"fifo", "/dev/zero", "/etc/shadow", "/proc/self/mem"};
+    for (size_t i = 0; i < LENGTH(kinds); i++) {
+        assert_int_equal(unlink(exe), 0);
+        if (kinds[i][0] == '/')
+            assert_int_equal(symlink(kinds[i], exe), 0);
+        else
+            assert_int_equal(mkfifo(exe, 0666), 0);
+        struct outcome outcome = report_all(rec);
+        assert_int_equal(outcome.status, 0);
+        assert_non_null(strstr(outcome.out, "chan receive"));
+        assert_null(strstr(outcome.out, "root:"));
+        outcome_deinit(&outcome);
+    }
+}
+
+/* A debug file is looked for at paths that the file itself names; libdw opens what is there. */
+static void debug_file_that_is_a_pipe__holds_up_nothing(void **state)
+{
+    (void)state;
+    if (access("/usr/bin/objcopy", X_OK) != 0)
+        skip();
+    char exe[256], rec[256], debug[256];
+    strcpy(exe, in_scratch("linked"));
+    strcpy(rec, in_scratch("rec"));
+    strcpy(debug, in_scratch("linked.debug"));
+    struct outcome outcome = run_program(
+        false,
+        LIST("/bin/sh", "-c",
+             "objcopy --only-keep-debug \"$1\" \"$3\" && cd \"$(dirname \"$3\")\" && "
+             "objcopy --strip-debug --remove-section=.note.gnu.build-id "
+             "--add-gnu-debuglink=linked.debug \"$1\" \"$2\" && rm \"$3\" && mkfifo \"$3\"",
+             "sh", LEAKSPY_SAMPLES "/receive_without_sender", exe, debug),
+        NULL);
+    assert_int_equal(outcome.status, 0);
+    outcome_deinit(&outcome);
+
+    const struct expected_group leak = {.op = "chan receive"};
+    struct target *target = target_start(true, LIST(exe), NULL);
+    target_wait_line(target, "ready");
+    json_decref(wait_for_group(target, "60ms", NULL, &leak));
+    outcome = report_all(target->recording);
+    assert_int_equal(outcome.status, 0);
+    assert_non_null(strstr(outcome.out, "chan receive"));
+    outcome_deinit(&outcome);
+    target_end(target);
+}
+
+static bool is_clean(const char *text)
+{
+    for (; *text; text++) {
+        unsigned char c = (unsigned char)*text;
+        if ((c < 0x20 && c != '\n') || c == 0x7f)
+            return false;
+    }
+    return true;
+}
+
+static void names_of_the_target__are_shown_and_not_obeyed(void **state)
+{
+    (void)state;
+    char evil[256], rec[300];
+    static const char *const commands[][5] = {
+        {"report", "--all", "--threshold", "0", NULL},
+        {"dump", NULL},
+        {"report", "--threshold", "0", "--format=json", NULL}};
+    strcpy(evil, in_scratch(EVIL));
+    snprintf(rec, sizeof rec, "%s.rec", evil);
+    record_leak(evil, rec);
+    for (size_t i = 0; i < LENGTH(commands); i++) {
+        const char *argv[8] = {LEAKSPY_COMMAND};
+        size_t count = 1;
+        for (size_t k = 0; commands[i][k]; k++)
+            argv[count++] = commands[i][k];
+        argv[count] = rec;
+        struct outcome outcome = run_program(false, argv, NULL);
+        assert_int_equal(outcome.status, 0);
+        if (i < 2) {
+            assert_non_null(strstr(outcome.out, "\\x1b]0;owned\\x07\\x0a99 stuck"));
+            assert_true(is_clean(outcome.out));
+            assert_null(strstr(outcome.out, "\u202e"));
+        } else {
+            json_t *json = json_loads(outcome.out, 0, NULL); /* refuses what is not UTF-8 */
+            assert_non_null(json);
+            json_decref(json);
+        }
+        assert_string_equal(outcome.err, "");
+        outcome_deinit(&outcome);
+    }
+    strcat(rec, ".none");
+    struct outcome outcome = run_program(false, LIST(LEAKSPY_COMMAND, "report", rec), NULL);
+    assert_true(is_clean(outcome.err));
+    assert_int_equal(outcome.err[strlen(outcome.err) - 1], '\n');
+    assert_ptr_equal(strchr(outcome.err, '\n'), outcome.err + strlen(outcome.err) - 1);
+    outcome_deinit(&outcome);
+}
+
+static void report_that_cannot_be_written__leaves_no_file(void **state)
+{
+    (void)state;
+    char rec[256], out[256];
+    strcpy(rec, in_scratch("rec"));
+    strcpy(out, in_scratch("new"));
+    record(rec);
+    static const char *const commands[] = {"report", "dump"};
+    for (size_t i = 0; i < LENGTH(commands); i++) {
+        struct outcome outcome = run_program(
+            false,
+            LIST("/bin/sh", "-c", "trap '' XFSZ; ulimit -f 0; exec \"$1\" \"$2\" -o \"$3\" \"$4\"",
+                 "sh", LEAKSPY_COMMAND, commands[i], out, rec),
+            NULL);
+        assert_int_equal(outcome.status, 2 << 8);
+        assert_int_equal(access(out, F_OK), -1);
+        outcome_deinit(&outcome);
+    }
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, make_scratch, remove_scratch)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(folder_that_another_user_planted__is_not_used),
+        TEST(folder_that_others_may_write_in__is_not_used),
+        TEST(folder_that_is_a_link__is_not_used),
+        TEST(recording__is_of_nobody_else),
+        TEST(module_that_is_a_pipe_a_device_or_a_secret__is_not_read),
+        TEST(debug_file_that_is_a_pipe__holds_up_nothing),
+        TEST(names_of_the_target__are_shown_and_not_obeyed),
+        TEST(report_that_cannot_be_written__leaves_no_file),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
