@@ -1,8 +1,8 @@
 #!/bin/bash
 # Runs the end-to-end tests of Go programs with every version of Go that Debian offers, and compares what leakspy says
 # of programs that nobody here wrote with what their own runtimes say: of tests of Go's library, of the Go tree's test
-# programs, and of stripped programs from npm (esbuild, tsgo). Installs what it needs; toolchains and programs below
-# build/.
+# programs, and of stripped programs from npm (esbuild, tsgo); an old one stands for Go 1.20, which Debian does not have.
+# Installs what it needs; toolchains and programs below build/.
 #
 # Usage: tests/go-matrix.sh [VERSION | npm]...      (default: 1.19 1.21 1.22 1.23 1.24 1.25 1.26 1.27 npm)
 # The table comes last; the exit status is 0 when everything in it is good. A version takes some minutes.
@@ -108,7 +108,8 @@ run_npm() {
     }
     mkdir -p "$npm/www"
     echo 'console.log("leakspy")' >"$npm/www/a.js"
-    (cd "$npm" && npm install --no-fund --no-audit --ignore-scripts esbuild @typescript/native-preview >"$build.log" 2>&1) || {
+    (cd "$npm" && npm install --no-fund --no-audit --ignore-scripts esbuild @typescript/native-preview \
+        esbuild-1-20@npm:@esbuild/linux-x64@0.17.19 >"$build.log" 2>&1) || {
         cat "$build.log"
         row npm 1 "cannot install esbuild and @typescript/native-preview"
         return
@@ -122,6 +123,9 @@ run_npm() {
     compare "esbuild --watch (core)" "${common[@]}" --core -- "$esbuild" a.js --bundle --outfile=out.js --watch
     compare "tsgo --lsp" "${common[@]}" -- "$tsgo" --lsp --stdio
     compare "tsgo --lsp (core)" "${common[@]}" --core -- "$tsgo" --lsp --stdio
+    local old=$modules/esbuild-1-20/bin/esbuild
+    compare "1.20 esbuild --watch" "${common[@]}" -- "$old" a.js --bundle --outfile=old.js --watch
+    compare "1.20 esbuild --watch (core)" "${common[@]}" --core -- "$old" a.js --bundle --outfile=old.js --watch
 }
 
 mkdir -p build
