@@ -72,11 +72,28 @@ func tickerReceive()  { here("tickerReceive"); <-ticker.C }                     
 func accept()         { here("accept"); listener.Accept() }                        // parks in accept.
 func netRead()        { here("netRead"); client.Read(make([]byte, 1)) }            // parks in netRead.
 func netReadUntil()   { here("netReadUntil"); timed.Read([]byte{1}) }              // parks in netReadUntil.
-func descriptorLock() { here("descriptorLock"); client.Read(make([]byte, 1)) }     // parks in descriptorLock.
 func packetRead()     { here("packetRead"); packets.ReadFrom([]byte{1}) }          // parks in packetRead.
 func pipeRead()       { here("pipeRead"); readEnd.Read([]byte{1}) }                // parks in pipeRead.
 func pipeWrite()      { here("pipeWrite"); writeEnd.Write(make([]byte, 1<<20)) }   // parks in pipeWrite.
 func syscallRead()    { here("syscallRead"); syscall.Read(rawPipe[0], []byte{1}) } // parks in syscallRead.
+
+// Two that read from one connection take turns: the other one, netRead, has to be there first.
+func descriptorLock() {
+	for !waits("netRead", "IO wait") {
+		time.Sleep(time.Millisecond)
+	}
+	here("descriptorLock")
+	client.Read(make([]byte, 1)) // parks in descriptorLock.
+}
+
+func waits(name, state string) (found bool) {
+	now := states()
+	names.Range(func(id, of interface{}) bool {
+		found = of == name && strings.HasPrefix(now[id.(int)], state)
+		return !found
+	})
+	return found
+}
 
 func condWait() {
 	here("condWait")
