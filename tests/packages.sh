@@ -28,7 +28,7 @@ TEST_PACKAGES=(gccgo-12 gdb git golang-1.19-go golang-1.19-src jq libglib2.0-dev
     spin)
 command -v rustc >/dev/null || TEST_PACKAGES+=(rustc)
 
-CLANG_PACKAGES=(clang-14)
+CLANG_PACKAGES=(clang-14 libclang-rt-14-dev)
 
 # Debian 12 has these versions of them; others have other opinions.
 LINT_PACKAGES=("${TEST_PACKAGES[@]}" clang-format-14 clang-tidy-14 cppcheck shellcheck)

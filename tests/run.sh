@@ -5,6 +5,7 @@
 #   asan      the unit tests, with AddressSanitizer and UBSan
 #   tsan      the unit tests, with ThreadSanitizer
 #   clang     everything, built by clang
+#   fuzz      the fuzz targets, a minute each (tests/fuzz/run.sh)
 #   lint      clang-format, shellcheck and cppcheck (tests/lint.sh)
 #   tidy      clang-tidy (the same)
 #
@@ -20,6 +21,7 @@ stages="
 default | yes | run_preset | TEST_PACKAGES
 asan    | yes | run_preset | TEST_PACKAGES
 tsan    | yes | run_preset | TEST_PACKAGES
+fuzz    | no  | run_fuzz   | CLANG_PACKAGES
 lint    | yes | run_lint   | LINT_PACKAGES
 clang   | no  | run_preset | TEST_PACKAGES CLANG_PACKAGES
 tidy    | no  | run_lint   | LINT_PACKAGES
@@ -67,6 +69,17 @@ run_preset() {
     set -- $counts
     [ "$status" -ne 0 ] && [ "$2" -eq 0 ] && fail "$preset: CTest" "$log"
     count "$1" "$2" "$3"
+}
+
+# All targets are one test; where there is no clang, it is skipped.
+run_fuzz() {
+    local log=$scratch/fuzz.log
+    tests/fuzz/run.sh 2>&1 | tee "$log"
+    case ${PIPESTATUS[0]} in
+    0) count 1 0 0 ;;
+    77) count 0 0 1 ;;
+    *) fail "fuzz" "$log" ;;
+    esac
 }
 
 # Each tool is a test. The one that takes minutes is a stage of its own.
