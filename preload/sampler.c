@@ -79,10 +79,19 @@ static enum blocked ask_passing(const struct rec_task *copy)
     return blocked_in_lock(copy->os_tid, copy->object, sizeof(pthread_mutex_t), copy->cfa);
 }
 
+/* Was the copy of a PASSING wait made while its fields, which follow its number, were not all there
+ * yet? */
+static bool is_half(const struct rec_task *task, const struct rec_task *copy)
+{
+    return __atomic_load_n(&task->object, __ATOMIC_RELAXED) != copy->object ||
+           __atomic_load_n(&task->cfa, __ATOMIC_RELAXED) != copy->cfa ||
+           __atomic_load_n(&task->fp, __ATOMIC_RELAXED) != copy->fp;
+}
+
 static bool moved(const struct rec_task *task, const struct rec_task *copy)
 {
     __atomic_thread_fence(__ATOMIC_ACQUIRE);
-    return (is_passing(copy) && ask_passing(copy) != BLOCKED_THERE) ||
+    return (is_passing(copy) && (ask_passing(copy) != BLOCKED_THERE || is_half(task, copy))) ||
            __atomic_load_n(&task->gen, __ATOMIC_RELAXED) != copy->gen ||
            __atomic_load_n(&task->seq, __ATOMIC_RELAXED) != copy->seq ||
            __atomic_load_n(&task->id, __ATOMIC_RELAXED) != copy->id;
