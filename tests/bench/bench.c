@@ -116,6 +116,10 @@ static const struct line {
     {"condition ping-pong", {BENCH_DIR "/workloads", "cond_pingpong", "20000"}, 1.05},
     {"semaphore ping-pong", {BENCH_DIR "/workloads", "sem_pingpong", "30000"}, 1.05},
     {"pthread create+join", {BENCH_DIR "/workloads", "create_join", "6000"}, 1.05},
+    {"fork+_exit+wait", {BENCH_DIR "/workloads", "fork_exit", "300"}, 1.1},
+    {"the same, with a lock in the child", {BENCH_DIR "/workloads", "fork_lock", "300"}, 2},
+    {"the same, in a program with threads", {BENCH_DIR "/workloads", "fork_threads", "300"}, 1.1},
+    {"fork+exec of /bin/true", {BENCH_DIR "/workloads", "fork_exec", "200"}, 1.6},
     {"pipe write+read, 1 byte", {BENCH_DIR "/workloads", "pipe_byte", "300000"}, 1.03},
 #ifdef BENCH_GO
     {"libgo channel ping-pong", {BENCH_DIR "/bench_libgo", "pingpong", "500000"}, 1.10},

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -133,6 +134,68 @@ static void create_join(long count)
     }
 }
 
+static void wait_for(pid_t pid)
+{
+    if (pid < 0 || waitpid(pid, NULL, 0) != pid)
+        abort();
+}
+
+static void fork_exit(long count)
+{
+    for (long i = 0; i < count; i++) {
+        pid_t pid = fork();
+        if (pid == 0)
+            _exit(0);
+        wait_for(pid);
+    }
+}
+
+/* A child that does something that is recorded. */
+static void fork_lock(long count)
+{
+    for (long i = 0; i < count; i++) {
+        pid_t pid = fork();
+        if (pid == 0) {
+            pthread_mutex_lock(&mutex);
+            _exit(0);
+        }
+        wait_for(pid);
+    }
+}
+
+static void fork_exec(long count)
+{
+    for (long i = 0; i < count; i++) {
+        pid_t pid = fork();
+        if (pid == 0) {
+            execl("/bin/true", "true", (char *)NULL);
+            _exit(127);
+        }
+        wait_for(pid);
+    }
+}
+
+static void *wait_for_nothing(void *unused)
+{
+    sem_wait(&ping);
+    return unused;
+}
+
+static void fork_threads(long count)
+{
+    enum { THREADS = 8 };
+    pthread_t threads[THREADS];
+    sem_init(&ping, 0, 0);
+    for (int i = 0; i < THREADS; i++)
+        if (pthread_create(&threads[i], NULL, wait_for_nothing, NULL) != 0)
+            abort();
+    fork_exit(count);
+    for (int i = 0; i < THREADS; i++)
+        sem_post(&ping);
+    for (int i = 0; i < THREADS; i++)
+        pthread_join(threads[i], NULL);
+}
+
 static void pipe_byte(long count)
 {
     int fds[2];
@@ -154,6 +217,10 @@ static const struct {
     {"cond_pingpong", cond_pingpong},
     {"sem_pingpong", sem_pingpong},
     {"create_join", create_join},
+    {"fork_exit", fork_exit},
+    {"fork_lock", fork_lock},
+    {"fork_exec", fork_exec},
+    {"fork_threads", fork_threads},
     {"pipe_byte", pipe_byte},
 };
 
