@@ -1,11 +1,9 @@
 #include "preload/frames.h"
 
 #include <stdbool.h>
-#include <sys/mman.h>
 
 #include "preload/memory.h"
 #include "preload/recorder.h"
-#include "preload/sys.h"
 
 /* Addresses that have a row in the frame table; open addressing. */
 #define SEEN_ROWS (1U << 19)
@@ -100,9 +98,9 @@ void frames_update(const struct frames_source *source)
 void frames_reset(void)
 {
     if (seen == NULL)
-        seen = memory_reserve(SEEN_ROWS * sizeof(*seen));
+        seen = memory_reserve_unforked(SEEN_ROWS * sizeof(*seen));
     else
-        sys_call(SYS_madvise, seen, SEEN_ROWS * sizeof(*seen), MADV_DONTNEED);
+        memory_clear(seen, SEEN_ROWS * sizeof(*seen));
     next_site = 1;
     batch_count = 0;
 }

@@ -197,7 +197,7 @@ void hooks_add_calls(void)
         bool ran = recorder.header != NULL && !recorder_quiet && sampler_stop();                   \
         result done = hooks_real.name args;                                                        \
         if (ran)                                                                                   \
-            sampler_ensure();                                                                      \
+            sampler_go_on();                                                                       \
         return done;                                                                               \
     }
 #define HAND(result, name, symbol, params, args, op, version)

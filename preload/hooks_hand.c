@@ -5,6 +5,7 @@
 #include <linux/futex.h>
 #include <linux/seccomp.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
@@ -39,6 +40,22 @@ static bool is_bare_fork(long number, long a)
     if (number == SYS_clone3)
         return memory_read((uint64_t)a, &flags, sizeof(flags)) && !(flags & CLONE_VM);
     return number == SYS_clone && !(a & CLONE_VM);
+}
+
+/* A child that is not known to be one yet must not run a handler, whose waits would be told of its
+ * parent. */
+static uint64_t block_signals(void)
+{
+    uint64_t all = ~UINT64_C(0), before = 0;
+    if (!recorder_quiet)
+        sys_call(SYS_rt_sigprocmask, SIG_BLOCK, &all, &before, sizeof(all));
+    return before;
+}
+
+static void unblock_signals(uint64_t before)
+{
+    if (!recorder_quiet)
+        sys_call(SYS_rt_sigprocmask, SIG_SETMASK, &before, 0, sizeof(before));
 }
 
 /* Before a filter of system calls is set. One for all threads also holds for the sampler. */
@@ -85,11 +102,15 @@ long hook_syscall(long number, long a, long b, long c, long d, long e, long f)
     watch_filter(number, a, b);
     bool ran = unlikely(changes_credentials(number)) && recorder.header != NULL &&
                !recorder_quiet && sampler_stop();
+    bool forks = unlikely(is_bare_fork(number, a)) && recorder.classes != 0;
+    uint64_t before = forks ? block_signals() : 0;
     long result = hooks_real.syscall(number, a, b, c, d, e, f);
     if (ran)
-        sampler_ensure();
-    if (unlikely(result == 0 && is_bare_fork(number, a)))
+        sampler_go_on();
+    if (forks && result == 0)
         recorder_forget();
+    if (forks)
+        unblock_signals(before);
     return result;
 }
 
@@ -214,8 +235,10 @@ void hook_quick_exit(int status)
 /* fork without its handlers, ours among them. */
 pid_t hook__Fork(void)
 {
+    uint64_t before = block_signals();
     pid_t pid = hooks_real._Fork();
     if (pid == 0)
         recorder_forget();
+    unblock_signals(before);
     return pid;
 }

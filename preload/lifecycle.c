@@ -29,20 +29,19 @@ static void at_quickly_exit(void)
 static void before_fork(void)
 {
     if (!recorder_quiet)
-        unwind_lock();
+        unwind_before_fork();
 }
 
 static void after_fork_parent(void)
 {
-    if (!recorder_quiet)
-        unwind_unlock();
+    unwind_after_fork();
 }
 
+/* Signals are blocked until the parent's recording is forgotten. */
 static void after_fork_child(void)
 {
-    if (!recorder_quiet)
-        unwind_unlock();
     recorder_forget();
+    unwind_after_fork();
 }
 
 __attribute__((constructor(101))) static void start(void)

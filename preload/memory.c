@@ -53,3 +53,16 @@ void *memory_reserve(size_t bytes)
                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     return address < 0 && address > -4096 ? NULL : (void *)address;
 }
+
+void *memory_reserve_unforked(size_t bytes)
+{
+    void *memory = memory_reserve(bytes);
+    if (memory != NULL)
+        sys_call(SYS_madvise, memory, bytes, MADV_WIPEONFORK);
+    return memory;
+}
+
+void memory_clear(void *memory, size_t bytes)
+{
+    sys_call(SYS_madvise, memory, bytes, MADV_DONTNEED);
+}

@@ -24,4 +24,11 @@ size_t memory_read_some(uint64_t address, void *buffer, size_t bytes);
  */
 void *memory_reserve(size_t bytes);
 
+/* The same, for what means nothing in a fork child: it finds zeroes there, and the fork does not
+ * copy it. (Before Linux 4.14 it is copied as any other.) */
+void *memory_reserve_unforked(size_t bytes);
+
+/* Makes zeroes of such memory, in one system call. */
+void memory_clear(void *memory, size_t bytes);
+
 #endif

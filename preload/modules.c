@@ -139,7 +139,7 @@ bool module_sweep(void)
 void module_reset(void)
 {
     if (loaded == NULL)
-        loaded = memory_reserve(sizeof(*loaded) *
-                                recorder.header->tables[REC_TABLE_MODULES - 1].capacity);
+        loaded = memory_reserve_unforked(sizeof(*loaded) *
+                                         recorder.header->tables[REC_TABLE_MODULES - 1].capacity);
     loaded_count = 1;
 }

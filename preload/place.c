@@ -58,16 +58,24 @@ uint64_t place_start_ticks(uint32_t pid)
 
 void place_boot_id(uint8_t ret[16])
 {
+    static uint8_t known[16]; /* also in every fork child */
+    static bool is_known;
     char text[64];
     int nibbles = 0;
+    if (is_known) {
+        memcpy(ret, known, sizeof(known));
+        return;
+    }
     place_read_file("/proc/sys/kernel/random/boot_id", text, sizeof(text));
     for (const char *at = text; *at && nibbles < 32; at++) {
         int digit = text_hex_digit(*at);
         if (digit >= 0) {
-            ret[nibbles / 2] = (uint8_t)(ret[nibbles / 2] << 4 | digit);
+            known[nibbles / 2] = (uint8_t)(known[nibbles / 2] << 4 | digit);
             nibbles++;
         }
     }
+    is_known = nibbles == 32;
+    memcpy(ret, known, sizeof(known));
 }
 
 static long create_file(const char *path)

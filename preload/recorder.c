@@ -1,6 +1,7 @@
 #include "preload/recorder.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <sys/prctl.h>
 
 #include "preload/adapter_go.h"
@@ -15,8 +16,8 @@
 
 uint64_t recorder_lost_threads;
 
-static bool child_pending; /* a fork child that has no recording of its own yet */
-static uint32_t opening;   /* 1 while a thread of a fork child opens its recording */
+/* Has this process come from fork, and no recording of its own yet? */
+static enum { CHILD_NONE, CHILD_PENDING, CHILD_OPENING } child;
 
 bool recorder_open(bool fork_child)
 {
@@ -44,13 +45,15 @@ void recorder_forget(void)
      * that may reach the parent's file. */
     if (!recorder_quiet)
         recorded_detach();
-    child_pending = recorder.header != NULL && recorder_options.children && !recorder_quiet;
+    bool was_recorded = recorder.header != NULL || child != CHILD_NONE;
+    bool pending = was_recorded && recorder_options.children && !recorder_quiet;
+    child = pending ? CHILD_PENDING : CHILD_NONE;
     recorded_forget();
-    recorder.classes = child_pending ? recorder_options.classes : 0;
+    recorder.classes = pending ? recorder_options.classes : 0;
     recorder_thread.task = NULL;
     recorder_thread.spare = NULL;
     recorder_lost_threads = 0;
-    opening = 0;
+    unwind_forget();
     sampler_forget();
 }
 
@@ -78,20 +81,33 @@ static void take_back_loss(void)
     __atomic_fetch_sub(&recorder.header->lost_tasks, 1, __ATOMIC_RELAXED);
 }
 
+/* The first hook of a fork child. A handler that forks or waits in the middle would find half a
+ * recording: signals are blocked. False: there is none, or not yet. */
+static bool open_in_child(void)
+{
+    uint64_t all = ~UINT64_C(0), before = 0;
+    __typeof__(child) pending = CHILD_PENDING;
+    if (__atomic_load_n(&child, __ATOMIC_RELAXED) != pending)
+        return false;
+    sys_call(SYS_rt_sigprocmask, SIG_BLOCK, &all, &before, sizeof(all));
+    bool ours = __atomic_compare_exchange_n(&child, &pending, CHILD_OPENING, false,
+                                            __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+    if (ours) {
+        if (!recorder_open(true))
+            recorder.classes = 0;
+        __atomic_store_n(&child, CHILD_NONE, __ATOMIC_RELEASE);
+    }
+    sys_call(SYS_rt_sigprocmask, SIG_SETMASK, &before, 0, sizeof(before));
+    return ours && recorder.header != NULL;
+}
+
 struct rec_task *recorder_adopt(void)
 {
     struct recorder_thread *self = &recorder_thread;
     if (recorder_quiet)
         return &self->sink;
-    if (recorder.header == NULL) {
-        if (!child_pending || __atomic_exchange_n(&opening, 1, __ATOMIC_ACQUIRE) != 0)
-            return &self->sink;
-        child_pending = false;
-        if (!recorder_open(true)) {
-            recorder.classes = 0;
-            return &self->sink;
-        }
-    }
+    if (recorder.header == NULL && !open_in_child())
+        return &self->sink;
     long tid = sys_call(SYS_gettid, 0);
     if ((uint32_t)sys_call(SYS_getpid, 0) != recorder.header->pid)
         return &self->sink; /* a vfork child on its parent's memory */

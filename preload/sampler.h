@@ -19,9 +19,10 @@ void sampler_init(void);
 void sampler_ensure(void);
 
 /* Ends the sampler and waits until the kernel has forgotten the thread: for calls that want a
- * process with one thread, or change what a thread may do. sampler_ensure starts it again. Did it
- * run? */
+ * process with one thread, or change what a thread may do. True: sampler_go_on is to be called when
+ * that is done; until the last of several such calls has, the sampler is not started. */
 bool sampler_stop(void);
+void sampler_go_on(void);
 
 /* For the exit of the process: a last look at everything, then the sampler ends. Waits for it, but
  * not for long. */

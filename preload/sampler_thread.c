@@ -20,6 +20,10 @@
 #define TLS_MOST (INT64_C(64) << 20) /* where storage is larger than this, there is no sampler */
 #define LAST_WALK_MS 200             /* that an exit waits for the last walk at most */
 
+/* Whoever starts or stops the sampler has it, with all signals blocked. */
+static uint32_t busy;    /* 0 free, 1 taken, 2 taken and waited for */
+static uint32_t stopped; /* calls that want it stopped, and have not returned */
+
 static uint32_t running;              /* 1 from the start of the thread to its end */
 static uint32_t stopping;             /* futex; enum sampler_stop */
 static uint32_t tid;                  /* cleared and woken by the kernel when the thread is gone */
@@ -150,37 +154,57 @@ static long start_thread(char *stack_top, char *tls)
 #endif
 }
 
-void sampler_ensure(void)
+static uint64_t take_turn(void)
 {
-    uint64_t all = ~UINT64_C(0), before;
-    if (recorder.header == NULL || recorder_quiet || !tls_known ||
-        __atomic_exchange_n(&running, 1, __ATOMIC_ACQ_REL) != 0)
+    uint64_t all = ~UINT64_C(0), before = 0;
+    uint32_t was = 0;
+    sys_call(SYS_rt_sigprocmask, SIG_BLOCK, &all, &before, sizeof(all));
+    if (!__atomic_compare_exchange_n(&busy, &was, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+        while (__atomic_exchange_n(&busy, 2, __ATOMIC_ACQUIRE) != 0)
+            sys_call(SYS_futex, &busy, FUTEX_WAIT_PRIVATE, 2, 0);
+    return before;
+}
+
+static void end_turn(uint64_t before)
+{
+    if (__atomic_exchange_n(&busy, 0, __ATOMIC_RELEASE) == 2)
+        sys_call(SYS_futex, &busy, FUTEX_WAKE_PRIVATE, 1);
+    sys_call(SYS_rt_sigprocmask, SIG_SETMASK, &before, 0, sizeof(before));
+}
+
+/* With the turn. */
+static void start_sampler(void)
+{
+    if (recorder.header == NULL || stopped > 0 || running != 0)
         return;
     if (memory == NULL)
-        memory = memory_reserve(STACK_BYTES + tls_below + tls_above + 8192);
+        memory = memory_reserve_unforked(STACK_BYTES + tls_below + tls_above + 8192);
     if (memory == NULL)
         return;
+    __atomic_store_n(&running, 1, __ATOMIC_RELEASE);
     __atomic_store_n(&stopping, 0, __ATOMIC_RELEASE);
     tid = 1;
-    char *tls = make_tls(memory + STACK_BYTES);
-    sys_call(SYS_rt_sigprocmask, SIG_BLOCK, &all, &before, sizeof(all));
-    long result = start_thread(memory + STACK_BYTES, tls);
-    sys_call(SYS_rt_sigprocmask, SIG_SETMASK, &before, 0, sizeof(before));
-    if (result < 0)
+    if (start_thread(memory + STACK_BYTES, make_tls(memory + STACK_BYTES)) < 0)
         tid = 0;
 }
 
+void sampler_ensure(void)
+{
+    if (recorder.header == NULL || recorder_quiet || !tls_known ||
+        __atomic_load_n(&running, __ATOMIC_ACQUIRE) != 0)
+        return;
+    uint64_t before = take_turn();
+    start_sampler();
+    end_turn(before);
+}
+
 /* Tells the sampler to end, and waits until the kernel has forgotten it, `within` at most. False:
- * it still runs. */
+ * it still runs. With the turn. */
 static bool stop_sampler(enum sampler_stop how, const struct timespec *within)
 {
     uint32_t value;
     if (__atomic_load_n(&running, __ATOMIC_ACQUIRE) == 0)
         return true;
-    if (recorder.header == NULL || (uint32_t)sys_call(SYS_getpid, 0) != recorder.header->pid) {
-        sampler_forget(); /* a child that nobody told us of: the sampler is its parent's */
-        return true;
-    }
     __atomic_store_n(&stopping, how, __ATOMIC_RELEASE);
     sys_call(SYS_futex, &stopping, FUTEX_WAKE_PRIVATE, 1);
     /* The kernel's wake-up is a shared one, and so is the wait for it. */
@@ -191,22 +215,51 @@ static bool stop_sampler(enum sampler_stop how, const struct timespec *within)
     return true;
 }
 
+/* A child that nobody told us of: the sampler, and whatever is under way with it, is its parent's.
+ */
+static bool is_parents(void)
+{
+    return recorder.header == NULL || (uint32_t)sys_call(SYS_getpid, 0) != recorder.header->pid;
+}
+
 bool sampler_stop(void)
 {
     static const struct timespec within = {.tv_sec = 1};
-    bool ran = __atomic_load_n(&running, __ATOMIC_ACQUIRE) != 0;
+    if (is_parents())
+        return false;
+    uint64_t before = take_turn();
+    bool ran = running != 0 || stopped > 0;
+    if (ran)
+        stopped++;
     stop_sampler(SAMPLER_STOP_NOW, &within);
+    end_turn(before);
     return ran;
+}
+
+void sampler_go_on(void)
+{
+    if (is_parents())
+        return;
+    uint64_t before = take_turn();
+    if (stopped > 0 && --stopped == 0 && !recorder_quiet)
+        start_sampler();
+    end_turn(before);
 }
 
 void sampler_last_walk(void)
 {
     static const struct timespec within = {.tv_nsec = LAST_WALK_MS * 1000000L};
+    if (is_parents())
+        return;
+    uint64_t before = take_turn();
     stop_sampler(SAMPLER_STOP_AFTER_WALK, &within);
+    end_turn(before);
 }
 
 void sampler_forget(void)
 {
+    busy = 0;
+    stopped = 0;
     running = 0;
     stopping = 0;
     tid = 0;

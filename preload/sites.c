@@ -1,11 +1,9 @@
 #include "preload/sites.h"
 
 #include <string.h>
-#include <sys/mman.h>
 
 #include "preload/memory.h"
 #include "preload/recorder.h"
-#include "preload/sys.h"
 
 /* Open addressing: hash -> site. An entry is set once, from 0. It is private memory: what is in the
  * recording is only the sites. */
@@ -78,7 +76,7 @@ uint32_t site_store(const uint64_t *pcs, size_t count, uint16_t flags)
 void site_reset(void)
 {
     if (site_index == NULL)
-        site_index = memory_reserve(INDEX_ROWS * sizeof(*site_index));
+        site_index = memory_reserve_unforked(INDEX_ROWS * sizeof(*site_index));
     else
-        sys_call(SYS_madvise, site_index, INDEX_ROWS * sizeof(*site_index), MADV_DONTNEED);
+        memory_clear(site_index, INDEX_ROWS * sizeof(*site_index));
 }

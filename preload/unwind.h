@@ -64,10 +64,18 @@ void unwind_passing(uint64_t cfa, uint64_t fp, struct unwind_stack *ret);
  * signal handlers; true where it cannot be told. */
 bool unwind_own_stack_has(uint64_t cfa);
 
-/* The unwinder's lock, which also guards the module table. Held around fork, so that the child
- * finds it free, and by the sampler for its sweep. Signals are blocked meanwhile. */
-void unwind_lock(void);
+/* The unwinder's lock, which also guards the module table. Held around fork, so that nobody is
+ * inside libunwind when the process is copied, and by the sampler for its sweep. Signals are
+ * blocked meanwhile. False, but
+ * never for the sampler: a fork has it and does not get on. */
+bool unwind_lock(void);
 void unwind_unlock(void);
+void unwind_before_fork(void);
+void unwind_after_fork(void); /* parent and child */
+
+/* In a fork child: the lock is free, unless the calling thread has it. Where another thread was
+ * inside libunwind (a fork that nobody told us of), stacks follow frame pointers from now on. */
+void unwind_forget(void);
 
 /* Modules came or went: forgets all rules. */
 void unwind_flush(void);

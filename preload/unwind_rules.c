@@ -33,21 +33,37 @@ static unw_addr_space_t space;
 
 static uint32_t lock_word; /* 0 free, 1 taken, 2 taken and waited for */
 static uint64_t lock_signals;
+static bool lock_by_fork; /* who has it copies the process, and may wait for locks of others */
 
-void unwind_lock(void)
+/* A fork that has the lock waits for those of libc, which may be those of the very thread that
+ * waits here: it does not wait for ever. */
+static bool take_lock(void)
+{
+    static const struct timespec within = {.tv_nsec = 50000000};
+    uint32_t was = 0;
+    if (__atomic_compare_exchange_n(&lock_word, &was, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+        return true;
+    while (__atomic_exchange_n(&lock_word, 2, __ATOMIC_ACQUIRE) != 0)
+        if (sys_call(SYS_futex, &lock_word, FUTEX_WAIT_PRIVATE, 2, &within) == -ETIMEDOUT &&
+            __atomic_load_n(&lock_by_fork, __ATOMIC_RELAXED) && !recorder_thread.sampler)
+            return false;
+    return true;
+}
+
+bool unwind_lock(void)
 {
     uint64_t all = ~UINT64_C(0), before = 0;
-    uint32_t was = 0;
     sys_call(SYS_rt_sigprocmask, SIG_BLOCK, &all, &before, sizeof(all));
-    if (!__atomic_compare_exchange_n(&lock_word, &was, 1, false, __ATOMIC_ACQUIRE,
-                                     __ATOMIC_RELAXED))
-        while (__atomic_exchange_n(&lock_word, 2, __ATOMIC_ACQUIRE) != 0)
-            sys_call(SYS_futex, &lock_word, FUTEX_WAIT_PRIVATE, 2, 0);
+    if (!take_lock()) {
+        sys_call(SYS_rt_sigprocmask, SIG_SETMASK, &before, 0, sizeof(before));
+        return false;
+    }
     lock_signals = before;
     /* libunwind locks a mutex of its own, by a function that we intercept. */
     recorder_thread.outside = recorder_thread.task;
     recorder_thread.task = &recorder_thread.sink;
     recorder_thread.inside = true;
+    return true;
 }
 
 void unwind_unlock(void)
@@ -60,11 +76,37 @@ void unwind_unlock(void)
     sys_call(SYS_rt_sigprocmask, SIG_SETMASK, &before, 0, sizeof(before));
 }
 
+void unwind_before_fork(void)
+{
+    if (unwind_lock())
+        __atomic_store_n(&lock_by_fork, true, __ATOMIC_RELAXED);
+}
+
+void unwind_after_fork(void)
+{
+    if (!recorder_thread.inside)
+        return; /* it gave up */
+    __atomic_store_n(&lock_by_fork, false, __ATOMIC_RELAXED);
+    unwind_unlock();
+}
+
+void unwind_forget(void)
+{
+    recorder_thread.outside = NULL; /* it is of the parent's recording */
+    if (recorder_thread.inside)
+        return; /* it has the lock, and gives it back */
+    /* Somebody who is not here was in the middle of libunwind, which is not to be entered again. */
+    if (lock_word != 0 && !lock_by_fork)
+        space = NULL;
+    lock_word = 0;
+    lock_by_fork = false;
+}
+
 /* --- rules ----------------------------------------------------------------------------------- */
 
 #define RULE_ROWS (1U << 15)
 #define RULE_PROBES 4
-static struct rule *rules;
+static struct rule *rules; /* no row lies on two pages */
 static bool any_rules;
 
 static struct rule *rule_row(uint64_t pc, uint32_t probe)
@@ -119,9 +161,7 @@ void unwind_flush(void)
     if (!any_rules) /* then not even a look at the table: that would make memory of it */
         return;
     any_rules = false;
-    for (uint32_t i = 0; i < RULE_ROWS; i++)
-        if (rules[i].pc != 0)
-            __atomic_store_n(&rules[i].pc, 0, __ATOMIC_RELEASE);
+    memory_clear(rules, RULE_ROWS * sizeof(*rules));
 }
 
 /* --- one step of libunwind ------------------------------------------------------------------- */
@@ -354,19 +394,21 @@ static void step_here(void *arg)
 void rule_learn(struct rule *rule)
 {
     int error = errno;
-    unwind_lock();
-    on_own_stack(learn_here, rule);
-    unwind_unlock();
+    if (unwind_lock()) {
+        on_own_stack(learn_here, rule);
+        unwind_unlock();
+    }
     errno = error;
 }
 
 int rule_step(struct rule_step *step)
 {
-    struct real_step real = {.step = *step};
+    struct real_step real = {.step = *step, .result = -1};
     int error = errno;
-    unwind_lock();
-    on_own_stack(step_here, &real);
-    unwind_unlock();
+    if (unwind_lock()) {
+        on_own_stack(step_here, &real);
+        unwind_unlock();
+    }
     errno = error;
     *step = real.step;
     return real.result;
@@ -410,7 +452,7 @@ bool rules_init(void)
         {ARCH_UNW(get_reg), (void **)&lib.get_reg},
         {ARCH_UNW(dwarf_search_unwind_table), (void **)&lib.dwarf_search_unwind_table},
     };
-    rules = memory_reserve(RULE_ROWS * sizeof(*rules));
+    rules = memory_reserve_unforked(RULE_ROWS * sizeof(*rules));
     /* Not linked, and local: its _Unwind_* functions must not become the program's. */
     void *handle = dlopen(ARCH_LIBUNWIND, RTLD_NOW | RTLD_LOCAL);
     if (handle == NULL || rules == NULL)

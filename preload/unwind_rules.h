@@ -21,6 +21,7 @@ struct rule {
     int32_t return_offset; /* where the return address is, from the caller's stack pointer */
     int32_t fp_offset;     /* where the caller's frame pointer is; 0: still in its register */
     uint32_t kind;         /* enum rule_kind */
+    uint64_t unused;       /* so that a page holds whole rows */
 };
 
 /* Opens libunwind. At start, before there are threads. False: it is not there. */
