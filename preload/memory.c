@@ -1,5 +1,6 @@
 #include "preload/memory.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
@@ -37,6 +38,10 @@ size_t memory_read_some(uint64_t address, void *buffer, size_t bytes)
         done += piece;
     }
     long got = sys_call(SYS_process_vm_readv, own_pid, &to, 1, from, pieces, 0);
+    /* When main's thread has left by pthread_exit, no memory goes by the process's number any more,
+     * but by that of a thread. */
+    if (got == -ESRCH)
+        got = sys_call(SYS_process_vm_readv, sys_call(SYS_gettid, 0), &to, 1, from, pieces, 0);
     if (got < 0 && mem_fd >= 0)
         got = sys_call(SYS_pread64, mem_fd, buffer, bytes, address);
     return got < 0 ? 0 : (size_t)got;

@@ -239,6 +239,18 @@ static void handler_that_parks__is_what_the_thread_waits_in(void **state)
     target_end(target);
 }
 
+static void waiter_that_main_left__has_its_stack(void **state)
+{
+    (void)state;
+    const struct expected_group waiter = {
+        .op = "sem wait", .count = 1, .wait_function = "wait_once"};
+    struct target *target =
+        target_start(true, LIST(TRANSPARENT, "main_leaves_a_waiter", "stay"), NULL);
+    target_wait_line(target, "parked");
+    json_decref(wait_for_group(target, "60ms", NULL, &waiter));
+    target_end(target);
+}
+
 static void handler_that_jumps_out__leaves_no_wait_behind(void **state)
 {
     (void)state;
@@ -301,6 +313,7 @@ int main(void)
         cmocka_unit_test_teardown(threads_that_came_and_went__are_counted_and_gone,
                                   end_all_targets),
         cmocka_unit_test_teardown(handler_that_parks__is_what_the_thread_waits_in, end_all_targets),
+        cmocka_unit_test_teardown(waiter_that_main_left__has_its_stack, end_all_targets),
         cmocka_unit_test_teardown(handler_that_jumps_out__leaves_no_wait_behind, end_all_targets),
         cmocka_unit_test_teardown(program_that_closed_everything__is_recorded_on, end_all_targets),
     };

@@ -376,6 +376,25 @@ int handler_parks(void)
     return 0;
 }
 
+static void *release_at_end_of_input(void *arg)
+{
+    char byte;
+    CHECK(!scenario_argv[0] || read(0, &byte, 1) == 0);
+    sem_post(&semaphore);
+    return arg;
+}
+
+/* With an argument the others stay until stdin ends. */
+int main_leaves_a_waiter(void)
+{
+    CHECK(sem_init(&semaphore, 0, 0) == 0);
+    start_thread(wait_once, NULL);
+    start_thread(release_at_end_of_input, NULL);
+    puts("parked");
+    fflush(NULL);
+    pthread_exit(NULL);
+}
+
 static sigjmp_buf jump;
 
 static void jump_out(int signal_number)
