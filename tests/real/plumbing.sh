@@ -23,10 +23,11 @@ start() {
 with_preload() {
     local environment=()
     [ "$preload" = no ] || environment=("LD_PRELOAD=$library" "LEAKSPY_OUT=$recordings/$BASHPID.$RANDOM")
-    exec env "${environment[@]}" "$@"
+    exec "${as_user[@]}" env "${environment[@]}" "$@"
 }
 
-# Servers that refuse to be root: as_user COMMAND... in place of COMMAND; $dir belongs to that user then.
+# For servers that refuse to be root: what is run from now on is another user's, and so is $dir. The user is changed
+# before anything is preloaded: a recording belongs to who made it.
 as_user=()
 not_as_root() {
     [ "$(id -u)" -ne 0 ] && return
@@ -150,7 +151,7 @@ compare() {
         paste -d' ' "$work/$name/$pair".{no,yes}.rate
     done >"$work/$name/rates"
     grep -v '^[0-9.e+-]* [0-9.e+-]*$' "$work/$name/rates"
-    [ "$count" -gt 0 ] || { echo "$name: there was no recording"; bad=1; }
+    [ "$tasks" -gt 0 ] || { echo "$name: nothing was recorded"; bad=1; }
     [ "$lost" -eq 0 ] || bad=1
     grep '^[0-9.e+-]* [0-9.e+-]*$' "$work/$name/rates" | awk '{ print $2 / $1, $1 }' | sort -n |
         awk -v name="$name" -v count="$count" -v tasks="$tasks" -v lost="$lost" '

@@ -7,7 +7,7 @@ bin=/usr/lib/postgresql/15/bin
 
 sql() { "$bin/psql" -h "$dir" -U owner -d postgres -qAt -c "$1"; }
 serve() {
-    start "${as_user[@]}" "$bin/postgres" -D "$dir/data" -c listen_addresses= -c "unix_socket_directories=$dir" \
+    start "$bin/postgres" -D "$dir/data" -c listen_addresses= -c "unix_socket_directories=$dir" \
         -c max_parallel_workers=2 -c restart_after_crash=on
     until_it sql 'select 1'
 }
@@ -22,7 +22,7 @@ balances() {
 
 run() {
     not_as_root
-    under "${as_user[@]}" "$bin/initdb" -N -U owner -A trust -D "$dir/data" | grep -c ok
+    under "$bin/initdb" -N -U owner -A trust -D "$dir/data" | grep -c ok
     serve
     bench -i -s 2 -q
     bench -n -c 4 -j 2 -t 200 | grep -E 'processed|failed'
