@@ -353,9 +353,9 @@ static void open_descriptors(void)
     bind(local, (struct sockaddr *)&path, sizeof(path));
     listen(local, 1);
     unlink(path.sun_path);
-    pipe(pipes);                   /* 7, 8 */
-    eventfd(0, 0);                 /* 9 */
-    open("/etc/passwd", O_RDONLY); /* 10 */
+    pipe(pipes);                             /* 7, 8 */
+    eventfd(0, 0);                           /* 9 */
+    dup2(open("/etc/passwd", O_RDONLY), 10); /* the command's open takes more than one */
     park();
 }
 
