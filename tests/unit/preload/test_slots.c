@@ -7,7 +7,8 @@
 
 #include "tests/unit/preload/recording_here.h"
 
-#if defined(__x86_64__) && !defined(__SANITIZE_THREAD__)
+/* What a sanitizer adds makes minutes of it. */
+#if defined(__x86_64__) && !defined(__SANITIZE_THREAD__) && !defined(__SANITIZE_ADDRESS__)
 #define CAN_STEP 1
 #define TRAP_FLAG 0x100
 
