@@ -224,11 +224,7 @@ __attribute__((always_inline)) static inline void wait_publish_passing(struct re
                                                                        uint64_t object,
                                                                        uint64_t cfa, uint64_t fp)
 {
-#if defined(__x86_64__)
-    __asm__ volatile("incl %0" : "+m"(task->seq) : : "memory", "cc"); /* see wait_number */
-#else
-    __atomic_fetch_add(&task->seq, 1, __ATOMIC_RELAXED);
-#endif
+    wait_number(task);
     __atomic_thread_fence(__ATOMIC_RELEASE);
     task->object = object;
     task->cfa = cfa;

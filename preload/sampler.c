@@ -142,7 +142,8 @@ static void look_at_passing(struct rec_task *task, uint64_t now_ns, bool last)
         return;
     enum blocked blocked = ask_passing(&copy);
     if (blocked == BLOCKED_THERE) {
-        if (!known)
+        /* Also where it is known, and moved for a moment while its stack was read. */
+        if (copy.wait_site == 0 && !(copy.detail_flags & REC_DETAIL_NO_STACK))
             take_stack(task, &copy);
         describe(task, &copy);
         if (!moved(task, &copy))

@@ -66,8 +66,8 @@ bool unwind_own_stack_has(uint64_t cfa);
 
 /* The unwinder's lock, which also guards the module table. Held around fork, so that nobody is
  * inside libunwind when the process is copied, and by the sampler for its sweep. Signals are
- * blocked meanwhile. False, but
- * never for the sampler: a fork has it and does not get on. */
+ * blocked meanwhile. False: a fork has it and does not get on (never for the sampler, which waits).
+ */
 bool unwind_lock(void);
 void unwind_unlock(void);
 void unwind_before_fork(void);
