@@ -2,6 +2,7 @@
 #ifndef LEAKSPY_ADAPTER_H
 #define LEAKSPY_ADAPTER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "preload/recording.h"
@@ -22,6 +23,10 @@ struct adapter {
     /* Fills *detail (zeroed before) for a parked task, of which `task` is a copy. Runs in the
      * sampler: reads memory of the target with memory_read only, calls nothing of the runtime's. */
     void (*describe)(const struct rec_task *task, enum rec_op op, struct wait_detail *detail);
+    /* Does the runtime, too, say that the task is parked? What was read of its stack and of its
+     * objects before counts only then. NULL: what the task publishes is all there is to know. The
+     * same context. */
+    bool (*is_parked)(const struct rec_task *task);
 };
 
 extern const struct adapter adapter_pthread, adapter_taskrt, adapter_libgo;

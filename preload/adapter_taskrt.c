@@ -154,12 +154,12 @@ static uint16_t describe_channel(uint64_t chan, uint32_t *capacity, uint32_t *le
     return REC_DETAIL_CHANNEL | (closed ? REC_DETAIL_CLOSED : 0);
 }
 
-/* Cases lie on the task's stack, of which a runtime that stops leaves only zeroes. It says first
- * that the task is none any more. */
-static bool is_parked_still(const struct rec_task *task)
+/* A runtime that stops leaves zeroes of its tasks' stacks, and the program may give their objects'
+ * memory to others then. It says first that the tasks are none any more. */
+static bool is_parked(const struct rec_task *task)
 {
     uint32_t state;
-    return memory_read(task->handle + inspect->state, &state, sizeof(state)) &&
+    return inspect != NULL && memory_read(task->handle + inspect->state, &state, sizeof(state)) &&
            state == TASKRT_STATE_PARKED;
 }
 
@@ -178,8 +178,6 @@ static void describe_select(const struct rec_task *task, struct wait_detail *det
         to->detail_flags = describe_channel(to->object, &to->capacity, &to->length);
         detail->case_count = (uint16_t)(i + 1);
     }
-    if (!is_parked_still(task))
-        detail->case_count = 0;
 }
 
 static void describe_mutex(const struct rec_task *task, struct wait_detail *detail)
@@ -213,4 +211,5 @@ static void describe(const struct rec_task *task, enum rec_op op, struct wait_de
     }
 }
 
-const struct adapter adapter_taskrt = {.kind = REC_KIND_TASK, .describe = describe};
+const struct adapter adapter_taskrt = {
+    .kind = REC_KIND_TASK, .describe = describe, .is_parked = is_parked};

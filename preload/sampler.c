@@ -33,6 +33,20 @@ static bool own_files; /* it has descriptors of its own */
 
 static const struct adapter *const adapters[] = {&adapter_pthread, &adapter_taskrt, &adapter_libgo};
 
+static const struct adapter *adapter_of(const struct rec_task *copy)
+{
+    for (size_t i = 0; i < sizeof(adapters) / sizeof(*adapters); i++)
+        if (adapters[i]->kind == copy->kind)
+            return adapters[i];
+    return NULL;
+}
+
+static bool is_parked_still(const struct rec_task *copy)
+{
+    const struct adapter *adapter = adapter_of(copy);
+    return adapter == NULL || adapter->is_parked == NULL || adapter->is_parked(copy);
+}
+
 static void put_cases(struct rec_task *task, const struct wait_detail *detail)
 {
     /* Rows belong to a slot for good: a select of as many cases uses them again. */
@@ -53,9 +67,11 @@ static void describe(struct rec_task *task, const struct rec_task *copy)
     static struct wait_detail detail;
     enum rec_op op = recorder.calls[copy->call].op;
     memset(&detail, 0, offsetof(struct wait_detail, cases));
-    for (size_t i = 0; i < sizeof(adapters) / sizeof(*adapters); i++)
-        if (adapters[i]->kind == copy->kind)
-            adapters[i]->describe(copy, op, &detail);
+    const struct adapter *adapter = adapter_of(copy);
+    if (adapter != NULL)
+        adapter->describe(copy, op, &detail);
+    if (!is_parked_still(copy))
+        return;
     if (op == REC_OP_IO_WAIT && own_files && !(copy->wait_flags & REC_WAIT_FDS))
         detail.flags |= descriptor_is_listening(recorder.header->pid, (int)copy->object)
                             ? REC_DETAIL_LISTENING
@@ -104,7 +120,7 @@ static void take_stack(struct rec_task *task, const struct rec_task *copy)
         unwind_passing(copy->cfa, copy->fp, &stack);
     else
         unwind_parked(copy->cfa, copy->fp, &stack);
-    if (moved(task, copy))
+    if (moved(task, copy) || !is_parked_still(copy))
         return;
     uint32_t site = site_store(stack.pcs, stack.count, stack.flags);
     if (site != 0) {

@@ -1,6 +1,6 @@
 /* Tasks in a select whose cases lie on their stacks, of a runtime that takes its time to stop: the
- * stacks have been given back already, and read as zeroes. A line on stdin ends the first task,
- * which stops the runtime; a second one lets it go on. */
+ * stacks have been given back already, and read as zeroes. A line on stdin has as many tasks park
+ * in a send and ends the first task, which stops the runtime; a second one lets it go on. */
 #include <stdbool.h>
 #include <stdio.h>
 #include <sys/mman.h>
@@ -36,6 +36,12 @@ static void select_two(void *arg)
     taskrt_select(cases, 2, TASKRT_NEVER);
 }
 
+static void send_late(void *arg)
+{
+    struct taskrt_chan **channels = arg;
+    taskrt_send(channels[0], "x");
+}
+
 static void first(void *arg)
 {
     for (int i = 0; i < TASKS; i++)
@@ -44,11 +50,16 @@ static void first(void *arg)
     puts("ready");
     fflush(stdout);
     getchar();
+    for (int i = 0; i < TASKS; i++)
+        taskrt_spawn(NULL, send_late, (struct taskrt_chan **)arg + 2, NULL);
+    taskrt_sleep(1000000);
     stopping = true;
 }
 
 int main(void)
 {
-    struct taskrt_chan *channels[2] = {taskrt_chan_create(1, 0), taskrt_chan_create(1, 0)};
+    struct taskrt_chan *channels[3];
+    for (int i = 0; i < 3; i++)
+        channels[i] = taskrt_chan_create(1, 0);
     return -taskrt_run(first, channels);
 }
