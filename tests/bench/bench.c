@@ -5,6 +5,7 @@
  *   bench [--pairs N] [NAME...]     all lines, or those whose names begin so
  */
 #include <errno.h>
+#include <glob.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -84,6 +85,16 @@ static void finish(pid_t pid, FILE *out, struct rusage *ret)
         die("wait4");
 }
 
+/* That of the command, and those of its children. */
+static void remove_recordings(void)
+{
+    glob_t found;
+    if (glob(BENCH_RECORDING "*", 0, NULL, &found) == 0)
+        for (size_t i = 0; i < found.gl_pathc; i++)
+            unlink(found.gl_pathv[i]);
+    globfree(&found);
+}
+
 /* The number that a command prints. */
 static double number_of(bool preload, const char *const *argv)
 {
@@ -96,7 +107,7 @@ static double number_of(bool preload, const char *const *argv)
         number = 0;
     }
     finish(pid, out, NULL);
-    unlink(BENCH_RECORDING);
+    remove_recordings();
     return number;
 }
 
@@ -180,7 +191,7 @@ static double redis_rate(bool preload)
     finish(asker, answers, NULL);
     kill(pid, SIGKILL);
     finish(pid, out, NULL);
-    unlink(BENCH_RECORDING);
+    remove_recordings();
     return rate;
 }
 
@@ -263,7 +274,7 @@ static void run_million(void)
     close(in);
     kill(pid, SIGKILL);
     finish(pid, out, NULL);
-    unlink(BENCH_RECORDING);
+    remove_recordings();
 }
 
 /* -------------------------------------------------------------------------------------------------
