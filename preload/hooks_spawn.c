@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "preload/memory.h"
 #include "preload/own_stack.h"
 #include "preload/sites.h"
 #include "preload/sys.h"
@@ -47,7 +48,7 @@ static void thread_begin(struct rec_task *task)
 {
     recorder_thread.stack_bytes = task->object;
     recorder_thread.task = task;
-    task->handle = (uint64_t)pthread_self();
+    __atomic_store_n(&task->handle, (uint64_t)pthread_self(), __ATOMIC_RELEASE);
     if (!recorder_quiet)
         __atomic_store_n(&task->os_tid, (uint32_t)sys_call(SYS_gettid, 0), __ATOMIC_RELEASE);
 }
@@ -94,11 +95,28 @@ static struct rec_task *spawn_slot(bool joinable, uint32_t site, void *start, vo
     return task;
 }
 
-static void spawned(struct rec_task *task, bool ok, uint64_t handle)
+/* Where the C library put the handle: a thread that has begun may have freed that already, so that
+ * its memory is only read directly on the own stack, which is in use. 0: it is not to be known. */
+static uint64_t handle_at(const void *place)
+{
+    uint64_t address = (uint64_t)place, handle = 0;
+    uint64_t sp = (uint64_t)__builtin_frame_address(0);
+    if (address >= sp && address + sizeof(handle) <= own_stack_end(sp))
+        return *(const uint64_t *)place;
+    if (recorder_quiet || !memory_read(address, &handle, sizeof(handle)))
+        return 0;
+    return handle;
+}
+
+static void spawned(struct rec_task *task, bool ok, const void *place)
 {
     if (ok) {
-        /* The same that the thread writes when it starts: whichever comes first. */
-        task->handle = handle;
+        /* The same that the thread writes when it begins. Where that came first, what was read may
+         * be anything, and is not taken. */
+        uint64_t none = 0;
+        if (__atomic_load_n(&task->handle, __ATOMIC_ACQUIRE) == 0)
+            __atomic_compare_exchange_n(&task->handle, &none, handle_at(place), false,
+                                        __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
         recorder_thread.last_spawned = task;
         recorder_thread.last_spawned_id = task->id;
     } else {
@@ -130,7 +148,7 @@ int hook_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*s
         return hooks_real.pthread_create(thread, attr, start, arg);
     }
     int result = hooks_real.pthread_create(thread, attr, thread_main, task);
-    spawned(task, result == 0, result == 0 ? (uint64_t)*thread : 0);
+    spawned(task, result == 0, thread);
     return result;
 }
 
@@ -146,7 +164,7 @@ int hook_thrd_create(thrd_t *thread, thrd_start_t start, void *arg)
         return hooks_real.thrd_create(thread, start, arg);
     }
     int result = hooks_real.thrd_create(thread, c11_thread_main, task);
-    spawned(task, result == thrd_success, result == thrd_success ? (uint64_t)*thread : 0);
+    spawned(task, result == thrd_success, thread);
     return result;
 }
 
@@ -183,8 +201,30 @@ static struct rec_task *find_thread(uint64_t thread)
     return newest;
 }
 
-static void joined(struct rec_task *task, uint64_t id)
+/* The slot of a thread that was joined and not found before, since it had not begun: the oldest of
+ * those that had its handle, which others may have got since. */
+static struct rec_task *find_joined(uint64_t thread)
 {
+    struct rec_task *found = NULL;
+    if (recorder.header == NULL)
+        return NULL;
+    uint32_t count =
+        __atomic_load_n(&recorder.header->tables[REC_TABLE_TASKS - 1].count, __ATOMIC_ACQUIRE);
+    for (uint32_t row = 1; row < count; row++) {
+        struct rec_task *task = &recorder.tasks[row];
+        if (is_slot_of(task, thread) && task->state != REC_TASK_LIVE &&
+            (found == NULL || task->id < found->id))
+            found = task;
+    }
+    return found;
+}
+
+static void joined(struct rec_task *task, uint64_t id, uint64_t thread)
+{
+    if (task == NULL) {
+        task = find_joined(thread);
+        id = task != NULL ? task->id : 0;
+    }
     if (task == NULL || !recorder_hold(task, id))
         return;
     recorder_release(task);
@@ -207,7 +247,7 @@ static void joined(struct rec_task *task, uint64_t id)
         status = call;                                                                             \
     }                                                                                              \
     if (status == 0)                                                                               \
-        joined(task, id);                                                                          \
+        joined(task, id, (uint64_t)thread);                                                        \
     return status;
 
 int hook_pthread_join(pthread_t thread, void **value)

@@ -261,6 +261,21 @@ static void handler_that_jumps_out__leaves_no_wait_behind(void **state)
     target_end(target);
 }
 
+static void threads_that_freed_their_handles__are_recorded(void **state)
+{
+    (void)state;
+    assert_same_behaviour(LIST(LEAKSPY_TARGETS "/freed_handle"), LIST("LEAKSPY_SAMPLE=5ms"));
+    struct target *target = target_start(true, LIST(LEAKSPY_TARGETS "/freed_handle"), NULL);
+    struct outcome outcome = target_wait(target);
+    assert_int_equal(outcome.status, 0);
+    outcome_deinit(&outcome);
+    json_t *json = report(target->recording, "0", NULL);
+    assert_no_findings(json); /* none is unjoined */
+    assert_int_equal(json_integer_value(json_at(json, "totals.spawned")), 6);
+    json_decref(json);
+    target_end(target);
+}
+
 static void program_that_closed_everything__is_recorded_on(void **state)
 {
     (void)state;
@@ -315,6 +330,7 @@ int main(void)
         cmocka_unit_test_teardown(handler_that_parks__is_what_the_thread_waits_in, end_all_targets),
         cmocka_unit_test_teardown(waiter_that_main_left__has_its_stack, end_all_targets),
         cmocka_unit_test_teardown(handler_that_jumps_out__leaves_no_wait_behind, end_all_targets),
+        cmocka_unit_test_teardown(threads_that_freed_their_handles__are_recorded, end_all_targets),
         cmocka_unit_test_teardown(program_that_closed_everything__is_recorded_on, end_all_targets),
     };
     int failed = _cmocka_run_group_tests("behaviour", same, count, NULL, NULL);
