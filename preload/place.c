@@ -101,8 +101,9 @@ static long open_existing(const char *path, int mode, struct rec_header *header)
     return -EEXIST;
 }
 
-/* What stands where our file should: nothing that we know, the recording of a process that lives,
- * of one that is gone, or of the very process that is to be recorded, from before an exec. */
+/* What stands where our file should: nothing that we know, the recording of a process that lives
+ * (its program's, or an earlier one's), of one that is gone, or of the very process that is to be
+ * recorded, from before an exec. */
 enum found { FOUND_FOREIGN, FOUND_ALIVE, FOUND_OVER, FOUND_OWN };
 
 static enum found look_at_existing(const char *path, uint32_t pid, uint64_t ticks)
@@ -116,7 +117,8 @@ static enum found look_at_existing(const char *path, uint32_t pid, uint64_t tick
         found = FOUND_ALIVE;
     } else if (header.pid != pid || header.process_start_ticks != ticks) {
         bool gone = place_start_ticks(header.pid) != header.process_start_ticks;
-        found = header.state > REC_STATE_RUNNING || gone ? FOUND_OVER : FOUND_ALIVE;
+        bool lives = header.state <= REC_STATE_RUNNING || header.state == REC_STATE_EXEC;
+        found = gone || !lives ? FOUND_OVER : FOUND_ALIVE;
     } else if (header.state == REC_STATE_RUNNING) {
         uint32_t state = REC_STATE_EXEC;
         uint64_t now = clock_now_ns();
@@ -152,6 +154,17 @@ static struct text start_of_name(char path[PLACE_ROOM], uint32_t pid)
     text_string(&text, "/dev/shm/leakspy-");
     text_number(&text, (uint64_t)sys_call(SYS_geteuid, 0));
     text_char(&text, '/');
+    text_number(&text, pid);
+    text_char(&text, '-');
+    return text;
+}
+
+/* "OUT.PID-" */
+static struct text start_of_further_name(char path[PLACE_ROOM], uint32_t pid)
+{
+    struct text text = {.at = path, .room = PLACE_ROOM};
+    text_string(&text, recorder_options.out);
+    text_char(&text, '.');
     text_number(&text, pid);
     text_char(&text, '-');
     return text;
@@ -283,9 +296,9 @@ long place_create(uint32_t pid, uint64_t ticks, bool fork_child, char path[PLACE
         remove_old(folder);
         return create_numbered(text, ".rec", path, pid, ticks);
     }
-    struct text text = {.at = path, .room = PLACE_ROOM};
-    text_string(&text, recorder_options.out);
     if (!fork_child) {
+        struct text text = {.at = path, .room = PLACE_ROOM};
+        text_string(&text, recorder_options.out);
         long fd = create_file(path);
         if (fd != -EEXIST)
             return fd;
@@ -299,10 +312,7 @@ long place_create(uint32_t pid, uint64_t ticks, bool fork_child, char path[PLACE
                 return fd;
         }
     }
-    text_char(&text, '.');
-    text_number(&text, pid);
-    text_char(&text, '-');
-    return create_numbered(text, "", path, pid, ticks);
+    return create_numbered(start_of_further_name(path, pid), "", path, pid, ticks);
 }
 
 static bool is_recording_of(const char *path, uint32_t pid, uint64_t ticks)
@@ -320,8 +330,13 @@ bool place_has_recorded_ancestor(void)
     uint32_t pid = (uint32_t)sys_call(SYS_getppid, 0);
     for (int i = 0; i < MOST_ANCESTORS && pid > 1; i++) {
         uint64_t ticks = place_start_ticks(pid);
-        if (recorder_options.out != NULL && is_recording_of(recorder_options.out, pid, ticks))
-            return true;
+        if (recorder_options.out != NULL) {
+            struct text further = start_of_further_name(path, pid);
+            text_string(&further, "0");
+            if (is_recording_of(recorder_options.out, pid, ticks) ||
+                is_recording_of(path, pid, ticks))
+                return true;
+        }
         struct text text = start_of_name(path, pid);
         text_string(&text, "0.rec");
         if (is_recording_of(path, pid, ticks))

@@ -67,6 +67,29 @@ static void out__of_a_process_that_lives__is_left_alone(void **state)
     here_options(out);
     assert_created(false, numbered(out, 0));
     assert_int_equal(access(out, F_OK), 0);
+    /* Of the program that it ran before, too. */
+    put_recording("live", parent, place_start_ticks(parent), REC_STATE_EXEC);
+    assert_created(false, numbered(out, 0));
+    assert_int_equal(access(out, F_OK), 0);
+}
+
+/* Also one that had to take another name than LEAKSPY_OUT. */
+static void ancestor__is_found_by_any_name_of_its_recording(void **state)
+{
+    char name[64], out[256];
+    (void)state;
+    uint32_t parent = (uint32_t)getppid();
+    snprintf(out, sizeof(out), "%s", here_path("family"));
+    snprintf(name, sizeof(name), "family.%u-0", parent);
+    here_options(out);
+    assert_false(place_has_recorded_ancestor());
+    put_recording("family", parent, place_start_ticks(parent), REC_STATE_EXEC);
+    assert_true(place_has_recorded_ancestor());
+    unlink(out);
+    const char *further = put_recording(name, parent, place_start_ticks(parent), REC_STATE_RUNNING);
+    assert_true(place_has_recorded_ancestor());
+    unlink(further);
+    assert_false(place_has_recorded_ancestor());
 }
 
 static void out__of_a_process_that_is_gone__is_replaced(void **state)
@@ -318,6 +341,7 @@ int main(void)
         cmocka_unit_test(out__of_a_process_that_lives__is_left_alone),
         cmocka_unit_test(out__of_a_process_that_is_gone__is_replaced),
         cmocka_unit_test(out__of_this_process_before_exec__is_closed_as_such),
+        cmocka_unit_test(ancestor__is_found_by_any_name_of_its_recording),
         cmocka_unit_test(out__that_is_no_recording__is_never_touched),
         cmocka_unit_test(out__in_no_folder__says_why),
         cmocka_unit_test(own_folder__used__is_private_and_numbered),
