@@ -138,7 +138,7 @@ static uint32_t refreshes;
 
 /* A lock that was free when it was asked for: has somebody else been quicker? The kernel is asked
  * when a second look finds the same wait, and not again once the thread was seen elsewhere. */
-static void look_at_passing(struct rec_task *task, uint64_t now_ns, bool last)
+static void look_at_passing(struct rec_task *task, bool last)
 {
     struct rec_task copy = *task;
     if (!is_passing(&copy) || copy.kind != REC_KIND_THREAD || !own_files)
@@ -147,7 +147,7 @@ static void look_at_passing(struct rec_task *task, uint64_t now_ns, bool last)
     bool known = copy.seen_gen == copy.seq && copy.detail_flags & REC_DETAIL_LOOKED;
     if (!known && !(copy.detail_flags & REC_DETAIL_LOOKED && copy.detail_a == copy.seq)) {
         __atomic_store_n(&task->seen_gen, 0, __ATOMIC_RELEASE);
-        task->since_ns = now_ns;
+        task->since_ns = clock_now_ns();
         task->wait_site = 0;
         task->detail_a = copy.seq;
         task->detail_flags = copy.detail_flags = REC_DETAIL_LOOKED;
@@ -171,16 +171,16 @@ static void look_at_passing(struct rec_task *task, uint64_t now_ns, bool last)
     }
 }
 
-static void look_at(struct rec_task *task, uint64_t now_ns, bool last)
+static void look_at(struct rec_task *task, bool last)
 {
     uint32_t seq = __atomic_load_n(&task->seq, __ATOMIC_ACQUIRE);
     uint32_t gen = __atomic_load_n(&task->gen, __ATOMIC_ACQUIRE);
     if (gen == 0) {
-        look_at_passing(task, now_ns, last);
+        look_at_passing(task, last);
         return;
     }
     if (task->seen_gen != gen) {
-        task->since_ns = now_ns;
+        task->since_ns = clock_now_ns(); /* it may have begun after the walk did */
         task->wait_site = 0;
         task->detail_flags = 0;
         __atomic_store_n(&task->seen_gen, gen, __ATOMIC_RELEASE);
@@ -229,11 +229,11 @@ static void look_for_end(struct rec_task *task)
 }
 
 /* Since when a thread waits to be joined. */
-static void note_finished(struct rec_task *task, uint64_t now_ns)
+static void note_finished(struct rec_task *task)
 {
     if (task->seen_gen == REC_SEEN_FINISHED)
         return;
-    task->since_ns = now_ns;
+    task->since_ns = clock_now_ns();
     __atomic_store_n(&task->seen_gen, REC_SEEN_FINISHED, __ATOMIC_RELEASE);
 }
 
@@ -242,20 +242,19 @@ static void walk(uint32_t number, bool last)
 {
     struct rec_header *header = recorder.header;
     uint32_t count = __atomic_load_n(&header->tables[REC_TABLE_TASKS - 1].count, __ATOMIC_ACQUIRE);
-    uint64_t now_ns = clock_now_ns();
     refreshes = REFRESHES_A_WALK;
     for (uint32_t row = 1; row < count; row++) {
         struct rec_task *task = &recorder.tasks[row];
         if (row % HEARTBEAT_TASKS == 0)
-            __atomic_store_n(&header->last_walk_ns, now_ns = clock_now_ns(), __ATOMIC_RELEASE);
+            __atomic_store_n(&header->last_walk_ns, clock_now_ns(), __ATOMIC_RELEASE);
         uint8_t state = __atomic_load_n(&task->state, __ATOMIC_ACQUIRE);
         if (state == REC_TASK_FINISHED)
-            note_finished(task, now_ns);
+            note_finished(task);
         if (state != REC_TASK_LIVE && state != REC_TASK_ENDING)
             continue;
         if (task->flags & REC_TASK_SCANNED)
             continue; /* it publishes nothing; see adapter_go.c */
-        look_at(task, now_ns, last);
+        look_at(task, last);
         if (task->kind == REC_KIND_THREAD && !(task->flags & REC_TASK_WORKER))
             adapter_go_look_at_thread(task);
         if (state == REC_TASK_ENDING || number % THREADS_EVERY == 0)
