@@ -1,0 +1,35 @@
+/* What a report says of `killed`, compared with the book that the program kept (killed.h). */
+#ifndef LEAKSPY_E2E_KILL_CLAIMS_H
+#define LEAKSPY_E2E_KILL_CLAIMS_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "tests/e2e/killed.h"
+
+/* The numbers of a report that are compared; what was, and what may have been on its way. */
+struct kill_range {
+    int64_t low, high;
+};
+
+/* Of what moment a report tells. */
+struct kill_moment {
+    uint64_t now_ns;   /* CLOCK_MONOTONIC that its ages refer to */
+    uint64_t since_ns; /* 0: the book is of the same moment. Else what the recording shows was read
+                          between since_ns and the moment the book is of */
+    bool torn;         /* parts of it are of different moments: numbers need not fit each other */
+};
+
+/* How many claims were compared. */
+struct kill_counts {
+    unsigned reports, waits, deadlocks, unjoined, undecided;
+};
+
+/* Compares the numbers and each group of a report with the book of the process, NULL where it had
+ * not begun one. Prints what is false, and returns how much that is. */
+unsigned kill_compare(const json_t *json, const struct book_process *process,
+                      const struct kill_moment *moment, struct kill_counts *counts);
+
+#endif
