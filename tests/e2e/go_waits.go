@@ -240,12 +240,26 @@ func allStacks() string {
 	}
 }
 
+// Who stays in a system call. Others come through one on their way: a write that does not fit the pipe.
+var inSystemCall = map[string]bool{"syscallRead": true, "cgoCall": true}
+
+// Where one may be for a moment on the way to anywhere.
+var passing = []string{"run", "syscall", "preempted", "GC ", "garbage collection", "wait for GC cycle"}
+
+func onTheWay(name, state string) bool {
+	for _, prefix := range passing {
+		if strings.HasPrefix(state, prefix) {
+			return prefix != "syscall" || !inSystemCall[name]
+		}
+	}
+	return state == ""
+}
+
 // settled: everyone has said its name, and nobody is on the way.
 func settled(states map[int]string) bool {
 	ok, count := true, 0
 	names.Range(func(id, name interface{}) bool {
-		state := states[id.(int)]
-		ok = ok && state != "" && !strings.HasPrefix(state, "run")
+		ok = ok && !onTheWay(name.(string), states[id.(int)])
 		count++
 		return ok
 	})
