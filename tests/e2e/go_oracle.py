@@ -143,29 +143,37 @@ def shown(frame, innermost):
     return not name.startswith("runtime.") or exported(name)
 
 
-def parse_report(report, everything):
-    """All goroutines of a report, by id; with every frame, or with those that Go shows."""
+def frames_of(group, everything):
+    """Its wait stack: every frame, or those that Go shows."""
+    frames = []
+    for index, frame in enumerate(group["wait_stack"]):
+        if everything or shown(frame, index == 0):
+            name = frame["function"]
+            frames.append(("panic" if name == "runtime.gopanic" else name, frame["file"], frame["line"]))
+    return frames
+
+
+def created_by(group, everything):
+    """Where its tasks were created, if Go shows it."""
+    for frame in group["spawn_stack"]:
+        if not frame["inlined"]:
+            if everything or shown(frame, False):
+                first = group["spawn_stack"][0]
+                return (frame["function"], first["file"], first["line"])
+            break
+    return None
+
+
+def parse_report(report, whole):
+    """All goroutines of a report, by id. Of those in `whole` every frame, of others those that Go shows."""
     goroutines = {}
     for group in report["groups"]:
         if group["kind"] != "goroutine":
             continue
-        frames = []
-        for index, frame in enumerate(group["wait_stack"]):
-            if everything or shown(frame, index == 0):
-                name = frame["function"]
-                frames.append(("panic" if name == "runtime.gopanic" else name, frame["file"], frame["line"]))
-        created = None
-        for index, frame in enumerate(group["spawn_stack"]):
-            if index == 0:
-                place = (frame["file"], frame["line"])
-            if not frame["inlined"]:
-                if everything or shown(frame, False):
-                    created = (frame["function"], *place)
-                break
+        ways = [(frames_of(group, everything), created_by(group, everything)) for everything in (False, True)]
         for task in group["tasks"]:
             one = Goroutine(task["id"], STATE_EXTRAS.sub("", group["op"]))
-            one.frames = frames
-            one.created = created
+            one.frames, one.created = ways[one.id in whole]
             one.cut = len(group["wait_stack"]) >= 100
             one.creator = task.get("spawner")
             one.locked = bool(task.get("locked_to_thread"))
@@ -226,10 +234,18 @@ class Comparison:
 RUNNING = ("running", "runnable", "idle", "copystack", "dead", "???")
 
 
+def told_whole(own):
+    """Of which goroutines Go told every frame. With GOTRACEBACK=system that is all; else it is the one on whose thread
+    the signal came, in a system call or between two instructions. Where the end of its stack was left out it is not
+    seen here, and counts as a difference."""
+    if any(frame[0] == "runtime.gopark" for it in own.values() for frame in it.frames):
+        return own.keys()
+    return {it.id for it in own.values() if it.frames and it.frames[-1][0] == "runtime.goexit"}
+
+
 def compare(report, text):
     own = parse_stacks(text)
-    everything = any(frame[0] == "runtime.gopark" for it in own.values() for frame in it.frames)
-    told = parse_report(report, everything)
+    told = parse_report(report, told_whole(own))
     own.pop(0, None)  # not a goroutine, but the runtime's stack for signals and the like
     ret = Comparison()
     if any(group["tasks_omitted"] for group in report["groups"] if group["kind"] == "goroutine"):
