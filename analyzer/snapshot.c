@@ -59,6 +59,15 @@ bool snapshot_note(struct snapshot *snapshot, const char *format, va_list argume
     return true;
 }
 
+bool snapshot_doubt(struct snapshot *snapshot, const char *format, va_list arguments)
+{
+    if (!snapshot_note(snapshot, format, arguments))
+        return false;
+    if (!snapshot->doubt)
+        snapshot->doubt = strdup(snapshot->notes[snapshot->note_count - 1]);
+    return snapshot->doubt != NULL;
+}
+
 struct snapshot_task *snapshot_add_task(struct snapshot *snapshot)
 {
     if (snapshot->task_count == snapshot->task_room) {

@@ -215,6 +215,10 @@ struct snapshot_task *snapshot_add_task(struct snapshot *snapshot);
 bool snapshot_note(struct snapshot *snapshot, const char *format, va_list arguments)
     __attribute__((format(printf, 2, 0)));
 
+/* A sentence that says why there may be tasks of which nothing is known. False: no memory. */
+bool snapshot_doubt(struct snapshot *snapshot, const char *format, va_list arguments)
+    __attribute__((format(printf, 2, 0)));
+
 /* What was lost of which completeness depends: tasks of which nothing is known. */
 uint64_t snapshot_lost_tasks(const struct snapshot *snapshot);
 

@@ -313,14 +313,9 @@ void builder_note(struct snapshot_builder *builder, const char *format, ...)
 
 void builder_doubt(struct snapshot_builder *builder, const char *format, ...)
 {
-    struct snapshot *snapshot = builder->snapshot;
     va_list arguments;
-    size_t before = snapshot->note_count;
     va_start(arguments, format);
-    add_note(builder, format, arguments);
+    if (!snapshot_doubt(builder->snapshot, format, arguments))
+        builder->failed = true;
     va_end(arguments);
-    if (snapshot->doubt || snapshot->note_count == before)
-        return;
-    snapshot->doubt = strdup(snapshot->notes[before]);
-    builder->failed = builder->failed || !snapshot->doubt;
 }

@@ -1,6 +1,7 @@
 #include "analyzer/source_recording.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #include "analyzer/recording_tasks.h"
 #include "analyzer/recordings.h"
 #include "analyzer/scanned_tasks.h"
+#include "preload/goscan/layout.h"
 
 enum snapshot_end source_recording_end(const struct rec_header *header)
 {
@@ -62,6 +64,39 @@ static bool read_cmdline(struct recording_reader *reader)
         i += length + 1;
     }
     return true;
+}
+
+static bool doubt(struct snapshot *snapshot, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static bool doubt(struct snapshot *snapshot, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    bool ok = snapshot_doubt(snapshot, format, arguments);
+    va_end(arguments);
+    return ok;
+}
+
+/* Why a program of Go's own compiler has no goroutines in its recording. */
+static bool tell_unread_goroutines(struct snapshot *snapshot)
+{
+    unsigned minor;
+    const char *version = snapshot->go_version;
+    if (!version[0])
+        return doubt(snapshot,
+                     "%s is a program of Go's own compiler, and its goroutines were not read (it "
+                     "may only have been starting): only threads are told",
+                     snapshot->exe);
+    if (sscanf(version, "go1.%u", &minor) == 1 && minor < GO_MINOR_OLDEST)
+        return doubt(snapshot,
+                     "%s was built with %s: the goroutines of versions before go1.%d cannot be "
+                     "told, only threads are",
+                     snapshot->exe, version, GO_MINOR_OLDEST);
+    return doubt(snapshot,
+                 "%s was built with %s, which the library that recorded it does not know: its "
+                 "goroutines were not read, only threads are told",
+                 snapshot->exe, version);
 }
 
 /* What the header says of the process, when everything else was read. */
@@ -116,6 +151,9 @@ static bool take_header(struct recording_reader *reader, enum snapshot_end end)
                                                REC_TABLE_MODULES, REC_TABLE_CALLS, REC_TABLE_CASES};
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
         loss->rows += tables[others[i]].lost;
+    if ((header->runtimes & (REC_RUNTIME_GO | REC_RUNTIME_GO_PROGRAM)) == REC_RUNTIME_GO_PROGRAM &&
+        !tell_unread_goroutines(snapshot))
+        return err_system(reader->err, reader->file.path, ENOMEM);
     return read_cmdline(reader);
 }
 

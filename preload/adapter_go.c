@@ -1,5 +1,7 @@
 #include "preload/adapter_go.h"
 
+#include <string.h>
+
 #include "preload/clock.h"
 #include "preload/go_names.h"
 #include "preload/go_program.h"
@@ -58,6 +60,16 @@ void adapter_go_reset(void)
     process_reader_init(&memory, sys_call(SYS_getpid, 0));
     read_memory = memory.reader.read;
     memory.reader.read = read_while_wanted;
+    __atomic_fetch_or(&recorder.header->runtimes, REC_RUNTIME_GO_PROGRAM, __ATOMIC_RELAXED);
+}
+
+/* Its goroutines are not recorded, and the report says why. */
+static void give_up(enum go_result result)
+{
+    recorder_say("its goroutines cannot be recorded", scan.version, -(long)result);
+    if (scan.version[0] != '\0')
+        recorder.header->go_version = recorder_add_string(scan.version, strlen(scan.version));
+    state = LOST;
 }
 
 /* The runtime makes its lists when it starts, which may not have happened yet. */
@@ -85,8 +97,7 @@ static void search(bool (*go_on)(void))
     if (!go_on())
         return; /* it was broken off: the next one begins anew */
     if (result != GO_NOT_FOUND) {
-        recorder_say("its goroutines cannot be recorded", scan.version, -(long)result);
-        state = LOST;
+        give_up(result);
         return;
     }
     /* An attempt may be costly: the time between two grows. */

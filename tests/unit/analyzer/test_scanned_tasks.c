@@ -128,6 +128,39 @@ static void goroutines__go_by_the_numbers_of_their_runtime(void **state)
     snapshot_deinit(&s);
 }
 
+/* The note of a recording whose goroutines were not read; NULL: there is none, nor a doubt. */
+static void assert_doubt(uint32_t runtimes, const char *version, const char *part)
+{
+    struct snapshot s;
+    struct builder *b = recording_builder_create();
+    builder_header(b)->runtimes = runtimes;
+    if (version)
+        builder_header(b)->go_version = builder_string(b, version);
+    builder_thread(b, "main");
+    read_built(b, &s);
+    recording_builder_destroy(b);
+    assert_int_equal(s.note_count, part ? 1 : 0);
+    assert_int_equal(s.doubt != NULL, part != NULL);
+    if (part) {
+        assert_non_null(strstr(s.notes[0], part));
+        assert_string_equal(s.doubt, s.notes[0]);
+    }
+    snapshot_deinit(&s);
+}
+
+static void goroutines__that_were_not_read__are_told_to_be_missing(void **state)
+{
+    (void)state;
+    const uint32_t program = REC_RUNTIME_PTHREAD | REC_RUNTIME_GO_PROGRAM;
+    assert_doubt(program, NULL, "its goroutines were not read");
+    assert_doubt(program, "go1.17.5", "of versions before go1.18 cannot be told");
+    assert_doubt(program, "go1.99", "which the library that recorded it does not know");
+    assert_doubt(program, "devel +1234", "which the library that recorded it does not know");
+    assert_doubt(program | REC_RUNTIME_GO, "go1.24.3", NULL);
+    assert_doubt(REC_RUNTIME_PTHREAD | REC_RUNTIME_GO, "go1.24.3", NULL); /* of an older library */
+    assert_doubt(REC_RUNTIME_PTHREAD, NULL, NULL);
+}
+
 static void thread__that_runs_goroutines__is_told_where_it_waits_itself(void **state)
 {
     (void)state;
@@ -242,6 +275,7 @@ int main(int argc, char **argv)
     }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(goroutines__go_by_the_numbers_of_their_runtime),
+        cmocka_unit_test(goroutines__that_were_not_read__are_told_to_be_missing),
         cmocka_unit_test(thread__that_runs_goroutines__is_told_where_it_waits_itself),
         cmocka_unit_test(spawns__that_were_not_all_seen__are_not_counted),
         cmocka_unit_test(goroutine__in_a_system_call__is_said_to_be_in_one),
