@@ -2,6 +2,7 @@
  * and what is said where there is none. */
 #include "tests/e2e/harness.h"
 
+#include <elf.h>
 #include <fcntl.h>
 #include <glob.h>
 #include <signal.h>
@@ -300,6 +301,24 @@ static void copy_file(const char *from, const char *to)
     outcome_deinit(&outcome);
 }
 
+/* Whether its file says so is all that is known of a program's bits, and the kernel runs one of 64
+ * bits that says something else. */
+static void program_of_32_bits__is_refused(void **state)
+{
+    (void)state;
+    char copy[128];
+    const char bits = ELFCLASS32;
+    strcpy(copy, in_scratch("program"));
+    copy_file(DEADLOCK, copy);
+    int fd = open(copy, O_WRONLY | O_CLOEXEC);
+    assert_int_equal(pwrite(fd, &bits, 1, EI_CLASS), 1);
+    close(fd);
+    struct target *target = start(false, copy);
+    assert_refused(2, "it is a program of 32 bits",
+                   LIST(LEAKSPY_COMMAND, "report", pid_of(target)));
+    target_end(target);
+}
+
 static void core_of_gcore__is_read(void **state)
 {
     (void)state;
@@ -446,6 +465,7 @@ int main(void)
         TEST(process_of_another_user__is_not_permitted),
         TEST(process_in_another_pid_namespace__its_owners_are_found),
         TEST(process_that_ends_meanwhile__error_or_what_was_seen),
+        TEST(program_of_32_bits__is_refused),
         TEST(core_of_gcore__is_read),
         TEST(core_of_the_kernel__is_read),
         TEST(executable_that_is_gone__is_named_by_exe),
