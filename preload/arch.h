@@ -48,8 +48,11 @@ static inline char *arch_thread_pointer(void)
 }
 
 /* The frame pointer of the caller, in a function that keeps none and calls nothing but in tail
- * position. Where the return address is not on the stack then, there is no such thing. */
-#if defined(__x86_64__)
+ * position. Where the return address is not on the stack then, there is no such thing. clang keeps
+ * one nonetheless, where __builtin_dwarf_cfa() is asked for. */
+#if defined(__x86_64__) && defined(__clang__)
+#define ARCH_CALLER_FP() (*(const uint64_t *)__builtin_frame_address(0))
+#elif defined(__x86_64__)
 #define ARCH_CALLER_FP()                                                                           \
     ({                                                                                             \
         uint64_t caller_fp_;                                                                       \

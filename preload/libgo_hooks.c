@@ -1,7 +1,7 @@
 /* The wrappers around libgo's functions: goroutines start, park, and end.
  *
  * All but runtime.gopark leave with a jump to the real function, so that neither libgo's own stack
- * traces nor its profiles show them.
+ * traces nor its profiles show them: compiled with sibling calls.
  */
 #include "preload/libgo.h"
 
@@ -13,8 +13,6 @@
 #include "preload/goscan/reasons.h"
 #include "preload/hooks.h"
 #include "preload/sys.h"
-
-#define LEAVES_NO_FRAME __attribute__((optimize("optimize-sibling-calls")))
 
 /* --- wait reasons ---------------------------------------------------------------------------- */
 
@@ -198,7 +196,7 @@ __attribute__((noinline)) static void attach_late(void)
     libgo_add_calls();
 }
 
-LEAVES_NO_FRAME void *hook_libgo_go(void *function, void *arg)
+void *hook_libgo_go(void *function, void *arg)
 {
     if (unlikely(recorder.header == NULL))
         return hooks_real.libgo_go(function, arg);
@@ -245,7 +243,7 @@ __attribute__((noinline)) static void spawned(uint64_t g)
 }
 
 /* The goroutine is whole, but nobody knows of it yet. */
-LEAVES_NO_FRAME void hook_libgo_make_context(void *g, void *stack, size_t bytes)
+void hook_libgo_make_context(void *g, void *stack, size_t bytes)
 {
     if (likely(spawning.set) && likely(recorder.header != NULL))
         spawned((uint64_t)g);
@@ -264,7 +262,7 @@ __attribute__((noinline)) static void ended(void)
 }
 
 /* The last that runs on a goroutine, whether its function returned or called runtime.Goexit. */
-LEAVES_NO_FRAME void hook_libgo_goexit(void)
+void hook_libgo_goexit(void)
 {
     if (likely(libgo.present) && likely(recorder.header != NULL))
         ended();
@@ -282,15 +280,15 @@ __attribute__((noinline)) static void note(uint64_t object, uint32_t arg)
     self->arg = arg;
 }
 
-LEAVES_NO_FRAME libgo_pair hook_libgo_selectgo(void *cases, void *order, int64_t sends,
-                                               int64_t receives, bool block)
+libgo_pair hook_libgo_selectgo(void *cases, void *order, int64_t sends, int64_t receives,
+                               bool block)
 {
     if (block && likely(libgo.present) && likely(recorder.header != NULL))
         note((uint64_t)cases, (uint32_t)(sends << 16 | (receives & 0xffff)));
     return hooks_real.libgo_selectgo(cases, order, sends, receives, block);
 }
 
-LEAVES_NO_FRAME void hook_libgo_semacquire(void *semaphore)
+void hook_libgo_semacquire(void *semaphore)
 {
     if (likely(libgo.present) && likely(recorder.header != NULL))
         note((uint64_t)semaphore, LIBGO_WAITGROUP);
@@ -306,7 +304,7 @@ __attribute__((noinline)) static void note_lock(uint64_t semaphore, uint64_t cal
     note(semaphore, kind);
 }
 
-LEAVES_NO_FRAME void hook_libgo_semacquire_mutex(void *semaphore, bool first, int64_t skip)
+void hook_libgo_semacquire_mutex(void *semaphore, bool first, int64_t skip)
 {
     if (likely(libgo.present) && likely(recorder.header != NULL))
         note_lock((uint64_t)semaphore, (uint64_t)__builtin_return_address(0));
@@ -321,8 +319,7 @@ __attribute__((noinline)) static void note_any(uint64_t semaphore)
         note(semaphore, LIBGO_SEMAPHORE);
 }
 
-LEAVES_NO_FRAME void hook_libgo_semacquire1(void *semaphore, bool first, int64_t profile,
-                                            int64_t skip)
+void hook_libgo_semacquire1(void *semaphore, bool first, int64_t profile, int64_t skip)
 {
     if (likely(libgo.present) && likely(recorder.header != NULL))
         note_any((uint64_t)semaphore);

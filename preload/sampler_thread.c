@@ -96,8 +96,8 @@ static char *make_tls(char *at)
     memcpy(to, from, tls_above);
 #endif
 #if defined(__x86_64__)
-    memcpy(to, &to, sizeof(to));      /* tcbhead_t.tcb */
-    memcpy(to + 16, &to, sizeof(to)); /* tcbhead_t.self */
+    ((char **)to)[0] = to; /* tcbhead_t.tcb */
+    ((char **)to)[2] = to; /* tcbhead_t.self */
 #endif
     struct recorder_thread *own = (void *)(to + ((char *)&recorder_thread - from));
     own->task = &own->sink;

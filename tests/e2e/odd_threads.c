@@ -11,6 +11,7 @@
 
 #include "samples/sample.h"
 #include "tests/e2e/check.h"
+#include "tests/e2e/odd_jump.h"
 
 static pthread_mutex_t robust, inheriting;
 static pthread_mutex_t self = PTHREAD_MUTEX_INITIALIZER, mixed = PTHREAD_MUTEX_INITIALIZER;
@@ -101,12 +102,6 @@ static void *lock_twice(void *arg)
     pthread_mutex_lock(&self);
     pthread_mutex_lock(&self);
     return arg;
-}
-
-/* A call that is a jump leaves no frame, and the function that it goes to jumps on as well. */
-__attribute__((noinline, optimize("optimize-sibling-calls"))) static int jump_to_wait(sem_t *wait)
-{
-    return sem_wait(wait);
 }
 
 static void *behind_a_jump(void *arg)

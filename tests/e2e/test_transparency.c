@@ -64,10 +64,13 @@ static void old_quick_exit__is_recorded_with_its_status(void **state)
 static void many_starts__all_end_well(void **state)
 {
     static const char *const programs[] = {
-        LEAKSPY_SAMPLES "/unjoined_threads", LEAKSPY_SAMPLES "/receive_without_sender",
+        LEAKSPY_SAMPLES "/unjoined_threads",
+        LEAKSPY_SAMPLES "/receive_without_sender",
+        LEAKSPY_TARGETS "/uses_thrower",
 #ifdef LEAKSPY_HAVE_GCCGO
-        LEAKSPY_SAMPLES "/select_no_case_go", LEAKSPY_TARGETS "/uses_thrower"};
+        LEAKSPY_SAMPLES "/select_no_case_go",
 #endif
+    };
     (void)state;
     for (size_t i = 0; i < LENGTH(programs); i++)
         for (int start = 0; start < 40; start++) {

@@ -108,7 +108,7 @@ static void ask_for_the_limits(void)
         _exit(1);
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
     size_t all = (size_t)sysconf(_SC_PHYS_PAGES) * (size_t)sysconf(_SC_PAGESIZE);
-    volatile char *bytes = malloc(all > (size_t)1 << 30 ? all : (size_t)1 << 31);
+    char *volatile bytes = malloc(all > (size_t)1 << 30 ? all : (size_t)1 << 31);
     _exit(bytes != NULL);
 #endif
 }

@@ -11,8 +11,8 @@
 
 static struct unwind_stack stack;
 
-/* As a wrapper does it: from its own caller on. */
-__attribute__((noinline, optimize("no-omit-frame-pointer"))) static void take_own(void)
+/* As a wrapper does it: from its own caller on. Who asks for its frame address has a frame. */
+__attribute__((noinline)) static void take_own(void)
 {
     unwind_own((uint64_t)__builtin_return_address(0), (uint64_t)__builtin_dwarf_cfa(),
                *(const uint64_t *)__builtin_frame_address(0), 0, 0, NULL, &stack);
@@ -104,7 +104,7 @@ struct parked {
     uint64_t cfa, fp;
 };
 
-__attribute__((noinline, optimize("no-omit-frame-pointer"))) static void park(struct parked *parked)
+__attribute__((noinline)) static void park(struct parked *parked)
 {
     parked->cfa = (uint64_t)__builtin_dwarf_cfa();
     parked->fp = (uint64_t)__builtin_frame_address(0);
