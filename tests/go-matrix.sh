@@ -1,8 +1,8 @@
 #!/bin/bash
 # Runs the end-to-end tests of Go programs with every version of Go that Debian offers, and compares what leakspy says
 # of programs that nobody here wrote with what their own runtimes say: of tests of Go's library, of the Go tree's test
-# programs, and of stripped programs from npm (esbuild, tsgo); an old one stands for Go 1.20, which Debian does not have.
-# Installs what it needs; toolchains and programs below build/.
+# programs, and of stripped programs from npm (esbuild, tsgo); old ones stand for Go 1.18 and 1.20, which Debian does not
+# have. Installs what it needs; toolchains and programs below build/.
 #
 # Usage: tests/go-matrix.sh [VERSION | npm]...      (default: 1.19 1.21 1.22 1.23 1.24 1.25 1.26 1.27 npm)
 # The table comes last; the exit status is 0 when everything in it is good. A version takes some minutes.
@@ -109,23 +109,32 @@ run_npm() {
     mkdir -p "$npm/www"
     echo 'console.log("leakspy")' >"$npm/www/a.js"
     (cd "$npm" && npm install --no-fund --no-audit --ignore-scripts esbuild @typescript/native-preview \
-        esbuild-1-20@npm:@esbuild/linux-x64@0.17.19 >"$build.log" 2>&1) || {
+        esbuild-1-18@npm:esbuild-linux-64@0.14.50 esbuild-1-20@npm:@esbuild/linux-x64@0.17.19 >"$build.log" 2>&1) || {
         cat "$build.log"
         row npm 1 "cannot install esbuild and @typescript/native-preview"
         return
     }
     esbuild=$(find "$modules/@esbuild" -type f -name esbuild | head -n 1)
     tsgo=$(find "$modules/@typescript" -type f -name tsgo | head -n 1)
-    [ -x "$leakspy" ] || { configure && cmake --build "$build" -j "$jobs" --target leakspy; } || exit 1
+    if ! configure || ! cmake --build "$build" -j "$jobs" --target leakspy >"$build.log" 2>&1; then
+        tail -n 30 "$build.log"
+        row npm 1 "the build failed"
+        return
+    fi
     local common=(--hold-stdin --after 1 --least 5 --functions --cwd "$npm/www")
     compare "esbuild --watch" "${common[@]}" -- "$esbuild" a.js --bundle --outfile=out.js --watch
     compare "esbuild --serve" "${common[@]}" -- "$esbuild" a.js --bundle --outdir=out --serve=127.0.0.1:0
     compare "esbuild --watch (core)" "${common[@]}" --core -- "$esbuild" a.js --bundle --outfile=out.js --watch
     compare "tsgo --lsp" "${common[@]}" -- "$tsgo" --lsp --stdio
     compare "tsgo --lsp (core)" "${common[@]}" --core -- "$tsgo" --lsp --stdio
-    local old=$modules/esbuild-1-20/bin/esbuild
-    compare "1.20 esbuild --watch" "${common[@]}" -- "$old" a.js --bundle --outfile=old.js --watch
-    compare "1.20 esbuild --watch (core)" "${common[@]}" --core -- "$old" a.js --bundle --outfile=old.js --watch
+    local version old
+    common+=(--least 3) # the first have no more
+    for version in 1.18 1.20; do
+        old=$modules/esbuild-${version/./-}/bin/esbuild
+        compare "$version esbuild --watch" "${common[@]}" -- "$old" a.js --bundle --outfile=old.js --watch
+        compare "$version esbuild --serve" "${common[@]}" -- "$old" a.js --bundle --outdir=old --serve=127.0.0.1:0
+        compare "$version esbuild --watch (core)" "${common[@]}" --core -- "$old" a.js --bundle --outfile=old.js --watch
+    done
 }
 
 mkdir -p build
