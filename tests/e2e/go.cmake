@@ -59,7 +59,7 @@ if(minor GREATER_EQUAL 24)
 endif()
 leakspy_gc_program(go_states cgo SOURCES ${states_sources})
 e2e_test(test_go_states sample_go_states)
-set_tests_properties(test_go_states PROPERTIES TIMEOUT 900)
+set_tests_properties(test_go_states PROPERTIES TIMEOUT 1800)
 
 execute_process(COMMAND ${LEAKSPY_GO} env GOROOT OUTPUT_VARIABLE goroot OUTPUT_STRIP_TRAILING_WHITESPACE)
 e2e_program(test_go_reasons)

@@ -105,10 +105,13 @@ func count() {
 func parkDeep()  { recurse(deepest, func() { select {} }) }
 func countDeep() { recurse(deepest, count) }
 
-// What runs is preempted while its stack is scanned.
+// What runs is preempted while its stack is scanned. With one for each processor but the collector's, the second is
+// sure to run by the time that the first has been scanned.
 func collectDeepStack() {
 	runtime.GOMAXPROCS(4)
-	go countDeep()
+	for i := 0; i < 3; i++ {
+		go countDeep()
+	}
 	go collect()
 	select {}
 }
