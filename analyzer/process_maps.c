@@ -82,14 +82,8 @@ static size_t name_bytes(const char *name)
     return bytes;
 }
 
-bool process_read_maps(struct image *image, pid_t task)
+bool process_parse_maps(struct image *image, char *text)
 {
-    char path[64];
-    size_t bytes;
-    snprintf(path, sizeof(path), "/proc/%d/maps", (int)task);
-    char *text = read_all(path, &bytes);
-    if (!text)
-        return false;
     image->mapping_count = 0;
     bool ok = true;
     uint64_t end = 0;
@@ -104,6 +98,18 @@ bool process_read_maps(struct image *image, pid_t task)
         end = mapping.end;
         ok = image_add_mapping(image, &mapping, name_bytes(mapping.name));
     }
+    return ok;
+}
+
+bool process_read_maps(struct image *image, pid_t task)
+{
+    char path[64];
+    size_t bytes;
+    snprintf(path, sizeof(path), "/proc/%d/maps", (int)task);
+    char *text = read_all(path, &bytes);
+    if (!text)
+        return false;
+    bool ok = process_parse_maps(image, text);
     free(text);
     errno = ok ? ESRCH : ENOMEM;
     return ok && image->mapping_count > 0;

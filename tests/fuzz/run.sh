@@ -1,5 +1,7 @@
 #!/bin/bash
-# Runs the fuzz targets, two at a time, each for some seconds of its own, with address and undefined behaviour sanitizers.
+# Runs the fuzz targets, each for some seconds of its own, with address and undefined behaviour sanitizers; one more at a
+# time than there are processors. A run of a minute or less begins with the same seed each time, so that what it finds is
+# found again; longer ones do not.
 #
 # Usage: tests/fuzz/run.sh [SECONDS [TARGET...]]    (default: 60 seconds, all targets)
 # Needs clang 14 with its runtime (Debian: clang, libclang-rt-14-dev); exits with 77 where they are not to be had.
@@ -11,7 +13,7 @@ cd "$(dirname "$0")/../.." || exit 1
 seconds=${1:-60}
 shift $(($# > 0))
 targets=("$@")
-[ ${#targets[@]} -eq 0 ] && targets=(words recording dump core elf pclntab goscan runtimes)
+[ ${#targets[@]} -eq 0 ] && targets=(words recording dump core elf pclntab goscan runtimes maps options threads)
 
 install_packages "${BUILD_PACKAGES[@]}" clang-14 libclang-rt-14-dev || { echo "no clang: skipped"; exit 77; }
 log=$(mktemp)
@@ -20,7 +22,7 @@ if ! { cmake --preset fuzz && cmake --build --preset fuzz -j "$(nproc)" --target
     exit 1
 fi
 rm -f "$log"
-out=build/fuzz
+out=build/fuzz jobs=$(($(nproc) + 1)) seed=$((seconds <= 60))
 mkdir -p "$out/crashes"
 
 fuzz_one() {
@@ -40,7 +42,7 @@ fuzz_one() {
     for seed in "${!seeds[@]}"; do
         [ -d "${seeds[$seed]}" ] || unset "seeds[$seed]"
     done
-    "$out/tests/fuzz/fuzz_$target" "${dictionary[@]}" -max_total_time="$seconds" -timeout=25 -rss_limit_mb=2048 \
+    "$out/tests/fuzz/fuzz_$target" "${dictionary[@]}" -max_total_time="$seconds" -seed="$seed" -timeout=25 -rss_limit_mb=2048 \
         -max_len=65536 -print_final_stats=1 -artifact_prefix="$out/crashes/$target-" "$corpus" "${seeds[@]}" \
         >"$out/$target.log" 2>&1
     local status=$?
@@ -51,12 +53,12 @@ fuzz_one() {
 }
 
 failed=0
-for ((i = 0; i < ${#targets[@]}; i += 2)); do
-    fuzz_one "${targets[i]}" & first=$!
-    second=
-    [ -n "${targets[i + 1]:-}" ] && { fuzz_one "${targets[i + 1]}" & second=$!; }
-    wait $first || failed=1
-    [ -n "$second" ] && { wait $second || failed=1; }
+for ((i = 0; i < ${#targets[@]}; i++)); do
+    [ $i -lt $jobs ] || wait -n || failed=1
+    fuzz_one "${targets[i]}" &
+done
+for ((i = 0; i < jobs && i < ${#targets[@]}; i++)); do
+    wait -n || failed=1
 done
 [ $failed -eq 0 ] && echo "no crash, no report of a sanitizer"
 exit $failed
