@@ -4,7 +4,7 @@
 #   default   everything, built by GCC: the unit tests, and whole programs under the preload
 #   asan      the unit tests, with AddressSanitizer and UBSan
 #   tsan      the unit tests, with ThreadSanitizer
-#   clang     everything, built by clang
+#   clang     the unit tests, and programs under the preload, all of it built by clang
 #   fuzz      the fuzz targets, a minute each (tests/fuzz/run.sh)
 #   lint      clang-format, shellcheck and cppcheck (tests/lint.sh)
 #   tidy      clang-tidy (the same)
@@ -21,7 +21,7 @@ stages="
 default | yes | run_preset | TEST_PACKAGES
 asan    | yes | run_preset | TEST_PACKAGES
 tsan    | yes | run_preset | TEST_PACKAGES
-fuzz    | no  | run_fuzz   | CLANG_PACKAGES
+fuzz    | yes | run_fuzz   | CLANG_PACKAGES
 lint    | yes | run_lint   | LINT_PACKAGES
 clang   | no  | run_preset | TEST_PACKAGES CLANG_PACKAGES
 tidy    | no  | run_lint   | LINT_PACKAGES
