@@ -99,7 +99,8 @@ static enum blocked ask_passing(const struct rec_task *copy)
  * yet? */
 static bool is_half(const struct rec_task *task, const struct rec_task *copy)
 {
-    return __atomic_load_n(&task->object, __ATOMIC_RELAXED) != copy->object ||
+    return __atomic_load_n(&task->call, __ATOMIC_RELAXED) != copy->call ||
+           __atomic_load_n(&task->object, __ATOMIC_RELAXED) != copy->object ||
            __atomic_load_n(&task->cfa, __ATOMIC_RELAXED) != copy->cfa ||
            __atomic_load_n(&task->fp, __ATOMIC_RELAXED) != copy->fp;
 }
@@ -145,10 +146,13 @@ static void look_at_passing(struct rec_task *task, bool last)
         return;
     /* A handler that waited while this was published may have taken its number, and be known. */
     bool known = copy.seen_gen == copy.seq && copy.detail_flags & REC_DETAIL_LOOKED;
-    if (!known && !(copy.detail_flags & REC_DETAIL_LOOKED && copy.detail_a == copy.seq)) {
+    /* Once a wait was known, detail_a is its lock's owner, who may look like a number. */
+    bool before =
+        copy.seen_gen == 0 && copy.detail_flags & REC_DETAIL_LOOKED && copy.detail_a == copy.seq;
+    if (!known && !before) {
         __atomic_store_n(&task->seen_gen, 0, __ATOMIC_RELEASE);
         task->since_ns = clock_now_ns();
-        task->wait_site = 0;
+        task->wait_site = copy.wait_site = 0;
         task->detail_a = copy.seq;
         task->detail_flags = copy.detail_flags = REC_DETAIL_LOOKED;
         if (!last)
@@ -164,6 +168,8 @@ static void look_at_passing(struct rec_task *task, bool last)
         describe(task, &copy);
         if (!moved(task, &copy))
             __atomic_store_n(&task->seen_gen, copy.seq, __ATOMIC_RELEASE);
+        else if (!known)
+            task->detail_a = copy.seq;
     } else if (known || blocked == BLOCKED_ELSEWHERE) {
         __atomic_store_n(&task->seen_gen, 0, __ATOMIC_RELEASE);
         task->detail_a = copy.seq;

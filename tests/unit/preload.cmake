@@ -68,6 +68,11 @@ preload_test(go_record)
 preload_test(slots)
 preload_test(wait)
 preload_test(sites)
+
+# The sampler itself, where the test says when it looks.
+add_library(sampler_here STATIC preload/sampler_here.c ${CMAKE_SOURCE_DIR}/preload/sampler.c)
+target_link_libraries(sampler_here PUBLIC recording_here)
+preload_test(sampler sampler_here)
 preload_test(adapter_pthread)
 preload_test(place)
 preload_test(unwind)

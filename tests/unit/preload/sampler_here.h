@@ -1,0 +1,20 @@
+/* The real sampler, in a thread of the test's: it looks when it is told to, or all the time. */
+#ifndef LEAKSPY_TESTS_SAMPLER_HERE_H
+#define LEAKSPY_TESTS_SAMPLER_HERE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* `freely`: it looks again and again, without a pause. To be called where a recording is open. */
+void here_sampler_start(bool freely);
+
+/* Has it look at everything once; returns when it has. Not where it looks freely. */
+void here_sampler_walk(void);
+
+/* How often it has looked. */
+uint32_t here_sampler_walks(void);
+
+/* `last_walk`: after one more look, as at the exit of a process. */
+void here_sampler_stop(bool last_walk);
+
+#endif
