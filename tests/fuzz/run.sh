@@ -42,7 +42,7 @@ fuzz_one() {
     for seed in "${!seeds[@]}"; do
         [ -d "${seeds[$seed]}" ] || unset "seeds[$seed]"
     done
-    "$out/tests/fuzz/fuzz_$target" "${dictionary[@]}" -max_total_time="$seconds" -seed="$seed" -timeout=25 -rss_limit_mb=2048 \
+    "$out/tests/fuzz/fuzz_$target" "${dictionary[@]}" -max_total_time="$seconds" -seed="$seed" -timeout=120 -rss_limit_mb=2048 \
         -max_len=65536 -print_final_stats=1 -artifact_prefix="$out/crashes/$target-" "$corpus" "${seeds[@]}" \
         >"$out/$target.log" 2>&1
     local status=$?
