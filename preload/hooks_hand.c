@@ -102,7 +102,7 @@ long hook_syscall(long number, long a, long b, long c, long d, long e, long f)
     watch_filter(number, a, b);
     bool ran = unlikely(changes_credentials(number)) && recorder.header != NULL &&
                !recorder_quiet && sampler_stop();
-    bool forks = unlikely(is_bare_fork(number, a)) && recorder.classes != 0;
+    bool forks = recorder.classes != 0 && unlikely(is_bare_fork(number, a));
     uint64_t before = forks ? block_signals() : 0;
     long result = hooks_real.syscall(number, a, b, c, d, e, f);
     if (ran)

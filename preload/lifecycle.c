@@ -4,6 +4,7 @@
 #include <sys/auxv.h>
 
 #include "preload/adapter_go.h"
+#include "preload/filter.h"
 #include "preload/hooks.h"
 #include "preload/libgo.h"
 #include "preload/options.h"
@@ -48,6 +49,9 @@ __attribute__((constructor(101))) static void start(void)
 {
     hooks_resolve();
     if (getauxval(AT_SECURE))
+        return;
+    options_read_verbose();
+    if (!filter_lets_us())
         return;
     options_read();
     bool unwinder = unwind_init();

@@ -129,6 +129,13 @@ static const struct option {
     {"LEAKSPY_CHILDREN", parse_children},
 };
 
+void options_read_verbose(void)
+{
+    const char *verbose = secure_getenv("LEAKSPY_VERBOSE");
+    if (verbose != NULL)
+        parse_bool(verbose, &recorder_options.verbose);
+}
+
 void options_read(void)
 {
     recorder_options = (struct recorder_options){
@@ -137,9 +144,7 @@ void options_read(void)
         .max_tasks = 1U << 20,
         .children = true,
     };
-    const char *verbose = secure_getenv("LEAKSPY_VERBOSE");
-    if (verbose != NULL)
-        parse_bool(verbose, &recorder_options.verbose);
+    options_read_verbose();
     for (size_t i = 0; i < sizeof(options) / sizeof(*options); i++) {
         const struct recorder_options before = recorder_options;
         const char *text = secure_getenv(options[i].name);

@@ -6,4 +6,7 @@
  * its default taken. At start, while there is one thread. */
 void options_read(void);
 
+/* LEAKSPY_VERBOSE alone. Makes no system call. */
+void options_read_verbose(void);
+
 #endif

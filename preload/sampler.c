@@ -12,6 +12,7 @@
 #include "preload/clock.h"
 #include "preload/credentials.h"
 #include "preload/descriptor.h"
+#include "preload/filter.h"
 #include "preload/memory.h"
 #include "preload/modules.h"
 #include "preload/names.h"
@@ -29,7 +30,8 @@
 #define FOLLOW_NS NS_PER_S /* between two looks at the credentials of a Go program, at most */
 #define HEARTBEAT_TASKS (1 << 14) /* tasks between two updates of last_walk_ns */
 
-static bool own_files; /* it has descriptors of its own */
+static bool own_files;       /* it has descriptors of its own */
+static bool may_ask_sockets; /* and no filter kills for a look at the program's */
 
 static const struct adapter *const adapters[] = {&adapter_pthread, &adapter_taskrt, &adapter_libgo};
 
@@ -72,7 +74,7 @@ static void describe(struct rec_task *task, const struct rec_task *copy)
         adapter->describe(copy, op, &detail);
     if (!is_parked_still(copy))
         return;
-    if (op == REC_OP_IO_WAIT && own_files && !(copy->wait_flags & REC_WAIT_FDS))
+    if (op == REC_OP_IO_WAIT && own_files && may_ask_sockets && !(copy->wait_flags & REC_WAIT_FDS))
         detail.flags |= descriptor_is_listening(recorder.header->pid, (int)copy->object)
                             ? REC_DETAIL_LISTENING
                             : 0;
@@ -349,7 +351,10 @@ void sampler_run(void)
     /* With a table of our own, what we open and close is never seen by the program, not even as a
      * number that is taken for a moment. */
     own_files = sys_call(SYS_close_range, 0, ~0U, CLOSE_RANGE_UNSHARE) == 0;
-    sys_call(SYS_setpriority, PRIO_PROCESS, 0, 19);
+    may_ask_sockets = !filter_forbids(SYS_pidfd_open) && !filter_forbids(SYS_pidfd_getfd) &&
+                      !filter_forbids(SYS_getsockopt);
+    if (!filter_forbids(SYS_setpriority))
+        sys_call(SYS_setpriority, PRIO_PROCESS, 0, 19);
     sys_call(SYS_prctl, PR_SET_NAME, "leakspy");
     if (own_files) {
         memory_init_fallback();
