@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 
 #include "preload/clock.h"
 #include "preload/sites.h"
@@ -43,8 +42,6 @@ void recorder_say(const char *what, const char *path, long error)
 static void fill_header(struct rec_header *header, const struct recorded_process *process,
                         const struct rec_table *tables, uint64_t bytes, uint64_t ticks)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
     header->magic = REC_MAGIC;
     header->major = REC_MAJOR;
     header->minor = REC_MINOR;
@@ -56,7 +53,7 @@ static void fill_header(struct rec_header *header, const struct recorded_process
     header->parent_pid = process->parent_pid;
     header->uid = (uint32_t)sys_call(SYS_geteuid, 0);
     header->process_start_ticks = ticks;
-    header->started_unix_ns = (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+    header->started_unix_ns = clock_read_ns(CLOCK_REALTIME);
     header->started_ns = clock_now_ns();
     header->sample_period_ns = recorder_options.sample_period_ns;
     header->op_classes = recorder_options.classes;
@@ -138,7 +135,7 @@ void recorded_end(enum rec_state state, int exit_code)
     if (header == NULL || header->state != REC_STATE_RUNNING)
         return;
     header->exit_code = exit_code;
-    header->ended_ns = clock_now_ns();
+    header->ended_ns = recorder_quiet ? clock_now_quietly_ns() : clock_now_ns();
     __atomic_compare_exchange_n(&header->state, &running, (uint32_t)state, false, __ATOMIC_ACQ_REL,
                                 __ATOMIC_RELAXED);
 }
