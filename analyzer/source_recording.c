@@ -144,8 +144,9 @@ static bool take_header(struct recording_reader *reader, enum snapshot_end end)
     snapshot->finished = header->finished < header->spawned ? header->finished : header->spawned;
     loss->unreadable += header->unreadable_tasks;
     loss->tasks += most(header->lost_tasks, tables[REC_TABLE_TASKS].lost);
-    loss->sites +=
-        most(header->lost_sites, most(tables[REC_TABLE_SITES].lost, tables[REC_TABLE_PCS].lost));
+    /* Not what the table of addresses lost: those are many a stack, each of which is counted here.
+     */
+    loss->sites += most(header->lost_sites, tables[REC_TABLE_SITES].lost);
     loss->stacks += header->lost_stacks;
     static const enum rec_table_id others[] = {REC_TABLE_FRAMES, REC_TABLE_STRINGS,
                                                REC_TABLE_MODULES, REC_TABLE_CALLS, REC_TABLE_CASES};
