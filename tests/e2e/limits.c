@@ -1,0 +1,262 @@
+/* `limits [PREPARATION ARGUMENTS]... MODE [ARGUMENT]`: for test_at_limits. A preparation changes
+ * what the program may do and has, and executes LIMITS_PROGRAM (in the environment) with the rest
+ * of the arguments. A mode does what comes to a limit, and prints what came of it: the same with
+ * and without the preload. Exit 77: what is to be prepared is not permitted here.
+ *
+ * Preparations are for the program that is linked statically, into which nothing is preloaded. */
+#include <errno.h>
+#include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <pthread.h>
+#include <sched.h>
+#include <semaphore.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "tests/e2e/check.h"
+
+static sem_t semaphore;
+
+static pthread_t start_thread(void *(*function)(void *), void *arg)
+{
+    pthread_t thread;
+    CHECK(pthread_create(&thread, NULL, function, arg) == 0);
+    return thread;
+}
+
+static void not_here(const char *what)
+{
+    fprintf(stderr, "%s: %s\n", what, strerror(errno));
+    exit(77);
+}
+
+/* ---- preparations ---- */
+
+/* kill NUMBER, errno NUMBER ERRNO: a filter of one system call. */
+static void filter_call(const char *number, unsigned action)
+{
+    struct sock_filter filter[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)atoi(number), 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, action),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = {sizeof filter / sizeof *filter, filter};
+    CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+    CHECK(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0);
+}
+
+static void kill_for(char **argv)
+{
+    filter_call(argv[0], SECCOMP_RET_KILL_PROCESS);
+}
+
+static void fail_for(char **argv)
+{
+    filter_call(argv[0], SECCOMP_RET_ERRNO | (unsigned)atoi(argv[1]));
+}
+
+/* before LIBRARY, after LIBRARY: another library is preloaded, too. */
+static void preload_beside(const char *library, bool first)
+{
+    const char *ours = getenv("LD_PRELOAD");
+    char list[1024];
+    if (access(library, R_OK) != 0)
+        not_here(library);
+    snprintf(list, sizeof list, first ? "%s:%s" : "%2$s:%1$s", library, ours ? ours : "");
+    CHECK(setenv("LD_PRELOAD", ours ? list : library, 1) == 0);
+}
+
+static void preload_before(char **argv)
+{
+    preload_beside(argv[0], true);
+}
+
+static void preload_after(char **argv)
+{
+    preload_beside(argv[0], false);
+}
+
+/* over FOLDER OPTIONS: an empty file system in its place, which nobody else sees. */
+static void mount_over(char **argv)
+{
+    if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+        mount("none", argv[0], "tmpfs", 0, argv[1]) != 0)
+        not_here("mount");
+}
+
+/* file-size BYTES */
+static void limit_file_size(char **argv)
+{
+    rlim_t most = (rlim_t)atoll(argv[0]);
+    CHECK(setrlimit(RLIMIT_FSIZE, &(struct rlimit){most, most}) == 0);
+}
+
+/* no-ptrace: as root in a container. */
+static void drop_ptrace(char **argv)
+{
+    (void)argv;
+    if (prctl(PR_CAPBSET_DROP, CAP_SYS_PTRACE, 0, 0, 0) != 0)
+        not_here("CAP_SYS_PTRACE");
+}
+
+static const struct preparation {
+    const char *name;
+    int arguments;
+    void (*prepare)(char **argv);
+} preparations[] = {
+    {"kill", 1, kill_for},         {"errno", 2, fail_for},  {"before", 1, preload_before},
+    {"after", 1, preload_after},   {"over", 2, mount_over}, {"file-size", 1, limit_file_size},
+    {"no-ptrace", 0, drop_ptrace},
+};
+
+/* ---- modes ---- */
+
+static void *park(void *arg)
+{
+    CHECK(sem_wait(&semaphore) == 0);
+    return arg;
+}
+
+/* A thread parks for a moment. */
+static void threads(const char *argument)
+{
+    (void)argument;
+    CHECK(sem_init(&semaphore, 0, 0) == 0);
+    pthread_t thread = start_thread(park, NULL);
+    usleep(60000);
+    CHECK(sem_post(&semaphore) == 0 && pthread_join(thread, NULL) == 0);
+    puts("done");
+}
+
+/* chroot FOLDER */
+static void change_root(const char *folder)
+{
+    if (chroot(folder) != 0 || chdir("/") != 0)
+        not_here("chroot");
+    threads("");
+}
+
+static void *do_nothing(void *arg)
+{
+    return arg;
+}
+
+/* churn NUMBER: as many threads, one after the other at four places. */
+static void *churn_a_quarter(void *number)
+{
+    for (int i = 0; i < *(int *)number / 4; i++)
+        CHECK(pthread_join(start_thread(do_nothing, NULL), NULL) == 0);
+    return NULL;
+}
+
+static void churn(const char *argument)
+{
+    int number = atoi(argument);
+    pthread_t quarters[4];
+    for (int i = 0; i < 4; i++)
+        quarters[i] = start_thread(churn_a_quarter, &number);
+    for (int i = 0; i < 4; i++)
+        CHECK(pthread_join(quarters[i], NULL) == 0);
+    printf("%d came and went\n", number);
+}
+
+/* Starts a thread at a place that depends on all bits of `way`. */
+__attribute__((noinline)) static void start_by_way(unsigned way, int steps)
+{
+    if (steps == 0)
+        CHECK(pthread_join(start_thread(do_nothing, NULL), NULL) == 0);
+    else if (way & 1)
+        start_by_way(way >> 1, steps - 1), (void)*(volatile char *)"";
+    else
+        start_by_way(way >> 1, steps - 1);
+    __asm__ volatile(""); /* a call that is not the last thing is a frame */
+}
+
+/* stacks NUMBER: threads, each started with a stack of its own. */
+static void stacks(const char *argument)
+{
+    for (int i = 0; i < atoi(argument); i++)
+        start_by_way((unsigned)i, 14);
+    puts("done");
+}
+
+__attribute__((noinline)) static int park_below(int frames)
+{
+    int below = frames > 0 ? park_below(frames - 1) : (park(NULL), 0);
+    __asm__ volatile("");
+    return below + 1;
+}
+
+static void *park_deep(void *frames)
+{
+    printf("%d frames\n", park_below(*(int *)frames));
+    return NULL;
+}
+
+/* deep FRAMES: a thread parks below so many. */
+static void deep(const char *argument)
+{
+    int frames = atoi(argument);
+    CHECK(sem_init(&semaphore, 0, 0) == 0);
+    pthread_t thread = start_thread(park_deep, &frames);
+    usleep(60000);
+    CHECK(sem_post(&semaphore) == 0 && pthread_join(thread, NULL) == 0);
+}
+
+/* A thread parks until stdin ends. */
+static void stay(const char *argument)
+{
+    char byte;
+    (void)argument;
+    CHECK(sem_init(&semaphore, 0, 0) == 0);
+    pthread_t thread = start_thread(park, NULL);
+    puts("ready");
+    fflush(stdout);
+    while (read(0, &byte, 1) > 0)
+        ;
+    CHECK(sem_post(&semaphore) == 0 && pthread_join(thread, NULL) == 0);
+    puts("done");
+}
+
+static const struct mode {
+    const char *name;
+    void (*run)(const char *argument);
+} modes[] = {
+    {"threads", threads}, {"chroot", change_root}, {"churn", churn},
+    {"stacks", stacks},   {"deep", deep},          {"stay", stay},
+};
+
+int main(int argc, char **argv)
+{
+    const char *program = getenv("LIMITS_PROGRAM");
+    for (size_t i = 0; argc > 1 && i < sizeof preparations / sizeof *preparations; i++)
+        if (program && strcmp(argv[1], preparations[i].name) == 0) {
+            int used = 1 + preparations[i].arguments;
+            CHECK(argc > used);
+            preparations[i].prepare(argv + 2);
+            argc -= used;
+            argv += used;
+            i = (size_t)-1;
+        }
+    if (program) {
+        unsetenv("LIMITS_PROGRAM");
+        execv(program, argv);
+    }
+    for (size_t i = 0; argc > 1 && i < sizeof modes / sizeof *modes; i++)
+        if (strcmp(argv[1], modes[i].name) == 0) {
+            modes[i].run(argc > 2 ? argv[2] : "");
+            return 0;
+        }
+    fprintf(stderr, "usage: limits [PREPARATION ARGUMENTS]... MODE [ARGUMENT]\n");
+    return 64;
+}

@@ -1,0 +1,376 @@
+/* Programs that come to a limit, or run where something is missing: each does the same with and
+ * without the preload, and its recording says what it could not hold; or there is none, for a
+ * reason that is said to who asks. With LIMITS_FULL in the environment, also what takes minutes. */
+#include "tests/e2e/harness.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define LIMITS LEAKSPY_TARGETS "/limits"
+#define PREPARED LEAKSPY_TARGETS "/limits_static" /* of limits.c: what prepares */
+
+#define TEXT_OF(number) TEXT(number)
+#define TEXT(number) #number
+
+#define MODULE LEAKSPY_TARGETS "/liblimits_module.so"
+#define JEMALLOC "/usr/lib/x86_64-linux-gnu/libjemalloc.so.2"
+#define FAKETIME "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
+
+enum { SKIPPED = 77, MOST_ARGUMENTS = 8, MOST_FACTS = 4 };
+
+struct row {
+    const char *name;
+    const char *arguments[MOST_ARGUMENTS]; /* of `limits` */
+    const char *environment[3];
+    const char *program; /* another build of it, where there is one */
+    const char *said;    /* with LEAKSPY_VERBOSE */
+    bool full;           /* only with LIMITS_FULL in the environment: takes long */
+    bool not_recorded;   /* there is no recording */
+    const char *report;  /* part of the text of the report; NULL: anything */
+    struct fact {
+        const char *path; /* in the report as JSON */
+        json_int_t least, most;
+    } facts[MOST_FACTS];
+};
+
+/* What every recording of `threads` says. */
+#define TWO_THREADS                                                                                \
+    {                                                                                              \
+        {"totals.spawned", 2, 2}, {"totals.lost", 0, 0},                                           \
+        {                                                                                          \
+            "source.exit_code", 0, 0                                                               \
+        }                                                                                          \
+    }
+
+/* A filter of one system call, from before the program was started, that kills for it: as many
+ * container runtimes and service managers can be told to. */
+#define KILLS(call)                                                                                \
+    {                                                                                              \
+        .name = "filter_that_kills_for_" #call,                                                    \
+        .arguments = {"kill", TEXT_OF(SYS_##call), "threads"},                                     \
+        .said = "system call " TEXT_OF(SYS_##call) ": no recording: a filter kills for it",        \
+        .not_recorded = true,                                                                      \
+    }
+#define KILLS_FOR_WHAT_WE_CAN_DO_WITHOUT(call)                                                     \
+    {                                                                                              \
+        .name = "filter_that_kills_for_" #call,                                                    \
+        .arguments = {"kill", TEXT_OF(SYS_##call), "threads"}, .said = ": recording",              \
+        .facts = TWO_THREADS,                                                                      \
+    }
+/* One that refuses it, as those of container runtimes do. */
+#define REFUSES(call, error)                                                                       \
+    {                                                                                              \
+        .name = "filter_that_refuses_" #call,                                                      \
+        .arguments = {"errno", TEXT_OF(SYS_##call), TEXT_OF(error), "threads"},                    \
+        .said = ": recording", .facts = TWO_THREADS,                                               \
+    }
+
+static const struct row rows[] = {
+    {.name = "nothing_special", .arguments = {"threads"}, .facts = TWO_THREADS},
+    KILLS(clone),
+    KILLS(close_range),
+    KILLS(ftruncate),
+    KILLS(getpid),
+    KILLS(getppid),
+    KILLS(gettid),
+    KILLS(flock),
+    KILLS(mkdirat),
+    KILLS(prctl),
+    KILLS(process_vm_readv),
+    KILLS(readlinkat),
+    KILLS(tgkill),
+    /* Without it, nobody may say anything, nor make an end of the child that died of it. */
+    {.name = "filter_that_kills_for_wait4",
+     .arguments = {"kill", TEXT_OF(SYS_wait4), "threads"},
+     .not_recorded = true},
+    KILLS_FOR_WHAT_WE_CAN_DO_WITHOUT(setpriority),
+    KILLS_FOR_WHAT_WE_CAN_DO_WITHOUT(pidfd_open),
+    KILLS_FOR_WHAT_WE_CAN_DO_WITHOUT(pidfd_getfd),
+    KILLS_FOR_WHAT_WE_CAN_DO_WITHOUT(getsockopt),
+    REFUSES(clone3, ENOSYS),
+    REFUSES(clone, EPERM),
+    REFUSES(close_range, EPERM),
+    REFUSES(getppid, EPERM),
+    REFUSES(gettid, EPERM),
+    REFUSES(pidfd_getfd, EPERM),
+    REFUSES(prctl, EPERM),
+    REFUSES(process_vm_readv, EPERM),
+    REFUSES(setpriority, EPERM),
+    REFUSES(wait4, EPERM),
+    {.name = "filter_that_refuses_ftruncate",
+     .arguments = {"errno", TEXT_OF(SYS_ftruncate), TEXT_OF(EPERM), "threads"},
+     .said = "no recording: no room for it",
+     .not_recorded = true},
+
+    /* Something is missing, or there is little of it. */
+    {.name = "no_proc", .arguments = {"over", "/proc", "", "threads"}, .facts = TWO_THREADS},
+    {.name = "no_dev_shm",
+     .arguments = {"over", "/dev", "", "threads"},
+     .environment = {"LEAKSPY_OUT=/dev/shm/limits.rec"},
+     .said = "no recording: the file cannot be made",
+     .not_recorded = true},
+    {.name = "full_dev_shm",
+     .arguments = {"over", "/dev/shm", "nr_inodes=1", "threads"},
+     .environment = {"LEAKSPY_OUT=/dev/shm/limits.rec"},
+     .said = "no recording: the file cannot be made: error 28",
+     .not_recorded = true},
+    {.name = "files_of_2_KiB_at_most",
+     .arguments = {"file-size", "2048", "threads"},
+     .said = "no recording: no room for it",
+     .not_recorded = true},
+    {.name = "files_of_16_MiB_at_most",
+     .arguments = {"file-size", "16777216", "threads"},
+     .facts = TWO_THREADS},
+    {.name = "no_right_to_trace", .arguments = {"no-ptrace", "threads"}, .facts = TWO_THREADS},
+    {.name = "another_root", .arguments = {"chroot", "/mnt"}, .facts = TWO_THREADS},
+
+    /* Other libraries that are preloaded. */
+    {.name = "jemalloc_before", .arguments = {"before", JEMALLOC, "threads"}, .facts = TWO_THREADS},
+    {.name = "jemalloc_after", .arguments = {"after", JEMALLOC, "threads"}, .facts = TWO_THREADS},
+    {.name = "jemalloc_before_a_storm",
+     .arguments = {"before", JEMALLOC, "churn", "1000"},
+     .facts = {{"totals.spawned", 1005, 1005}, {"totals.lost", 0, 0}}},
+    {.name = "faketime_before",
+     .arguments = {"before", FAKETIME, "threads"},
+     .environment = {"FAKETIME=-10d"},
+     .facts = TWO_THREADS},
+    {.name = "faketime_after",
+     .arguments = {"after", FAKETIME, "threads"},
+     .environment = {"FAKETIME=-10d"},
+     .facts = TWO_THREADS},
+
+    /* Programs with a sanitizer. */
+    {.name = "address_sanitizer",
+     .program = LIMITS "_address",
+     .arguments = {"churn", "100"},
+     .facts = {{"totals.spawned", 105, 105}, {"totals.lost", 0, 0}}},
+    {.name = "undefined_behaviour_sanitizer",
+     .program = LIMITS "_undefined",
+     .arguments = {"churn", "100"},
+     .facts = {{"totals.spawned", 105, 105}, {"totals.lost", 0, 0}}},
+
+    /* More than there is room for. */
+    {.name = "threads_come_and_go_10000_times",
+     .arguments = {"churn", "10000"},
+     .facts = {{"totals.spawned", 10005, 10005},
+               {"totals.finished", 10004, 10005},
+               {"totals.lost", 0, 0},
+               {"totals.unjoined", 0, 0}}},
+    {.name = "threads_come_and_go_100000_times",
+     .full = true,
+     .arguments = {"churn", "100000"},
+     .facts = {{"totals.spawned", 100005, 100005},
+               {"totals.finished", 100004, 100005},
+               {"totals.lost", 0, 0},
+               {"totals.unjoined", 0, 0}}},
+    {.name = "more_stacks_than_room",
+     .arguments = {"stacks", "9000"},
+     .environment = {"LEAKSPY_MAX_TASKS=64"},
+     .report = "stacks had no room in the recording",
+     .facts = {{"totals.spawned", 9001, 9001},
+               {"totals.lost_by_kind.tasks", 0, 0},
+               {"totals.lost_by_kind.sites", 100, 9000}}},
+    {.name = "modules_300",
+     .program = LIMITS "_modules",
+     .arguments = {MODULE, "300"},
+     .facts = {{"totals.spawned", 301, 301}, {"totals.lost_by_kind.rows", 0, 0}}},
+    {.name = "modules_10000",
+     .full = true,
+     .program = LIMITS "_modules",
+     .arguments = {MODULE, "10000"},
+     .facts = {{"totals.spawned", 10001, 10001}, {"totals.lost_by_kind.rows", 0, 0}}},
+    {.name = "more_modules_than_room",
+     .program = LIMITS "_modules",
+     .arguments = {MODULE, "600"},
+     .environment = {"LEAKSPY_MAX_TASKS=64"},
+     .report = "names, modules or select cases are missing",
+     .facts = {{"totals.spawned", 601, 601}, {"totals.lost_by_kind.rows", 80, 10000}}},
+    {.name = "stack_of_4000_frames",
+     .arguments = {"deep", "4000"},
+     .facts = {{"totals.spawned", 2, 2}, {"totals.lost_by_kind.stacks", 0, 0}}},
+};
+
+/* ---- the test of a row ---- */
+
+static const char *const preparations[] = {"kill", "errno",     "before",   "after",
+                                           "over", "file-size", "no-ptrace"};
+
+/* Does the row begin with a preparation? */
+static bool is_prepared(const struct row *row)
+{
+    for (size_t i = 0; i < LENGTH(preparations); i++)
+        if (strcmp(row->arguments[0], preparations[i]) == 0)
+            return true;
+    return false;
+}
+
+static void check_facts(const struct row *row, const char *recording)
+{
+    json_t *json = report(recording, "0", LIST("--all"));
+    for (size_t i = 0; i < MOST_FACTS && row->facts[i].path; i++) {
+        const struct fact *fact = &row->facts[i];
+        const json_t *value = json_at(json, fact->path);
+        json_int_t number = json_integer_value(value);
+        if (!json_is_integer(value) || number < fact->least || number > fact->most) {
+            char *text = json_dumps(json, JSON_INDENT(1));
+            fprintf(stderr, "%s: %s is not %lld to %lld\n%s\n", row->name, fact->path,
+                    (long long)fact->least, (long long)fact->most, text);
+            free(text);
+            fail();
+        }
+    }
+    json_decref(json);
+}
+
+static void check_text(const struct row *row, const char *recording)
+{
+    struct outcome outcome =
+        run_program(false, LIST(LEAKSPY_COMMAND, "report", "--threshold", "0", recording), NULL);
+    if (!strstr(outcome.out, row->report)) {
+        fprintf(stderr, "%s: the report does not say \"%s\":\n%s\n", row->name, row->report,
+                outcome.out);
+        fail();
+    }
+    outcome_deinit(&outcome);
+}
+
+static void row__does_the_same_and_is_told(void **state)
+{
+    const struct row *row = *state;
+    if (row->full && !getenv("LIMITS_FULL"))
+        skip();
+    if (row->program && access(row->program, X_OK) != 0)
+        skip();
+    const char *argv[MOST_ARGUMENTS + 2] = {is_prepared(row) ? PREPARED
+                                            : row->program   ? row->program
+                                                             : LIMITS};
+    const char *env[8] = {"LEAKSPY_VERBOSE=1", "LIMITS_PROGRAM=" LIMITS};
+    memcpy(argv + 1, row->arguments, sizeof row->arguments);
+    memcpy(env + (is_prepared(row) ? 2 : 1), row->environment, sizeof row->environment);
+    struct outcome bare = run_program(false, argv, env + 1);
+    if (WIFEXITED(bare.status) && WEXITSTATUS(bare.status) == SKIPPED) {
+        fprintf(stderr, "%s: %s", row->name, bare.err);
+        outcome_deinit(&bare);
+        skip();
+    }
+    outcome_deinit(&bare);
+    assert_same_behaviour(argv, env + 1);
+
+    struct target *target = target_start(true, argv, env);
+    struct outcome outcome = target_wait(target);
+    if (row->said && !strstr(outcome.err, row->said)) {
+        fprintf(stderr, "%s: not said: \"%s\", but\n%s\n", row->name, row->said, outcome.err);
+        fail();
+    }
+    outcome_deinit(&outcome);
+    assert_int_equal(access(target->recording, F_OK) == 0, !row->not_recorded);
+    if (!row->not_recorded)
+        check_facts(row, target->recording);
+    if (row->report)
+        check_text(row, target->recording);
+    target_end(target);
+}
+
+/* ---- while it runs ---- */
+
+/* A filter does not let the library start its thread: what is parked is seen, and that nobody knows
+ * for how long is said, and is no "nothing found" for a gate. */
+static void sampler_that_may_not_start__is_said(void **state)
+{
+    (void)state;
+    struct target *target =
+        target_start(true, LIST(PREPARED, "errno", TEXT_OF(SYS_clone), TEXT_OF(EPERM), "stay"),
+                     LIST("LIMITS_PROGRAM=" LIMITS));
+    target_wait_line(target, "ready");
+    struct outcome outcome =
+        run_program(false, LIST(LEAKSPY_COMMAND, "report", "--exit-code", target->recording), NULL);
+    assert_int_equal(WEXITSTATUS(outcome.status), 2);
+    assert_non_null(strstr(outcome.out, "nobody has looked at its tasks yet"));
+    outcome_deinit(&outcome);
+    target_end(target);
+}
+
+/* ---- clocks ---- */
+
+static const struct expected_group parked = {.op = "sem wait", .count = 1, .wait_function = "park"};
+
+/* How long the one thread that parks has been parked, in ms. Fails where it is longer than it has
+ * been there: since `before_ms`. */
+static json_int_t parked_ms(const json_t *json, int64_t before_ms)
+{
+    const json_t *group = find_group(json, &parked);
+    const json_t *age = json_object_get(group, "oldest_ns");
+    assert_true(json_is_integer(age));
+    json_int_t ms = json_integer_value(age) / 1000000;
+    if (ms > now_ms() - before_ms)
+        fail_msg("parked for %lld ms, and here for %lld", (long long)ms,
+                 (long long)(now_ms() - before_ms));
+    return ms;
+}
+
+/* Ages are measured by the kernel's clock, whatever clock the program is shown. */
+static void clock_of_10_days_ago__ages_are_real(void **state)
+{
+    static const char *const where[] = {"before", "after"};
+    (void)state;
+    if (access(FAKETIME, R_OK) != 0)
+        skip();
+    for (size_t i = 0; i < LENGTH(where); i++) {
+        int64_t before_ms = now_ms();
+        struct target *target = target_start(true, LIST(PREPARED, where[i], FAKETIME, "stay"),
+                                             LIST("LIMITS_PROGRAM=" LIMITS, "FAKETIME=-10d"));
+        target_wait_line(target, "ready");
+        json_t *json = wait_for_group(target, "0", NULL, &parked);
+        parked_ms(json, before_ms);
+        json_decref(json);
+        target_end(target);
+    }
+}
+
+/* CLOCK_MONOTONIC goes on while a process is stopped, and so does a wait. When the process goes on,
+ * its threads run for a moment, and a wait whose thread was seen to run begins anew. */
+static void stop_of_all_threads__waits_are_not_told_longer(void **state)
+{
+    enum { STOPPED_MS = 1500 };
+    (void)state;
+    int64_t before_ms = now_ms();
+    struct target *target = target_start(true, LIST(LIMITS, "stay"), NULL);
+    target_wait_line(target, "ready");
+    json_decref(wait_for_group(target, "0", NULL, &parked));
+    assert_int_equal(kill(target->pid, SIGSTOP), 0);
+    sleep_ms(STOPPED_MS);
+    json_t *json = report(target->recording, "0", NULL);
+    assert_true(parked_ms(json, before_ms) >= STOPPED_MS);
+    json_decref(json);
+    assert_int_equal(kill(target->pid, SIGCONT), 0);
+    target_wait_walks(target, 2, 0);
+    json = wait_for_group(target, "0", NULL, &parked);
+    parked_ms(json, before_ms);
+    json_decref(json);
+    struct outcome outcome = target_wait(target);
+    assert_int_equal(outcome.status, 0);
+    assert_string_equal(outcome.out, "ready\ndone\n");
+    outcome_deinit(&outcome);
+    target_end(target);
+}
+
+int main(void)
+{
+    static struct CMUnitTest tests[LENGTH(rows)];
+    for (size_t i = 0; i < LENGTH(rows); i++)
+        tests[i] = (struct CMUnitTest){rows[i].name, row__does_the_same_and_is_told, NULL,
+                                       end_all_targets, (void *)(uintptr_t)&rows[i]};
+    const struct CMUnitTest running[] = {
+        cmocka_unit_test_teardown(sampler_that_may_not_start__is_said, end_all_targets),
+        cmocka_unit_test_teardown(clock_of_10_days_ago__ages_are_real, end_all_targets),
+        cmocka_unit_test_teardown(stop_of_all_threads__waits_are_not_told_longer, end_all_targets),
+    };
+    int failed = _cmocka_run_group_tests("limits", tests, LENGTH(tests), NULL, NULL);
+    return failed + cmocka_run_group_tests(running, NULL, NULL);
+}
