@@ -102,11 +102,15 @@ long hook_syscall(long number, long a, long b, long c, long d, long e, long f)
     watch_filter(number, a, b);
     bool ran = unlikely(changes_credentials(number)) && recorder.header != NULL &&
                !recorder_quiet && sampler_stop();
-    bool forks = recorder.classes != 0 && unlikely(is_bare_fork(number, a));
+    bool quiet_clone3 = number == SYS_clone3 && recorder_quiet; /* may not be looked into yet */
+    bool forks = recorder.classes != 0 && !quiet_clone3 && unlikely(is_bare_fork(number, a));
     uint64_t before = forks ? block_signals() : 0;
     long result = hooks_real.syscall(number, a, b, c, d, e, f);
     if (ran)
         sampler_go_on();
+    /* The kernel has read it by now, and so can we. */
+    if (quiet_clone3 && result == 0)
+        forks = recorder.classes != 0 && !(*(const uint64_t *)a & CLONE_VM);
     if (forks && result == 0)
         recorder_forget();
     if (forks)

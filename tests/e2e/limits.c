@@ -7,10 +7,12 @@
 #include <errno.h>
 #include <linux/capability.h>
 #include <linux/filter.h>
+#include <linux/sched.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
 #include <sched.h>
 #include <semaphore.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -20,6 +22,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "tests/e2e/check.h"
@@ -138,6 +141,20 @@ static void threads(const char *argument)
     puts("done");
 }
 
+/* clone3 NUMBER: a fork by clone3 under a filter of its own that kills for that call. */
+static void fork_by_clone3(const char *number)
+{
+    struct clone_args arguments = {.exit_signal = SIGCHLD};
+    int status = 0;
+    usleep(30000);
+    filter_call(number, SECCOMP_RET_KILL_PROCESS);
+    pid_t pid = (pid_t)syscall(SYS_clone3, &arguments, sizeof arguments);
+    if (pid == 0)
+        _exit(3);
+    CHECK(pid > 0 && waitpid(pid, &status, 0) == pid);
+    printf("status %d\n", WEXITSTATUS(status));
+}
+
 /* chroot FOLDER */
 static void change_root(const char *folder)
 {
@@ -232,8 +249,9 @@ static const struct mode {
     const char *name;
     void (*run)(const char *argument);
 } modes[] = {
-    {"threads", threads}, {"chroot", change_root}, {"churn", churn},
-    {"stacks", stacks},   {"deep", deep},          {"stay", stay},
+    {"threads", threads}, {"clone3", fork_by_clone3}, {"chroot", change_root},
+    {"churn", churn},     {"stacks", stacks},         {"deep", deep},
+    {"stay", stay},
 };
 
 int main(int argc, char **argv)

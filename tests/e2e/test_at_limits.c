@@ -107,6 +107,9 @@ static const struct row rows[] = {
      .arguments = {"errno", TEXT_OF(SYS_ftruncate), TEXT_OF(EPERM), "threads"},
      .said = "no recording: no room for it",
      .not_recorded = true},
+    {.name = "fork_under_a_filter_of_its_own",
+     .arguments = {"clone3", TEXT_OF(SYS_process_vm_readv)},
+     .facts = {{"source.exit_code", 0, 0}, {"totals.spawned", 1, 1}}},
 
     /* Something is missing, or there is little of it. */
     {.name = "no_proc", .arguments = {"over", "/proc", "", "threads"}, .facts = TWO_THREADS},
