@@ -2,14 +2,15 @@
 # Runs the tools that read the sources: what they say is to be mended, or excluded with the reason in the file that
 # tells them what to look for.
 #
-# Usage: tests/lint.sh [TOOL...]      (default: all of them)
+# Usage: tests/lint.sh [TOOL...]      (default: all but clang-tidy-target)
 #
-#   clang-format   all C files                   .clang-format
-#   scripts        all of them, by shellcheck    in the scripts
-#   cppcheck       runtime, preload, analyzer    tests/cppcheck.supp
-#   clang-tidy     all C files that are built    .clang-tidy, tests/.clang-tidy
+#   clang-format        all C files                                  .clang-format
+#   scripts             all of them, by shellcheck                   in the scripts
+#   cppcheck            runtime, preload, analyzer                   tests/cppcheck.supp
+#   clang-tidy          all C files that are built                   .clang-tidy, tests/.clang-tidy
+#   clang-tidy-target   runtime, preload: what runs inside programs  the same
 #
-# The last two take what is compiled and how from the preset `default`.
+# The last three take what is compiled and how from the preset `default`.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 tools=(clang-format scripts cppcheck clang-tidy)
@@ -58,11 +59,15 @@ lint_cppcheck() {
         --error-exitcode=1
 }
 
-lint_clang-tidy() {
+# tidy PATTERN: the files whose path within the project it matches.
+tidy() {
     # A few files at a time, in any order, so that both ends of the list come to their end together.
     database && python3 -c 'import json, sys; print("\0".join(e["file"] for e in json.load(open(sys.argv[1]))), end="\0")' \
-        "$lint/compile_commands.json" | xargs -0 -P "$jobs" -n 4 clang-tidy-14 --quiet -p "$lint"
+        "$lint/compile_commands.json" | grep -zE "^$PWD/$1" | xargs -0 -P "$jobs" -n 4 clang-tidy-14 --quiet -p "$lint"
 }
+
+lint_clang-tidy() { tidy ''; }
+lint_clang-tidy-target() { tidy '(runtime|preload)/'; }
 
 [ $# -gt 0 ] || set -- "${tools[@]}"
 status=0
