@@ -125,31 +125,26 @@ static bool is_that(const struct book_wait *wait, const struct claim *claim)
            wait->object == claim->object && wait->begin_ns <= claim->since_ns;
 }
 
+static const struct book_wait *wait_of(const struct book_thread *thread, uint32_t age)
+{
+    return &thread->wait[(thread->waits - 1 - age) % BOOK_WAITS];
+}
+
 /* Whether a wait that the book has at `age` (0: the newest) may be told of. A lock that was free
  * when it was asked for, and that another thread took nevertheless, is told until the thread waits
  * again or the sampler sees it elsewhere; all others until they return. */
-static bool may_tell(const struct comparison *comparison, const struct book_thread *thread,
-                     uint32_t age)
+static bool may_tell(const struct book_thread *thread, uint32_t age)
 {
-    const struct book_wait *newest = &thread->wait[(thread->waits - 1) % BOOK_WAITS];
-    const struct book_wait *wait = &thread->wait[(thread->waits - 1 - age) % BOOK_WAITS];
-    uint64_t since_ns = comparison->moment->since_ns;
-    if (since_ns != 0 && (wait->end_ns == 0 || wait->end_ns >= since_ns))
-        return true;
-    if (wait->end_ns != 0 && wait->op != BOOK_MUTEX)
-        return false;
-    return age == 0 || (age == 1 && (newest->end_ns == 0 || newest->end_ns >= since_ns));
+    if (age == 0)
+        return wait_of(thread, 0)->end_ns == 0 || wait_of(thread, 0)->op == BOOK_MUTEX;
+    return age == 1 && wait_of(thread, 1)->op == BOOK_MUTEX && wait_of(thread, 0)->end_ns == 0;
 }
 
-static bool is_true(const struct comparison *comparison, const struct book_thread *thread,
-                    const struct claim *claim)
+static bool is_true(const struct book_thread *thread, const struct claim *claim)
 {
-    uint32_t known = thread->waits < BOOK_WAITS ? thread->waits : BOOK_WAITS;
-    for (uint32_t age = 0; age < known; age++) {
-        const struct book_wait *wait = &thread->wait[(thread->waits - 1 - age) % BOOK_WAITS];
-        if (is_that(wait, claim) && may_tell(comparison, thread, age))
+    for (uint32_t age = 0; age < 2 && age < thread->waits; age++)
+        if (is_that(wait_of(thread, age), claim) && may_tell(thread, age))
             return true;
-    }
     return false;
 }
 
@@ -160,18 +155,10 @@ static void print_thread(const struct book_thread *thread)
             thread->tid, thread->flags, thread->creating, thread->created, thread->returning,
             thread->joining, thread->joined);
     for (uint32_t age = 0; age < known; age++) {
-        const struct book_wait *wait = &thread->wait[(thread->waits - 1 - age) % BOOK_WAITS];
+        const struct book_wait *wait = wait_of(thread, age);
         fprintf(stderr, "    %s %#lx from %lu to %lu\n", ops[wait->op].op, (long)wait->object,
                 (long)wait->begin_ns, (long)wait->end_ns);
     }
-}
-
-/* Its newest waits may all have begun after what is told was read. */
-static bool is_forgotten(const struct comparison *comparison, const struct book_thread *thread)
-{
-    const struct book_wait *oldest = &thread->wait[thread->waits % BOOK_WAITS];
-    return comparison->moment->since_ns != 0 && thread->waits >= BOOK_WAITS &&
-           oldest->end_ns >= comparison->moment->since_ns;
 }
 
 static bool is_in_stack(const json_t *stack, const char *function)
@@ -210,19 +197,15 @@ static void compare_wait(struct comparison *comparison, const json_t *group, con
     const char *address = json_string_value(json_object_get(object, "address"));
     claim.object = address ? strtoull(address, NULL, 16) : 0;
     comparison->counts->waits++;
-    bool told = is_true(comparison, thread, &claim);
-    if (!told && is_forgotten(comparison, thread)) {
-        comparison->counts->undecided++;
-        return;
-    }
-    if (!told) {
+    if (!is_true(thread, &claim)) {
         is_false(comparison, "%s of %#lx, since %lu (%ld ns)", claim.op, (long)claim.object,
                  (long)claim.since_ns, (long)parked_ns);
         print_thread(thread);
     }
     if (strcmp(verdict, "deadlocked") == 0) {
         comparison->counts->deadlocks++;
-        if (!(thread->flags & BOOK_DEADLOCKED) || thread->waits != 2) {
+        if (!comparison->moment->shuffled &&
+            (!(thread->flags & BOOK_DEADLOCKED) || thread->waits != 2)) {
             is_false(comparison, "thread %d is deadlocked", thread->tid);
             print_thread(thread);
         }
@@ -238,6 +221,10 @@ static void compare_task(struct comparison *comparison, const json_t *group, con
     const struct book_thread *thread = find_thread(comparison->process, number_at(task, "os_tid"));
     if (!thread) {
         is_false(comparison, "there is a thread %ld", (long)number_at(task, "os_tid"));
+        return;
+    }
+    if (thread->flags & BOOK_MOVED) {
+        comparison->counts->moved++;
         return;
     }
     struct kill_thread told = how_told(comparison->process, thread);
@@ -268,6 +255,8 @@ static void compare_group(struct comparison *comparison, const json_t *group)
     {
         compare_task(comparison, group, task);
     }
+    if (comparison->moment->copied)
+        return;
     const char *function = call ? function_of(op, call) : NULL;
     if (function && !is_in_stack(json_object_get(group, "wait_stack"), function)) {
         char *text = json_dumps(json_object_get(group, "wait_stack"), JSON_INDENT(1));
@@ -289,7 +278,7 @@ unsigned kill_compare(const json_t *json, const struct book_process *process,
     size_t i;
     json_t *group;
     counts->reports++;
-    if (!moment->torn)
+    if (!moment->copied)
         compare_numbers(&comparison, json);
     json_array_foreach(json_object_get(json, "groups"), i, group)
     {

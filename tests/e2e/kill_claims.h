@@ -16,15 +16,16 @@ struct kill_range {
 
 /* Of what moment a report tells. */
 struct kill_moment {
-    uint64_t now_ns;   /* CLOCK_MONOTONIC that its ages refer to */
-    uint64_t since_ns; /* 0: the book is of the same moment. Else what the recording shows was read
-                          between since_ns and the moment the book is of */
-    bool torn;         /* parts of it are of different moments: numbers need not fit each other */
+    uint64_t now_ns; /* CLOCK_MONOTONIC that its ages refer to */
+    bool copied;     /* it was copied while it was written: of threads that moved meanwhile (see
+                        BOOK_MOVED) nothing is compared, and numbers and stacks are not */
+    bool shuffled; /* nor who is deadlocked: the header is not what was copied first, so that waits
+                      which never were at one time may all seem to last */
 };
 
 /* How many claims were compared. */
 struct kill_counts {
-    unsigned reports, waits, deadlocks, unjoined, undecided;
+    unsigned reports, waits, deadlocks, unjoined, moved;
 };
 
 /* Compares the numbers and each group of a report with the book of the process, NULL where it had

@@ -45,6 +45,7 @@ enum book_flag {
     BOOK_DETACHED = 1,
     BOOK_DEADLOCKED = 2, /* its last lock is one that it will never get, and another waits for it */
     BOOK_MAIN = 4,
+    BOOK_MOVED = 8, /* set by a reader in its copy: the thread began or ended a wait meanwhile */
 };
 
 struct book_thread {

@@ -25,7 +25,7 @@
 #include "preload/recording.h"
 #include "tests/e2e/kill_claims.h"
 
-enum { KILLS_USUALLY = 100 };
+enum { KILLS_USUALLY = 72 };
 
 static int kills = KILLS_USUALLY;
 static unsigned long seed;
@@ -265,9 +265,10 @@ static void finish(struct run *run, int number, unsigned after_us)
 
 static void print_counts(void)
 {
-    printf("%u recordings, %u of which had not begun; %u waits, %u of them in a deadlock, %u ended "
-           "and unjoined\n",
-           recordings + not_begun, not_begun, counts.waits, counts.deadlocks, counts.unjoined);
+    printf("%u recordings, %u of which had not begun; %u waits, %u of them in a deadlock, %u of "
+           "threads that moved meanwhile; %u ended and unjoined\n",
+           recordings + not_begun, not_begun, counts.waits, counts.deadlocks, counts.moved,
+           counts.unjoined);
     counts = (struct kill_counts){0};
     recordings = not_begun = 0;
 }
@@ -320,12 +321,138 @@ static void what_is_left_by_abort_faults_and_exits_anywhere_is_true(void **state
     print_counts();
 }
 
+/* --- copies ---------------------------------------------------------------------------------- */
+
+enum { COPIES = 12, RESTS = 10, PAGE = 4096, MOST_PAGES = 1 << 16 };
+
+/* The places of the pages of a file that hold something. */
+static size_t find_pages(int fd, off_t pages[MOST_PAGES])
+{
+    size_t count = 0;
+    off_t at = 0;
+    while ((at = lseek(fd, at, SEEK_DATA)) >= 0) {
+        off_t end = lseek(fd, at, SEEK_HOLE);
+        for (; at < end; at += PAGE) {
+            assert_true(count < MOST_PAGES);
+            pages[count++] = at;
+        }
+    }
+    return count;
+}
+
+static void shuffle(off_t *pages, size_t count)
+{
+    for (size_t i = count; i > 1; i--) {
+        size_t other = below((unsigned)i);
+        off_t page = pages[i - 1];
+        pages[i - 1] = pages[other];
+        pages[other] = page;
+    }
+}
+
+/* Page by page, in order or not, with rests between them: what one page says may be long over when
+ * the next one is read. */
+static void copy_file(const char *from, const char *to, bool shuffled)
+{
+    static off_t pages[MOST_PAGES];
+    char page[PAGE];
+    struct stat status;
+    int in = open(from, O_RDONLY | O_CLOEXEC), out = open(to, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    assert_true(in >= 0 && out >= 0 && fstat(in, &status) == 0);
+    assert_int_equal(ftruncate(out, status.st_size), 0);
+    size_t count = find_pages(in, pages);
+    if (shuffled)
+        shuffle(pages, count);
+    for (size_t i = 0; i < count; i++) {
+        if (below((unsigned)count) < RESTS)
+            nanosleep(&(struct timespec){.tv_nsec = below(2000000)}, NULL);
+        ssize_t bytes = pread(in, page, PAGE, pages[i]);
+        assert_true(bytes > 0 && pwrite(out, page, (size_t)bytes, pages[i]) == bytes);
+    }
+    close(in);
+    close(out);
+}
+
+struct copy {
+    char path[512];
+    bool shuffled;
+    struct book_process process; /* the book, too */
+};
+
+/* When the newest wait of a thread ended, and how many it began. */
+struct progress {
+    uint32_t waits;
+    uint64_t end_ns;
+};
+
+static struct progress progress_of(const struct book_thread *thread)
+{
+    uint32_t waits = __atomic_load_n(&thread->waits, __ATOMIC_ACQUIRE);
+    const struct book_wait *newest = &thread->wait[(waits - 1) % BOOK_WAITS];
+    return (struct progress){waits, __atomic_load_n(&newest->end_ns, __ATOMIC_ACQUIRE)};
+}
+
+static void make_copy(const struct run *run, struct copy *copy, int number)
+{
+    static struct progress before[BOOK_THREADS];
+    const struct book_process *process = &run->book->process[0];
+    copy->shuffled = number % 2;
+    snprintf(copy->path, sizeof copy->path, "%s/copy.%d", run->target->dir, number);
+    for (uint32_t i = 0; i < BOOK_THREADS; i++)
+        before[i] = progress_of(&process->thread[i]);
+    copy_file(run->target->recording, copy->path, copy->shuffled);
+    copy->process = *process;
+    for (uint32_t i = 0; i < BOOK_THREADS; i++) {
+        struct progress after = progress_of(&process->thread[i]);
+        if (after.waits != before[i].waits || after.end_ns != before[i].end_ns)
+            copy->process.thread[i].flags |= BOOK_MOVED;
+    }
+}
+
+static void check_copy(struct run *run, const struct copy *copy)
+{
+    struct rec_header header;
+    read_header(copy->path, &header);
+    const struct kill_moment moment = {
+        .now_ns = header.last_walk_ns, .copied = true, .shuffled = copy->shuffled};
+    json_t *json = report(copy->path, below(2) ? "0" : "20ms", LIST("--all"));
+    recordings++;
+    if (strcmp(json_string_value(json_at(json, "source.end")), "vanished") != 0) {
+        fprintf(stderr, "false: the end of a copy\n");
+        run->falsehoods++;
+    }
+    run->falsehoods += kill_compare(json, &copy->process, &moment, &counts);
+    json_decref(json);
+}
+
+static void what_is_copied_while_it_is_written_is_true(void **state)
+{
+    static const struct mode copied[] = {{"park", "LEAKSPY_SAMPLE=5ms"},
+                                         {"sample", "LEAKSPY_SAMPLE=1ms"}};
+    static struct copy copies[COPIES];
+    (void)state;
+    for (int i = 0; i < kills / 25; i++) {
+        struct run run;
+        run_start(&run, &copied[(size_t)i % LENGTH(copied)]);
+        target_wait_walks(run.target, 1 + (int)below(10), 0);
+        for (int number = 0; number < COPIES; number++)
+            make_copy(&run, &copies[number], number);
+        kill(-run.pid, SIGKILL);
+        run_wait(&run);
+        for (int number = 0; number < COPIES; number++)
+            check_copy(&run, &copies[number]);
+        finish(&run, i, 0);
+    }
+    print_counts();
+}
+
 int main(int argc, char *argv[])
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(what_sigkill_leaves_at_any_moment_is_true, end_all_targets),
         cmocka_unit_test_teardown(what_is_left_by_abort_faults_and_exits_anywhere_is_true,
                                   end_all_targets),
+        cmocka_unit_test_teardown(what_is_copied_while_it_is_written_is_true, end_all_targets),
     };
     const char *number = argc > 1 ? argv[1] : getenv("LEAKSPY_KILLS");
     if (number)
