@@ -156,6 +156,12 @@ static json_t *stack(const struct report *report, uint32_t site)
     return array;
 }
 
+/* Is the stack longer than what was kept of it? */
+static json_t *is_cut(const struct report *report, uint32_t site)
+{
+    return json_boolean(site != 0 && report->snapshot->sites[site].flags & REC_SITE_CUT);
+}
+
 static json_t *object_of(const struct report *report, uint32_t task)
 {
     struct object_look look = evidence_look_at(report->snapshot, &report->verdicts->graph, task);
@@ -273,8 +279,11 @@ static json_t *group_of(const struct report *report, const struct group *group)
     json_object_set_new(object, "watch", watch_of(report, group));
     json_object_set_new(object, "object",
                         group->same_object ? object_of(report, group->members[0]) : json_null());
-    json_object_set_new(object, "wait_stack", stack(report, group->wait ? group->wait->site : 0));
+    uint32_t wait_site = group->wait ? group->wait->site : 0;
+    json_object_set_new(object, "wait_stack", stack(report, wait_site));
+    json_object_set_new(object, "wait_stack_cut", is_cut(report, wait_site));
     json_object_set_new(object, "spawn_stack", stack(report, group->spawn_site));
+    json_object_set_new(object, "spawn_stack_cut", is_cut(report, group->spawn_site));
     json_object_set_new(object, "spawn_is_start", json_boolean(is_start(report, group)));
     return object;
 }

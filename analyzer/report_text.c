@@ -215,10 +215,14 @@ static void put_stack(const struct writer *writer, uint32_t site, const char *la
     const struct stack *whole = stacks_get(writer->report->stacks, site);
     struct stack stack = stack_user_part(whole);
     uint64_t most = writer->report->options->frames;
+    bool cut = writer->report->snapshot->sites[site].flags & REC_SITE_CUT;
     for (size_t i = 0; i < stack.count && i < most; i++)
         put_frame(writer, &stack.frames[i], i ? "" : label);
     if (stack.count > most && most)
-        fprintf(writer->out, INDENT "    … %zu more\n", stack.count - (size_t)most);
+        fprintf(writer->out, INDENT "    … %zu more%s\n", stack.count - (size_t)most,
+                cut ? "; the stack is longer than what was kept" : "");
+    else if (cut && most)
+        fputs(INDENT "    … the stack is longer than what was kept\n", writer->out);
 }
 
 #define LABELS_MOST 6

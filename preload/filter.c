@@ -46,7 +46,7 @@ static struct {
     {.number = SYS_wait4, .args = {-1, 0, WNOHANG | __WALL}},
     {.number = SYS_write, .args = {-1}},
     {.number = SYS_clone3, .args = {0, 0}},
-    /* CLONE_PIDFD has it fail: there is no such thing for a thread */
+    /* It fails: CLONE_PIDFD and CLONE_PARENT_SETTID want the same argument. */
     {.number = SYS_clone,
      .args = {CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM |
               CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID | CLONE_PIDFD}},
