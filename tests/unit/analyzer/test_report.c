@@ -135,6 +135,37 @@ static void text__nothing_found(void **state)
     free(text);
 }
 
+static struct builder *build_cut_stack(void)
+{
+    struct builder *b = recording_builder_create();
+    uint32_t site = builder_site(b, (uint64_t[]){0x10010, 0x10020}, 2);
+    builder_cut_site(b, site);
+    builder_park(b, builder_thread(b, "deep"), "sem_wait", REC_OP_SEM_WAIT, 0x500, 12 * SECOND,
+                 site);
+    return b;
+}
+
+static void stack_that_is_longer_than_what_was_kept__said(void **state)
+{
+    (void)state;
+    struct report_options short_stacks = usual;
+    short_stacks.frames = 1;
+    char *text = write_report(build_cut_stack(), &usual, 100, report_write_text);
+    assert_non_null(strstr(text, "    … the stack is longer than what was kept\n"));
+    free(text);
+    text = write_report(build_cut_stack(), &short_stacks, 100, report_write_text);
+    assert_non_null(strstr(text, "    … 1 more; the stack is longer than what was kept\n"));
+    free(text);
+    text = write_report(build_leak(), &usual, 100, report_write_text);
+    assert_null(strstr(text, "longer than what was kept"));
+    free(text);
+    json_t *json = write_json(build_cut_stack(), &usual, 100);
+    const json_t *group = json_array_get(json_object_get(json, "groups"), 0);
+    assert_true(json_is_true(json_object_get(group, "wait_stack_cut")));
+    assert_true(json_is_false(json_object_get(group, "spawn_stack_cut")));
+    json_decref(json);
+}
+
 static void text__loss_is_shown(void **state)
 {
     (void)state;
@@ -553,6 +584,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(text__finding_first),
         cmocka_unit_test(text__nothing_found),
+        cmocka_unit_test(stack_that_is_longer_than_what_was_kept__said),
         cmocka_unit_test(text__loss_is_shown),
         cmocka_unit_test(text__nobody_looked_lately__said),
         cmocka_unit_test(text__ended_before_anybody_looked__said),
