@@ -389,9 +389,9 @@ int main_leaves_a_waiter(void)
 {
     CHECK(sem_init(&semaphore, 0, 0) == 0);
     start_thread(wait_once, NULL);
-    start_thread(release_at_end_of_input, NULL);
-    puts("parked");
+    puts("parked"); /* before the other is let go, who prints as well */
     fflush(NULL);
+    start_thread(release_at_end_of_input, NULL);
     pthread_exit(NULL);
 }
 
