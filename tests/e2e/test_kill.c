@@ -25,7 +25,7 @@
 #include "preload/recording.h"
 #include "tests/e2e/kill_claims.h"
 
-enum { KILLS_USUALLY = 72 };
+enum { KILLS_USUALLY = 36 };
 
 static int kills = KILLS_USUALLY;
 static unsigned long seed;
