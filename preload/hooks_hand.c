@@ -108,10 +108,10 @@ long hook_syscall(long number, long a, long b, long c, long d, long e, long f)
     long result = hooks_real.syscall(number, a, b, c, d, e, f);
     if (ran)
         sampler_go_on();
-    /* The kernel has read it by now, and so can we. */
-    if (quiet_clone3 && result == 0)
-        forks = recorder.classes != 0 && !(*(const uint64_t *)a & CLONE_VM);
-    if (forks && result == 0)
+    /* The kernel has read its arguments by now, and so can we. */
+    bool forked_quietly =
+        quiet_clone3 && result == 0 && recorder.classes != 0 && !(*(const uint64_t *)a & CLONE_VM);
+    if (forked_quietly || (forks && result == 0))
         recorder_forget();
     if (forks)
         unblock_signals(before);

@@ -120,6 +120,9 @@ size_t count_findings(const json_t *json);
 json_t *wait_for_group(struct target *target, const char *threshold, const char *const options[],
                        const struct expected_group *expected);
 
+/* Is there a note with this in its text? */
+bool has_note(const json_t *json, const char *part);
+
 /* The value at a dotted path ("source.end", "totals.lost"); NULL: not there. */
 const json_t *json_at(const json_t *json, const char *path);
 

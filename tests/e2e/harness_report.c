@@ -28,6 +28,19 @@ json_t *report(const char *source, const char *threshold, const char *const opti
     return json;
 }
 
+bool has_note(const json_t *json, const char *part)
+{
+    size_t i;
+    const json_t *note;
+    json_array_foreach(json_object_get(json, "notes"), i, note)
+    {
+        const char *text = json_string_value(json_object_get(note, "note"));
+        if (text && strstr(text, part))
+            return true;
+    }
+    return false;
+}
+
 const json_t *json_at(const json_t *json, const char *path)
 {
     char key[64];

@@ -76,19 +76,6 @@ static int remove_copy(void **state)
     return end_all_targets(state);
 }
 
-static bool has_note(const json_t *json, const char *part)
-{
-    size_t i;
-    json_t *row;
-    json_array_foreach(json_object_get(json, "notes"), i, row)
-    {
-        const char *note = json_string_value(json_object_get(row, "note"));
-        if (note && strstr(note, part))
-            return true;
-    }
-    return false;
-}
-
 /* A report that says why it tells no goroutines, or tells them. The sampler may not have looked
  * yet. */
 static void assert_told(const char *source, const struct row *row)

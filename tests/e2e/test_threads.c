@@ -398,20 +398,6 @@ static void moving_threads__are_never_told_torn(void **state)
     target_end(target);
 }
 
-/* Whether a note says so. */
-static bool says(const json_t *json, const char *part)
-{
-    size_t number;
-    json_t *note;
-    json_array_foreach(json_object_get(json, "notes"), number, note)
-    {
-        const char *text = json_string_value(json_object_get(note, "note"));
-        if (text && strstr(text, part))
-            return true;
-    }
-    return false;
-}
-
 /* A frame that needs a register which only the thread itself has: it is stopped for it, its stack
  * is whole, it is said, and the call that it is in goes on. */
 static void thread_with_frame_pointers__is_stopped_and_goes_on(void **state)
@@ -428,7 +414,7 @@ static void thread_with_frame_pointers__is_stopped_and_goes_on(void **state)
     target_wait_line(target, "ready");
     json_t *json = wait_for_group_of(target, "0", LIST("--all"), &expected);
     assert_group(json, &expected);
-    assert_true(says(json, "stopped for a moment"));
+    assert_true(has_note(json, "stopped for a moment"));
     json_decref(json);
     target_close_stdin(target);
     struct outcome outcome = target_wait(target);
@@ -508,7 +494,7 @@ static void stopped_thread__is_told_parked_by_every_look(void **state)
     struct target *target = start_with_frames(NULL, pid);
     for (int i = 0; i < 8; i++) {
         json_t *json = report(pid, "0", LIST("--all"));
-        stopped = stopped || says(json, "stopped for a moment");
+        stopped = stopped || has_note(json, "stopped for a moment");
         assert_group(json, &in_mutex_lock);
         assert_int_equal(json_integer_value(json_at(json, "totals.running")), 0);
         json_decref(json);
@@ -529,7 +515,7 @@ static void stopped_thread__may_be_parked_for_longer(void **state)
         json_t *json = report(pid, "1h", LIST("--all"));
         const json_t *group = find_group(json, &in_mutex_lock);
         assert_non_null(group);
-        assert_true(says(json, "nobody knows since when"));
+        assert_true(has_note(json, "nobody knows since when"));
         assert_true(json_integer_value(json_at(json, "totals.undecided")) >= 1);
         json_decref(json);
         await_sleep(pid);
