@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyzer/large.h"
+
 void snapshot_init(struct snapshot *snapshot)
 {
     memset(snapshot, 0, sizeof(*snapshot));
@@ -68,18 +70,25 @@ bool snapshot_doubt(struct snapshot *snapshot, const char *format, va_list argum
     return snapshot->doubt != NULL;
 }
 
+static bool make_room(struct snapshot *snapshot)
+{
+    size_t room = snapshot->task_room ? snapshot->task_room * 2 : 256;
+    struct snapshot_task *tasks = large_calloc(room, sizeof(*tasks));
+    if (!tasks)
+        return false;
+    if (snapshot->task_count)
+        memcpy(tasks, snapshot->tasks, snapshot->task_count * sizeof(*tasks));
+    free(snapshot->tasks);
+    snapshot->tasks = tasks;
+    snapshot->task_room = room;
+    return true;
+}
+
 struct snapshot_task *snapshot_add_task(struct snapshot *snapshot)
 {
-    if (snapshot->task_count == snapshot->task_room) {
-        size_t room = snapshot->task_room ? snapshot->task_room * 2 : 256;
-        struct snapshot_task *tasks = realloc(snapshot->tasks, room * sizeof(*tasks));
-        if (!tasks)
-            return NULL;
-        snapshot->tasks = tasks;
-        snapshot->task_room = room;
-    }
+    if (snapshot->task_count == snapshot->task_room && !make_room(snapshot))
+        return NULL;
     struct snapshot_task *task = &snapshot->tasks[snapshot->task_count++];
-    memset(task, 0, sizeof(*task));
     task->parked_ns = SNAPSHOT_AGE_UNKNOWN;
     return task;
 }

@@ -3,13 +3,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyzer/large.h"
+
 bool table_init(struct table *table, size_t expected)
 {
     table->room = 64;
     while (table->room < expected * 2)
         table->room *= 2;
     table->count = 0;
-    table->slots = calloc(table->room, sizeof(*table->slots));
+    table->slots = large_calloc(table->room, sizeof(*table->slots));
     return table->slots != NULL;
 }
 
@@ -42,7 +44,7 @@ static struct table_slot *slot_of(const struct table *table, struct table_key ke
 static bool grow(struct table *table)
 {
     struct table larger = {.room = table->room * 2, .count = table->count};
-    larger.slots = calloc(larger.room, sizeof(*larger.slots));
+    larger.slots = large_calloc(larger.room, sizeof(*larger.slots));
     if (!larger.slots)
         return false;
     for (size_t i = 0; i < table->room; i++) {

@@ -5,6 +5,7 @@
 
 #include "analyzer/evidence_object.h"
 #include "analyzer/growth.h"
+#include "analyzer/large.h"
 #include "analyzer/rules.h"
 #include "analyzer/table.h"
 
@@ -268,7 +269,7 @@ bool verdicts_init(struct verdicts *ret, const struct snapshot *snapshot, const 
     memset(ret, 0, sizeof(*ret));
     struct judge judge = {
         .snapshot = snapshot, .waits = waits, .options = options, .graph = &ret->graph};
-    uint32_t *group_of = calloc(snapshot->task_count + 1, sizeof(*group_of));
+    uint32_t *group_of = large_calloc(snapshot->task_count + 1, sizeof(*group_of));
     ret->rule_of_task = malloc(snapshot->task_count + 1);
     judge.rule_of_task = ret->rule_of_task;
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyzer/large.h"
 #include "analyzer/table.h"
 
 /* Names by which a task can be waited for: the second word of the key. */
@@ -130,11 +131,12 @@ static void find_cycles(struct waitgraph *graph, const struct snapshot *snapshot
 
 bool waitgraph_init(struct waitgraph *graph, const struct snapshot *snapshot)
 {
-    size_t bytes = (snapshot->task_count + 1) * sizeof(uint32_t);
-    graph->next = malloc(bytes);
-    graph->cycle = malloc(bytes);
-    graph->blocked = malloc(bytes);
-    uint32_t *walk = calloc(1, bytes);
+    size_t count = snapshot->task_count + 1;
+    size_t bytes = count * sizeof(uint32_t);
+    graph->next = large_calloc(count, sizeof(*graph->next));
+    graph->cycle = large_calloc(count, sizeof(*graph->cycle));
+    graph->blocked = large_calloc(count, sizeof(*graph->blocked));
+    uint32_t *walk = large_calloc(count, sizeof(*walk));
     bool ok = graph->next && graph->cycle && graph->blocked && walk;
     if (ok) {
         memset(graph->next, 0xff, bytes);

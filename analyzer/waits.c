@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyzer/large.h"
 #include "analyzer/op_rules.h"
 #include "analyzer/table.h"
 #include "analyzer/text.h"
@@ -13,7 +14,7 @@ bool waits_init(struct waits *waits, const struct snapshot *snapshot)
     memset(waits, 0, sizeof(*waits));
     struct table table;
     size_t room = 64;
-    waits->of_task = calloc(snapshot->task_count + 1, sizeof(*waits->of_task));
+    waits->of_task = large_calloc(snapshot->task_count + 1, sizeof(*waits->of_task));
     waits->rows = calloc(room, sizeof(*waits->rows));
     waits->same_site = malloc((snapshot->site_count + 1) * sizeof(*waits->same_site));
     bool ok = table_init(&table, 64) && waits->of_task && waits->rows && waits->same_site;
