@@ -62,7 +62,7 @@ static void task_main(void *arg)
     taskrt_fn *fn = (taskrt_fn *)task->cfa;
     void *fn_arg = (void *)task->fp;
     struct taskrt_task *self = real_self();
-    task->handle = (uint64_t)self;
+    SHARED_PUT(task->handle, (uint64_t)self);
     *tool_word(self) = task;
     fn(fn_arg);
     recorder_release(*tool_word(self));
@@ -76,8 +76,8 @@ static struct rec_task *spawn_slot(uint32_t site, const char *name, taskrt_fn *f
         return NULL;
     struct rec_task *task = recorder_spawn(REC_KIND_TASK, 0, site, 0, name);
     if (task != NULL) {
-        task->cfa = (uint64_t)fn;
-        task->fp = (uint64_t)arg;
+        SHARED_PUT(task->cfa, (uint64_t)fn);
+        SHARED_PUT(task->fp, (uint64_t)arg);
     }
     return task;
 }
@@ -115,7 +115,7 @@ static void for_each_task(void (*function)(struct rec_task *task))
         __atomic_load_n(&recorder.header->tables[REC_TABLE_TASKS - 1].count, __ATOMIC_ACQUIRE);
     for (uint32_t row = 1; row < count; row++) {
         struct rec_task *task = &recorder.tasks[row];
-        if (task->state != REC_TASK_FREE && task->kind == REC_KIND_TASK)
+        if (SHARED_GET(task->state) != REC_TASK_FREE && SHARED_GET(task->kind) == REC_KIND_TASK)
             function(task);
     }
 }

@@ -180,7 +180,7 @@ void hooks_add_calls(void)
         if (unlikely(!HOOK_RECORDS(op)))                                                           \
             return hooks_real.name args;                                                           \
         struct rec_task *slot_ = slot;                                                             \
-        if (unlikely(slot_->gen != 0))                                                             \
+        if (unlikely(SHARED_GET(slot_->gen) != 0))                                                 \
             return nested_##name args;                                                             \
         wait_publish(slot_, CALL_##name, flags, (uint64_t)(object), arg);                          \
         result done = hooks_real.name args;                                                        \

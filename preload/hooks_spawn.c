@@ -39,9 +39,9 @@ static void thread_done(void *unused)
 /* What the slot of a thread that has not started yet holds in the fields of its waits. */
 static inline void put_start(struct rec_task *task, void *start, void *arg, uint64_t stack_bytes)
 {
-    task->cfa = (uint64_t)start;
-    task->fp = (uint64_t)arg;
-    task->object = stack_bytes;
+    SHARED_PUT(task->cfa, (uint64_t)start);
+    SHARED_PUT(task->fp, (uint64_t)arg);
+    SHARED_PUT(task->object, stack_bytes);
 }
 
 static void thread_begin(struct rec_task *task)
@@ -172,8 +172,8 @@ int hook_thrd_create(thrd_t *thread, thrd_start_t start, void *arg)
 
 static bool is_slot_of(const struct rec_task *task, uint64_t thread)
 {
-    return task != NULL && task->handle == thread && task->kind == REC_KIND_THREAD &&
-           task->state != REC_TASK_FREE;
+    return task != NULL && SHARED_GET(task->handle) == thread &&
+           SHARED_GET(task->kind) == REC_KIND_THREAD && SHARED_GET(task->state) != REC_TASK_FREE;
 }
 
 /* The slot of a thread that may be joined or detached: NULL if it has none. */
@@ -188,7 +188,7 @@ static struct rec_task *find_thread(uint64_t thread)
     if (is_slot_of(task, thread))
         return task;
     task = recorder_thread.last_spawned;
-    if (is_slot_of(task, thread) && task->id == recorder_thread.last_spawned_id)
+    if (is_slot_of(task, thread) && SHARED_GET(task->id) == recorder_thread.last_spawned_id)
         return task;
     uint32_t count =
         __atomic_load_n(&recorder.header->tables[REC_TABLE_TASKS - 1].count, __ATOMIC_ACQUIRE);
@@ -196,7 +196,7 @@ static struct rec_task *find_thread(uint64_t thread)
     struct rec_task *newest = NULL;
     for (uint32_t row = 1; row < count; row++)
         if (is_slot_of(&recorder.tasks[row], thread) &&
-            (newest == NULL || newest->id < recorder.tasks[row].id))
+            (newest == NULL || SHARED_GET(newest->id) < SHARED_GET(recorder.tasks[row].id)))
             newest = &recorder.tasks[row];
     return newest;
 }
@@ -212,8 +212,8 @@ static struct rec_task *find_joined(uint64_t thread)
         __atomic_load_n(&recorder.header->tables[REC_TABLE_TASKS - 1].count, __ATOMIC_ACQUIRE);
     for (uint32_t row = 1; row < count; row++) {
         struct rec_task *task = &recorder.tasks[row];
-        if (is_slot_of(task, thread) && task->state != REC_TASK_LIVE &&
-            (found == NULL || task->id < found->id))
+        if (is_slot_of(task, thread) && SHARED_GET(task->state) != REC_TASK_LIVE &&
+            (found == NULL || SHARED_GET(task->id) < SHARED_GET(found->id)))
             found = task;
     }
     return found;
@@ -223,7 +223,7 @@ static void joined(struct rec_task *task, uint64_t id, uint64_t thread)
 {
     if (task == NULL) {
         task = find_joined(thread);
-        id = task != NULL ? task->id : 0;
+        id = task != NULL ? SHARED_GET(task->id) : 0;
     }
     if (task == NULL || !recorder_hold(task, id))
         return;
@@ -236,7 +236,7 @@ static void joined(struct rec_task *task, uint64_t id, uint64_t thread)
     if (unlikely(recorder.classes == 0))                                                           \
         return call;                                                                               \
     struct rec_task *task = find_thread((uint64_t)thread);                                         \
-    uint64_t id = task != NULL ? task->id : 0;                                                     \
+    uint64_t id = task != NULL ? SHARED_GET(task->id) : 0;                                         \
     int status;                                                                                    \
     if (HOOK_RECORDS(THREAD_JOIN)) {                                                               \
         struct wait published;                                                                     \
@@ -284,7 +284,7 @@ int hook_thrd_join(thrd_t thread, int *result)
     if (unlikely(recorder.classes == 0))                                                           \
         return call;                                                                               \
     struct rec_task *task = find_thread((uint64_t)thread);                                         \
-    if (task == NULL || !recorder_hold(task, task->id))                                            \
+    if (task == NULL || !recorder_hold(task, SHARED_GET(task->id)))                                \
         return call;                                                                               \
     uint16_t joinable =                                                                            \
         REC_TASK_JOINABLE &                                                                        \

@@ -19,6 +19,18 @@
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
+/* Words that others read or write meanwhile, where nothing is ordered by them: relaxed atomic
+ * accesses, and a plain load or store each. GCC makes more of those in a wrapper's loop (it
+ * computes their addresses before); a volatile access is the same to it but for that.
+ * ThreadSanitizer is told what it is. */
+#if defined(__SANITIZE_THREAD__)
+#define SHARED_GET(word) __atomic_load_n(&(word), __ATOMIC_RELAXED)
+#define SHARED_PUT(word, value) __atomic_store_n(&(word), value, __ATOMIC_RELAXED)
+#else
+#define SHARED_GET(word) (*(const volatile __typeof__(word) *)&(word))
+#define SHARED_PUT(word, value) ((void)(*(volatile __typeof__(word) *)&(word) = (value)))
+#endif
+
 /* What the process knows of its recording. Written at start and after fork, when there is one
  * thread; read everywhere. */
 struct recorder {
@@ -162,9 +174,8 @@ static inline void recorder_count(uint64_t *counter)
 /* A published wait; lives in the frame of the wrapper. */
 struct wait {
     struct rec_task *task;
-    uint32_t outer_gen;  /* the wait that this one interrupted (a signal handler's call); 0: none */
-    uint32_t outer_call; /* call and flags in one */
-    uint32_t outer_arg;
+    uint32_t outer_gen; /* the wait that this one interrupted (a signal handler's call); 0: none */
+    uint64_t outer_what;
     uint64_t outer_object;
     uint64_t outer_cfa;
     uint64_t outer_fp;
@@ -190,6 +201,14 @@ __attribute__((always_inline)) static inline uint32_t wait_number(struct rec_tas
     return seq;
 }
 
+/* rec_task.what, in the byte order of the processors that there are recorders for. */
+__attribute__((always_inline)) static inline uint64_t wait_what(uint16_t call, uint16_t flags,
+                                                                uint32_t arg)
+{
+    _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "call comes first");
+    return (uint64_t)call | (uint64_t)flags << 16 | (uint64_t)arg << 32;
+}
+
 /* Publishes that `task` waits. To be called from the wrapper itself, inlined: the frame that is
  * published is the wrapper's, whose caller is the first frame of the wait's stack.
  *
@@ -201,17 +220,15 @@ wait_publish(struct rec_task *task, uint16_t call, uint16_t flags, uint64_t obje
     for (;;) {
         uint32_t seq = wait_number(task);
         __atomic_thread_fence(__ATOMIC_RELEASE); /* gen was 0 before any field changes */
-        task->call = call;
-        task->wait_flags = flags;
-        task->arg = arg;
-        task->object = object;
-        task->cfa = (uint64_t)__builtin_dwarf_cfa();
-        task->fp = (uint64_t)__builtin_frame_address(0);
+        SHARED_PUT(task->what, wait_what(call, flags, arg));
+        SHARED_PUT(task->object, object);
+        SHARED_PUT(task->cfa, (uint64_t)__builtin_dwarf_cfa());
+        SHARED_PUT(task->fp, (uint64_t)__builtin_frame_address(0));
         __atomic_store_n(&task->gen, seq, __ATOMIC_RELEASE);
         __atomic_signal_fence(__ATOMIC_SEQ_CST);
-        if (likely(*(volatile uint32_t *)&task->seq == seq))
+        if (likely(SHARED_GET(task->seq) == seq))
             return;
-        __atomic_store_n(&task->gen, 0, __ATOMIC_RELAXED);
+        SHARED_PUT(task->gen, 0);
     }
 }
 
@@ -226,13 +243,10 @@ __attribute__((always_inline)) static inline void wait_publish_passing(struct re
 {
     wait_number(task);
     __atomic_thread_fence(__ATOMIC_RELEASE);
-    task->object = object;
-    task->cfa = cfa;
-    task->fp = fp;
-    __atomic_thread_fence(__ATOMIC_RELEASE);
-    task->call = call;
-    task->wait_flags = REC_WAIT_PASSING;
-    task->arg = 0;
+    SHARED_PUT(task->object, object);
+    SHARED_PUT(task->cfa, cfa);
+    SHARED_PUT(task->fp, fp);
+    __atomic_store_n(&task->what, wait_what(call, REC_WAIT_PASSING, 0), __ATOMIC_RELEASE);
 }
 
 /* As wait_publish, where there may be a wait around it. Ends with wait_end. */
@@ -242,7 +256,7 @@ __attribute__((always_inline)) static inline void wait_begin(struct wait *wait,
                                                              uint32_t arg)
 {
     wait->task = task;
-    wait->outer_gen = task->gen;
+    wait->outer_gen = SHARED_GET(task->gen);
     if (unlikely(wait->outer_gen != 0))
         wait_begin_nested(wait);
     wait_publish(task, call, flags, object, arg);

@@ -177,13 +177,18 @@ struct rec_task {
      * there before (nested waits of signal handlers), in the same order; no wait before: gen = 0.
      * A PASSING wait: ++seq, then the fields; nothing is taken back.
      */
-    uint32_t gen;        /* 0: not waiting (but see rec_task_wait); else names this wait among all
-                            of the task's */
-    uint32_t seq;        /* how many waits this task has begun; a reader checks it beside gen */
-    uint16_t call;       /* row of REC_TABLE_CALLS: what it called, and so its op */
-    uint16_t wait_flags; /* enum rec_wait_flag */
-    uint32_t arg;        /* what the call needs besides its object (number of descriptors) */
-    uint64_t object;     /* address, number or handle by the op's object kind; 0: none */
+    uint32_t gen; /* 0: not waiting (but see rec_task_wait); else names this wait among all
+                     of the task's */
+    uint32_t seq; /* how many waits this task has begun; a reader checks it beside gen */
+    union {
+        struct {
+            uint16_t call;       /* row of REC_TABLE_CALLS: what it called, and so its op */
+            uint16_t wait_flags; /* enum rec_wait_flag */
+            uint32_t arg; /* what the call needs besides its object (number of descriptors) */
+        };
+        uint64_t what; /* the three in one, as their owner writes them */
+    };
+    uint64_t object; /* address, number or handle by the op's object kind; 0: none */
     union {
         uint64_t cfa; /* stack pointer of the caller of the intercepted function, after return */
         uint64_t spawner; /* (1.1) SCANNED: the runtime's number of the task that spawned it; 0 */
@@ -195,7 +200,10 @@ struct rec_task {
                             it: "key", "value", "key" … and an empty key; 0: nothing */
     };
     uint64_t runtime_id; /* (1.1) SCANNED: the runtime's own number of the task; 0: it has none */
-    char name[16];       /* NUL-padded; written at the spawn and by whoever renames; may be torn */
+    union {
+        char name[16]; /* NUL-padded; written at the spawn and by whoever renames; may be torn */
+        uint64_t name_words[2]; /* the same, as it is written */
+    };
 
     /* Written at the spawn (id last: KEY), and when the task ends. */
     uint64_t id;         /* KEY; unique in the recording, counts up from 1 in the order of spawns */

@@ -86,6 +86,16 @@ static void describe(struct rec_task *task, const struct rec_task *copy)
         put_cases(task, &detail);
 }
 
+/* A copy of a slot, of which each field is whole; whether they belong together, `moved` tells. */
+static void copy_slot(const struct rec_task *task, struct rec_task *ret)
+{
+    typedef uint64_t __attribute__((may_alias)) word;
+    const word *from = (const word *)task;
+    word *to = (word *)ret;
+    for (size_t i = 0; i < sizeof(*task) / sizeof(*from); i++)
+        to[i] = SHARED_GET(from[i]);
+}
+
 static bool is_passing(const struct rec_task *copy)
 {
     return copy->gen == 0 && copy->wait_flags & REC_WAIT_PASSING;
@@ -101,19 +111,16 @@ static enum blocked ask_passing(const struct rec_task *copy)
  * yet? */
 static bool is_half(const struct rec_task *task, const struct rec_task *copy)
 {
-    return __atomic_load_n(&task->call, __ATOMIC_RELAXED) != copy->call ||
-           __atomic_load_n(&task->object, __ATOMIC_RELAXED) != copy->object ||
-           __atomic_load_n(&task->cfa, __ATOMIC_RELAXED) != copy->cfa ||
-           __atomic_load_n(&task->fp, __ATOMIC_RELAXED) != copy->fp;
+    return SHARED_GET(task->what) != copy->what || SHARED_GET(task->object) != copy->object ||
+           SHARED_GET(task->cfa) != copy->cfa || SHARED_GET(task->fp) != copy->fp;
 }
 
 static bool moved(const struct rec_task *task, const struct rec_task *copy)
 {
     __atomic_thread_fence(__ATOMIC_ACQUIRE);
     return (is_passing(copy) && (ask_passing(copy) != BLOCKED_THERE || is_half(task, copy))) ||
-           __atomic_load_n(&task->gen, __ATOMIC_RELAXED) != copy->gen ||
-           __atomic_load_n(&task->seq, __ATOMIC_RELAXED) != copy->seq ||
-           __atomic_load_n(&task->id, __ATOMIC_RELAXED) != copy->id;
+           SHARED_GET(task->gen) != copy->gen || SHARED_GET(task->seq) != copy->seq ||
+           SHARED_GET(task->id) != copy->id;
 }
 
 static void take_stack(struct rec_task *task, const struct rec_task *copy)
@@ -143,7 +150,8 @@ static uint32_t refreshes;
  * when a second look finds the same wait, and not again once the thread was seen elsewhere. */
 static void look_at_passing(struct rec_task *task, bool last)
 {
-    struct rec_task copy = *task;
+    struct rec_task copy;
+    copy_slot(task, &copy);
     if (!is_passing(&copy) || copy.kind != REC_KIND_THREAD || !own_files)
         return;
     /* A handler that waited while this was published may have taken its number, and be known. */
@@ -154,7 +162,8 @@ static void look_at_passing(struct rec_task *task, bool last)
     if (!known && !before) {
         __atomic_store_n(&task->seen_gen, 0, __ATOMIC_RELEASE);
         task->since_ns = clock_now_ns();
-        task->wait_site = copy.wait_site = 0;
+        SHARED_PUT(task->wait_site, 0);
+        copy.wait_site = 0;
         task->detail_a = copy.seq;
         task->detail_flags = copy.detail_flags = REC_DETAIL_LOOKED;
         if (!last)
@@ -189,13 +198,14 @@ static void look_at(struct rec_task *task, bool last)
     }
     if (task->seen_gen != gen) {
         task->since_ns = clock_now_ns(); /* it may have begun after the walk did */
-        task->wait_site = 0;
+        SHARED_PUT(task->wait_site, 0);
         task->detail_flags = 0;
         __atomic_store_n(&task->seen_gen, gen, __ATOMIC_RELEASE);
         if (!last)
             return;
     }
-    struct rec_task copy = *task;
+    struct rec_task copy;
+    copy_slot(task, &copy);
     if (copy.gen != gen || copy.seq != seq || moved(task, &copy))
         return;
     /* Published over what a handler's wait had left there: the owner is about to do it again. */
@@ -205,7 +215,8 @@ static void look_at(struct rec_task *task, bool last)
     if (!fresh && refreshes == 0)
         return;
     if (copy.kind == REC_KIND_THREAD && own_files && !blocked_below(copy.os_tid, copy.cfa)) {
-        task->seen_gen = 0; /* it is not parked, or not yet: the next look is the first */
+        SHARED_PUT(task->seen_gen,
+                   0); /* it is not parked, or not yet: the next look is the first */
         return;
     }
     describe(task, &copy);
@@ -223,7 +234,7 @@ static void look_for_end(struct rec_task *task)
     /* A new id means that os_tid is not that of the slot's last thread any more. */
     uint64_t id = __atomic_load_n(&task->id, __ATOMIC_ACQUIRE);
     uint32_t os_tid = __atomic_load_n(&task->os_tid, __ATOMIC_RELAXED);
-    if (task->kind != REC_KIND_THREAD || os_tid == 0 ||
+    if (SHARED_GET(task->kind) != REC_KIND_THREAD || os_tid == 0 ||
         sys_call(SYS_tgkill, recorder.header->pid, os_tid, 0) != -ESRCH || !recorder_hold(task, id))
         return;
     uint8_t ending = REC_TASK_ENDING;
@@ -260,10 +271,11 @@ static void walk(uint32_t number, bool last)
             note_finished(task);
         if (state != REC_TASK_LIVE && state != REC_TASK_ENDING)
             continue;
-        if (task->flags & REC_TASK_SCANNED)
+        if (SHARED_GET(task->flags) & REC_TASK_SCANNED)
             continue; /* it publishes nothing; see adapter_go.c */
         look_at(task, last);
-        if (task->kind == REC_KIND_THREAD && !(task->flags & REC_TASK_WORKER))
+        if (SHARED_GET(task->kind) == REC_KIND_THREAD &&
+            !(SHARED_GET(task->flags) & REC_TASK_WORKER))
             adapter_go_look_at_thread(task);
         if (state == REC_TASK_ENDING || number % THREADS_EVERY == 0)
             look_for_end(task);

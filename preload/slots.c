@@ -65,6 +65,15 @@ void recorder_thread_ends(void)
         push_free(recorder.header, task);
 }
 
+/* In two stores: a reader may see half of one name, and half of another. */
+static void put_name(struct rec_task *task, const char name[static sizeof(task->name)])
+{
+    uint64_t words[2];
+    memcpy(words, name, sizeof(words));
+    SHARED_PUT(task->name_words[0], words[0]);
+    SHARED_PUT(task->name_words[1], words[1]);
+}
+
 static void put_id(struct rec_task *task)
 {
     uint64_t id = __atomic_add_fetch(&recorder.header->last_id, 1, __ATOMIC_RELAXED);
@@ -95,12 +104,12 @@ struct rec_task *recorder_prepare(enum rec_kind kind, uint16_t flags, uint32_t s
         return NULL;
     }
     struct rec_task *task = &recorder.tasks[row];
-    task->kind = (uint8_t)kind;
+    SHARED_PUT(task->kind, (uint8_t)kind);
     __atomic_fetch_add(&task->flags, flags, __ATOMIC_ACQ_REL); /* 0 but for holds */
-    __atomic_store_n(&task->os_tid, 0, __ATOMIC_RELAXED);
-    task->wait_flags = 0; /* PASSING, it would still tell of the wait of the slot's last task */
-    task->spawn_site = spawn_site;
-    task->handle = handle;
+    SHARED_PUT(task->os_tid, 0);
+    SHARED_PUT(task->wait_flags, 0); /* PASSING, it would still tell of the slot's last task */
+    SHARED_PUT(task->spawn_site, spawn_site);
+    SHARED_PUT(task->handle, handle);
     recorder_rename(task, name != NULL ? name : "");
     put_id(task);
     return task;
@@ -143,7 +152,7 @@ static void free_slot(struct rec_task *task)
  * slot belonged to a thread before may still be held for a moment. */
 static bool release_task(struct rec_task *task)
 {
-    uint16_t flags = task->flags & (REC_TASK_HOLD - 1);
+    uint16_t flags = SHARED_GET(task->flags) & (REC_TASK_HOLD - 1);
     __atomic_store_n(&task->gen, 0, __ATOMIC_RELEASE);
     recorder_count(&recorder.header->finished);
     __atomic_store_n(&task->state, REC_TASK_FREE, __ATOMIC_RELEASE);
@@ -156,9 +165,10 @@ static bool release_task(struct rec_task *task)
 
 void recorder_release(struct rec_task *task)
 {
-    if (!owns(task) || task->state == REC_TASK_FREE)
+    if (!owns(task) || SHARED_GET(task->state) == REC_TASK_FREE)
         return;
-    if (task->kind == REC_KIND_TASK && task->state == REC_TASK_LIVE && release_task(task))
+    if (SHARED_GET(task->kind) == REC_KIND_TASK && SHARED_GET(task->state) == REC_TASK_LIVE &&
+        release_task(task))
         return;
     recorder_end(task);
     __atomic_store_n(&task->gen, 0, __ATOMIC_RELEASE);
@@ -220,17 +230,16 @@ void recorder_spawn_again(struct rec_task *task, uint16_t flags, uint32_t spawn_
     recorder_count(&recorder.header->spawned);
     __atomic_fetch_and(&task->flags, (uint16_t) ~(REC_TASK_HOLD - 1), __ATOMIC_ACQ_REL);
     __atomic_fetch_or(&task->flags, flags, __ATOMIC_ACQ_REL);
-    task->spawn_site = spawn_site;
-    memcpy(task->name, name, sizeof(task->name));
+    SHARED_PUT(task->spawn_site, spawn_site);
+    put_name(task, name);
     put_id(task);
     __atomic_store_n(&task->state, REC_TASK_LIVE, __ATOMIC_RELEASE);
 }
 
 void recorder_rename(struct rec_task *task, const char *name)
 {
-    size_t i = 0;
-    for (; i < sizeof(task->name) - 1 && name[i] != '\0'; i++)
-        task->name[i] = name[i];
-    for (; i < sizeof(task->name); i++)
-        task->name[i] = '\0';
+    char padded[sizeof(task->name)] = "";
+    for (size_t i = 0; i < sizeof(padded) - 1 && name[i] != '\0'; i++)
+        padded[i] = name[i];
+    put_name(task, padded);
 }

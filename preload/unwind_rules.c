@@ -123,9 +123,15 @@ bool rule_find(uint64_t pc, struct rule *ret)
         const struct rule *row = rule_row(pc, probe);
         if (__atomic_load_n(&row->pc, __ATOMIC_ACQUIRE) != pc)
             continue;
-        *ret = *row;
+        *ret = (struct rule){
+            .pc = pc,
+            .cfa_offset = SHARED_GET(row->cfa_offset),
+            .return_offset = SHARED_GET(row->return_offset),
+            .fp_offset = SHARED_GET(row->fp_offset),
+            .kind = SHARED_GET(row->kind),
+        };
         __atomic_thread_fence(__ATOMIC_ACQUIRE);
-        return __atomic_load_n(&row->pc, __ATOMIC_RELAXED) == pc;
+        return SHARED_GET(row->pc) == pc;
     }
     return false;
 }
@@ -135,16 +141,16 @@ static void rule_keep(const struct rule *rule)
     struct rule *row = rule_row(rule->pc, 0);
     any_rules = true;
     for (uint32_t probe = 0; probe < RULE_PROBES; probe++)
-        if (rule_row(rule->pc, probe)->pc == 0) {
+        if (SHARED_GET(rule_row(rule->pc, probe)->pc) == 0) {
             row = rule_row(rule->pc, probe);
             break;
         }
-    __atomic_store_n(&row->pc, 0, __ATOMIC_RELAXED);
+    SHARED_PUT(row->pc, 0);
     __atomic_thread_fence(__ATOMIC_RELEASE);
-    row->cfa_offset = rule->cfa_offset;
-    row->return_offset = rule->return_offset;
-    row->fp_offset = rule->fp_offset;
-    row->kind = rule->kind;
+    SHARED_PUT(row->cfa_offset, rule->cfa_offset);
+    SHARED_PUT(row->return_offset, rule->return_offset);
+    SHARED_PUT(row->fp_offset, rule->fp_offset);
+    SHARED_PUT(row->kind, rule->kind);
     __atomic_store_n(&row->pc, rule->pc, __ATOMIC_RELEASE);
 }
 
