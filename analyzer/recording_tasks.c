@@ -42,7 +42,7 @@ static void take_wait(const struct recording_reader *reader, const struct rec_ta
         task->object = task->arg = 0;
     task->wait_number = rec_task_wait(row);
     task->parked_ns = 0;
-    if (row->seen_gen != task->wait_number)
+    if (!rec_task_is_seen(row))
         return; /* begun since the sampler's last walk: nothing more is known */
 
     task->parked_ns = recording_age(reader, row->since_ns);

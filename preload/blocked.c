@@ -7,6 +7,10 @@
 #include "preload/sys.h"
 #include "preload/text.h"
 
+/* Between its caller's frame and the system call, libc has no more stack than this for a lock: far
+ * less than a signal handler's frame, whose own locks would be taken for it otherwise. */
+#define LOCK_FRAMES_BYTES 1024
+
 static uint64_t parse_hex(const char *at)
 {
     uint64_t value = 0;
@@ -30,13 +34,9 @@ static const char *take_word(const char *at, uint64_t *ret)
     return at + strcspn(at, " ");
 }
 
-/* proc(5), /proc/PID/task/TID/syscall: "running", or the number of the call, its arguments (none if
- * the number is -1), the stack pointer and the program counter. */
-bool blocked_call(uint32_t pid, uint32_t tid, struct blocked_call *ret)
+static void thread_path(char *path, size_t room, uint32_t pid, uint32_t tid, const char *file)
 {
-    char path[64], line[256];
-    struct text text = {.at = path, .room = sizeof(path)};
-    *ret = (struct blocked_call){.number = -1};
+    struct text text = {.at = path, .room = room};
     text_string(&text, "/proc/");
     if (pid == (uint32_t)sys_call(SYS_getpid, 0))
         text_string(&text, "self");
@@ -44,7 +44,16 @@ bool blocked_call(uint32_t pid, uint32_t tid, struct blocked_call *ret)
         text_number(&text, pid);
     text_string(&text, "/task/");
     text_number(&text, tid);
-    text_string(&text, "/syscall");
+    text_string(&text, file);
+}
+
+/* proc(5), /proc/PID/task/TID/syscall: "running", or the number of the call, its arguments (none if
+ * the number is -1), the stack pointer and the program counter. */
+bool blocked_call(uint32_t pid, uint32_t tid, struct blocked_call *ret)
+{
+    char path[64], line[256];
+    *ret = (struct blocked_call){.number = -1};
+    thread_path(path, sizeof(path), pid, tid, "/syscall");
     if (place_read_file(path, line, sizeof(line)) == 0)
         return false;
     ret->running = strncmp(line, "running", 7) == 0;
@@ -69,14 +78,24 @@ bool blocked_below(uint32_t tid, uint64_t cfa)
     return !call.running && (call.sp == 0 || call.sp < cfa);
 }
 
-enum blocked blocked_in_lock(uint32_t tid, uint64_t lock, uint64_t lock_bytes, uint64_t cfa)
+bool blocked_in_lock(uint32_t tid, uint64_t lock, uint64_t lock_bytes, uint64_t cfa)
 {
     struct blocked_call call;
-    if (!blocked_call((uint32_t)sys_call(SYS_getpid, 0), tid, &call))
-        return BLOCKED_ELSEWHERE;
-    if (call.running || call.number == -1)
-        return BLOCKED_NOT;
-    return call.number == SYS_futex && call.args[0] - lock < lock_bytes && call.sp < cfa
-               ? BLOCKED_THERE
-               : BLOCKED_ELSEWHERE;
+    return blocked_call((uint32_t)sys_call(SYS_getpid, 0), tid, &call) && !call.running &&
+           call.number == SYS_futex && call.args[0] - lock < lock_bytes &&
+           cfa - call.sp < LOCK_FRAMES_BYTES;
+}
+
+uint32_t blocked_sleeps(uint32_t tid)
+{
+    static char status[32U << 10]; /* groups take some 10 bytes each */
+    char path[64];
+    size_t bytes;
+    uint64_t sleeps = 0;
+    thread_path(path, sizeof(path), (uint32_t)sys_call(SYS_getpid, 0), tid, "/status");
+    place_read_file(path, status, sizeof(status));
+    const char *at = text_line(status, "voluntary_ctxt_switches", &bytes);
+    if (at != NULL && *at++ == '\t')
+        text_parse_number(&at, &sleeps);
+    return (uint32_t)sleeps;
 }

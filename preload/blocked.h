@@ -22,14 +22,13 @@ bool blocked_call(uint32_t pid, uint32_t tid, struct blocked_call *ret);
  * The sampler, with descriptors of its own. */
 bool blocked_below(uint32_t tid, uint64_t cfa);
 
-enum blocked {
-    BLOCKED_ELSEWHERE, /* or /proc does not tell */
-    BLOCKED_THERE,
-    BLOCKED_NOT, /* it runs, or waits for a processor, a page or a debugger */
-};
-
 /* Is the thread `tid` parked in the kernel for the lock in [lock, lock + lock_bytes), called by the
- * frame whose stack pointer after return is `cfa`? The sampler, with descriptors of its own. */
-enum blocked blocked_in_lock(uint32_t tid, uint64_t lock, uint64_t lock_bytes, uint64_t cfa);
+ * frame whose stack pointer after return is `cfa`? False also where /proc does not tell. The
+ * sampler, with descriptors of its own. */
+bool blocked_in_lock(uint32_t tid, uint64_t lock, uint64_t lock_bytes, uint64_t cfa);
+
+/* How often the thread has gone to sleep, which names the sleep that it is in. 0: /proc does not
+ * tell. The sampler, with descriptors of its own. */
+uint32_t blocked_sleeps(uint32_t tid);
 
 #endif

@@ -16,29 +16,11 @@ static const char main_path[] = "/proc/self/status", own_path[] = "/proc/thread-
 static char main_status[STATUS_BYTES], own_status[STATUS_BYTES];
 static uint64_t filter_mode, filter_count; /* of the sampler when it was started */
 
-/* What stands behind "NAME:". NULL: there is no such line, or no end of it. */
-static const char *line_of(const char *status, const char *name, size_t *ret_bytes)
-{
-    size_t name_bytes = strlen(name);
-    const char *at = status;
-    while ((at = strchr(at, '\n')) != NULL) {
-        at++;
-        if (strncmp(at, name, name_bytes) == 0 && at[name_bytes] == ':')
-            break;
-    }
-    const char *end = at != NULL ? strchr(at, '\n') : NULL;
-    if (end == NULL)
-        return NULL;
-    at += name_bytes + 1;
-    *ret_bytes = (size_t)(end - at);
-    return at;
-}
-
 /* Reads up to `most` decimal numbers of a line. Returns how many there are, which may be more. */
 static size_t numbers_of(const char *status, const char *name, uint32_t *ret, size_t most)
 {
     size_t bytes, count = 0;
-    const char *at = line_of(status, name, &bytes);
+    const char *at = text_line(status, name, &bytes);
     const char *end = at != NULL ? at + bytes : NULL;
     while (at != end) {
         uint64_t number;
@@ -57,7 +39,7 @@ static uint64_t hex_of(const char *status, const char *name)
 {
     size_t bytes;
     uint64_t value = 0;
-    const char *at = line_of(status, name, &bytes);
+    const char *at = text_line(status, name, &bytes);
     for (size_t i = 0; at != NULL && i < bytes; i++)
         if (text_hex_digit(at[i]) >= 0)
             value = value << 4 | (uint64_t)text_hex_digit(at[i]);
@@ -69,8 +51,8 @@ static bool are_same(void)
     static const char *const names[] = {"Uid", "Gid", "Groups", "CapInh", "CapPrm", "CapEff"};
     for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
         size_t main_bytes, own_bytes;
-        const char *main_line = line_of(main_status, names[i], &main_bytes);
-        const char *own_line = line_of(own_status, names[i], &own_bytes);
+        const char *main_line = text_line(main_status, names[i], &main_bytes);
+        const char *own_line = text_line(own_status, names[i], &own_bytes);
         if (main_line == NULL || own_line == NULL || main_bytes != own_bytes ||
             memcmp(main_line, own_line, own_bytes) != 0)
             return false;

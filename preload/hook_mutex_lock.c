@@ -1,6 +1,7 @@
 /* pthread_mutex_lock, the function that programs call most often, and nearly always for a lock that
- * is free. Then it costs a few stores: there is no frame of ours around the real function, and so
- * nothing to come back to. Compiled without frame pointers, and with sibling calls. */
+ * is free. Then it costs a few comparisons, or stores: there is no frame of ours around the real
+ * function, and so nothing to come back to. Compiled without frame pointers, and with sibling
+ * calls. */
 #include "preload/arch.h"
 #include "preload/hooks.h"
 

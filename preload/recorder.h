@@ -233,20 +233,23 @@ wait_publish(struct rec_task *task, uint16_t call, uint16_t flags, uint64_t obje
 }
 
 /* Publishes that `task`, which waits for nothing, takes a lock that is free. Costs next to nothing,
- * and is never taken back: should another thread be quicker, the sampler finds out from the kernel.
- * `cfa` and `fp` are the caller's stack pointer after the return, and its frame pointer. A handler
- * that waits in the middle spoils the fields: then they do not fit what the kernel says. */
+ * above all for a lock that is taken over and over: a store would be waited for by the instruction
+ * that takes the lock. It is never taken back: should another thread be quicker, the sampler finds
+ * out from the kernel. `cfa` and `fp` are the caller's stack pointer after the return, and its
+ * frame pointer. A handler that waits in the middle spoils the fields: then they do not fit what
+ * the kernel says. */
 __attribute__((always_inline)) static inline void wait_publish_passing(struct rec_task *task,
                                                                        uint16_t call,
                                                                        uint64_t object,
                                                                        uint64_t cfa, uint64_t fp)
 {
-    wait_number(task);
-    __atomic_thread_fence(__ATOMIC_RELEASE);
-    SHARED_PUT(task->object, object);
+    const uint64_t what = wait_what(call, REC_WAIT_PASSING, 0);
+    if (likely(task->cfa == cfa && task->fp == fp && task->object == object && task->what == what))
+        return;
     SHARED_PUT(task->cfa, cfa);
     SHARED_PUT(task->fp, fp);
-    __atomic_store_n(&task->what, wait_what(call, REC_WAIT_PASSING, 0), __ATOMIC_RELEASE);
+    SHARED_PUT(task->object, object);
+    SHARED_PUT(task->what, what);
 }
 
 /* As wait_publish, where there may be a wait around it. Ends with wait_end. */

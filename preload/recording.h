@@ -9,7 +9,7 @@
  *   - a row of an append-only table is valid once its key field (marked KEY) is not 0; the key is
  *     stored last, with release;
  *   - a wait is valid while `gen` is not 0 and unchanged around the reading of the other fields;
- *   - what the sampler adds about a wait is valid only while `seen_gen` equals `gen`.
+ *   - what the sampler adds about a wait is valid only while rec_task_is_seen.
  *
  * This header needs <stdint.h> alone: it is shared by the target's side and the analyzer.
  */
@@ -20,7 +20,7 @@
 
 #define REC_MAGIC 0x0a7970736b61656cULL /* "leakspy\n" in a little-endian file */
 #define REC_MAJOR 1                     /* a reader refuses a newer major version */
-#define REC_MINOR 2                     /* minor versions only add tables and use reserved fields */
+#define REC_MINOR 3                     /* minor versions only add tables and use reserved fields */
 #define REC_BYTE_ORDER 0x01020304U
 #define REC_HEADER_BYTES 4096U
 #define REC_DIR_PATTERN "/dev/shm/leakspy-%u" /* one folder a user (uid), mode 0700 */
@@ -140,10 +140,12 @@ enum rec_wait_flag {
     REC_WAIT_LOCKED = 4,   /* (1.1) the task keeps its thread of the system to itself meanwhile */
     REC_WAIT_CASES = 8,    /* (1.1) of a goroutine's select: its cases were read, `arg` counts those
                               of channels, and where it is 0 there is none */
-    REC_WAIT_PASSING = 16, /* (1.2) for a lock that was free when it was asked for, so that the task
-                              most likely got it: gen stays 0, see rec_task_wait */
+    REC_WAIT_PASSING_COUNTED = 16, /* (1.2; not written any more) as PASSING, but with a seq of its
+                                      own: the sampler says by it in seen_gen that the task waits */
     REC_WAIT_ASIDE = 32,   /* (1.2) with FDS: which descriptors, the sampler tells (REC_DETAIL_FDS);
                               the object is for the sampler alone */
+    REC_WAIT_PASSING = 64, /* (1.3) for a lock that was free when it was asked for, so that the task
+                              most likely got it: gen stays 0, see rec_task_wait */
     REC_WAIT_RESTORED =
         0x8000, /* a wait inside it is over; else gen is seq, or not to be believed */
 };
@@ -155,10 +157,9 @@ enum rec_detail_flag {
     REC_DETAIL_OWNER_ROW = 8,  /* detail_a is the row of the task that holds the lock (0: nobody) */
     REC_DETAIL_NO_STACK = 16,  /* the stack could not be unwound; it will not be tried again */
     REC_DETAIL_LISTENING = 32, /* the descriptor is a socket that accepts connections */
-    REC_DETAIL_LOOKED =
-        64, /* (1.2) sampler: it saw the PASSING wait whose seq is detail_a before, or knows of it
-               (seen_gen); not set: what it knows is of another wait, of a handler's say; */
-    REC_DETAIL_PASSED = 128, /* and the task passed, or cannot be known to wait */
+    REC_DETAIL_PASSING = 64,   /* (1.2) sampler: seen_gen is of a PASSING wait, and names the sleep
+                                  in which the kernel found the thread; (1.3) detail_b tells which
+                                  PASSING wait, see rec_passing_key */
     REC_DETAIL_FDS = 256, /* (1.2) detail_a is the first of the descriptors that it waits for (as an
                             int; the call leaves a negative one out), detail_b how many they are */
 };
@@ -175,7 +176,7 @@ struct rec_task {
     /* Written by the task itself, while it runs; read by the sampler and the analyzer.
      * Order: gen = 0, ++seq, then the fields, then gen = seq (release). Leaving restores what was
      * there before (nested waits of signal handlers), in the same order; no wait before: gen = 0.
-     * A PASSING wait: ++seq, then the fields; nothing is taken back.
+     * A PASSING wait: the fields, where they are not the same already; nothing is taken back.
      */
     uint32_t gen; /* 0: not waiting (but see rec_task_wait); else names this wait among all
                      of the task's */
@@ -214,11 +215,11 @@ struct rec_task {
     uint64_t handle;     /* pthread_t, struct taskrt_task *, g *: what a join names */
     uint32_t spawn_site; /* row of REC_TABLE_SITES; 0: not known */
 
-    /* Written by the sampler alone; valid while seen_gen is what rec_task_wait returns, and written
-     * before seen_gen. */
+    /* Written by the sampler alone, before seen_gen; valid while rec_task_is_seen. */
     uint32_t wait_site; /* 0: not unwound yet, or not possible */
     uint64_t since_ns;  /* CLOCK_MONOTONIC, when the sampler first saw this wait */
-    uint32_t seen_gen;  /* REC_SEEN_FINISHED: since_ns is when it first saw the task FINISHED */
+    uint32_t seen_gen;  /* the gen of the wait that it saw (but see REC_DETAIL_PASSING);
+                           REC_SEEN_FINISHED: since_ns is when it first saw the task FINISHED */
     uint32_t detail_a;  /* by detail_flags; refreshed at every walk */
     uint32_t detail_b;
     uint32_t case_first; /* first row of REC_TABLE_CASES of a select */
@@ -227,16 +228,38 @@ struct rec_task {
     uint32_t next_free;    /* the next free slot, while this one is free; 0: none */
 };
 
-/* The number of the wait that the task is in; 0: it is in none. Of a PASSING wait it is only the
- * sampler who can say so, by seen_gen: having asked the kernel, up to a sampling period ago. */
+/* Tells the PASSING waits of a slot's tasks from one another, by what they published. */
+static inline uint32_t rec_passing_key(const struct rec_task *task)
+{
+    const uint64_t words[] = {task->id, task->seq, task->object, task->cfa, task->fp};
+    uint64_t key = 0;
+    for (unsigned i = 0; i < sizeof(words) / sizeof(*words); i++) {
+        key = (key ^ words[i]) * 0x9e3779b97f4a7c15ULL;
+        key ^= key >> 32;
+    }
+    return (uint32_t)key;
+}
+
+/* The number of the wait that the task is in, as seen_gen has it; 0: it is in none. Of a PASSING
+ * wait it is only the sampler who can say so: having asked the kernel, up to a sampling period ago.
+ */
 static inline uint32_t rec_task_wait(const struct rec_task *task)
 {
     if (task->gen != 0)
         return task->gen;
-    return task->wait_flags & REC_WAIT_PASSING && task->seen_gen == task->seq &&
-                   task->detail_flags & REC_DETAIL_LOOKED
-               ? task->seq
-               : 0;
+    if (!(task->detail_flags & REC_DETAIL_PASSING))
+        return 0;
+    if (task->wait_flags & REC_WAIT_PASSING)
+        return task->detail_b == rec_passing_key(task) ? task->seen_gen : 0;
+    return task->wait_flags & REC_WAIT_PASSING_COUNTED && task->seen_gen == task->seq ? task->seq
+                                                                                      : 0;
+}
+
+/* Does what the sampler wrote belong to the wait that the task is in? */
+static inline int rec_task_is_seen(const struct rec_task *task)
+{
+    return task->seen_gen == rec_task_wait(task) &&
+           (task->gen == 0 || !(task->detail_flags & REC_DETAIL_PASSING));
 }
 
 /* A call stack, stored once. */

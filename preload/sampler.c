@@ -49,6 +49,40 @@ static bool is_parked_still(const struct rec_task *copy)
     return adapter == NULL || adapter->is_parked == NULL || adapter->is_parked(copy);
 }
 
+/* A copy of a slot, of which each field is whole; whether they belong together, `moved` tells. */
+static void copy_slot(const struct rec_task *task, struct rec_task *ret)
+{
+    typedef uint64_t __attribute__((may_alias)) word;
+    const word *from = (const word *)task;
+    word *to = (word *)ret;
+    for (size_t i = 0; i < sizeof(*task) / sizeof(*from); i++)
+        to[i] = SHARED_GET(from[i]);
+}
+
+static bool is_passing(const struct rec_task *copy)
+{
+    return copy->gen == 0 && copy->wait_flags & REC_WAIT_PASSING;
+}
+
+static bool is_asleep(const struct rec_task *copy)
+{
+    return is_passing(copy) &&
+           blocked_in_lock(copy->os_tid, copy->object, sizeof(pthread_mutex_t), copy->cfa);
+}
+
+/* Whether a task sleeps in its PASSING wait, only the kernel knows. Returns what names the sleep
+ * among all of the thread's, and in *ret_copy what the task has published, which nobody changes
+ * while it sleeps. 0: it does not sleep there, or /proc does not tell. */
+static uint32_t sleep_of(const struct rec_task *task, struct rec_task *ret_copy)
+{
+    copy_slot(task, ret_copy);
+    if (!is_asleep(ret_copy))
+        return 0; /* as nearly always */
+    uint32_t sleep = blocked_sleeps(ret_copy->os_tid);
+    copy_slot(task, ret_copy);
+    return is_asleep(ret_copy) && blocked_sleeps(ret_copy->os_tid) == sleep ? sleep : 0;
+}
+
 static void put_cases(struct rec_task *task, const struct wait_detail *detail)
 {
     /* Rows belong to a slot for good: a select of as many cases uses them again. */
@@ -79,58 +113,30 @@ static void describe(struct rec_task *task, const struct rec_task *copy)
                             ? REC_DETAIL_LISTENING
                             : 0;
     task->detail_a = detail.a;
-    task->detail_b = detail.b;
+    task->detail_b = is_passing(copy) ? rec_passing_key(copy) : detail.b;
     task->detail_flags =
-        detail.flags | (task->detail_flags & (REC_DETAIL_NO_STACK | REC_DETAIL_LOOKED));
+        detail.flags | (task->detail_flags & (REC_DETAIL_NO_STACK | REC_DETAIL_PASSING));
     if (detail.case_count > 0)
         put_cases(task, &detail);
 }
 
-/* A copy of a slot, of which each field is whole; whether they belong together, `moved` tells. */
-static void copy_slot(const struct rec_task *task, struct rec_task *ret)
+/* `sleep`: of a PASSING wait, else 0. */
+static bool moved(const struct rec_task *task, const struct rec_task *copy, uint32_t sleep)
 {
-    typedef uint64_t __attribute__((may_alias)) word;
-    const word *from = (const word *)task;
-    word *to = (word *)ret;
-    for (size_t i = 0; i < sizeof(*task) / sizeof(*from); i++)
-        to[i] = SHARED_GET(from[i]);
-}
-
-static bool is_passing(const struct rec_task *copy)
-{
-    return copy->gen == 0 && copy->wait_flags & REC_WAIT_PASSING;
-}
-
-/* What only the kernel knows of a PASSING wait. */
-static enum blocked ask_passing(const struct rec_task *copy)
-{
-    return blocked_in_lock(copy->os_tid, copy->object, sizeof(pthread_mutex_t), copy->cfa);
-}
-
-/* Was the copy of a PASSING wait made while its fields, which follow its number, were not all there
- * yet? */
-static bool is_half(const struct rec_task *task, const struct rec_task *copy)
-{
-    return SHARED_GET(task->what) != copy->what || SHARED_GET(task->object) != copy->object ||
-           SHARED_GET(task->cfa) != copy->cfa || SHARED_GET(task->fp) != copy->fp;
-}
-
-static bool moved(const struct rec_task *task, const struct rec_task *copy)
-{
+    struct rec_task now;
     __atomic_thread_fence(__ATOMIC_ACQUIRE);
-    return (is_passing(copy) && (ask_passing(copy) != BLOCKED_THERE || is_half(task, copy))) ||
-           SHARED_GET(task->gen) != copy->gen || SHARED_GET(task->seq) != copy->seq ||
-           SHARED_GET(task->id) != copy->id;
+    return (sleep != 0 && sleep_of(task, &now) != sleep) || SHARED_GET(task->gen) != copy->gen ||
+           SHARED_GET(task->seq) != copy->seq || SHARED_GET(task->id) != copy->id;
 }
 
-static void take_stack(struct rec_task *task, const struct rec_task *copy)
+static void take_stack(struct rec_task *task, const struct rec_task *copy, uint32_t sleep)
 {
     static struct unwind_stack stack;
-    if (is_passing(copy))
+    if (sleep != 0)
         unwind_passing(copy->cfa, copy->fp, &stack);
     else
         unwind_parked(copy->cfa, copy->fp, &stack);
-    if (moved(task, copy) || !is_parked_still(copy))
+    if (moved(task, copy, sleep) || !is_parked_still(copy))
         return;
     uint32_t site = site_store(stack.pcs, stack.count, stack.flags);
     if (site != 0) {
@@ -146,46 +152,37 @@ static void take_stack(struct rec_task *task, const struct rec_task *copy)
  * than that, what was told of the others at their first look stands. */
 static uint32_t refreshes;
 
-/* A lock that was free when it was asked for: has somebody else been quicker? The kernel is asked
- * when a second look finds the same wait, and not again once the thread was seen elsewhere. */
+/* A new wait. */
+static void note_wait(struct rec_task *task, uint32_t number, uint16_t flags, uint32_t key)
+{
+    __atomic_store_n(&task->seen_gen, 0, __ATOMIC_RELEASE);
+    task->since_ns = clock_now_ns(); /* it may have begun after the walk did */
+    SHARED_PUT(task->wait_site, 0);
+    task->detail_flags = flags;
+    task->detail_b = key;
+    __atomic_store_n(&task->seen_gen, number, __ATOMIC_RELEASE);
+}
+
+/* A lock that was free when it was asked for: has somebody else been quicker? */
 static void look_at_passing(struct rec_task *task, bool last)
 {
     struct rec_task copy;
-    copy_slot(task, &copy);
-    if (!is_passing(&copy) || copy.kind != REC_KIND_THREAD || !own_files)
+    if (SHARED_GET(task->kind) != REC_KIND_THREAD || !own_files)
         return;
-    /* A handler that waited while this was published may have taken its number, and be known. */
-    bool known = copy.seen_gen == copy.seq && copy.detail_flags & REC_DETAIL_LOOKED;
-    /* Once a wait was known, detail_a is its lock's owner, who may look like a number. */
-    bool before =
-        copy.seen_gen == 0 && copy.detail_flags & REC_DETAIL_LOOKED && copy.detail_a == copy.seq;
-    if (!known && !before) {
-        __atomic_store_n(&task->seen_gen, 0, __ATOMIC_RELEASE);
-        task->since_ns = clock_now_ns();
-        SHARED_PUT(task->wait_site, 0);
-        copy.wait_site = 0;
-        task->detail_a = copy.seq;
-        task->detail_flags = copy.detail_flags = REC_DETAIL_LOOKED;
+    uint32_t sleep = sleep_of(task, &copy);
+    if (sleep == 0) {
+        if (rec_task_wait(&copy) != 0)
+            __atomic_store_n(&task->seen_gen, 0, __ATOMIC_RELEASE);
+        return;
+    }
+    if (rec_task_wait(&copy) != sleep) {
+        note_wait(task, sleep, REC_DETAIL_PASSING, rec_passing_key(&copy));
         if (!last)
             return;
     }
-    if (!known && copy.detail_flags & REC_DETAIL_PASSED)
-        return;
-    enum blocked blocked = ask_passing(&copy);
-    if (blocked == BLOCKED_THERE) {
-        /* Also where it is known, and moved for a moment while its stack was read. */
-        if (copy.wait_site == 0 && !(copy.detail_flags & REC_DETAIL_NO_STACK))
-            take_stack(task, &copy);
-        describe(task, &copy);
-        if (!moved(task, &copy))
-            __atomic_store_n(&task->seen_gen, copy.seq, __ATOMIC_RELEASE);
-        else if (!known)
-            task->detail_a = copy.seq;
-    } else if (known || blocked == BLOCKED_ELSEWHERE) {
-        __atomic_store_n(&task->seen_gen, 0, __ATOMIC_RELEASE);
-        task->detail_a = copy.seq;
-        task->detail_flags = REC_DETAIL_LOOKED | REC_DETAIL_PASSED;
-    }
+    describe(task, &copy);
+    if (task->wait_site == 0 && !(task->detail_flags & REC_DETAIL_NO_STACK))
+        take_stack(task, &copy, sleep);
 }
 
 static void look_at(struct rec_task *task, bool last)
@@ -196,17 +193,14 @@ static void look_at(struct rec_task *task, bool last)
         look_at_passing(task, last);
         return;
     }
-    if (task->seen_gen != gen) {
-        task->since_ns = clock_now_ns(); /* it may have begun after the walk did */
-        SHARED_PUT(task->wait_site, 0);
-        task->detail_flags = 0;
-        __atomic_store_n(&task->seen_gen, gen, __ATOMIC_RELEASE);
+    if (task->seen_gen != gen || task->detail_flags & REC_DETAIL_PASSING) {
+        note_wait(task, gen, 0, 0);
         if (!last)
             return;
     }
     struct rec_task copy;
     copy_slot(task, &copy);
-    if (copy.gen != gen || copy.seq != seq || moved(task, &copy))
+    if (copy.gen != gen || copy.seq != seq || moved(task, &copy, 0))
         return;
     /* Published over what a handler's wait had left there: the owner is about to do it again. */
     if (gen != seq && !(copy.wait_flags & REC_WAIT_RESTORED))
@@ -221,7 +215,7 @@ static void look_at(struct rec_task *task, bool last)
     }
     describe(task, &copy);
     if (fresh)
-        take_stack(task, &copy); /* last: a wait with a stack is a wait that was described */
+        take_stack(task, &copy, 0); /* last: a wait with a stack is a wait that was described */
     else
         refreshes--;
 }

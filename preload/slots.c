@@ -107,7 +107,7 @@ struct rec_task *recorder_prepare(enum rec_kind kind, uint16_t flags, uint32_t s
     SHARED_PUT(task->kind, (uint8_t)kind);
     __atomic_fetch_add(&task->flags, flags, __ATOMIC_ACQ_REL); /* 0 but for holds */
     SHARED_PUT(task->os_tid, 0);
-    SHARED_PUT(task->wait_flags, 0); /* PASSING, it would still tell of the slot's last task */
+    SHARED_PUT(task->wait_flags, 0); /* PASSING, it would seem to be this task's wait */
     SHARED_PUT(task->spawn_site, spawn_site);
     SHARED_PUT(task->handle, handle);
     recorder_rename(task, name != NULL ? name : "");

@@ -54,6 +54,26 @@ static inline bool text_parse_number(const char **at, uint64_t *ret)
     return *at != start;
 }
 
+/* What stands behind "NAME:" in one of the lines after the first. NULL: there is no such line, or
+ * no end of it. */
+static inline const char *text_line(const char *text, const char *name, size_t *ret_bytes)
+{
+    size_t name_bytes = strlen(name);
+    const char *at = text;
+    while ((at = strchr(at, '\n')) != NULL) {
+        at++;
+        if (strncmp(at, name, name_bytes) == 0 && at[name_bytes] == ':')
+            break;
+    }
+    const char *end = at != NULL ? strchr(at, '\n') : NULL;
+    *ret_bytes = 0;
+    if (end == NULL)
+        return NULL;
+    at += name_bytes + 1;
+    *ret_bytes = (size_t)(end - at);
+    return at;
+}
+
 /* What a hexadecimal digit stands for; negative: it is none. */
 static inline int text_hex_digit(char c)
 {

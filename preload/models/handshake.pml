@@ -1,7 +1,7 @@
 /* The hand-over of waits from their owner to the sampler and to readers of the recording:
  * wait_publish, wait_publish_passing, wait_begin, wait_end of recorder.h, the nested ones of
- * waits.c, look_at, look_at_passing, moved and take_stack of sampler.c, rec_task_wait of
- * recording.h.
+ * waits.c, look_at, look_at_passing, sleep_of, moved and take_stack of sampler.c, rec_task_wait and
+ * rec_task_is_seen of recording.h.
  *
  * One thread: main (context 0) makes calls that park and takes locks that were free; a signal
  * handler (context 1) comes at any instruction, in a parked call too, and makes a call that parks.
@@ -18,12 +18,13 @@
  * may as well come earlier. By hand: -DBUFFER=2 gives the owner a store buffer, -DBACKWARDS turns
  * around its stores between two fences, as the compiler may.
  *
- * Left out: a handler that takes a free mutex (-DHANDLER_LOCKS; POSIX forbids it) and then hides
+ * Left out: a lock that is taken again from the same place, of which nothing is stored, since it is
+ * stored already; a handler that takes a free mutex (-DHANDLER_LOCKS; POSIX forbids it) and then hides
  * main's wait; handlers that park inside handlers that park; handlers that leave by longjmp; weaker
- * processors; numbers that come round after 2^32 waits; what becomes of the slot between two tasks;
+ * processors; numbers that come round after 2^32 waits or sleeps; what becomes of the slot between two tasks;
  * a reader that reads while others write, which compares two readings as the sampler does.
  *
- * Mutants: -DMUTANT=1 to 15, each of which must fail. */
+ * Mutants: -DMUTANT=1 to 16, each of which must fail. */
 #ifndef MUTANT
 #define MUTANT 0
 #endif
@@ -51,20 +52,19 @@ byte slot[FIELDS];
 byte turn; /* the context that runs */
 mtype where = RUNS;
 byte where_object, where_frame; /* what it is blocked on; its stack, then */
+byte sleeps;                    /* how often it was */
 byte names;                     /* given to waits, from 1 */
 bool over;                      /* main has made its calls */
 bool asks; /* the sampler asks the kernel: of a thread, while it has descriptors of its own */
 
-/* The sampler's line. The owner of a lock that detail_a tells may look like the number of a wait. */
-#define OWNER_NUMBER 2
-byte seen_gen, wait_site, detail_a;
-bool looked, passed;
+/* The sampler's line. `passing`: REC_DETAIL_PASSING; `key`: detail_b, then. */
+byte seen_gen, wait_site, key;
+bool passing;
 
 /* Nobody's to read: the wait that took a number last; the waits that had begun when the sampler
- * first looked, by their names; whether it gave up a stack because the thread moved. */
+ * first looked, by their names. */
 byte named[5];
 byte begun;
-bool gave_up;
 
 #ifdef BUFFER
 byte own[FIELDS]; /* as the owner sees it */
@@ -80,19 +80,30 @@ chan buffer = [BUFFER] of { byte, byte };
 #define SEND(field) SAYS_NOTHING_FALSE
 #endif
 
-/* rec_task_wait, and what everybody makes of gen and seq */
+/* rec_task_wait and rec_task_is_seen, and what everybody makes of gen and seq */
 #define IS_PARKED (slot[GEN] != 0 && (slot[GEN] == slot[SEQ] || (slot[FLAGS] & RESTORED)))
 #if MUTANT == 6
-#define IS_KNOWN (seen_gen == slot[SEQ])
+#define IS_SEEN (seen_gen == slot[GEN])
 #else
-#define IS_KNOWN (seen_gen == slot[SEQ] && looked)
+#define IS_SEEN (seen_gen == slot[GEN] && !passing)
 #endif
+#if MUTANT == 11
+#define KEY_OF(fields) (fields[OBJECT] * 4 + fields[FRAME])
+#else
+#define KEY_OF(fields) (fields[SEQ] * 16 + fields[OBJECT] * 4 + fields[FRAME])
+#endif
+#if MUTANT == 9
+#define IS_KEY true
+#else
+#define IS_KEY (key == KEY_OF(slot))
+#endif
+#define IS_KNOWN (seen_gen != 0 && passing && IS_KEY)
 #define IS_BLOCKED (slot[GEN] == 0 && (slot[FLAGS] & PASSING) && IS_KNOWN)
 #define HAS_FIELDS_OF(name) (slot[CALL] == (name) && slot[OBJECT] == (name))
 #define HAS_STACK_OF(name) (wait_site == 0 || wait_site == (name))
 #define SAYS_NOTHING_FALSE                                                                         \
     assert(!IS_PARKED || (HAS_FIELDS_OF(named[slot[GEN]]) &&                                       \
-                          (seen_gen != slot[GEN] || HAS_STACK_OF(named[slot[GEN]]))));             \
+                          (!IS_SEEN || HAS_STACK_OF(named[slot[GEN]]))));             \
     assert(!IS_BLOCKED || (HAS_FIELDS_OF(slot[OBJECT]) && HAS_STACK_OF(slot[OBJECT])))
 
 /* --- the owner ------------------------------------------------------------------------------- */
@@ -148,7 +159,8 @@ inline begin_call()
 inline block(kind)
 {
     if
-    :: atomic { turn == me && DRAINED -> where = kind; where_object = name; where_frame = 1 + me };
+    :: atomic { turn == me && DRAINED -> where = kind; where_object = name; where_frame = 1 + me;
+           sleeps++ };
        STEP(where = RUNS; where_object = 0; where_frame = 0)
 #ifdef BUFFER
     :: true
@@ -205,8 +217,7 @@ inline handled_call()
  * may do anything afterwards. */
 inline passing_call()
 {
-    number();
-    STORES(OBJECT, name, FRAME, 1 + me);
+    STORES(FRAME, 1 + me, OBJECT, name);
     STORES(CALL, name, FLAGS, PASSING);
     block(IN_LOCK)
 }
@@ -247,7 +258,8 @@ proctype handler_context(byte me)
 #endif
        STEP(assert(was != IN_CALL || IS_TOLD)); /* nor is what it interrupted lost */
        atomic { was == RUNS || DRAINED ->
-           where = was; where_object = was_object; where_frame = was_frame; turn = 0 }
+           where = was; where_object = was_object; where_frame = was_frame; turn = 0;
+           sleeps = (was == RUNS -> sleeps : sleeps + 1) }
     :: over
     fi
 }
@@ -289,38 +301,60 @@ byte copy[COPIED];
 
 #define HAD_BEGUN(name) ((name) <= begun)
 
+#define IS_ASLEEP (copy[GEN] == 0 && (copy[FLAGS] & PASSING) && THERE)
+#define COPY COPY_NUMBERS; COPY_FLAGS; COPY_REST
+
+/* sleep_of: `slept` names the sleep, 0: none */
+inline ask_for_sleep()
+{
+    slept = 0;
+    COPY;
+    if
+    :: IS_ASLEEP ->
+       slept = sleeps;
+       COPY;
+#if MUTANT != 12
+       if
+       :: !IS_ASLEEP -> slept = 0
+       :: else
+       fi;
+#endif
+#if MUTANT != 14
+       if
+       :: sleeps != slept -> slept = 0
+       :: else
+       fi
+#endif
+    :: else
+    fi
+}
+
 #define SAME(field) :: moved || slot[field] != copy[field] -> moved = true :: else
 
-/* moved; `passing`: is_passing of the copy */
-inline look_again(passing)
+/* moved; `sleep`: of a passing wait */
+inline look_again(sleep)
 {
     moved = false;
 #if MUTANT != 5
-#if MUTANT != 13
-    if :: passing && !THERE -> moved = true :: else fi;
-#endif
-#if MUTANT != 9
-    if
-    :: passing ->
-#if MUTANT != 11
-       if SAME(CALL) fi;
-#endif
-       if SAME(OBJECT) fi;
-       if SAME(FRAME) fi
-    :: else
-    fi;
-#endif
     if SAME(GEN) fi;
-    if SAME(SEQ) fi
+    if SAME(SEQ) fi;
+#if MUTANT != 13
+    if
+    :: sleep != 0 && !moved ->
+       ask_for_sleep();
+       moved = slept != sleep
+    :: else
+    fi
+#endif
 #endif
 }
 
-inline take_stack(passing)
+inline take_stack(sleep)
 {
     stack = (copy[FRAME] == 0 -> 0 : slot[STACK + copy[FRAME] - 1]);
-    look_again(passing);
+    look_again(sleep);
     if
-    :: moved -> gave_up = true; stack = 0
+    :: moved -> stack = 0
     :: else -> TELL(wait_site = stack; stack = 0)
     fi
 }
@@ -329,11 +363,16 @@ inline take_stack(passing)
 inline look_at_parked()
 {
     if
+#if MUTANT == 16
     :: seen_gen != gen ->
-#if MUTANT != 15
-       TELL(wait_site = 0; looked = false; passed = false);
 #else
-       TELL(looked = false; passed = false);
+    :: seen_gen != gen || passing ->
+#endif
+       TELL(seen_gen = 0);
+#if MUTANT != 15
+       TELL(wait_site = 0; passing = false; key = 0);
+#else
+       TELL(passing = false; key = 0);
 #endif
        TELL(seen_gen = gen; begun = names);
        LEAVE_IF(!last)
@@ -347,11 +386,11 @@ inline look_at_parked()
     LEAVE_IF(gen != seq && !(copy[FLAGS] & RESTORED));
 #endif
     COPY_REST;
-    look_again(false);
+    look_again(0);
     LEAVE_IF(moved);
     if
     :: BELOW ->
-       take_stack(false);
+       take_stack(0);
        assert(moved || (wait_site == named[gen] && HAD_BEGUN(wait_site)));
        assert(moved || (copy[OBJECT] == wait_site && copy[CALL] == wait_site))
     :: else -> TELL(seen_gen = 0)
@@ -361,65 +400,38 @@ inline look_at_parked()
 inline look_at_passing()
 {
     LEAVE_IF(!asks);
-    COPY_NUMBERS;
-    LEAVE_IF(copy[GEN] != 0);
-    COPY_FLAGS;
-    LEAVE_IF(!(copy[FLAGS] & PASSING));
-    d_step {
-#if MUTANT == 6
-        known = seen_gen == copy[SEQ];
-#else
-        known = seen_gen == copy[SEQ] && looked;
-#endif
-        before = looked && detail_a == copy[SEQ];
-#if MUTANT != 14
-        before = before && seen_gen == 0;
-#endif
-        site = wait_site
-    };
-    LEAVE_IF(!known && before && passed);
+    ask_for_sleep();
     if
-    :: known || before || last -> COPY_REST
+    :: slept == 0 ->
+       if
+       :: IS_BLOCKED -> TELL(seen_gen = 0)
+       :: else
+       fi;
+       goto looked_at
     :: else
     fi;
+    sleep = slept;
     if
-    :: !known && !before ->
-       TELL(seen_gen = 0; begun = names);
-       TELL(wait_site = 0; detail_a = copy[SEQ]; looked = true; passed = false);
-       site = 0;
+    :: seen_gen != sleep || !passing || key != KEY_OF(copy) ->
+       TELL(seen_gen = 0);
+       TELL(wait_site = 0; passing = true; key = KEY_OF(copy); begun = names);
+       TELL(seen_gen = sleep);
+       assert(copy[CALL] == copy[OBJECT] && HAD_BEGUN(copy[OBJECT]));
        LEAVE_IF(!last)
     :: else
     fi;
     if
-    :: THERE ->
-       gave_up = site != 0;
-       if
-       :: site == 0 -> take_stack(true)
-       :: else
-       fi;
-       TELL(detail_a = OWNER_NUMBER); /* describe */
-       look_again(true);
-       if
-       :: !moved ->
-          TELL(seen_gen = copy[SEQ]);
-          assert(wait_site == copy[OBJECT] || (wait_site == 0 && gave_up));
-          assert(copy[CALL] == copy[OBJECT] && HAD_BEGUN(copy[OBJECT]))
-#if MUTANT != 12
-       :: moved && !known -> TELL(detail_a = copy[SEQ])
-#endif
-       :: else
-       fi
-    :: !THERE && (known || where != RUNS) -> /* it passed, or cannot be known to wait */
-       TELL(seen_gen = 0);
-       TELL(detail_a = copy[SEQ]; looked = true; passed = true)
+    :: wait_site == 0 ->
+       take_stack(sleep);
+       assert(moved || (wait_site == copy[OBJECT] && HAD_BEGUN(wait_site)))
     :: else
     fi
 }
 
 proctype sampler()
 {
-    byte gen, seq, stack, site;
-    bool moved, known, before, last;
+    byte gen, seq, stack, slept, sleep;
+    bool moved, last;
     do
     :: !last ->
        if
@@ -433,8 +445,8 @@ proctype sampler()
        fi;
 looked_at:
        atomic {
-           gen = 0; seq = 0; moved = false; known = false; before = false; gave_up = false;
-           stack = 0; site = 0; copy[GEN] = 0; copy[SEQ] = 0; copy[FLAGS] = 0; copy[CALL] = 0;
+           gen = 0; seq = 0; moved = false; slept = 0; sleep = 0; stack = 0;
+           copy[GEN] = 0; copy[SEQ] = 0; copy[FLAGS] = 0; copy[CALL] = 0;
            copy[OBJECT] = 0; copy[FRAME] = 0
        }
     :: last -> break

@@ -167,15 +167,17 @@ static void lock_that_was_free__is_waited_for_as_the_sampler_says(void **state)
 {
     (void)state;
     struct builder *b = recording_builder_create();
-    struct rec_task *tasks[2];
-    for (int i = 0; i < 2; i++) {
-        tasks[i] = builder_thread(b, i == 0 ? "late" : "quick");
+    struct rec_task *tasks[4];
+    for (int i = 0; i < 4; i++) {
+        tasks[i] = builder_thread(b, i % 2 == 0 ? "late" : "quick");
         builder_park(b, tasks[i], "pthread_mutex_lock", REC_OP_MUTEX_LOCK, 0x500, 50 * SECOND, 0);
-        tasks[i]->wait_flags = REC_WAIT_PASSING;
-        tasks[i]->detail_flags = REC_DETAIL_LOOKED;
+        tasks[i]->wait_flags = i < 2 ? REC_WAIT_PASSING_COUNTED : REC_WAIT_PASSING;
+        tasks[i]->detail_flags = REC_DETAIL_PASSING;
+        tasks[i]->detail_b = rec_passing_key(tasks[i]);
         tasks[i]->gen = 0;
     }
     tasks[1]->seq++;
+    tasks[3]->object++;
     const char *path = builder_path("passing.rec");
     builder_write(b, path);
     recording_builder_destroy(b);
@@ -183,10 +185,12 @@ static void lock_that_was_free__is_waited_for_as_the_sampler_says(void **state)
     struct snapshot s;
     struct err err;
     assert_true(read_path(path, &s, &err));
-    assert_true(s.tasks[0].flags & SNAPSHOT_PARKED);
-    assert_int_equal(s.tasks[0].wait_number, 7);
-    assert_int_equal(s.tasks[0].parked_ns, 50 * SECOND);
-    assert_false(s.tasks[1].flags & SNAPSHOT_PARKED);
+    for (int i = 0; i < 4; i += 2) {
+        assert_true(s.tasks[i].flags & SNAPSHOT_PARKED);
+        assert_int_equal(s.tasks[i].wait_number, 7);
+        assert_int_equal(s.tasks[i].parked_ns, 50 * SECOND);
+        assert_false(s.tasks[i + 1].flags & SNAPSHOT_PARKED);
+    }
     snapshot_deinit(&s);
 }
 
@@ -294,7 +298,7 @@ static void other_version__is_refused_with_both_numbers(void **state)
 
     header->major = 2;
     header->minor = 5;
-    assert_bytes_refused(bytes, count, ERR_NEWER_VERSION, "version 2.5, a newer version than 1.2");
+    assert_bytes_refused(bytes, count, ERR_NEWER_VERSION, "version 2.5, a newer version than 1.3");
     header->major = 0;
     assert_bytes_refused(bytes, count, ERR_CORRUPT, "version 0");
     header->major = 1;
@@ -634,7 +638,8 @@ int main(int argc, char **argv)
         struct rec_task *late = builder_thread(b, "late");
         builder_park(b, late, "pthread_mutex_lock", REC_OP_MUTEX_LOCK, 0x500, 5 * SECOND, 0);
         late->wait_flags = REC_WAIT_PASSING;
-        late->detail_flags |= REC_DETAIL_LOOKED;
+        late->detail_flags |= REC_DETAIL_PASSING;
+        late->detail_b = rec_passing_key(late);
         late->gen = 0;
         builder_header(b)->state = REC_STATE_EXITED;
         builder_write(b, argv[2]);

@@ -2,8 +2,6 @@
  * once: the waits that are no waits to their owner. */
 #include <pthread.h>
 #include <sched.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include "preload/blocked.h"
 #include "preload/clock.h"
@@ -14,10 +12,10 @@ enum { LIMIT_S = 60 };
 
 static pthread_mutex_t locks[2] = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_MUTEX_INITIALIZER};
 
-static struct rec_task *slot;  /* of the thread that asks for them */
-static uint64_t places[2];     /* return addresses: where it asks for which */
-static uint32_t second_number; /* the number of its second wait; 0: the next one */
-static uint32_t asked;         /* for so many */
+static struct rec_task *slot; /* of the thread that asks for them */
+static uint64_t places[2];    /* return addresses: where it asks for which */
+static bool second_is_held;   /* it knows that it has to wait for the second one */
+static uint32_t asked;        /* for so many */
 
 /* As the hook of pthread_mutex_lock, where the lock is free. */
 __attribute__((noinline)) static void lock(int which)
@@ -30,13 +28,26 @@ __attribute__((noinline)) static void lock(int which)
     pthread_mutex_unlock(&locks[which]);
 }
 
+/* As the hook, where it is held. */
+__attribute__((noinline)) static void lock_held(int which)
+{
+    struct wait wait;
+    places[which] = (uint64_t)__builtin_return_address(0);
+    wait_begin(&wait, slot, 1, 0, (uint64_t)&locks[which], 0);
+    __atomic_store_n(&asked, (uint32_t)which + 1, __ATOMIC_RELEASE);
+    pthread_mutex_lock(&locks[which]);
+    pthread_mutex_unlock(&locks[which]);
+    wait_end(&wait);
+}
+
 static void *ask_for_both(void *unused)
 {
     slot = recorder_self();
     lock(0);
-    if (second_number != 0)
-        slot->seq = second_number - 1;
-    lock(1);
+    if (second_is_held)
+        lock_held(1);
+    else
+        lock(1);
     return unused;
 }
 
@@ -44,8 +55,7 @@ static void wait_until_blocked(uint32_t which)
 {
     uint64_t until_ns = clock_now_ns() + LIMIT_S * NS_PER_S;
     while (__atomic_load_n(&asked, __ATOMIC_ACQUIRE) != which + 1 ||
-           blocked_in_lock(slot->os_tid, slot->object, sizeof(locks[0]), slot->cfa) !=
-               BLOCKED_THERE) {
+           !blocked_in_lock(slot->os_tid, slot->object, sizeof(locks[0]), slot->cfa)) {
         assert_true(clock_now_ns() < until_ns);
         sched_yield();
     }
@@ -58,8 +68,8 @@ static uint64_t stack_top(void)
 
 static pthread_t asker;
 
-/* A thread waits for the second lock; the sampler knows that it waited for the first one. */
-static void wait_for_second_lock(void)
+/* A thread waits for the first lock, and the sampler knows it. */
+static void wait_for_first_lock(void)
 {
     recorder_thread.task = &recorder_thread.sink; /* the test itself is no part of it */
     pthread_mutex_lock(&locks[0]);
@@ -70,8 +80,14 @@ static void wait_for_second_lock(void)
     wait_until_blocked(0);
     here_sampler_walk();
     here_sampler_walk();
-    assert_int_equal(rec_task_wait(slot), slot->seq);
+    assert_int_equal(rec_task_wait(slot), blocked_sleeps(slot->os_tid));
+    assert_true(rec_task_is_seen(slot));
     assert_int_equal(stack_top(), places[0]);
+}
+
+/* It has got that, and waits for the second one. */
+static void wait_for_second_lock(void)
+{
     pthread_mutex_unlock(&locks[0]);
     wait_until_blocked(1);
 }
@@ -84,48 +100,90 @@ static void end_waits(void)
 
 /* What the recording says of the second wait. */
 struct said {
-    uint32_t wait;
+    bool is_seen;
     uint64_t stack_top;
     uint64_t since_ns;
 };
 
 static struct said say(void)
 {
-    return (struct said){rec_task_wait(slot), stack_top(), slot->since_ns};
+    return (struct said){rec_task_wait(slot) != 0 && rec_task_is_seen(slot), stack_top(),
+                         slot->since_ns};
 }
 
 static void lock_of_another__at_the_last_look__is_told_with_its_own_stack(void **state)
 {
     (void)state;
-    second_number = 0;
+    second_is_held = false;
+    wait_for_first_lock();
     wait_for_second_lock();
+    assert_int_equal(rec_task_wait(slot), 0);
     here_sampler_stop(true);
     struct said said = say();
     end_waits();
-    assert_int_equal(said.wait, slot->seq);
+    assert_true(said.is_seen);
     assert_int_equal(said.stack_top, places[1]);
 }
 
-static void lock_of_another__with_the_number_of_a_lock_s_owner__is_seen_twice_first(void **state)
+static void lock_of_another__is_seen_twice_before_its_stack_is_told(void **state)
 {
     (void)state;
-    second_number = (uint32_t)syscall(SYS_gettid);
-    wait_for_second_lock();
-    uint32_t owner = slot->detail_a;
+    second_is_held = false;
+    wait_for_first_lock();
     uint64_t before_ns = clock_now_ns();
+    wait_for_second_lock();
     here_sampler_walk();
     struct said first = say();
     here_sampler_walk();
     struct said second = say();
     here_sampler_stop(false);
     end_waits();
-    assert_int_equal(owner, second_number);
-    assert_int_equal(slot->seq, second_number);
-    assert_int_equal(first.wait, 0);
+    assert_true(first.is_seen);
+    assert_int_equal(first.stack_top, 0);
     assert_true(first.since_ns >= before_ns);
-    assert_int_equal(second.wait, second_number);
+    assert_true(second.is_seen);
     assert_int_equal(second.stack_top, places[1]);
     assert_true(second.since_ns == first.since_ns);
+}
+
+/* The sampler knows waits for locks that were free by another number than the rest. */
+static void wait__with_the_number_of_the_sleep_before__is_another(void **state)
+{
+    (void)state;
+    second_is_held = true;
+    wait_for_first_lock();
+    uint32_t sleep = slot->seen_gen;
+    uint64_t before_ns = clock_now_ns();
+    slot->seq = sleep - 1; /* the thread sleeps */
+    wait_for_second_lock();
+    assert_int_equal(slot->gen, sleep);
+    struct said unseen = say();
+    here_sampler_walk();
+    struct said first = say();
+    here_sampler_walk();
+    struct said second = say();
+    here_sampler_stop(false);
+    end_waits();
+    assert_false(unseen.is_seen);
+    assert_true(first.is_seen);
+    assert_int_equal(first.stack_top, 0);
+    assert_true(first.since_ns >= before_ns);
+    assert_int_equal(second.stack_top, places[1]);
+}
+
+static void lock__that_its_thread_has_got__is_not_waited_for(void **state)
+{
+    (void)state;
+    second_is_held = false;
+    wait_for_first_lock();
+    wait_for_second_lock();
+    here_sampler_walk();
+    bool was_seen = rec_task_wait(slot) != 0;
+    end_waits();
+    here_sampler_walk();
+    here_sampler_stop(false);
+    assert_true(was_seen);
+    assert_int_equal(rec_task_wait(slot), 0);
 }
 
 #define WITH_RECORDING(test) cmocka_unit_test_setup_teardown(test, here_open, here_close)
@@ -134,7 +192,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH_RECORDING(lock_of_another__at_the_last_look__is_told_with_its_own_stack),
-        WITH_RECORDING(lock_of_another__with_the_number_of_a_lock_s_owner__is_seen_twice_first),
+        WITH_RECORDING(lock_of_another__is_seen_twice_before_its_stack_is_told),
+        WITH_RECORDING(wait__with_the_number_of_the_sleep_before__is_another),
+        WITH_RECORDING(lock__that_its_thread_has_got__is_not_waited_for),
     };
     return cmocka_run_group_tests(tests, here_start, here_stop);
 }

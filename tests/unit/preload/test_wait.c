@@ -26,7 +26,8 @@ static uint32_t arg_of(uint64_t object)
 
 static uint16_t flags_of(uint64_t object)
 {
-    return (uint16_t)((object ^ 0x55) & ~(REC_WAIT_RESTORED | REC_WAIT_PASSING));
+    return (uint16_t)((object ^ 0x55) &
+                      ~(REC_WAIT_RESTORED | REC_WAIT_PASSING | REC_WAIT_PASSING_COUNTED));
 }
 
 static bool belongs_together(const struct rec_task *task)
@@ -115,17 +116,40 @@ static void passing_wait__that_the_sampler_knows__is_one(void **state)
     assert_int_equal(rec_task_wait(slot), 0);
     wait_publish_passing(slot, 3, 14, 0x1000, 0x2000);
     assert_int_equal(slot->gen, 0);
-    assert_int_equal(slot->seq, 2);
+    assert_int_equal(slot->seq, 1);
+    slot->detail_b = rec_passing_key(slot);
+    assert_int_equal(rec_task_wait(slot), 0); /* it is the wait before that it knows */
+    slot->detail_flags = REC_DETAIL_PASSING;
+    slot->seen_gen = 77;
+    assert_int_equal(rec_task_wait(slot), 77);
+    assert_true(rec_task_is_seen(slot));
+    wait_publish_passing(slot, 3, 14, 0x1000, 0x2000);
+    assert_int_equal(rec_task_wait(slot), 77);
+    wait_publish_passing(slot, 3, 15, 0x1000, 0x2000);
     assert_int_equal(rec_task_wait(slot), 0);
-    slot->seen_gen = slot->seq;
-    assert_int_equal(rec_task_wait(slot), 0); /* it is a wait of a handler's that it knows */
-    slot->detail_flags = REC_DETAIL_LOOKED;
-    assert_int_equal(rec_task_wait(slot), 2);
+    wait_publish_passing(slot, 3, 14, 0x1000, 0x2000);
+    assert_int_equal(rec_task_wait(slot), 77);
+    park(slot, 11, nest);
     wait_publish_passing(slot, 3, 14, 0x1000, 0x2000);
     assert_int_equal(rec_task_wait(slot), 0);
-    park(slot, 11, nest);
-    slot->seen_gen = slot->seq;
-    assert_int_equal(rec_task_wait(slot), 0);
+}
+
+/* The numbers of sleeps and of waits may be the same. */
+static void wait__with_the_number_of_a_sleep__is_not_known(void **state)
+{
+    (void)state;
+    slot = recorder_self();
+    wait_publish_passing(slot, 3, 14, 0x1000, 0x2000);
+    slot->detail_flags = REC_DETAIL_PASSING;
+    slot->detail_b = rec_passing_key(slot);
+    slot->seen_gen = 1;
+    struct wait wait;
+    wait_begin(&wait, slot, 4, 0, 10, 0);
+    assert_int_equal(rec_task_wait(slot), 1);
+    assert_false(rec_task_is_seen(slot));
+    slot->detail_flags = 0;
+    assert_true(rec_task_is_seen(slot));
+    wait_end(&wait);
 }
 
 static void generation__at_its_end__skips_zero(void **state)
@@ -459,6 +483,7 @@ int main(void)
         WITH_RECORDING(wait__over__leaves_gen_zero),
         WITH_RECORDING(wait__inside_a_wait__restores_the_outer_one),
         WITH_RECORDING(passing_wait__that_the_sampler_knows__is_one),
+        WITH_RECORDING(wait__with_the_number_of_a_sleep__is_not_known),
         WITH_RECORDING(generation__at_its_end__skips_zero),
 #ifdef CAN_STEP
         WITH_RECORDING(wait__with_a_handler_at_every_instruction__is_never_torn_for_long),
