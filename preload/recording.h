@@ -219,7 +219,8 @@ struct rec_task {
     uint32_t wait_site; /* 0: not unwound yet, or not possible */
     uint64_t since_ns;  /* CLOCK_MONOTONIC, when the sampler first saw this wait */
     uint32_t seen_gen;  /* the gen of the wait that it saw (but see REC_DETAIL_PASSING);
-                           REC_SEEN_FINISHED: since_ns is when it first saw the task FINISHED */
+                           REC_SEEN_FINISHED: since_ns is when it first saw the task FINISHED, and
+                           who frees the slot makes it 0 */
     uint32_t detail_a;  /* by detail_flags; refreshed at every walk */
     uint32_t detail_b;
     uint32_t case_first; /* first row of REC_TABLE_CASES of a select */

@@ -209,8 +209,8 @@ static void look_at(struct rec_task *task, bool last)
     if (!fresh && refreshes == 0)
         return;
     if (copy.kind == REC_KIND_THREAD && own_files && !blocked_below(copy.os_tid, copy.cfa)) {
-        SHARED_PUT(task->seen_gen,
-                   0); /* it is not parked, or not yet: the next look is the first */
+        /* It is not parked, or not yet: the next look is the first. */
+        SHARED_PUT(task->seen_gen, 0);
         return;
     }
     describe(task, &copy);
@@ -241,13 +241,18 @@ static void look_for_end(struct rec_task *task)
     recorder_let_go(task);
 }
 
-/* Since when a thread waits to be joined. */
+/* Since when a thread waits to be joined. It is held, since the slot's next task may end as well,
+ * and this is not to be told of that one. */
 static void note_finished(struct rec_task *task)
 {
-    if (task->seen_gen == REC_SEEN_FINISHED)
+    if (SHARED_GET(task->seen_gen) == REC_SEEN_FINISHED ||
+        !recorder_hold(task, __atomic_load_n(&task->id, __ATOMIC_ACQUIRE)))
         return;
-    task->since_ns = clock_now_ns();
-    __atomic_store_n(&task->seen_gen, REC_SEEN_FINISHED, __ATOMIC_RELEASE);
+    if (__atomic_load_n(&task->state, __ATOMIC_ACQUIRE) == REC_TASK_FINISHED) {
+        task->since_ns = clock_now_ns();
+        __atomic_store_n(&task->seen_gen, REC_SEEN_FINISHED, __ATOMIC_RELEASE);
+    }
+    recorder_let_go(task);
 }
 
 /* `last`: there will be no second look, so that stacks are taken at the first. */

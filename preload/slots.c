@@ -143,6 +143,8 @@ void recorder_end(struct rec_task *task)
 static void free_slot(struct rec_task *task)
 {
     __atomic_store_n(&task->gen, 0, __ATOMIC_RELEASE);
+    if (SHARED_GET(task->seen_gen) == REC_SEEN_FINISHED)
+        SHARED_PUT(task->seen_gen, 0); /* it would tell when the slot's next task ended */
     __atomic_store_n(&task->state, REC_TASK_FREE, __ATOMIC_RELEASE);
     __atomic_store_n(&task->flags, 0, __ATOMIC_RELEASE);
     push_free(recorder.header, task);

@@ -1,7 +1,9 @@
 /* What the sampler makes of locks that were free when they were asked for, and were not got at
- * once: the waits that are no waits to their owner. */
+ * once: the waits that are no waits to their owner. And when threads ended that nobody joins. */
 #include <pthread.h>
 #include <sched.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "preload/blocked.h"
 #include "preload/clock.h"
@@ -186,6 +188,54 @@ static void lock__that_its_thread_has_got__is_not_waited_for(void **state)
     assert_int_equal(rec_task_wait(slot), 0);
 }
 
+/* --- threads that ended ---------------------------------------------------------------------- */
+
+static void *tell_number(void *ret)
+{
+    *(uint32_t *)ret = (uint32_t)syscall(SYS_gettid);
+    return NULL;
+}
+
+/* The slot of a joinable thread that has ended, as the sampler has not seen yet. */
+static struct rec_task *end_thread(void)
+{
+    uint32_t number = 0;
+    pthread_t thread;
+    struct rec_task *task = recorder_spawn(REC_KIND_THREAD, REC_TASK_JOINABLE, 0, 0, "");
+    assert_int_equal(pthread_create(&thread, NULL, tell_number, &number), 0);
+    pthread_join(thread, NULL);
+    task->os_tid = number;
+    recorder_end(task);
+    return task;
+}
+
+/* The kernel forgets a thread a moment after it can be joined. */
+static void walk_until_it_is_seen(const struct rec_task *task)
+{
+    uint64_t until_ns = clock_now_ns() + LIMIT_S * NS_PER_S;
+    do {
+        assert_true(clock_now_ns() < until_ns);
+        here_sampler_walk();
+    } while (task->state != REC_TASK_FINISHED || task->seen_gen != REC_SEEN_FINISHED);
+}
+
+static void thread__in_the_slot_of_one_that_was_joined__ended_when_it_did(void **state)
+{
+    (void)state;
+    recorder_thread.task = &recorder_thread.sink;
+    here_sampler_start(false);
+    struct rec_task *task = end_thread();
+    walk_until_it_is_seen(task);
+    recorder_release(task);
+    uint64_t before_ns = clock_now_ns();
+    assert_ptr_equal(end_thread(), task);
+    assert_int_not_equal(task->seen_gen, REC_SEEN_FINISHED); /* until the next look */
+    walk_until_it_is_seen(task);
+    here_sampler_stop(false);
+    assert_true(task->since_ns >= before_ns);
+    recorder_release(task);
+}
+
 #define WITH_RECORDING(test) cmocka_unit_test_setup_teardown(test, here_open, here_close)
 
 int main(void)
@@ -195,6 +245,7 @@ int main(void)
         WITH_RECORDING(lock_of_another__is_seen_twice_before_its_stack_is_told),
         WITH_RECORDING(wait__with_the_number_of_the_sleep_before__is_another),
         WITH_RECORDING(lock__that_its_thread_has_got__is_not_waited_for),
+        WITH_RECORDING(thread__in_the_slot_of_one_that_was_joined__ended_when_it_did),
     };
     return cmocka_run_group_tests(tests, here_start, here_stop);
 }
