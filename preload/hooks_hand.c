@@ -99,6 +99,8 @@ long hook_syscall(long number, long a, long b, long c, long d, long e, long f)
         wait_end(&published);
         return result;
     }
+    if (number == SYS_exit)
+        sampler_watch_end((int)a);
     watch_filter(number, a, b);
     bool ran = unlikely(changes_credentials(number)) && recorder.header != NULL &&
                !recorder_quiet && sampler_stop();
@@ -137,7 +139,9 @@ static int clone_main(void *arg)
 {
     struct cloned *cloned = arg; /* in the child's copy of our frame */
     recorder_forget();
-    return cloned->fn(cloned->arg);
+    int status = cloned->fn(cloned->arg);
+    sampler_watch_end(status);
+    return status;
 }
 
 int hook_clone(int (*fn)(void *), void *stack, int flags, void *arg, void *parent_tid, void *tls,

@@ -6,6 +6,7 @@
 
 #include "preload/memory.h"
 #include "preload/own_stack.h"
+#include "preload/sampler.h"
 #include "preload/sites.h"
 #include "preload/sys.h"
 #include "preload/unwind.h"
@@ -34,6 +35,7 @@ static void thread_done(void *unused)
         __atomic_store_n(&task->gen, 0, __ATOMIC_RELEASE); /* cancellation left it as it was */
     recorder_end(task);
     recorder_thread_ends();
+    sampler_thread_ends();
 }
 
 /* What the slot of a thread that has not started yet holds in the fields of its waits. */
@@ -326,6 +328,7 @@ void hook_pthread_exit(void *value)
 {
     recorder_end(recorder_thread.task);
     recorder_thread_ends();
+    sampler_thread_ends();
     hooks_real.pthread_exit(value);
     __builtin_unreachable();
 }
@@ -334,6 +337,7 @@ void hook_thrd_exit(int result)
 {
     recorder_end(recorder_thread.task);
     recorder_thread_ends();
+    sampler_thread_ends();
     hooks_real.thrd_exit(result);
     __builtin_unreachable();
 }

@@ -16,6 +16,7 @@
 #include "preload/memory.h"
 #include "preload/modules.h"
 #include "preload/names.h"
+#include "preload/outlived.h"
 #include "preload/recorder.h"
 #include "preload/sampler_thread.h"
 #include "preload/sites.h"
@@ -356,9 +357,11 @@ static enum sampler_stop rest(uint64_t pause_ns)
     return sampler_rest(pause_ns);
 }
 
-void sampler_run(void)
+int sampler_run(void)
 {
     uint64_t pause_ns = recorder.header->sample_period_ns;
+    uint64_t watch_ns = NS_PER_S / 1000; /* the longer somebody is left, the rarer is the look */
+    int status;
     /* With a table of our own, what we open and close is never seen by the program, not even as a
      * number that is taken for a moment. */
     own_files = sys_call(SYS_close_range, 0, ~0U, CLOSE_RANGE_UNSHARE) == 0;
@@ -374,9 +377,15 @@ void sampler_run(void)
     for (uint32_t number = 1;; number++) {
         known_stop = rest(pause_ns);
         if (known_stop == SAMPLER_STOP_NOW || !may_go_on())
-            return;
+            return 0;
+        if (outlived_all(&status))
+            return status;
         pause_ns = look_around(number, known_stop == SAMPLER_STOP_AFTER_WALK);
-        if (known_stop != SAMPLER_GO_ON)
-            return;
+        if (known_stop == SAMPLER_STOP_AFTER_WALK)
+            return 0;
+        if (known_stop == SAMPLER_WATCH_END && watch_ns < pause_ns) {
+            pause_ns = watch_ns;
+            watch_ns *= 2;
+        }
     }
 }

@@ -28,6 +28,14 @@ void sampler_go_on(void);
  * not for long. */
 void sampler_last_walk(void);
 
+/* The calling thread is about to end with `status` by a system call that libc knows nothing of.
+ * Should it be the last one, the process ends only when the sampler does: it looks at once, and
+ * again, and ends with the same. Any context. */
+void sampler_watch_end(int status);
+
+/* The calling thread is about to end with libc's help. */
+void sampler_thread_ends(void);
+
 /* After fork, in the child: there is no sampler. */
 void sampler_forget(void);
 

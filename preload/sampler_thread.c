@@ -26,6 +26,7 @@ static uint32_t stopped; /* calls that want it stopped, and have not returned */
 
 static uint32_t running;              /* 1 from the start of the thread to its end */
 static uint32_t stopping;             /* futex; enum sampler_stop */
+static int last_status;               /* of a thread that left without libc; else 0 */
 static uint32_t tid;                  /* cleared and woken by the kernel when the thread is gone */
 static char *memory;                  /* stack and thread-local storage */
 static uint64_t tls_below, tls_above; /* bytes of storage below and above the thread pointer */
@@ -41,7 +42,9 @@ enum sampler_stop sampler_rest(uint64_t pause_ns)
 {
     struct timespec pause = {.tv_sec = (time_t)(pause_ns / NS_PER_S),
                              .tv_nsec = (long)(pause_ns % NS_PER_S)};
-    sys_call(SYS_futex, &stopping, FUTEX_WAIT_PRIVATE, 0, &pause);
+    enum sampler_stop asked = sampler_asked();
+    if (asked == SAMPLER_GO_ON || asked == SAMPLER_WATCH_END)
+        sys_call(SYS_futex, &stopping, FUTEX_WAIT_PRIVATE, asked, &pause);
     return sampler_asked();
 }
 
@@ -113,7 +116,7 @@ static long start_thread(char *stack_top, char *tls)
     long result;
     register long r10 __asm__("r10") = (long)&tid;
     register long r8 __asm__("r8") = (long)tls;
-    register void (*r9)(void) __asm__("r9") = sampler_run;
+    register int (*r9)(void) __asm__("r9") = sampler_run;
     __asm__ volatile("syscall\n\t"
                      "testq %%rax, %%rax\n\t"
                      "jnz 1f\n\t"
@@ -121,8 +124,8 @@ static long start_thread(char *stack_top, char *tls)
                      ".cfi_undefined %%rip\n\t"
                      "xorl %%ebp, %%ebp\n\t"
                      "callq *%%r9\n\t"
+                     "movl %%eax, %%edi\n\t"
                      "movl %[exit], %%eax\n\t"
-                     "xorl %%edi, %%edi\n\t"
                      "syscall\n\t"
                      ".cfi_restore_state\n"
                      "1:"
@@ -138,13 +141,12 @@ static long start_thread(char *stack_top, char *tls)
     register long x2 __asm__("x2") = (long)&tid;
     register long x3 __asm__("x3") = (long)tls;
     register long x4 __asm__("x4") = (long)&tid;
-    register void (*x5)(void) __asm__("x5") = sampler_run;
+    register int (*x5)(void) __asm__("x5") = sampler_run;
     __asm__ volatile("svc 0\n\t"
                      "cbnz x0, 1f\n\t"
                      "mov x29, 0\n\t"
                      "blr x5\n\t"
                      "mov x8, %[exit]\n\t"
-                     "mov x0, 0\n\t"
                      "svc 0\n"
                      "1:"
                      : "+r"(x0)
@@ -256,8 +258,31 @@ void sampler_last_walk(void)
     end_turn(before);
 }
 
+void sampler_watch_end(int status)
+{
+    uint32_t was = SAMPLER_GO_ON;
+    __atomic_store_n(&last_status, status, __ATOMIC_RELEASE);
+    if (__atomic_load_n(&running, __ATOMIC_ACQUIRE) != 0 &&
+        __atomic_compare_exchange_n(&stopping, &was, SAMPLER_WATCH_END, false, __ATOMIC_RELEASE,
+                                    __ATOMIC_RELAXED) &&
+        !recorder_quiet)
+        sys_call(SYS_futex, &stopping, FUTEX_WAKE_PRIVATE, 1);
+}
+
+void sampler_thread_ends(void)
+{
+    if (__atomic_load_n(&last_status, __ATOMIC_RELAXED) != 0)
+        __atomic_store_n(&last_status, 0, __ATOMIC_RELEASE);
+}
+
+int sampler_last_status(void)
+{
+    return __atomic_load_n(&last_status, __ATOMIC_ACQUIRE);
+}
+
 void sampler_forget(void)
 {
+    last_status = 0;
     busy = 0;
     stopped = 0;
     running = 0;

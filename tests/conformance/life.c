@@ -220,6 +220,48 @@ static int end_with_7(void *arg)
     return 7;
 }
 
+/* By when the library looks from a thread of its own, which may not be what the process lasts for.
+ */
+static void park_for_a_moment(void)
+{
+    nanosleep(&(struct timespec){.tv_nsec = 1000}, NULL);
+}
+
+static int park_and_end(void *arg)
+{
+    park_for_a_moment();
+    return end_with_7(arg);
+}
+
+static int park_and_leave(void *arg)
+{
+    park_for_a_moment();
+    say("leaves");
+    pthread_exit(arg);
+}
+
+static void *leave_by_a_call(void *arg)
+{
+    park_for_a_moment();
+    say("leaves");
+    syscall(SYS_exit, 17);
+    return arg;
+}
+
+static void *outlive_the_first(void *arg)
+{
+    char path[64], state = 0;
+    snprintf(path, sizeof path, "/proc/self/task/%d/stat", getpid());
+    while (state != 'Z') {
+        FILE *file = fopen(path, "re");
+        CHECK(file != NULL && fscanf(file, "%*d %*s %c", &state) == 1);
+        fclose(file);
+        sleep_ms(1);
+    }
+    say("outlived it");
+    return arg;
+}
+
 static void say_child(pid_t child, int flags)
 {
     int status = 0;
@@ -260,6 +302,18 @@ static void processes(struct rows *rows)
     say_child(clone(end_with_7, stack + sizeof stack, SIGCHLD | CLONE_VM | CLONE_VFORK, stack), 0);
     ROW(clone, "without a signal")
     say_child(clone(end_with_7, stack + sizeof stack, 0, NULL), __WCLONE);
+    ROW(clone, "as a fork that parks, and returns")
+    say_child(clone(park_and_end, stack + sizeof stack, SIGCHLD, stack), 0);
+    ROW(clone, "as a fork of a process with threads that parks, and returns")
+    {
+        start_thread(pause_for_ever, NULL);
+        say_child(clone(park_and_end, stack + sizeof stack, SIGCHLD, stack), 0);
+    }
+    ROW(clone, "as a fork of a process with threads that parks, and leaves by pthread_exit")
+    {
+        start_thread(pause_for_ever, NULL);
+        say_child(clone(park_and_leave, stack + sizeof stack, SIGCHLD, stack), 0);
+    }
     ROW(clone, "without a function") LIBC(clone(NULL, stack + sizeof stack, SIGCHLD, NULL));
     ROW(clone, "without a stack") LIBC(clone(end_with_7, NULL, SIGCHLD, NULL));
     ROW(clone, "with flags that do not go together")
@@ -283,6 +337,27 @@ static void processes(struct rows *rows)
         if (child == 0)
             _exit(13);
         say_child(child, 0);
+    }
+    ROW(syscall, "exit, of the only thread, which has parked")
+    {
+        park_for_a_moment();
+        syscall(SYS_exit, 14);
+    }
+    ROW(syscall, "exit, of the first thread, which another one outlives")
+    {
+        park_for_a_moment();
+        start_thread(outlive_the_first, NULL);
+        syscall(SYS_exit, 15);
+    }
+    ROW(syscall, "exit, of a thread that has parked")
+    {
+        pthread_t thread = start_thread(leave_by_a_call, NULL);
+        POSIX(pthread_join(thread, NULL));
+    }
+    ROW(syscall, "exit_group, of a thread")
+    {
+        start_thread(pause_for_ever, NULL);
+        syscall(SYS_exit_group, 16);
     }
     ROW(fcntl, "commands")
     {
