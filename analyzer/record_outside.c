@@ -121,7 +121,8 @@ static void search(void)
     }
     switch (outside.runtime.result) {
     case GO_OK:
-        tell_modules();
+        if (!outside.found)
+            tell_modules();
         writer_start(&outside.runtime.scan);
         outside.state = LOOKING;
         setpriority(PRIO_PROCESS, 0, 19); /* from now on there is time */
@@ -174,8 +175,11 @@ void record_outside_look(bool (*go_on)(void))
         begin_again();
         return;
     }
-    if (same)
-        writer_look(go_on);
+    if (same && writer_look(go_on) == GO_NOT_FOUND) {
+        outside.state = SEARCHING;
+        search_again_later();
+        return;
+    }
     outside.next_ns = clock_ns(CLOCK_MONOTONIC) + writer_pause_ns();
 }
 

@@ -72,6 +72,16 @@ static void give_up(enum go_result result)
     state = LOST;
 }
 
+/* An attempt may be costly: the time between two grows. */
+static void search_later(void)
+{
+    state = SEARCHING;
+    pause_ns = pause_ns == 0 ? NS_PER_S / 100 : 2 * pause_ns;
+    if (pause_ns > MOST_PAUSE_NS)
+        pause_ns = MOST_PAUSE_NS;
+    next_ns = clock_now_ns() + pause_ns;
+}
+
 /* The runtime makes its lists when it starts, which may not have happened yet. */
 static void search(bool (*go_on)(void))
 {
@@ -100,11 +110,7 @@ static void search(bool (*go_on)(void))
         give_up(result);
         return;
     }
-    /* An attempt may be costly: the time between two grows. */
-    pause_ns = pause_ns == 0 ? NS_PER_S / 100 : 2 * pause_ns;
-    if (pause_ns > MOST_PAUSE_NS)
-        pause_ns = MOST_PAUSE_NS;
-    next_ns = clock_now_ns() + pause_ns;
+    search_later();
 }
 
 bool adapter_go_is_program(void)
@@ -121,8 +127,8 @@ void adapter_go_scan(bool (*go_on)(void))
 {
     if (state == SEARCHING)
         search(go_on);
-    if (state == FOUND)
-        go_record_scan(&scan, go_on);
+    if (state == FOUND && go_record_scan(&scan, go_on) == GO_NOT_FOUND)
+        search_later();
 }
 
 /* A worker keeps the address of its g in thread-local storage of the executable; from there it

@@ -404,16 +404,19 @@ static void end_unseen(struct go_row *row, void *unused)
         end(row);
 }
 
-void go_record_end(struct goscan *scan, bool complete, const struct go_totals *totals)
+enum go_result go_record_end(struct goscan *scan, enum go_result result,
+                             const struct go_totals *totals)
 {
     struct rec_header *header = recorder.header;
     header->unreadable_tasks = totals->unreadable;
     __atomic_fetch_add(&header->lost_tasks, go_table_newly_lost(), __ATOMIC_RELAXED);
     /* What could not be read is not gone. */
-    if (complete && !stopped && totals->unreadable == 0)
+    if (result == GO_OK && !stopped && totals->unreadable == 0)
         go_table_each(end_unseen, NULL);
-    if (!stopped)
-        go_labels_read(scan);
+    if (stopped)
+        return result;
+    go_labels_read(scan);
+    return result == GO_OK && totals->seen == 0 ? GO_NOT_FOUND : result;
 }
 
 enum go_result go_record_scan(struct goscan *scan, bool (*go_on)(void))
@@ -422,6 +425,5 @@ enum go_result go_record_scan(struct goscan *scan, bool (*go_on)(void))
     asked = go_on;
     go_record_begin(clock_now_ns());
     enum go_result result = goscan_run(scan, go_record_visit, scan, &totals);
-    go_record_end(scan, result == GO_OK, &totals);
-    return result;
+    return go_record_end(scan, result, &totals);
 }

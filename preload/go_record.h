@@ -22,12 +22,15 @@ bool go_record_reset(void);
 void go_record_start(struct goscan *scan);
 
 /* Looks at all goroutines, once. When that worked, those that were not found any more have ended.
- * What goscan_run says. `go_on` (NULL: always): whether to go on, asked now and then. */
+ * What goscan_run says; GO_NOT_FOUND where there was not one goroutine, as in no program that runs:
+ * what was taken for their list, while the runtime started, is something else. `go_on` (NULL:
+ * always): whether to go on, asked now and then. */
 enum go_result go_record_scan(struct goscan *scan, bool (*go_on)(void));
 
 /* The halves of a scan: for tests, which make goroutines by hand. */
 void go_record_begin(uint64_t now_ns);
 bool go_record_visit(const struct go_goroutine *it, void *scan);
-void go_record_end(struct goscan *scan, bool complete, const struct go_totals *totals);
+enum go_result go_record_end(struct goscan *scan, enum go_result result,
+                             const struct go_totals *totals);
 
 #endif

@@ -64,7 +64,7 @@ static void look_at(const struct go_goroutine *all, size_t count)
     go_record_begin(now_ns += 1000000);
     for (size_t i = 0; i < count; i++)
         assert_true(go_record_visit(&all[i], &scan));
-    go_record_end(&scan, true, &totals);
+    go_record_end(&scan, GO_OK, &totals);
 }
 
 static struct rec_task *only_task(void)
@@ -396,9 +396,23 @@ static void look__that_was_not_whole__ends_nobody(void **state)
     assert_int_equal(recorder.header->unreadable_tasks, 1);
     totals.unreadable = 0;
     go_record_begin(now_ns);
-    go_record_end(&scan, false, &totals);
+    go_record_end(&scan, GO_UNREADABLE, &totals);
     assert_int_equal(live_tasks(), 2);
     assert_int_equal(recorder.header->unreadable_tasks, 0);
+}
+
+/* While a runtime starts, something else may be taken for its list. */
+static void list__without_one_goroutine__is_to_be_looked_for_again(void **state)
+{
+    (void)state;
+    go_record_begin(now_ns += 1000000);
+    totals.unreadable = 6;
+    assert_int_equal(go_record_end(&scan, GO_OK, &totals), GO_NOT_FOUND);
+    totals.seen = 1;
+    assert_int_equal(go_record_end(&scan, GO_OK, &totals), GO_OK);
+    assert_int_equal(recorder.header->unreadable_tasks, 6);
+    totals.seen = totals.unreadable = 0;
+    assert_int_equal(go_record_end(&scan, GO_UNREADABLE, &totals), GO_UNREADABLE);
 }
 
 static void g__given_to_another_goroutine__is_another_task(void **state)
@@ -564,6 +578,7 @@ int main(void)
         TEST(goroutine__that_runs__has_no_wait),
         TEST(goroutine__not_found_any_more__has_ended),
         TEST(look__that_was_not_whole__ends_nobody),
+        TEST(list__without_one_goroutine__is_to_be_looked_for_again),
         TEST(g__given_to_another_goroutine__is_another_task),
         TEST(table__that_is_full__loses_each_goroutine_once),
         TEST(select__is_recorded_with_its_cases),
