@@ -30,6 +30,7 @@
 #define THREADS_EVERY 8    /* walks between two looks for threads that are gone */
 #define FOLLOW_NS NS_PER_S /* between two looks at the credentials of a Go program, at most */
 #define HEARTBEAT_TASKS (1 << 14) /* tasks between two updates of last_walk_ns */
+#define CHEAP_NS (NS_PER_S / 100) /* of a processor; what has cost more has the lowest priority */
 
 static bool own_files;       /* it has descriptors of its own */
 static bool may_ask_sockets; /* and no filter kills for a look at the program's */
@@ -357,6 +358,19 @@ static enum sampler_stop rest(uint64_t pause_ns)
     return sampler_rest(pause_ns);
 }
 
+/* A process is not gone before the last of its threads is, and one of the lowest priority waits
+ * long for its turn to end where all processors are busy: a child that lived for a millisecond took
+ * 200 to end. So only who has cost something is polite, and who looks into Go from the beginning,
+ * since nobody knows what a filter allows later. False: not yet. */
+static bool lower_priority(void)
+{
+    if (!adapter_go_is_program() && clock_own_cpu_ns() < CHEAP_NS)
+        return false;
+    if (!filter_forbids(SYS_setpriority))
+        sys_call(SYS_setpriority, PRIO_PROCESS, 0, 19);
+    return true;
+}
+
 int sampler_run(void)
 {
     uint64_t pause_ns = recorder.header->sample_period_ns;
@@ -367,14 +381,15 @@ int sampler_run(void)
     own_files = sys_call(SYS_close_range, 0, ~0U, CLOSE_RANGE_UNSHARE) == 0;
     may_ask_sockets = !filter_forbids(SYS_pidfd_open) && !filter_forbids(SYS_pidfd_getfd) &&
                       !filter_forbids(SYS_getsockopt);
-    if (!filter_forbids(SYS_setpriority))
-        sys_call(SYS_setpriority, PRIO_PROCESS, 0, 19);
     sys_call(SYS_prctl, PR_SET_NAME, "leakspy");
     if (own_files) {
         memory_init_fallback();
         credentials_begin();
     }
+    bool polite = false;
     for (uint32_t number = 1;; number++) {
+        if (!polite)
+            polite = lower_priority();
         known_stop = rest(pause_ns);
         if (known_stop == SAMPLER_STOP_NOW || !may_go_on())
             return 0;

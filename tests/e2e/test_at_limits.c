@@ -3,11 +3,13 @@
  * reason that is said to who asks. With LIMITS_FULL in the environment, also what takes minutes. */
 #include "tests/e2e/harness.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -299,6 +301,59 @@ static void sampler_that_may_not_start__is_said(void **state)
     target_end(target);
 }
 
+/* ---- priority ---- */
+
+/* The nice value of the library's thread (proc(5), /proc/PID/task/TID/stat). -1: there is none that
+ * has begun. */
+static int sampler_nice(const struct target *target)
+{
+    char folder[64], path[128], text[512];
+    snprintf(folder, sizeof folder, "/proc/%d/task", (int)target->pid);
+    DIR *tasks = opendir(folder);
+    int found = -1;
+    assert_non_null(tasks);
+    for (struct dirent *entry; found < 0 && (entry = readdir(tasks));) {
+        snprintf(path, sizeof path, "%s/%.20s/stat", folder, entry->d_name);
+        FILE *file = fopen(path, "r");
+        if (!file)
+            continue;
+        const char *read = fgets(text, sizeof text, file);
+        fclose(file);
+        if (read && strstr(text, "(leakspy)"))
+            sscanf(strchr(text, ')'),
+                   ") %*c %*d %*d %*d %*d %*d %*d %*d %*d %*d %*d %*d %*d %*d "
+                   "%*d %*d %d",
+                   &found);
+    }
+    closedir(tasks);
+    return found;
+}
+
+static void wait_sampler_nice(const char *sample, int nice)
+{
+    struct target *target = target_start(true, LIST(LIMITS, "stay"), LIST(sample));
+    int seen = -1;
+    target_wait_line(target, "ready");
+    for (int64_t deadline_ms = now_ms() + PATIENCE_MS;
+         (seen = sampler_nice(target)) != nice && now_ms() < deadline_ms;)
+        sleep_ms(5);
+    assert_int_equal(seen, nice);
+    target_end(target);
+}
+
+/* Or the end of every process would wait for a thread that gets no processor where all are busy. */
+static void sampler_that_has_cost_nothing__has_the_priority_of_the_program(void **state)
+{
+    (void)state;
+    wait_sampler_nice("LEAKSPY_SAMPLE=1h", getpriority(PRIO_PROCESS, 0));
+}
+
+static void sampler_that_costs__has_the_lowest_priority(void **state)
+{
+    (void)state;
+    wait_sampler_nice("LEAKSPY_SAMPLE=1ms", 19);
+}
+
 /* ---- clocks ---- */
 
 static const struct expected_group parked = {.op = "sem wait", .count = 1, .wait_function = "park"};
@@ -371,6 +426,9 @@ int main(void)
                                        end_all_targets, (void *)(uintptr_t)&rows[i]};
     const struct CMUnitTest running[] = {
         cmocka_unit_test_teardown(sampler_that_may_not_start__is_said, end_all_targets),
+        cmocka_unit_test_teardown(sampler_that_has_cost_nothing__has_the_priority_of_the_program,
+                                  end_all_targets),
+        cmocka_unit_test_teardown(sampler_that_costs__has_the_lowest_priority, end_all_targets),
         cmocka_unit_test_teardown(clock_of_10_days_ago__ages_are_real, end_all_targets),
         cmocka_unit_test_teardown(stop_of_all_threads__waits_are_not_told_longer, end_all_targets),
     };
