@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "preload/libgo.h"
+#include "preload/modules.h"
 #include "preload/polled.h"
 #include "preload/sampler.h"
 
@@ -93,10 +94,31 @@ static int runtime_of(const char *symbol)
     return i;
 }
 
+static bool is_of_same_file(void *one, void *other)
+{
+    struct module_range a, b;
+    return module_find((uint64_t)one, &a) && module_find((uint64_t)other, &b) && a.start == b.start;
+}
+
+/* What the program would call without us. A library between it and libc, as the runtime of a
+ * sanitizer, may have the function without a version: that is for every call, whichever version the
+ * caller is bound to (ld.so), but dlvsym passes it by. The aliases that libc has, with `__`, are
+ * not to be found without their version, and to look for what is not there would allocate. */
+static void *find_next(const char *symbol, const char *version)
+{
+    if (version == NULL)
+        return dlsym(RTLD_NEXT, symbol);
+    void *found = dlvsym(RTLD_NEXT, symbol, version);
+    if (found == NULL || symbol[0] == '_')
+        return found;
+    void *any = dlsym(RTLD_NEXT, symbol);
+    return is_of_same_file(any, found) ? found : any;
+}
+
 void *hooks_find(const char *symbol, const char *version)
 {
     int runtime = runtime_of(symbol);
-    void *found = version != NULL ? dlvsym(RTLD_NEXT, symbol, version) : dlsym(RTLD_NEXT, symbol);
+    void *found = find_next(symbol, version);
     if (found == NULL && runtime != RUNTIMES) {
         void *library = dlopen(runtimes[runtime].soname, RTLD_LAZY | RTLD_NOLOAD);
         if (library == NULL)

@@ -47,6 +47,13 @@ static void old_versions__behave_the_same(void **state)
     assert_same_behaviour(LIST(LEAKSPY_TARGETS "/old_versions"), LIST("LEAKSPY_OPS=io"));
 }
 
+/* A library between us and libc that has a function without a version has it for every call. */
+static void functions_without_a_version__are_called_all_the_same(void **state)
+{
+    (void)state;
+    assert_same_behaviour(LIST(LEAKSPY_TARGETS "/conditions"), LIST("LEAKSPY_SAMPLE=5ms"));
+}
+
 static void old_quick_exit__is_recorded_with_its_status(void **state)
 {
     (void)state;
@@ -319,6 +326,8 @@ int main(void)
         cmocka_unit_test_teardown(exceptions_with_indirect_libgcc__behave_the_same,
                                   end_all_targets),
         cmocka_unit_test_teardown(old_versions__behave_the_same, end_all_targets),
+        cmocka_unit_test_teardown(functions_without_a_version__are_called_all_the_same,
+                                  end_all_targets),
         cmocka_unit_test_teardown(old_quick_exit__is_recorded_with_its_status, end_all_targets),
         cmocka_unit_test_teardown(many_starts__all_end_well, end_all_targets),
         cmocka_unit_test_teardown(ends__are_recorded, end_all_targets),
