@@ -30,7 +30,7 @@ static int last_status;               /* of a thread that left without libc; els
 static uint32_t tid;                  /* cleared and woken by the kernel when the thread is gone */
 static char *memory;                  /* stack and thread-local storage */
 static uint64_t tls_below, tls_above; /* bytes of storage below and above the thread pointer */
-static uint64_t tls_copied;           /* of those below, what every thread has */
+static char *tls_new;                 /* of all of them, what a new thread finds there */
 static bool tls_known;                /* ours is among them */
 
 enum sampler_stop sampler_asked(void)
@@ -48,24 +48,50 @@ enum sampler_stop sampler_rest(uint64_t pause_ns)
     return sampler_asked();
 }
 
-static int measure_tls(struct dl_phdr_info *info, size_t bytes, void *arg)
+/* Of a module that has such storage: what describes it, and where it begins, counted from the
+ * thread pointer. NULL: it has none, or it was allocated elsewhere, when a thread first wanted it.
+ */
+static const ElfW(Phdr) * tls_of(const struct dl_phdr_info *info, size_t bytes, int64_t *from)
 {
-    (void)arg;
     if (bytes < offsetof(struct dl_phdr_info, dlpi_tls_data) + sizeof(info->dlpi_tls_data) ||
         info->dlpi_tls_data == NULL)
-        return 0;
+        return NULL;
+    *from = (char *)info->dlpi_tls_data - arch_thread_pointer();
     for (int i = 0; i < info->dlpi_phnum; i++) {
-        if (info->dlpi_phdr[i].p_type != PT_TLS)
-            continue;
-        int64_t from = (char *)info->dlpi_tls_data - arch_thread_pointer();
-        int64_t to = from + (int64_t)info->dlpi_phdr[i].p_memsz;
-        if (from < -TLS_MOST || to > TLS_MOST)
-            continue; /* it was allocated elsewhere, when the thread first wanted it */
-        if (from < 0 && (uint64_t)-from > tls_below)
-            tls_below = (uint64_t)-from;
-        if (to > 0 && (uint64_t)to > tls_above)
-            tls_above = (uint64_t)to;
+        const ElfW(Phdr) *header = &info->dlpi_phdr[i];
+        if (header->p_type == PT_TLS)
+            return *from >= -TLS_MOST && *from + (int64_t)header->p_memsz <= TLS_MOST ? header
+                                                                                      : NULL;
     }
+    return NULL;
+}
+
+static int measure_tls(struct dl_phdr_info *info, size_t bytes, void *unused)
+{
+    int64_t from;
+    const ElfW(Phdr) *header = tls_of(info, bytes, &from);
+    (void)unused;
+    if (header == NULL)
+        return 0;
+    int64_t to = from + (int64_t)header->p_memsz;
+    if (from < 0 && (uint64_t)-from > tls_below)
+        tls_below = (uint64_t)-from;
+    if (to > 0 && (uint64_t)to > tls_above)
+        tls_above = (uint64_t)to;
+    return 0;
+}
+
+/* What a module's storage holds when a thread begins. */
+static int copy_tls(struct dl_phdr_info *info, size_t bytes, void *unused)
+{
+    int64_t from;
+    const ElfW(Phdr) *header = tls_of(info, bytes, &from);
+    (void)unused;
+    if (header != NULL && from >= -(int64_t)tls_below &&
+        from + (int64_t)header->p_memsz <=
+            (int64_t)tls_above) /* it was there when it was measured */
+        memcpy(tls_new + (int64_t)tls_below + from, (char *)info->dlpi_addr + header->p_vaddr,
+               header->p_filesz);
     return 0;
 }
 
@@ -79,28 +105,31 @@ void sampler_init(void)
     tls_below = LIBC_BYTES;
 #endif
     dl_iterate_phdr(measure_tls, NULL);
-    tls_copied = tls_below; /* what lies under it need not be mapped */
     tls_below = (tls_below + 63) & ~UINT64_C(63);
+    tls_new = memory_reserve(tls_below + tls_above);
+    if (tls_new == NULL)
+        return;
+    dl_iterate_phdr(copy_tls, NULL);
     int64_t own = (char *)&recorder_thread - arch_thread_pointer();
     tls_known = own >= -(int64_t)tls_below && own < (int64_t)tls_above;
 }
 
-/* Thread-local storage for the sampler: a copy of the calling thread's. libc is only ever reached
- * through libunwind's few harmless calls, which want a stack canary, an errno, and a mutex. */
+/* Thread-local storage for the sampler: that of a new thread, so that it has no part in what the
+ * calling thread keeps there. The runtime of ThreadSanitizer finds a thread that it has not begun,
+ * and does nothing for it. libc is only ever reached through libunwind's few harmless calls, which
+ * want a stack canary, an errno, and a mutex. */
 static char *make_tls(char *at)
 {
     char *from = arch_thread_pointer();
     char *to = at + tls_below;
 #if defined(__x86_64__)
-    memcpy(to - tls_copied, from - tls_copied, tls_copied);
+    memcpy(at, tls_new, tls_below);
     memory_read_some((uint64_t)from, to, LIBC_BYTES); /* as much of it as there is */
+    ((char **)to)[0] = to;                            /* tcbhead_t.tcb */
+    ((char **)to)[2] = to;                            /* tcbhead_t.self */
 #else
     memory_read_some((uint64_t)from - LIBC_BYTES, to - LIBC_BYTES, LIBC_BYTES);
-    memcpy(to, from, tls_above);
-#endif
-#if defined(__x86_64__)
-    ((char **)to)[0] = to; /* tcbhead_t.tcb */
-    ((char **)to)[2] = to; /* tcbhead_t.self */
+    memcpy(to, tls_new + tls_below, tls_above);
 #endif
     struct recorder_thread *own = (void *)(to + ((char *)&recorder_thread - from));
     own->task = &own->sink;

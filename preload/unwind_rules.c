@@ -273,8 +273,19 @@ static int get_dyn_info_list_addr(unw_addr_space_t as, unw_word_t *address, void
     return -UNW_ENOINFO;
 }
 
+/* The runtime of ThreadSanitizer, where the program has it. It takes for the program's doing what
+ * libunwind has libc do in memory of ours, and knows nothing of our lock; nor of the sampler. */
+extern void __tsan_ignore_thread_begin(void) __attribute__((weak));
+extern void __tsan_ignore_thread_end(void) __attribute__((weak));
+
+static void tell_sanitizer(void (*begin_or_end)(void))
+{
+    if (begin_or_end != NULL && !recorder_thread.sampler)
+        begin_or_end();
+}
+
 /* From *step to its caller. 1: done; 0: there is none; negative: it cannot be told. */
-static int take_step(struct rule_step *step)
+static int step_by_libunwind(struct rule_step *step)
 {
     static unw_cursor_t cursor; /* under the lock */
     unw_word_t pc, sp, fp;
@@ -293,6 +304,14 @@ static int take_step(struct rule_step *step)
     step->sp = sp;
     step->fp = fp;
     return 1;
+}
+
+static int take_step(struct rule_step *step)
+{
+    tell_sanitizer(__tsan_ignore_thread_begin);
+    int result = step_by_libunwind(step);
+    tell_sanitizer(__tsan_ignore_thread_end);
+    return result;
 }
 
 /* Does a signal handler return to `pc`? (The code of the kernel's trampoline, as the C library

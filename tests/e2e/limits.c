@@ -188,23 +188,71 @@ static void churn(const char *argument)
 }
 
 /* Starts a thread at a place that depends on all bits of `way`. */
-__attribute__((noinline)) static void start_by_way(unsigned way, int steps)
+__attribute__((noinline)) static pthread_t start_by_way(unsigned way, int steps,
+                                                        void *(*function)(void *))
 {
+    pthread_t thread;
     if (steps == 0)
-        CHECK(pthread_join(start_thread(do_nothing, NULL), NULL) == 0);
+        thread = start_thread(function, NULL);
     else if (way & 1)
-        start_by_way(way >> 1, steps - 1), (void)*(volatile char *)"";
+        thread = start_by_way(way >> 1, steps - 1, function), (void)*(volatile char *)"";
     else
-        start_by_way(way >> 1, steps - 1);
+        thread = start_by_way(way >> 1, steps - 1, function);
     __asm__ volatile(""); /* a call that is not the last thing is a frame */
+    return thread;
 }
 
 /* stacks NUMBER: threads, each started with a stack of its own. */
 static void stacks(const char *argument)
 {
     for (int i = 0; i < atoi(argument); i++)
-        start_by_way((unsigned)i, 14);
+        CHECK(pthread_join(start_by_way((unsigned)i, 14, do_nothing), NULL) == 0);
     puts("done");
+}
+
+/* meet NUMBER: as many threads, started at once by four, each at a place of its own; all wait for
+ * each other by a lock, a condition and a semaphore. */
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t all_there = PTHREAD_COND_INITIALIZER;
+static int expected, there;
+enum { QUARTER_MOST = 64 };
+
+static void *meet_others(void *arg)
+{
+    CHECK(pthread_mutex_lock(&mutex) == 0);
+    if (++there == expected)
+        CHECK(pthread_cond_broadcast(&all_there) == 0);
+    while (there < expected)
+        CHECK(pthread_cond_wait(&all_there, &mutex) == 0);
+    CHECK(pthread_mutex_unlock(&mutex) == 0);
+    CHECK(sem_post(&semaphore) == 0);
+    return arg;
+}
+
+static void *start_a_quarter(void *number)
+{
+    pthread_t threads[QUARTER_MOST];
+    for (int i = 0; i < expected / 4; i++)
+        threads[i] = start_by_way((unsigned)(i * 4 + *(int *)number), 10, meet_others);
+    for (int i = 0; i < expected / 4; i++)
+        CHECK(pthread_join(threads[i], NULL) == 0);
+    return NULL;
+}
+
+static void meet(const char *argument)
+{
+    static int numbers[] = {0, 1, 2, 3};
+    pthread_t quarters[4];
+    expected = atoi(argument);
+    CHECK(expected <= 4 * QUARTER_MOST);
+    CHECK(sem_init(&semaphore, 0, 0) == 0);
+    for (int i = 0; i < 4; i++)
+        quarters[i] = start_thread(start_a_quarter, &numbers[i]);
+    for (int i = 0; i < expected; i++)
+        CHECK(sem_wait(&semaphore) == 0);
+    for (int i = 0; i < 4; i++)
+        CHECK(pthread_join(quarters[i], NULL) == 0);
+    printf("%d met\n", there);
 }
 
 __attribute__((noinline)) static int park_below(int frames)
@@ -249,9 +297,10 @@ static const struct mode {
     const char *name;
     void (*run)(const char *argument);
 } modes[] = {
-    {"threads", threads}, {"clone3", fork_by_clone3}, {"chroot", change_root},
-    {"churn", churn},     {"stacks", stacks},         {"deep", deep},
-    {"stay", stay},
+    {"threads", threads},    {"clone3", fork_by_clone3},
+    {"chroot", change_root}, {"churn", churn},
+    {"stacks", stacks},      {"meet", meet},
+    {"deep", deep},          {"stay", stay},
 };
 
 int main(int argc, char **argv)

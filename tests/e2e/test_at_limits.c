@@ -160,6 +160,16 @@ static const struct row rows[] = {
      .arguments = {"churn", "100"},
      .facts = {{"totals.spawned", 105, 105}, {"totals.lost", 0, 0}}},
 
+    {.name = "thread_sanitizer",
+     .program = LIMITS "_thread",
+     .arguments = {"churn", "400"},
+     .facts = {{"totals.spawned", 405, 405}, {"totals.lost", 0, 0}}},
+    {.name = "thread_sanitizer_and_many_that_wait",
+     .program = LIMITS "_thread",
+     .arguments = {"meet", "160"},
+     .environment = {"LEAKSPY_SAMPLE=2ms"},
+     .facts = {{"totals.spawned", 165, 165}, {"totals.lost", 0, 0}}},
+
     /* More than there is room for. */
     {.name = "threads_come_and_go_10000_times",
      .arguments = {"churn", "10000"},

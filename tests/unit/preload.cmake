@@ -52,6 +52,7 @@ function(preload_test subject)
 endfunction()
 
 preload_test(text)
+preload_test(bytes)
 preload_test(memory)
 
 # The library as it is shipped, and the source tree.
