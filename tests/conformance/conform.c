@@ -38,10 +38,8 @@ static const struct family {
     const char *name;
     family_fn *fn;
 } families[] = {
-    {"life", family_life},
-    {"locks", family_locks},
-    {"shared", family_shared},
-    {"pointers", family_pointers},
+    {"life", family_life},         {"locks", family_locks}, {"shared", family_shared},
+    {"pointers", family_pointers}, {"calls", family_calls}, {"contexts", family_contexts},
 };
 
 bool row_begins(struct rows *rows, const char *function, const char *what, ...)
@@ -282,6 +280,8 @@ int main(int argc, char **argv)
 {
     if (argc == 3 && strcmp(argv[1], "--partner") == 0)
         return mode_partner(argv[2]);
+    if (argc == 3 && strcmp(argv[1], "--context") == 0)
+        return mode_context(argv[2]);
     for (size_t i = 0; argc == 2 && strcmp(argv[1], "--list") == 0 && i < LENGTH(families); i++)
         list_family(&families[i]);
     if (argc == 2 && strcmp(argv[1], "--list") == 0)

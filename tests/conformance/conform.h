@@ -29,7 +29,7 @@
 struct rows;
 
 typedef void family_fn(struct rows *rows);
-family_fn family_life, family_locks, family_shared, family_pointers;
+family_fn family_life, family_locks, family_shared, family_pointers, family_calls, family_contexts;
 
 /* Does this row run now? `what` is a format. */
 bool row_begins(struct rows *rows, const char *function, const char *what, ...)
@@ -67,6 +67,7 @@ _Noreturn void run_again(const char *mode, const char *argument);
 
 /* A mode of the program for itself (see run_again); returns the status to end with. */
 int mode_partner(const char *argument);
+int mode_context(const char *argument);
 
 /* Goes on in the line of the row that executed this program; in constructors, too. */
 void find_line(void);

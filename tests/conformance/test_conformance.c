@@ -3,7 +3,8 @@
  * where a call passes through: waits of other classes recorded alone, and no room for any task.
  *
  * Usage: test_conformance FAMILY     (of conform.c; or `table`: every function has rows)
- * With LEAKSPY_CONFORMANCE=all in the environment, in all those ways; else in the first two.
+ * With LEAKSPY_CONFORMANCE=all in the environment, in all those ways, and with the rows that take
+ * long; else in the first two, or the first.
  */
 #include "tests/e2e/harness.h"
 
@@ -24,7 +25,7 @@ static const char *const intercepted[] = {
 #include "preload/hooks.def"
 };
 
-static const char *const families[] = {"life", "locks", "shared", "pointers"};
+static const char *const families[] = {"life", "locks", "shared", "pointers", "calls", "contexts"};
 
 static int remove_entry(const char *path, const struct stat *status, int type, struct FTW *ftw)
 {
@@ -110,23 +111,6 @@ static void family__is_the_same(void **state)
 
 /* ---- every function has rows ---- */
 
-/* Those that no row calls yet; tests/e2e sees them parked and not parked. */
-static const char *const without_rows[] = {"__pthread_rwlock_rdlock",
-                                           "__pthread_rwlock_wrlock",
-                                           "cnd_wait",
-                                           "cnd_timedwait",
-                                           "flock",
-                                           "lockf",
-                                           "lockf64",
-                                           "msgrcv",
-                                           "msgsnd",
-                                           "semop",
-                                           "semtimedop",
-                                           "sigsuspend",
-                                           "pause",
-                                           "sleep",
-                                           "usleep"};
-
 static bool begins_with_one_of(const char *name, const char *const beginnings[], size_t count)
 {
     for (size_t i = 0; i < count; i++)
@@ -141,14 +125,6 @@ static bool is_of_libc(const char *symbol)
     return !begins_with_one_of(symbol, others, LENGTH(others));
 }
 
-static bool may_lack_rows(const char *function)
-{
-    for (size_t i = 0; i < LENGTH(without_rows); i++)
-        if (strcmp(function, without_rows[i]) == 0)
-            return true;
-    return false;
-}
-
 static bool has_row(const char *lines, const char *function)
 {
     char begin[96];
@@ -156,16 +132,16 @@ static bool has_row(const char *lines, const char *function)
     return strncmp(lines, begin + 1, (size_t)n - 1) == 0 || strstr(lines, begin) != NULL;
 }
 
-static void every_intercepted_function__has_rows_or_is_known_to_lack_them(void **state)
+static void every_intercepted_function__has_rows(void **state)
 {
     struct outcome list = run_program(false, LIST(CONFORMANCE, "--list"), NULL);
     size_t wrong = 0;
     (void)state;
     for (size_t i = 0; i < LENGTH(intercepted); i++) {
         const char *name = intercepted[i];
-        if (!is_of_libc(name) || has_row(list.out, name) != may_lack_rows(name))
+        if (!is_of_libc(name) || has_row(list.out, name))
             continue;
-        fprintf(stderr, "%s: %s\n", name, may_lack_rows(name) ? "has rows by now" : "no row");
+        fprintf(stderr, "%s: no row\n", name);
         wrong++;
     }
     assert_int_equal(wrong, 0);
@@ -180,8 +156,7 @@ int main(int argc, char **argv)
         "LEAKSPY_OPS=join",     "LEAKSPY_OPS=io",   "LEAKSPY_OPS=sleep",   "LEAKSPY_SAMPLE=5ms"};
     static struct CMUnitTest tests[LENGTH(settings) + 1] = {
         cmocka_unit_test_teardown(family__says_something_and_ends, end_all_targets)};
-    const struct CMUnitTest table[] = {
-        cmocka_unit_test(every_intercepted_function__has_rows_or_is_known_to_lack_them)};
+    const struct CMUnitTest table[] = {cmocka_unit_test(every_intercepted_function__has_rows)};
     if (argc == 2 && strcmp(argv[1], "table") == 0)
         return cmocka_run_group_tests(table, NULL, NULL);
     for (size_t i = 0; argc == 2 && i < LENGTH(families); i++)
@@ -192,7 +167,9 @@ int main(int argc, char **argv)
         return 64;
     }
     const char *all = getenv("LEAKSPY_CONFORMANCE");
-    size_t count = all != NULL && strcmp(all, "all") == 0 ? LENGTH(settings) : 2;
+    bool is_long = strcmp(family, "life") != 0 && strcmp(family, "locks") != 0 &&
+                   strcmp(family, "shared") != 0;
+    size_t count = all != NULL && strcmp(all, "all") == 0 ? LENGTH(settings) : is_long ? 1 : 2;
     for (size_t i = 0; i < count; i++)
         tests[1 + i] = (struct CMUnitTest){settings[i], family__is_the_same, NULL, end_all_targets,
                                            (void *)(uintptr_t)settings[i]};
