@@ -182,7 +182,7 @@ struct wait {
 };
 
 /* The rare halves of the two functions below. */
-void wait_begin_nested(struct wait *wait);
+void wait_begin_nested(struct wait *wait, uint64_t cfa);
 void wait_end_nested(struct wait *wait);
 
 /* The number of the task's next wait. One instruction where it is for a thread of its own, so that
@@ -261,7 +261,7 @@ __attribute__((always_inline)) static inline void wait_begin(struct wait *wait,
     wait->task = task;
     wait->outer_gen = SHARED_GET(task->gen);
     if (unlikely(wait->outer_gen != 0))
-        wait_begin_nested(wait);
+        wait_begin_nested(wait, (uint64_t)__builtin_dwarf_cfa());
     wait_publish(task, call, flags, object, arg);
 }
 

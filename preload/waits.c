@@ -2,15 +2,17 @@
 #include "preload/recorder.h"
 #include "preload/unwind.h"
 
-void wait_begin_nested(struct wait *wait)
+/* `cfa` is the new wait's. */
+void wait_begin_nested(struct wait *wait, uint64_t cfa)
 {
     struct rec_task *task = wait->task;
     wait->outer_what = SHARED_GET(task->what);
     wait->outer_object = SHARED_GET(task->object);
     wait->outer_cfa = SHARED_GET(task->cfa);
     wait->outer_fp = SHARED_GET(task->fp);
-    /* A handler that left by longjmp never restored: then the wait that we found is over. */
-    if (!unwind_own_stack_has(wait->outer_cfa))
+    /* A handler that left by longjmp never restored: then the wait that we found is over. A wrapper
+     * that is still there has frames of ours between its caller and the one inside it. */
+    if (wait->outer_cfa == cfa || !unwind_own_stack_has(wait->outer_cfa))
         wait->outer_gen = 0;
     __atomic_store_n(&task->gen, 0, __ATOMIC_RELEASE);
 }

@@ -475,6 +475,18 @@ static void wait__left_by_longjmp__is_not_restored_by_the_next(void **state)
     assert_int_equal(slot->gen, 0);
 }
 
+/* The frame that the wait was in is there again, for another one. */
+static void wait__left_by_longjmp__is_not_restored_by_the_next_at_its_place(void **state)
+{
+    (void)state;
+    slot = recorder_self();
+    if (sigsetjmp(way_out, 1) == 0)
+        park(slot, 50, leave);
+    assert_int_not_equal(slot->gen, 0);
+    park(slot, 51, look_after_leaving);
+    assert_int_equal(slot->gen, 0);
+}
+
 #define WITH_RECORDING(test) cmocka_unit_test_setup_teardown(test, here_open, here_close)
 
 int main(void)
@@ -491,6 +503,7 @@ int main(void)
 #endif
         WITH_RECORDING(waits__with_handlers_that_wait__are_read_whole),
         WITH_RECORDING(wait__left_by_longjmp__is_not_restored_by_the_next),
+        WITH_RECORDING(wait__left_by_longjmp__is_not_restored_by_the_next_at_its_place),
     };
     return cmocka_run_group_tests(tests, here_start, here_stop);
 }
