@@ -40,6 +40,7 @@ static const struct family {
 } families[] = {
     {"life", family_life},         {"locks", family_locks}, {"shared", family_shared},
     {"pointers", family_pointers}, {"calls", family_calls}, {"contexts", family_contexts},
+    {"errors", family_errors},
 };
 
 bool row_begins(struct rows *rows, const char *function, const char *what, ...)

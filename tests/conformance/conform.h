@@ -29,7 +29,8 @@
 struct rows;
 
 typedef void family_fn(struct rows *rows);
-family_fn family_life, family_locks, family_shared, family_pointers, family_calls, family_contexts;
+family_fn family_life, family_locks, family_shared, family_pointers, family_calls, family_contexts,
+    family_errors;
 
 /* Does this row run now? `what` is a format. */
 bool row_begins(struct rows *rows, const char *function, const char *what, ...)

@@ -25,7 +25,8 @@ static const char *const intercepted[] = {
 #include "preload/hooks.def"
 };
 
-static const char *const families[] = {"life", "locks", "shared", "pointers", "calls", "contexts"};
+static const char *const families[] = {"life",  "locks",    "shared", "pointers",
+                                       "calls", "contexts", "errors"};
 
 static int remove_entry(const char *path, const struct stat *status, int type, struct FTW *ftw)
 {
