@@ -175,7 +175,8 @@ void record_outside_look(bool (*go_on)(void))
         begin_again();
         return;
     }
-    if (same && writer_look(go_on) == GO_NOT_FOUND) {
+    if (same && writer_look(go_on) == GO_NOT_FOUND &&
+        outside.image.functions->check(&outside.image, &err)) {
         outside.state = SEARCHING;
         search_again_later();
         return;

@@ -16,6 +16,7 @@ static bool is_consistent(const struct rec_task *first, const struct rec_task *m
 {
     return first->id == last->id && first->id == middle->id && first->state == last->state &&
            first->state == middle->state && first->gen == last->gen && first->seq == last->seq &&
+           first->seen_gen == last->seen_gen &&
            (first->gen == 0 ||
             (first->gen == middle->gen &&
              (middle->gen == middle->seq || middle->wait_flags & REC_WAIT_RESTORED)));
@@ -46,6 +47,12 @@ static void take_wait(const struct recording_reader *reader, const struct rec_ta
         return; /* begun since the sampler's last walk: nothing more is known */
 
     task->parked_ns = recording_age(reader, row->since_ns);
+    if (row->gen == 0) { /* the kernel was asked; the task itself does not say that it goes on */
+        task->flags |= SNAPSHOT_AT_LEAST;
+        task->parked_ns = reader->last_walk_ns > row->since_ns
+                              ? (int64_t)(reader->last_walk_ns - row->since_ns)
+                              : 0;
+    }
     task->wait_site = row->wait_site;
     task->detail_a = row->detail_a;
     task->detail_b = row->detail_b;

@@ -1,5 +1,6 @@
 #include "preload/blocked.h"
 
+#include <linux/futex.h>
 #include <string.h>
 #include <sys/syscall.h>
 
@@ -78,12 +79,26 @@ bool blocked_below(uint32_t tid, uint64_t cfa)
     return !call.running && (call.sp == 0 || call.sp < cfa);
 }
 
-bool blocked_in_lock(uint32_t tid, uint64_t lock, uint64_t lock_bytes, uint64_t cfa)
+static bool waits_for_lock(uint64_t op)
+{
+    switch (op & FUTEX_CMD_MASK) {
+    case FUTEX_WAIT:
+    case FUTEX_WAIT_BITSET:
+    case FUTEX_LOCK_PI:
+    case FUTEX_LOCK_PI2:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* The word that libc waits for is the first one of a mutex. */
+bool blocked_in_lock(uint32_t tid, uint64_t lock, uint64_t cfa)
 {
     struct blocked_call call;
     return blocked_call((uint32_t)sys_call(SYS_getpid, 0), tid, &call) && !call.running &&
-           call.number == SYS_futex && call.args[0] - lock < lock_bytes &&
-           cfa - call.sp < LOCK_FRAMES_BYTES;
+           call.number == SYS_futex && call.args[0] == lock &&
+           waits_for_lock((uint32_t)call.args[1]) && cfa - call.sp < LOCK_FRAMES_BYTES;
 }
 
 uint32_t blocked_sleeps(uint32_t tid)

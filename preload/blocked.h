@@ -22,10 +22,10 @@ bool blocked_call(uint32_t pid, uint32_t tid, struct blocked_call *ret);
  * The sampler, with descriptors of its own. */
 bool blocked_below(uint32_t tid, uint64_t cfa);
 
-/* Is the thread `tid` parked in the kernel for the lock in [lock, lock + lock_bytes), called by the
- * frame whose stack pointer after return is `cfa`? False also where /proc does not tell. The
- * sampler, with descriptors of its own. */
-bool blocked_in_lock(uint32_t tid, uint64_t lock, uint64_t lock_bytes, uint64_t cfa);
+/* Is the thread `tid` parked in the kernel for the mutex at `lock`, called by the frame whose stack
+ * pointer after return is `cfa`? False also where /proc does not tell. The sampler, with
+ * descriptors of its own. */
+bool blocked_in_lock(uint32_t tid, uint64_t lock, uint64_t cfa);
 
 /* How often the thread has gone to sleep, which names the sleep that it is in. 0: /proc does not
  * tell. The sampler, with descriptors of its own. */

@@ -69,7 +69,8 @@ void go_record_start(struct goscan *scan)
 {
     struct rec_header *header = recorder.header;
     scan->wants_stack = wants_stack;
-    header->go_version = recorder_add_string(scan->version, strlen(scan->version));
+    if (header->go_version == 0)
+        header->go_version = recorder_add_string(scan->version, strlen(scan->version));
     __atomic_fetch_or(&header->runtimes, REC_RUNTIME_GO, __ATOMIC_RELEASE);
 }
 

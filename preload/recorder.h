@@ -244,6 +244,8 @@ __attribute__((always_inline)) static inline void wait_publish_passing(struct re
                                                                        uint64_t cfa, uint64_t fp)
 {
     const uint64_t what = wait_what(call, REC_WAIT_PASSING, 0);
+    if (unlikely(SHARED_GET(task->detail_flags) & REC_DETAIL_WAITS))
+        wait_number(task); /* what is told of it ends here */
     if (likely(task->cfa == cfa && task->fp == fp && task->object == object && task->what == what))
         return;
     SHARED_PUT(task->cfa, cfa);

@@ -160,6 +160,9 @@ enum rec_detail_flag {
     REC_DETAIL_PASSING = 64,   /* (1.2) sampler: seen_gen is of a PASSING wait, and names the sleep
                                   in which the kernel found the thread; (1.3) detail_b tells which
                                   PASSING wait, see rec_passing_key */
+    REC_DETAIL_WAITS = 128,    /* (1.3) and the task waits in it: until the sampler finds it
+                                  elsewhere, or it takes a free lock again, which then begins with
+                                  ++seq */
     REC_DETAIL_FDS = 256, /* (1.2) detail_a is the first of the descriptors that it waits for (as an
                             int; the call leaves a negative one out), detail_b how many they are */
 };
@@ -176,7 +179,8 @@ struct rec_task {
     /* Written by the task itself, while it runs; read by the sampler and the analyzer.
      * Order: gen = 0, ++seq, then the fields, then gen = seq (release). Leaving restores what was
      * there before (nested waits of signal handlers), in the same order; no wait before: gen = 0.
-     * A PASSING wait: the fields, where they are not the same already; nothing is taken back.
+     * A PASSING wait: ++seq where REC_DETAIL_WAITS is set, then the fields, where they are not the
+     * same already; nothing is taken back.
      */
     uint32_t gen; /* 0: not waiting (but see rec_task_wait); else names this wait among all
                      of the task's */
@@ -251,7 +255,9 @@ static inline uint32_t rec_task_wait(const struct rec_task *task)
     if (!(task->detail_flags & REC_DETAIL_PASSING))
         return 0;
     if (task->wait_flags & REC_WAIT_PASSING)
-        return task->detail_b == rec_passing_key(task) ? task->seen_gen : 0;
+        return task->detail_flags & REC_DETAIL_WAITS && task->detail_b == rec_passing_key(task)
+                   ? task->seen_gen
+                   : 0;
     return task->wait_flags & REC_WAIT_PASSING_COUNTED && task->seen_gen == task->seq ? task->seq
                                                                                       : 0;
 }

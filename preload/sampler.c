@@ -68,8 +68,7 @@ static bool is_passing(const struct rec_task *copy)
 
 static bool is_asleep(const struct rec_task *copy)
 {
-    return is_passing(copy) &&
-           blocked_in_lock(copy->os_tid, copy->object, sizeof(pthread_mutex_t), copy->cfa);
+    return is_passing(copy) && blocked_in_lock(copy->os_tid, copy->object, copy->cfa);
 }
 
 /* Whether a task sleeps in its PASSING wait, only the kernel knows. Returns what names the sleep
@@ -100,28 +99,6 @@ static void put_cases(struct rec_task *task, const struct wait_detail *detail)
     task->case_count = detail->case_count;
 }
 
-static void describe(struct rec_task *task, const struct rec_task *copy)
-{
-    static struct wait_detail detail;
-    enum rec_op op = recorder.calls[copy->call].op;
-    memset(&detail, 0, offsetof(struct wait_detail, cases));
-    const struct adapter *adapter = adapter_of(copy);
-    if (adapter != NULL)
-        adapter->describe(copy, op, &detail);
-    if (!is_parked_still(copy))
-        return;
-    if (op == REC_OP_IO_WAIT && own_files && may_ask_sockets && !(copy->wait_flags & REC_WAIT_FDS))
-        detail.flags |= descriptor_is_listening(recorder.header->pid, (int)copy->object)
-                            ? REC_DETAIL_LISTENING
-                            : 0;
-    task->detail_a = detail.a;
-    task->detail_b = is_passing(copy) ? rec_passing_key(copy) : detail.b;
-    task->detail_flags =
-        detail.flags | (task->detail_flags & (REC_DETAIL_NO_STACK | REC_DETAIL_PASSING));
-    if (detail.case_count > 0)
-        put_cases(task, &detail);
-}
-
 /* `sleep`: of a PASSING wait, else 0. */
 static bool moved(const struct rec_task *task, const struct rec_task *copy, uint32_t sleep)
 {
@@ -129,6 +106,35 @@ static bool moved(const struct rec_task *task, const struct rec_task *copy, uint
     __atomic_thread_fence(__ATOMIC_ACQUIRE);
     return (sleep != 0 && sleep_of(task, &now) != sleep) || SHARED_GET(task->gen) != copy->gen ||
            SHARED_GET(task->seq) != copy->seq || SHARED_GET(task->id) != copy->id;
+}
+
+/* Owners ask whether one of them is set. */
+static void set_flags(struct rec_task *task, uint16_t flags)
+{
+    SHARED_PUT(task->detail_flags, flags);
+}
+
+static void describe(struct rec_task *task, const struct rec_task *copy, uint32_t sleep)
+{
+    static struct wait_detail detail;
+    enum rec_op op = recorder.calls[copy->call].op;
+    memset(&detail, 0, offsetof(struct wait_detail, cases));
+    const struct adapter *adapter = adapter_of(copy);
+    if (adapter != NULL)
+        adapter->describe(copy, op, &detail);
+    /* Who got its lock meanwhile would be told to wait for itself. */
+    if (!is_parked_still(copy) || (sleep != 0 && moved(task, copy, sleep)))
+        return;
+    if (op == REC_OP_IO_WAIT && own_files && may_ask_sockets && !(copy->wait_flags & REC_WAIT_FDS))
+        detail.flags |= descriptor_is_listening(recorder.header->pid, (int)copy->object)
+                            ? REC_DETAIL_LISTENING
+                            : 0;
+    task->detail_a = detail.a;
+    task->detail_b = sleep != 0 ? rec_passing_key(copy) : detail.b;
+    set_flags(task, detail.flags | (task->detail_flags &
+                                    (REC_DETAIL_NO_STACK | REC_DETAIL_PASSING | REC_DETAIL_WAITS)));
+    if (detail.case_count > 0)
+        put_cases(task, &detail);
 }
 
 static void take_stack(struct rec_task *task, const struct rec_task *copy, uint32_t sleep)
@@ -145,7 +151,7 @@ static void take_stack(struct rec_task *task, const struct rec_task *copy, uint3
         __atomic_store_n(&task->wait_site, site, __ATOMIC_RELEASE);
         return;
     }
-    task->detail_flags |= REC_DETAIL_NO_STACK;
+    set_flags(task, task->detail_flags | REC_DETAIL_NO_STACK);
     if (stack.count == 0)
         recorder_count(&recorder.header->lost_stacks);
 }
@@ -160,7 +166,7 @@ static void note_wait(struct rec_task *task, uint32_t number, uint16_t flags, ui
     __atomic_store_n(&task->seen_gen, 0, __ATOMIC_RELEASE);
     task->since_ns = clock_now_ns(); /* it may have begun after the walk did */
     SHARED_PUT(task->wait_site, 0);
-    task->detail_flags = flags;
+    set_flags(task, flags);
     task->detail_b = key;
     __atomic_store_n(&task->seen_gen, number, __ATOMIC_RELEASE);
 }
@@ -172,19 +178,25 @@ static void look_at_passing(struct rec_task *task, bool last)
     if (SHARED_GET(task->kind) != REC_KIND_THREAD || !own_files)
         return;
     uint32_t sleep = sleep_of(task, &copy);
+    uint32_t key = rec_passing_key(&copy);
+    bool noted = copy.gen == 0 && copy.detail_flags & REC_DETAIL_PASSING;
     if (sleep == 0) {
-        if (rec_task_wait(&copy) != 0)
-            __atomic_store_n(&task->seen_gen, 0, __ATOMIC_RELEASE);
+        if (noted)
+            note_wait(task, 0, 0, 0);
         return;
     }
-    if (rec_task_wait(&copy) != sleep) {
-        note_wait(task, sleep, REC_DETAIL_PASSING, rec_passing_key(&copy));
+    if (!noted || copy.seen_gen != sleep || copy.detail_b != key) {
+        note_wait(task, sleep, REC_DETAIL_PASSING, key);
         if (!last)
             return;
     }
-    describe(task, &copy);
+    describe(task, &copy, sleep);
     if (task->wait_site == 0 && !(task->detail_flags & REC_DETAIL_NO_STACK))
         take_stack(task, &copy, sleep);
+    set_flags(task, task->detail_flags | REC_DETAIL_WAITS);
+    /* It takes a new number from now on; has it missed to? */
+    if (moved(task, &copy, sleep))
+        note_wait(task, 0, 0, 0);
 }
 
 static void look_at(struct rec_task *task, bool last)
@@ -215,7 +227,7 @@ static void look_at(struct rec_task *task, bool last)
         SHARED_PUT(task->seen_gen, 0);
         return;
     }
-    describe(task, &copy);
+    describe(task, &copy, 0);
     if (fresh)
         take_stack(task, &copy, 0); /* last: a wait with a stack is a wait that was described */
     else

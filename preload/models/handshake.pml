@@ -18,13 +18,12 @@
  * may as well come earlier. By hand: -DBUFFER=2 gives the owner a store buffer, -DBACKWARDS turns
  * around its stores between two fences, as the compiler may.
  *
- * Left out: a lock that is taken again from the same place, of which nothing is stored, since it is
- * stored already; a handler that takes a free mutex (-DHANDLER_LOCKS; POSIX forbids it) and then hides
+ * Left out: a handler that takes a free mutex (-DHANDLER_LOCKS; POSIX forbids it) and then hides
  * main's wait; handlers that park inside handlers that park; handlers that leave by longjmp; weaker
  * processors; numbers that come round after 2^32 waits or sleeps; what becomes of the slot between two tasks;
  * a reader that reads while others write, which compares two readings as the sampler does.
  *
- * Mutants: -DMUTANT=1 to 16, each of which must fail. */
+ * Mutants: -DMUTANT=1 to 18, each of which must fail. */
 #ifndef MUTANT
 #define MUTANT 0
 #endif
@@ -57,9 +56,9 @@ byte names;                     /* given to waits, from 1 */
 bool over;                      /* main has made its calls */
 bool asks; /* the sampler asks the kernel: of a thread, while it has descriptors of its own */
 
-/* The sampler's line. `passing`: REC_DETAIL_PASSING; `key`: detail_b, then. */
+/* The sampler's line. `passing`, `waits`: REC_DETAIL_PASSING and WAITS; `key`: detail_b, then. */
 byte seen_gen, wait_site, key;
-bool passing;
+bool passing, waits;
 
 /* Nobody's to read: the wait that took a number last; the waits that had begun when the sampler
  * first looked, by their names. */
@@ -97,7 +96,7 @@ chan buffer = [BUFFER] of { byte, byte };
 #else
 #define IS_KEY (key == KEY_OF(slot))
 #endif
-#define IS_KNOWN (seen_gen != 0 && passing && IS_KEY)
+#define IS_KNOWN (seen_gen != 0 && passing && waits && IS_KEY)
 #define IS_BLOCKED (slot[GEN] == 0 && (slot[FLAGS] & PASSING) && IS_KNOWN)
 #define HAS_FIELDS_OF(name) (slot[CALL] == (name) && slot[OBJECT] == (name))
 #define HAS_STACK_OF(name) (wait_site == 0 || wait_site == (name))
@@ -214,12 +213,31 @@ inline handled_call()
 }
 
 /* wait_publish_passing, and the real lock after it: another thread may be quicker, and the thread
- * may do anything afterwards. */
+ * may do anything afterwards. It may take the same lock from the same place again, of which nothing
+ * is stored. */
 inline passing_call()
 {
+    STEP(again = waits);
+    if
+    :: again -> number()
+    :: else
+    fi;
     STORES(FRAME, 1 + me, OBJECT, name);
     STORES(CALL, name, FLAGS, PASSING);
-    block(IN_LOCK)
+    block(IN_LOCK);
+    if
+    :: calls + 1 < CALLS ->
+       calls++;
+       STEP(again = waits);
+#if MUTANT != 17
+       if
+       :: again -> number()
+       :: else
+       fi;
+#endif
+       block(IN_LOCK)
+    :: true
+    fi
 }
 
 proctype main_context(byte me)
@@ -240,7 +258,8 @@ proctype main_context(byte me)
 
 proctype handler_context(byte me)
 {
-    byte name, seq, outer_gen, outer_call, outer_flags, outer_object, outer_frame;
+    bool again;
+    byte calls, name, seq, outer_gen, outer_call, outer_flags, outer_object, outer_frame;
     mtype was;
     byte was_object, was_frame;
     if
@@ -370,9 +389,9 @@ inline look_at_parked()
 #endif
        TELL(seen_gen = 0);
 #if MUTANT != 15
-       TELL(wait_site = 0; passing = false; key = 0);
+       TELL(wait_site = 0; passing = false; waits = false; key = 0);
 #else
-       TELL(passing = false; key = 0);
+       TELL(passing = false; waits = false; key = 0);
 #endif
        TELL(seen_gen = gen; begun = names);
        LEAVE_IF(!last)
@@ -404,7 +423,9 @@ inline look_at_passing()
     if
     :: slept == 0 ->
        if
-       :: IS_BLOCKED -> TELL(seen_gen = 0)
+       :: copy[GEN] == 0 && passing ->
+          TELL(seen_gen = 0);
+          TELL(wait_site = 0; passing = false; waits = false; key = 0)
        :: else
        fi;
        goto looked_at
@@ -414,7 +435,7 @@ inline look_at_passing()
     if
     :: seen_gen != sleep || !passing || key != KEY_OF(copy) ->
        TELL(seen_gen = 0);
-       TELL(wait_site = 0; passing = true; key = KEY_OF(copy); begun = names);
+       TELL(wait_site = 0; passing = true; waits = false; key = KEY_OF(copy); begun = names);
        TELL(seen_gen = sleep);
        assert(copy[CALL] == copy[OBJECT] && HAD_BEGUN(copy[OBJECT]));
        LEAVE_IF(!last)
@@ -425,7 +446,18 @@ inline look_at_passing()
        take_stack(sleep);
        assert(moved || (wait_site == copy[OBJECT] && HAD_BEGUN(wait_site)))
     :: else
-    fi
+    fi;
+    TELL(waits = true);
+#if MUTANT != 18
+    look_again(sleep);
+    if
+    :: moved ->
+       TELL(seen_gen = 0);
+       TELL(wait_site = 0; passing = false; waits = false; key = 0)
+    :: else
+    fi;
+#endif
+    assert(!IS_BLOCKED || sleeps == sleep) /* nor has it taken the lock again since */
 }
 
 proctype sampler()

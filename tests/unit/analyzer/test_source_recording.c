@@ -172,7 +172,7 @@ static void lock_that_was_free__is_waited_for_as_the_sampler_says(void **state)
         tasks[i] = builder_thread(b, i % 2 == 0 ? "late" : "quick");
         builder_park(b, tasks[i], "pthread_mutex_lock", REC_OP_MUTEX_LOCK, 0x500, 50 * SECOND, 0);
         tasks[i]->wait_flags = i < 2 ? REC_WAIT_PASSING_COUNTED : REC_WAIT_PASSING;
-        tasks[i]->detail_flags = REC_DETAIL_PASSING;
+        tasks[i]->detail_flags = REC_DETAIL_PASSING | REC_DETAIL_WAITS;
         tasks[i]->detail_b = rec_passing_key(tasks[i]);
         tasks[i]->gen = 0;
     }
@@ -638,7 +638,7 @@ int main(int argc, char **argv)
         struct rec_task *late = builder_thread(b, "late");
         builder_park(b, late, "pthread_mutex_lock", REC_OP_MUTEX_LOCK, 0x500, 5 * SECOND, 0);
         late->wait_flags = REC_WAIT_PASSING;
-        late->detail_flags |= REC_DETAIL_PASSING;
+        late->detail_flags |= REC_DETAIL_PASSING | REC_DETAIL_WAITS;
         late->detail_b = rec_passing_key(late);
         late->gen = 0;
         builder_header(b)->state = REC_STATE_EXITED;

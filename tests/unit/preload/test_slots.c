@@ -224,7 +224,7 @@ static void slot__of_a_task_that_waited_for_a_lock__says_nothing_of_it_to_the_ne
     for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
         struct rec_task *task = recorder_spawn(REC_KIND_THREAD, 0, 0, 0, NULL);
         wait_publish_passing(task, 1, 0x1234, 0x1000, 0x2000);
-        task->detail_flags = REC_DETAIL_PASSING;
+        task->detail_flags = REC_DETAIL_PASSING | REC_DETAIL_WAITS;
         task->detail_b = rec_passing_key(task);
         task->seen_gen = 1; /* as the sampler, when another thread was quicker */
         assert_int_equal(rec_task_wait(task), 1);

@@ -121,14 +121,17 @@ static void passing_wait__that_the_sampler_knows__is_one(void **state)
     assert_int_equal(rec_task_wait(slot), 0); /* it is the wait before that it knows */
     slot->detail_flags = REC_DETAIL_PASSING;
     slot->seen_gen = 77;
+    assert_int_equal(rec_task_wait(slot), 0); /* it was seen asleep once */
+    slot->detail_flags = REC_DETAIL_PASSING | REC_DETAIL_WAITS;
     assert_int_equal(rec_task_wait(slot), 77);
     assert_true(rec_task_is_seen(slot));
-    wait_publish_passing(slot, 3, 14, 0x1000, 0x2000);
-    assert_int_equal(rec_task_wait(slot), 77);
-    wait_publish_passing(slot, 3, 15, 0x1000, 0x2000);
+    wait_publish_passing(slot, 3, 14, 0x1000, 0x2000); /* it got the lock, and wants it again */
     assert_int_equal(rec_task_wait(slot), 0);
-    wait_publish_passing(slot, 3, 14, 0x1000, 0x2000);
+    slot->detail_b = rec_passing_key(slot);
     assert_int_equal(rec_task_wait(slot), 77);
+    slot->object = 15;
+    assert_int_equal(rec_task_wait(slot), 0);
+    slot->object = 14;
     park(slot, 11, nest);
     wait_publish_passing(slot, 3, 14, 0x1000, 0x2000);
     assert_int_equal(rec_task_wait(slot), 0);
@@ -140,7 +143,7 @@ static void wait__with_the_number_of_a_sleep__is_not_known(void **state)
     (void)state;
     slot = recorder_self();
     wait_publish_passing(slot, 3, 14, 0x1000, 0x2000);
-    slot->detail_flags = REC_DETAIL_PASSING;
+    slot->detail_flags = REC_DETAIL_PASSING | REC_DETAIL_WAITS;
     slot->detail_b = rec_passing_key(slot);
     slot->seen_gen = 1;
     struct wait wait;
