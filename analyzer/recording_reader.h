@@ -23,13 +23,19 @@ struct recording_reader {
     struct err *err;
 };
 
-/* The age of something that began at `since_ns` (CLOCK_MONOTONIC; 0: not known). */
-static inline int64_t recording_age(const struct recording_reader *reader, uint64_t since_ns)
+/* The age at a moment of something that began at `since_ns` (CLOCK_MONOTONIC; 0: not known). */
+static inline int64_t recording_age_at(uint64_t now_ns, uint64_t since_ns)
 {
     if (since_ns == 0)
         return SNAPSHOT_AGE_UNKNOWN;
-    uint64_t age_ns = reader->now_ns > since_ns ? reader->now_ns - since_ns : 0;
+    uint64_t age_ns = now_ns > since_ns ? now_ns - since_ns : 0;
     return age_ns < INT64_MAX ? (int64_t)age_ns : INT64_MAX;
+}
+
+/* Its age now. */
+static inline int64_t recording_age(const struct recording_reader *reader, uint64_t since_ns)
+{
+    return recording_age_at(reader->now_ns, since_ns);
 }
 
 #endif

@@ -49,9 +49,7 @@ static void take_wait(const struct recording_reader *reader, const struct rec_ta
     task->parked_ns = recording_age(reader, row->since_ns);
     if (row->gen == 0) { /* the kernel was asked; the task itself does not say that it goes on */
         task->flags |= SNAPSHOT_AT_LEAST;
-        task->parked_ns = reader->last_walk_ns > row->since_ns
-                              ? (int64_t)(reader->last_walk_ns - row->since_ns)
-                              : 0;
+        task->parked_ns = recording_age_at(reader->last_walk_ns, row->since_ns);
     }
     task->wait_site = row->wait_site;
     task->detail_a = row->detail_a;

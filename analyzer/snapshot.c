@@ -70,6 +70,7 @@ bool snapshot_doubt(struct snapshot *snapshot, const char *format, va_list argum
     return snapshot->doubt != NULL;
 }
 
+/* All zeroes, as snapshot_add_task promises. */
 static bool make_room(struct snapshot *snapshot)
 {
     size_t room = snapshot->task_room ? snapshot->task_room * 2 : 256;

@@ -12,6 +12,8 @@
  * less than a signal handler's frame, whose own locks would be taken for it otherwise. */
 #define LOCK_FRAMES_BYTES 1024
 
+#define OWN_PROCESS 0
+
 static uint64_t parse_hex(const char *at)
 {
     uint64_t value = 0;
@@ -39,7 +41,7 @@ static void thread_path(char *path, size_t room, uint32_t pid, uint32_t tid, con
 {
     struct text text = {.at = path, .room = room};
     text_string(&text, "/proc/");
-    if (pid == (uint32_t)sys_call(SYS_getpid, 0))
+    if (pid == OWN_PROCESS || pid == (uint32_t)sys_call(SYS_getpid, 0))
         text_string(&text, "self");
     else
         text_number(&text, pid);
@@ -74,7 +76,7 @@ bool blocked_call(uint32_t pid, uint32_t tid, struct blocked_call *ret)
 bool blocked_below(uint32_t tid, uint64_t cfa)
 {
     struct blocked_call call;
-    if (!blocked_call((uint32_t)sys_call(SYS_getpid, 0), tid, &call))
+    if (!blocked_call(OWN_PROCESS, tid, &call))
         return true;
     return !call.running && (call.sp == 0 || call.sp < cfa);
 }
@@ -96,9 +98,9 @@ static bool waits_for_lock(uint64_t op)
 bool blocked_in_lock(uint32_t tid, uint64_t lock, uint64_t cfa)
 {
     struct blocked_call call;
-    return blocked_call((uint32_t)sys_call(SYS_getpid, 0), tid, &call) && !call.running &&
-           call.number == SYS_futex && call.args[0] == lock &&
-           waits_for_lock((uint32_t)call.args[1]) && cfa - call.sp < LOCK_FRAMES_BYTES;
+    return blocked_call(OWN_PROCESS, tid, &call) && !call.running && call.number == SYS_futex &&
+           call.args[0] == lock && waits_for_lock((uint32_t)call.args[1]) &&
+           cfa - call.sp < LOCK_FRAMES_BYTES;
 }
 
 uint32_t blocked_sleeps(uint32_t tid)
@@ -107,7 +109,7 @@ uint32_t blocked_sleeps(uint32_t tid)
     char path[64];
     size_t bytes;
     uint64_t sleeps = 0;
-    thread_path(path, sizeof(path), (uint32_t)sys_call(SYS_getpid, 0), tid, "/status");
+    thread_path(path, sizeof(path), OWN_PROCESS, tid, "/status");
     place_read_file(path, status, sizeof(status));
     const char *at = text_line(status, "voluntary_ctxt_switches", &bytes);
     if (at != NULL && *at++ == '\t')

@@ -80,6 +80,10 @@ void *memchr(const void *in, int value, size_t bytes)
     const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones << 7;
     const uint8_t *at = in;
     uint8_t wanted = (uint8_t)value;
+    /* What is wanted may stand before the end of what may be read: no word crosses a page. */
+    for (; bytes > 0 && (uintptr_t)at % sizeof(word) != 0; bytes--, at++)
+        if (*at == wanted)
+            return (void *)(uintptr_t)at;
     for (; bytes >= sizeof(word); bytes -= sizeof(word), at += sizeof(word)) {
         uint64_t zero_if_wanted = *(const word *)at ^ (wanted * ones);
         if ((zero_if_wanted - ones) & ~zero_if_wanted & tops) /* a byte of it is zero */

@@ -160,7 +160,7 @@ static void take_stack(struct rec_task *task, const struct rec_task *copy, uint3
  * than that, what was told of the others at their first look stands. */
 static uint32_t refreshes;
 
-/* A new wait. */
+/* A new wait, or (0) none any more. */
 static void note_wait(struct rec_task *task, uint32_t number, uint16_t flags, uint32_t key)
 {
     __atomic_store_n(&task->seen_gen, 0, __ATOMIC_RELEASE);
@@ -178,13 +178,13 @@ static void look_at_passing(struct rec_task *task, bool last)
     if (SHARED_GET(task->kind) != REC_KIND_THREAD || !own_files)
         return;
     uint32_t sleep = sleep_of(task, &copy);
-    uint32_t key = rec_passing_key(&copy);
     bool noted = copy.gen == 0 && copy.detail_flags & REC_DETAIL_PASSING;
     if (sleep == 0) {
         if (noted)
             note_wait(task, 0, 0, 0);
         return;
     }
+    uint32_t key = rec_passing_key(&copy);
     if (!noted || copy.seen_gen != sleep || copy.detail_b != key) {
         note_wait(task, sleep, REC_DETAIL_PASSING, key);
         if (!last)

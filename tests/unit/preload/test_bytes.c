@@ -1,6 +1,8 @@
 /* The library's own memory and strings do as libc's: for every length up to a few words, at every
  * place in a word, with the difference or what is looked for at every place. */
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "tests/unit/preload/recording_here.h"
 
@@ -117,12 +119,31 @@ static void strings__are_measured_searched_and_compared(void **state)
     }
 }
 
+/* Nothing behind what is looked for is touched. */
+static void search__that_ends_at_the_end_of_memory__reads_no_further(void **state)
+{
+    (void)state;
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    char *pages = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert_ptr_not_equal(pages, MAP_FAILED);
+    assert_int_equal(mprotect(pages + page, page, PROT_NONE), 0);
+    memset(pages, 'x', page - 1);
+    for (size_t length = 0; length <= LONGEST; length++) {
+        const char *string = pages + page - 1 - length;
+        assert_int_equal(own_strnlen(string, SIZE_MAX), length);
+        assert_int_equal(own_strlen(string), length);
+        assert_ptr_equal(own_memchr(string, '\0', SIZE_MAX), pages + page - 1);
+    }
+    munmap(pages, 2 * page);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(copies__of_every_length_at_every_place__are_the_same),
         cmocka_unit_test(memory__with_a_difference_at_every_place__is_compared),
         cmocka_unit_test(strings__are_measured_searched_and_compared),
+        cmocka_unit_test(search__that_ends_at_the_end_of_memory__reads_no_further),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -113,6 +113,17 @@ static struct said say(void)
                          slot->since_ns};
 }
 
+/* After the first look, and after the second one. */
+static void look_twice(struct said *ret_first, struct said *ret_second)
+{
+    here_sampler_walk();
+    *ret_first = say();
+    here_sampler_walk();
+    *ret_second = say();
+    here_sampler_stop(false);
+    end_waits();
+}
+
 static void lock_of_another__at_the_last_look__is_told_with_its_own_stack(void **state)
 {
     (void)state;
@@ -134,12 +145,8 @@ static void lock_of_another__is_seen_twice_before_its_stack_is_told(void **state
     wait_for_first_lock();
     uint64_t before_ns = clock_now_ns();
     wait_for_second_lock();
-    here_sampler_walk();
-    struct said first = say();
-    here_sampler_walk();
-    struct said second = say();
-    here_sampler_stop(false);
-    end_waits();
+    struct said first, second;
+    look_twice(&first, &second);
     assert_false(first.is_seen); /* by its first look, it may be about to get the lock */
     assert_int_equal(first.stack_top, 0);
     assert_true(first.since_ns >= before_ns);
@@ -160,12 +167,8 @@ static void wait__with_the_number_of_the_sleep_before__is_another(void **state)
     wait_for_second_lock();
     assert_int_equal(slot->gen, sleep);
     struct said unseen = say();
-    here_sampler_walk();
-    struct said first = say();
-    here_sampler_walk();
-    struct said second = say();
-    here_sampler_stop(false);
-    end_waits();
+    struct said first, second;
+    look_twice(&first, &second);
     assert_false(unseen.is_seen);
     assert_true(first.is_seen);
     assert_int_equal(first.stack_top, 0);
