@@ -109,20 +109,6 @@ void sleep_ms(int ms)
         ;
 }
 
-pthread_t start_thread(void *(*function)(void *), void *arg)
-{
-    pthread_t thread;
-    CHECK(pthread_create(&thread, NULL, function, arg) == 0);
-    return thread;
-}
-
-void *join_thread(pthread_t thread)
-{
-    void *value;
-    CHECK(pthread_join(thread, &value) == 0);
-    return value;
-}
-
 /* proc(5): "running", or the system call and its arguments. */
 static bool read_call(pid_t tid, char text[256])
 {

@@ -23,6 +23,7 @@
 #include <time.h>
 
 #include "tests/e2e/check.h"
+#include "tests/e2e/threads.h"
 
 #define LENGTH(array) (sizeof(array) / sizeof *(array))
 
@@ -74,8 +75,6 @@ int mode_context(const char *argument);
 void find_line(void);
 
 void sleep_ms(int ms);
-pthread_t start_thread(void *(*function)(void *), void *arg);
-void *join_thread(pthread_t thread);
 
 /* Waits until a thread of this process is there no more, not even for who joins it. */
 void await_gone(pid_t tid);

@@ -13,17 +13,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-ssize_t __read(int fd, void *to, size_t n);
-ssize_t __read_chk(int fd, void *to, size_t n, size_t room);
-ssize_t __write(int fd, const void *from, size_t n);
-ssize_t __recv_chk(int fd, void *to, size_t n, size_t room, int how);
-ssize_t __recvfrom_chk(int fd, void *to, size_t n, size_t room, int how, struct sockaddr *peer,
-                       socklen_t *peer_n);
-int __poll(struct pollfd *fds, nfds_t n, int within_ms);
-int __poll_chk(struct pollfd *fds, nfds_t n, int within_ms, size_t room);
-int __ppoll_chk(struct pollfd *fds, nfds_t n, const struct timespec *within,
-                const sigset_t *signals, size_t room);
-int __select(int n, fd_set *in, fd_set *out, fd_set *except, struct timeval *within);
+#include "tests/e2e/aliases.h"
 
 static int near_end, far_end; /* of a pipe or of sockets that are connected; the call uses near */
 static char bytes[65536];

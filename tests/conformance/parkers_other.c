@@ -14,9 +14,7 @@
 #include <threads.h>
 #include <unistd.h>
 
-pid_t __wait(int *status);
-pid_t __waitpid(pid_t pid, int *status, int how);
-int __nanosleep(const struct timespec *time, struct timespec *left);
+#include "tests/e2e/aliases.h"
 
 /* --- file locks ------------------------------------------------------------------------------ */
 

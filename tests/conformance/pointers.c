@@ -25,20 +25,8 @@
 #include <threads.h>
 #include <unistd.h>
 
-ssize_t __read(int fd, void *to, size_t n);
-ssize_t __read_chk(int fd, void *to, size_t n, size_t room);
-ssize_t __write(int fd, const void *from, size_t n);
-ssize_t __recv_chk(int fd, void *to, size_t n, size_t room, int how);
-ssize_t __recvfrom_chk(int fd, void *to, size_t n, size_t room, int how, struct sockaddr *peer,
-                       socklen_t *peer_n);
-int __poll(struct pollfd *fds, nfds_t n, int within_ms);
-int __poll_chk(struct pollfd *fds, nfds_t n, int within_ms, size_t room);
-int __ppoll_chk(struct pollfd *fds, nfds_t n, const struct timespec *within,
-                const sigset_t *signals, size_t room);
-int __select(int n, fd_set *in, fd_set *out, fd_set *except, struct timeval *within);
-int __nanosleep(const struct timespec *time, struct timespec *left);
-pid_t __wait(int *status);
-pid_t __waitpid(pid_t pid, int *status, int how);
+#include "tests/e2e/aliases.h"
+
 int capset(void *header, const void *data);
 int fcntl64(int fd, int command, ...);
 

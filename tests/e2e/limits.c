@@ -26,15 +26,9 @@
 #include <unistd.h>
 
 #include "tests/e2e/check.h"
+#include "tests/e2e/threads.h"
 
 static sem_t semaphore;
-
-static pthread_t start_thread(void *(*function)(void *), void *arg)
-{
-    pthread_t thread;
-    CHECK(pthread_create(&thread, NULL, function, arg) == 0);
-    return thread;
-}
 
 static void not_here(const char *what)
 {

@@ -12,20 +12,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-/* What programs compiled with _FORTIFY_SOURCE call. */
-ssize_t __read_chk(int fd, void *buffer, size_t bytes, size_t room);
-ssize_t __recv_chk(int fd, void *buffer, size_t bytes, size_t room, int flags);
-ssize_t __recvfrom_chk(int fd, void *buffer, size_t bytes, size_t room, int flags,
-                       struct sockaddr *address, socklen_t *address_bytes);
-int __poll_chk(struct pollfd *fds, nfds_t count, int timeout_ms, size_t room);
-int __ppoll_chk(struct pollfd *fds, nfds_t count, const struct timespec *timeout,
-                const sigset_t *mask, size_t room);
-
-/* Other names of the same functions. */
-ssize_t __read(int fd, void *buffer, size_t bytes);
-ssize_t __write(int fd, const void *buffer, size_t bytes);
-int __poll(struct pollfd *fds, nfds_t count, int timeout_ms);
-int __select(int count, fd_set *in, fd_set *out, fd_set *except, struct timeval *timeout);
+#include "tests/e2e/aliases.h"
 
 static int pair[2]; /* [0] is read from, [1] is written to */
 static char buffer[16];

@@ -14,10 +14,7 @@
 #include <threads.h>
 #include <unistd.h>
 
-/* Other names of the same functions. */
-pid_t __wait(int *status);
-pid_t __waitpid(pid_t pid, int *status, int options);
-int __nanosleep(const struct timespec *time, struct timespec *left);
+#include "tests/e2e/aliases.h"
 
 /* ---- file locks: a file without a name, opened twice ---- */
 

@@ -17,20 +17,6 @@ void sleep_ms(int ms)
     nanosleep(&(struct timespec){ms / 1000, ms % 1000 * 1000000L}, NULL);
 }
 
-pthread_t start_thread(void *(*function)(void *), void *arg)
-{
-    pthread_t thread;
-    CHECK(pthread_create(&thread, NULL, function, arg) == 0);
-    return thread;
-}
-
-void *join_thread(pthread_t thread)
-{
-    void *result;
-    CHECK(pthread_join(thread, &result) == 0);
-    return result;
-}
-
 int main(int argc, char **argv)
 {
     scenario_argv = argv + 2;

@@ -10,14 +10,13 @@
 #include <time.h>
 
 #include "tests/e2e/check.h"
+#include "tests/e2e/threads.h"
 
 #define SCENARIO(name) int name(void);
 #include "tests/e2e/transparent.def"
 #undef SCENARIO
 
 void sleep_ms(int ms);
-pthread_t start_thread(void *(*function)(void *), void *arg);
-void *join_thread(pthread_t thread);
 
 /* The arguments after the scenario's name. */
 extern char **scenario_argv;
