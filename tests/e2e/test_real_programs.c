@@ -1,4 +1,5 @@
-/* Programs that people run, under the preload and without: the same results. */
+/* Programs that people run, under the preload and without: the same results (and
+ * redis: test_redis.c). */
 #include "tests/e2e/harness.h"
 
 #include <signal.h>
@@ -9,9 +10,6 @@
 #include <unistd.h>
 
 #define PYTHON "/usr/bin/python3"
-#define REDIS_SERVER "/usr/bin/redis-server"
-#define REDIS_CLI "/usr/bin/redis-cli"
-#define REDIS_BENCHMARK "/usr/bin/redis-benchmark"
 
 static void need(const char *program)
 {
@@ -80,115 +78,6 @@ static void python_thread_on_an_empty_queue__is_found(void **state)
     target_end(target);
 }
 
-/* ---- redis ---- */
-
-static char folder[64], redis_socket[96];
-
-static int make_folder(void **state)
-{
-    (void)state;
-    strcpy(folder, "/tmp/leakspy-redis.XXXXXX");
-    assert_non_null(mkdtemp(folder));
-    snprintf(redis_socket, sizeof redis_socket, "%s/socket", folder);
-    return 0;
-}
-
-static int remove_folder(void **state)
-{
-    end_all_targets(state);
-    struct outcome outcome = run_program(false, LIST("/bin/rm", "-rf", folder), NULL);
-    outcome_deinit(&outcome);
-    return 0;
-}
-
-static char *redis(const char *const command[])
-{
-    const char *argv[12] = {REDIS_CLI, "-s", redis_socket};
-    size_t count = 3;
-    while (*command && count < LENGTH(argv) - 1)
-        argv[count++] = *command++;
-    struct outcome outcome = run_program(false, argv, NULL);
-    char *out = outcome.out;
-    outcome.out = NULL;
-    outcome_deinit(&outcome);
-    return out;
-}
-
-static void assert_answer(const char *answer, const char *const command[])
-{
-    char *text = redis(command);
-    assert_string_equal(text, answer);
-    free(text);
-}
-
-static struct target *start_redis(bool preload)
-{
-    struct target *server =
-        target_start(preload,
-                     LIST(REDIS_SERVER, "--port", "0", "--unixsocket", redis_socket, "--dir",
-                          folder, "--save", "", "--appendonly", "yes", "--daemonize", "no"),
-                     NULL);
-    for (int64_t deadline_ms = now_ms() + PATIENCE_MS;
-         access(redis_socket, F_OK) != 0 && now_ms() < deadline_ms;)
-        sleep_ms(5);
-    assert_int_equal(access(redis_socket, F_OK), 0);
-    return server;
-}
-
-static void serve_redis(bool preload)
-{
-    struct target *server = start_redis(preload);
-    assert_answer("OK\n", LIST("set", "key", "value"));
-    struct outcome load = run_program(false,
-                                      LIST(REDIS_BENCHMARK, "-s", redis_socket, "-n", "5000", "-c",
-                                           "20", "-t", "set,get,lpush,lpop", "-q"),
-                                      NULL);
-    assert_int_equal(load.status, 0);
-    outcome_deinit(&load);
-    assert_answer("value\n", LIST("get", "key"));
-    assert_answer("0\n", LIST("llen", "mylist"));
-    /* background work: threads that free and sync, and a child that rewrites the log */
-    assert_answer("OK\n", LIST("flushall", "async"));
-    assert_answer("OK\n", LIST("set", "kept", "1"));
-    assert_answer("Background append only file rewriting started\n", LIST("bgrewriteaof"));
-    for (int64_t deadline_ms = now_ms() + PATIENCE_MS; now_ms() < deadline_ms; sleep_ms(20)) {
-        char *info = redis(LIST("info", "persistence"));
-        bool done = strstr(info, "aof_rewrite_in_progress:0") != NULL &&
-                    strstr(info, "aof_rewrite_scheduled:0") != NULL;
-        bool good = strstr(info, "aof_last_bgrewrite_status:ok") != NULL;
-        free(info);
-        if (!done)
-            continue;
-        assert_true(good);
-        break;
-    }
-    assert_answer("1\n", LIST("dbsize"));
-    if (preload)
-        assert_nothing_lost(server);
-    assert_answer("", LIST("shutdown", "nosave"));
-    struct outcome end = target_wait(server);
-    assert_int_equal(end.status, 0);
-    assert_string_equal(end.err, "");
-    outcome_deinit(&end);
-    target_end(server);
-}
-
-static void redis__serves_without_the_preload(void **state)
-{
-    (void)state;
-    need(REDIS_SERVER);
-    need(REDIS_BENCHMARK);
-    serve_redis(false);
-}
-
-static void redis__serves_the_same_with_the_preload(void **state)
-{
-    (void)state;
-    need(REDIS_SERVER);
-    need(REDIS_BENCHMARK);
-    serve_redis(true);
-}
-
 /* ---- the HTTP server of Go's library ---- */
 
 #ifdef LEAKSPY_HAVE_GCCGO
@@ -240,10 +129,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(python_threads_and_queues__compute_the_same, end_all_targets),
         cmocka_unit_test_teardown(python_thread_on_an_empty_queue__is_found, end_all_targets),
-        cmocka_unit_test_setup_teardown(redis__serves_without_the_preload, make_folder,
-                                        remove_folder),
-        cmocka_unit_test_setup_teardown(redis__serves_the_same_with_the_preload, make_folder,
-                                        remove_folder),
 #ifdef LEAKSPY_HAVE_GCCGO
         cmocka_unit_test_teardown(go_http_server__serves_without_the_preload, end_all_targets),
         cmocka_unit_test_teardown(go_http_server__serves_the_same_with_the_preload,
