@@ -1,10 +1,13 @@
 /* What a process leaves that ends at any moment, by SIGKILL or by itself, can be read, and nothing
- * in it is false: `test_kill [KILLS [SEED]]`. Each run of the program `killed` (killed.c) keeps a
- * book of what its threads are in; what is reported of each recording is compared with it
- * (kill_claims.c).
+ * in it is false: `test_kill [KILLS [SEED [ENDS [COPIED]]]]`. Each run of the program `killed`
+ * (killed.c) keeps a book of what its threads are in; what is reported of each recording is
+ * compared with it (kill_claims.c).
  *
- * Without arguments it is KILLS_USUALLY runs; LEAKSPY_KILLS=1000 makes it more. A seed that is
- * printed repeats the same programs and moments, as far as a machine repeats anything.
+ * KILLS are runs that are killed, in all modes and moments in turns (KILLS_USUALLY of them), ENDS
+ * are those that end by themselves (a quarter as many), COPIED those whose recording is copied
+ * COPIES times while it is written (one for 25). LEAKSPY_KILLS=1000 sets KILLS too. A thousand take
+ * some minutes; `test_kill 0 1 1000 0` runs the ends alone. A seed that is printed repeats the same
+ * programs and moments, as far as a machine repeats anything.
  */
 #include "tests/e2e/harness.h"
 
@@ -27,10 +30,10 @@
 
 enum { KILLS_USUALLY = 36 };
 
-static int kills = KILLS_USUALLY;
+static int kills, own_ends, copied_runs;
 static unsigned long seed;
 
-/* What a process does when it is killed; `status`: how it ends by itself, -1: it does not. */
+/* What a process does when it is killed. */
 static const struct mode {
     const char *name;
     const char *sample;
@@ -263,6 +266,25 @@ static void finish(struct run *run, int number, unsigned after_us)
     assert_int_equal(falsehoods, 0);
 }
 
+/* How many runs there were of each mode, and how many of them a signal ended. */
+struct tally {
+    unsigned runs, signalled;
+};
+
+static void count_run(struct tally *tally, const struct run *run)
+{
+    tally->runs++;
+    tally->signalled += WIFSIGNALED(run->status);
+}
+
+static void print_tallies(const struct mode *mode, const struct tally *tally, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        printf("%s%s %u, %u by a signal", i ? "; " : "", mode[i].name, tally[i].runs,
+               tally[i].signalled);
+    printf("\n");
+}
+
 static void print_counts(void)
 {
     printf("%u recordings, %u of which had not begun; %u waits, %u of them in a deadlock, %u of "
@@ -294,6 +316,7 @@ static void wait_for_moment(const struct run *run, const struct moment *moment)
 
 static void what_sigkill_leaves_at_any_moment_is_true(void **state)
 {
+    struct tally tally[LENGTH(modes)] = {0};
     (void)state;
     for (int i = 0; i < kills; i++) {
         const struct moment *moment = &moments[(size_t)i / LENGTH(modes) % LENGTH(moments)];
@@ -304,20 +327,25 @@ static void what_sigkill_leaves_at_any_moment_is_true(void **state)
         nanosleep(&(struct timespec){.tv_nsec = after_us * 1000L}, NULL);
         kill(-run.pid, SIGKILL);
         run_wait(&run);
+        count_run(&tally[(size_t)i % LENGTH(modes)], &run);
         finish(&run, i, after_us);
     }
+    print_tallies(modes, tally, LENGTH(modes));
     print_counts();
 }
 
 static void what_is_left_by_abort_faults_and_exits_anywhere_is_true(void **state)
 {
+    struct tally tally[LENGTH(ends)] = {0};
     (void)state;
-    for (int i = 0; i < kills / 4; i++) {
+    for (int i = 0; i < own_ends; i++) {
         struct run run;
         run_start(&run, &ends[(size_t)i % LENGTH(ends)]);
         run_wait(&run);
+        count_run(&tally[(size_t)i % LENGTH(ends)], &run);
         finish(&run, i, 0);
     }
+    print_tallies(ends, tally, LENGTH(ends));
     print_counts();
 }
 
@@ -431,7 +459,7 @@ static void what_is_copied_while_it_is_written_is_true(void **state)
                                          {"sample", "LEAKSPY_SAMPLE=1ms"}};
     static struct copy copies[COPIES];
     (void)state;
-    for (int i = 0; i < kills / 25; i++) {
+    for (int i = 0; i < copied_runs; i++) {
         struct run run;
         run_start(&run, &copied[(size_t)i % LENGTH(copied)]);
         target_wait_walks(run.target, 1 + (int)below(10), 0);
@@ -455,10 +483,11 @@ int main(int argc, char *argv[])
         cmocka_unit_test_teardown(what_is_copied_while_it_is_written_is_true, end_all_targets),
     };
     const char *number = argc > 1 ? argv[1] : getenv("LEAKSPY_KILLS");
-    if (number)
-        kills = atoi(number);
+    kills = number ? atoi(number) : KILLS_USUALLY;
     seed = argc > 2 ? strtoul(argv[2], NULL, 10) : (unsigned long)time(NULL) + (unsigned)getpid();
-    printf("%d kills, seed %lu\n", kills, seed);
+    own_ends = argc > 3 ? atoi(argv[3]) : kills / 4;
+    copied_runs = argc > 4 ? atoi(argv[4]) : kills / 25;
+    printf("%d kills, %d ends, %d copied runs; seed %lu\n", kills, own_ends, copied_runs, seed);
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
