@@ -6,7 +6,7 @@ services=(memcached)
 run() {
     local port
     port=$(free_port)
-    start memcached -u "$(id -un)" -l 127.0.0.1 -p "$port" -t 4 -m 64
+    start memcached -u "$(id -un)" -l 127.0.0.1 -p "$port" -t 4 -m $((SECONDS_OF_LOAD * 64)) # nothing is evicted
     until_it memcping --servers=127.0.0.1:"$port"
     seq 20000 >numbers
     echo 'hello, world' >greeting
