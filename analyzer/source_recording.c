@@ -143,7 +143,8 @@ static bool take_header(struct recording_reader *reader, enum snapshot_end end)
     /* The header may have been read while tasks came and went, word by word. */
     snapshot->finished = header->finished < header->spawned ? header->finished : header->spawned;
     loss->unreadable += header->unreadable_tasks;
-    loss->tasks += most(header->lost_tasks, tables[REC_TABLE_TASKS].lost);
+    /* Not what the table of tasks lost: a thread may have asked for a slot twice. */
+    loss->tasks += header->lost_tasks;
     /* Not what the table of addresses lost: those are many a stack, each of which is counted here.
      */
     loss->sites += most(header->lost_sites, tables[REC_TABLE_SITES].lost);
