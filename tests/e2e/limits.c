@@ -1,7 +1,8 @@
-/* `limits [PREPARATION ARGUMENTS]... MODE [ARGUMENT]`: for test_at_limits. A preparation changes
- * what the program may do and has, and executes LIMITS_PROGRAM (in the environment) with the rest
- * of the arguments. A mode does what comes to a limit, and prints what came of it: the same with
- * and without the preload. Exit 77: what is to be prepared is not permitted here.
+/* `limits [PREPARATION ARGUMENTS]... MODE [ARGUMENT]`: for test_at_limits and test_clocks. A
+ * preparation changes what the program may do and has, and executes LIMITS_PROGRAM (in the
+ * environment) with the rest of the arguments. A mode does what comes to a limit, and prints what
+ * came of it: the same with and without the preload. Exit 77: what is to be prepared is not
+ * permitted here.
  *
  * Preparations are for the program that is linked statically, into which nothing is preloaded. */
 #include <errno.h>
@@ -287,6 +288,25 @@ static void stay(const char *argument)
     puts("done");
 }
 
+/* A child process in which a thread is parked as well; both end with stdin. */
+static void family(const char *argument)
+{
+    char byte;
+    int ends[2], status = 0;
+    CHECK(pipe(ends) == 0 && sem_init(&semaphore, 0, 0) == 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        pthread_t thread = start_thread(park, NULL);
+        CHECK(close(ends[1]) == 0 && read(ends[0], &byte, 1) == 0);
+        CHECK(sem_post(&semaphore) == 0 && pthread_join(thread, NULL) == 0);
+        exit(3);
+    }
+    CHECK(pid > 0 && close(ends[0]) == 0);
+    stay(argument);
+    CHECK(close(ends[1]) == 0 && waitpid(pid, &status, 0) == pid);
+    printf("status %d\n", WEXITSTATUS(status));
+}
+
 static const struct mode {
     const char *name;
     void (*run)(const char *argument);
@@ -295,6 +315,7 @@ static const struct mode {
     {"chroot", change_root}, {"churn", churn},
     {"stacks", stacks},      {"meet", meet},
     {"deep", deep},          {"stay", stay},
+    {"family", family},
 };
 
 int main(int argc, char **argv)

@@ -1,6 +1,8 @@
 /* Programs that come to a limit, or run where something is missing: each does the same with and
  * without the preload, and its recording says what it could not hold; or there is none, for a
- * reason that is said to who asks. With LIMITS_FULL in the environment, also what takes minutes. */
+ * reason that is said to who asks. With LIMITS_FULL in the environment, also what takes minutes.
+ *
+ * Usage: test_at_limits [PATTERN]      (only what has a name like it: "threads_*", "modules_1*") */
 #include "tests/e2e/harness.h"
 
 #include <dirent.h>
@@ -184,6 +186,13 @@ static const struct row rows[] = {
                {"totals.finished", 100004, 100005},
                {"totals.lost", 0, 0},
                {"totals.unjoined", 0, 0}}},
+    {.name = "more_threads_than_room",
+     .arguments = {"meet", "160"},
+     .environment = {"LEAKSPY_MAX_TASKS=64"},
+     .report = "tasks had no room in the recording",
+     .facts = {{"totals.spawned", 165, 165},
+               {"totals.finished", 63, 64},
+               {"totals.lost_by_kind.tasks", 101, 101}}},
     {.name = "more_stacks_than_room",
      .arguments = {"stacks", "9000"},
      .environment = {"LEAKSPY_MAX_TASKS=64"},
@@ -206,6 +215,11 @@ static const struct row rows[] = {
      .environment = {"LEAKSPY_MAX_TASKS=64"},
      .report = "names, modules or select cases are missing",
      .facts = {{"totals.spawned", 601, 601}, {"totals.lost_by_kind.rows", 80, 10000}}},
+    {.name = "modules_come_and_go_1000_times",
+     .program = LIMITS "_modules",
+     .arguments = {MODULE, "1000", "storm"},
+     .environment = {"LEAKSPY_SAMPLE=1ms"},
+     .facts = {{"totals.spawned", 1005, 1005}, {"totals.lost", 0, 0}}},
     {.name = "stack_of_4000_frames",
      .arguments = {"deep", "4000"},
      .facts = {{"totals.spawned", 2, 2}, {"totals.lost_by_kind.stacks", 0, 0}}},
@@ -364,72 +378,10 @@ static void sampler_that_costs__has_the_lowest_priority(void **state)
     wait_sampler_nice("LEAKSPY_SAMPLE=1ms", 19);
 }
 
-/* ---- clocks ---- */
-
-static const struct expected_group parked = {.op = "sem wait", .count = 1, .wait_function = "park"};
-
-/* How long the one thread that parks has been parked, in ms. Fails where it is longer than it has
- * been there: since `before_ms`. */
-static json_int_t parked_ms(const json_t *json, int64_t before_ms)
+int main(int argc, char **argv)
 {
-    const json_t *group = find_group(json, &parked);
-    const json_t *age = json_object_get(group, "oldest_ns");
-    assert_true(json_is_integer(age));
-    json_int_t ms = json_integer_value(age) / 1000000;
-    if (ms > now_ms() - before_ms)
-        fail_msg("parked for %lld ms, and here for %lld", (long long)ms,
-                 (long long)(now_ms() - before_ms));
-    return ms;
-}
-
-/* Ages are measured by the kernel's clock, whatever clock the program is shown. */
-static void clock_of_10_days_ago__ages_are_real(void **state)
-{
-    static const char *const where[] = {"before", "after"};
-    (void)state;
-    if (access(FAKETIME, R_OK) != 0)
-        skip();
-    for (size_t i = 0; i < LENGTH(where); i++) {
-        int64_t before_ms = now_ms();
-        struct target *target = target_start(true, LIST(PREPARED, where[i], FAKETIME, "stay"),
-                                             LIST("LIMITS_PROGRAM=" LIMITS, "FAKETIME=-10d"));
-        target_wait_line(target, "ready");
-        json_t *json = wait_for_group(target, "0", NULL, &parked);
-        parked_ms(json, before_ms);
-        json_decref(json);
-        target_end(target);
-    }
-}
-
-/* CLOCK_MONOTONIC goes on while a process is stopped, and so does a wait. When the process goes on,
- * its threads run for a moment, and a wait whose thread was seen to run begins anew. */
-static void stop_of_all_threads__waits_are_not_told_longer(void **state)
-{
-    enum { STOPPED_MS = 1500 };
-    (void)state;
-    int64_t before_ms = now_ms();
-    struct target *target = target_start(true, LIST(LIMITS, "stay"), NULL);
-    target_wait_line(target, "ready");
-    json_decref(wait_for_group(target, "0", NULL, &parked));
-    assert_int_equal(kill(target->pid, SIGSTOP), 0);
-    sleep_ms(STOPPED_MS);
-    json_t *json = report(target->recording, "0", NULL);
-    assert_true(parked_ms(json, before_ms) >= STOPPED_MS);
-    json_decref(json);
-    assert_int_equal(kill(target->pid, SIGCONT), 0);
-    target_wait_walks(target, 2, 0);
-    json = wait_for_group(target, "0", NULL, &parked);
-    parked_ms(json, before_ms);
-    json_decref(json);
-    struct outcome outcome = target_wait(target);
-    assert_int_equal(outcome.status, 0);
-    assert_string_equal(outcome.out, "ready\ndone\n");
-    outcome_deinit(&outcome);
-    target_end(target);
-}
-
-int main(void)
-{
+    if (argc > 1)
+        cmocka_set_test_filter(argv[1]);
     static struct CMUnitTest tests[LENGTH(rows)];
     for (size_t i = 0; i < LENGTH(rows); i++)
         tests[i] = (struct CMUnitTest){rows[i].name, row__does_the_same_and_is_told, NULL,
@@ -439,8 +391,6 @@ int main(void)
         cmocka_unit_test_teardown(sampler_that_has_cost_nothing__has_the_priority_of_the_program,
                                   end_all_targets),
         cmocka_unit_test_teardown(sampler_that_costs__has_the_lowest_priority, end_all_targets),
-        cmocka_unit_test_teardown(clock_of_10_days_ago__ages_are_real, end_all_targets),
-        cmocka_unit_test_teardown(stop_of_all_threads__waits_are_not_told_longer, end_all_targets),
     };
     int failed = _cmocka_run_group_tests("limits", tests, LENGTH(tests), NULL, NULL);
     return failed + cmocka_run_group_tests(running, NULL, NULL);
