@@ -21,13 +21,17 @@ const struct parker *parker_at(size_t n)
     return n < parkers_other_count ? &parkers_other[n] : NULL;
 }
 
-const struct parker *parker_named(const char *function, const char *how)
+bool parkers_are_inside_fork;
+
+pid_t parkers_fork(void)
 {
-    const struct parker *parker;
-    for (size_t i = 0; (parker = parker_at(i)) != NULL; i++)
-        if (strcmp(parker->function, function) == 0 && strcmp(parker->how, how) == 0)
-            return parker;
-    return NULL;
+    return parkers_are_inside_fork ? _Fork() : fork();
+}
+
+void parkers_renew(void)
+{
+    parkers_lock_renew();
+    parkers_other_renew();
 }
 
 /* One of each kind of wrapper, and of each kind of wait. */
@@ -65,8 +69,7 @@ bool parker_is_usual(const struct parker *one)
         "nanosleep",
         "clock_nanosleep",
     };
-    const char *all = getenv("LEAKSPY_CONFORMANCE");
-    bool found = all != NULL && strcmp(all, "all") == 0;
+    bool found = getenv("LEAKSPY_CONFORMANCE") != NULL;
     for (size_t i = 0; i < LENGTH(usual) && !found; i++)
         found = strcmp(one->function, usual[i]) == 0;
     return found;
@@ -179,10 +182,6 @@ static void open_at_once(void)
 static void woken(void)
 {
     pthread_t thread = start_parked();
-    if (parker->release == NULL) {
-        say("only a signal would");
-        return;
-    }
     parker->release();
     say_end(thread);
 }
@@ -272,10 +271,11 @@ static void forked_meanwhile(void)
     while (waitpid(child, &status, 0) != child)
         ;
     say("child ended %d", WEXITSTATUS(status));
-    if (parker->release != NULL) {
+    if (parker->release != NULL)
         parker->release();
-        say_end(thread);
-    }
+    else
+        CHECK(pthread_cancel(thread) == 0);
+    say_end(thread);
 }
 
 static const struct scenario {
@@ -289,21 +289,37 @@ static const struct scenario {
     {"cancelled", cancelled, true},
     {"interrupted, SA_RESTART", interrupted_to_restart, false},
     {"interrupted by a handler that parks", interrupted_by_a_handler_that_parks, false},
-    {"left by a jump", left_by_a_jump, false},
     {"cancelled while disabled", cancelled_while_disabled, false},
     {"cancelled before", cancelled_before, false},
     {"forked meanwhile", forked_meanwhile, false},
+    {"left by a jump", left_by_a_jump, false},
 };
+
+/* Only signals end what nothing releases; a child would be taken by who takes all. */
+static bool makes_sense(const struct scenario *scenario, const struct parker *one)
+{
+    return !(scenario->run == woken && one->release == NULL) &&
+           !(scenario->run == forked_meanwhile && one->flags & REAPS);
+}
+
+void renew_calls(void)
+{
+    parkers_renew();
+    atomic_store(&tid, 0);
+    atomic_store(&handled, 0);
+    atomic_store(&ended, 0);
+    uncancelable = false;
+}
 
 void family_calls(struct rows *rows)
 {
     const struct parker *one;
-    for (size_t i = 0; (one = parker_at(i)) != NULL; i++)
-        for (size_t j = 0; j < LENGTH(scenarios); j++) {
-            if (!scenarios[j].with_all && !parker_is_usual(one))
+    for (size_t j = 0; j < LENGTH(scenarios); j++)
+        for (size_t i = 0; (one = parker_at(i)) != NULL; i++) {
+            if (!makes_sense(&scenarios[j], one) ||
+                !(scenarios[j].with_all || parker_is_usual(one)))
                 continue;
-            if (scenarios[j].run == forked_meanwhile && (one->flags & REAPS))
-                continue; /* it would take the child */
+            rows_alone(rows, scenarios[j].run == left_by_a_jump); /* out of a lock, too */
             if (row_begins(rows, one->function, "%s%s%s", one->how, one->how[0] ? ", " : "",
                            scenarios[j].name)) {
                 parker = one;

@@ -12,42 +12,89 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { AT_ONCE = 12, LINE_ROOM = 1020, PATIENCE_S = 60, SAY_FD = 100 };
+enum { AT_ONCE = 12, LINE_ROOM = 65536 - 8, PATIENCE_S = 60, SAY_FD = 100 };
 
 /* The line of a row, in memory that is shared with all its processes. */
 struct line {
     atomic_uint used;
+    atomic_int state; /* of enum state */
     char text[LINE_ROOM];
 };
+enum state { NOT_BEGUN, BEGUN, ENDED };
 static struct line *line;
 
+struct row {
+    char text[160];
+    struct line *line;
+    int status;
+    bool alone, chosen, ended, hung;
+};
+
 struct rows {
-    long at, wanted;  /* wanted -1: list them all */
+    long at, wanted, until; /* wanted -1: list them all; else those from it on, to the one before */
+    bool alone;
     sigset_t signals; /* blocked in a row */
-    struct row {
-        char text[160];
-        pid_t pid;
-        struct line *line;
-        time_t started_s;
-        int status;
-        bool ended, hung;
-    } * all;
+    const struct family *family;
+    struct row *all;
+};
+
+/* A process, and the rows that it runs one after the other. */
+struct runner {
+    pid_t pid; /* 0: none */
+    long first, until, ended;
+    time_t moved_s; /* when it ended one */
 };
 
 static const struct family {
     const char *name;
     family_fn *fn;
+    void (*renew)(void); /* as a new process has it; NULL: each row has one for itself */
 } families[] = {
-    {"life", family_life},         {"locks", family_locks}, {"shared", family_shared},
-    {"pointers", family_pointers}, {"calls", family_calls}, {"contexts", family_contexts},
-    {"errors", family_errors},
+    {"life", family_life, NULL},
+    {"locks", family_locks, renew_locks},
+    {"shared", family_shared, NULL},
+    {"pointers", family_pointers, renew_pointers},
+    {"calls", family_calls, renew_calls},
+    {"contexts", family_contexts, NULL},
+    {"errors", family_errors, renew_errors},
 };
+
+/* Between two rows of a process: nothing of the one is there for the other. Children end when the
+ * pipe is closed that they read from. */
+static void tidy(struct rows *rows)
+{
+    alarm(0);
+    close_range(3, SAY_FD - 1, 0);
+    close_range(SAY_FD + 1, ~0U, 0);
+    while (waitpid(-1, NULL, __WALL) > 0 || errno == EINTR)
+        ;
+    for (int signal = 1; signal < NSIG; signal++) /* what is pending is dropped */
+        sigaction(signal, &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
+    for (int signal = 1; signal < NSIG; signal++)
+        sigaction(signal, &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
+    CHECK(sigprocmask(SIG_SETMASK, &rows->signals, NULL) == 0);
+    rows->family->renew();
+}
+
+static void begin_row(struct rows *rows, long number)
+{
+    if (number > rows->wanted) {
+        atomic_store(&line->state, ENDED);
+        tidy(rows);
+        line++;
+    }
+    atomic_store(&line->state, BEGUN);
+}
 
 bool row_begins(struct rows *rows, const char *function, const char *what, ...)
 {
     long number = rows->at++;
-    if (rows->wanted >= 0)
-        return number == rows->wanted;
+    if (rows->wanted >= 0) {
+        bool mine = number >= rows->wanted && number < rows->until;
+        if (mine)
+            begin_row(rows, number);
+        return mine;
+    }
     char text[sizeof rows->all->text - 64];
     va_list args;
     va_start(args, what);
@@ -55,9 +102,14 @@ bool row_begins(struct rows *rows, const char *function, const char *what, ...)
     va_end(args);
     rows->all = realloc(rows->all, (size_t)(number + 1) * sizeof *rows->all);
     CHECK(rows->all != NULL);
-    rows->all[number] = (struct row){0};
+    rows->all[number] = (struct row){.alone = rows->alone || rows->family->renew == NULL};
     snprintf(rows->all[number].text, sizeof rows->all->text, "%s, %s", function, text);
     return false;
+}
+
+void rows_alone(struct rows *rows, bool alone)
+{
+    rows->alone = alone;
 }
 
 /* --- what a row says ------------------------------------------------------------------------- */
@@ -72,11 +124,13 @@ void say(const char *format, ...)
     va_end(args);
     if (n > (int)sizeof text - 3)
         n = sizeof text - 3;
-    memmove(text + 1, text, (size_t)n);
-    text[0] = ' ';
-    unsigned at = atomic_fetch_add(&line->used, (unsigned)n + 1);
-    if (at + (unsigned)n + 1 < LINE_ROOM)
-        memcpy(line->text + at, text, (size_t)n + 1);
+    if (text[0] != '\n') { /* a line of its own */
+        memmove(text + 1, text, (size_t)n++);
+        text[0] = ' ';
+    }
+    unsigned at = atomic_fetch_add(&line->used, (unsigned)n);
+    if (at + (unsigned)n < LINE_ROOM)
+        memcpy(line->text + at, text, (size_t)n);
     errno = saved;
 }
 
@@ -159,31 +213,37 @@ void run_again(const char *mode, const char *argument)
 
 /* --- rows and their processes ---------------------------------------------------------------- */
 
-static struct line *map_line(int fd)
+static struct line *map_lines(int fd, long count)
 {
-    struct line *map = mmap(NULL, sizeof *map, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    size_t bytes = (size_t)count * sizeof(struct line);
+    struct line *map = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     CHECK(map != MAP_FAILED);
     return map;
 }
 
-static void start(struct rows *rows, struct row *row, const struct family *family)
+/* A process for the rows from `first` on. */
+static void start(struct rows *rows, struct runner *runner, long first, long until)
 {
     int fd = memfd_create("line", MFD_CLOEXEC);
-    CHECK(fd >= 0 && ftruncate(fd, sizeof(struct line)) == 0);
-    row->line = map_line(fd);
-    row->started_s = time(NULL);
-    row->pid = fork();
-    CHECK(row->pid >= 0);
-    if (row->pid == 0) {
+    CHECK(fd >= 0 && ftruncate(fd, (until - first) * (off_t)sizeof(struct line)) == 0);
+    struct line *lines = map_lines(fd, until - first);
+    for (long i = first; i < until; i++)
+        rows->all[i].line = &lines[i - first];
+    *runner = (struct runner){.first = first, .until = until, .moved_s = time(NULL)};
+    runner->pid = fork();
+    CHECK(runner->pid >= 0);
+    if (runner->pid == 0) {
         setpgid(0, 0);
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         setrlimit(RLIMIT_CORE, &(struct rlimit){1, 1}); /* 0 would not hold a pipe off */
         CHECK(sigprocmask(SIG_SETMASK, &rows->signals, NULL) == 0);
-        line = row->line;
+        line = lines;
         CHECK(dup3(fd, SAY_FD, O_CLOEXEC) == SAY_FD && close(fd) == 0);
-        rows->wanted = row - rows->all;
+        rows->wanted = first;
+        rows->until = until;
         rows->at = 0;
-        family->fn(rows);
+        rows->family->fn(rows);
+        atomic_store(&line->state, ENDED);
         _exit(0);
     }
     close(fd);
@@ -201,53 +261,88 @@ static void print(const struct row *row)
     putchar('\n');
 }
 
-/* Ends rows that ended, or that do not end. Returns how many. */
-static int reap(struct row *rows, long from, long to)
+static long count_ended(const struct rows *rows, const struct runner *runner)
 {
-    int count = 0;
-    for (long i = from; i < to; i++) {
-        struct row *row = &rows[i];
-        if (row->ended || row->pid == 0)
-            continue;
-        siginfo_t info = {0};
-        CHECK(waitid(P_PID, (id_t)row->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0);
-        row->hung = info.si_pid == 0 && time(NULL) - row->started_s > PATIENCE_S;
-        if (info.si_pid == 0 && !row->hung)
-            continue;
-        kill(-row->pid, SIGKILL); /* and what it left behind */
-        CHECK(waitpid(row->pid, &row->status, 0) == row->pid);
-        row->ended = true;
-        count++;
-    }
-    return count;
+    long i = runner->first;
+    while (i < runner->until && atomic_load(&rows->all[i].line->state) == ENDED)
+        i++;
+    return i - runner->first;
+}
+
+/* Has it ended, or does it not move? What came of its rows then; those that it did not come to are
+ * for another process. */
+static bool reap(struct rows *rows, struct runner *runner)
+{
+    siginfo_t info = {0};
+    int status;
+    CHECK(waitid(P_PID, (id_t)runner->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0);
+    long ended = count_ended(rows, runner);
+    if (ended != runner->ended)
+        runner->moved_s = time(NULL);
+    runner->ended = ended;
+    bool hung = info.si_pid == 0 && time(NULL) - runner->moved_s > PATIENCE_S;
+    if (info.si_pid == 0 && !hung)
+        return false;
+    kill(-runner->pid, SIGKILL); /* and what it left behind */
+    CHECK(waitpid(runner->pid, &status, 0) == runner->pid);
+    ended = count_ended(rows, runner);
+    for (long i = runner->first; i < runner->first + ended; i++)
+        rows->all[i].ended = true;
+    long last = runner->first + ended - (ended == runner->until - runner->first);
+    rows->all[last].ended = true;
+    rows->all[last].status = status;
+    rows->all[last].hung = hung;
+    runner->first = last + 1;
+    runner->pid = 0;
+    return true;
+}
+
+/* Where the rows end that one process is to run, from `first` on: those that may share one, so many
+ * that all processes have about the same number. */
+static long end_of_batch(const struct rows *rows, long first, long count)
+{
+    const char *how = getenv("LEAKSPY_CONFORMANCE");
+    bool alone = how != NULL && strcmp(how, "alone") == 0;
+    long until = first + 1;
+    while (!rows->all[first].alone && !alone && until < count && until - first <= count / AT_ONCE &&
+           rows->all[until].chosen && !rows->all[until].alone)
+        until++;
+    return until;
 }
 
 static int run_family(const struct family *family, const char *only)
 {
-    struct rows rows = {.wanted = -1};
+    struct rows rows = {.wanted = -1, .family = family};
+    struct runner runners[AT_ONCE] = {0};
     family->fn(&rows);
     long count = rows.at, begun = 0, printed = 0;
-    int running = 0;
     sigset_t child_ends;
     sigemptyset(&child_ends);
     sigaddset(&child_ends, SIGCHLD);
     CHECK(sigprocmask(SIG_BLOCK, &child_ends, &rows.signals) == 0);
+    for (long i = 0; i < count; i++)
+        rows.all[i].chosen = only == NULL || strcmp(rows.all[i].text, only) == 0;
     while (printed < count) {
-        for (; begun < count && running < AT_ONCE; begun++) {
-            if (only != NULL && strcmp(rows.all[begun].text, only) != 0)
+        for (int i = 0; i < AT_ONCE; i++) {
+            struct runner *runner = &runners[i];
+            if (runner->pid != 0 && !reap(&rows, runner))
                 continue;
-            start(&rows, &rows.all[begun], family);
-            running++;
-        }
-        running -= reap(rows.all, printed, begun);
-        for (; printed < begun && (rows.all[printed].ended || rows.all[printed].pid == 0);
-             printed++) {
-            if (!rows.all[printed].ended)
+            if (runner->first < runner->until) {
+                start(&rows, runner, runner->first, runner->until);
                 continue;
-            print(&rows.all[printed]);
-            munmap(rows.all[printed].line, sizeof(struct line));
+            }
+            while (begun < count && !rows.all[begun].chosen)
+                begun++;
+            if (begun < count) {
+                long until = end_of_batch(&rows, begun, count);
+                start(&rows, runner, begun, until);
+                begun = until;
+            }
         }
-        if (running > 0) /* until one ends; one may have hung */
+        for (; printed < count && (rows.all[printed].ended || !rows.all[printed].chosen); printed++)
+            if (rows.all[printed].chosen)
+                print(&rows.all[printed]);
+        if (printed < count) /* until one ends; one may have hung */
             sigtimedwait(&child_ends, NULL, &(struct timespec){.tv_nsec = 100000000});
     }
     free(rows.all);
@@ -256,7 +351,7 @@ static int run_family(const struct family *family, const char *only)
 
 static void list_family(const struct family *family)
 {
-    struct rows rows = {.wanted = -1};
+    struct rows rows = {.wanted = -1, .family = family};
     family->fn(&rows);
     for (long i = 0; i < rows.at; i++)
         puts(rows.all[i].text);
@@ -284,5 +379,5 @@ int main(int argc, char **argv)
 __attribute__((constructor(101))) void find_line(void)
 {
     if (line == NULL && fcntl(SAY_FD, F_GETFD) >= 0)
-        line = map_line(SAY_FD);
+        line = map_lines(SAY_FD, 1);
 }

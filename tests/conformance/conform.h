@@ -1,10 +1,12 @@
 /* `conformance FAMILY`: calls what libleakspy.so intercepts in every way that it may be called, and
  * prints one line a row: "FUNCTION, what: result, errno, what it left". A line depends on nothing
  * but the C library and the kernel, so that a run with the preload must print what a run without
- * prints. Each row runs in a process of its own: one that crashes or hangs is a line as well.
+ * prints. A row that crashes or hangs is a line as well. Rows that can leave something behind run
+ * in a process each; of the others, each process runs many, and a new one goes on where a row ended
+ * it. With LEAKSPY_CONFORMANCE=alone in the environment each row has a process for itself.
  *
  * A family is a function over all its rows. It is called once to learn which there are, and once
- * more in the process of each row, where only that row's begins:
+ * more in each process, where only its rows begin:
  *
  *     ROW(read, "of nothing") LIBC(read(-1, bytes, 0));
  */
@@ -32,6 +34,13 @@ struct rows;
 typedef void family_fn(struct rows *rows);
 family_fn family_life, family_locks, family_shared, family_pointers, family_calls, family_contexts,
     family_errors;
+
+/* Puts back what rows of the family have changed, so that another one can follow in the process;
+ * descriptors, children and signals are put back by who calls it. */
+void renew_locks(void), renew_pointers(void), renew_calls(void), renew_errors(void);
+
+/* Rows from here on have a process each, or no more. */
+void rows_alone(struct rows *rows, bool alone);
 
 /* Does this row run now? `what` is a format. */
 bool row_begins(struct rows *rows, const char *function, const char *what, ...)

@@ -1,5 +1,7 @@
 /* From everywhere that a program may call from: each call, where it does not park, in constructors,
- * destructors and handlers of all kinds, in children, on small stacks, before main and after it. */
+ * destructors and handlers of all kinds, in children, on small stacks, before main and after it. A
+ * row is a place, from where one process calls everything; each call is a line of its own. What is
+ * not called from somewhere is in left_out.def, with the reason. */
 #include "tests/conformance/parkers.h"
 
 #include <limits.h>
@@ -9,13 +11,44 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static const struct parker *parker;
+static const char *context; /* from where is called now */
 
+static const struct {
+    const char *function, *context;
+} left_out[] = {
+#define LEFT_OUT(function, context, reason) {#function, context},
+#include "tests/conformance/left_out.def"
+};
+
+static bool is_left_out(const struct parker *one)
+{
+    for (size_t i = 0; i < LENGTH(left_out); i++)
+        if (strcmp(left_out[i].function, one->function) == 0 &&
+            strcmp(left_out[i].context, context) == 0)
+            return true;
+    return false;
+}
+
+static const struct parker *caller_at(size_t n)
+{
+    return n < parkers_life_count ? &parkers_life[n] : parker_at(n - parkers_life_count);
+}
+
+/* All of them, one after the other. */
 static void call(void)
 {
-    parker->prepare(true);
-    parker->call(true);
-    parkers_finish();
+    const struct parker *one;
+    for (size_t i = 0; (one = caller_at(i)) != NULL; i++) {
+        if (is_left_out(one))
+            continue;
+        say("\n%s%s%s, %s:", one->function, one->how[0] ? ", " : "", one->how, context);
+        one->prepare(true);
+        one->call(true);
+        parkers_finish();
+        parkers_renew();
+        close_range(3, 99, 0); /* what it opened, and not the line */
+    }
+    say("\nevery call, %s: ended", context);
 }
 
 static void *call_in_thread(void *arg)
@@ -171,6 +204,7 @@ static void in_a_child_of_clone(void)
 
 static void fork_and_wait(void)
 {
+    parkers_are_inside_fork = true; /* as long as handlers run */
     pid_t child = fork();
     if (child == 0)
         _exit(8);
@@ -197,28 +231,9 @@ static void in_atfork_child(void)
 
 /* --- before and after main ------------------------------------------------------------------- */
 
-static const char *mode; /* of this program, executed: "CONTEXT|FUNCTION|HOW" */
-
-static bool is_mode(const char *context)
+static void call_if(const char *here)
 {
-    size_t n = strlen(context);
-    return mode != NULL && strncmp(mode, context, n) == 0 && mode[n] == '|';
-}
-
-static void read_mode(const char *argument)
-{
-    char function[64], *how;
-    mode = argument;
-    snprintf(function, sizeof function, "%s", strchr(mode, '|') + 1);
-    how = strchr(function, '|');
-    *how++ = '\0';
-    parker = parker_named(function, how);
-    CHECK(parker != NULL);
-}
-
-static void call_if(const char *context)
-{
-    if (is_mode(context))
+    if (context != NULL && strcmp(context, here) == 0)
         call();
 }
 
@@ -229,7 +244,7 @@ static void before_libraries(int argc, char **argv, char **environment)
     if (argc != 3 || strcmp(argv[1], "--context") != 0)
         return;
     find_line();
-    read_mode(argv[2]);
+    context = argv[2];
     call_if("before the libraries' constructors");
 }
 __attribute__((section(".preinit_array"),
@@ -248,6 +263,11 @@ __attribute__((destructor)) static void destroy(void)
 static void at_exit(void)
 {
     call_if("in an atexit handler");
+}
+
+static void at_quick_exit_handler(void)
+{
+    call_if("in an at_quick_exit handler");
 }
 
 static void on_exit_handler(int status, void *arg)
@@ -269,10 +289,10 @@ int mode_context(const char *argument)
 {
     (void)argument; /* was read before main */
     CHECK(atexit(at_exit) == 0 && on_exit(on_exit_handler, NULL) == 0);
-    CHECK(at_quick_exit(call) == 0);
+    CHECK(at_quick_exit(at_quick_exit_handler) == 0);
     CHECK(__cxa_thread_atexit_impl(of_the_thread, NULL, &__dso_handle) == 0);
     call_if("in main");
-    if (is_mode("in an at_quick_exit handler"))
+    if (strcmp(context, "in an at_quick_exit handler") == 0)
         quick_exit(9);
     return 3;
 }
@@ -282,74 +302,38 @@ int mode_context(const char *argument)
 static const struct context {
     const char *name;
     void (*run)(void); /* NULL: this program is executed for it */
-    bool in_fork;      /* where a fork would never end */
 } contexts[] = {
-    {"on a small stack", on_the_least_stack, false},
-    {"in a cleanup handler", in_a_cleanup_handler, false},
-    {"in a destructor of thread data", in_a_destructor_of_thread_data, false},
-    {"in a once routine", in_a_once_routine, false},
-    {"after the first thread has ended", after_the_first_thread, false},
-    {"in a signal handler", in_a_signal_handler, false},
-    {"in a child", in_a_child, false},
-    {"in a child of a child", in_a_child_of_a_child, false},
-    {"in a child of _Fork", in_a_child_of__Fork, false},
-    {"in a child of clone", in_a_child_of_clone, false},
-    {"in an atfork handler, before", in_atfork_prepare, true},
-    {"in an atfork handler, in the parent", in_atfork_parent, true},
-    {"in an atfork handler, in the child", in_atfork_child, true},
-    {"before the libraries' constructors", NULL, false},
-    {"in a constructor", NULL, false},
-    {"in main", NULL, false},
-    {"in an atexit handler", NULL, false},
-    {"in an on_exit handler", NULL, false},
-    {"in a destructor of a thread_local object", NULL, false},
-    {"in a destructor", NULL, false},
-    {"in an at_quick_exit handler", NULL, false},
+    {"on a small stack", on_the_least_stack},
+    {"in a cleanup handler", in_a_cleanup_handler},
+    {"in a destructor of thread data", in_a_destructor_of_thread_data},
+    {"in a once routine", in_a_once_routine},
+    {"after the first thread has ended", after_the_first_thread},
+    {"in a signal handler", in_a_signal_handler},
+    {"in a child", in_a_child},
+    {"in a child of a child", in_a_child_of_a_child},
+    {"in a child of _Fork", in_a_child_of__Fork},
+    {"in a child of clone", in_a_child_of_clone},
+    {"in an atfork handler, before", in_atfork_prepare},
+    {"in an atfork handler, in the parent", in_atfork_parent},
+    {"in an atfork handler, in the child", in_atfork_child},
+    {"before the libraries' constructors", NULL},
+    {"in a constructor", NULL},
+    {"in main", NULL},
+    {"in an atexit handler", NULL},
+    {"in an on_exit handler", NULL},
+    {"in a destructor of a thread_local object", NULL},
+    {"in a destructor", NULL},
+    {"in an at_quick_exit handler", NULL},
 };
-
-static void run(const struct context *context)
-{
-    char argument[160];
-    snprintf(argument, sizeof argument, "%s|%s|%s", context->name, parker->function, parker->how);
-    if (context->run == NULL)
-        run_again("--context", argument);
-    context->run();
-}
-
-/* One of each kind of wrapper; with LEAKSPY_CONFORMANCE=all, with all calls. */
-static bool is_called_everywhere(const struct parker *one)
-{
-    static const char *const few[] = {"pthread_mutex_lock",
-                                      "pthread_cond_wait",
-                                      "sem_wait",
-                                      "pthread_join",
-                                      "pthread_once",
-                                      "mtx_timedlock",
-                                      "syscall",
-                                      "read",
-                                      "ppoll",
-                                      "fcntl",
-                                      "waitpid",
-                                      "sigtimedwait",
-                                      "nanosleep"};
-    const char *all = getenv("LEAKSPY_CONFORMANCE");
-    if (all != NULL && strcmp(all, "all") == 0)
-        return true;
-    for (size_t i = 0; i < LENGTH(few); i++)
-        if (strcmp(one->function, few[i]) == 0)
-            return true;
-    return false;
-}
 
 void family_contexts(struct rows *rows)
 {
-    const struct parker *one;
-    for (size_t i = 0; (one = parker_at(i)) != NULL; i++)
-        for (size_t j = 0; j < LENGTH(contexts) && is_called_everywhere(one); j++)
-            if (!(contexts[j].in_fork && one->flags & FORKS) &&
-                row_begins(rows, one->function, "%s%s%s", one->how, one->how[0] ? ", " : "",
-                           contexts[j].name)) {
-                parker = one;
-                run(&contexts[j]);
-            }
+    for (size_t i = 0; i < LENGTH(contexts); i++)
+        if (row_begins(rows, "every call", "%s", contexts[i].name)) {
+            context = contexts[i].name;
+            say("begins");
+            if (contexts[i].run == NULL)
+                run_again("--context", context);
+            contexts[i].run();
+        }
 }

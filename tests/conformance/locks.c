@@ -140,8 +140,11 @@ static void lock_every_way(bool robust, bool checks_owner)
 
 static void mutexes_of(struct rows *rows, const struct way *by, size_t type, size_t protocol)
 {
-    /* A robust one with a ceiling is accepted, and lost when its owner ends. */
-    int most_robust = protocols[protocol].protocol == PTHREAD_PRIO_PROTECT ? 0 : 1;
+    /* A robust one with a ceiling is accepted, and lost when its owner ends. The C library takes a
+     * thread for one that has the priority once it has tried to. */
+    bool has_ceiling = protocols[protocol].protocol == PTHREAD_PRIO_PROTECT;
+    int most_robust = has_ceiling ? 0 : 1;
+    rows_alone(rows, has_ceiling);
     for (int robust = 0; robust <= most_robust; robust++)
         for (int shared = 0; shared < 2; shared++)
             if (row_begins(rows, by->function, "%s%s%s%s", types[type].name,
@@ -156,13 +159,14 @@ static void mutexes_of(struct rows *rows, const struct way *by, size_t type, siz
                 POSIX(pthread_mutex_init(&mutex, &attributes));
                 if (pthread_mutex_trylock(&mutex) != 0) { /* a ceiling wants a priority */
                     POSIX(way->lock(&mutex));
-                    return;
+                    continue;
                 }
                 pthread_mutex_unlock(&mutex);
                 waits_for_itself = types[type].type == PTHREAD_MUTEX_NORMAL ||
                                    types[type].type == PTHREAD_MUTEX_ADAPTIVE_NP;
                 lock_every_way(robust, !waits_for_itself || robust);
             }
+    rows_alone(rows, false);
 }
 
 /* --- static ones ----------------------------------------------------------------------------- */
@@ -269,6 +273,11 @@ static pthread_rwlock_t rwlock = PTHREAD_RWLOCK_INITIALIZER;
 static pthread_cond_t cond = PTHREAD_COND_INITIALIZER;
 static sem_t semaphore;
 
+static void *end(void *arg)
+{
+    return arg;
+}
+
 static void *hold_rwlock(void *arg)
 {
     CHECK(pthread_rwlock_wrlock(&rwlock) == 0);
@@ -301,9 +310,9 @@ static void timed_waits(struct rows *rows)
             LIBC(sem_clockwait(&semaphore, clock, &t)))
     CLOCKED(pthread_cond_clockwait, pthread_mutex_lock(&mutex), (void)0,
             POSIX(pthread_cond_clockwait(&cond, &mutex, clock, &t)))
-    CLOCKED(pthread_clockjoin_np, (void)0, (void)0,
-            POSIX(pthread_clockjoin_np(start_thread(hold_rwlock, NULL), NULL, clock,
-                                       is_held ? NULL : &soon)))
+    CLOCKED(
+        pthread_clockjoin_np, (void)0, (void)0,
+        POSIX(pthread_clockjoin_np(start_thread(end, NULL), NULL, clock, is_held ? NULL : &soon)))
     for (size_t k = 0; k < LENGTH(clocks); k++)
         ROW(clock_nanosleep, "clock %s", clocks[k].name)
         {
@@ -348,6 +357,15 @@ static void other_rules(struct rows *rows)
             CHECK(sem_wait(&semaphore) == 0);
         LIBC(sem_trywait(&semaphore));
     }
+}
+
+void renew_locks(void)
+{
+    initialize_statically(0);
+    rwlock = (pthread_rwlock_t)PTHREAD_RWLOCK_INITIALIZER;
+    cond = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
+    CHECK(sem_init(&semaphore, 0, 0) == 0);
+    atomic_store(&waiter, 0);
 }
 
 void family_locks(struct rows *rows)

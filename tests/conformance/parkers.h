@@ -18,20 +18,27 @@ struct parker {
 
 enum parker_flag {
     REAPS = 1, /* it takes any child that ends */
-    FORKS = 2, /* to prepare it takes a fork, open as well */
 };
 
-extern const struct parker parkers_lock[], parkers_io[], parkers_other[];
-extern const size_t parkers_lock_count, parkers_io_count, parkers_other_count;
+/* The last ones do not park: they are only called everywhere. */
+extern const struct parker parkers_lock[], parkers_io[], parkers_other[], parkers_life[];
+extern const size_t parkers_lock_count, parkers_io_count, parkers_other_count, parkers_life_count;
 
 /* Removes what outlives the process. */
 void parkers_finish(void);
 
-/* Everything is tried with it, also where it takes long; with LEAKSPY_CONFORMANCE=all, with all. */
+/* After parkers_finish: as if no call had been prepared. */
+void parkers_renew(void);
+void parkers_lock_renew(void), parkers_other_renew(void);
+
+/* fork; _Fork, while this process is inside one. */
+pid_t parkers_fork(void);
+extern bool parkers_are_inside_fork;
+
+/* Everything is tried with it, also where it takes long; with LEAKSPY_CONFORMANCE, with all. */
 bool parker_is_usual(const struct parker *parker);
 
-/* The n-th of all; NULL: there are no more. */
+/* The n-th of all that park; NULL: there are no more. */
 const struct parker *parker_at(size_t n);
-const struct parker *parker_named(const char *function, const char *how);
 
 #endif

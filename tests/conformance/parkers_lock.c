@@ -429,6 +429,22 @@ static void futex_lock_pi(bool open)
     LIBC(syscall(SYS_futex, &word, FUTEX_UNLOCK_PI, 0, NULL, NULL, 0));
 }
 
+void parkers_lock_renew(void)
+{
+    /* A thread that was let go is to be gone before what it uses is made anew. */
+    if (atomic_load(&other_tid) != 0 && atomic_load(&other_tid) != gettid())
+        await_gone(atomic_load(&other_tid));
+    atomic_store(&other_tid, 0);
+    mutex = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+    rwlock = (pthread_rwlock_t)PTHREAD_RWLOCK_INITIALIZER;
+    cond = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
+    once = PTHREAD_ONCE_INIT;
+    c11_once = (once_flag)ONCE_FLAG_INIT;
+    atomic_store(&inside, 0);
+    atomic_store(&runs, 0);
+    atomic_store(&word, 0);
+}
+
 #define ROW_OF(function, how, prepare, call, release, left, flags)                                 \
     {                                                                                              \
 #function, how, prepare, call, release, left, flags                                        \

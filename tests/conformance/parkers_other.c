@@ -29,7 +29,7 @@ static void fork_child(bool (*first)(void))
     int begun[2];
     char byte = 'x';
     CHECK(pipe(let_go) == 0 && pipe(begun) == 0);
-    child = fork();
+    child = parkers_fork();
     CHECK(child >= 0);
     if (child == 0) {
         close(let_go[1]);
@@ -336,13 +336,24 @@ void parkers_finish(void)
         msgctl(ipc_id, IPC_RMID, NULL);
 }
 
+void parkers_other_renew(void)
+{
+    ipc_id = -1;
+    ipc_is_set = false;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGWINCH);
+    CHECK(signal(SIGWINCH, SIG_IGN) != SIG_ERR); /* drops one that nobody has taken */
+    CHECK(signal(SIGWINCH, SIG_DFL) != SIG_ERR);
+    CHECK(pthread_sigmask(SIG_UNBLOCK, &signals, NULL) == 0);
+}
+
 #define CALL(function, how, prepare, call, release)                                                \
     {                                                                                              \
 #function, how, prepare, call, release, NULL, 0                                            \
     }
 #define REAP(function, call)                                                                       \
     {                                                                                              \
-#function, "", prepare_child, call, let_child_go, NULL, REAPS | FORKS                      \
+#function, "", prepare_child, call, let_child_go, NULL, REAPS                              \
     }
 
 const struct parker parkers_other[] = {
@@ -360,11 +371,11 @@ const struct parker parkers_other[] = {
     CALL(semtimedop, "for ever", prepare_set, do_semtimedop_for_ever, raise_set),
     REAP(wait, do_wait),
     REAP(__wait, do_old_wait),
-    {"waitpid", "", prepare_child, do_waitpid, let_child_go, NULL, FORKS},
-    {"__waitpid", "", prepare_child, do_old_waitpid, let_child_go, NULL, FORKS},
+    {"waitpid", "", prepare_child, do_waitpid, let_child_go, NULL, 0},
+    {"__waitpid", "", prepare_child, do_old_waitpid, let_child_go, NULL, 0},
     REAP(wait3, do_wait3),
-    {"wait4", "", prepare_child, do_wait4, let_child_go, NULL, FORKS},
-    {"waitid", "", prepare_child, do_waitid, let_child_go, NULL, FORKS},
+    {"wait4", "", prepare_child, do_wait4, let_child_go, NULL, 0},
+    {"waitid", "", prepare_child, do_waitid, let_child_go, NULL, 0},
     CALL(sigwait, "", prepare_signals, do_sigwait, send_signal),
     CALL(sigwaitinfo, "", prepare_signals, do_sigwaitinfo, send_signal),
     CALL(sigtimedwait, "", prepare_signals, do_sigtimedwait, send_signal),

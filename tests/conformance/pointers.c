@@ -307,14 +307,24 @@ static void pointers_of_others(struct rows *rows)
              raise(SIGWINCH); LIBC(sigwaitinfo(&s, p)))
     POINTERS(prctl, "PR_SET_NAME", LIBC(prctl(PR_SET_NAME, p)))
     POINTERS(prctl, "PR_GET_NAME", LIBC(prctl(PR_GET_NAME, p)))
+    rows_alone(rows, true);
     POINTERS(setgroups, "groups", LIBC(setgroups(2, p)))
     POINTERS(initgroups, "user", LIBC(initgroups(p, 0)))
     POINTERS(capset, "header", LIBC(capset(p, NULL)))
 }
 
+void renew_pointers(void)
+{
+    mutex = held = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+    held_rwlock = (pthread_rwlock_t)PTHREAD_RWLOCK_INITIALIZER;
+    cond = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
+    CHECK(sem_init(&semaphore, 0, 0) == 0);
+    atomic_store(&ended_tid, 0);
+}
+
 void family_pointers(struct rows *rows)
 {
-    sem_init(&semaphore, 0, 0);
+    renew_pointers();
     pointers_of_descriptors(rows);
     pointers_of_polls(rows);
     pointers_of_threads(rows);

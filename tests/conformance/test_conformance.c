@@ -4,8 +4,9 @@
  *
  * Usage: test_conformance FAMILY     (of conform.c; or `table`: every function has rows)
  * With LEAKSPY_CONFORMANCE=all in the environment, in all those ways, and with the rows that take
- * long; else in the first two, or the first.
+ * long; else in the first two, or the first. =alone: the same, with a process for each row.
  */
+#include "tests/conformance/complete.h"
 #include "tests/e2e/harness.h"
 
 #include <ftw.h>
@@ -15,15 +16,6 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-/* The functions of the C library that are intercepted. */
-static const char *const intercepted[] = {
-#define WAIT(result, name, ...) #name,
-#define TASK(result, name, ...)
-#define HAND(result, name, symbol, ...) symbol,
-#define OLD(result, name, symbol, ...)
-#include "preload/hooks.def"
-};
 
 static const char *const families[] = {"life",  "locks",    "shared", "pointers",
                                        "calls", "contexts", "errors"};
@@ -110,43 +102,18 @@ static void family__is_the_same(void **state)
     outcome_deinit(&preloaded);
 }
 
-/* ---- every function has rows ---- */
-
-static bool begins_with_one_of(const char *name, const char *const beginnings[], size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        if (strncmp(name, beginnings[i], strlen(beginnings[i])) == 0)
-            return true;
-    return false;
-}
-
-static bool is_of_libc(const char *symbol)
-{
-    static const char *const others[] = {"taskrt_", "runtime.", "sync.", "__go_"};
-    return !begins_with_one_of(symbol, others, LENGTH(others));
-}
-
-static bool has_row(const char *lines, const char *function)
-{
-    char begin[96];
-    int n = snprintf(begin, sizeof begin, "\n%s, ", function);
-    return strncmp(lines, begin + 1, (size_t)n - 1) == 0 || strstr(lines, begin) != NULL;
-}
-
 static void every_intercepted_function__has_rows(void **state)
 {
     struct outcome list = run_program(false, LIST(CONFORMANCE, "--list"), NULL);
-    size_t wrong = 0;
     (void)state;
-    for (size_t i = 0; i < LENGTH(intercepted); i++) {
-        const char *name = intercepted[i];
-        if (!is_of_libc(name) || has_row(list.out, name))
-            continue;
-        fprintf(stderr, "%s: no row\n", name);
-        wrong++;
-    }
-    assert_int_equal(wrong, 0);
+    assert_int_equal(count_without_rows(list.out), 0);
     outcome_deinit(&list);
+}
+
+static void every_intercepted_function__is_called_from_everywhere(void **state)
+{
+    (void)state;
+    assert_int_equal(count_not_called(bare.out), 0);
 }
 
 int main(int argc, char **argv)
@@ -155,7 +122,7 @@ int main(int argc, char **argv)
     static const char *const settings[] = {
         "LEAKSPY_SAMPLE=100ms", "LEAKSPY_OPS=chan", "LEAKSPY_MAX_TASKS=1", "LEAKSPY_OPS=lock",
         "LEAKSPY_OPS=join",     "LEAKSPY_OPS=io",   "LEAKSPY_OPS=sleep",   "LEAKSPY_SAMPLE=5ms"};
-    static struct CMUnitTest tests[LENGTH(settings) + 1] = {
+    static struct CMUnitTest tests[LENGTH(settings) + 2] = {
         cmocka_unit_test_teardown(family__says_something_and_ends, end_all_targets)};
     const struct CMUnitTest table[] = {cmocka_unit_test(every_intercepted_function__has_rows)};
     if (argc == 2 && strcmp(argv[1], "table") == 0)
@@ -167,12 +134,16 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: test_conformance FAMILY\n");
         return 64;
     }
-    const char *all = getenv("LEAKSPY_CONFORMANCE");
+    bool all = getenv("LEAKSPY_CONFORMANCE") != NULL;
     bool is_long = strcmp(family, "life") != 0 && strcmp(family, "locks") != 0 &&
                    strcmp(family, "shared") != 0;
-    size_t count = all != NULL && strcmp(all, "all") == 0 ? LENGTH(settings) : is_long ? 1 : 2;
+    size_t count = all ? LENGTH(settings) : is_long ? 1 : 2;
     for (size_t i = 0; i < count; i++)
         tests[1 + i] = (struct CMUnitTest){settings[i], family__is_the_same, NULL, end_all_targets,
                                            (void *)(uintptr_t)settings[i]};
-    return _cmocka_run_group_tests(family, tests, 1 + count, NULL, NULL);
+    count++;
+    if (strcmp(family, "contexts") == 0)
+        tests[count++] = (struct CMUnitTest)cmocka_unit_test(
+            every_intercepted_function__is_called_from_everywhere);
+    return _cmocka_run_group_tests(family, tests, count, NULL, NULL);
 }
