@@ -270,6 +270,19 @@ static void remove_old(const char *path)
     sys_call(SYS_close, folder);
 }
 
+/* Marks those among LEAKSPY_OUT.PID-N that are this very process's from before an exec: it may get
+ * LEAKSPY_OUT itself now, which somebody else still had then. */
+static void mark_further(char *path, uint32_t pid, uint64_t ticks)
+{
+    struct text text = start_of_further_name(path, pid);
+    for (uint32_t n = 0; n < MOST_FILES_A_PID; n++) {
+        struct text rest = text;
+        text_number(&rest, n);
+        if (look_at_existing(path, pid, ticks) == FOUND_FOREIGN)
+            return;
+    }
+}
+
 /* The first free name of those that begin so. */
 static long create_numbered(struct text text, const char *ending, char *path, uint32_t pid,
                             uint64_t ticks)
@@ -298,6 +311,7 @@ long place_create(uint32_t pid, uint64_t ticks, bool fork_child, char path[PLACE
     }
     if (!fork_child) {
         struct text text = {.at = path, .room = PLACE_ROOM};
+        mark_further(path, pid, ticks);
         text_string(&text, recorder_options.out);
         long fd = create_file(path);
         if (fd != -EEXIST)

@@ -201,6 +201,7 @@ static void executed_programs__have_recordings_of_their_own(void **state)
     (void)state;
     assert_recordings("exec_chain", 1, 3);
     assert_recordings("exec_from_a_thread", 1, 1);
+    assert_recordings("exec_where_the_first_recording_is_gone", 1, 1);
 }
 
 static void failed_exec__keeps_its_recording(void **state)

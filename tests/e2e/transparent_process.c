@@ -204,6 +204,26 @@ int exec_from_a_thread(void)
     return 1;
 }
 
+/* In a child, which was recorded before in a file of its own. */
+int exec_where_the_first_recording_is_gone(void)
+{
+    const char *recording = getenv("LEAKSPY_OUT");
+    if (!scenario_argv[0]) {
+        pid_t child = fork_checked();
+        if (child != 0) {
+            wait_and_say(child, "child");
+            return 0;
+        }
+    }
+    park_a_thread();
+    if (scenario_argv[0])
+        return 3;
+    if (recording)
+        CHECK(unlink(recording) == 0);
+    exec_self("exec_where_the_first_recording_is_gone", "again");
+    return 1;
+}
+
 int exec_that_fails(void)
 {
     int result = execl("/nonexistent/program", "program", (char *)NULL);
