@@ -118,6 +118,12 @@ static enum walked walk_frame_pointer(struct walker *walker)
     return walker->pc == 0 ? WALKED_TO_END : WALKED_ON;
 }
 
+/* Is the walker at a frame of this library? */
+static bool is_ours(const struct walker *walker)
+{
+    return walker->pc - 1 >= own_module.start && walker->pc - 1 < own_module.end;
+}
+
 /* To the caller of the walker's frame. */
 static enum walked walk(struct walker *walker)
 {
@@ -156,7 +162,7 @@ static void walk_all(struct walker *walker, struct unwind_stack *ret)
     ret->flags = 0;
     /* Damaged stacks may lead round in a circle. */
     for (int steps = 0; walked == WALKED_ON && steps < MOST_STEPS; steps++) {
-        if (walker->pc - 1 < own_module.start || walker->pc - 1 >= own_module.end) {
+        if (!is_ours(walker)) {
             if (ret->count == UNWIND_MOST_FRAMES) {
                 ret->flags |= REC_SITE_CUT;
                 return;
@@ -225,7 +231,7 @@ void unwind_passing(uint64_t cfa, uint64_t fp, struct unwind_stack *ret)
     walk_if(walker_read(&walker, cfa - sizeof(walker.pc), &walker.pc), &walker, ret);
 }
 
-bool unwind_own_stack_has(uint64_t cfa)
+bool unwind_own_stack_has_ours(uint64_t cfa)
 {
     struct walker walker = {
         .pc = (uint64_t)__builtin_return_address(0),
@@ -236,11 +242,12 @@ bool unwind_own_stack_has(uint64_t cfa)
     walker.high = own_stack_end(walker.sp);
     walker.direct = walker.high != 0;
     for (int i = 0; i < 1000 && !recorder_thread.inside && !recorder_quiet; i++) {
-        if (walker.sp == cfa)
-            return true;
+        bool ours = is_ours(&walker);
         enum walked walked = walk(&walker);
         if (walked != WALKED_ON)
             return walked == WALKED_NOWHERE;
+        if (walker.sp == cfa)
+            return ours;
     }
     return true;
 }

@@ -60,9 +60,9 @@ void unwind_parked(uint64_t cfa, uint64_t fp, struct unwind_stack *ret);
 /* The same, of a task that is parked without a wrapper's frame (REC_WAIT_PASSING). */
 void unwind_passing(uint64_t cfa, uint64_t fp, struct unwind_stack *ret);
 
-/* Is there a frame whose stack pointer after return is `cfa` on the calling thread's stack? Also in
- * signal handlers; true where it cannot be told. */
-bool unwind_own_stack_has(uint64_t cfa);
+/* Is there a frame of this library's whose stack pointer after return is `cfa` on the calling
+ * thread's stack? Also in signal handlers; true where it cannot be told. */
+bool unwind_own_stack_has_ours(uint64_t cfa);
 
 /* The unwinder's lock, which also guards the module table. Held around fork, so that nobody is
  * inside libunwind when the process is copied, and by the sampler for its sweep. Signals are

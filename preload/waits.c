@@ -10,9 +10,9 @@ void wait_begin_nested(struct wait *wait, uint64_t cfa)
     wait->outer_object = SHARED_GET(task->object);
     wait->outer_cfa = SHARED_GET(task->cfa);
     wait->outer_fp = SHARED_GET(task->fp);
-    /* A handler that left by longjmp never restored: then the wait that we found is over. A wrapper
-     * that is still there has frames of ours between its caller and the one inside it. */
-    if (wait->outer_cfa == cfa || !unwind_own_stack_has(wait->outer_cfa))
+    /* A handler that left by longjmp never restored: then the wait that we found is over. Where its
+     * wrapper's frame was, there may be one of the program's by now, or the wrapper's that asks. */
+    if (wait->outer_cfa == cfa || !unwind_own_stack_has_ours(wait->outer_cfa))
         wait->outer_gen = 0;
     __atomic_store_n(&task->gen, 0, __ATOMIC_RELEASE);
 }

@@ -19,9 +19,10 @@
  * around its stores between two fences, as the compiler may.
  *
  * Left out: a handler that takes a free mutex (-DHANDLER_LOCKS; POSIX forbids it) and then hides
- * main's wait; handlers that park inside handlers that park; handlers that leave by longjmp; weaker
- * processors; numbers that come round after 2^32 waits or sleeps; what becomes of the slot between two tasks;
- * a reader that reads while others write, which compares two readings as the sampler does.
+ * main's wait; handlers that park inside handlers that park; handlers that leave by longjmp, which
+ * are jump.pml's; weaker processors; numbers that come round after 2^32 waits or sleeps; what
+ * becomes of the slot between two tasks; a reader that reads while others write, which compares two
+ * readings as the sampler does.
  *
  * Mutants: -DMUTANT=1 to 18, each of which must fail. */
 #ifndef MUTANT

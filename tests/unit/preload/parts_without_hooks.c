@@ -1,6 +1,8 @@
-/* What the rest of libleakspy.so gives to the parts that are tested: no hooks, no sampler. */
+/* What the rest of libleakspy.so gives to the parts that are tested: no hooks but one, no sampler.
+ */
 #include "preload/hooks.h"
 #include "preload/sampler.h"
+#include "tests/unit/preload/parts.h"
 
 void hooks_add_calls(void)
 {
@@ -14,4 +16,14 @@ void sampler_ensure(void)
 
 void sampler_forget(void)
 {
+}
+
+void parts_park(struct rec_task *task, const struct parts_wait *what, void (*meanwhile)(void *),
+                void *arg)
+{
+    struct wait wait;
+    wait_begin(&wait, task, what->call, what->flags, what->object, what->arg);
+    if (meanwhile != NULL)
+        meanwhile(arg);
+    wait_end(&wait);
 }

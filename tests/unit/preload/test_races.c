@@ -18,6 +18,7 @@
 #include "preload/own_stack.h"
 #include "preload/sites.h"
 #include "preload/unwind.h"
+#include "tests/unit/preload/parts.h"
 #include "tests/unit/preload/recording_here.h"
 #include "tests/unit/preload/sampler_here.h"
 
@@ -60,12 +61,16 @@ static void let_it_look(void)
     usleep(50);
 }
 
-/* Waits in a slot, now and then until the sampler has told the stack, which must be ours. */
-__attribute__((noinline)) static void park(struct rec_task *task, bool patiently)
+struct parked {
+    struct rec_task *task;
+    uint64_t own;
+    bool patiently;
+};
+
+static void look_while_parked(void *arg)
 {
-    uint64_t own = (uint64_t)__builtin_return_address(0);
-    struct wait wait;
-    wait_begin(&wait, task, 1, 0, own, 0);
+    const struct parked *parked = arg;
+    struct rec_task *task = parked->task;
     uint32_t gen = task->gen;
     if (interrupt) { /* a handler waits inside this wait */
         interrupt = false;
@@ -73,18 +78,26 @@ __attribute__((noinline)) static void park(struct rec_task *task, bool patiently
         pthread_kill(pthread_self(), SIGUSR1);
     }
     uint32_t until = here_sampler_walks() + 8;
-    while (patiently && (int32_t)(here_sampler_walks() - until) < 0) {
+    while (parked->patiently && (int32_t)(here_sampler_walks() - until) < 0) {
         bool seen = __atomic_load_n(&task->seen_gen, __ATOMIC_ACQUIRE) == gen;
         uint32_t site = __atomic_load_n(&task->wait_site, __ATOMIC_ACQUIRE);
-        if (seen && site != 0) {
-            WANT(recorder.pcs[recorder.sites[site].first_pc] == own);
+        if (seen && site != 0) { /* park's frame, and its caller's */
+            WANT(recorder.pcs[recorder.sites[site].first_pc + 1] == parked->own);
             count(&stacks_seen);
             break;
         }
         let_it_look();
     }
-    WANT(task->gen == gen && task->object == own);
-    wait_end(&wait);
+    WANT(task->gen == gen && task->object == parked->own);
+}
+
+/* Waits in a slot, now and then until the sampler has told the stack, which must be ours. */
+__attribute__((noinline)) static void park(struct rec_task *task, bool patiently)
+{
+    struct parked parked = {task, (uint64_t)__builtin_return_address(0), patiently};
+    const struct parts_wait what = {.call = 1, .object = parked.own};
+    parts_park(task, &what, look_while_parked, &parked);
+    __asm__ volatile(""); /* a call that is not the last thing is a frame */
 }
 
 /* Callers of park, each at another address. */

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "preload/clock.h"
+#include "tests/unit/preload/parts.h"
 #include "tests/unit/preload/recording_here.h"
 
 /* All fields of a wait that the test publishes follow from its object. */
@@ -36,15 +37,15 @@ static bool belongs_together(const struct rec_task *task)
            (task->wait_flags & ~REC_WAIT_RESTORED) == flags_of(task->object);
 }
 
-/* Never inlined: a wrapper has a frame of its own. */
-__attribute__((noinline)) static void park(struct rec_task *task, uint64_t object,
-                                           void (*meanwhile)(void))
+static void call(void *function)
 {
-    struct wait wait;
-    wait_begin(&wait, task, call_of(object), flags_of(object), object, arg_of(object));
-    if (meanwhile != NULL)
-        meanwhile();
-    wait_end(&wait);
+    (*(void (**)(void))function)();
+}
+
+static void park(struct rec_task *task, uint64_t object, void (*meanwhile)(void))
+{
+    const struct parts_wait what = {call_of(object), flags_of(object), arg_of(object), object};
+    parts_park(task, &what, meanwhile != NULL ? call : NULL, &meanwhile);
 }
 
 static struct rec_task *slot;
@@ -490,6 +491,33 @@ static void wait__left_by_longjmp__is_not_restored_by_the_next_at_its_place(void
     assert_int_equal(slot->gen, 0);
 }
 
+/* Where the frame was that the wait was in, there is one of the program's, which waits itself. */
+__attribute__((noinline)) static void park_inside_a_frame(struct rec_task *task,
+                                                          const struct parts_wait *what,
+                                                          void (*meanwhile)(void *), void *arg)
+{
+    assert_int_equal(task->cfa, (uint64_t)__builtin_dwarf_cfa());
+    parts_park(task, what, meanwhile, arg);
+    assert_int_equal(task->gen, 0);
+}
+
+/* Both are called from one place, so that their frames begin at the same place. */
+static void wait__left_by_longjmp__is_not_restored_inside_a_frame_at_its_place(void **state)
+{
+    static void (*const ways[])(struct rec_task *, const struct parts_wait *, void (*)(void *),
+                                void *) = {parts_park, park_inside_a_frame};
+    static void (*const meanwhile[])(void) = {leave, look_after_leaving};
+    (void)state;
+    slot = recorder_self();
+    for (volatile uint64_t i = 0; i < 2; i++) {
+        uint64_t object = 50 + i;
+        const struct parts_wait what = {call_of(object), flags_of(object), arg_of(object), object};
+        if (sigsetjmp(way_out, 1) == 0)
+            ways[i](slot, &what, call, (void *)(uintptr_t)&meanwhile[i]);
+        assert_int_equal(slot->gen != 0, i == 0);
+    }
+}
+
 #define WITH_RECORDING(test) cmocka_unit_test_setup_teardown(test, here_open, here_close)
 
 int main(void)
@@ -507,6 +535,7 @@ int main(void)
         WITH_RECORDING(waits__with_handlers_that_wait__are_read_whole),
         WITH_RECORDING(wait__left_by_longjmp__is_not_restored_by_the_next),
         WITH_RECORDING(wait__left_by_longjmp__is_not_restored_by_the_next_at_its_place),
+        WITH_RECORDING(wait__left_by_longjmp__is_not_restored_inside_a_frame_at_its_place),
     };
     return cmocka_run_group_tests(tests, here_start, here_stop);
 }
