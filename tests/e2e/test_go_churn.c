@@ -175,7 +175,7 @@ static const struct named *names_at(struct scans *scans, uint64_t pc)
 static bool look(const struct go_goroutine *it, void *arg)
 {
     struct scans *scans = arg;
-    const char *functions[MOST_FRAMES];
+    const char *functions[MOST_FRAMES] = {NULL};
     size_t count = 0;
     scans->moved += it->moved;
     if (!it->parked || it->system)

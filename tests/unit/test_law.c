@@ -129,7 +129,8 @@ static void look_at_folder(const char *folder, int depth, struct tally *tally)
         char inner[512];
         if (entry->d_name[0] == '.')
             continue;
-        snprintf(inner, sizeof(inner), "%s/%.200s", folder, entry->d_name);
+        int length = snprintf(inner, sizeof(inner), "%s/%s", folder, entry->d_name);
+        assert_in_range(length, 1, sizeof(inner) - 1); /* it was not cut */
         if (entry->d_type == DT_DIR)
             look_at_folder(inner, depth + 1, tally);
         else if (is_source(entry->d_name))
