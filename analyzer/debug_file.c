@@ -42,6 +42,21 @@ struct debug_file {
 
 /* ---- Opening ---- */
 
+/* How many bytes a compressed section claims to unfold to. False: it says nothing, and cannot be
+ * unfolded. (gelf_getchdr copies the whole section where it is not aligned, as Go's are not.) */
+static bool unfolded_bytes(Elf *elf, const GElf_Shdr *section, uint64_t *ret)
+{
+    size_t bytes = gelf_fsize(elf, ELF_T_CHDR, 1, EV_CURRENT);
+    Elf_Data *data = bytes <= section->sh_size
+                         ? elf_getdata_rawchunk(elf, (int64_t)section->sh_offset, bytes, ELF_T_CHDR)
+                         : NULL;
+    if (data == NULL)
+        return false;
+    *ret = gelf_getclass(elf) == ELFCLASS32 ? ((const Elf32_Chdr *)data->d_buf)->ch_size
+                                            : ((const Elf64_Chdr *)data->d_buf)->ch_size;
+    return true;
+}
+
 /* No file whose sections claim to unfold to a multiple of it that no compiler reaches. */
 static bool inflation_is_bounded(int fd)
 {
@@ -56,11 +71,11 @@ static bool inflation_is_bounded(int fd)
     bool bounded = true;
     for (Elf_Scn *section = NULL; bounded && (section = elf_nextscn(elf, section)) != NULL;) {
         GElf_Shdr header;
-        GElf_Chdr compressed;
+        uint64_t bytes;
         if (gelf_getshdr(section, &header) == NULL || (header.sh_flags & SHF_COMPRESSED) == 0 ||
-            gelf_getchdr(section, &compressed) == NULL)
+            !unfolded_bytes(elf, &header, &bytes))
             continue;
-        bounded = compressed.ch_size <= most && (sum += compressed.ch_size) <= most;
+        bounded = bytes <= most && (sum += bytes) <= most;
     }
     elf_end(elf);
     return bounded;

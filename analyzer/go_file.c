@@ -16,6 +16,8 @@
 #define MAX_DYNAMIC 1024
 #define MAX_CANDIDATES 64        /* tables that are looked at, and moduledatas for one table */
 #define CHUNK_BYTES (256 * 1024) /* at least SEARCH_BUFFER_BYTES */
+#define BLOCK_BYTES 4096         /* that are kept together */
+#define BLOCKS 64                /* that are kept, at most */
 #define MAX_READS 32             /* of the whole file, while it is opened */
 #define MODULE_BYTES 512         /* of a moduledata that are looked at */
 
@@ -25,6 +27,15 @@ static const char build_info_magic[14] = "\xff Go buildinf:";
 struct segment {
     uint64_t address, offset, bytes; /* that are in the file */
     bool executable, writable;
+};
+
+/* A part of the file that is kept: the table is read a few bytes at a time, mostly near those
+ * before.
+ */
+struct block {
+    uint64_t at;  /* offset in the file, a multiple of BLOCK_BYTES */
+    size_t bytes; /* 0: free */
+    uint8_t data[BLOCK_BYTES];
 };
 
 struct go_file {
@@ -44,15 +55,13 @@ struct go_file {
     struct go_build build; /* all 0: not known */
     struct pclntab table;
     uint8_t *chunk; /* CHUNK_BYTES, while it is opened */
+    struct block blocks[BLOCKS];
 };
 
 /* ---- Bytes of the file ---- */
 
-static bool read_at(struct go_file *file, uint64_t offset, void *to, size_t bytes)
+static bool read_file(const struct go_file *file, uint64_t offset, void *to, size_t bytes)
 {
-    if (offset > file->bytes || bytes > file->bytes - offset || bytes > file->budget)
-        return false;
-    file->budget -= bytes;
     for (size_t done = 0; done < bytes;) {
         ssize_t count = pread(file->fd, (char *)to + done, bytes - done, (off_t)(offset + done));
         if (count <= 0)
@@ -60,6 +69,33 @@ static bool read_at(struct go_file *file, uint64_t offset, void *to, size_t byte
         done += (size_t)count;
     }
     return true;
+}
+
+/* Reads what lies within one block. */
+static bool read_block(struct go_file *file, uint64_t offset, void *to, size_t bytes)
+{
+    size_t into = (size_t)(offset % BLOCK_BYTES);
+    uint64_t at = offset - into, left = file->bytes - at;
+    struct block *block = &file->blocks[at / BLOCK_BYTES % BLOCKS];
+    if (block->bytes == 0 || block->at != at) {
+        block->at = at;
+        block->bytes = left < BLOCK_BYTES ? (size_t)left : BLOCK_BYTES;
+        if (!read_file(file, at, block->data, block->bytes)) {
+            block->bytes = 0;
+            return false;
+        }
+    }
+    memcpy(to, block->data + into, bytes);
+    return true;
+}
+
+static bool read_at(struct go_file *file, uint64_t offset, void *to, size_t bytes)
+{
+    if (offset > file->bytes || bytes > file->bytes - offset || bytes > file->budget)
+        return false;
+    file->budget -= bytes;
+    return offset % BLOCK_BYTES + bytes <= BLOCK_BYTES ? read_block(file, offset, to, bytes)
+                                                       : read_file(file, offset, to, bytes);
 }
 
 /* How many bytes follow the address in the file, 0: none; and where they are. */

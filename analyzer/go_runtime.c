@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "analyzer/debug_types.h"
+#include "analyzer/large.h"
 #include "analyzer/text.h"
 
 #define GOROUTINES_AT_ONCE 1024
@@ -44,7 +45,7 @@ static void scan_module(struct go_runtime *runtime, struct image *image, uint32_
     free(runtime->scratch);
     memset(&runtime->scan, 0, sizeof(runtime->scan));
     runtime->module = module;
-    runtime->scratch = calloc(1, bytes);
+    runtime->scratch = large_calloc(1, bytes);
     if (runtime->scratch)
         runtime->result =
             goscan_open(&runtime->scan, image->memory, ranges, ranges_of(image, module, ranges),

@@ -12,6 +12,7 @@
 #define MOST_CHAIN (1U << 16)    /* symbols of one hash that are looked at */
 #define MOST_NAME 256            /* bytes of a name that is looked for */
 #define MOST_BYTES (256UL << 20) /* of a table of all symbols, or of its names */
+#define NAMES_AT_ONCE 32768      /* bytes */
 
 /* Bytes of a file, as memory. */
 struct file_reader {
@@ -237,6 +238,30 @@ static char *read_section(struct file_reader *file, const Elf64_Shdr *section)
     return bytes;
 }
 
+/* Whether the name is among the names of symbols: read in passing, which costs a small part of what
+ * it takes to keep all symbols of a large program, most of which have none that is looked for. */
+static bool has_name(struct file_reader *file, const Elf64_Shdr *names, const char *name)
+{
+    char chunk[NAMES_AT_ONCE + MOST_NAME];
+    size_t bytes = strlen(name) + 1, kept = 0;
+    if (bytes > MOST_NAME || names->sh_size > MOST_BYTES)
+        return false;
+    for (uint64_t at = 0; at < names->sh_size;) {
+        uint64_t left = names->sh_size - at;
+        size_t more = left < NAMES_AT_ONCE ? (size_t)left : NAMES_AT_ONCE;
+        if (!mem_read(&file->reader, names->sh_offset + at, chunk + kept, more))
+            return false;
+        if (memmem(chunk, kept + more, name, bytes))
+            return true;
+        at += more;
+        /* It may begin at the end of this chunk. */
+        size_t end = kept + more;
+        kept = end < bytes - 1 ? end : bytes - 1;
+        memmove(chunk, chunk + end - kept, kept);
+    }
+    return false;
+}
+
 static size_t search(const char *rows, uint64_t row_bytes, const char *names, uint64_t name_bytes,
                      uint64_t bias, struct image_symbol *symbols, size_t count)
 {
@@ -270,7 +295,8 @@ size_t image_all_symbols(struct image *image, uint32_t module, struct image_symb
         return 0;
     if (read_sections(&file, &sections)) {
         const Elf64_Shdr *table = section_of(&sections, SHT_SYMTAB);
-        char *rows = table ? read_section(&file, table) : NULL;
+        bool there = table && has_name(&file, &sections.rows[table->sh_link], symbols[0].name);
+        char *rows = there ? read_section(&file, table) : NULL;
         char *names = rows ? read_section(&file, &sections.rows[table->sh_link]) : NULL;
         if (names)
             found = search(rows, table->sh_size, names, sections.rows[table->sh_link].sh_size,

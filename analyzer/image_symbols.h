@@ -22,7 +22,8 @@ struct image_symbol {
 size_t image_exported(struct image *image, uint32_t module, struct image_symbol *symbols,
                       size_t count);
 
-/* The same among all symbols of its file, if it has that table still. */
+/* The same among all symbols of its file, if it has that table still. Where the first one is not
+ * there, none is found. `count` is 1 at least. */
 size_t image_all_symbols(struct image *image, uint32_t module, struct image_symbol *symbols,
                          size_t count);
 

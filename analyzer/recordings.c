@@ -81,7 +81,30 @@ static bool add_entry(struct recording_list *list, const char *folder, const cha
     return ok;
 }
 
-bool recordings_list(const char *folder, uid_t uid, struct recording_list *ret, struct err *err)
+/* Whether a name is `start`, the pid, '-', digits and `ending`. */
+static bool is_numbered(const char *name, const char *start, uint32_t pid, const char *ending)
+{
+    char number[16];
+    int bytes = snprintf(number, sizeof(number), "%" PRIu32 "-", pid);
+    size_t skip = strlen(start);
+    if (strncmp(name, start, skip) != 0 || strncmp(name + skip, number, (size_t)bytes) != 0)
+        return false;
+    name += skip + (size_t)bytes;
+    size_t digits = strspn(name, "0123456789");
+    return digits > 0 && strcmp(name + digits, ending) == 0;
+}
+
+/* Whether a file of the folder may be a recording; pid: of that process, 0: of any. */
+static bool is_candidate(const char *name, pid_t pid)
+{
+    size_t length = strlen(name);
+    return pid ? is_numbered(name, "", (uint32_t)pid, ".rec")
+               : length > 4 && strcmp(name + length - 4, ".rec") == 0;
+}
+
+/* The recordings of a process; pid 0: all of them. */
+static bool list_of(const char *folder, uid_t uid, pid_t pid, struct recording_list *ret,
+                    struct err *err)
 {
     memset(ret, 0, sizeof(*ret));
     int fd = open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -108,8 +131,7 @@ bool recordings_list(const char *folder, uid_t uid, struct recording_list *ret, 
     bool ok = true;
     struct dirent *entry;
     while (ok && (entry = readdir(dir)) != NULL) {
-        size_t length = strlen(entry->d_name);
-        if (length > 4 && strcmp(entry->d_name + length - 4, ".rec") == 0)
+        if (is_candidate(entry->d_name, pid))
             ok = add_entry(ret, folder, entry->d_name, uid);
     }
     closedir(dir);
@@ -120,6 +142,11 @@ bool recordings_list(const char *folder, uid_t uid, struct recording_list *ret, 
     if (ret->count)
         qsort(ret->rows, ret->count, sizeof(*ret->rows), compare_entries);
     return true;
+}
+
+bool recordings_list(const char *folder, uid_t uid, struct recording_list *ret, struct err *err)
+{
+    return list_of(folder, uid, 0, ret, err);
 }
 
 void recordings_list_deinit(struct recording_list *list)
@@ -143,19 +170,6 @@ char *recordings_newest(const char *folder, uid_t uid, struct err *err)
         err_system(err, folder, ENOMEM);
     recordings_list_deinit(&list);
     return path;
-}
-
-/* Whether a name is `start`, the pid, '-', digits and `ending`. */
-static bool is_numbered(const char *name, const char *start, uint32_t pid, const char *ending)
-{
-    char number[16];
-    int bytes = snprintf(number, sizeof(number), "%" PRIu32 "-", pid);
-    size_t skip = strlen(start);
-    if (strncmp(name, start, skip) != 0 || strncmp(name + skip, number, (size_t)bytes) != 0)
-        return false;
-    name += skip + (size_t)bytes;
-    size_t digits = strspn(name, "0123456789");
-    return digits > 0 && strcmp(name + digits, ending) == 0;
 }
 
 /* Whether a file may be the recording of that process, by its name: "PID-N.rec", "FILE.PID-N". */
@@ -262,7 +276,7 @@ static char *find_in_folder(uid_t uid, pid_t pid, uint64_t start_ticks)
     char folder[64];
     struct recording_list list;
     char *found = NULL;
-    if (!recordings_list(recordings_folder(uid, folder), uid, &list, NULL))
+    if (!list_of(recordings_folder(uid, folder), uid, pid, &list, NULL))
         return NULL;
     for (size_t i = 0; !found && i < list.count; i++) {
         struct rec_file file;

@@ -42,6 +42,8 @@ add_dependencies(test_cli leakspy)
 leakspy_test(test_recordings SOURCES analyzer/test_recordings.c
              LIBRARIES leakspy_analyzer recording_builder LABEL analyzer)
 leakspy_test(test_watch SOURCES analyzer/test_watch.c LIBRARIES leakspy_analyzer LABEL analyzer)
+leakspy_test(test_image_symbols SOURCES analyzer/test_image_symbols.c LIBRARIES leakspy_analyzer
+             LABEL analyzer)
 leakspy_test(test_go_tasks SOURCES analyzer/test_go_tasks.c LIBRARIES leakspy_analyzer LABEL analyzer)
 
 # Files of Go's own compiler, as Debian 12 has it.

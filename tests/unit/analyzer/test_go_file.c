@@ -301,8 +301,8 @@ static void truncated_file__opens_or_not__without_harm(void **state)
     remove_copy(&copy);
 }
 
-/* The file shrinks while it is open. */
-static void file_that_shrinks__has_no_calls(void **state)
+/* The file shrinks while it is open: what was not read before is gone. */
+static void file_that_shrinks__has_no_more_calls(void **state)
 {
     (void)state;
     if (!go_places_is_there("static"))
@@ -311,10 +311,14 @@ static void file_that_shrinks__has_no_calls(void **state)
     copy_file(go_places_program("static"), &copy);
     struct go_file *file = go_file_open(copy.path);
     assert_non_null(file);
+    const struct pclntab *table = go_file_table(file);
     uint64_t anchor = find_function(file, "main.anchor").entry;
     assert_int_equal(go_file_calls(file, anchor, calls), 1);
     assert_int_equal(truncate(copy.path, 4096), 0);
-    assert_int_equal(go_file_calls(file, anchor, calls), 0);
+    size_t asked = 0, answered = 0;
+    for (uint64_t pc = table->text + 64; pc < table->etext; pc += 16384, asked++)
+        answered += go_file_calls(file, pc, calls) > 0;
+    assert_in_range(answered, 0, asked / 2);
     go_file_close(file);
     remove_copy(&copy);
 }
@@ -528,7 +532,7 @@ int main(void)
         cmocka_unit_test(address_outside_of_go_code__has_no_calls),
         cmocka_unit_test(what_is_no_go_file__does_not_open),
         cmocka_unit_test(truncated_file__opens_or_not__without_harm),
-        cmocka_unit_test(file_that_shrinks__has_no_calls),
+        cmocka_unit_test(file_that_shrinks__has_no_more_calls),
         cmocka_unit_test(damaged_file__opens_or_not__without_harm),
         cmocka_unit_test(go_program__symbols__are_gos_own),
         cmocka_unit_test(c_code_of_a_go_program__symbols__are_the_linkers),
