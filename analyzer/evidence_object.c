@@ -13,12 +13,57 @@ static struct table_key waiters_key(enum rec_object kind, uint64_t object, bool 
     return (struct table_key){object, (uint64_t)kind * 2 + receives};
 }
 
-static bool count_one(struct table *table, struct table_key key)
+/* What will be asked of the waiters. To count those of every object would take a table as large as
+ * that of the tasks, where each of a million waits on a channel of its own. */
+struct questions {
+    struct table *objects; /* has a row for each object that is asked for by itself */
+    bool channels[2];      /* those who send to any channel are asked for; who receive */
+};
+
+static bool ask_for_object(struct questions *questions, const struct object_look *look)
 {
-    uint32_t *value = table_at(table, key);
+    return table_at(questions->objects, waiters_key(look->kind, look->address, false)) &&
+           table_at(questions->objects, waiters_key(look->kind, look->address, true));
+}
+
+/* Whoever is on the other side of some case. */
+static void ask_for_partners(struct questions *questions, const struct snapshot *snapshot,
+                             const struct group *group)
+{
+    for (size_t i = 0; i < group->count; i++) {
+        const struct snapshot_task *member = &snapshot->tasks[group->members[i]];
+        for (uint32_t k = 0; k < member->case_count; k++)
+            questions->channels[snapshot->cases[member->case_first + k].op == REC_OP_CHAN_SEND] =
+                true;
+    }
+}
+
+static bool sends(const struct snapshot *snapshot, const struct group *group)
+{
+    return snapshot->calls[group->wait->call].number == REC_OP_CHAN_SEND;
+}
+
+/* What evidence_add_object will ask. */
+static bool ask(struct questions *questions, const struct judge *judge, const struct group *group)
+{
+    if (!group->wait)
+        return true;
+    ask_for_partners(questions, judge->snapshot, group);
+    if (group->object == REC_OBJECT_CHANNEL && !group->same_object)
+        questions->channels[sends(judge->snapshot, group)] = true;
+    struct object_look look = evidence_look_at(judge->snapshot, judge->graph, group->members[0]);
+    return !group->same_object || ask_for_object(questions, &look);
+}
+
+static bool count_one(struct questions *questions, enum rec_object kind, uint64_t object,
+                      bool receives)
+{
+    struct table_key key = waiters_key(kind, object, receives);
+    bool any = kind == REC_OBJECT_CHANNEL && questions->channels[receives];
+    uint32_t *value = any ? table_at(questions->objects, key) : table_find(questions->objects, key);
     if (value)
         ++*value;
-    return value != NULL;
+    return value || !any;
 }
 
 /* Tasks this far ahead are fetched: many tasks wait on as many objects. */
@@ -34,8 +79,15 @@ static void fetch_waiters(const struct snapshot *snapshot, const struct snapshot
     table_prefetch(waiters, waiters_key(snapshot_op_object(op), task->object, receives));
 }
 
-bool evidence_count_waiters(const struct snapshot *snapshot, struct table *ret)
+bool evidence_count_waiters(const struct judge *judge, const struct group *groups, size_t count,
+                            struct table *ret)
 {
+    const struct snapshot *snapshot = judge->snapshot;
+    struct questions questions = {.objects = ret};
+    for (size_t i = 0; i < count; i++) {
+        if (!ask(&questions, judge, &groups[i]))
+            return false;
+    }
     for (size_t i = 0; i < snapshot->task_count; i++) {
         const struct snapshot_task *task = &snapshot->tasks[i];
         if (i + AHEAD < snapshot->task_count)
@@ -45,12 +97,12 @@ bool evidence_count_waiters(const struct snapshot *snapshot, struct table *ret)
         unsigned op = snapshot->calls[task->call].number;
         enum rec_object kind = snapshot_op_object(op);
         if (task->object && kind != REC_OBJECT_NONE &&
-            !count_one(ret, waiters_key(kind, task->object, op == REC_OP_CHAN_RECEIVE)))
+            !count_one(&questions, kind, task->object, op == REC_OP_CHAN_RECEIVE))
             return false;
         for (uint32_t k = 0; k < task->case_count; k++) {
             const struct snapshot_case *row = &snapshot->cases[task->case_first + k];
-            if (row->object && !count_one(ret, waiters_key(REC_OBJECT_CHANNEL, row->object,
-                                                           row->op == REC_OP_CHAN_RECEIVE)))
+            if (row->object && !count_one(&questions, REC_OBJECT_CHANNEL, row->object,
+                                          row->op == REC_OP_CHAN_RECEIVE))
                 return false;
         }
     }
@@ -195,7 +247,7 @@ static const struct {
 static void explain_many_channels(const struct judge *judge, struct group *group)
 {
     size_t unbuffered = 0, full = 0, empty_ones = 0, closed = 0, lonely = 0, known_ones = 0;
-    bool sends = judge->snapshot->calls[group->wait->call].number == REC_OP_CHAN_SEND;
+    bool sending = sends(judge->snapshot, group);
 
     for (size_t i = 0; i < group->count; i++) {
         if (i + AHEAD < group->count)
@@ -208,7 +260,7 @@ static void explain_many_channels(const struct judge *judge, struct group *group
         full += look.has_channel && look.capacity && look.length >= look.capacity;
         empty_ones += look.has_channel && look.capacity && look.length == 0;
         closed += look.closed;
-        lonely += waiters(judge, REC_OBJECT_CHANNEL, look.address, sends) == 0;
+        lonely += waiters(judge, REC_OBJECT_CHANNEL, look.address, sending) == 0;
     }
     char state[160] = "";
     size_t at = 0;
@@ -216,8 +268,8 @@ static void explain_many_channels(const struct judge *judge, struct group *group
         size_t count;
         const char *word;
     } parts[] = {{unbuffered, "unbuffered"},
-                 {sends ? full : 0, "full"},
-                 {sends ? 0 : empty_ones, "empty"},
+                 {sending ? full : 0, "full"},
+                 {sending ? 0 : empty_ones, "empty"},
                  {closed, "closed"}};
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
         if (parts[i].count == group->count && known_ones)
@@ -226,7 +278,7 @@ static void explain_many_channels(const struct judge *judge, struct group *group
             at += (size_t)snprintf(state + at, sizeof(state) - at, "%zu %s, ", parts[i].count,
                                    parts[i].word);
     }
-    const char *partner = sends ? "receiver" : "sender";
+    const char *partner = sending ? "receiver" : "sender";
     if (lonely == group->count)
         evidence_add(group, "different channels: %sno %s%s waiting on any", state, partner,
                      known(judge));

@@ -12,8 +12,10 @@ struct judge;
 /* What the tasks wait on: one object and its state, or what the many have in common. */
 void evidence_add_object(const struct judge *judge, struct group *group);
 
-/* Counts, for every object, the tasks that wait on it. Keys: the object, and its kind times 2, plus
- * 1 for those that wait to receive. False: no memory. */
-bool evidence_count_waiters(const struct snapshot *snapshot, struct table *ret);
+/* Counts the tasks that wait on the objects which evidence_add_object will ask for, given the
+ * groups. Keys: the object, and its kind times 2, plus 1 for those that wait to receive. False: no
+ * memory. */
+bool evidence_count_waiters(const struct judge *judge, const struct group *groups, size_t count,
+                            struct table *ret);
 
 #endif

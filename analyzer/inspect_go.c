@@ -105,6 +105,7 @@ static bool tell(struct go_runtime *runtime, struct inspection *inspection, stru
                             runtime->scan.reason_count);
     if (ok) {
         image_quiet_begin(&quiet, image);
+        snapshot_expect_tasks(snapshot, goscan_count(&runtime->scan));
         runtime->result = goscan_run(&runtime->scan, go_tasks_add, &tasks, &totals);
         if (runtime->result != GO_OK)
             tell_why(runtime, inspection);

@@ -70,10 +70,9 @@ bool snapshot_doubt(struct snapshot *snapshot, const char *format, va_list argum
     return snapshot->doubt != NULL;
 }
 
-/* All zeroes, as snapshot_add_task promises. */
-static bool make_room(struct snapshot *snapshot)
+/* What is not used is all zeroes, as snapshot_add_task promises. */
+static bool make_room(struct snapshot *snapshot, size_t room)
 {
-    size_t room = snapshot->task_room ? snapshot->task_room * 2 : 256;
     struct snapshot_task *tasks = large_calloc(room, sizeof(*tasks));
     if (!tasks)
         return false;
@@ -85,9 +84,19 @@ static bool make_room(struct snapshot *snapshot)
     return true;
 }
 
+void snapshot_expect_tasks(struct snapshot *snapshot, size_t more)
+{
+    size_t unexpected = more / 64 + 256; /* there are always some: a table that is full doubles */
+    size_t room;
+    if (!__builtin_add_overflow(snapshot->task_count + unexpected, more, &room) &&
+        room > snapshot->task_room)
+        (void)make_room(snapshot, room);
+}
+
 struct snapshot_task *snapshot_add_task(struct snapshot *snapshot)
 {
-    if (snapshot->task_count == snapshot->task_room && !make_room(snapshot))
+    if (snapshot->task_count == snapshot->task_room &&
+        !make_room(snapshot, snapshot->task_room ? snapshot->task_room * 2 : 256))
         return NULL;
     struct snapshot_task *task = &snapshot->tasks[snapshot->task_count++];
     task->parked_ns = SNAPSHOT_AGE_UNKNOWN;

@@ -211,6 +211,10 @@ void snapshot_deinit(struct snapshot *snapshot);
  * is good until the next one. */
 struct snapshot_task *snapshot_add_task(struct snapshot *snapshot);
 
+/* Makes room for so many more tasks at once, where there is memory for them: a table that grows is
+ * copied each time. */
+void snapshot_expect_tasks(struct snapshot *snapshot, size_t more);
+
 /* A sentence about the picture as a whole. False: no memory. */
 bool snapshot_note(struct snapshot *snapshot, const char *format, va_list arguments)
     __attribute__((format(printf, 2, 0)));

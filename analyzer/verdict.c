@@ -255,14 +255,6 @@ static void count_totals(struct verdicts *ret, const struct judge *judge)
         totals->by_verdict[ret->groups[i].verdict] += ret->groups[i].count;
 }
 
-static size_t count_parked(const struct snapshot *snapshot)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < snapshot->task_count; i++)
-        count += (snapshot->tasks[i].flags & SNAPSHOT_PARKED) != 0;
-    return count;
-}
-
 bool verdicts_init(struct verdicts *ret, const struct snapshot *snapshot, const struct waits *waits,
                    const struct verdict_options *options)
 {
@@ -274,15 +266,16 @@ bool verdicts_init(struct verdicts *ret, const struct snapshot *snapshot, const 
     judge.rule_of_task = ret->rule_of_task;
 
     bool ok = group_of && ret->rule_of_task && table_init(&judge.joined_sites, 16) &&
-              table_init(&judge.waiters, count_parked(snapshot)) &&
-              waitgraph_init(&ret->graph, snapshot) && rules_judge(&judge) &&
-              make_groups(ret, &judge, group_of) && growth_count(ret, snapshot, group_of) &&
-              evidence_count_waiters(snapshot, &judge.waiters);
+              table_init(&judge.waiters, 64) && waitgraph_init(&ret->graph, snapshot) &&
+              rules_judge(&judge) && make_groups(ret, &judge, group_of) &&
+              growth_count(ret, snapshot, group_of);
     free(group_of);
+    for (size_t i = 0; ok && i < ret->count; i++)
+        compare_objects(&ret->groups[i], &judge);
+    ok = ok && evidence_count_waiters(&judge, ret->groups, ret->count, &judge.waiters);
     for (size_t i = 0; ok && i < ret->count; i++) {
         struct group *group = &ret->groups[i];
         ok = list_tasks(group, snapshot, options->max_tasks);
-        compare_objects(group, &judge);
         evidence_add_object(&judge, group);
         if (rules[group->rule].explain)
             rules[group->rule].explain(&judge, group);

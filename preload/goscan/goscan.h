@@ -162,6 +162,9 @@ enum go_result goscan_open(struct goscan *ret, struct mem_reader *reader,
                            const struct go_range *ranges, size_t range_count,
                            const struct go_hints *hints, void *scratch, size_t scratch_bytes);
 
+/* How long the list of all goroutines is now, with those that are dead or free; 0: unknown. */
+uint64_t goscan_count(struct goscan *scan);
+
 /* Tells of every goroutine that is neither dead nor free, in the order of the runtime's list; *it
  * is good during the call. Ends early when visit returns false, which is no failure. */
 enum go_result goscan_run(struct goscan *scan,

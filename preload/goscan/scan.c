@@ -27,6 +27,12 @@ static bool read_list(struct goscan *scan, struct list *ret)
     return false;
 }
 
+uint64_t goscan_count(struct goscan *scan)
+{
+    struct list list;
+    return read_list(scan, &list) ? list.count : 0;
+}
+
 /* Fills state->list from number `first` on. The list that a longer one has replaced may be gone. */
 static bool read_part(struct goscan *scan, struct list *list, uint64_t first, size_t count)
 {

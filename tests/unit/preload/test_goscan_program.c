@@ -82,6 +82,7 @@ static void look_with(struct sight *sight, const char *mode, const char *debug)
                                  sight->goroutines.range_count, NULL, sight->scratch, bytes),
                      GO_OK);
     assert_int_equal(goscan_run(&sight->scan, remember, sight, &sight->totals), GO_OK);
+    assert_true(goscan_count(&sight->scan) >= sight->totals.seen);
     for (size_t i = 0; i < sight->seen_count; i++)
         name_frames(sight, &sight->seen[i]);
 }
