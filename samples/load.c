@@ -60,7 +60,7 @@ static long count_tasks(int port)
             lowest = now;
             not_below = 0;
         }
-        usleep(1000);
+        usleep(5000);
     }
     return lowest;
 }
