@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define LENGTH(array) (sizeof(array) / sizeof *(array))
 
@@ -103,4 +104,128 @@ size_t count_not_called(const char *lines)
         contexts++;
     }
     return contexts == 0 ? 1 : count;
+}
+
+/* ---- errors ---- */
+
+static const struct said {
+    const char *functions, *errors, *reason;
+} documented[] =
+    {
+#define DOCUMENTED(functions, errors) {functions, errors, ""},
+#define NOT_PROVOKED(functions, errors, reason)
+#include "tests/conformance/documented.def"
+},
+  explained[] =
+      {
+#define DOCUMENTED(functions, errors)
+#define NOT_PROVOKED(functions, errors, reason) {functions, errors, reason},
+#include "tests/conformance/documented.def"
+},
+  explained_by_rights[] = {
+#define DOCUMENTED(functions, errors)
+#define NOT_PROVOKED(functions, errors, reason)
+#define FOR_ROOT(functions, errors, reason) {functions, errors, reason},
+#include "tests/conformance/documented.def"
+};
+
+/* Is the word one of those of a text? */
+static bool has_word(const char *text, size_t n, const char *word)
+{
+    size_t word_n = strlen(word);
+    for (size_t at = 0; at < n;) {
+        size_t length = strcspn(text + at, " \n");
+        length = length < n - at ? length : n - at;
+        if (length == word_n && strncmp(text + at, word, word_n) == 0)
+            return true;
+        at += length + 1;
+    }
+    return false;
+}
+
+static bool is_among(const struct said *table, size_t count, const char *function,
+                     const char *error)
+{
+    for (size_t i = 0; i < count; i++)
+        if (has_word(table[i].functions, strlen(table[i].functions), function) &&
+            (error == NULL || has_word(table[i].errors, strlen(table[i].errors), error)))
+            return true;
+    return false;
+}
+
+/* A row for that error, and it is what came of it. */
+static bool is_provoked(const char *lines, const char *function, const char *error)
+{
+    char begin[96];
+    size_t begin_n = (size_t)snprintf(begin, sizeof begin, "%s, %s, ", function, error);
+    for (const char *line = lines; line != NULL && *line != '\0'; line = strchr(line, '\n')) {
+        line += *line == '\n';
+        size_t name_n = strcspn(line, ":\n"), n = strcspn(line, "\n");
+        if (strncmp(line, begin, begin_n) == 0 && has_word(line + name_n, n - name_n, error))
+            return true;
+    }
+    return false;
+}
+
+static size_t check_error(const char *lines, const char *function, const char *error)
+{
+    bool provoked = is_provoked(lines, function, error);
+    bool expected = !is_among(explained, LENGTH(explained), function, error);
+    bool not_permitted = geteuid() != 0 && is_among(explained_by_rights,
+                                                    LENGTH(explained_by_rights), function, error);
+    if (not_permitted || provoked == expected)
+        return 0;
+    fprintf(stderr, "%s, %s: %s\n", function, error,
+            provoked ? "provoked, and said not to be" : "not provoked");
+    return 1;
+}
+
+/* All words of both texts. */
+static size_t check_errors(const char *lines, const struct said *said)
+{
+    size_t count = 0;
+    char *functions = strdup(said->functions), *at = functions, *function, *error;
+    while ((function = strsep(&at, " ")) != NULL) {
+        char *errors = strdup(said->errors), *of = errors;
+        while ((error = strsep(&of, " ")) != NULL)
+            count += error[0] == '\0' ? 0 : check_error(lines, function, error);
+        free(errors);
+    }
+    free(functions);
+    return count;
+}
+
+/* What is explained is documented, else it was written wrong. */
+static size_t count_explained_in_vain(void)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < LENGTH(explained); i++) {
+        char *functions = strdup(explained[i].functions), *at = functions, *function, *error;
+        while ((function = strsep(&at, " ")) != NULL) {
+            char *errors = strdup(explained[i].errors), *of = errors;
+            while ((error = strsep(&of, " ")) != NULL)
+                if (explained[i].reason[0] == '\0' ||
+                    !is_among(documented, LENGTH(documented), function, error)) {
+                    fprintf(stderr, "%s, %s: explained, and not documented\n", function, error);
+                    count++;
+                }
+            free(errors);
+        }
+        free(functions);
+    }
+    return count;
+}
+
+size_t count_not_provoked(const char *lines)
+{
+    size_t count = count_explained_in_vain();
+    for (size_t i = 0; i < LENGTH(documented); i++)
+        count += check_errors(lines, &documented[i]);
+    for (size_t i = 0; i < LENGTH(intercepted); i++)
+        if (is_of_libc(intercepted[i]) &&
+            !is_among(documented, LENGTH(documented), intercepted[i], NULL)) {
+            fprintf(stderr, "%s: not in documented.def\n", intercepted[i]);
+            count++;
+        }
+    return count;
 }

@@ -166,7 +166,7 @@ void sleep_ms(int ms)
 /* proc(5): "running", or the system call and its arguments. */
 static bool read_call(pid_t tid, char text[256])
 {
-    snprintf(text, 256, "/proc/self/task/%d/syscall", tid);
+    snprintf(text, 256, "/proc/%d/syscall", tid);
     int fd = open(text, O_RDONLY | O_CLOEXEC);
     ssize_t n = fd >= 0 ? read(fd, text, 255) : 0;
     if (fd >= 0)

@@ -88,7 +88,7 @@ void sleep_ms(int ms);
 /* Waits until a thread of this process is there no more, not even for who joins it. */
 void await_gone(pid_t tid);
 
-/* Waits until a thread of this process is blocked in a system call, or *ended (NULL: only that).
+/* Waits until a thread, also of a child, is blocked in a system call, or *ended (NULL: only that).
  * What has woken it before makes it no more blocked. */
 void await_blocked(pid_t tid, const atomic_int *ended);
 

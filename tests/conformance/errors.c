@@ -1,83 +1,93 @@
-/* Errors that need no wait: descriptors and ids that are none, what would block and may not. */
-#include "tests/conformance/conform.h"
+/* What the rows of errors share: to be interrupted, to be nobody, to have reached a limit. */
+#include "tests/conformance/errors.h"
 
-#include <fcntl.h>
-#include <mqueue.h>
-#include <sys/epoll.h>
-#include <sys/file.h>
-#include <sys/msg.h>
-#include <sys/sem.h>
-#include <sys/socket.h>
-#include <sys/uio.h>
-#include <sys/wait.h>
+#include <grp.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
-static char bytes[8];
-static struct iovec vector = {bytes, sizeof bytes};
-static struct msghdr header = {.msg_iov = &vector, .msg_iovlen = 1};
-static struct mmsghdr headers = {.msg_hdr = {.msg_iov = &vector, .msg_iovlen = 1}};
-static struct epoll_event event;
+void *const nowhere = (void *)8;
 
-#define OF_NONE(function, ...) ROW(function, "of what is not there") LIBC(__VA_ARGS__);
+/* --- while this thread is blocked ------------------------------------------------------------ */
 
-static void descriptors_of_none(struct rows *rows)
+static struct {
+    pthread_t thread, caller;
+    pid_t tid; /* of the caller */
+    void (*act)(void);
+    atomic_int done; /* the call came back */
+} helper;
+
+static void nothing(int signal)
 {
-    OF_NONE(read, read(-1, bytes, 1))
-    OF_NONE(readv, readv(-1, &vector, 1))
-    OF_NONE(write, write(-1, bytes, 1))
-    OF_NONE(writev, writev(-1, &vector, 1))
-    OF_NONE(recv, recv(-1, bytes, 1, 0))
-    OF_NONE(recvfrom, recvfrom(-1, bytes, 1, 0, NULL, NULL))
-    OF_NONE(recvmsg, recvmsg(-1, &header, 0))
-    OF_NONE(recvmmsg, recvmmsg(-1, &headers, 1, 0, NULL))
-    OF_NONE(send, send(-1, bytes, 1, 0))
-    OF_NONE(sendto, sendto(-1, bytes, 1, 0, NULL, 0))
-    OF_NONE(sendmsg, sendmsg(-1, &header, 0))
-    OF_NONE(sendmmsg, sendmmsg(-1, &headers, 1, 0))
-    OF_NONE(accept, accept(-1, NULL, NULL))
-    OF_NONE(accept4, accept4(-1, NULL, NULL, 0))
-    OF_NONE(connect, connect(-1, (void *)bytes, sizeof bytes))
-    OF_NONE(epoll_wait, epoll_wait(-1, &event, 1, -1))
-    OF_NONE(epoll_pwait, epoll_pwait(-1, &event, 1, -1, NULL))
-    OF_NONE(epoll_pwait2, epoll_pwait2(-1, &event, 1, NULL, NULL))
-    OF_NONE(mq_receive, mq_receive(-1, bytes, sizeof bytes, NULL))
-    OF_NONE(mq_send, mq_send(-1, bytes, 1, 0))
-    OF_NONE(flock, flock(-1, LOCK_EX))
-    OF_NONE(lockf, lockf(-1, F_LOCK, 0))
-    OF_NONE(msgrcv, msgrcv(-1, bytes, 0, 0, 0))
-    OF_NONE(msgsnd, msgsnd(-1, &(long){1}, 0, 0))
-    OF_NONE(semop, semop(-1, &(struct sembuf){0}, 1))
-    OF_NONE(semtimedop, semtimedop(-1, &(struct sembuf){0}, 1, NULL))
-    OF_NONE(wait, wait(NULL))
-    OF_NONE(waitpid, waitpid(1, NULL, 0))
-    OF_NONE(wait4, wait4(1, NULL, 0, NULL))
-    OF_NONE(waitid, waitid(P_PID, 1, NULL, WEXITED))
+    (void)signal;
 }
 
-#define MAY_NOT_BLOCK(function, ...)                                                               \
-    ROW(function, "that would block and may not")                                                  \
-    {                                                                                              \
-        int ends[2];                                                                               \
-        CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends) == 0);                     \
-        LIBC(__VA_ARGS__);                                                                         \
+static void *help(void *arg)
+{
+    while (await_blocked(helper.tid, &helper.done), !atomic_load(&helper.done)) {
+        if (helper.act != NULL) {
+            helper.act();
+            break;
+        }
+        pthread_kill(helper.caller, SIGUSR1);
     }
-
-static void calls_that_would_block(struct rows *rows)
-{
-    MAY_NOT_BLOCK(read, read(ends[0], bytes, 1))
-    MAY_NOT_BLOCK(readv, readv(ends[0], &vector, 1))
-    MAY_NOT_BLOCK(recv, recv(ends[0], bytes, 1, 0))
-    MAY_NOT_BLOCK(recvfrom, recvfrom(ends[0], bytes, 1, 0, NULL, NULL))
-    MAY_NOT_BLOCK(recvmsg, recvmsg(ends[0], &header, 0))
-    MAY_NOT_BLOCK(recvmmsg, recvmmsg(ends[0], &headers, 1, 0, NULL))
+    return arg;
 }
 
-void family_errors(struct rows *rows)
+void begin_while_blocked(void (*act)(void))
 {
-    descriptors_of_none(rows);
-    calls_that_would_block(rows);
+    CHECK(sigaction(SIGUSR1, &(struct sigaction){.sa_handler = nothing}, NULL) == 0);
+    helper.caller = pthread_self();
+    helper.tid = gettid();
+    helper.act = act;
+    atomic_store(&helper.done, 0);
+    helper.thread = start_thread(help, NULL);
+}
+
+void end_while_blocked(void)
+{
+    atomic_store(&helper.done, 1);
+    join_thread(helper.thread);
+}
+
+/* --- who may not, who has no more ------------------------------------------------------------ */
+
+void become_nobody(void)
+{
+    enum { NOBODY = 65534 };
+    if (geteuid() != 0)
+        return;
+    CHECK(setgroups(0, NULL) == 0);
+    CHECK(setresgid(NOBODY, NOBODY, NOBODY) == 0 && setresuid(NOBODY, NOBODY, NOBODY) == 0);
+}
+
+static struct rlimit limits[RLIM_NLIMITS];
+
+static void read_limits(void)
+{
+    for (int i = 0; i < RLIM_NLIMITS; i++)
+        CHECK(getrlimit((__rlimit_resource_t)i, &limits[i]) == 0);
+}
+
+void limit_to(int resource, unsigned long most)
+{
+    struct rlimit limit = {most, limits[resource].rlim_max};
+    CHECK(setrlimit((__rlimit_resource_t)resource, &limit) == 0);
 }
 
 void renew_errors(void)
 {
+    for (int i = 0; i < RLIM_NLIMITS; i++)
+        setrlimit((__rlimit_resource_t)i, &limits[i]);
+}
+
+void family_errors(struct rows *rows)
+{
+    read_limits();
+    errors_of_descriptors(rows);
+    errors_of_sockets(rows);
+    errors_of_ipc(rows);
+    errors_of_locks(rows);
+    errors_of_threads(rows);
+    errors_of_processes(rows);
 }

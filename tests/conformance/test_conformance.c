@@ -116,6 +116,12 @@ static void every_intercepted_function__is_called_from_everywhere(void **state)
     assert_int_equal(count_not_called(bare.out), 0);
 }
 
+static void every_documented_error__is_provoked_or_explained(void **state)
+{
+    (void)state;
+    assert_int_equal(count_not_provoked(bare.out), 0);
+}
+
 int main(int argc, char **argv)
 {
     /* As it is shipped; nothing of the C library recorded; no room for any task; the rest. */
@@ -145,5 +151,8 @@ int main(int argc, char **argv)
     if (strcmp(family, "contexts") == 0)
         tests[count++] = (struct CMUnitTest)cmocka_unit_test(
             every_intercepted_function__is_called_from_everywhere);
+    if (strcmp(family, "errors") == 0)
+        tests[count++] =
+            (struct CMUnitTest)cmocka_unit_test(every_documented_error__is_provoked_or_explained);
     return _cmocka_run_group_tests(family, tests, count, NULL, NULL);
 }
