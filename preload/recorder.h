@@ -67,8 +67,10 @@ struct recorder_thread {
     struct rec_task *spare;   /* a free slot for its next runtime task */
     struct rec_task *outside; /* its slot, while it is inside libunwind and publishes nowhere */
     bool inside;
-    bool sampler;       /* it is the sampler */
-    void (*once)(void); /* routine of the pthread_once that is being called */
+    bool forks;            /* it is between unwind_before_fork and unwind_after_fork */
+    bool sampler;          /* it is the sampler */
+    uint64_t fork_signals; /* those that it had blocked before */
+    void (*once)(void);    /* routine of the pthread_once that is being called */
     struct wait *once_wait;
     struct unwind_stack stack; /* scratch: too large for the stacks of some tasks */
     struct unwind_trace trace; /* of the spawn stack that was told last */

@@ -70,8 +70,11 @@ bool unwind_own_stack_has_ours(uint64_t cfa);
  */
 bool unwind_lock(void);
 void unwind_unlock(void);
+
+/* Around fork: with the lock, if that can be had, and all signals blocked. The second one in parent
+ * and child. */
 void unwind_before_fork(void);
-void unwind_after_fork(void); /* parent and child */
+void unwind_after_fork(void);
 
 /* In a fork child: the lock is free, unless the calling thread has it. Where another thread was
  * inside libunwind (a fork that nobody told us of), stacks follow frame pointers from now on. */

@@ -76,18 +76,29 @@ void unwind_unlock(void)
     sys_call(SYS_rt_sigprocmask, SIG_SETMASK, &before, 0, sizeof(before));
 }
 
+/* Signals are blocked also where the lock is not to be had: what a handler does in the child before
+ * the recording is forgotten would be told of the parent. */
 void unwind_before_fork(void)
 {
+    struct recorder_thread *self = &recorder_thread;
+    uint64_t all = ~UINT64_C(0);
+    sys_call(SYS_rt_sigprocmask, SIG_BLOCK, &all, &self->fork_signals, sizeof(all));
+    self->forks = true;
     if (unwind_lock())
         __atomic_store_n(&lock_by_fork, true, __ATOMIC_RELAXED);
 }
 
 void unwind_after_fork(void)
 {
-    if (!recorder_thread.inside)
-        return; /* it gave up */
-    __atomic_store_n(&lock_by_fork, false, __ATOMIC_RELAXED);
-    unwind_unlock();
+    struct recorder_thread *self = &recorder_thread;
+    if (!self->forks)
+        return; /* there was a filter already */
+    if (self->inside) {
+        __atomic_store_n(&lock_by_fork, false, __ATOMIC_RELAXED);
+        unwind_unlock();
+    }
+    self->forks = false;
+    sys_call(SYS_rt_sigprocmask, SIG_SETMASK, &self->fork_signals, 0, sizeof(self->fork_signals));
 }
 
 void unwind_forget(void)

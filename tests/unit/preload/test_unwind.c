@@ -2,6 +2,7 @@
 #include <alloca.h>
 #include <pthread.h>
 #include <semaphore.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -191,6 +192,46 @@ static void address__of_a_file__is_recorded_with_its_module_once(void **state)
     assert_int_equal(recorder.modules[row].unloaded_epoch, 0);
 }
 
+static bool blocks(int number)
+{
+    sigset_t blocked;
+    pthread_sigmask(SIG_BLOCK, NULL, &blocked);
+    return sigismember(&blocked, number) == 1;
+}
+
+static void *fork_meanwhile(void *unused)
+{
+    sigset_t one;
+    (void)unused;
+    sigemptyset(&one);
+    sigaddset(&one, SIGUSR1);
+    pthread_sigmask(SIG_UNBLOCK, &one, NULL); /* the one that made it had them blocked */
+    unwind_before_fork();
+    if (recorder_thread.inside)
+        return here_complaint("it has a lock that another fork has");
+    if (!blocks(SIGUSR1))
+        return here_complaint("a handler may run in the child");
+    unwind_after_fork();
+    return blocks(SIGUSR1) ? here_complaint("signals stay blocked") : NULL;
+}
+
+static void fork__that_waits_for_another_one__goes_on_with_signals_blocked(void **state)
+{
+    pthread_t thread;
+    void *complaint;
+    (void)state;
+    unwind_before_fork();
+    assert_true(recorder_thread.inside);
+    assert_int_equal(pthread_create(&thread, NULL, fork_meanwhile, NULL), 0);
+    assert_int_equal(pthread_join(thread, &complaint), 0);
+    assert_true(blocks(SIGUSR1));
+    unwind_after_fork();
+    assert_false(blocks(SIGUSR1));
+    here_assert_none(complaint);
+    assert_true(unwind_lock());
+    unwind_unlock();
+}
+
 #define WITH_RECORDING(test) cmocka_unit_test_setup_teardown(test, here_open, here_close)
 
 int main(void)
@@ -202,6 +243,7 @@ int main(void)
         WITH_RECORDING(parked_thread__unwound_by_another__shows_its_frames),
         WITH_RECORDING(garbage__unwound__does_no_harm),
         WITH_RECORDING(address__of_a_file__is_recorded_with_its_module_once),
+        WITH_RECORDING(fork__that_waits_for_another_one__goes_on_with_signals_blocked),
     };
     return cmocka_run_group_tests(tests, here_start, here_stop);
 }
