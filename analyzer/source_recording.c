@@ -131,7 +131,11 @@ static bool take_header(struct recording_reader *reader, enum snapshot_end end)
     snapshot->look_period_ns =
         (int64_t)(most(header->sample_period_ns, header->rest_ns) & INT64_MAX);
     snapshot->look_age_ns = recording_age(reader, reader->last_walk_ns);
-    if (reader->last_walk_ns)
+    /* From now on back, where there is a now: the machine may have slept since the start, or its
+     * clock been set. */
+    if (reader->last_walk_ns && end == SNAPSHOT_RUNNING)
+        snapshot->looked_unix_ns = snapshot->taken_unix_ns - snapshot->look_age_ns;
+    else if (reader->last_walk_ns)
         snapshot->looked_unix_ns =
             (int64_t)((header->started_unix_ns + reader->last_walk_ns - header->started_ns) &
                       INT64_MAX);

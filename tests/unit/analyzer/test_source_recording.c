@@ -249,6 +249,8 @@ static void end__follows_state_and_process(void **state)
     struct err err;
     assert_true(read_path(path, &s, &err));
     assert_int_equal(s.end, SNAPSHOT_RUNNING);
+    /* Whatever time of the day it was by the clock at its start. */
+    assert_int_equal(s.looked_unix_ns, s.taken_unix_ns - s.look_age_ns);
     use(&s);
     snapshot_deinit(&s);
     memset(header->boot_id, 7, sizeof(header->boot_id));
