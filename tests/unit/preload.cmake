@@ -94,7 +94,7 @@ add_dependencies(preload_names preload_fixture_one preload_fixture_two)
 
 # Models of what threads do to each other, in all their states; with mutants that must be found.
 if(NOT LEAKSPY_SANITIZE)
-  foreach(model free_list adopt slots handshake jump)
+  foreach(model free_list adopt slots handshake jump fork)
     add_test(NAME model_${model} COMMAND ${CMAKE_SOURCE_DIR}/preload/models/check.sh
                                          ${CMAKE_SOURCE_DIR}/preload/models/${model}.pml)
     set_tests_properties(model_${model} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 600 LABELS preload)
