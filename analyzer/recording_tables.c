@@ -6,6 +6,7 @@
 
 /* More than any program has; what a damaged count may cost is bounded by it. */
 #define BYTES_MOST (UINT64_C(1) << 31)
+#define ROWS_A_HOLE 8192 /* that are asked about together: are they in a hole of the file? */
 
 /* Reads all rows of a table, with `spare_bytes` zeroes behind them. */
 static bool read_table(struct recording_reader *reader, enum rec_table_id id, size_t row_bytes,
@@ -41,6 +42,17 @@ static bool read_table(struct recording_reader *reader, enum rec_table_id id, si
     return true;
 }
 
+/* The row itself, or where that is in a hole of the file, which may be large, the first one behind
+ * it; `count`: there is none. To ask is a system call, so that few rows are asked about. */
+static size_t past_hole(const struct recording_reader *reader, enum rec_table_id id, size_t row,
+                        size_t count)
+{
+    if (row % ROWS_A_HOLE != 0 || row >= count)
+        return row;
+    uint64_t next = rec_file_next_data(&reader->file, id, row);
+    return next < count ? (size_t)next : count;
+}
+
 const char *recording_string(struct snapshot *snapshot, uint32_t offset)
 {
     if (offset < snapshot->string_bytes)
@@ -70,7 +82,7 @@ static bool read_sites(struct recording_reader *reader)
     snapshot->sites = ok ? calloc(count + 1, sizeof(*snapshot->sites)) : NULL;
     if (snapshot->sites) {
         snapshot->site_count = count;
-        for (size_t i = 1; i < count; i++) {
+        for (size_t i = 1; (i = past_hole(reader, REC_TABLE_SITES, i, count)) < count; i++) {
             const struct rec_site *row = &rows[i];
             if (row->hash == 0)
                 continue;
@@ -102,7 +114,7 @@ static bool take_frames(struct recording_reader *reader, const struct rec_frame 
     snapshot->frames = calloc(count + 1, sizeof(*snapshot->frames));
     if (!snapshot->frames)
         return err_system(reader->err, reader->file.path, ENOMEM);
-    for (size_t i = 1; i < count; i++) {
+    for (size_t i = 1; (i = past_hole(reader, REC_TABLE_FRAMES, i, count)) < count; i++) {
         if (rows[i].pc == 0 || rows[i].function == 0)
             continue;
         snapshot->frames[snapshot->frame_count++] = (struct snapshot_frame){
@@ -120,7 +132,7 @@ static bool take_modules(struct recording_reader *reader, const struct rec_modul
     if (!snapshot->modules)
         return err_system(reader->err, reader->file.path, ENOMEM);
     snapshot->module_count = count;
-    for (size_t i = 1; i < count; i++) {
+    for (size_t i = 1; (i = past_hole(reader, REC_TABLE_MODULES, i, count)) < count; i++) {
         const struct rec_module *row = &rows[i];
         struct snapshot_module *module = &snapshot->modules[i];
         if (row->start == 0)
@@ -148,7 +160,7 @@ static bool take_calls(struct recording_reader *reader, const struct rec_call *r
     if (!snapshot->calls)
         return err_system(reader->err, reader->file.path, ENOMEM);
     snapshot->call_count = count;
-    for (size_t i = 1; i < count; i++) {
+    for (size_t i = 1; (i = past_hole(reader, REC_TABLE_CALLS, i, count)) < count; i++) {
         struct snapshot_call *call = &snapshot->calls[i];
         if (rows[i].name == 0)
             continue;
@@ -169,7 +181,7 @@ static bool take_cases(struct recording_reader *reader, const struct rec_case *r
     if (!snapshot->cases)
         return err_system(reader->err, reader->file.path, ENOMEM);
     snapshot->case_count = count;
-    for (size_t i = 1; i < count; i++)
+    for (size_t i = 1; (i = past_hole(reader, REC_TABLE_CASES, i, count)) < count; i++)
         snapshot->cases[i] = (struct snapshot_case){
             .object = rows[i].object,
             .capacity = rows[i].capacity,
