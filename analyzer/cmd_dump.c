@@ -217,8 +217,10 @@ static bool put_table(struct dump *dump, size_t which)
     size_t row_bytes = tables[which].row_bytes;
     uint64_t rows = rec_file_rows(&dump->file, id);
     char *chunk = malloc(CHUNK_ROWS * row_bytes);
-    bool ok = chunk || err_set(dump->err, ERR_MEMORY, dump->file.path, "not enough memory");
+    if (!chunk)
+        return err_set(dump->err, ERR_MEMORY, dump->file.path, "not enough memory");
 
+    bool ok = true;
     fprintf(dump->out, "%s\n", tables[which].name);
     for (uint64_t row = rec_file_next_data(&dump->file, id, 0); ok && row < rows;) {
         size_t count = rows - row < CHUNK_ROWS ? (size_t)(rows - row) : CHUNK_ROWS;

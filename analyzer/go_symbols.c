@@ -47,7 +47,7 @@ static const struct {
 static bool read_piece(int fd, uint64_t offset, uint64_t bytes, struct piece *ret)
 {
     *ret = (struct piece){0};
-    if (bytes > MOST_BYTES || offset > INT64_MAX - bytes || !(ret->bytes = malloc(bytes + 1)))
+    if (bytes > MOST_BYTES || offset > INT64_MAX - bytes || !(ret->bytes = calloc(1, bytes + 1)))
         return false;
     while (ret->count < bytes) {
         ssize_t got =
@@ -56,7 +56,6 @@ static bool read_piece(int fd, uint64_t offset, uint64_t bytes, struct piece *re
             break;
         ret->count += (uint64_t)got;
     }
-    ret->bytes[ret->count] = '\0';
     return ret->count == bytes;
 }
 

@@ -17,7 +17,7 @@ static bool sleeps;
 __attribute__((noinline)) static void deep_in_frames(int depth)
 {
     /* Of no fixed size: frames are found by the frame pointer. */
-    volatile char *room = __builtin_alloca((size_t)(64 + depth));
+    volatile char *room = __builtin_alloca(64 + (size_t)depth);
     room[0] = (char)depth;
     if (depth > 0) {
         deep_in_frames(depth - 1);

@@ -30,7 +30,7 @@ static void wait_unseen(void)
 __attribute__((noinline)) static void take(int depth)
 {
     /* Of no fixed size: frames are found by the frame pointer. */
-    volatile char *room = __builtin_alloca((size_t)(64 + depth));
+    volatile char *room = __builtin_alloca(64 + (size_t)depth);
     room[0] = (char)depth;
     if (depth > 0) {
         take(depth - 1);

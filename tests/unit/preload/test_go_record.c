@@ -217,8 +217,8 @@ static void wait__with_the_number_of_another__is_told_by_its_channels(void **sta
 {
     struct go_case cases[] = {{.channel = {.address = 0xa0}}, {.channel = {.address = 0xb0}}};
     (void)state;
-    for (uint16_t reason = SEND; reason <= SELECT; reason++) {
-        struct go_goroutine it = parked(42 + reason, reason);
+    for (int reason = SEND; reason <= SELECT; reason++) {
+        struct go_goroutine it = parked(42 + (uint64_t)reason, (uint16_t)reason);
         it.cases = cases;
         it.case_count = it.cases_given = reason == SELECT ? 2 : 0;
         if (reason == SELECT)

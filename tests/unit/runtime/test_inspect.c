@@ -119,12 +119,12 @@ static void look_at_sender(void *arg)
     size_t count = walk_frame_pointers(task, pcs, 64);
     expect_int(count > 3, 1);
     expect_int(holds(pcs, count, parked.caller), 1);
-    expect_int(count && strcmp(function_at(pcs[count - 1]), "taskrt_task_entry"), 0);
+    expect_int(count && strcmp(function_at(pcs[count - 1]), "taskrt_task_entry") != 0, 0);
 #if defined(__x86_64__)
     count = unwind(task, pcs, 64);
     expect_int(count > 3, 1);
     expect_int(holds(pcs, count, parked.caller), 1);
-    expect_int(count && strcmp(function_at(pcs[count - 1]), "taskrt_task_entry"), 0);
+    expect_int(count && strcmp(function_at(pcs[count - 1]), "taskrt_task_entry") != 0, 0);
 #endif
 
     *(uint64_t *)((char *)task + taskrt_inspect.tool) = 77;
