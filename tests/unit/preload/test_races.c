@@ -245,6 +245,7 @@ static void in_child(void)
 {
     memory_init();
     recorder_forget();
+    unwind_after_fork();
     CHECK_INT(recorder.header == NULL, 1);
     struct rec_task *task = recorder_self();
     CHECK_INT(recorder.header != NULL, 1);
@@ -258,9 +259,10 @@ static void in_child(void)
 static void fork_one(void)
 {
     int status = 0;
-    unwind_lock(); /* as lifecycle.c before every fork */
+    unwind_before_fork(); /* as lifecycle.c; several may fork at once */
     pid_t pid = fork();
-    unwind_unlock();
+    if (pid != 0)
+        unwind_after_fork();
     if (pid == 0) {
         char path[300];
         snprintf(path, sizeof(path), "%s.%d", here_path("child"), (int)getpid());
