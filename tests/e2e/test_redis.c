@@ -259,7 +259,7 @@ static const struct round {
     const char *until;
 } rounds[] = {
     {NULL, NULL},
-    {"10000000", "aof_rewrite_in_progress:1"},
+    {"100000000", "aof_rewrite_in_progress:1"},
     {"0", "aof_rewrite_in_progress:0"},
 };
 
