@@ -80,6 +80,8 @@ look() { # PROGRAM COUNT
     printf '| %-44s | %9s | %10s | %12s | %12s |\n' 'what' 'takes' 'uses' 'stall' 'worst stall'
     echo '|---|---|---|---|---|'
     measure 'nothing (a second)' sleep 1
+    measure 'any program that computes for a second' bash -c \
+        'end=$((${EPOCHREALTIME/./} + 1000000)); while ((${EPOCHREALTIME/./} < end)); do :; done'
     measure 'leakspy report PID' "$leakspy" report --threshold 0 "$program"
     measure 'leakspy report PID --format json' "$leakspy" report --threshold 0 --format json "$program"
     export address
