@@ -15,8 +15,6 @@
 #define TCP_LISTEN 10           /* enum of include/net/tcp_states.h */
 #define UNIX_LISTENS (1u << 16) /* __SO_ACCEPTCON of include/linux/net.h */
 
-#define TABLE_BYTES (256 * 1024) /* of a table that are read in one call, at most */
-
 struct process_socket {
     uint64_t inode;
     bool listens;
@@ -108,9 +106,6 @@ static void read_sockets(struct process_fds *fds)
         char path[64];
         snprintf(path, sizeof(path), "/proc/%d/net/%s", (int)fds->pid, tables[i].name);
         FILE *file = fopen(path, "re");
-        /* With every call the kernel goes through its whole table once more. */
-        if (file)
-            setvbuf(file, NULL, _IOFBF, TABLE_BYTES);
         char *line = NULL;
         size_t room = 0;
         while (file && getline(&line, &room, file) > 0 && fds->count < SOCKETS_MOST)

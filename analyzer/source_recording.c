@@ -122,8 +122,11 @@ static bool take_header(struct recording_reader *reader, enum snapshot_end end)
     snapshot->exit_code = snapshot->has_exit_code ? header->exit_code : 0;
     snapshot->signal = end == SNAPSHOT_SIGNALLED ? header->exit_code : 0;
     snapshot->started_unix_ns = (int64_t)header->started_unix_ns;
-    snapshot->taken_unix_ns = (int64_t)clock_ns(CLOCK_REALTIME);
-    if (end != SNAPSHOT_RUNNING) {
+    if (end == SNAPSHOT_RUNNING) {
+        /* The moment that the ages refer to: to read it all took a while since. */
+        snapshot->taken_unix_ns =
+            (int64_t)(clock_ns(CLOCK_REALTIME) - (clock_ns(CLOCK_MONOTONIC) - reader->now_ns));
+    } else {
         uint64_t lasted_ns =
             reader->now_ns > header->started_ns ? reader->now_ns - header->started_ns : 0;
         snapshot->taken_unix_ns = (int64_t)((header->started_unix_ns + lasted_ns) & INT64_MAX);

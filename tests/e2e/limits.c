@@ -292,16 +292,18 @@ static void stay(const char *argument)
 static void family(const char *argument)
 {
     char byte;
-    int ends[2], status = 0;
-    CHECK(pipe(ends) == 0 && sem_init(&semaphore, 0, 0) == 0);
+    int ends[2], begun[2], status = 0;
+    CHECK(pipe(ends) == 0 && pipe(begun) == 0 && sem_init(&semaphore, 0, 0) == 0);
     pid_t pid = fork();
     if (pid == 0) {
         pthread_t thread = start_thread(park, NULL);
+        CHECK(write(begun[1], "", 1) == 1);
         CHECK(close(ends[1]) == 0 && read(ends[0], &byte, 1) == 0);
         CHECK(sem_post(&semaphore) == 0 && pthread_join(thread, NULL) == 0);
         exit(3);
     }
     CHECK(pid > 0 && close(ends[0]) == 0);
+    CHECK(read(begun[0], &byte, 1) == 1); /* it is recorded by now */
     stay(argument);
     CHECK(close(ends[1]) == 0 && waitpid(pid, &status, 0) == pid);
     printf("status %d\n", WEXITSTATUS(status));
