@@ -68,7 +68,7 @@ struct object_look evidence_look_at(const struct snapshot *snapshot, const struc
         look.closed = task->detail_flags & REC_DETAIL_CLOSED;
     }
     if (waitgraph_has_owner(snapshot, task))
-        look.owner = graph->next[index];
+        look.owner = waitgraph_next(graph, index);
     if (task->object_text)
         look.text = snapshot->object_texts[task->object_text];
     return look;
@@ -117,7 +117,7 @@ void evidence_add_cycles(const struct judge *judge, struct group *group)
     size_t more = 0;
 
     for (size_t i = 0; i < group->count; i++) {
-        uint32_t first = judge->graph->cycle[group->members[i]];
+        uint32_t first = waitgraph_cycle(judge->graph, group->members[i]);
         size_t k = 0;
         while (k < told_count && told[k] != first)
             k++;
@@ -137,7 +137,7 @@ void evidence_add_cycles(const struct judge *judge, struct group *group)
         uint32_t at = first;
         uint32_t left = 0;
         do {
-            uint32_t next = judge->graph->next[at];
+            uint32_t next = waitgraph_next(judge->graph, at);
             if (left++ < CYCLE_TASKS_MOST) {
                 struct object_look look = evidence_look_at(snapshot, judge->graph, at);
                 char who[64], object[64], whom[64];

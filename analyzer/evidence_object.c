@@ -26,10 +26,12 @@ static bool ask_for_object(struct questions *questions, const struct object_look
            table_at(questions->objects, waiters_key(look->kind, look->address, true));
 }
 
-/* Whoever is on the other side of some case. */
+/* Whoever is on the other side of some case. Only of a group whose tasks select. */
 static void ask_for_partners(struct questions *questions, const struct snapshot *snapshot,
                              const struct group *group)
 {
+    if (snapshot->tasks[group->members[0]].case_count == 0)
+        return;
     for (size_t i = 0; i < group->count; i++) {
         const struct snapshot_task *member = &snapshot->tasks[group->members[i]];
         for (uint32_t k = 0; k < member->case_count; k++)
@@ -193,7 +195,7 @@ static void explain_lock(const struct judge *judge, struct group *group,
 static void explain_join(const struct judge *judge, struct group *group,
                          const struct object_look *look)
 {
-    uint32_t target = judge->graph->next[group->members[0]];
+    uint32_t target = waitgraph_next(judge->graph, group->members[0]);
     char who[64], what[128];
     (void)look;
     if (target != WAITGRAPH_NONE)
@@ -293,7 +295,7 @@ static void explain_blocked(const struct judge *judge, struct group *group)
     size_t count = 0;
     uint32_t behind = WAITGRAPH_NONE;
     for (size_t i = 0; i < group->count; i++) {
-        uint32_t at = judge->graph->blocked[group->members[i]];
+        uint32_t at = waitgraph_blocked(judge->graph, group->members[i]);
         if (at == WAITGRAPH_NONE)
             continue;
         count++;

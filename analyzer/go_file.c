@@ -29,9 +29,8 @@ struct segment {
     bool executable, writable;
 };
 
-/* A part of the file that is kept: the table is read a few bytes at a time, mostly near those
- * before.
- */
+/* A part of the file that is kept: of the table a few bytes are read at a time, mostly near the
+ * last ones. */
 struct block {
     uint64_t at;  /* offset in the file, a multiple of BLOCK_BYTES */
     size_t bytes; /* 0: free */

@@ -95,6 +95,7 @@ bool libgo_find(struct image *image, struct libgo_runtime *ret)
             (struct libgo_locker){symbol->address, symbol->address + symbol->bytes, locks[i]};
     }
     read_reasons(image, &symbols[SYMBOL_REASONS], ret);
+    /* They are not exported: a file has all three still, or, stripped, none. */
     image_all_symbols(image, ret->module, locals, 3);
     ret->all_m = locals[0].address;
     ret->all_p = locals[1].address;

@@ -71,7 +71,7 @@ static void explain_unjoined(const struct judge *judge, struct group *group)
 
 static bool is_in_cycle(const struct judge *judge, uint32_t index)
 {
-    return judge->graph->cycle[index] != WAITGRAPH_NONE;
+    return waitgraph_cycle(judge->graph, index) != WAITGRAPH_NONE;
 }
 
 static bool is_system(const struct judge *judge, uint32_t index)
@@ -232,7 +232,7 @@ static uint32_t joined_by(const struct judge *judge, uint32_t index)
 {
     if (!waitgraph_is_join(judge->snapshot, task_at(judge, index)))
         return WAITGRAPH_NONE;
-    return judge->graph->next[index];
+    return waitgraph_next(judge->graph, index);
 }
 
 static bool joins_one_that_goes_on(const struct judge *judge, uint32_t index)

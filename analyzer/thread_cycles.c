@@ -45,7 +45,8 @@ static bool find_members(struct thread_waits *waits, struct snapshot *snapshot, 
         if (wait->look.thread.ended)
             continue;
         struct snapshot_task *task = &snapshot->tasks[index];
-        if (graph.cycle[index] != WAITGRAPH_NONE || graph.blocked[index] != WAITGRAPH_NONE)
+        if (waitgraph_cycle(&graph, index) != WAITGRAPH_NONE ||
+            waitgraph_blocked(&graph, index) != WAITGRAPH_NONE)
             members[(*ret_count)++] = (struct member){.wait = wait, .task = task};
         else if (!wait->settled)
             task->flags &= (uint16_t)~SNAPSHOT_SETTLED;

@@ -303,7 +303,6 @@ void verdicts_deinit(struct verdicts *verdicts)
     free(verdicts->groups);
     free(verdicts->members);
     free(verdicts->rule_of_task);
-    if (verdicts->graph.next)
-        waitgraph_deinit(&verdicts->graph);
+    waitgraph_deinit(&verdicts->graph);
     memset(verdicts, 0, sizeof(*verdicts));
 }

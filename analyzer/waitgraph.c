@@ -46,19 +46,22 @@ static struct table_key wanted(const struct snapshot *snapshot, const struct sna
     return (struct table_key){0, 0};
 }
 
-/* Names every task in the table that somebody wants: value is its index + 1. */
-static bool find_next(struct waitgraph *graph, const struct snapshot *snapshot)
+/* The names of the tasks that somebody waits for. */
+static bool find_wanted(const struct snapshot *snapshot, struct table *ret)
 {
-    struct table names;
-    if (!table_init(&names, 64))
-        return false;
-
-    bool ok = true;
+    bool ok = table_init(ret, 64);
     for (size_t i = 0; ok && i < snapshot->task_count; i++) {
         struct table_key key = wanted(snapshot, &snapshot->tasks[i]);
-        ok = key.b == 0 || table_at(&names, key);
+        ok = key.b == 0 || table_at(ret, key);
     }
-    for (size_t i = 0; ok && names.count && i < snapshot->task_count; i++) {
+    return ok;
+}
+
+/* Finds who has these names, and from there who waits for whom. */
+static void find_next(struct waitgraph *graph, const struct snapshot *snapshot,
+                      const struct table *names)
+{
+    for (size_t i = 0; i < snapshot->task_count; i++) {
         const struct snapshot_task *task = &snapshot->tasks[i];
         struct table_key keys[] = {
             {task->os_tid, task->os_tid ? NAME_TID : 0},
@@ -66,19 +69,17 @@ static bool find_next(struct waitgraph *graph, const struct snapshot *snapshot)
             {task->handle, task->handle ? NAME_HANDLE + (uint64_t)task->kind : 0},
         };
         for (size_t k = 0; k < sizeof(keys) / sizeof(keys[0]); k++) {
-            uint32_t *value = keys[k].b ? table_find(&names, keys[k]) : NULL;
+            uint32_t *value = keys[k].b ? table_find(names, keys[k]) : NULL;
             if (value) /* somebody wants it */
                 *value = (uint32_t)i + 1;
         }
     }
-    for (size_t i = 0; ok && names.count && i < snapshot->task_count; i++) {
+    for (size_t i = 0; i < snapshot->task_count; i++) {
         struct table_key key = wanted(snapshot, &snapshot->tasks[i]);
-        const uint32_t *value = key.b ? table_find(&names, key) : NULL;
+        const uint32_t *value = key.b ? table_find(names, key) : NULL;
         if (value && *value)
             graph->next[i] = *value - 1;
     }
-    table_deinit(&names);
-    return ok;
 }
 
 /* Whether what `task` waits for can be part of a cycle that holds for ever. */
@@ -129,7 +130,8 @@ static void find_cycles(struct waitgraph *graph, const struct snapshot *snapshot
     }
 }
 
-bool waitgraph_init(struct waitgraph *graph, const struct snapshot *snapshot)
+static bool fill(struct waitgraph *graph, const struct snapshot *snapshot,
+                 const struct table *names)
 {
     size_t count = snapshot->task_count + 1;
     size_t bytes = count * sizeof(uint32_t);
@@ -142,13 +144,24 @@ bool waitgraph_init(struct waitgraph *graph, const struct snapshot *snapshot)
         memset(graph->next, 0xff, bytes);
         memset(graph->cycle, 0xff, bytes);
         memset(graph->blocked, 0xff, bytes);
-        ok = find_next(graph, snapshot);
-    }
-    if (ok)
+        find_next(graph, snapshot, names);
         find_cycles(graph, snapshot, walk);
+    }
     free(walk);
     if (!ok)
         waitgraph_deinit(graph);
+    return ok;
+}
+
+bool waitgraph_init(struct waitgraph *graph, const struct snapshot *snapshot)
+{
+    struct table names;
+    memset(graph, 0, sizeof(*graph));
+    /* Goroutines wait for no other by name, and may be a million. */
+    bool ok = find_wanted(snapshot, &names);
+    if (ok && names.count)
+        ok = fill(graph, snapshot, &names);
+    table_deinit(&names);
     return ok;
 }
 

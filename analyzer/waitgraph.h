@@ -11,12 +11,28 @@
 
 #define WAITGRAPH_NONE UINT32_MAX
 
+/* By task; all NULL where no task waits for one that could be named. */
 struct waitgraph {
-    uint32_t *next;  /* by task: the task that it waits for, or WAITGRAPH_NONE */
-    uint32_t *cycle; /* by task: the first task (by index) of the cycle it is in; or NONE */
-    uint32_t
-        *blocked; /* by task outside cycles: a task of the cycle that it waits behind; or NONE */
+    uint32_t *next, *cycle, *blocked;
 };
+
+/* The task that a task waits for; WAITGRAPH_NONE: none. */
+static inline uint32_t waitgraph_next(const struct waitgraph *graph, size_t task)
+{
+    return graph->next ? graph->next[task] : WAITGRAPH_NONE;
+}
+
+/* The first task (by index) of the cycle that a task is in; WAITGRAPH_NONE: it is in none. */
+static inline uint32_t waitgraph_cycle(const struct waitgraph *graph, size_t task)
+{
+    return graph->cycle ? graph->cycle[task] : WAITGRAPH_NONE;
+}
+
+/* A task of the cycle that a task, itself in none, waits behind; WAITGRAPH_NONE: behind none. */
+static inline uint32_t waitgraph_blocked(const struct waitgraph *graph, size_t task)
+{
+    return graph->blocked ? graph->blocked[task] : WAITGRAPH_NONE;
+}
 
 /* Tasks are named by their index in snapshot->tasks. A cycle is said only of waits without
  * deadlines that are settled: of others it may never have existed at one moment. False: no memory.

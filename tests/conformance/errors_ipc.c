@@ -189,34 +189,27 @@ static void set_errors(struct rows *rows)
           remove_set())
 }
 
+#define AS_NOBODY(...)                                                                             \
+    do {                                                                                           \
+        pid_t child_ = fork();                                                                     \
+        if (child_ == 0) {                                                                         \
+            become_nobody();                                                                       \
+            __VA_ARGS__;                                                                           \
+            _exit(0);                                                                              \
+        }                                                                                          \
+        waitpid(child_, NULL, 0);                                                                  \
+    } while (0)
+
 /* What nobody may but who made it; gone with root's right. Removed by its maker's child. */
 static void permissions(struct rows *rows)
 {
     rows_alone(rows, true);
-    FAILS(
-        msgrcv, EACCES, "of one that is not permitted", make_queue(0); pid_t child = fork();
-        if (child == 0) {
-            become_nobody();
-            RECEIVE(&message, 8, IPC_NOWAIT);
-            _exit(0);
-        } waitpid(child, NULL, 0);
-        remove_queue())
-    FAILS(
-        msgsnd, EACCES, "of one that is not permitted", make_queue(0); pid_t child = fork();
-        if (child == 0) {
-            become_nobody();
-            SEND(&message, 8, IPC_NOWAIT);
-            _exit(0);
-        } waitpid(child, NULL, 0);
-        remove_queue())
-    EACH(
-        sets, EACCES, "of a set that is not permitted", make_set(0); pid_t child = fork();
-        if (child == 0) {
-            become_nobody();
-            LIBC(sets[i].call(&(struct sembuf){0, 1, IPC_NOWAIT}, 1));
-            _exit(0);
-        } waitpid(child, NULL, 0);
-        remove_set())
+    FAILS(msgrcv, EACCES, "of one that is not permitted", make_queue(0);
+          AS_NOBODY(RECEIVE(&message, 8, IPC_NOWAIT)); remove_queue())
+    FAILS(msgsnd, EACCES, "of one that is not permitted", make_queue(0);
+          AS_NOBODY(SEND(&message, 8, IPC_NOWAIT)); remove_queue())
+    EACH(sets, EACCES, "of a set that is not permitted", make_set(0);
+         AS_NOBODY(LIBC(sets[i].call(&(struct sembuf){0, 1, IPC_NOWAIT}, 1))); remove_set())
     rows_alone(rows, false);
 }
 

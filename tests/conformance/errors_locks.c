@@ -7,14 +7,7 @@
 #include <unistd.h>
 
 #include "tests/conformance/c11.h"
-
-#define OLDEST(name) __asm__(".symver " #name ", " #name "@GLIBC_2.2.5")
-OLDEST(__pthread_mutex_lock);
-OLDEST(__pthread_rwlock_rdlock);
-OLDEST(__pthread_rwlock_wrlock);
-int __pthread_mutex_lock(pthread_mutex_t *m);
-int __pthread_rwlock_rdlock(pthread_rwlock_t *l);
-int __pthread_rwlock_wrlock(pthread_rwlock_t *l);
+#include "tests/conformance/old_locks.h"
 
 static const struct timespec long_past = {1, 0}, none = {1, -1};
 

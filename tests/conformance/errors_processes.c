@@ -127,29 +127,21 @@ static void prctl_errors(struct rows *rows)
 
 /* --- credentials ----------------------------------------------------------------------------- */
 
-#define ID(name, ...)                                                                              \
-    static int name(unsigned id)                                                                   \
+#define IDENTITY(function, ...)                                                                    \
+    static int do_##function(unsigned id)                                                          \
     {                                                                                              \
         return __VA_ARGS__;                                                                        \
     }
-ID(do_setuid, setuid(id))
-ID(do_seteuid, seteuid(id))
-ID(do_setreuid, setreuid(id, id))
-ID(do_setresuid, setresuid(id, id, id))
-ID(do_setgid, setgid(id))
-ID(do_setegid, setegid(id))
-ID(do_setregid, setregid(id, id))
-ID(do_setresgid, setresgid(id, id, id))
-ID(do_setgroups, setgroups(1, &id))
-ID(do_initgroups, initgroups("nobody", id))
+#include "tests/conformance/identities.def"
 
 static const struct {
     const char *function;
     int (*call)(unsigned id);
-} ids[] = {{"setuid", do_setuid},        {"seteuid", do_seteuid},     {"setreuid", do_setreuid},
-           {"setresuid", do_setresuid},  {"setgid", do_setgid},       {"setegid", do_setegid},
-           {"setregid", do_setregid},    {"setresgid", do_setresgid}, {"setgroups", do_setgroups},
-           {"initgroups", do_initgroups}},
+} ids[] =
+    {
+#define IDENTITY(function, ...) {#function, do_##function},
+#include "tests/conformance/identities.def"
+},
   that_take_none[] = {{"setuid", do_setuid},
                       {"seteuid", do_seteuid},
                       {"setgid", do_setgid},

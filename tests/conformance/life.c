@@ -408,16 +408,7 @@ static void credentials(struct rows *rows)
     gid_t groups[] = {1, 2};
     struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
     struct __user_cap_data_struct none[2] = {0};
-    IDENTITY(setuid, setuid(id))
-    IDENTITY(seteuid, seteuid(id))
-    IDENTITY(setreuid, setreuid(id, id))
-    IDENTITY(setresuid, setresuid(id, id, id))
-    IDENTITY(setgid, setgid(id))
-    IDENTITY(setegid, setegid(id))
-    IDENTITY(setregid, setregid(id, id))
-    IDENTITY(setresgid, setresgid(id, id, id))
-    IDENTITY(setgroups, setgroups(1, &id))
-    IDENTITY(initgroups, initgroups("nobody", id))
+#include "tests/conformance/identities.def"
     ROW(setgroups, "too many") LIBC(setgroups(1 << 20, groups));
     ROW(setgroups, "two") LIBC(setgroups(2, groups));
     ROW(initgroups, "nobody known") LIBC(initgroups("no such user", 5));

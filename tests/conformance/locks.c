@@ -7,9 +7,7 @@
 #include <threads.h>
 #include <unistd.h>
 
-#define OLDEST(name) __asm__(".symver " #name ", " #name "@GLIBC_2.2.5")
-OLDEST(__pthread_mutex_lock);
-int __pthread_mutex_lock(pthread_mutex_t *m);
+#include "tests/conformance/old_locks.h"
 
 /* Holds what would be waited for without end off: what is not to be had is asked for until now. */
 static struct timespec now(clockid_t clock)

@@ -8,14 +8,7 @@
 #include <threads.h>
 #include <unistd.h>
 
-/* What only programs linked long ago are bound to. */
-#define OLDEST(name) __asm__(".symver " #name ", " #name "@GLIBC_2.2.5")
-OLDEST(__pthread_mutex_lock);
-OLDEST(__pthread_rwlock_rdlock);
-OLDEST(__pthread_rwlock_wrlock);
-int __pthread_mutex_lock(pthread_mutex_t *m);
-int __pthread_rwlock_rdlock(pthread_rwlock_t *l);
-int __pthread_rwlock_wrlock(pthread_rwlock_t *l);
+#include "tests/conformance/old_locks.h"
 
 static struct timespec hour(void)
 {

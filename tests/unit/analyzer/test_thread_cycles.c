@@ -133,7 +133,7 @@ static void assert_cycle(bool expected)
     assert_true(thread_cycles_prove(&waits, &snapshot, 0));
     assert_true(waitgraph_init(&graph, &snapshot));
     for (size_t i = 0; i < THREADS; i++)
-        assert_int_equal(graph.cycle[i] != WAITGRAPH_NONE, expected && i < 2);
+        assert_int_equal(waitgraph_cycle(&graph, i) != WAITGRAPH_NONE, expected && i < 2);
     waitgraph_deinit(&graph);
 }
 
