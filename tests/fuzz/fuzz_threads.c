@@ -97,7 +97,8 @@ static void prove_cycles(struct mem_reader *memory)
     FUZZ_CHECK(thread_cycles_prove(&waits, &snapshot, first));
     FUZZ_CHECK(waitgraph_init(&graph, &snapshot));
     for (uint32_t i = 0; i < count; i++)
-        FUZZ_CHECK(graph.cycle[i] == WAITGRAPH_NONE || snapshot.tasks[i].flags & SNAPSHOT_SETTLED);
+        FUZZ_CHECK(waitgraph_cycle(&graph, i) == WAITGRAPH_NONE ||
+                   snapshot.tasks[i].flags & SNAPSHOT_SETTLED);
     waitgraph_deinit(&graph);
     builder_destroy(builder);
     snapshot_deinit(&snapshot);
