@@ -37,8 +37,9 @@ const char *evidence_task_name(const struct snapshot *snapshot, uint32_t index, 
 {
     const struct snapshot_task *task = &snapshot->tasks[index];
     int length = snprintf(to, 64, "%s %" PRIu64, snapshot_kind_name(task->kind), task->id);
-    if (task->name[0])
-        snprintf(to + length, 64 - (size_t)length, " (%s)", task->name);
+    const char *name = snapshot_extra(snapshot, task)->name;
+    if (name[0])
+        snprintf(to + length, 64 - (size_t)length, " (%s)", name);
     return to;
 }
 
@@ -46,6 +47,7 @@ struct object_look evidence_look_at(const struct snapshot *snapshot, const struc
                                     uint32_t index)
 {
     const struct snapshot_task *task = &snapshot->tasks[index];
+    const struct snapshot_extra *extra = snapshot_extra(snapshot, task);
     struct object_look look = {.kind = REC_OBJECT_NONE, .owner = WAITGRAPH_NONE};
     if (!(task->flags & SNAPSHOT_PARKED))
         return look;
@@ -58,7 +60,7 @@ struct object_look evidence_look_at(const struct snapshot *snapshot, const struc
         (!numbered || task->kind != REC_KIND_THREAD))
         look.kind = REC_OBJECT_NONE;
     /* A poll of no descriptor, or whose first one is left out: a negative number. */
-    if ((task->flags & SNAPSHOT_FDS) && (task->arg == 0 || task->object > INT32_MAX))
+    if ((task->flags & SNAPSHOT_FDS) && (extra->arg == 0 || task->object > INT32_MAX))
         look.kind = REC_OBJECT_NONE;
     look.address = task->object;
     if (look.kind == REC_OBJECT_CHANNEL && (task->detail_flags & REC_DETAIL_CHANNEL)) {
@@ -69,8 +71,8 @@ struct object_look evidence_look_at(const struct snapshot *snapshot, const struc
     }
     if (waitgraph_has_owner(snapshot, task))
         look.owner = waitgraph_next(graph, index);
-    if (task->object_text)
-        look.text = snapshot->object_texts[task->object_text];
+    if (extra->object_text)
+        look.text = snapshot->object_texts[extra->object_text];
     return look;
 }
 

@@ -30,10 +30,11 @@ static bool ask_for_object(struct questions *questions, const struct object_look
 static void ask_for_partners(struct questions *questions, const struct snapshot *snapshot,
                              const struct group *group)
 {
-    if (snapshot->tasks[group->members[0]].case_count == 0)
+    if (snapshot_extra(snapshot, &snapshot->tasks[group->members[0]])->case_count == 0)
         return;
     for (size_t i = 0; i < group->count; i++) {
-        const struct snapshot_task *member = &snapshot->tasks[group->members[i]];
+        const struct snapshot_extra *member =
+            snapshot_extra(snapshot, &snapshot->tasks[group->members[i]]);
         for (uint32_t k = 0; k < member->case_count; k++)
             questions->channels[snapshot->cases[member->case_first + k].op == REC_OP_CHAN_SEND] =
                 true;
@@ -101,8 +102,9 @@ bool evidence_count_waiters(const struct judge *judge, const struct group *group
         if (task->object && kind != REC_OBJECT_NONE &&
             !count_one(&questions, kind, task->object, op == REC_OP_CHAN_RECEIVE))
             return false;
-        for (uint32_t k = 0; k < task->case_count; k++) {
-            const struct snapshot_case *row = &snapshot->cases[task->case_first + k];
+        const struct snapshot_extra *extra = snapshot_extra(snapshot, task);
+        for (uint32_t k = 0; k < extra->case_count; k++) {
+            const struct snapshot_case *row = &snapshot->cases[extra->case_first + k];
             if (row->object && !count_one(&questions, REC_OBJECT_CHANNEL, row->object,
                                           row->op == REC_OP_CHAN_RECEIVE))
                 return false;
@@ -224,8 +226,9 @@ static void explain_fd(const struct judge *judge, struct group *group,
     evidence_object_name(look->kind, look->address, object);
     if (look->text)
         snprintf(object + strlen(object), sizeof(object) - 64, " (%s)", look->text);
-    if ((task->flags & SNAPSHOT_FDS) && task->arg > 1)
-        evidence_add(group, "%s and %" PRIu32 " more, in %s", object, task->arg - 1, group->call);
+    uint32_t fds = snapshot_extra(judge->snapshot, task)->arg;
+    if ((task->flags & SNAPSHOT_FDS) && fds > 1)
+        evidence_add(group, "%s and %" PRIu32 " more, in %s", object, fds - 1, group->call);
     else
         evidence_add(group, "%s, in %s", object, group->call);
 }
@@ -315,20 +318,21 @@ static void explain_blocked(const struct judge *judge, struct group *group)
 static void explain_cases(const struct judge *judge, struct group *group)
 {
     const struct snapshot *snapshot = judge->snapshot;
-    const struct snapshot_task *task = &snapshot->tasks[group->members[0]];
-    if (task->case_count == 0)
+    uint16_t cases = snapshot_extra(snapshot, &snapshot->tasks[group->members[0]])->case_count;
+    if (cases == 0)
         return;
     size_t partners = 0;
     for (size_t i = 0; i < group->count; i++) {
-        const struct snapshot_task *member = &snapshot->tasks[group->members[i]];
+        const struct snapshot_extra *member =
+            snapshot_extra(snapshot, &snapshot->tasks[group->members[i]]);
         for (uint32_t k = 0; k < member->case_count; k++) {
             const struct snapshot_case *row = &snapshot->cases[member->case_first + k];
             partners += row->object && waiters(judge, REC_OBJECT_CHANNEL, row->object,
                                                row->op == REC_OP_CHAN_SEND) != 0;
         }
     }
-    evidence_add(group, "%u case%s, %s%s waiting on the other side of any", task->case_count,
-                 task->case_count == 1 ? "" : "s", partners ? "some task" : "no task",
+    evidence_add(group, "%u case%s, %s%s waiting on the other side of any", cases,
+                 cases == 1 ? "" : "s", partners ? "some task" : "no task",
                  partners ? "" : known(judge));
 }
 

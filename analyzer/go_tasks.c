@@ -93,9 +93,14 @@ static void take_cases(struct go_tasks *tasks, const struct go_goroutine *it,
             .detail_flags = channel_flags(channel),
         };
     }
-    task->case_first = builder_add_cases(tasks->builder, cases, count);
-    task->case_count = task->case_first ? (uint16_t)count : 0;
-    task->arg = goscan_case_numbers(it);
+    uint32_t first = builder_add_cases(tasks->builder, cases, count);
+    uint32_t given = goscan_case_numbers(it);
+    if (first || given) {
+        struct snapshot_extra *extra = builder_extra(tasks->builder, task);
+        extra->case_first = first;
+        extra->case_count = first ? (uint16_t)count : 0;
+        extra->arg = given;
+    }
     task->flags |= SNAPSHOT_CASES_KNOWN;
 }
 
@@ -149,7 +154,8 @@ static void describe(struct go_tasks *tasks, struct snapshot_task *task)
     tasks->described++;
     if (!image->functions->describe_fd(image, (int)task->object, text, sizeof(text), &listening))
         return;
-    task->object_text = builder_add_object_text(tasks->builder, text);
+    builder_extra(tasks->builder, task)->object_text =
+        builder_add_object_text(tasks->builder, text);
     if (listening)
         task->detail_flags |= REC_DETAIL_LISTENING;
 }
@@ -187,7 +193,7 @@ static void take_system_call(struct go_tasks *tasks, const struct image_thread *
     task->call =
         builder_add_call_as(tasks->builder, call.name ? call.name : "syscall", call.op, "syscall");
     task->object = call.object;
-    task->arg = call.arg;
+    builder_extra(tasks->builder, task)->arg = call.arg;
     task->parked_ns = thread->parked_ns;
     if (snapshot_op_object(call.op) == REC_OBJECT_FD && (!call.fds || call.arg > 0))
         describe(tasks, task);
@@ -217,7 +223,8 @@ bool go_tasks_add(const struct go_goroutine *it, void *arg)
     task->handle = it->g;
     task->spawner = it->parent_id;
     task->wait_number = it->wait_number;
-    task->os_tid = it->os_tid;
+    if (it->os_tid)
+        builder_extra(tasks->builder, task)->os_tid = it->os_tid;
     task->spawn_site = spawn_site;
     task->flags =
         (uint16_t)((it->system ? SNAPSHOT_SYSTEM : 0) | (it->locked ? SNAPSHOT_LOCKED : 0));
@@ -300,7 +307,7 @@ static void drop_changed(struct go_tasks *tasks, struct mem_reader *memory, uint
         for (size_t i = 0; i < count; i++) {
             const struct go_labelled *row = &tasks->labelled[first + i];
             if (!pieces[i].ok || now[i] != row->address)
-                all[row->task].labels = 0;
+                builder_extra(tasks->builder, &all[row->task])->labels = 0;
         }
     }
 }
@@ -341,7 +348,7 @@ void go_tasks_label(struct go_tasks *tasks,
             }
             *row = builder_add_labels(tasks->builder, pairs, count) + 1;
         }
-        snapshot->tasks[tasks->labelled[i].task].labels = *row - 1;
+        builder_extra(tasks->builder, &snapshot->tasks[tasks->labelled[i].task])->labels = *row - 1;
     }
     table_deinit(&known);
     drop_changed(tasks, memory, labels_offset);

@@ -187,8 +187,9 @@ static uint64_t received_from(const struct snapshot *snapshot, const struct snap
         return 0;
     if (snapshot->calls[task->call].number == REC_OP_CHAN_RECEIVE)
         return (*i)++ == 0 ? task->object : 0;
-    while (*i < task->case_count) {
-        const struct snapshot_case *row = &snapshot->cases[task->case_first + (*i)++];
+    const struct snapshot_extra *extra = snapshot_extra(snapshot, task);
+    while (*i < extra->case_count) {
+        const struct snapshot_case *row = &snapshot->cases[extra->case_first + (*i)++];
         if (row->op == REC_OP_CHAN_RECEIVE && row->object)
             return row->object;
     }

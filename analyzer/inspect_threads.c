@@ -47,12 +47,13 @@ static void tell_object(struct teller *teller, const struct thread_wait *wait,
     task->object = wait->call.object;
     if (wait->call.fds) {
         task->flags |= SNAPSHOT_FDS;
-        task->arg = wait->call.arg;
+        builder_extra(teller->inspection->builder, task)->arg = wait->call.arg;
     }
     if (snapshot_op_object(wait->call.op) == REC_OBJECT_FD &&
         (!wait->call.fds || wait->call.arg > 0) && image->functions->describe_fd &&
         image->functions->describe_fd(image, (int)task->object, text, sizeof(text), &listening)) {
-        task->object_text = builder_add_object_text(teller->inspection->builder, text);
+        builder_extra(teller->inspection->builder, task)->object_text =
+            builder_add_object_text(teller->inspection->builder, text);
         if (listening)
             task->detail_flags |= REC_DETAIL_LISTENING;
     }
@@ -131,9 +132,10 @@ static bool tell_thread(struct teller *teller, const struct thread_wait *wait, u
         return false;
     task->id = id;
     task->kind = REC_KIND_THREAD;
-    task->os_tid = thread->tid;
     task->handle = wait->look.descriptor;
-    memcpy(task->name, thread->name, sizeof(task->name));
+    struct snapshot_extra *extra = builder_extra(teller->inspection->builder, task);
+    extra->os_tid = thread->tid;
+    memcpy(extra->name, thread->name, sizeof(thread->name));
     if (thread->first)
         task->flags |= SNAPSHOT_MAIN;
     if (thread->runtime)
@@ -186,6 +188,11 @@ static bool tell_ended(struct teller *teller)
     return ok;
 }
 
+static uint32_t tid_of(const struct snapshot *snapshot, size_t task)
+{
+    return snapshot_extra(snapshot, &snapshot->tasks[task])->os_tid;
+}
+
 /* A thread that is joined has the handle that the join names. */
 static void tell_joins(struct teller *teller, size_t first)
 {
@@ -197,12 +204,12 @@ static void tell_joins(struct teller *teller, size_t first)
         size_t low = first, high = snapshot->task_count; /* they are sorted by the kernel's id */
         while (low < high) {
             size_t middle = low + (high - low) / 2;
-            if (snapshot->tasks[middle].os_tid < wait->lock.joined)
+            if (tid_of(snapshot, middle) < wait->lock.joined)
                 low = middle + 1;
             else
                 high = middle;
         }
-        if (low < snapshot->task_count && snapshot->tasks[low].os_tid == wait->lock.joined)
+        if (low < snapshot->task_count && tid_of(snapshot, low) == wait->lock.joined)
             snapshot->tasks[low].handle = wait->lock.object;
     }
 }

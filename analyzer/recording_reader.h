@@ -20,6 +20,8 @@ struct recording_reader {
     bool scanned;          /* there are tasks that were found by looking into their runtime */
     uint64_t now_ns;       /* CLOCK_MONOTONIC that ages refer to */
     uint64_t last_walk_ns; /* of the sampler, when the reading began */
+    uint32_t *rows;        /* in the file, of the tasks so far */
+    size_t row_room;
     struct err *err;
 };
 

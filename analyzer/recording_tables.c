@@ -218,6 +218,14 @@ bool recording_read_tables(struct recording_reader *reader)
     return ok;
 }
 
+/* Whether its cases are there. Without an extra row it has none, which are. */
+static bool has_cases(const struct snapshot *snapshot, const struct snapshot_extra *extra)
+{
+    return extra->case_first <= snapshot->case_count &&
+           extra->case_count <= snapshot->case_count - extra->case_first &&
+           (extra->case_count == 0 || extra->case_first != 0);
+}
+
 void recording_check_references(struct snapshot *snapshot)
 {
     for (size_t i = 0; i < snapshot->task_count; i++) {
@@ -231,12 +239,11 @@ void recording_check_references(struct snapshot *snapshot)
             task->wait_site = 0;
             damaged = true;
         }
-        if (task->case_first > snapshot->case_count ||
-            task->case_count > snapshot->case_count - task->case_first ||
-            (task->case_count && task->case_first == 0)) {
-            damaged = task->case_count != 0;
-            task->case_first = 0;
-            task->case_count = 0;
+        if (!has_cases(snapshot, snapshot_extra(snapshot, task))) {
+            struct snapshot_extra *extra = &snapshot->extras[task->extra];
+            damaged = extra->case_count != 0;
+            extra->case_first = 0;
+            extra->case_count = 0;
         }
         if ((task->flags & SNAPSHOT_PARKED) &&
             (task->call == 0 || task->call >= snapshot->call_count ||

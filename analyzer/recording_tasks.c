@@ -5,9 +5,61 @@
 #include <string.h>
 
 #define CHUNK_ROWS                                                                                 \
-    2048        /* tasks read at once: 256 KiB, which stays in the cache for three reads           \
-                 */
-#define TRIES 4 /* readings of one task that changes all the time */
+    2048 /* tasks read at once: 256 KiB, which stays in the cache for three reads                  \
+          */
+#define NOT_TOLD UINT32_MAX /* a holder of which nothing was read */
+#define TRIES 4             /* readings of one task that changes all the time */
+
+/* Keeps the row in the file of the task that was just added. */
+static bool note_row(struct recording_reader *reader, uint64_t row)
+{
+    size_t count = reader->snapshot->task_count;
+    if (count > reader->row_room) {
+        size_t room = reader->row_room ? reader->row_room * 2 : 256;
+        uint32_t *rows = reallocarray(reader->rows, room, sizeof(*rows));
+        if (!rows)
+            return false;
+        reader->rows = rows;
+        reader->row_room = room;
+    }
+    reader->rows[count - 1] = (uint32_t)row;
+    return true;
+}
+
+static int compare_rows(const void *a, const void *b)
+{
+    uint32_t left = *(const uint32_t *)a, right = *(const uint32_t *)b;
+    return (left > right) - (left < right);
+}
+
+/* Holders of locks that the file names by their rows. They were taken in the order of their rows.
+ */
+static void name_owners(const struct recording_reader *reader)
+{
+    struct snapshot *snapshot = reader->snapshot;
+    for (size_t i = 0; i < snapshot->task_count; i++) {
+        struct snapshot_task *task = &snapshot->tasks[i];
+        if (!(task->detail_flags & REC_DETAIL_OWNER_ROW) || task->detail_a == 0)
+            continue;
+        const uint32_t *row = bsearch(&task->detail_a, reader->rows, snapshot->task_count,
+                                      sizeof(*reader->rows), compare_rows);
+        task->detail_a = row ? (uint32_t)(row - reader->rows) + 1 : NOT_TOLD;
+    }
+}
+
+/* What few tasks have, where this one has it. */
+static bool take_extra(struct recording_reader *reader, const struct snapshot_extra *extra,
+                       struct snapshot_task *task)
+{
+    static const struct snapshot_extra none;
+    if (memcmp(extra, &none, sizeof(none)) == 0)
+        return true;
+    struct snapshot_extra *row = snapshot_extra_for(reader->snapshot, task);
+    if (!row)
+        return err_system(reader->err, reader->file.path, ENOMEM);
+    *row = *extra;
+    return true;
+}
 
 /* `first` and `last` were read before and after `middle`: whether the middle one is of one moment.
  */
@@ -23,7 +75,7 @@ static bool is_consistent(const struct rec_task *first, const struct rec_task *m
 }
 
 static void take_wait(const struct recording_reader *reader, const struct rec_task *row,
-                      struct snapshot_task *task)
+                      struct snapshot_task *task, struct snapshot_extra *extra)
 {
     uint64_t period_ns = reader->file.header.sample_period_ns;
 
@@ -37,10 +89,10 @@ static void take_wait(const struct recording_reader *reader, const struct rec_ta
     if (row->wait_flags & REC_WAIT_CASES)
         task->flags |= SNAPSHOT_CASES_KNOWN;
     task->call = row->call;
-    task->arg = row->arg;
+    extra->arg = row->arg;
     task->object = row->object;
     if (row->wait_flags & REC_WAIT_ASIDE)
-        task->object = task->arg = 0;
+        task->object = extra->arg = 0;
     task->wait_number = rec_task_wait(row);
     task->parked_ns = 0;
     if (!rec_task_is_seen(row))
@@ -57,10 +109,10 @@ static void take_wait(const struct recording_reader *reader, const struct rec_ta
     task->detail_flags = row->detail_flags;
     if (row->wait_flags & REC_WAIT_ASIDE && row->detail_flags & REC_DETAIL_FDS) {
         task->object = (uint64_t)(int64_t)(int32_t)row->detail_a;
-        task->arg = row->detail_b;
+        extra->arg = row->detail_b;
     }
-    task->case_first = row->case_first;
-    task->case_count = row->case_count;
+    extra->case_first = row->case_first;
+    extra->case_count = row->case_count;
     if (row->since_ns && reader->last_walk_ns > row->since_ns &&
         reader->last_walk_ns - row->since_ns >= period_ns / 2)
         task->flags |= SNAPSHOT_SETTLED;
@@ -85,21 +137,22 @@ static bool take_task(struct recording_reader *reader, uint64_t number, const st
     }
 
     struct snapshot_task *task = snapshot_add_task(reader->snapshot);
-    if (!task)
+    if (!task || !note_row(reader, number))
         return err_system(reader->err, reader->file.path, ENOMEM);
+    struct snapshot_extra extra;
+    memset(&extra, 0, sizeof(extra)); /* its padding as well: it is compared */
+    extra.os_tid = row->os_tid;
     task->id = row->id;
-    task->row = (uint32_t)number;
     task->kind = row->kind;
     task->handle = row->handle;
-    task->os_tid = row->os_tid;
     task->spawn_site = row->spawn_site;
     if (row->flags & REC_TASK_SCANNED && row->runtime_id) {
         reader->scanned = true;
         task->id = row->runtime_id;
         task->spawner = row->spawner;
-        task->labels = row->labels < UINT32_MAX ? (uint32_t)row->labels : UINT32_MAX;
+        extra.labels = row->labels < UINT32_MAX ? (uint32_t)row->labels : UINT32_MAX;
     }
-    memcpy(task->name, row->name, sizeof(row->name));
+    memcpy(extra.name, row->name, sizeof(row->name));
     if (row->flags & REC_TASK_MAIN)
         task->flags |= SNAPSHOT_MAIN;
     if (row->flags & REC_TASK_JOINABLE)
@@ -113,9 +166,9 @@ static bool take_task(struct recording_reader *reader, uint64_t number, const st
         if (row->seen_gen == REC_SEEN_FINISHED)
             task->parked_ns = recording_age(reader, row->since_ns);
     } else if (rec_task_wait(row) != 0 && !moving) {
-        take_wait(reader, row, task);
+        take_wait(reader, row, task, &extra);
     }
-    return true;
+    return take_extra(reader, &extra, task);
 }
 
 static bool read_row(struct recording_reader *reader, uint64_t row, struct rec_task *ret)
@@ -169,6 +222,10 @@ bool recording_read_tasks(struct recording_reader *reader)
         }
         row = rec_file_next_data(&reader->file, REC_TABLE_TASKS, row + count);
     }
+    if (ok)
+        name_owners(reader);
     free(looks);
+    free(reader->rows);
+    reader->rows = NULL;
     return ok;
 }

@@ -181,11 +181,11 @@ static json_t *object_of(const struct report *report, uint32_t task)
     return object;
 }
 
-static json_t *cases_of(const struct snapshot *snapshot, const struct snapshot_task *task)
+static json_t *cases_of(const struct snapshot *snapshot, const struct snapshot_extra *extra)
 {
     json_t *array = json_array();
-    for (uint32_t i = 0; i < task->case_count; i++) {
-        const struct snapshot_case *row = &snapshot->cases[task->case_first + i];
+    for (uint32_t i = 0; i < extra->case_count; i++) {
+        const struct snapshot_case *row = &snapshot->cases[extra->case_first + i];
         bool known = row->detail_flags & REC_DETAIL_CHANNEL;
         json_t *object = json_object();
         json_object_set_new(object, "op", json_string(snapshot_op_name(row->op)));
@@ -200,11 +200,11 @@ static json_t *cases_of(const struct snapshot *snapshot, const struct snapshot_t
     return array;
 }
 
-static json_t *labels_of(const struct snapshot *snapshot, const struct snapshot_task *task)
+static json_t *labels_of(const struct snapshot *snapshot, const struct snapshot_extra *extra)
 {
     json_t *object = json_object();
     const struct snapshot_label_set *set =
-        task->labels ? &snapshot->label_sets[task->labels] : NULL;
+        extra->labels ? &snapshot->label_sets[extra->labels] : NULL;
     for (uint32_t i = 0; set && i < set->count; i++) {
         const struct snapshot_label *label = &snapshot->labels[set->first + i];
         char *key = text_utf8_dup(label->key, strlen(label->key));
@@ -218,20 +218,21 @@ static json_t *labels_of(const struct snapshot *snapshot, const struct snapshot_
 static json_t *task_of(const struct report *report, const struct group *group, uint32_t index)
 {
     const struct snapshot_task *task = &report->snapshot->tasks[index];
+    const struct snapshot_extra *extra = snapshot_extra(report->snapshot, task);
     json_t *object = json_object();
     json_object_set_new(object, "id", count(task->id));
-    json_object_set_new(object, "os_tid", task->os_tid ? count(task->os_tid) : json_null());
-    json_object_set_new(object, "name", text_or_null(task->name));
+    json_object_set_new(object, "os_tid", extra->os_tid ? count(extra->os_tid) : json_null());
+    json_object_set_new(object, "name", text_or_null(extra->name));
     json_object_set_new(object, "parked_ns", age(task->parked_ns));
     json_object_set_new(object, "parked_at_least", json_boolean(task->flags & SNAPSHOT_AT_LEAST));
     json_object_set_new(object, "deadline", json_boolean(task->flags & SNAPSHOT_DEADLINE));
-    json_object_set_new(object, "labels", labels_of(report->snapshot, task));
+    json_object_set_new(object, "labels", labels_of(report->snapshot, extra));
     json_object_set_new(object, "spawner", task->spawner ? count(task->spawner) : json_null());
     json_object_set_new(object, "locked_to_thread", json_boolean(task->flags & SNAPSHOT_LOCKED));
     if (!group->same_object)
         json_object_set_new(object, "object", object_of(report, index));
-    if (task->case_count)
-        json_object_set_new(object, "cases", cases_of(report->snapshot, task));
+    if (extra->case_count)
+        json_object_set_new(object, "cases", cases_of(report->snapshot, extra));
     return object;
 }
 

@@ -227,22 +227,28 @@ static void put_stack(const struct writer *writer, uint32_t site, const char *la
 
 #define LABELS_MOST 6
 
+static uint32_t labels_of(const struct snapshot *snapshot, uint32_t task)
+{
+    return snapshot_extra(snapshot, &snapshot->tasks[task])->labels;
+}
+
 /* The labels that all tasks of a group have: "labels service=shop, handler=/cart". */
 static void put_labels(const struct writer *writer, const struct group *group)
 {
     const struct snapshot *snapshot = writer->report->snapshot;
     const struct snapshot_label *common[LABELS_MOST];
     size_t count = 0;
-    uint32_t row = snapshot->tasks[group->members[0]].labels;
+    uint32_t row = labels_of(snapshot, group->members[0]);
     if (row == 0)
         return;
     const struct snapshot_label_set *set = &snapshot->label_sets[row];
     for (uint32_t i = 0; i < set->count && count < LABELS_MOST; i++)
         common[count++] = &snapshot->labels[set->first + i];
     for (size_t i = 1; count && i < group->count; i++) {
-        if (snapshot->tasks[group->members[i]].labels == row)
+        uint32_t other = labels_of(snapshot, group->members[i]);
+        if (other == row)
             continue;
-        row = snapshot->tasks[group->members[i]].labels;
+        row = other;
         set = &snapshot->label_sets[row];
         size_t kept = 0;
         for (size_t k = 0; k < count; k++) {

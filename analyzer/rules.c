@@ -118,29 +118,32 @@ static void explain_deadline(const struct judge *judge, struct group *group)
 
 static bool has_only_nil_cases(const struct judge *judge, const struct snapshot_task *task)
 {
-    for (uint32_t i = 0; i < task->case_count; i++) {
-        if (judge->snapshot->cases[task->case_first + i].object)
+    const struct snapshot_extra *extra = snapshot_extra(judge->snapshot, task);
+    for (uint32_t i = 0; i < extra->case_count; i++) {
+        if (judge->snapshot->cases[extra->case_first + i].object)
             return false;
     }
-    return task->case_count > 0;
+    return extra->case_count > 0;
 }
 
 /* Whether all cases of a select were recorded, and for the wait that it is in now: as many as the
  * call was given. */
-static bool has_all_cases(const struct snapshot_task *task)
+static bool has_all_cases(const struct judge *judge, const struct snapshot_task *task)
 {
-    uint32_t given = task->arg;
+    const struct snapshot_extra *extra = snapshot_extra(judge->snapshot, task);
+    uint32_t given = extra->arg;
     if (task->kind == REC_KIND_GOROUTINE) /* so many sends, so many receives */
-        given = (task->arg >> 16) + (task->arg & 0xffff);
-    return (task->flags & SNAPSHOT_SETTLED) && task->case_count == given;
+        given = (extra->arg >> 16) + (extra->arg & 0xffff);
+    return (task->flags & SNAPSHOT_SETTLED) && extra->case_count == given;
 }
 
 /* A select with no case at all, or with none of a channel. A task gives the call the number of its
  * cases; of a goroutine it counts only where they were read. */
-static bool has_no_case(const struct snapshot_task *task)
+static bool has_no_case(const struct judge *judge, const struct snapshot_task *task)
 {
+    const struct snapshot_extra *extra = snapshot_extra(judge->snapshot, task);
     bool known = task->kind == REC_KIND_TASK || (task->flags & SNAPSHOT_CASES_KNOWN);
-    return known && (task->flags & SNAPSHOT_SETTLED) && task->arg == 0 && task->case_count == 0;
+    return known && (task->flags & SNAPSHOT_SETTLED) && extra->arg == 0 && extra->case_count == 0;
 }
 
 /* A channel that is none, or a select over nothing but such. Of a goroutine the runtime's own words
@@ -153,7 +156,8 @@ static bool waits_on_nothing(const struct judge *judge, uint32_t index)
     if (strstr(reason, "(nil chan)") || strstr(reason, "(no cases)"))
         return true;
     if (op == REC_OP_SELECT)
-        return has_no_case(task) || (has_all_cases(task) && has_only_nil_cases(judge, task));
+        return has_no_case(judge, task) ||
+               (has_all_cases(judge, task) && has_only_nil_cases(judge, task));
     if (task->kind != REC_KIND_TASK)
         return false;
     return (op == REC_OP_CHAN_SEND || op == REC_OP_CHAN_RECEIVE) && task->object == 0;

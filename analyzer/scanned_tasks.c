@@ -18,15 +18,15 @@ bool scanned_tasks_number(struct snapshot *snapshot)
             ok = table_at(&taken, (struct table_key){task->id, 0}) != NULL;
         if (largest < task->id)
             largest = task->id;
-        if (largest < task->os_tid)
-            largest = task->os_tid;
+        if (largest < snapshot_extra(snapshot, task)->os_tid)
+            largest = snapshot_extra(snapshot, task)->os_tid;
     }
     for (size_t i = 0; ok && i < snapshot->task_count; i++) {
         struct snapshot_task *task = &snapshot->tasks[i];
         if (task->kind == REC_KIND_GOROUTINE)
             continue;
-        struct table_key tid = {task->os_tid, 0};
-        task->id = task->os_tid && !table_find(&taken, tid) ? task->os_tid : ++largest;
+        struct table_key tid = {snapshot_extra(snapshot, task)->os_tid, 0};
+        task->id = tid.a && !table_find(&taken, tid) ? tid.a : ++largest;
     }
     table_deinit(&taken);
     return ok;
@@ -80,23 +80,23 @@ bool scanned_tasks_label(struct snapshot *snapshot)
     if (!table_init(&sets, 64))
         return false;
     bool ok = true;
-    for (size_t i = 0; ok && i < snapshot->task_count; i++) {
-        struct snapshot_task *task = &snapshot->tasks[i];
-        if (task->labels == 0)
+    for (size_t i = 1; ok && i < snapshot->extra_count; i++) {
+        uint32_t *labels = &snapshot->extras[i].labels;
+        if (*labels == 0)
             continue;
-        uint32_t *row = table_at(&sets, (struct table_key){task->labels, 0});
+        uint32_t *row = table_at(&sets, (struct table_key){*labels, 0});
         ok = row != NULL;
         if (!ok)
             break;
         if (*row == 0) {
             struct snapshot_label pairs[LABELS_MOST];
-            uint32_t count = read_set(snapshot, task->labels, pairs);
+            uint32_t count = read_set(snapshot, *labels, pairs);
             if (count)
                 ok = (*row = add_set(snapshot, pairs, count)) != 0;
             else
                 snapshot->loss.rows++; /* it leads nowhere */
         }
-        task->labels = *row;
+        *labels = *row;
     }
     table_deinit(&sets);
     return ok;

@@ -23,6 +23,7 @@ void snapshot_deinit(struct snapshot *snapshot)
     free(snapshot->continued_in);
     free(snapshot->exe);
     free(snapshot->tasks);
+    free(snapshot->extras);
     free(snapshot->sites);
     free(snapshot->pcs);
     free(snapshot->frames);
@@ -101,6 +102,25 @@ struct snapshot_task *snapshot_add_task(struct snapshot *snapshot)
     struct snapshot_task *task = &snapshot->tasks[snapshot->task_count++];
     task->parked_ns = SNAPSHOT_AGE_UNKNOWN;
     return task;
+}
+
+struct snapshot_extra *snapshot_extra_for(struct snapshot *snapshot, struct snapshot_task *task)
+{
+    if (task->extra)
+        return &snapshot->extras[task->extra];
+    size_t row = snapshot->extra_count ? snapshot->extra_count : 1;
+    if (row >= snapshot->extra_room) {
+        size_t room = snapshot->extra_room ? snapshot->extra_room * 2 : 64;
+        struct snapshot_extra *extras = reallocarray(snapshot->extras, room, sizeof(*extras));
+        if (!extras)
+            return NULL;
+        snapshot->extras = extras;
+        snapshot->extra_room = room;
+    }
+    snapshot->extra_count = row + 1;
+    snapshot->extras[row] = (struct snapshot_extra){0};
+    task->extra = (uint32_t)row;
+    return &snapshot->extras[row];
 }
 
 uint64_t snapshot_lost_tasks(const struct snapshot *snapshot)

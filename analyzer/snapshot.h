@@ -38,31 +38,37 @@ enum snapshot_task_flag {
     SNAPSHOT_LOCKED = 2048, /* it runs on one thread of the system only, and keeps that to itself */
 };
 
+/* There may be a million: memory that the machine must first find is what a large report costs. */
 struct snapshot_task {
     uint64_t id;       /* unique in the snapshot */
     uint64_t handle;   /* what a join names: pthread_t, address of a runtime's task; 0: none */
     uint64_t object;   /* what it waits on, by the kind of the op's object; 0: nothing */
+    uint64_t spawner;  /* id of the task that spawned it; 0: not known */
     int64_t parked_ns; /* age of its wait, or of its end; SNAPSHOT_AGE_UNKNOWN */
-    uint32_t os_tid;   /* the kernel's id; 0: none */
     uint32_t spawn_site;
     uint32_t wait_site;
-    uint32_t call; /* row of calls; 0: not parked */
-    uint32_t arg;  /* how many descriptors the call waits for, or cases it was given; of a
-                      goroutine's select, how many sends << 16 | how many receives */
-    uint32_t row;  /* in the source's table of tasks: what REC_DETAIL_OWNER_ROW names */
-    uint32_t detail_a, detail_b; /* by detail_flags, see rec_task */
-    uint32_t labels;             /* row of label_sets; 0: none */
-    uint32_t wait_number; /* counts the task's waits, or whatever changes when it runs: looks that
-                             see the same number saw the same wait, except that those of
-                             goroutines in processes have 8 bits, beside a 0x100; 0: not known */
-    uint64_t spawner;     /* id of the task that spawned it; 0: not known */
-    uint32_t case_first;  /* first row of cases */
-    uint16_t case_count;
+    uint32_t detail_a, detail_b; /* by detail_flags, see rec_task; but what REC_DETAIL_OWNER_ROW
+                                    names is the index in tasks + 1 */
+    uint32_t wait_number;  /* counts the task's waits, or whatever changes when it runs: looks that
+                              see the same number saw the same wait, except that those of
+                              goroutines in processes have 8 bits, beside a 0x100; 0: not known */
+    uint32_t extra;        /* row of extras; 0: it has nothing of that */
+    uint32_t call : 24;    /* row of calls; 0: not parked */
+    uint32_t kind : 8;     /* enum rec_kind */
     uint16_t detail_flags; /* enum rec_detail_flag */
     uint16_t flags;        /* enum snapshot_task_flag */
-    uint8_t kind;          /* enum rec_kind */
-    char name[17];         /* "": none */
-    uint32_t object_text;  /* row of object_texts; 0: none */
+};
+
+/* What most of many tasks do not have. */
+struct snapshot_extra {
+    uint32_t os_tid;     /* the kernel's id; 0: none */
+    uint32_t arg;        /* how many descriptors the call waits for, or cases it was given; of a
+                            goroutine's select, how many sends << 16 | how many receives */
+    uint32_t labels;     /* row of label_sets; 0: none */
+    uint32_t case_first; /* first row of cases */
+    uint16_t case_count;
+    char name[17];        /* "": none */
+    uint32_t object_text; /* row of object_texts; 0: none */
 };
 
 /* Beside those of enum rec_site_flag. */
@@ -173,6 +179,8 @@ struct snapshot {
 
     struct snapshot_task *tasks;
     size_t task_count, task_room;
+    struct snapshot_extra *extras; /* row 0 unused */
+    size_t extra_count, extra_room;
     struct snapshot_site *sites;
     size_t site_count;
     uint64_t *pcs;
@@ -210,6 +218,18 @@ void snapshot_deinit(struct snapshot *snapshot);
 /* A new task at the end of the table, all zeroes, parked_ns unknown; NULL: no memory. The address
  * is good until the next one. */
 struct snapshot_task *snapshot_add_task(struct snapshot *snapshot);
+
+/* What else a task has: all zeroes where that is nothing. */
+static inline const struct snapshot_extra *snapshot_extra(const struct snapshot *snapshot,
+                                                          const struct snapshot_task *task)
+{
+    static const struct snapshot_extra none;
+    return task->extra ? &snapshot->extras[task->extra] : &none;
+}
+
+/* The same, to be filled: a new row of zeroes where the task had none. NULL: no memory. The address
+ * is good until the next row. */
+struct snapshot_extra *snapshot_extra_for(struct snapshot *snapshot, struct snapshot_task *task);
 
 /* Makes room for so many more tasks at once, where there is memory for them: a table that grows is
  * copied each time. */

@@ -18,6 +18,7 @@ struct rows {
 struct snapshot_builder {
     struct snapshot *snapshot;
     bool failed;
+    struct snapshot_extra nowhere; /* what is filled where there is no memory */
     struct rows modules, calls, sites, pcs, cases, object_texts, label_sets, labels;
     /* Rows that begin a chain of those with the same hash, and each row's next in its chain. */
     struct table call_heads, site_heads, label_heads, text_heads;
@@ -295,6 +296,15 @@ struct snapshot_task *builder_add_task(struct snapshot_builder *builder)
     struct snapshot_task *task = snapshot_add_task(builder->snapshot);
     builder->failed = builder->failed || !task;
     return task;
+}
+
+struct snapshot_extra *builder_extra(struct snapshot_builder *builder, struct snapshot_task *task)
+{
+    struct snapshot_extra *extra = snapshot_extra_for(builder->snapshot, task);
+    if (extra)
+        return extra;
+    builder->failed = true;
+    return &builder->nowhere;
 }
 
 static void add_note(struct snapshot_builder *builder, const char *format, va_list arguments)

@@ -50,11 +50,15 @@ uint32_t builder_add_cases(struct snapshot_builder *builder, const struct snapsh
 uint32_t builder_add_labels(struct snapshot_builder *builder, const char *const *pairs,
                             size_t pair_count);
 
-/* What the object of a task is, for snapshot_task.object_text. */
+/* What the object of a task is, for snapshot_extra.object_text. */
 uint32_t builder_add_object_text(struct snapshot_builder *builder, const char *text);
 
 /* A new task (see snapshot_add_task); NULL: no memory. */
 struct snapshot_task *builder_add_task(struct snapshot_builder *builder);
+
+/* What else a task has, to be filled (see snapshot_extra_for). Never NULL: without memory, a row
+ * that nobody reads. */
+struct snapshot_extra *builder_extra(struct snapshot_builder *builder, struct snapshot_task *task);
 
 /* A sentence about the picture as a whole that every report shows. */
 void builder_note(struct snapshot_builder *builder, const char *format, ...)

@@ -77,8 +77,6 @@ static void tell_wait(struct taskrt_tasks *tasks, const struct taskrt_look *look
         task->flags |= SNAPSHOT_DEADLINE;
     task->call = call_of(tasks, reason, deadline);
     task->object = look->channel.object;
-    task->arg =
-        reason == TASKRT_REASON_SELECT ? half_at(look->task, tasks->table->object_count) : 0;
     task->wait_site = look->site;
     task->wait_number = (uint32_t)look->last_wait_count;
     if (task->wait_number == 0)
@@ -95,8 +93,10 @@ static void tell_wait(struct taskrt_tasks *tasks, const struct taskrt_look *look
         builder_snapshot(tasks->builder)->loss.stacks++;
     }
     if (reason == TASKRT_REASON_SELECT) {
-        task->case_first = look->case_first;
-        task->case_count = look->case_count;
+        struct snapshot_extra *extra = builder_extra(tasks->builder, task);
+        extra->arg = half_at(look->task, tasks->table->object_count);
+        extra->case_first = look->case_first;
+        extra->case_count = look->case_count;
     }
     if (reason == TASKRT_REASON_FD && !deadline && is_listening(tasks, task->object))
         task->detail_flags |= REC_DETAIL_LISTENING;
@@ -114,10 +114,12 @@ void taskrt_tasks_add(struct taskrt_tasks *tasks, const struct taskrt_look *look
     task->id = word_at(look->task, tasks->table->id);
     task->kind = REC_KIND_TASK;
     task->handle = look->entry.address;
-    task->row = (uint32_t)snapshot->task_count; /* unique among all that have one */
     task->spawn_site = site;
     task->spawner = word_at(look->task, tasks->table->spawner_id);
-    memcpy(task->name, look->task + tasks->table->name, sizeof(task->name) - 1);
+    const char *name = (const char *)look->task + tasks->table->name;
+    if (name[0])
+        memcpy(builder_extra(tasks->builder, task)->name, name,
+               sizeof(((struct snapshot_extra *)0)->name) - 1);
     if (!parked)
         return;
     tell_wait(tasks, look, task);
@@ -155,7 +157,7 @@ bool taskrt_tasks_name_owners(struct taskrt_tasks *tasks)
                             ? table_find(&rows, (struct table_key){task->handle, 0})
                             : NULL;
         if (row)
-            *row = task->row;
+            *row = (uint32_t)i + 1;
     }
     for (size_t i = 0; ok && rows.count && i < tasks->parked_count; i++) {
         const uint32_t *row = tasks->parked[i].has_owner

@@ -63,9 +63,10 @@ static void find_next(struct waitgraph *graph, const struct snapshot *snapshot,
 {
     for (size_t i = 0; i < snapshot->task_count; i++) {
         const struct snapshot_task *task = &snapshot->tasks[i];
+        uint32_t tid = snapshot_extra(snapshot, task)->os_tid;
         struct table_key keys[] = {
-            {task->os_tid, task->os_tid ? NAME_TID : 0},
-            {task->row, NAME_ROW},
+            {tid, tid ? NAME_TID : 0},
+            {i + 1, NAME_ROW},
             {task->handle, task->handle ? NAME_HANDLE + (uint64_t)task->kind : 0},
         };
         for (size_t k = 0; k < sizeof(keys) / sizeof(keys[0]); k++) {

@@ -65,7 +65,7 @@ static void add_thread(struct snapshot_builder *builder, struct thread_wait *wai
     wait->has_owner = thread_lock_owner(op, object, memory, &wait->owner);
     struct snapshot_task *task = builder_add_task(builder);
     FUZZ_CHECK(task);
-    task->id = task->os_tid = number;
+    task->id = builder_extra(builder, task)->os_tid = number;
     task->kind = REC_KIND_THREAD;
     task->flags = (uint16_t)((what & 1 ? SNAPSHOT_PARKED : 0) | (what & 4 ? SNAPSHOT_SETTLED : 0));
     task->handle = number;

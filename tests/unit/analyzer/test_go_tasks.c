@@ -312,9 +312,10 @@ static void select__is_told_with_every_case(void **state)
     it.cases = cases;
     it.case_count = it.cases_given = 3;
     const struct snapshot_task *task = add(f, &it);
-    assert_int_equal(task->arg, 1 << 16 | 2);
-    assert_int_equal(task->case_count, 3);
-    const struct snapshot_case *rows = &f->snapshot.cases[task->case_first];
+    assert_int_equal(snapshot_extra(&f->snapshot, task)->arg, 1 << 16 | 2);
+    assert_int_equal(snapshot_extra(&f->snapshot, task)->case_count, 3);
+    const struct snapshot_case *rows =
+        &f->snapshot.cases[snapshot_extra(&f->snapshot, task)->case_first];
     assert_int_equal(rows[0].op, REC_OP_CHAN_SEND);
     assert_int_equal(rows[0].capacity, 4);
     assert_int_equal(rows[1].op, REC_OP_CHAN_RECEIVE);
@@ -397,17 +398,18 @@ static void descriptors__are_described(void **state)
     struct go_goroutine it = parked(f, 7, IO);
     it.object_known = true; /* descriptor 0 */
     const struct snapshot_task *task = add(f, &it);
-    assert_string_equal(f->snapshot.object_texts[task->object_text], "pipe 0");
+    assert_string_equal(f->snapshot.object_texts[snapshot_extra(&f->snapshot, task)->object_text],
+                        "pipe 0");
     assert_false(task->detail_flags & REC_DETAIL_LISTENING);
     it.object = 3;
     assert_true(add(f, &it)->detail_flags & REC_DETAIL_LISTENING);
     it.object = 100;
-    assert_int_equal(add(f, &it)->object_text, 0);
+    assert_int_equal(snapshot_extra(&f->snapshot, add(f, &it))->object_text, 0);
     it.object = UINT64_MAX;
-    assert_int_equal(add(f, &it)->object_text, 0);
+    assert_int_equal(snapshot_extra(&f->snapshot, add(f, &it))->object_text, 0);
     it.object = 0;
     it.object_known = false;
-    assert_int_equal(add(f, &it)->object_text, 0);
+    assert_int_equal(snapshot_extra(&f->snapshot, add(f, &it))->object_text, 0);
 }
 
 static void descriptor_0__is_told(void **state)
@@ -479,14 +481,16 @@ static void labels__are_read_once_a_set(void **state)
     }
     go_tasks_label(&f->tasks, read_labels, &calls, &texts.reader, LABELS_OFFSET);
     assert_int_equal(calls, 2);
-    const struct snapshot_label_set *set = &f->snapshot.label_sets[f->snapshot.tasks[0].labels];
+    const struct snapshot_label_set *set =
+        &f->snapshot.label_sets[snapshot_extra(&f->snapshot, &f->snapshot.tasks[0])->labels];
     assert_int_equal(set->count, 1);
     assert_string_equal(f->snapshot.labels[set->first].key, "key");
     assert_string_equal(f->snapshot.labels[set->first].value, "shop");
-    assert_int_equal(f->snapshot.tasks[2].labels, f->snapshot.tasks[0].labels);
-    assert_int_equal(f->snapshot.tasks[3].labels, 0);
+    assert_int_equal(snapshot_extra(&f->snapshot, &f->snapshot.tasks[2])->labels,
+                     snapshot_extra(&f->snapshot, &f->snapshot.tasks[0])->labels);
+    assert_int_equal(snapshot_extra(&f->snapshot, &f->snapshot.tasks[3])->labels, 0);
     /* The second one has others by now: what was read may have been anybody's. */
-    assert_int_equal(f->snapshot.tasks[1].labels, 0);
+    assert_int_equal(snapshot_extra(&f->snapshot, &f->snapshot.tasks[1])->labels, 0);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)

@@ -87,6 +87,12 @@ static const struct snapshot_task *task_of(uint64_t id)
     return NULL;
 }
 
+/* What REC_DETAIL_OWNER_ROW calls it by. */
+static uint32_t owner_row(const struct snapshot_task *task)
+{
+    return (uint32_t)(task - snapshot.tasks) + 1;
+}
+
 static const char *op_of(const struct snapshot_task *task)
 {
     return snapshot.calls[task->call].op;
@@ -219,7 +225,7 @@ static void waits_of_tasks__are_told(void **state)
     assert_int_equal(task->detail_flags & REC_DETAIL_CHANNEL, REC_DETAIL_CHANNEL);
     assert_int_equal(task->detail_a, 4);
     assert_int_equal(task->detail_b, 4);
-    assert_string_equal(task->name, "a name of more t");
+    assert_string_equal(snapshot_extra(&snapshot, task)->name, "a name of more t");
     assert_int_equal(task->spawner, 8);
     assert_int_equal(task->parked_ns, SNAPSHOT_AGE_UNKNOWN);
     assert_int_equal(task->flags, SNAPSHOT_PARKED | SNAPSHOT_SETTLED);
@@ -233,9 +239,9 @@ static void waits_of_tasks__are_told(void **state)
 
     task = task_of(4);
     assert_string_equal(op_of(task), "select");
-    assert_int_equal(task->arg, 3);
-    assert_int_equal(task->case_count, 3);
-    const struct snapshot_case *row = &snapshot.cases[task->case_first];
+    assert_int_equal(snapshot_extra(&snapshot, task)->arg, 3);
+    assert_int_equal(snapshot_extra(&snapshot, task)->case_count, 3);
+    const struct snapshot_case *row = &snapshot.cases[snapshot_extra(&snapshot, task)->case_first];
     assert_int_equal(row[0].op, REC_OP_CHAN_SEND);
     assert_int_equal(row[0].object, (uintptr_t)&chans[0]);
     assert_int_equal(row[1].object, 0);
@@ -244,7 +250,7 @@ static void waits_of_tasks__are_told(void **state)
 
     task = task_of(5);
     assert_true(task->detail_flags & REC_DETAIL_OWNER_ROW);
-    assert_int_equal(task->detail_a, task_of(8)->row);
+    assert_int_equal(task->detail_a, owner_row(task_of(8)));
     task = task_of(6);
     assert_int_equal(task->object, task_of(7)->handle);
     assert_true(task->flags & SNAPSHOT_DEADLINE);
@@ -273,8 +279,8 @@ static void holders__are_read_when_all_tasks_were(void **state)
     memory.before_read = hand_on;
     tell_tasks();
     assert_true(task_of(1)->detail_flags & REC_DETAIL_OWNER_ROW);
-    assert_int_equal(task_of(1)->detail_a, task_of(6)->row);
-    assert_int_equal(task_of(2000)->detail_a, task_of(1)->row);
+    assert_int_equal(task_of(1)->detail_a, owner_row(task_of(6)));
+    assert_int_equal(task_of(2000)->detail_a, owner_row(task_of(1)));
     end();
 }
 
@@ -536,9 +542,11 @@ static void waits_of_goroutines__are_told(void **state)
     assert_int_equal(task->detail_b, 2);
     assert_int_equal(task->wait_number, 0x107);
     task = task_of(2);
-    assert_int_equal(task->case_count, 2);
-    assert_int_equal(snapshot.cases[task->case_first].op, REC_OP_CHAN_RECEIVE);
-    assert_int_equal(snapshot.cases[task->case_first + 1].op, REC_OP_CHAN_SEND);
+    assert_int_equal(snapshot_extra(&snapshot, task)->case_count, 2);
+    assert_int_equal(snapshot.cases[snapshot_extra(&snapshot, task)->case_first].op,
+                     REC_OP_CHAN_RECEIVE);
+    assert_int_equal(snapshot.cases[snapshot_extra(&snapshot, task)->case_first + 1].op,
+                     REC_OP_CHAN_SEND);
     assert_true(task_of(3)->flags & SNAPSHOT_SYSTEM);
     assert_false(task_of(4)->flags & SNAPSHOT_PARKED);
     task = task_of(5);
@@ -597,8 +605,8 @@ static void sudogs_without_end__are_told_as_more_than_are_kept(void **state)
     put(sudogs[2], LIBGO_SUDOG_WAITLINK, (uintptr_t)sudogs[2]);
     begin();
     assert_true(inspect_libgo_tell(&inspection, &runtime));
-    assert_int_equal(task_of(2)->case_count, GO_MAX_CASES);
-    assert_int_equal(task_of(2)->arg, GO_MAX_CASES + 1);
+    assert_int_equal(snapshot_extra(&snapshot, task_of(2))->case_count, GO_MAX_CASES);
+    assert_int_equal(snapshot_extra(&snapshot, task_of(2))->arg, GO_MAX_CASES + 1);
     assert_in_range(memory.pieces, 1, 1000);
     end();
 }
@@ -618,7 +626,7 @@ static void select_without_cases__is_believed_where_another_has_some(void **stat
         begin();
         assert_true(inspect_libgo_tell(&inspection, &runtime));
         assert_true(task_of(2)->flags & SNAPSHOT_PARKED);
-        assert_int_equal(task_of(2)->arg, 0);
+        assert_int_equal(snapshot_extra(&snapshot, task_of(2))->arg, 0);
         assert_int_equal((task_of(2)->flags & SNAPSHOT_CASES_KNOWN) != 0, found);
         end();
     }

@@ -124,7 +124,7 @@ static void goroutines__go_by_the_numbers_of_their_runtime(void **state)
     assert_int_equal(find(&s, 2001)->spawner, 1002);
     assert_false(find(&s, 2001)->flags & SNAPSHOT_PARKED);
     /* The thread whose number is taken got another one. */
-    assert_int_equal(find(&s, 2002)->os_tid, 1002);
+    assert_int_equal(snapshot_extra(&s, find(&s, 2002))->os_tid, 1002);
     snapshot_deinit(&s);
 }
 
@@ -172,7 +172,7 @@ static void thread__that_runs_goroutines__is_told_where_it_waits_itself(void **s
     for (size_t i = 0; i < s.task_count; i++) {
         if (s.tasks[i].kind != REC_KIND_THREAD)
             continue;
-        assert_string_equal(s.tasks[i].name, "in C");
+        assert_string_equal(snapshot_extra(&s, &s.tasks[i])->name, "in C");
         threads++;
     }
     assert_int_equal(threads, 1);
@@ -214,10 +214,10 @@ static void labels__shared_by_tasks__are_one_set(void **state)
     read_built(b, &s);
     recording_builder_destroy(b);
     const struct snapshot_task *first = find(&s, 1002);
-    assert_int_not_equal(first->labels, 0);
-    assert_int_equal(find(&s, 2000)->labels, first->labels);
-    assert_int_equal(find(&s, 2001)->labels, 0);
-    const struct snapshot_label_set *set = &s.label_sets[first->labels];
+    assert_int_not_equal(snapshot_extra(&s, first)->labels, 0);
+    assert_int_equal(snapshot_extra(&s, find(&s, 2000))->labels, snapshot_extra(&s, first)->labels);
+    assert_int_equal(snapshot_extra(&s, find(&s, 2001))->labels, 0);
+    const struct snapshot_label_set *set = &s.label_sets[snapshot_extra(&s, first)->labels];
     assert_int_equal(set->count, 2);
     assert_string_equal(s.labels[set->first].key, "request");
     assert_string_equal(s.labels[set->first].value, "42");
@@ -238,8 +238,8 @@ static void labels__that_are_not_there__are_lost(void **state)
     tasks[4].labels = UINT64_MAX;
     read_built(b, &s);
     recording_builder_destroy(b);
-    assert_int_equal(find(&s, 1002)->labels, 0);
-    assert_int_equal(find(&s, 2000)->labels, 0);
+    assert_int_equal(snapshot_extra(&s, find(&s, 1002))->labels, 0);
+    assert_int_equal(snapshot_extra(&s, find(&s, 2000))->labels, 0);
     assert_in_range(s.loss.rows, 1, 2);
     use(&s);
     snapshot_deinit(&s);

@@ -120,15 +120,15 @@ static void whole_recording__every_field_is_there(void **state)
     assert_int_equal(s.task_count, 4);
     assert_int_equal(s.tasks[0].flags, SNAPSHOT_MAIN | SNAPSHOT_JOINABLE);
     assert_int_equal(s.tasks[0].parked_ns, SNAPSHOT_AGE_UNKNOWN);
-    assert_string_equal(s.tasks[1].name, "worker");
+    assert_string_equal(snapshot_extra(&s, &s.tasks[1])->name, "worker");
     assert_int_equal(s.tasks[1].flags, SNAPSHOT_PARKED | SNAPSHOT_JOINABLE | SNAPSHOT_SETTLED);
     assert_int_equal(s.tasks[1].parked_ns, 12 * SECOND);
     assert_int_equal(s.tasks[1].object, 0x500);
-    assert_int_equal(s.tasks[1].detail_a, s.tasks[0].os_tid);
+    assert_int_equal(s.tasks[1].detail_a, snapshot_extra(&s, &s.tasks[0])->os_tid);
     assert_string_equal(s.calls[s.tasks[1].call].name, "pthread_mutex_lock");
     assert_string_equal(s.calls[s.tasks[1].call].op, "mutex lock");
-    assert_int_equal(s.tasks[2].case_count, 2);
-    assert_int_equal(s.cases[s.tasks[2].case_first + 1].object, 0x700);
+    assert_int_equal(snapshot_extra(&s, &s.tasks[2])->case_count, 2);
+    assert_int_equal(s.cases[snapshot_extra(&s, &s.tasks[2])->case_first + 1].object, 0x700);
     assert_int_equal(s.tasks[3].flags, SNAPSHOT_FINISHED | SNAPSHOT_JOINABLE);
     assert_int_equal(s.tasks[3].parked_ns, 20 * SECOND);
 
@@ -215,7 +215,7 @@ static void ended_task_that_needs_no_join__is_not_there(void **state)
     struct err err;
     assert_true(read_path(path, &s, &err));
     assert_int_equal(s.task_count, 1);
-    assert_string_equal(s.tasks[0].name, "joinable");
+    assert_string_equal(snapshot_extra(&s, &s.tasks[0])->name, "joinable");
     assert_true(s.tasks[0].flags & SNAPSHOT_FINISHED);
     snapshot_deinit(&s);
 }
@@ -362,7 +362,7 @@ static void longer_rows__are_read(void **state)
     if (!read_path(path, &s, &err))
         fail_msg("%s", err.why);
     assert_int_equal(s.task_count, 4);
-    assert_string_equal(s.tasks[1].name, "worker");
+    assert_string_equal(snapshot_extra(&s, &s.tasks[1])->name, "worker");
     snapshot_deinit(&s);
 }
 
@@ -539,7 +539,7 @@ static void damaged_rows__are_left_out_and_counted(void **state)
     assert_int_equal(s.task_count, 3);
     assert_int_equal(s.loss.unreadable, 4);
     assert_false(s.tasks[0].flags & SNAPSHOT_PARKED);
-    assert_int_equal(s.tasks[1].case_count, 0);
+    assert_int_equal(snapshot_extra(&s, &s.tasks[1])->case_count, 0);
     assert_int_equal(s.tasks[2].spawn_site, 0);
     use(&s);
     snapshot_deinit(&s);
@@ -598,9 +598,9 @@ static void polled_descriptors__are_those_that_the_sampler_told(void **state)
     assert_true(read_path(path, &s, &err));
     assert_int_equal(s.task_count, 2);
     assert_int_equal(s.tasks[0].object, 7);
-    assert_int_equal(s.tasks[0].arg, 2);
+    assert_int_equal(snapshot_extra(&s, &s.tasks[0])->arg, 2);
     assert_int_equal(s.tasks[1].object, 0);
-    assert_int_equal(s.tasks[1].arg, 0);
+    assert_int_equal(snapshot_extra(&s, &s.tasks[1])->arg, 0);
     assert_true(s.tasks[1].flags & SNAPSHOT_FDS);
     use(&s);
     snapshot_deinit(&s);

@@ -92,7 +92,7 @@ static void add_waiter(size_t number, size_t holder)
     };
     struct snapshot_task *task = builder_add_task(builder);
     assert_non_null(task);
-    task->id = task->os_tid = (uint32_t)TID(number);
+    task->id = builder_extra(builder, task)->os_tid = (uint32_t)TID(number);
     task->kind = REC_KIND_THREAD;
     task->flags = SNAPSHOT_PARKED | SNAPSHOT_SETTLED;
     task->object = lock;

@@ -566,16 +566,35 @@ static void task_mutexes__owner_by_row__deadlocked(void **state)
 {
     (void)state;
     struct builder *b = recording_builder_create();
+    struct rec_task *gone = builder_task(b, REC_KIND_TASK, "gone");
     struct rec_task *one = builder_task(b, REC_KIND_TASK, "one");
     struct rec_task *two = builder_task(b, REC_KIND_TASK, "two");
     builder_park(b, one, "taskrt_mutex_lock", REC_OP_MUTEX_LOCK, 0x500, 20 * SECOND, 0);
     builder_park(b, two, "taskrt_mutex_lock", REC_OP_MUTEX_LOCK, 0x600, 20 * SECOND, 0);
+    gone->state = REC_TASK_FREE; /* from here on, rows are not places in the snapshot */
     one->detail_flags = two->detail_flags = REC_DETAIL_OWNER_ROW;
-    one->detail_a = 2;
-    two->detail_a = 1;
+    one->detail_a = 3;
+    two->detail_a = 2;
     struct judged j;
     judge(&j, b, 10 * SECOND, NULL);
     assert_group(&j, 0, VERDICT_DEADLOCKED, 2, "mutex lock");
+    done(&j);
+}
+
+static void task_mutex__held_by_a_row_that_is_not_there__has_no_holder(void **state)
+{
+    (void)state;
+    struct builder *b = recording_builder_create();
+    struct rec_task *gone = builder_task(b, REC_KIND_TASK, "gone");
+    struct rec_task *one = builder_task(b, REC_KIND_TASK, "one");
+    builder_park(b, one, "taskrt_mutex_lock", REC_OP_MUTEX_LOCK, 0x500, 20 * SECOND, 0);
+    gone->state = REC_TASK_FREE;
+    one->detail_flags = REC_DETAIL_OWNER_ROW;
+    one->detail_a = 1; /* its own place among those that are there */
+    struct judged j;
+    judge(&j, b, 10 * SECOND, NULL);
+    assert_group(&j, 0, VERDICT_STUCK, 1, "mutex lock");
+    assert_int_equal(waitgraph_next(&j.verdicts.graph, 0), WAITGRAPH_NONE);
     done(&j);
 }
 
@@ -763,6 +782,7 @@ int main(void)
         cmocka_unit_test(cycle_below_the_threshold__deadlocked),
         cmocka_unit_test(cycle_of_3_over_a_join__deadlocked),
         cmocka_unit_test(task_mutexes__owner_by_row__deadlocked),
+        cmocka_unit_test(task_mutex__held_by_a_row_that_is_not_there__has_no_holder),
         cmocka_unit_test(behind_a_cycle__stuck_and_said),
         cmocka_unit_test(cycle_with_a_deadline__not_deadlocked),
         cmocka_unit_test(cycle_seen_once__not_deadlocked_yet),
