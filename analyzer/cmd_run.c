@@ -30,7 +30,7 @@ struct launch {
     char *program; /* what will be executed; NULL: not found */
     char *output;  /* absolute; NULL: the user's folder */
     pid_t child;
-    uint64_t begun_unix_ns;
+    uint64_t begun_ns;  /* CLOCK_MONOTONIC */
     bool cannot_record; /* and why was said already */
     bool from_outside;  /* it loads no library: this process looks at it */
 };
@@ -173,7 +173,7 @@ static int start(struct launch *launch, const struct signals *signals)
     int report[2];
     if (pipe2(report, O_CLOEXEC) != 0)
         return errno;
-    launch->begun_unix_ns = clock_ns(CLOCK_REALTIME);
+    launch->begun_ns = clock_ns(CLOCK_MONOTONIC);
     launch->child = fork();
     if (launch->child == 0) {
         signals_restore(signals);
@@ -235,7 +235,7 @@ static char *find_recording(const struct launch *launch)
 {
     uint32_t pid = (uint32_t)launch->child;
     if (launch->output)
-        return recordings_beside(launch->output, pid, 0, launch->begun_unix_ns);
+        return recordings_beside(launch->output, pid, 0, launch->begun_ns);
 
     char folder[64];
     char *found = NULL;
@@ -243,8 +243,9 @@ static char *find_recording(const struct launch *launch)
     if (!recordings_list(recordings_folder(getuid(), folder), getuid(), &list, NULL))
         return NULL;
     for (size_t i = 0; !found && i < list.count; i++) {
-        if (list.rows[i].pid == pid && list.rows[i].started_unix_ns >= launch->begun_unix_ns)
-            found = strdup(list.rows[i].path);
+        const struct recording_entry *row = &list.rows[i];
+        if (row->pid == pid && row->this_boot && row->started_ns >= launch->begun_ns)
+            found = strdup(row->path);
     }
     recordings_list_deinit(&list);
     return found;

@@ -78,15 +78,17 @@ static bool read_boot_id(uint8_t ret[16])
     return digits == 32;
 }
 
-bool process_is_same(pid_t pid, uint64_t start_ticks, const uint8_t boot_id[16])
+bool process_is_of_this_boot(const uint8_t boot_id[16])
 {
     static const uint8_t unknown[16];
     uint8_t now[16];
-    if (memcmp(boot_id, unknown, 16) != 0 && read_boot_id(now) && memcmp(boot_id, now, 16) != 0)
-        return false;
+    return memcmp(boot_id, unknown, 16) == 0 || !read_boot_id(now) || memcmp(boot_id, now, 16) == 0;
+}
 
+bool process_is_same(pid_t pid, uint64_t start_ticks, const uint8_t boot_id[16])
+{
     uint64_t ticks;
-    if (process_look(pid, &ticks) != PROCESS_ALIVE)
+    if (!process_is_of_this_boot(boot_id) || process_look(pid, &ticks) != PROCESS_ALIVE)
         return false;
     return start_ticks == 0 || ticks == start_ticks;
 }

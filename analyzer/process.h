@@ -18,6 +18,10 @@ enum process_state {
  * NULL. Any pid is fine. */
 enum process_state process_look(pid_t pid, uint64_t *ret_start_ticks);
 
+/* Whether the machine has not been started again since the boot `boot_id` (16 bytes; all zeroes:
+ * not known), as far as is known. */
+bool process_is_of_this_boot(const uint8_t boot_id[16]);
+
 /* Whether the process that had `pid` and `start_ticks` in the boot `boot_id` (16 bytes; all zeroes:
  * not known) runs still. start_ticks 0: not known. */
 bool process_is_same(pid_t pid, uint64_t start_ticks, const uint8_t boot_id[16]);

@@ -24,8 +24,10 @@ static int compare_entries(const void *a, const void *b)
 {
     const struct recording_entry *left = a;
     const struct recording_entry *right = b;
-    if (left->started_unix_ns != right->started_unix_ns)
-        return left->started_unix_ns > right->started_unix_ns ? -1 : 1;
+    if (left->this_boot != right->this_boot)
+        return left->this_boot ? -1 : 1;
+    if (left->started_ns != right->started_ns)
+        return left->started_ns > right->started_ns ? -1 : 1;
     return strcmp(right->path, left->path);
 }
 
@@ -39,8 +41,9 @@ static bool add_row(struct recording_list *list, char *path, const struct rec_he
         return false;
     }
     list->rows = rows;
-    list->rows[list->count++] =
-        (struct recording_entry){path, header->pid, header->started_unix_ns};
+    bool this_boot = process_is_of_this_boot(header->boot_id);
+    list->rows[list->count++] = (struct recording_entry){
+        path, header->pid, this_boot, this_boot ? header->started_ns : header->started_unix_ns};
     return true;
 }
 
@@ -180,8 +183,7 @@ static bool is_name_for(const char *name, const char *base, uint32_t pid)
            (dot && is_numbered(dot, ".", pid, ""));
 }
 
-char *recordings_beside(const char *path, uint32_t pid, uint64_t start_ticks,
-                        uint64_t since_unix_ns)
+char *recordings_beside(const char *path, uint32_t pid, uint64_t start_ticks, uint64_t since_ns)
 {
     const char *base = text_basename(path);
     char *folder = base == path ? strdup("./") : strndup(path, (size_t)(base - path));
@@ -197,10 +199,11 @@ char *recordings_beside(const char *path, uint32_t pid, uint64_t start_ticks,
         bool fits = false;
         if (open_found(&file, candidate)) {
             const struct rec_header *header = &file.header;
-            fits = header->pid == pid && header->started_unix_ns >= since_unix_ns &&
-                   (start_ticks == 0 || header->process_start_ticks == start_ticks);
+            fits = header->pid == pid && header->started_ns >= since_ns &&
+                   (start_ticks ? header->process_start_ticks == start_ticks
+                                : process_is_of_this_boot(header->boot_id));
             if (fits)
-                since_unix_ns = header->started_unix_ns;
+                since_ns = header->started_ns;
             rec_file_close(&file);
         }
         if (fits) {

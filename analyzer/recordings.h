@@ -12,7 +12,8 @@
 struct recording_entry {
     char *path;
     uint32_t pid;
-    uint64_t started_unix_ns; /* by its header */
+    bool this_boot;
+    uint64_t started_ns; /* by a clock that nobody sets; of another boot, by CLOCK_REALTIME */
 };
 
 struct recording_list {
@@ -40,10 +41,9 @@ char *recordings_newest(const char *folder, uid_t uid, struct err *err);
  * included, to be freed; NULL: there is none, or no memory. A program that executes another leaves
  * one of itself, and the other's has a number behind it: PID-N.rec, or FILE.PID-N.
  *
- * start_ticks: of the process, as in rec_header; 0: not known. since_unix_ns: recordings that began
- * earlier are those of others. */
-char *recordings_beside(const char *path, uint32_t pid, uint64_t start_ticks,
-                        uint64_t since_unix_ns);
+ * start_ticks: of the process, as in rec_header; 0: not known, but of this boot. since_ns:
+ * recordings that began earlier by CLOCK_MONOTONIC are those of others. */
+char *recordings_beside(const char *path, uint32_t pid, uint64_t start_ticks, uint64_t since_ns);
 
 /* The path of the newest recording of a process, to be freed: in the folder of its user, or
  * wherever it has one mapped. Errors: there is no such process, it was not recorded, or that cannot

@@ -112,9 +112,8 @@ static bool take_header(struct recording_reader *reader, enum snapshot_end end)
     if (!snapshot->path || !snapshot->exe)
         return err_system(reader->err, reader->file.path, ENOMEM);
     if (end == SNAPSHOT_EXEC)
-        snapshot->continued_in =
-            recordings_beside(reader->file.path, header->pid, header->process_start_ticks,
-                              header->started_unix_ns + 1);
+        snapshot->continued_in = recordings_beside(
+            reader->file.path, header->pid, header->process_start_ticks, header->started_ns + 1);
     snapshot->pid = header->pid;
     snapshot->runtimes = header->runtimes;
     snapshot->end = end;

@@ -233,7 +233,7 @@ static const char *write_program(const char *name, int64_t started_after_ns, boo
 {
     struct builder *b = recording_builder_create();
     struct rec_header *header = builder_header(b);
-    header->started_unix_ns += (uint64_t)started_after_ns;
+    header->started_ns += (uint64_t)started_after_ns;
     header->state = executed ? REC_STATE_EXEC : REC_STATE_RUNNING;
     if (!executed)
         builder_park(b, builder_thread(b, "w"), "sem_wait", REC_OP_SEM_WAIT, 0x500, 12 * SECOND, 0);
@@ -278,7 +278,7 @@ static void run__after_an_exec__names_the_last_recording(void **state)
     for (unsigned i = 0; i < 2; i++) {
         struct builder *b = recording_builder_create();
         builder_header(b)->state = i ? REC_STATE_EXITED : REC_STATE_EXEC;
-        builder_header(b)->started_unix_ns = future + i;
+        builder_header(b)->started_ns = future + i;
         builder_write(b, i ? second : first);
         recording_builder_destroy(b);
     }

@@ -15,11 +15,27 @@
 #include "analyzer/recordings.h"
 #include "tests/unit/analyzer/recording_builder.h"
 
+/* The machine's clock is set back all the time: the later, the earlier by it. */
 static void write_one(const char *path, uint32_t pid, int64_t started_after_ns)
 {
     struct builder *b = recording_builder_create();
-    builder_header(b)->pid = pid;
-    builder_header(b)->started_unix_ns += (uint64_t)started_after_ns;
+    struct rec_header *header = builder_header(b);
+    header->pid = pid;
+    header->started_ns += (uint64_t)started_after_ns;
+    header->started_unix_ns -= (uint64_t)started_after_ns;
+    builder_write(b, path);
+    recording_builder_destroy(b);
+}
+
+/* In another boot, whose CLOCK_MONOTONIC says nothing in this one. */
+static void write_before_boot(const char *path, uint32_t pid, int64_t started_after_ns)
+{
+    struct builder *b = recording_builder_create();
+    struct rec_header *header = builder_header(b);
+    header->pid = pid;
+    memset(header->boot_id, 7, sizeof(header->boot_id));
+    header->started_ns += UINT64_C(1000) * SECOND - (uint64_t)started_after_ns;
+    header->started_unix_ns += (uint64_t)started_after_ns;
     builder_write(b, path);
     recording_builder_destroy(b);
 }
@@ -38,17 +54,21 @@ static void folder__newest_first(void **state)
     write_one(builder_path("three/5-0.rec"), 5, 2 * SECOND);
     write_one(builder_path("three/6-0.rec"), 6, 3 * SECOND);
     write_one(builder_path("three/7-0.rec"), 7, SECOND);
+    write_before_boot(builder_path("three/4-0.rec"), 4, 0);
+    write_before_boot(builder_path("three/3-0.rec"), 3, SECOND);
     builder_write_bytes(builder_path("three/8-0.rec"), "no recording", 12);
     builder_write_bytes(builder_path("three/notes.txt"), "no matter", 9);
 
     struct recording_list list;
     struct err err = {0};
     assert_true(recordings_list(folder, getuid(), &list, &err));
-    assert_int_equal(list.count, 3);
+    assert_int_equal(list.count, 5);
     assert_int_equal(list.unreadable, 1);
     assert_int_equal(list.rows[0].pid, 6);
     assert_int_equal(list.rows[1].pid, 5);
     assert_int_equal(list.rows[2].pid, 7);
+    assert_int_equal(list.rows[3].pid, 3);
+    assert_int_equal(list.rows[4].pid, 4);
     recordings_list_deinit(&list);
 
     char *newest = recordings_newest(folder, getuid(), &err);
@@ -84,7 +104,7 @@ static void beside__the_newest_of_that_process(void **state)
 {
     (void)state;
     make_folder("beside");
-    uint64_t begun = BUILDER_STARTED_UNIX_NS;
+    uint64_t begun = BUILDER_STARTED_NS;
     const char *out = builder_path("beside/out.rec");
     assert_null(recordings_beside(out, 5, 0, begun));
     write_one(out, 5, 0);
@@ -94,6 +114,8 @@ static void beside__the_newest_of_that_process(void **state)
     write_one(builder_path("beside/out.rec.15-0"), 5, 3 * SECOND); /* not by its name */
     write_one(builder_path("beside/out.rec.5-x"), 5, 3 * SECOND);
     builder_write_bytes(builder_path("beside/out.rec.5-3"), "no recording", 12);
+    write_before_boot(builder_path("beside/out.rec.6-0"), 6, 0);
+    assert_null(recordings_beside(out, 6, 0, begun)); /* another process that had the number */
 
     char *found = recordings_beside(out, 5, 0, begun);
     assert_string_equal(found, builder_path("beside/out.rec.5-1"));
