@@ -1,11 +1,13 @@
 #!/bin/bash
 # What it takes to see all goroutines of a running Go program: leakspy report PID beside what else there is. The
-# program measures how long it stalls meanwhile. Prints a table; judges nothing.
+# program measures how long it stalls meanwhile, and how long it does when nothing happens for as long: a machine
+# stalls programs by itself. Prints a table; judges nothing.
 #
 # Usage: tests/bench/goroutines.sh [GOROUTINES...]      (1000000 10000; a million need 4 GB of memory)
 # Needs what tests/run.sh needs, and installs what is missing of: golang-go 1.19, delve, curl, time.
 # LEAKSPY: the command (build/default/analyzer/leakspy). NEWEST: the other Go (1.27); a folder with
-# bin/go in it, or a version for tests/go-toolchain.sh. ROUNDS: how often each is measured (3).
+# bin/go in it, or a version for tests/go-toolchain.sh. ROUNDS: how often each is measured (3;
+# what takes more than a minute is measured once).
 set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
 # shellcheck source=tests/packages.sh
@@ -47,11 +49,15 @@ stall() { curl -sS "http://$address/stall"; }
 
 median() { sort -n | awk '{ row[NR] = $1 } END { print row[int((NR + 1) / 2)] }'; }
 
-# measure NAME COMMAND...: runs it some times; seconds, memory of the command, longest stall of the program.
+# longest FILE: median and largest of the stalls noted there.
+longest() { printf '%7.1f ms | %7.1f ms' "$(median <"$work/$1")" "$(sort -n "$work/$1" | tail -n 1)"; }
+
+# measure NAME COMMAND...: runs it some times; seconds, memory of the command, longest stall of the program with it, and
+# with nothing.
 measure() {
-    local name=$1 i
+    local name=$1 i seconds
     shift
-    rm -f "$work"/{seconds,kib,stalls}
+    rm -f "$work"/{seconds,kib,stalls,without}
     for ((i = 0; i < rounds; i++)); do
         sleep 1
         stall >/dev/null
@@ -60,12 +66,17 @@ measure() {
             return 0
         fi
         stall | cut -d' ' -f1 >>"$work/stalls"
-        cut -d' ' -f1 "$work/time" >>"$work/seconds"
+        seconds=$(cut -d' ' -f1 "$work/time")
+        echo "$seconds" >>"$work/seconds"
         cut -d' ' -f2 "$work/time" >>"$work/kib"
+        [ "${seconds%.*}" -lt 60 ] || i=$rounds
+        sleep 1
+        stall >/dev/null
+        sleep "$seconds"
+        stall | cut -d' ' -f1 >>"$work/without"
     done
-    printf '| %-44s | %7.2f s | %7.1f MB | %9.1f ms | %9.1f ms |\n' "$name" "$(median <"$work/seconds")" \
-        "$(awk -v k="$(median <"$work/kib")" 'BEGIN { print k / 1000 }')" "$(median <"$work/stalls")" \
-        "$(sort -n "$work/stalls" | tail -n 1)"
+    printf '| %-44s | %7.2f s | %7.1f MB | %s | %s |\n' "$name" "$(median <"$work/seconds")" \
+        "$(awk -v k="$(median <"$work/kib")" 'BEGIN { print k / 1000 }')" "$(longest stalls)" "$(longest without)"
 }
 
 pprof() { curl -sSf -o /dev/null "http://$address/debug/pprof/$1"; }
@@ -77,11 +88,11 @@ look() { # PROGRAM COUNT
     start "$1" "$2"
     version=$(strings -n 4 "$work/$1" | grep -m 1 -o '^go1\.[0-9.]*' || echo Go)
     printf '\n%s goroutines, %s, %s resident\n\n' "$2" "$version" "$(stall | cut -d' ' -f2-)"
-    printf '| %-44s | %9s | %10s | %12s | %12s |\n' 'what' 'takes' 'uses' 'stall' 'worst stall'
-    echo '|---|---|---|---|---|'
-    measure 'nothing (a second)' sleep 1
+    printf '| %-44s | %9s | %10s | %10s | %10s | %10s | %10s |\n' what takes uses stall worst without worst
+    echo '|---|---|---|---|---|---|---|'
     measure 'any program that computes for a second' bash -c \
         'end=$((${EPOCHREALTIME/./} + 1000000)); while ((${EPOCHREALTIME/./} < end)); do :; done'
+    measure 'any program that fills 90 MB of new memory' dd if=/dev/zero of=/dev/null bs=90M count=1
     measure 'leakspy report PID' "$leakspy" report --threshold 0 "$program"
     measure 'leakspy report PID --format json' "$leakspy" report --threshold 0 --format json "$program"
     export address
@@ -99,7 +110,8 @@ look() { # PROGRAM COUNT
     stop
 }
 
-echo "on $(nproc) CPUs, $(uname -r); medians of $rounds rounds; the memory is the command's, the stall is the program's"
+echo "on $(nproc) CPUs, $(uname -r); medians of $rounds rounds; the memory is the command's, the stall is the program's, and without\
+ the command"
 for count; do
     look new "$count"
     look old "$count"
