@@ -40,7 +40,7 @@ function(leakspy_gc_build name cgo)
   add_custom_command(
     OUTPUT ${binary}
     COMMAND
-      ${CMAKE_COMMAND} -E env CGO_ENABLED=${cgo} GOCACHE=${CMAKE_BINARY_DIR}/go-cache GOFLAGS=
+      ${CMAKE_COMMAND} -E env CGO_ENABLED=${cgo} GOCACHE=${LEAKSPY_GO_CACHE} GOFLAGS=
       GOTOOLCHAIN=local GOPROXY=off GOPATH=${CMAKE_BINARY_DIR}/go-path ${experiment}
       ${LEAKSPY_GO} ${B_COMMAND}
     DEPENDS ${B_DEPENDS}

@@ -2,9 +2,9 @@
 # Installs what the tests need, builds, and runs all tests, in stages:
 #
 #   default   everything, built by GCC: the unit tests, and whole programs under the preload
-#   asan      the unit tests, with AddressSanitizer and UBSan
-#   tsan      the unit tests, with ThreadSanitizer
-#   clang     the unit tests, and programs under the preload, all of it built by clang
+#   asan      the unit tests, built by clang, with AddressSanitizer and UBSan
+#   tsan      the unit tests of what has threads, with ThreadSanitizer
+#   clang     programs under the preload as clang compiles it
 #   fuzz      the fuzz targets, a minute each (tests/fuzz/run.sh)
 #   lint      clang-format, shellcheck and cppcheck (tests/lint.sh)
 #   tidy      clang-tidy (the same)
@@ -19,12 +19,12 @@ cd "$(dirname "$0")/.." || exit 1
 # stage | runs when none is named | what runs it | packages that it needs, besides those to build
 stages="
 default | yes | run_preset | TEST_PACKAGES
-asan    | yes | run_preset | TEST_PACKAGES
+asan    | yes | run_preset | TEST_PACKAGES CLANG_PACKAGES
 tsan    | yes | run_preset | TEST_PACKAGES
+clang   | yes | run_preset | TEST_PACKAGES CLANG_PACKAGES
 fuzz    | yes | run_fuzz   | CLANG_PACKAGES
 lint    | yes | run_lint   | LINT_PACKAGES
-clang   | no  | run_preset | TEST_PACKAGES CLANG_PACKAGES
-tidy    | no  | run_lint   | LINT_PACKAGES
+tidy    | yes | run_lint   | LINT_PACKAGES
 "
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
@@ -43,10 +43,19 @@ fail() {
     { echo "FAILED $1" && tail -n 60 "$2" | sed 's/^/    /'; } >>"$failures"
 }
 
-# Configures, builds and tests the preset of that name.
+# build PRESET...: configures and builds them.
+build() {
+    local preset
+    for preset in "$@"; do
+        cmake --preset "$preset" && cmake --build --preset "$preset" -j "$(nproc)" || return 1
+    done
+}
+
+# Builds and tests the preset of that name.
 run_preset() {
-    local preset=$1 log=$scratch/$1.log junit=$scratch/$1.xml run=() started=$SECONDS status counts
-    if ! { cmake --preset "$preset" && cmake --build --preset "$preset" -j "$(nproc)"; } >"$log" 2>&1; then
+    local preset=$1 log=$scratch/$1.log junit=$scratch/$1.xml run=() started=$SECONDS status counts builds=("$1")
+    [ "$preset" = clang ] && builds+=(default) # whose programs and tests are given the other library
+    if ! build "${builds[@]}" >"$log" 2>&1; then
         cat "$log"
         fail "$preset: the build" "$log"
         return

@@ -72,6 +72,12 @@ static char *in_dir(const struct target *target, const char *name, char path[128
     return path;
 }
 
+const char *library_under_test(void)
+{
+    const char *named = getenv("LEAKSPY_TEST_LIBRARY");
+    return named ? named : LEAKSPY_PRELOAD;
+}
+
 /* In the child: becomes the program. Never returns. */
 static void become(const struct target *target, int stdin_fd, pid_t parent, bool preload,
                    const char *const argv[], const char *const env[])
@@ -96,7 +102,7 @@ static void become(const struct target *target, int stdin_fd, pid_t parent, bool
         if (putenv((char *)(uintptr_t)env[i]) != 0)
             _exit(126);
     if (preload) {
-        setenv("LD_PRELOAD", LEAKSPY_PRELOAD, 1);
+        setenv("LD_PRELOAD", library_under_test(), 1);
         setenv("LEAKSPY_OUT", target->recording, 0);
         setenv("LEAKSPY_SAMPLE", "20ms", 0);
     }

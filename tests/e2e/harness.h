@@ -42,6 +42,9 @@ struct target {
     size_t read_bytes; /* of stdout, by target_read_line */
 };
 
+/* What is preloaded: LEAKSPY_TEST_LIBRARY of the environment, or what this build made. */
+const char *library_under_test(void);
+
 /* Starts argv[0] (a path) with `env` ("NAME=value"s; NULL: none) added to the environment, and with
  * the preload, sampling every 20 ms, if `preload`. Its stdin is a pipe, open until
  * target_close_stdin. It dies with the test. */

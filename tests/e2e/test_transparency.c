@@ -3,6 +3,7 @@
 #include "tests/e2e/harness.h"
 
 #include <glob.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -176,14 +177,15 @@ static void forked_children__have_recordings_of_their_own(void **state)
 
 static void relative_path__stays_where_the_program_started(void **state)
 {
-    char folder[] = "/tmp/leakspy-cwd.XXXXXX", pattern[64];
+    char folder[] = "/tmp/leakspy-cwd.XXXXXX", pattern[64], preload[PATH_MAX];
     glob_t files;
     (void)state;
     assert_non_null(mkdtemp(folder));
+    snprintf(preload, sizeof preload, "LD_PRELOAD=%s", library_under_test());
     struct outcome outcome =
         run_program(false,
-                    LIST("/usr/bin/env", "-C", folder, "LD_PRELOAD=" LEAKSPY_PRELOAD,
-                         "LEAKSPY_OUT=relative.rec", TRANSPARENT, "fork_after_chdir"),
+                    LIST("/usr/bin/env", "-C", folder, preload, "LEAKSPY_OUT=relative.rec",
+                         TRANSPARENT, "fork_after_chdir"),
                     NULL);
     assert_int_equal(WEXITSTATUS(outcome.status), 4);
     outcome_deinit(&outcome);

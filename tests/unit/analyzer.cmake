@@ -1,5 +1,5 @@
-leakspy_test(test_demangle SOURCES analyzer/test_demangle.c LIBRARIES leakspy_analyzer)
-leakspy_test(test_op_rules SOURCES analyzer/test_op_rules.c LIBRARIES leakspy_analyzer)
+leakspy_test(test_demangle SOURCES analyzer/test_demangle.c LIBRARIES leakspy_analyzer LABEL analyzer)
+leakspy_test(test_op_rules SOURCES analyzer/test_op_rules.c LIBRARIES leakspy_analyzer LABEL analyzer)
 
 # What test_symbols looks at: one library, built in all the ways that files come in.
 set(fixtures ${CMAKE_CURRENT_BINARY_DIR}/symbol_fixtures)
@@ -12,7 +12,7 @@ add_custom_command(
   DEPENDS ${fixture_sources}/make.sh ${fixture_sources}/places.c ${fixture_sources}/places.cc
   VERBATIM)
 add_custom_target(symbol_fixtures DEPENDS ${fixtures}/cplus.so)
-leakspy_test(test_symbols SOURCES analyzer/test_symbols.c LIBRARIES leakspy_analyzer)
+leakspy_test(test_symbols SOURCES analyzer/test_symbols.c LIBRARIES leakspy_analyzer LABEL analyzer)
 target_compile_definitions(test_symbols PRIVATE LEAKSPY_FIXTURES="${fixtures}")
 target_link_libraries(test_symbols PRIVATE ${CMAKE_DL_LIBS})
 add_dependencies(test_symbols symbol_fixtures)
@@ -53,6 +53,7 @@ if(LEAKSPY_TEST_GO)
   add_custom_command(
     OUTPUT ${go_fixtures}/apart
     COMMAND ${fixture_sources}/make_go.sh ${fixture_sources} ${go_fixtures} ${LEAKSPY_TEST_GO}
+            ${LEAKSPY_GO_CACHE}
     DEPENDS ${fixture_sources}/make_go.sh ${fixture_sources}/go_types.go
     VERBATIM)
   add_custom_target(go_fixtures DEPENDS ${go_fixtures}/apart)
@@ -69,10 +70,12 @@ leakspy_test(test_thread_cycles SOURCES analyzer/test_thread_cycles.c LIBRARIES 
              LABEL analyzer)
 
 # Running processes and cores.
-foreach(subject process_memory process_stop image_process)
+foreach(subject process_memory image_process)
   leakspy_test(test_${subject} SOURCES analyzer/test_${subject}.c analyzer/child.c
                LIBRARIES leakspy_analyzer LABEL analyzer)
 endforeach()
+leakspy_test(test_process_stop SOURCES analyzer/test_process_stop.c analyzer/child.c
+             LIBRARIES leakspy_analyzer LABEL analyzer THREADS)
 leakspy_test(test_image_core SOURCES analyzer/test_image_core.c analyzer/core_builder.c
              LIBRARIES leakspy_analyzer LABEL analyzer)
 leakspy_test(test_inspect_runtimes SOURCES analyzer/test_inspect_runtimes.c

@@ -61,6 +61,7 @@ preload_test(exports PkgConfig::LIBELF)
 target_compile_definitions(preload_exports
                            PRIVATE LEAKSPY_PRELOAD="$<TARGET_FILE:leakspy_preload>")
 add_dependencies(preload_exports leakspy_preload)
+set_property(TEST preload_exports APPEND PROPERTY LABELS compiled) # as in tests/e2e
 leakspy_test(law SOURCES test_law.c)
 target_compile_definitions(law PRIVATE LEAKSPY_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
 preload_test(recorder)

@@ -20,6 +20,11 @@
 #else
 #define WITH_TSAN 0
 #endif
+#if defined(__SANITIZE_ADDRESS__)
+#define WITH_ASAN 1
+#else
+#define WITH_ASAN 0
+#endif
 
 #define expect_int(actual, expected)                                                               \
     expect_at(__FILE__, __LINE__, #actual, (int64_t)(actual), (int64_t)(expected))

@@ -60,7 +60,10 @@ static void many_parked_tasks__all_wake(void **state)
 {
     (void)state;
     const char *wish = getenv("TASKRT_TEST_TASKS");
-    struct crowd crowd = {.count = wish ? atol(wish) : WITH_TSAN ? 2000 : 100000};
+    struct crowd crowd = {.count = wish        ? atol(wish)
+                                   : WITH_TSAN ? 2000
+                                   : WITH_ASAN ? 20000
+                                               : 100000};
     in_task(gather, &crowd);
     assert_int_equal(crowd.ended, crowd.count);
 }
