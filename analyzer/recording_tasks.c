@@ -47,12 +47,17 @@ static void name_owners(const struct recording_reader *reader)
     }
 }
 
+static bool has_any(const struct snapshot_extra *extra)
+{
+    return extra->os_tid || extra->arg || extra->labels || extra->case_first || extra->case_count ||
+           extra->name[0] || extra->object_text;
+}
+
 /* What few tasks have, where this one has it. */
 static bool take_extra(struct recording_reader *reader, const struct snapshot_extra *extra,
                        struct snapshot_task *task)
 {
-    static const struct snapshot_extra none;
-    if (memcmp(extra, &none, sizeof(none)) == 0)
+    if (!has_any(extra))
         return true;
     struct snapshot_extra *row = snapshot_extra_for(reader->snapshot, task);
     if (!row)
