@@ -25,7 +25,7 @@ leakspy_test(test_args SOURCES analyzer/test_args.c LIBRARIES leakspy_analyzer L
 leakspy_test(test_text SOURCES analyzer/test_text.c LIBRARIES leakspy_analyzer LABEL analyzer)
 leakspy_test(test_limits SOURCES analyzer/test_limits.c LIBRARIES leakspy_analyzer LABEL analyzer)
 leakspy_test(test_source_recording SOURCES analyzer/test_source_recording.c
-             LIBRARIES leakspy_analyzer recording_builder LABEL analyzer TIMEOUT 300)
+             LIBRARIES leakspy_analyzer recording_builder LABEL analyzer TIMEOUT 900)
 target_compile_definitions(test_source_recording
                            PRIVATE FORMATS_FOLDER="${CMAKE_SOURCE_DIR}/tests/formats")
 leakspy_test(test_scanned_tasks SOURCES analyzer/test_scanned_tasks.c
