@@ -288,6 +288,12 @@ static const char *read_text(struct go_tasks *tasks, struct mem_reader *memory,
                                                         : NULL;
 }
 
+static void drop_labels(struct go_tasks *tasks, struct snapshot_task *task)
+{
+    if (task->extra)
+        builder_extra(tasks->builder, task)->labels = 0;
+}
+
 /* Takes labels from tasks that may have run since they were found: then what was read where they
  * were may be something else. */
 static void drop_changed(struct go_tasks *tasks, struct mem_reader *memory, uint64_t labels_offset)
@@ -307,7 +313,7 @@ static void drop_changed(struct go_tasks *tasks, struct mem_reader *memory, uint
         for (size_t i = 0; i < count; i++) {
             const struct go_labelled *row = &tasks->labelled[first + i];
             if (!pieces[i].ok || now[i] != row->address)
-                builder_extra(tasks->builder, &all[row->task])->labels = 0;
+                drop_labels(tasks, &all[row->task]);
         }
     }
 }
@@ -348,7 +354,9 @@ void go_tasks_label(struct go_tasks *tasks,
             }
             *row = builder_add_labels(tasks->builder, pairs, count) + 1;
         }
-        builder_extra(tasks->builder, &snapshot->tasks[tasks->labelled[i].task])->labels = *row - 1;
+        if (*row > 1)
+            builder_extra(tasks->builder, &snapshot->tasks[tasks->labelled[i].task])->labels =
+                *row - 1;
     }
     table_deinit(&known);
     drop_changed(tasks, memory, labels_offset);

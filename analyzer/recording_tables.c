@@ -218,7 +218,7 @@ bool recording_read_tables(struct recording_reader *reader)
     return ok;
 }
 
-/* Whether its cases are there. Without an extra row it has none, which are. */
+/* Whether its cases are there. */
 static bool has_cases(const struct snapshot *snapshot, const struct snapshot_extra *extra)
 {
     return extra->case_first <= snapshot->case_count &&
@@ -239,9 +239,9 @@ void recording_check_references(struct snapshot *snapshot)
             task->wait_site = 0;
             damaged = true;
         }
-        if (!has_cases(snapshot, snapshot_extra(snapshot, task))) {
+        if (task->extra && !has_cases(snapshot, &snapshot->extras[task->extra])) {
             struct snapshot_extra *extra = &snapshot->extras[task->extra];
-            damaged = extra->case_count != 0;
+            damaged = damaged || extra->case_count != 0;
             extra->case_first = 0;
             extra->case_count = 0;
         }

@@ -5,10 +5,9 @@
 #include <string.h>
 
 #define CHUNK_ROWS                                                                                 \
-    2048 /* tasks read at once: 256 KiB, which stays in the cache for three reads                  \
-          */
-#define NOT_TOLD UINT32_MAX /* a holder of which nothing was read */
-#define TRIES 4             /* readings of one task that changes all the time */
+    2048        /* tasks read at once: 256 KiB, which stays in the cache for three reads           \
+                 */
+#define TRIES 4 /* readings of one task that changes all the time */
 
 /* Keeps the row in the file of the task that was just added. */
 static bool note_row(struct recording_reader *reader, uint64_t row)
@@ -43,7 +42,7 @@ static void name_owners(const struct recording_reader *reader)
             continue;
         const uint32_t *row = bsearch(&task->detail_a, reader->rows, snapshot->task_count,
                                       sizeof(*reader->rows), compare_rows);
-        task->detail_a = row ? (uint32_t)(row - reader->rows) + 1 : NOT_TOLD;
+        task->detail_a = row ? (uint32_t)(row - reader->rows) + 1 : 0;
     }
 }
 
@@ -144,9 +143,7 @@ static bool take_task(struct recording_reader *reader, uint64_t number, const st
     struct snapshot_task *task = snapshot_add_task(reader->snapshot);
     if (!task || !note_row(reader, number))
         return err_system(reader->err, reader->file.path, ENOMEM);
-    struct snapshot_extra extra;
-    memset(&extra, 0, sizeof(extra)); /* its padding as well: it is compared */
-    extra.os_tid = row->os_tid;
+    struct snapshot_extra extra = {.os_tid = row->os_tid};
     task->id = row->id;
     task->kind = row->kind;
     task->handle = row->handle;

@@ -7,6 +7,7 @@
 #include "analyzer/table.h"
 
 #define TEXT_CHUNK_BYTES 65536
+#define CALL_LAST ((UINT32_C(1) << 24) - 1) /* that a task can refer to */
 
 /* A table of the snapshot that grows; row 0 is never used. */
 struct rows {
@@ -213,8 +214,10 @@ uint32_t builder_add_call_as(struct snapshot_builder *builder, const char *name,
             return i;
     }
     uint32_t row = take(builder, &builder->calls, 1);
-    if (!row)
+    if (!row || row > CALL_LAST) {
+        builder->failed = true;
         return 0;
+    }
     const char *kept = builder_text(builder, name, SIZE_MAX);
     const char *kept_shown = shown == name ? kept : builder_text(builder, shown, SIZE_MAX);
     snapshot->calls[row] = (struct snapshot_call){kept, kept_shown, (uint16_t)op};

@@ -117,9 +117,10 @@ void taskrt_tasks_add(struct taskrt_tasks *tasks, const struct taskrt_look *look
     task->spawn_site = site;
     task->spawner = word_at(look->task, tasks->table->spawner_id);
     const char *name = (const char *)look->task + tasks->table->name;
-    if (name[0])
-        memcpy(builder_extra(tasks->builder, task)->name, name,
-               sizeof(((struct snapshot_extra *)0)->name) - 1);
+    if (name[0]) {
+        struct snapshot_extra *extra = builder_extra(tasks->builder, task);
+        memcpy(extra->name, name, sizeof(extra->name) - 1);
+    }
     if (!parked)
         return;
     tell_wait(tasks, look, task);

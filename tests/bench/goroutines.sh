@@ -92,7 +92,7 @@ look() { # PROGRAM COUNT
     echo '|---|---|---|---|---|---|---|'
     measure 'any program that computes for a second' bash -c \
         'end=$((${EPOCHREALTIME/./} + 1000000)); while ((${EPOCHREALTIME/./} < end)); do :; done'
-    measure 'any program that fills 90 MB of new memory' dd if=/dev/zero of=/dev/null bs=90M count=1
+    measure 'any program that fills 90 MB of new memory' dd if=/dev/zero of=/dev/null bs=90MB count=1
     measure 'leakspy report PID' "$leakspy" report --threshold 0 "$program"
     measure 'leakspy report PID --format json' "$leakspy" report --threshold 0 --format json "$program"
     export address

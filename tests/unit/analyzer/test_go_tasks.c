@@ -129,6 +129,23 @@ static const struct group *judge(struct fixture *f, int64_t threshold_ns)
     return &f->verdicts.groups[0];
 }
 
+/* What a task has beside the others stays its own, however the tables grow. */
+static void extras__of_every_second_task__are_its_own(void **state)
+{
+    struct fixture *f = *state;
+    for (uint32_t i = 1; i <= 1000; i++) {
+        struct go_goroutine it = {.id = i, .os_tid = i % 2 ? 10000 + i : 0};
+        add(f, &it);
+    }
+    assert_int_equal(f->snapshot.task_count, 1000);
+    for (uint32_t i = 1; i <= 1000; i++) {
+        const struct snapshot_task *task = &f->snapshot.tasks[i - 1];
+        assert_int_equal(task->id, i);
+        assert_int_equal(task->extra != 0, i % 2);
+        assert_int_equal(snapshot_extra(&f->snapshot, task)->os_tid, i % 2 ? 10000 + i : 0);
+    }
+}
+
 static void assert_evidence(const struct group *group, const char *wanted)
 {
     for (size_t i = 0; i < group->evidence_count; i++) {
@@ -498,6 +515,7 @@ static void labels__are_read_once_a_set(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(extras__of_every_second_task__are_its_own),
         TEST(parked_sender__is_told_with_its_channel),
         TEST(goroutines_of_one_place__share_a_group),
         TEST(wait_of_unknown_age__is_past_no_threshold_but_zero),
