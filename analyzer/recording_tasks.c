@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyzer/large.h"
+
 #define CHUNK_ROWS                                                                                 \
     2048        /* tasks read at once: 256 KiB, which stays in the cache for three reads           \
                  */
@@ -13,14 +15,9 @@
 static bool note_row(struct recording_reader *reader, uint64_t row)
 {
     size_t count = reader->snapshot->task_count;
-    if (count > reader->row_room) {
-        size_t room = reader->row_room ? reader->row_room * 2 : 256;
-        uint32_t *rows = reallocarray(reader->rows, room, sizeof(*rows));
-        if (!rows)
-            return false;
-        reader->rows = rows;
-        reader->row_room = room;
-    }
+    if (count > reader->row_room &&
+        !large_grow((void **)&reader->rows, &reader->row_room, count - 1, 0, sizeof(*reader->rows)))
+        return false;
     reader->rows[count - 1] = (uint32_t)row;
     return true;
 }

@@ -71,18 +71,10 @@ bool snapshot_doubt(struct snapshot *snapshot, const char *format, va_list argum
     return snapshot->doubt != NULL;
 }
 
-/* What is not used is all zeroes, as snapshot_add_task promises. */
-static bool make_room(struct snapshot *snapshot, size_t room)
+static bool make_room(struct snapshot *snapshot, size_t expected)
 {
-    struct snapshot_task *tasks = large_calloc(room, sizeof(*tasks));
-    if (!tasks)
-        return false;
-    if (snapshot->task_count)
-        memcpy(tasks, snapshot->tasks, snapshot->task_count * sizeof(*tasks));
-    free(snapshot->tasks);
-    snapshot->tasks = tasks;
-    snapshot->task_room = room;
-    return true;
+    return large_grow((void **)&snapshot->tasks, &snapshot->task_room, snapshot->task_count,
+                      expected, sizeof(*snapshot->tasks));
 }
 
 void snapshot_expect_tasks(struct snapshot *snapshot, size_t more)
@@ -96,8 +88,7 @@ void snapshot_expect_tasks(struct snapshot *snapshot, size_t more)
 
 struct snapshot_task *snapshot_add_task(struct snapshot *snapshot)
 {
-    if (snapshot->task_count == snapshot->task_room &&
-        !make_room(snapshot, snapshot->task_room ? snapshot->task_room * 2 : 256))
+    if (snapshot->task_count == snapshot->task_room && !make_room(snapshot, 0))
         return NULL;
     struct snapshot_task *task = &snapshot->tasks[snapshot->task_count++];
     task->parked_ns = SNAPSHOT_AGE_UNKNOWN;
@@ -109,16 +100,11 @@ struct snapshot_extra *snapshot_extra_for(struct snapshot *snapshot, struct snap
     if (task->extra)
         return &snapshot->extras[task->extra];
     size_t row = snapshot->extra_count ? snapshot->extra_count : 1;
-    if (row >= snapshot->extra_room) {
-        size_t room = snapshot->extra_room ? snapshot->extra_room * 2 : 64;
-        struct snapshot_extra *extras = reallocarray(snapshot->extras, room, sizeof(*extras));
-        if (!extras)
-            return NULL;
-        snapshot->extras = extras;
-        snapshot->extra_room = room;
-    }
+    if (row >= snapshot->extra_room &&
+        !large_grow((void **)&snapshot->extras, &snapshot->extra_room, snapshot->extra_count, 0,
+                    sizeof(*snapshot->extras)))
+        return NULL;
     snapshot->extra_count = row + 1;
-    snapshot->extras[row] = (struct snapshot_extra){0};
     task->extra = (uint32_t)row;
     return &snapshot->extras[row];
 }

@@ -22,15 +22,16 @@ enum snapshot_task_flag {
     SNAPSHOT_SYSTEM = 8,   /* belongs to the runtime itself */
     SNAPSHOT_MAIN = 16,    /* the first thread of the process */
     SNAPSHOT_JOINABLE = 32,
-    SNAPSHOT_FDS = 128,       /* it waits for extra `arg` descriptors, the object is the first */
+    SNAPSHOT_FDS = 128,       /* it waits for as many descriptors as its extra's `arg` says, the
+                                 object is the first */
     SNAPSHOT_ABANDONED = 256, /* its runtime stopped while it was there */
     SNAPSHOT_SETTLED = 64, /* its wait was there at two looks at least: what was read of its object
                               and of the tasks it depends on belongs to one moment */
     SNAPSHOT_AT_LEAST = 512, /* parked_ns is how long it was seen parked: it may be so for longer */
     SNAPSHOT_STAYED = 1024,  /* parked on the same thing at every look of a watch */
     SNAPSHOT_OBJECT_KNOWN = 4096, /* `object` is what it waits on, also where it is 0 */
-    SNAPSHOT_CASES_KNOWN = 8192,  /* of a goroutine's select: extra `arg` 0 says that it has no case
-                                     of a  channel, not that nobody knows of any */
+    SNAPSHOT_CASES_KNOWN = 8192, /* of a goroutine's select: an `arg` of 0 in its extra says that it
+                                    has no case of a channel, not that nobody knows of any */
     SNAPSHOT_INTERRUPTED = 16384, /* of a thread: a stop, leakspy's own perhaps, set the clock back
                                     by which parked_ns is known */
     SNAPSHOT_NOTED = 32768, /* of a goroutine: parked_ns is by the runtime's own note of this wait,
@@ -48,8 +49,8 @@ struct snapshot_task {
     uint32_t spawn_site;
     uint32_t wait_site;
     uint32_t detail_a, detail_b; /* by detail_flags, see rec_task; but what REC_DETAIL_OWNER_ROW
-                                    names is the index in tasks + 1 (0: nobody, or
-                                    one that is not told) */
+                                    names is the index in tasks + 1 (0: nobody, or one that is
+                                    not told) */
     uint32_t wait_number;  /* counts the task's waits, or whatever changes when it runs: looks that
                               see the same number saw the same wait, except that those of
                               goroutines in processes have 8 bits, beside a 0x100; 0: not known */

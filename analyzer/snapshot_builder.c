@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyzer/large.h"
 #include "analyzer/table.h"
 
 #define TEXT_CHUNK_BYTES 65536
@@ -45,17 +46,9 @@ static bool grow(struct snapshot_builder *builder, void **rows, size_t *room, si
 {
     if (wanted <= *room)
         return true;
-    size_t larger = *room ? *room * 2 : 64;
-    if (larger < wanted)
-        larger = wanted;
-    void *now = larger <= UINT32_MAX ? reallocarray(*rows, larger, row_bytes) : NULL;
-    if (!now) {
-        builder->failed = true;
-        return false;
-    }
-    *rows = now;
-    *room = larger;
-    return true;
+    bool ok = wanted <= UINT32_MAX && large_grow(rows, room, *room, wanted, row_bytes);
+    builder->failed = builder->failed || !ok;
+    return ok;
 }
 
 /* `count` new rows, all zeroes; the first one's number. 0: no memory. */
@@ -64,8 +57,6 @@ static uint32_t take(struct snapshot_builder *builder, struct rows *rows, size_t
     size_t first = *rows->count ? *rows->count : 1;
     if (!grow(builder, rows->rows, &rows->room, first + count, rows->row_bytes))
         return 0;
-    char *from = (char *)*rows->rows + *rows->count * rows->row_bytes;
-    memset(from, 0, (first + count - *rows->count) * rows->row_bytes);
     *rows->count = first + count;
     return (uint32_t)first;
 }

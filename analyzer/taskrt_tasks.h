@@ -41,9 +41,8 @@ bool taskrt_reason_is_known(uint32_t reason);
 /* Adds a task; `parked`: with its wait, whose reason is known. Sets `failed` without memory. */
 void taskrt_tasks_add(struct taskrt_tasks *tasks, const struct taskrt_look *look, bool parked);
 
-/* When all tasks were added: turns owners of locks from addresses into what
- * REC_DETAIL_OWNER_ROW names in a snapshot. False: no
- * memory. */
+/* When all tasks were added: turns owners of locks from addresses into what REC_DETAIL_OWNER_ROW
+ * names in a snapshot. False: no memory. */
 bool taskrt_tasks_name_owners(struct taskrt_tasks *tasks);
 
 #endif
