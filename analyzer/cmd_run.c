@@ -378,6 +378,10 @@ int cmd_run(int argc, char **argv, struct err *err)
         err_set(err, ERR_USAGE, "-o", "a recording needs a file");
         return EXIT_USAGE;
     }
+    if (!output) { /* the library would heed it: what it then writes is to be found */
+        output = getenv("LEAKSPY_OUT");
+        output = output && output[0] ? output : NULL;
+    }
     launch.argv = argv + optind;
     launch.output = output ? absolute(output) : NULL;
     int status = EXIT_CANNOT_SAY;

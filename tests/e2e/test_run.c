@@ -162,6 +162,25 @@ static void script__is_recorded_as_its_interpreter(void **state)
     outcome_deinit(&outcome);
 }
 
+/* It is heeded by the library, so the command has to look there, and to write there how it ended.
+ */
+static void recording_named_by_the_environment__is_found(void **state)
+{
+    char setting[160];
+    (void)state;
+    snprintf(setting, sizeof setting, "LEAKSPY_OUT=%s", in_scratch("named.rec"));
+    struct outcome outcome =
+        run_program(false, LIST(LEAKSPY_COMMAND, "run", "/bin/sh", "-c", "kill -KILL $$"),
+                    LIST(LIBRARY, setting));
+    assert_int_equal(WEXITSTATUS(outcome.status), 128 + SIGKILL);
+    assert_one_line_about_the_recording(&outcome);
+    assert_non_null(strstr(outcome.err, in_scratch("named.rec")));
+    json_t *json = report(in_scratch("named.rec"), "0", NULL);
+    assert_string_equal(json_string_value(json_at(json, "source.end")), "signalled");
+    json_decref(json);
+    outcome_deinit(&outcome);
+}
+
 /* In the user's own folder, which nobody else's recordings are in. */
 static void newest_recording_of_the_user__is_the_default_source(void **state)
 {
@@ -213,6 +232,7 @@ int main(void)
         cmocka_unit_test_teardown(setuid_program__is_said_to_be_out_of_reach_and_runs,
                                   end_all_targets),
         cmocka_unit_test_teardown(script__is_recorded_as_its_interpreter, end_all_targets),
+        cmocka_unit_test_teardown(recording_named_by_the_environment__is_found, end_all_targets),
         cmocka_unit_test_teardown(newest_recording_of_the_user__is_the_default_source,
                                   end_all_targets),
     };
