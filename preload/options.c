@@ -9,29 +9,6 @@
 #include "preload/sys.h"
 #include "preload/text.h"
 
-static const struct {
-    const char *unit;
-    uint64_t ns;
-} units[] = {
-    {"ns", 1},       {"us", 1000},         {"ms", 1000000},
-    {"s", NS_PER_S}, {"m", 60 * NS_PER_S}, {"h", 3600 * NS_PER_S},
-    {"", NS_PER_S},
-};
-
-/* "100ms", "2s", "1". */
-static bool parse_duration(const char *text, uint64_t *ret_ns)
-{
-    uint64_t number;
-    if (!text_parse_number(&text, &number))
-        return false;
-    for (size_t i = 0; i < sizeof(units) / sizeof(*units); i++)
-        if (strcmp(text, units[i].unit) == 0 && number <= UINT64_MAX / 2 / units[i].ns) {
-            *ret_ns = number * units[i].ns;
-            return true;
-        }
-    return false;
-}
-
 /* "chan,lock": a list of classes. */
 static bool parse_classes(const char *text, uint32_t *ret)
 {
@@ -75,7 +52,7 @@ static bool parse_bool(const char *text, bool *ret)
 static bool parse_sample(const char *text)
 {
     uint64_t ns;
-    if (!parse_duration(text, &ns) || ns < 1000000 || ns > 3600 * NS_PER_S)
+    if (!text_parse_duration(text, &ns) || ns < 1000000 || ns > 3600 * NS_PER_S)
         return false;
     recorder_options.sample_period_ns = ns;
     return true;

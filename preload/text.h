@@ -40,18 +40,82 @@ static inline void text_number(struct text *text, uint64_t number)
         text_char(text, digits[--count]);
 }
 
+static inline bool text_is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
 /* Reads decimal digits from *at on, and moves it past them. False: there are none, or too many. */
 static inline bool text_parse_number(const char **at, uint64_t *ret)
 {
     const char *start = *at;
     uint64_t number = 0;
-    while (**at >= '0' && **at <= '9') {
+    while (text_is_digit(**at)) {
         if (number > (UINT64_MAX - 9) / 10)
             return false;
         number = number * 10 + (uint64_t)(*(*at)++ - '0');
     }
     *ret = number;
     return *at != start;
+}
+
+/* Reads "12", "1.5" or ".5" and the unit behind it, in ns, and moves *at past them. `alone`: the
+ * unit may be missing, and is s then. */
+static inline bool text_parse_time(const char **at, bool alone, uint64_t *ret_ns)
+{
+    static const struct {
+        const char *name;
+        uint64_t ns;
+    } units[] = {
+        {"ns", 1},
+        {"us", 1000},
+        {"ms", 1000000},
+        {"s", UINT64_C(1000000000)},
+        {"m", UINT64_C(60000000000)},
+        {"h", UINT64_C(3600000000000)},
+        {"d", UINT64_C(86400000000000)},
+        {"", UINT64_C(1000000000)},
+    };
+    uint64_t whole = 0;
+    bool digits = text_parse_number(at, &whole);
+    const char *fraction = *at;
+    if (*fraction == '.') {
+        fraction++;
+        for ((*at)++; text_is_digit(**at); (*at)++)
+            digits = true;
+    }
+    for (size_t i = 0; digits && i < sizeof(units) / sizeof(*units); i++) {
+        uint64_t ns = units[i].ns;
+        size_t length = strlen(units[i].name);
+        if (strncmp(*at, units[i].name, length) != 0)
+            continue;
+        char next = (*at)[length];
+        if (next != '\0' && next != '.' && !text_is_digit(next))
+            continue;
+        *at += length;
+        if (whole > INT64_MAX / ns || (length == 0 && (!alone || next != '\0')))
+            return false;
+        *ret_ns = whole * ns;
+        for (ns /= 10; text_is_digit(*fraction); ns /= 10)
+            *ret_ns += (uint64_t)(*fraction++ - '0') * ns;
+        return true;
+    }
+    return false;
+}
+
+/* Reads a duration as the command does (args_duration): "500ms", "1.5s", "1h30m"; a number alone is
+ * of seconds. At most 292 years. */
+static inline bool text_parse_duration(const char *text, uint64_t *ret_ns)
+{
+    const char *at = text;
+    uint64_t sum = 0, part;
+    do {
+        if (!text_parse_time(&at, at == text, &part) || part > INT64_MAX - sum)
+            return false;
+        sum += part;
+    } while (*at != '\0');
+    *ret_ns = sum;
+    return true;
 }
 
 /* What stands behind "NAME:" in one of the lines after the first. NULL: there is no such line, or
@@ -77,7 +141,7 @@ static inline const char *text_line(const char *text, const char *name, size_t *
 /* What a hexadecimal digit stands for; negative: it is none. */
 static inline int text_hex_digit(char c)
 {
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+    return text_is_digit(c) ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
 #endif

@@ -5,7 +5,10 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <string.h>
+
 #include "analyzer/args.h"
+#include "preload/text.h"
 
 static void assert_duration(const char *text, int64_t expected_ns)
 {
@@ -127,12 +130,66 @@ static void count__digits_alone__read(void **state)
     assert_string_equal(err.why, "'0' is less than 1");
 }
 
+static void assert_library_reads_the_same(const char *text)
+{
+    int64_t ours = -1;
+    uint64_t library = 0;
+    bool good = args_duration("--threshold", text, &ours, NULL);
+    if (text_parse_duration(text, &library) != good)
+        fail_msg("'%s' is %s", text, good ? "refused by the library" : "read by the library");
+    if (good && library != (uint64_t)ours)
+        fail_msg("'%s' is %lld ns, and to the library %llu", text, (long long)ours,
+                 (unsigned long long)library);
+}
+
+/* All words of up to five letters, of what durations are written with; and larger numbers. */
+static void duration__preload_library__reads_the_same(void **state)
+{
+    (void)state;
+    static const char letters[] = "019.nusmhdx";
+    static const char *const texts[] = {
+        "0.000000001s",
+        "1.000000019s",
+        "1.5h30m0.25s",
+        "9223372036854775807ns",
+        "9223372036854775808ns",
+        "18446744073709551616ns",
+        "99999999999999999999s",
+        "9223372036s854775807ns",
+        "9223372036s854775808ns",
+        "106751d",
+        "106752d",
+        "2562047h47m16.854775807s",
+        "0.5ns",
+        "1.9999us",
+        "1m5.",
+        "1m.5",
+        " 1s",
+        "-1s",
+        "100000000000000.5d",
+        "0.123456789m",
+        "1s 500ms",
+    };
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+        assert_library_reads_the_same(texts[i]);
+    const size_t count = strlen(letters);
+    for (size_t length = 0, words = 1; length <= 5; length++, words *= count) {
+        for (size_t word = 0; word < words; word++) {
+            char text[6] = "";
+            for (size_t at = 0, rest = word; at < length; at++, rest /= count)
+                text[at] = letters[rest % count];
+            assert_library_reads_the_same(text);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(duration__units__read),
         cmocka_unit_test(duration__fractions_and_sums__read),
         cmocka_unit_test(duration__nonsense__is_refused),
+        cmocka_unit_test(duration__preload_library__reads_the_same),
         cmocka_unit_test(size__units__read),
         cmocka_unit_test(count__digits_alone__read),
     };
