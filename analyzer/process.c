@@ -127,7 +127,7 @@ bool process_shared_files(pid_t pid, bool (*visit)(const char *path, void *arg),
         char perms[8];
         char *file = strchr(line, '/');
         if (file && sscanf(line, "%*s %7s", perms) == 1 && perms[3] == 's')
-            found = visit(file, arg);
+            found = visit(file, arg) || (restore_newlines(file) && visit(file, arg));
     }
     *ret_denied = ferror(maps) && (errno == EACCES || errno == EPERM);
     free(line);
@@ -182,6 +182,7 @@ bool process_read_status(pid_t id, struct process_status *ret)
         snprintf(ret->name, sizeof(ret->name), "%.*s", (int)strcspn(name, "\n"), name);
     ret->process = (pid_t)status_number(text, "Tgid", id);
     ret->tracer = (pid_t)status_number(text, "TracerPid", 0);
+    ret->parent = (pid_t)status_number(text, "PPid", 0);
     ret->uid = (uid_t)status_number(text, "Uid", 0);
     ret->filtered = status_number(text, "Seccomp", 0) != 0;
     /* "NSpid: 4711 12 1": by our namespace first, by its own last (pid_namespaces(7)). */
@@ -197,7 +198,7 @@ bool process_read_status(pid_t id, struct process_status *ret)
     ret->kernel =
         status_number(text, "Kthread", 0) == 1 ||
         (!status_value(text, "Kthread") && !status_value(text, "VmSize") && ret->state != 'Z' &&
-         ret->state != 'X' && (ret->process == 2 || status_number(text, "PPid", 0) == 2));
+         ret->state != 'X' && (ret->process == 2 || ret->parent == 2));
     return true;
 }
 

@@ -40,6 +40,7 @@ void process_each(uid_t uid, void (*visit)(pid_t pid, void *arg), void *arg);
 struct process_status {
     pid_t process; /* the process that a thread's id belongs to */
     pid_t tracer;  /* 0: none */
+    pid_t parent;  /* 0: none that can be seen */
     pid_t own_id;  /* by its own pid namespace */
     bool nested;   /* which is not ours */
     uid_t uid;     /* real */

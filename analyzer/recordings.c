@@ -224,7 +224,8 @@ struct live {
     pid_t pid;
 };
 
-/* Adds a mapped file when it is the recording of the process, and not in the list yet. */
+/* Adds a mapped file when it is the recording of the process, or that of the command that it
+ * records from outside (`leakspy run`), and not in the list yet. */
 static bool add_live_file(const char *path, void *arg)
 {
     struct live *live = arg;
@@ -235,7 +236,7 @@ static bool add_live_file(const char *path, void *arg)
     }
     if (!open_found(&file, path))
         return false;
-    if (file.header.pid == (uint32_t)live->pid)
+    if (file.header.pid == (uint32_t)live->pid || file.header.parent_pid == (uint32_t)live->pid)
         add_row(live->list, strdup(path), &file.header);
     rec_file_close(&file);
     return false;
@@ -257,6 +258,7 @@ void recordings_add_live(struct recording_list *list, uid_t uid)
 
 struct wanted {
     pid_t pid;
+    uint64_t start_ticks; /* 0: any */
     char *path;
 };
 
@@ -266,7 +268,8 @@ static bool is_recording_of(const char *path, void *arg)
     struct rec_file file;
     if (!open_found(&file, path))
         return false;
-    if (file.header.pid == (uint32_t)wanted->pid)
+    if (file.header.pid == (uint32_t)wanted->pid &&
+        (!wanted->start_ticks || file.header.process_start_ticks == wanted->start_ticks))
         wanted->path = strdup(path);
     rec_file_close(&file);
     return wanted->path != NULL;
@@ -293,6 +296,17 @@ static char *find_in_folder(uid_t uid, pid_t pid, uint64_t start_ticks)
     return found;
 }
 
+/* The recording that the process's parent makes of it (`leakspy run` of what loads no library). */
+static char *find_from_outside(pid_t pid, uint64_t start_ticks)
+{
+    struct process_status status;
+    struct wanted wanted = {.pid = pid, .start_ticks = start_ticks};
+    bool denied;
+    if (process_read_status(pid, &status) && status.parent > 0)
+        process_shared_files(status.parent, is_recording_of, &wanted, &denied);
+    return wanted.path;
+}
+
 char *recordings_of_pid(pid_t pid, struct err *err)
 {
     char what[32];
@@ -308,11 +322,13 @@ char *recordings_of_pid(pid_t pid, struct err *err)
         return path;
     }
 
-    struct wanted wanted = {pid, NULL};
+    struct wanted wanted = {.pid = pid};
     bool denied;
     process_shared_files(pid, is_recording_of, &wanted, &denied);
     if (!wanted.path)
         wanted.path = find_in_folder(owner, pid, start_ticks);
+    if (!wanted.path)
+        wanted.path = find_from_outside(pid, start_ticks);
     if (wanted.path)
         return wanted.path;
     if (denied)

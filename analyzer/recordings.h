@@ -46,8 +46,8 @@ char *recordings_newest(const char *folder, uid_t uid, struct err *err);
 char *recordings_beside(const char *path, uint32_t pid, uint64_t start_ticks, uint64_t since_ns);
 
 /* The path of the newest recording of a process, to be freed: in the folder of its user, or
- * wherever it has one mapped. Errors: there is no such process, it was not recorded, or that cannot
- * be seen. */
+ * wherever it, or the parent that records it from outside, has one mapped. Errors: there is no such
+ * process, it was not recorded, or that cannot be seen. */
 char *recordings_of_pid(pid_t pid, struct err *err);
 
 #endif

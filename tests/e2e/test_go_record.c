@@ -99,6 +99,40 @@ static void source__of_a_go_program__says_which_go(void **state)
     end(way, target);
 }
 
+/* It is known by the process's number, and in the list, whoever writes it. */
+static void process__that_is_recorded__gives_its_recording(void **state)
+{
+    const struct way *way = *state;
+    struct target *target = start(way, way->program, LIST("park", "3"), NULL);
+    wait_ready(target);
+    json_t *json = wait_for_group(target, "60ms", NULL, &parked);
+    char pid[16];
+    snprintf(pid, sizeof pid, "%d", (int)json_integer_value(json_at(json, "source.pid")));
+    json_decref(json);
+    json = report(pid, "60ms", NULL);
+    assert_string_at(json, "source.kind", "recording");
+    assert_string_at(json, "source.path", target->recording);
+    assert_group(json, &parked);
+    json_decref(json);
+
+    struct outcome list = run_program(false, LIST(LEAKSPY_COMMAND, "list", "--format=json"), NULL);
+    assert_int_equal(list.status, 0);
+    json = json_loads(list.out, 0, NULL);
+    const json_t *row, *found = NULL;
+    size_t i;
+    json_array_foreach(json_object_get(json, "recordings"), i, row)
+    {
+        if (strcmp(json_string_value(json_object_get(row, "path")), target->recording) == 0)
+            found = row;
+    }
+    assert_non_null(found);
+    assert_string_at(found, "state", "running");
+    assert_int_equal(json_integer_value(json_object_get(found, "pid")), atoi(pid));
+    json_decref(json);
+    outcome_deinit(&list);
+    end(way, target);
+}
+
 /* Threads on which goroutines run are not told beside them, unless they wait in C. */
 static void threads__that_run_goroutines__are_not_told(void **state)
 {
@@ -342,6 +376,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         EACH(source__of_a_go_program__says_which_go),
+        EACH(process__that_is_recorded__gives_its_recording),
         EACH(threads__that_run_goroutines__are_not_told),
         ONCE(thread__that_waits_in_c__is_told),
         EACH(labels__of_goroutines__are_recorded),
