@@ -104,6 +104,22 @@ bool process_owner(pid_t pid, uid_t *ret)
     return true;
 }
 
+/* The kernel writes a newline of a path as "\012" there, and a backslash as it is. Returns whether
+ * there was one that may be meant. */
+static bool restore_newlines(char *path)
+{
+    bool any = false;
+    char *to = path;
+    for (const char *from = path; *from;) {
+        bool newline = strncmp(from, "\\012", 4) == 0;
+        *to++ = newline ? '\n' : *from;
+        from += newline ? 4 : 1;
+        any = any || newline;
+    }
+    *to = '\0';
+    return any;
+}
+
 bool process_shared_files(pid_t pid, bool (*visit)(const char *path, void *arg), void *arg,
                           bool *ret_denied)
 {

@@ -100,6 +100,21 @@ static void command_that_is_killed__is_recorded_as_such(void **state)
     target_end(target);
 }
 
+/* The list of what a process has mapped writes a line's end in its own way. */
+static void recording_with_a_newline_in_its_name__is_found_by_pid(void **state)
+{
+    char pid[16];
+    (void)state;
+    struct target *target = start_recorded("two\nlines");
+    json_t *json = wait_for_group(target, "60ms", NULL, &leak);
+    snprintf(pid, sizeof pid, "%d", (int)json_integer_value(json_at(json, "source.pid")));
+    json_decref(json);
+    json = report(pid, "60ms", NULL);
+    assert_string_equal(json_string_value(json_at(json, "source.path")), target->recording);
+    json_decref(json);
+    target_end(target);
+}
+
 /* `leakspy run ARGV…` exits as the command alone, prints the same, and says `why` on stderr. */
 static void assert_runs_unrecorded(const char *why, const char *program)
 {
@@ -227,6 +242,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(command__is_recorded_to_its_end, end_all_targets),
         cmocka_unit_test_teardown(command_that_is_killed__is_recorded_as_such, end_all_targets),
+        cmocka_unit_test_teardown(recording_with_a_newline_in_its_name__is_found_by_pid,
+                                  end_all_targets),
         cmocka_unit_test_teardown(static_program__is_said_to_be_out_of_reach_and_runs,
                                   end_all_targets),
         cmocka_unit_test_teardown(setuid_program__is_said_to_be_out_of_reach_and_runs,
