@@ -95,7 +95,7 @@ static void put_json(const struct line *line, bool first)
     json_object_set_new(object, "lost", json_integer((json_int_t)snapshot_lost(snapshot)));
     json_object_set_new(object, "bytes", json_integer((json_int_t)line->disk_bytes));
     fputs(first ? "\n  " : ",\n  ", stdout);
-    json_dumpf(object, stdout, JSON_COMPACT);
+    json_dumpf(object, stdout, JSON_COMPACT | JSON_ENSURE_ASCII); /* as in reports */
     json_decref(object);
 }
 

@@ -10,6 +10,10 @@
 #include "analyzer/report.h"
 #include "analyzer/text.h"
 
+/* Nothing but ASCII: a terminal takes some other characters for orders, or shows them where they do
+ * not stand. */
+#define LINE (JSON_COMPACT | JSON_ENSURE_ASCII)
+
 /* Text that may hold any bytes. NULL gives null. */
 static json_t *text(const char *bytes)
 {
@@ -292,7 +296,7 @@ static json_t *group_of(const struct report *report, const struct group *group)
 /* Writes a value and lets it go. */
 static bool put(FILE *out, json_t *value)
 {
-    bool ok = value && json_dumpf(value, out, JSON_COMPACT | JSON_ENCODE_ANY) == 0;
+    bool ok = value && json_dumpf(value, out, LINE | JSON_ENCODE_ANY) == 0;
     json_decref(value);
     return ok || ferror(out);
 }
@@ -301,7 +305,7 @@ static bool put(FILE *out, json_t *value)
 static bool put_group(const struct report *report, const struct group *group, FILE *out)
 {
     json_t *head = group_of(report, group);
-    char *text = head ? json_dumps(head, JSON_COMPACT) : NULL;
+    char *text = head ? json_dumps(head, LINE) : NULL;
     json_decref(head);
     if (!text)
         return false;

@@ -13,7 +13,9 @@
 #define UID "64999" /* nobody's else, so that its folder in /dev/shm is ours to spoil */
 #define FOLDER "/dev/shm/leakspy-" UID
 #define AS_USER "/usr/bin/setpriv", "--reuid=" UID, "--regid=" UID, "--clear-groups"
-#define EVIL "\033]0;owned\a\n99 stuck: forged \u202e\x9b[2J"
+#define EVIL                                                                                       \
+    "\033]0;owned\a\n99 stuck: forged \u202e\xc2\x9b"                                              \
+    "31m\x9b[2J"
 
 static char dir[64];
 
@@ -225,6 +227,13 @@ static bool is_clean(const char *text)
     return true;
 }
 
+static bool is_ascii(const char *text)
+{
+    while (*text && (unsigned char)*text < 0x80)
+        text++;
+    return *text == '\0';
+}
+
 static void names_of_the_target__are_shown_and_not_obeyed(void **state)
 {
     (void)state;
@@ -252,6 +261,7 @@ static void names_of_the_target__are_shown_and_not_obeyed(void **state)
             json_t *json = json_loads(outcome.out, 0, NULL); /* refuses what is not UTF-8 */
             assert_non_null(json);
             json_decref(json);
+            assert_true(is_ascii(outcome.out)); /* nor is there a control character of Unicode's */
         }
         assert_string_equal(outcome.err, "");
         outcome_deinit(&outcome);
