@@ -258,26 +258,28 @@ static bool is_table(const char *name)
     return found;
 }
 
+enum { OPTION_TABLE = OPTION_OTHERS };
+
 int cmd_dump(int argc, char **argv, struct err *err)
 {
     static const struct option options[] = {
-        {"table", required_argument, NULL, 't'},
-        {"output", required_argument, NULL, 'o'},
-        {"help", no_argument, NULL, 'h'},
+        {"table", required_argument, NULL, OPTION_TABLE},
+        {"output", required_argument, NULL, OPTION_OUTPUT},
+        {"help", no_argument, NULL, OPTION_HELP},
         {NULL, 0, NULL, 0},
     };
     const char *table = NULL;
     const char *output = NULL;
     int option;
     while ((option = getopt_long(argc, argv, ":o:", options, NULL)) != -1) {
-        if (option == 'h') {
+        if (option == OPTION_HELP) {
             command_print_help(command_find("dump"));
             return EXIT_DONE;
-        } else if (option == 'o') {
+        } else if (option == 'o' || option == OPTION_OUTPUT) {
             output = optarg;
-        } else if (option == 't' && is_table(optarg)) {
+        } else if (option == OPTION_TABLE && is_table(optarg)) {
             table = optarg;
-        } else if (option == 't') {
+        } else if (option == OPTION_TABLE) {
             err_set(err, ERR_USAGE, "--table", "no such table: %s", optarg);
             return EXIT_USAGE;
         } else {

@@ -129,17 +129,18 @@ static bool put_recording(const char *path, bool json, bool first)
 static bool read_options(int argc, char **argv, bool *json, bool *help, struct err *err)
 {
     static const struct option options[] = {
-        {"format", required_argument, NULL, 'f'},
-        {"help", no_argument, NULL, 'h'},
+        {"format", required_argument, NULL, OPTION_FORMAT},
+        {"help", no_argument, NULL, OPTION_HELP},
         {NULL, 0, NULL, 0},
     };
     int option;
     while ((option = getopt_long(argc, argv, ":", options, NULL)) != -1) {
-        if (option == 'h')
+        if (option == OPTION_HELP)
             *help = true;
-        else if (option == 'f' && (strcmp(optarg, "json") == 0 || strcmp(optarg, "text") == 0))
+        else if (option == OPTION_FORMAT &&
+                 (strcmp(optarg, "json") == 0 || strcmp(optarg, "text") == 0))
             *json = optarg[0] == 'j';
-        else if (option == 'f')
+        else if (option == OPTION_FORMAT)
             return err_set(err, ERR_USAGE, "--format", "no such format: %s", optarg);
         else
             return command_bad_option(err, argv, option);

@@ -35,8 +35,7 @@ struct request {
 };
 
 enum option_number {
-    OPTION_THRESHOLD = 256,
-    OPTION_FORMAT,
+    OPTION_THRESHOLD = OPTION_OTHERS,
     OPTION_MIN_COUNT,
     OPTION_ALL,
     OPTION_EXIT_CODE,
@@ -45,7 +44,6 @@ enum option_number {
     OPTION_COLOR,
     OPTION_WATCH,
     OPTION_EXE,
-    OPTION_HELP,
 };
 
 static bool read_option(struct request *request, int option, char **argv, struct err *err)
@@ -82,6 +80,7 @@ static bool read_option(struct request *request, int option, char **argv, struct
         request->help = true;
         return true;
     case 'o':
+    case OPTION_OUTPUT:
         request->output = optarg;
         return true;
     default:
@@ -103,7 +102,7 @@ static bool read_request(struct request *request, int argc, char **argv, struct 
     static const struct option options[] = {
         {"threshold", required_argument, NULL, OPTION_THRESHOLD},
         {"format", required_argument, NULL, OPTION_FORMAT},
-        {"output", required_argument, NULL, 'o'},
+        {"output", required_argument, NULL, OPTION_OUTPUT},
         {"min-count", required_argument, NULL, OPTION_MIN_COUNT},
         {"all", no_argument, NULL, OPTION_ALL},
         {"exit-code", no_argument, NULL, OPTION_EXIT_CODE},

@@ -38,7 +38,8 @@ struct launch {
 static void say(const char *what, const char *why)
 {
     char printable[256];
-    fprintf(stderr, "leakspy: %s: %s\n", text_printable(what, printable, sizeof(printable)), why);
+    fprintf(stderr, "leakspy: %s: %s\n",
+            what[0] ? text_printable(what, printable, sizeof(printable)) : "''", why);
 }
 
 /* A path that stays right when the command changes its folder. */
@@ -351,8 +352,8 @@ static int run(struct launch *launch, struct err *err)
 int cmd_run(int argc, char **argv, struct err *err)
 {
     static const struct option options[] = {
-        {"output", required_argument, NULL, 'o'},
-        {"help", no_argument, NULL, 'h'},
+        {"output", required_argument, NULL, OPTION_OUTPUT},
+        {"help", no_argument, NULL, OPTION_HELP},
         {NULL, 0, NULL, 0},
     };
     struct launch launch = {0};
@@ -360,11 +361,11 @@ int cmd_run(int argc, char **argv, struct err *err)
     int option;
     /* '+': what follows the command's name is the command's. */
     while ((option = getopt_long(argc, argv, "+:o:", options, NULL)) != -1) {
-        if (option == 'h') {
+        if (option == OPTION_HELP) {
             command_print_help(command_find("run"));
             return EXIT_DONE;
         }
-        if (option != 'o') {
+        if (option != 'o' && option != OPTION_OUTPUT) {
             command_bad_option(err, argv, option);
             return EXIT_USAGE;
         }

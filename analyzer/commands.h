@@ -35,6 +35,10 @@ int cmd_dump(int argc, char **argv, struct err *err);
 int cmd_help(int argc, char **argv, struct err *err);
 int cmd_version(int argc, char **argv, struct err *err);
 
+/* What getopt_long returns for long options, above all letters: an error names the option as it was
+ * written. Those that only one command has follow on OPTION_OTHERS. */
+enum { OPTION_HELP = 256, OPTION_FORMAT, OPTION_OUTPUT, OPTION_OTHERS };
+
 /* Turns what getopt_long returned for an option that it does not know, or that lacks its value,
  * into an error of usage. To be called right after it. */
 bool command_bad_option(struct err *err, char **argv, int result);

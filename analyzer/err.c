@@ -12,7 +12,7 @@ bool err_set(struct err *err, enum err_kind kind, const char *what, const char *
     if (!err)
         return false;
     err->kind = kind;
-    text_printable(what ? what : "", err->what, sizeof(err->what));
+    text_printable(!what ? "" : what[0] ? what : "''", err->what, sizeof(err->what));
 
     char why[sizeof(err->why)];
     va_list args;

@@ -30,8 +30,8 @@ struct err {
     char why[512];
 };
 
-/* Fill *err and return false, so that a function can end with it. `what` may be NULL; bytes of it
- * that a terminal would obey are replaced. err may be NULL. */
+/* Fill *err and return false, so that a function can end with it. `what` may be NULL, and is ''
+ * when it is empty; bytes of it that a terminal would obey are replaced. err may be NULL. */
 bool err_set(struct err *err, enum err_kind kind, const char *what, const char *why_format, ...)
     __attribute__((format(printf, 4, 5)));
 

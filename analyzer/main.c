@@ -1,4 +1,5 @@
 /* The command leakspy: finds the command that is meant, and prints the error that it ends with. */
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
@@ -89,7 +90,9 @@ int main(int argc, char **argv)
         err_set(&err, ERR_USAGE, NULL, "a command is missing; 'leakspy help' lists them");
 
     /* A report that did not reach its reader is no report. */
-    if (err.kind == ERR_NONE && (fflush(stdout) != 0 || ferror(stdout)))
+    if (err.kind == ERR_NONE && fflush(stdout) != 0)
+        err_system(&err, "standard output", errno);
+    else if (err.kind == ERR_NONE && ferror(stdout))
         err_set(&err, ERR_IO, "standard output", "cannot be written");
     if (err.kind == ERR_NONE)
         return status;

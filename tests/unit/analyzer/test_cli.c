@@ -135,6 +135,14 @@ static void wrong_usage__64(void **state)
         {{"version", "extra"}, "leakspy: extra: is one word too many"},
         {{"run"}, "leakspy: run: a command is missing"},
         {{"run", "-o"}, "leakspy: -o: needs a value"},
+        {{"run", "--output"}, "leakspy: --output: needs a value"},
+        {{"dump", "--output"}, "leakspy: --output: needs a value"},
+        {{"dump", "--table"}, "leakspy: --table: needs a value"},
+        {{"list", "--format"}, "leakspy: --format: needs a value"},
+        {{"list", "--help=more"}, "leakspy: --help=more: no such option"},
+        {{"run", "--help=more"}, "leakspy: --help=more: no such option"},
+        {{"report", "--all", "-xo"}, "leakspy: -x: no such option"},
+        {{""}, "leakspy: '': no such command"},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         const char *const *w = rows[i].words;
@@ -156,6 +164,8 @@ static void unreadable_source__2(void **state)
     (void)state;
     leakspy("report", "/nowhere/at/all.rec", NULL);
     assert_did(2, "", "leakspy: /nowhere/at/all.rec: No such file or directory\n");
+    leakspy("report", "", NULL);
+    assert_did(2, "", "leakspy: '': No such file or directory\n");
     leakspy("report", "/etc/passwd", NULL);
     assert_did(2, "", "leakspy: /etc/passwd: is not a recording\n");
     leakspy("report", "2147483000", NULL);
@@ -348,6 +358,8 @@ static void output__to_a_file_or_stdout(void **state)
     assert_did(2, "", "leakspy: /nowhere/report.txt: No such file or directory");
     leakspy("report", "-o", "/dev/full", path, NULL);
     assert_did(2, "", "leakspy: /dev/full: No space left on device");
+    leakspy("run", "/bin/sh", "-c", LEAKSPY_PROGRAM " version >/dev/full", NULL);
+    assert_did(2, "", "leakspy: standard output: No space left on device\n");
     leakspy("report", "--color=always", path, NULL);
     assert_did(0, "\033[1;33mSTUCK\033[0m", "");
 }
@@ -382,6 +394,8 @@ static void run__exits_as_its_command(void **state)
     assert_did(128 + SIGTERM, "", "leakspy:");
     leakspy("run", "no-such-command-at-all", NULL);
     assert_did(127, "", "leakspy: no-such-command-at-all: No such file or directory");
+    leakspy("run", "", NULL);
+    assert_did(127, "", "leakspy: '': No such file or directory\n");
     leakspy("run", "/etc/passwd", NULL);
     assert_did(126, "", "leakspy: /etc/passwd: Permission denied");
     unsetenv("LEAKSPY_LIBRARY");
