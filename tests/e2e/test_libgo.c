@@ -44,6 +44,7 @@ static const struct row {
 /* One program for all rows: it does the same for each. */
 static struct target *waits;
 static char addresses[LENGTH(rows)][32];
+static json_t *waits_report; /* the last on it */
 
 static int start_waits(void **state)
 {
@@ -63,6 +64,7 @@ static int start_waits(void **state)
 
 static int end_waits(void **state)
 {
+    json_decref(waits_report);
     target_end(waits);
     return end_all_targets(state);
 }
@@ -93,9 +95,12 @@ static void parked__is_reported(void **state)
         .spawn_line = line_marked(SOURCE, "spawns", row->where),
         .deadline = row->deadline ? WITH_DEADLINE : NO_DEADLINE,
     };
-    json_t *json = wait_for_group(waits, "0", LIST("--all"), &expected);
-    assert_group(json, &expected);
-    const json_t *group = find_group(json, &expected);
+    if (waits_report == NULL || find_group(waits_report, &expected) == NULL) {
+        json_decref(waits_report);
+        waits_report = wait_for_group(waits, "0", LIST("--all"), &expected);
+    }
+    assert_group(waits_report, &expected);
+    const json_t *group = find_group(waits_report, &expected);
     if (row->capacity >= 0) {
         assert_int_equal(json_integer_value(json_at(group, "object.capacity")), row->capacity);
         assert_int_equal(json_integer_value(json_at(group, "object.length")), row->length);
@@ -104,7 +109,6 @@ static void parked__is_reported(void **state)
     /* The name is the goid, as the runtime counts them. */
     const json_t *task = json_array_get(json_at(group, "tasks"), 0);
     assert_true(atoi(json_string_value(json_object_get(task, "name"))) > 0);
-    json_decref(json);
 }
 
 /* The cases of the one task of the group that parks `where`. */

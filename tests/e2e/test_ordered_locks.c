@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-#define REPORTS 200
+#define REPORTS 100
 
 static void threads_that_keep_an_order__are_never_deadlocked(void **state)
 {

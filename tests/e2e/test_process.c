@@ -61,18 +61,14 @@ static void assert_text(const json_t *json, const char *at, const char *expected
     assert_string_equal(json_string_value(json_at(json, at)), expected);
 }
 
-static void assert_note(const json_t *json, const char *part)
+/* The one note that depends on the machine: Debian has libc's debug information in a package of its
+ * own. */
+static void assert_no_note_but_of_debug_information(const json_t *json)
 {
-    const json_t *notes = json_object_get(json, "notes");
     size_t i;
-    json_t *row;
-    json_array_foreach(notes, i, row)
-    {
-        const char *note = json_string_value(json_object_get(row, "note"));
-        if (note && strstr(note, part))
-            return;
-    }
-    fail_msg("no note says \"%s\"", part);
+    json_t *note;
+    json_array_foreach(json_object_get(json, "notes"), i, note)
+        assert_text(note, "note", "no debug information");
 }
 
 /* `leakspy ARGV…` ends with `status` and says `why` on stderr. */
@@ -334,7 +330,7 @@ static void core_of_gcore__is_read(void **state)
     assert_text(json, "source.exe", DEADLOCK);
     assert_text(json, "source.end", "running");
     assert_int_equal(json_integer_value(json_at(json, "source.pid")), pid);
-    assert_int_equal(json_array_size(json_object_get(json, "notes")), 0);
+    assert_no_note_but_of_debug_information(json);
     json_decref(json);
 
     struct outcome outcome =
@@ -403,7 +399,7 @@ static void executable_that_is_gone__is_named_by_exe(void **state)
     unlink(copy);
 
     json_t *json = report(core, "0", NULL);
-    assert_note(json, "name it with --exe");
+    assert_true(has_note(json, "name it with --exe"));
     assert_null(find_group(json, &deadlock)); /* there are no lines without it */
     json_decref(json);
     json = report(core, "0", LIST("--exe", DEADLOCK));
@@ -417,7 +413,7 @@ static void executable_that_is_gone__is_named_by_exe(void **state)
     /* Another program stands there by now. */
     copy_file(DEADLOCK "_fixed", copy);
     json = report(core, "0", NULL);
-    assert_note(json, "name it with --exe");
+    assert_true(has_note(json, "name it with --exe"));
     json_decref(json);
 }
 
@@ -443,7 +439,7 @@ static void core_cut_short__is_refused_or_says_so(void **state)
     assert_int_equal(stat(core, &status), 0);
     assert_int_equal(truncate(core, status.st_size / 2), 0);
     json_t *json = report(core, "0", LIST("--all"));
-    assert_note(json, "cut short");
+    assert_true(has_note(json, "cut short"));
     /* Whether the cycle lies in the half that is left is for the addresses to decide. */
     bool proved = find_group(json, &(struct expected_group){.verdict = "deadlocked"}) != NULL;
     json_decref(json);

@@ -362,7 +362,7 @@ static void moving_threads__are_never_told_torn(void **state)
     struct target *target = target_start(false, LIST(path), NULL);
     target_wait_line(target, "ready");
     snprintf(pid, sizeof pid, "%d", (int)target->pid);
-    for (int i = 0; i < 100; i++) {
+    for (int i = 0; i < 50; i++) {
         json_t *json = report(pid, "0", LIST("--all"));
         size_t number;
         json_t *group;
