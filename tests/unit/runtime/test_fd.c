@@ -76,12 +76,14 @@ static void errors(void *arg)
     expect_int(taskrt_wait_fd(ends[0], POLLIN | POLLPRI, TASKRT_NEVER), -EINVAL);
     int file = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
     expect_int(taskrt_wait_fd(file, POLLIN, TASKRT_NEVER), -EPERM);
+    expect_int(taskrt_wait_fd(file, POLLIN, 0), POLLIN);
     expect_int(close(file), 0);
     expect_int(taskrt_fd_close(-1), -EBADF);
 
     struct fd_wait wait = {ends[0], POLLIN, 0};
     struct taskrt_task *task = park_on(&wait);
     expect_int(taskrt_wait_fd(ends[0], POLLIN, TASKRT_NEVER), -EEXIST);
+    expect_int(taskrt_wait_fd(ends[0], POLLIN, 0), -EAGAIN);
     expect_int(taskrt_fd_close(ends[0]), 0);
     join(task);
     expect_int(wait.result, -EBADF);
