@@ -210,12 +210,20 @@ static void put_frame(const struct writer *writer, const struct frame *frame, co
     fputs(frame->inlined ? " (inlined)\n" : "\n", out);
 }
 
-static void put_stack(const struct writer *writer, uint32_t site, const char *label)
+/* Whether nothing but the go statement is known, as of every goroutine of Go's own compiler: its
+ * runtime notes no more (GODEBUG=tracebackancestors has it do so), so that nothing was lost. */
+static bool is_go_statement(const struct writer *writer, const struct group *group)
+{
+    return group->kind == REC_KIND_GOROUTINE &&
+           writer->report->snapshot->sites[group->spawn_site].pc_count == 1;
+}
+
+static void put_stack(const struct writer *writer, uint32_t site, const char *label, bool is_whole)
 {
     const struct stack *whole = stacks_get(writer->report->stacks, site);
     struct stack stack = stack_user_part(whole);
     uint64_t most = writer->report->options->frames;
-    bool cut = writer->report->snapshot->sites[site].flags & REC_SITE_CUT;
+    bool cut = !is_whole && writer->report->snapshot->sites[site].flags & REC_SITE_CUT;
     for (size_t i = 0; i < stack.count && i < most; i++)
         put_frame(writer, &stack.frames[i], i ? "" : label);
     if (stack.count > most && most)
@@ -291,14 +299,15 @@ static void put_group(const struct writer *writer, const struct group *group)
     }
     put_labels(writer, group);
     if (group->wait && group->wait->site)
-        put_stack(writer, group->wait->site, "at");
+        put_stack(writer, group->wait->site, "at", false);
     else if (group->wait) {
         fputs(INDENT "at  (its stack was not recorded; the call is ", out);
         put_printable(out, group->call);
         fputs(")\n", out);
     }
     if (group->spawn_site)
-        put_stack(writer, group->spawn_site, is_start(writer, group) ? "in" : "by");
+        put_stack(writer, group->spawn_site, is_start(writer, group) ? "in" : "by",
+                  is_go_statement(writer, group));
 }
 
 static void put_note(const char *path, const char *note, void *arg)

@@ -166,6 +166,34 @@ static void stack_that_is_longer_than_what_was_kept__said(void **state)
     json_decref(json);
 }
 
+static struct builder *build_go_statement(uint16_t frames)
+{
+    struct builder *b = recording_builder_create();
+    struct rec_task *task = builder_task(b, REC_KIND_GOROUTINE, "");
+    task->spawn_site = builder_site(b, (uint64_t[]){0x10010, 0x10020}, frames);
+    builder_cut_site(b, task->spawn_site);
+    builder_park(b, task, "chan send", REC_OP_CHAN_SEND, 0x500, 12 * SECOND,
+                 builder_site(b, (uint64_t[]){0x10030}, 1));
+    return b;
+}
+
+/* Go's runtime notes no more of it, so that it would be said of every goroutine. */
+static void go_statement_alone__is_not_said_to_be_cut_in_the_text(void **state)
+{
+    (void)state;
+    char *text = write_report(build_go_statement(1), &usual, 100, report_write_text);
+    assert_non_null(strstr(text, "       by  0x10010"));
+    assert_null(strstr(text, "longer than what was kept"));
+    free(text);
+    text = write_report(build_go_statement(2), &usual, 100, report_write_text);
+    assert_non_null(strstr(text, "    … the stack is longer than what was kept\n"));
+    free(text);
+    json_t *json = write_json(build_go_statement(1), &usual, 100);
+    const json_t *group = json_array_get(json_object_get(json, "groups"), 0);
+    assert_true(json_is_true(json_object_get(group, "spawn_stack_cut")));
+    json_decref(json);
+}
+
 static void text__loss_is_shown(void **state)
 {
     (void)state;
@@ -585,6 +613,7 @@ int main(void)
         cmocka_unit_test(text__finding_first),
         cmocka_unit_test(text__nothing_found),
         cmocka_unit_test(stack_that_is_longer_than_what_was_kept__said),
+        cmocka_unit_test(go_statement_alone__is_not_said_to_be_cut_in_the_text),
         cmocka_unit_test(text__loss_is_shown),
         cmocka_unit_test(text__nobody_looked_lately__said),
         cmocka_unit_test(text__ended_before_anybody_looked__said),
