@@ -95,7 +95,7 @@ static void collect(struct batch *batch, struct mem_piece *pieces, size_t count,
     size_t i = 0;
     batch->pieces = pieces;
     batch->run_count = 0;
-    for (; i < count && rows + 2 <= PIECES_MOST; i++) {
+    for (; i < count && i < PIECES_MOST && rows + 2 <= PIECES_MOST; i++) {
         struct mem_piece *piece = &pieces[i];
         piece->ok = false;
         if (!is_sane(piece))

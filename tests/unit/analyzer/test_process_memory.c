@@ -179,6 +179,27 @@ static void strange_addresses__are_not_read(void **state)
     assert_true(pieces[6].ok);
 }
 
+/* Addresses that cannot be read take no room in a call. */
+static void many_strange_addresses__do_not_spoil_others(void **state)
+{
+    enum { STRANGE = 5000, GOOD = 1000 };
+    static struct mem_piece pieces[STRANGE + GOOD];
+    static uint64_t words[STRANGE + GOOD];
+    (void)state;
+    for (size_t i = 0; i < STRANGE + GOOD; i++)
+        pieces[i] = (struct mem_piece){
+            .address = i < STRANGE ? UINT64_MAX - 8 * i : shared->words[0] + i % 64 * 8,
+            .to = &words[i],
+            .bytes = sizeof(words[i]),
+        };
+    memory.reader.read(&memory.reader, pieces, STRANGE + GOOD);
+    for (size_t i = 0; i < STRANGE + GOOD; i++) {
+        assert_int_equal(pieces[i].ok, i >= STRANGE);
+        if (pieces[i].ok)
+            assert_int_equal(words[i], pieces[i].address);
+    }
+}
+
 static void ended_process__nothing_is_read(void **state)
 {
     (void)state;
@@ -244,6 +265,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(neighbours__are_each_read, start, end),
         cmocka_unit_test_setup_teardown(piece_over_a_hole__is_not_read, start, end),
         cmocka_unit_test_setup_teardown(strange_addresses__are_not_read, start, end),
+        cmocka_unit_test_setup_teardown(many_strange_addresses__do_not_spoil_others, start, end),
         cmocka_unit_test_setup_teardown(ended_process__nothing_is_read, start, end),
         cmocka_unit_test_setup_teardown(call_is_forbidden__the_file_is_read, start, end),
     };
