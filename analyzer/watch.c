@@ -76,8 +76,10 @@ static void contents_deinit(struct contents *contents)
 {
     free(contents->calls);
     free(contents->sites);
+    *contents = (struct contents){0};
 }
 
+/* False: no memory; there is nothing to be deinitialized then. */
 static bool contents_init(struct contents *contents, const struct snapshot *snapshot)
 {
     contents->calls = calloc(snapshot->call_count + 1, sizeof(uint64_t));
@@ -203,8 +205,7 @@ bool watch_look(struct watch *watch, const struct snapshot *snapshot, uint64_t b
         }
         *row = count++;
     }
-    if (ok || contents.calls)
-        contents_deinit(&contents);
+    contents_deinit(&contents);
     if (!ok) {
         free(seen);
         table_deinit(&by_task);
