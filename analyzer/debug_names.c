@@ -119,7 +119,8 @@ static void find_begins(struct debug_names *names)
                                               segment.p_filesz, ELF_T_BYTE);
         const unsigned char *bytes = data ? data->d_buf : NULL;
         /* Version, three encodings, the offset of .eh_frame, the number of rows, the rows. */
-        if (!bytes || data->d_size < 12 || bytes[0] != 1 || bytes[2] != DW_EH_PE_udata4 ||
+        if (!bytes || data->d_size < 12 || bytes[0] != 1 ||
+            bytes[1] != (DW_EH_PE_pcrel | DW_EH_PE_sdata4) || bytes[2] != DW_EH_PE_udata4 ||
             bytes[3] != (DW_EH_PE_datarel | DW_EH_PE_sdata4))
             return;
         uint32_t rows;
