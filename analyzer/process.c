@@ -11,20 +11,11 @@
 #include <unistd.h>
 
 #include "analyzer/clock.h"
+#include "analyzer/process_file.h"
 
-/* Reads a small file of /proc; 0 bytes when that is not possible. */
-static size_t read_small(const char *path, char *to, size_t bytes)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return 0;
-    ssize_t got = read(fd, to, bytes - 1);
-    close(fd);
-    if (got < 0)
-        got = 0;
-    to[got] = '\0';
-    return (size_t)got;
-}
+#define STATUS_MOST (1U << 20) /* of /proc/PID/status: 65536 groups, of 11 bytes each at most */
+#define CMDLINE_MOST (1U << 22)
+#define AUXV_MOST (1U << 16)
 
 enum process_state process_look(pid_t pid, uint64_t *ret_start_ticks)
 {
@@ -35,7 +26,7 @@ enum process_state process_look(pid_t pid, uint64_t *ret_start_ticks)
     char path[64];
     char stat[2048];
     snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-    if (pid <= 0 || !read_small(path, stat, sizeof(stat)))
+    if (pid <= 0 || !process_file_start(path, stat, sizeof(stat)))
         return PROCESS_GONE;
 
     /* "pid (comm) state ppid …": comm may hold anything, also parentheses (proc(5)). */
@@ -63,7 +54,7 @@ enum process_state process_look(pid_t pid, uint64_t *ret_start_ticks)
 static bool read_boot_id(uint8_t ret[16])
 {
     char text[64];
-    if (!read_small("/proc/sys/kernel/random/boot_id", text, sizeof(text)))
+    if (!process_file_start("/proc/sys/kernel/random/boot_id", text, sizeof(text)))
         return false;
     unsigned digits = 0;
     for (const char *at = text; *at && digits < 32; at++) {
@@ -184,13 +175,8 @@ static long status_number(const char *text, const char *key, long absent)
     return value ? strtol(value, NULL, 10) : absent;
 }
 
-bool process_read_status(pid_t id, struct process_status *ret)
+static void parse_status(const char *text, pid_t id, struct process_status *ret)
 {
-    char path[64], text[8192];
-    memset(ret, 0, sizeof(*ret));
-    snprintf(path, sizeof(path), "/proc/%d/status", (int)id);
-    if (!read_small(path, text, sizeof(text)))
-        return false;
     const char *state = status_value(text, "State");
     const char *name = status_value(text, "Name");
     ret->state = state ? *state : '?';
@@ -215,7 +201,21 @@ bool process_read_status(pid_t id, struct process_status *ret)
         status_number(text, "Kthread", 0) == 1 ||
         (!status_value(text, "Kthread") && !status_value(text, "VmSize") && ret->state != 'Z' &&
          ret->state != 'X' && (ret->process == 2 || ret->parent == 2));
-    return true;
+}
+
+bool process_read_status(pid_t id, struct process_status *ret)
+{
+    char path[64];
+    size_t bytes;
+    memset(ret, 0, sizeof(*ret));
+    snprintf(path, sizeof(path), "/proc/%d/status", (int)id);
+    char *text = process_file_read(path, STATUS_MOST, &bytes);
+    if (!text)
+        return false;
+    if (bytes)
+        parse_status(text, id, ret);
+    free(text);
+    return bytes > 0;
 }
 
 int process_open_file(pid_t pid, const char *name)
@@ -225,40 +225,14 @@ int process_open_file(pid_t pid, const char *name)
     return open(path, O_RDONLY | O_CLOEXEC);
 }
 
-/* The whole of a file of /proc/PID, at most `most` bytes, NUL-terminated; NULL: no memory. */
-static char *read_file(pid_t pid, const char *name, size_t most, size_t *ret_bytes)
-{
-    char *text = NULL;
-    size_t bytes = 0, room = 0;
-    int fd = process_open_file(pid, name);
-    for (;;) {
-        if (room - bytes < 2) {
-            room = room ? 2 * room : 4096;
-            char *more = realloc(text, room);
-            if (!more) {
-                free(text);
-                text = NULL;
-                break;
-            }
-            text = more;
-        }
-        ssize_t got = fd >= 0 && bytes < most ? read(fd, text + bytes, room - bytes - 1) : 0;
-        if (got <= 0) {
-            text[bytes] = '\0';
-            break;
-        }
-        bytes += (size_t)got;
-    }
-    if (fd >= 0)
-        close(fd);
-    *ret_bytes = bytes;
-    return text;
-}
-
 char **process_cmdline(pid_t pid)
 {
-    size_t bytes, count = 0;
-    char *text = read_file(pid, "cmdline", 1 << 22, &bytes);
+    char path[64];
+    size_t bytes = 0, count = 0;
+    snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
+    char *text = process_file_read(path, CMDLINE_MOST, &bytes);
+    if (!text && errno != ENOMEM)
+        text = strdup("");
     for (size_t i = 0; text && i < bytes; i += strlen(text + i) + 1)
         count++;
     char **words = text ? calloc(count + 1, sizeof(*words)) : NULL;
@@ -305,7 +279,7 @@ static int64_t monotonic_offset_ns(const char *pid)
 {
     char path[64], text[256];
     snprintf(path, sizeof(path), "/proc/%s/timens_offsets", pid);
-    if (!read_small(path, text, sizeof(text)))
+    if (!process_file_start(path, text, sizeof(text)))
         return 0;
     const char *line = strstr(text, "monotonic");
     char *at;
@@ -325,9 +299,11 @@ int64_t process_monotonic_ns(pid_t pid)
 
 uint64_t process_auxv(pid_t pid, uint64_t type)
 {
+    char path[64];
     size_t bytes;
     uint64_t found = 0, pair[2];
-    char *text = read_file(pid, "auxv", 1 << 16, &bytes);
+    snprintf(path, sizeof(path), "/proc/%d/auxv", (int)pid);
+    char *text = process_file_read(path, AUXV_MOST, &bytes);
     for (size_t at = 0; text && !found && at + sizeof(pair) <= bytes; at += sizeof(pair)) {
         memcpy(pair, text + at, sizeof(pair));
         if (pair[0] == type)

@@ -10,16 +10,13 @@
 #include <unistd.h>
 
 #include "analyzer/process.h"
+#include "analyzer/process_file.h"
 
 /* The setting of the Yama module (Documentation/admin-guide/LSM/Yama.rst); -1: it is not there. */
 static int yama_scope(void)
 {
-    char text[16] = "";
-    int fd = open("/proc/sys/kernel/yama/ptrace_scope", O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return -1;
-    ssize_t got = read(fd, text, sizeof(text) - 1);
-    close(fd);
+    char text[16];
+    size_t got = process_file_start("/proc/sys/kernel/yama/ptrace_scope", text, sizeof(text));
     return got > 0 ? atoi(text) : -1;
 }
 

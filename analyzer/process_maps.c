@@ -11,44 +11,10 @@
 
 #include "analyzer/image_elf.h"
 #include "analyzer/image_modules.h"
+#include "analyzer/process_file.h"
 
 #define DELETED " (deleted)"
 #define MAPS_BYTES_MOST ((size_t)1 << 30)
-
-/* The whole of a file of /proc, NUL-terminated; NULL with errno. */
-static char *read_all(const char *path, size_t *ret_bytes)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return NULL;
-    char *text = NULL;
-    size_t bytes = 0, room = 0;
-    ssize_t got = 1;
-    while (got > 0 && bytes < MAPS_BYTES_MOST) {
-        if (room - bytes < 4096 * 2) {
-            room = room ? 2 * room : 1 << 16;
-            char *more = realloc(text, room);
-            if (!more) {
-                errno = ENOMEM;
-                got = -1;
-                break;
-            }
-            text = more;
-        }
-        got = read(fd, text + bytes, room - bytes - 1);
-        bytes += got > 0 ? (size_t)got : 0;
-    }
-    int error = errno;
-    close(fd);
-    if (got < 0) {
-        free(text);
-        errno = error;
-        return NULL;
-    }
-    text[bytes] = '\0';
-    *ret_bytes = bytes;
-    return text;
-}
 
 /* "7f00-7f01 r-xp 00001000 fe:00 1234      /path": false: it is no such line. */
 static bool parse_line(const char *line, struct image_mapping *ret)
@@ -106,7 +72,7 @@ bool process_read_maps(struct image *image, pid_t task)
     char path[64];
     size_t bytes;
     snprintf(path, sizeof(path), "/proc/%d/maps", (int)task);
-    char *text = read_all(path, &bytes);
+    char *text = process_file_read(path, MAPS_BYTES_MOST, &bytes);
     if (!text)
         return false;
     bool ok = process_parse_maps(image, text);

@@ -85,7 +85,7 @@ static int64_t read_exec_start(int folder, const char *name, uint64_t *ret_switc
 /* How often it went to sleep, by a file that every kernel has, and that takes longer. */
 static uint64_t read_voluntary(int folder, const char *name)
 {
-    char text[2048];
+    char text[32768]; /* it stands behind the groups: some 3,000 of them leave room for it */
     return read_text(folder, name, text, sizeof(text))
                ? parse_switches(text, "\nvoluntary_ctxt_switches")
                : 0;

@@ -7,6 +7,9 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <sched.h>
@@ -326,6 +329,44 @@ static void first_thread_has_ended__others_are_told(void **state)
     child_end(pid);
 }
 
+#define MOST_GROUPS 4000
+
+/* All calls are allowed, but there is a filter. */
+static void wait_with_groups_and_filter(void)
+{
+    static gid_t groups[MOST_GROUPS];
+    struct sock_filter allow = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+    struct sock_fprog program = {1, &allow};
+    for (gid_t i = 0; i < MOST_GROUPS; i++)
+        groups[i] = 1000000000 + i;
+    shared->error = setgroups(MOST_GROUPS, groups) == 0 &&
+                            prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+                            prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0
+                        ? 0
+                        : errno;
+    child_ready();
+    for (;;)
+        pause();
+}
+
+/* What is told behind the groups is known of whoever has many, above all that he has a filter. */
+static void process_of_many_groups__is_known_whole(void **state)
+{
+    (void)state;
+    struct process_status status;
+    pid_t pid = child_start(wait_with_groups_and_filter);
+    if (shared->error == EPERM) {
+        child_end(pid);
+        skip();
+    }
+    assert_int_equal(shared->error, 0);
+    assert_true(process_read_status(pid, &status));
+    assert_int_equal(status.process, pid);
+    assert_true(status.filtered);
+    assert_false(status.kernel);
+    child_end(pid);
+}
+
 /* ---- descriptors ---- */
 
 static void open_descriptors(void)
@@ -614,6 +655,7 @@ int main(void)
         cmocka_unit_test(other_mount_namespace__file_is_of_the_process),
         cmocka_unit_test(thread__tells_what_it_is_parked_in),
         cmocka_unit_test(first_thread_has_ended__others_are_told),
+        cmocka_unit_test(process_of_many_groups__is_known_whole),
         cmocka_unit_test(thread_id__is_taken_for_its_process),
         cmocka_unit_test(descriptor__tells_what_it_is),
         cmocka_unit_test(no_such_process__is_said),
