@@ -1,6 +1,7 @@
 #include "preload/writer.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 
 #include "preload/clock.h"
@@ -10,6 +11,7 @@
 #include "preload/options.h"
 #include "preload/recorded.h"
 #include "preload/recorder.h"
+#include "preload/sys.h"
 #include "preload/text.h"
 
 #define LOOK_SHARE 20                    /* a look takes one part in this many of the time, */
@@ -34,6 +36,8 @@ int writer_open(uint32_t pid, uint32_t parent_pid, char path[WRITER_PATH_BYTES])
     frames_reset();
     if (!go_record_reset()) {
         recorded_detach();
+        recorded_forget();
+        sys_call(SYS_unlinkat, AT_FDCWD, path, 0);
         return -ENOMEM;
     }
     recorded_begin(path);
