@@ -96,10 +96,10 @@ static void take_access(struct image *image, const struct core_file *core)
         struct image_mapping *mapping = &image->mappings[i];
         if (core_file_range(core, mapping->start))
             continue;
-        if (mapping->module != known &&
-            !image_elf_read(image->memory, image->modules[mapping->module].start, &elf))
-            continue;
-        known = mapping->module;
+        if (mapping->module != known) {
+            uint64_t start = image->modules[mapping->module].start;
+            known = image_elf_read(image->memory, start, &elf) ? mapping->module : 0;
+        }
         if (!known)
             continue;
         for (uint32_t j = 0; j < elf.segment_count; j++) {
