@@ -68,11 +68,14 @@ static void before_filter(bool all_threads)
     recorder_quiet = true;
 }
 
-static void watch_filter(long number, long a, long b)
+/* The arguments of the call: seccomp(2), PR_SET_SECCOMP of prctl(2). Without a program nothing is
+ * set: so do programs ask what the kernel can do. */
+static void watch_filter(long number, long a, long b, long program)
 {
-    if (number == SYS_seccomp && (a == SECCOMP_SET_MODE_STRICT || a == SECCOMP_SET_MODE_FILTER))
+    if (number == SYS_seccomp &&
+        (a == SECCOMP_SET_MODE_STRICT || (a == SECCOMP_SET_MODE_FILTER && program != 0)))
         before_filter(b & SECCOMP_FILTER_FLAG_TSYNC);
-    if (number == SYS_prctl && a == PR_SET_SECCOMP)
+    if (number == SYS_prctl && a == PR_SET_SECCOMP && (b == SECCOMP_MODE_STRICT || program != 0))
         before_filter(false);
 }
 
@@ -101,7 +104,7 @@ long hook_syscall(long number, long a, long b, long c, long d, long e, long f)
     }
     if (number == SYS_exit)
         sampler_watch_end((int)a);
-    watch_filter(number, a, b);
+    watch_filter(number, a, b, c);
     bool ran = unlikely(changes_credentials(number)) && recorder.header != NULL &&
                !recorder_quiet && sampler_stop();
     bool quiet_clone3 = number == SYS_clone3 && recorder_quiet; /* may not be looked into yet */
@@ -122,7 +125,7 @@ long hook_syscall(long number, long a, long b, long c, long d, long e, long f)
 
 int hook_prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d)
 {
-    watch_filter(SYS_prctl, option, (long)a);
+    watch_filter(SYS_prctl, option, (long)a, (long)b);
     int result = hooks_real.prctl(option, a, b, c, d);
     if (option == PR_SET_NAME && result == 0 && recorder.classes != 0)
         recorder_rename(recorder_self(), (const char *)a);

@@ -288,6 +288,16 @@ static void stay(const char *argument)
     puts("done");
 }
 
+/* Asks whether a filter of system calls could be set, the way that libseccomp and browsers do: with
+ * a program that cannot be read. Nothing is set. */
+static void ask(const char *argument)
+{
+    CHECK(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, NULL, 0, 0) == -1 && errno == EFAULT);
+    CHECK(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, NULL) == -1 &&
+          errno == EFAULT);
+    stay(argument);
+}
+
 /* A child process in which a thread is parked as well; both end with stdin. */
 static void family(const char *argument)
 {
@@ -317,7 +327,7 @@ static const struct mode {
     {"chroot", change_root}, {"churn", churn},
     {"stacks", stacks},      {"meet", meet},
     {"deep", deep},          {"stay", stay},
-    {"family", family},
+    {"family", family},      {"ask", ask},
 };
 
 int main(int argc, char **argv)

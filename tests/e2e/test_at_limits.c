@@ -353,9 +353,9 @@ static int sampler_nice(const struct target *target)
     return found;
 }
 
-static void wait_sampler_nice(const char *sample, int nice)
+static void wait_sampler_nice(const char *mode, const char *sample, int nice)
 {
-    struct target *target = target_start(true, LIST(LIMITS, "stay"), LIST(sample));
+    struct target *target = target_start(true, LIST(LIMITS, mode), LIST(sample));
     int seen = -1;
     target_wait_line(target, "ready");
     for (int64_t deadline_ms = now_ms() + PATIENCE_MS;
@@ -369,13 +369,19 @@ static void wait_sampler_nice(const char *sample, int nice)
 static void sampler_that_has_cost_nothing__has_the_priority_of_the_program(void **state)
 {
     (void)state;
-    wait_sampler_nice("LEAKSPY_SAMPLE=1h", getpriority(PRIO_PROCESS, 0));
+    wait_sampler_nice("stay", "LEAKSPY_SAMPLE=1h", getpriority(PRIO_PROCESS, 0));
 }
 
 static void sampler_that_costs__has_the_lowest_priority(void **state)
 {
     (void)state;
-    wait_sampler_nice("LEAKSPY_SAMPLE=1ms", 19);
+    wait_sampler_nice("stay", "LEAKSPY_SAMPLE=1ms", 19);
+}
+
+static void program_that_asks_for_filters_and_sets_none__keeps_its_sampler(void **state)
+{
+    (void)state;
+    wait_sampler_nice("ask", "LEAKSPY_SAMPLE=1h", getpriority(PRIO_PROCESS, 0));
 }
 
 int main(int argc, char **argv)
@@ -391,6 +397,8 @@ int main(int argc, char **argv)
         cmocka_unit_test_teardown(sampler_that_has_cost_nothing__has_the_priority_of_the_program,
                                   end_all_targets),
         cmocka_unit_test_teardown(sampler_that_costs__has_the_lowest_priority, end_all_targets),
+        cmocka_unit_test_teardown(program_that_asks_for_filters_and_sets_none__keeps_its_sampler,
+                                  end_all_targets),
     };
     int failed = _cmocka_run_group_tests("limits", tests, LENGTH(tests), NULL, NULL);
     return failed + cmocka_run_group_tests(running, NULL, NULL);
