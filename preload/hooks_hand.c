@@ -5,13 +5,12 @@
 #include <linux/futex.h>
 #include <linux/seccomp.h>
 #include <sched.h>
-#include <signal.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
 #include "preload/memory.h"
 #include "preload/sampler.h"
-#include "preload/sys.h"
+#include "preload/signals.h"
 
 /* --- syscall --------------------------------------------------------------------------------- */
 
@@ -40,22 +39,6 @@ static bool is_bare_fork(long number, long a)
     if (number == SYS_clone3)
         return memory_read((uint64_t)a, &flags, sizeof(flags)) && !(flags & CLONE_VM);
     return number == SYS_clone && !(a & CLONE_VM);
-}
-
-/* A child that is not known to be one yet must not run a handler, whose waits would be told of its
- * parent. */
-static uint64_t block_signals(void)
-{
-    uint64_t all = ~UINT64_C(0), before = 0;
-    if (!recorder_quiet)
-        sys_call(SYS_rt_sigprocmask, SIG_BLOCK, &all, &before, sizeof(all));
-    return before;
-}
-
-static void unblock_signals(uint64_t before)
-{
-    if (!recorder_quiet)
-        sys_call(SYS_rt_sigprocmask, SIG_SETMASK, &before, 0, sizeof(before));
 }
 
 /* Before a filter of system calls is set. One for all threads also holds for the sampler. */
@@ -109,7 +92,10 @@ long hook_syscall(long number, long a, long b, long c, long d, long e, long f)
                !recorder_quiet && sampler_stop();
     bool quiet_clone3 = number == SYS_clone3 && recorder_quiet; /* may not be looked into yet */
     bool forks = recorder.classes != 0 && !quiet_clone3 && unlikely(is_bare_fork(number, a));
-    uint64_t before = forks ? block_signals() : 0;
+    /* A child that does not know yet that it is one must not run a handler: the handler's waits
+     * would be told of the parent. Asked once: a filter may be set meanwhile. */
+    bool blocked = forks && !recorder_quiet;
+    uint64_t before = blocked ? signals_block() : 0;
     long result = hooks_real.syscall(number, a, b, c, d, e, f);
     if (ran)
         sampler_go_on();
@@ -118,8 +104,8 @@ long hook_syscall(long number, long a, long b, long c, long d, long e, long f)
         quiet_clone3 && result == 0 && recorder.classes != 0 && !(*(const uint64_t *)a & CLONE_VM);
     if (forked_quietly || (forks && result == 0))
         recorder_forget();
-    if (forks)
-        unblock_signals(before);
+    if (blocked)
+        signals_restore(before);
     return result;
 }
 
@@ -246,10 +232,12 @@ void hook_quick_exit(int status)
 /* fork without its handlers, ours among them. */
 pid_t hook__Fork(void)
 {
-    uint64_t before = block_signals();
+    bool blocked = !recorder_quiet; /* as in hook_syscall() */
+    uint64_t before = blocked ? signals_block() : 0;
     pid_t pid = hooks_real._Fork();
     if (pid == 0)
         recorder_forget();
-    unblock_signals(before);
+    if (blocked)
+        signals_restore(before);
     return pid;
 }

@@ -1,7 +1,6 @@
 #include "preload/recorder.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <sys/prctl.h>
 
 #include "preload/adapter_go.h"
@@ -11,6 +10,7 @@
 #include "preload/modules.h"
 #include "preload/recorded.h"
 #include "preload/sampler.h"
+#include "preload/signals.h"
 #include "preload/sys.h"
 #include "preload/unwind.h"
 
@@ -85,11 +85,10 @@ static void take_back_loss(void)
  * recording: signals are blocked. False: there is none, or not yet. */
 static bool open_in_child(void)
 {
-    uint64_t all = ~UINT64_C(0), before = 0;
     __typeof__(child) pending = CHILD_PENDING;
     if (__atomic_load_n(&child, __ATOMIC_RELAXED) != pending)
         return false;
-    sys_call(SYS_rt_sigprocmask, SIG_BLOCK, &all, &before, sizeof(all));
+    uint64_t before = signals_block();
     bool ours = __atomic_compare_exchange_n(&child, &pending, CHILD_OPENING, false,
                                             __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
     if (ours) {
@@ -97,7 +96,7 @@ static bool open_in_child(void)
             recorder.classes = 0;
         __atomic_store_n(&child, CHILD_NONE, __ATOMIC_RELEASE);
     }
-    sys_call(SYS_rt_sigprocmask, SIG_SETMASK, &before, 0, sizeof(before));
+    signals_restore(before);
     return ours && recorder.header != NULL;
 }
 

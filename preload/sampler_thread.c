@@ -13,6 +13,7 @@
 #include "preload/memory.h"
 #include "preload/recorder.h"
 #include "preload/sampler.h"
+#include "preload/signals.h"
 #include "preload/sys.h"
 
 #define STACK_BYTES (128U << 10)
@@ -187,9 +188,8 @@ static long start_thread(char *stack_top, char *tls)
 
 static uint64_t take_turn(void)
 {
-    uint64_t all = ~UINT64_C(0), before = 0;
+    uint64_t before = signals_block();
     uint32_t was = 0;
-    sys_call(SYS_rt_sigprocmask, SIG_BLOCK, &all, &before, sizeof(all));
     if (!__atomic_compare_exchange_n(&busy, &was, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
         while (__atomic_exchange_n(&busy, 2, __ATOMIC_ACQUIRE) != 0)
             sys_call(SYS_futex, &busy, FUTEX_WAIT_PRIVATE, 2, 0);
@@ -200,7 +200,7 @@ static void end_turn(uint64_t before)
 {
     if (__atomic_exchange_n(&busy, 0, __ATOMIC_RELEASE) == 2)
         sys_call(SYS_futex, &busy, FUTEX_WAKE_PRIVATE, 1);
-    sys_call(SYS_rt_sigprocmask, SIG_SETMASK, &before, 0, sizeof(before));
+    signals_restore(before);
 }
 
 /* With the turn. */

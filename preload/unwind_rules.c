@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -12,6 +11,7 @@
 #include "preload/memory.h"
 #include "preload/modules.h"
 #include "preload/recorder.h"
+#include "preload/signals.h"
 #include "preload/sys.h"
 #include "preload/unwind.h"
 
@@ -52,10 +52,9 @@ static bool take_lock(void)
 
 bool unwind_lock(void)
 {
-    uint64_t all = ~UINT64_C(0), before = 0;
-    sys_call(SYS_rt_sigprocmask, SIG_BLOCK, &all, &before, sizeof(all));
+    uint64_t before = signals_block();
     if (!take_lock()) {
-        sys_call(SYS_rt_sigprocmask, SIG_SETMASK, &before, 0, sizeof(before));
+        signals_restore(before);
         return false;
     }
     lock_signals = before;
@@ -73,7 +72,7 @@ void unwind_unlock(void)
     recorder_thread.task = recorder_thread.outside;
     if (__atomic_exchange_n(&lock_word, 0, __ATOMIC_RELEASE) == 2)
         sys_call(SYS_futex, &lock_word, FUTEX_WAKE_PRIVATE, 1);
-    sys_call(SYS_rt_sigprocmask, SIG_SETMASK, &before, 0, sizeof(before));
+    signals_restore(before);
 }
 
 /* Signals are blocked also where the lock is not to be had: what a handler does in the child before
@@ -81,8 +80,7 @@ void unwind_unlock(void)
 void unwind_before_fork(void)
 {
     struct recorder_thread *self = &recorder_thread;
-    uint64_t all = ~UINT64_C(0);
-    sys_call(SYS_rt_sigprocmask, SIG_BLOCK, &all, &self->fork_signals, sizeof(all));
+    self->fork_signals = signals_block();
     self->forks = true;
     if (unwind_lock())
         __atomic_store_n(&lock_by_fork, true, __ATOMIC_RELAXED);
@@ -98,7 +96,7 @@ void unwind_after_fork(void)
         unwind_unlock();
     }
     self->forks = false;
-    sys_call(SYS_rt_sigprocmask, SIG_SETMASK, &self->fork_signals, 0, sizeof(self->fork_signals));
+    signals_restore(self->fork_signals);
 }
 
 void unwind_forget(void)
