@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "analyzer/ranges.h"
+
 #define RANGES_MOST (UINT64_C(1) << 22)
 #define ADDRESS_END (UINT64_C(1) << 56) /* above is nothing of a program's */
 
@@ -27,30 +29,15 @@ bool core_file_read(const struct core_file *core, uint64_t offset, void *to, siz
     return true;
 }
 
-/* The first range that ends after an address. */
-static size_t range_after(const struct core_file *core, uint64_t address)
-{
-    size_t low = 0, high = core->range_count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (core->ranges[middle].end <= address)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
 const struct core_range *core_file_range(const struct core_file *core, uint64_t address)
 {
-    size_t row = range_after(core, address);
-    return row < core->range_count && core->ranges[row].start <= address ? &core->ranges[row]
-                                                                         : NULL;
+    size_t row = ranges_at(core->ranges, core->range_count, sizeof(*core->ranges), address);
+    return row < core->range_count ? &core->ranges[row] : NULL;
 }
 
 const struct core_range *core_file_next(const struct core_file *core, uint64_t address)
 {
-    size_t row = range_after(core, address);
+    size_t row = ranges_after(core->ranges, core->range_count, sizeof(*core->ranges), address);
     if (row < core->range_count && core->ranges[row].start <= address)
         row++;
     return core->ranges + row;
@@ -123,12 +110,6 @@ static uint64_t header_count(const struct core_file *core, const Elf64_Ehdr *hea
     return count < RANGES_MOST ? count : RANGES_MOST;
 }
 
-static int compare_ranges(const void *a, const void *b)
-{
-    const struct core_range *left = a, *right = b;
-    return left->start < right->start ? -1 : left->start > right->start;
-}
-
 static void add_range(struct core_file *core, const Elf64_Phdr *segment)
 {
     uint64_t bytes = segment->p_filesz < segment->p_memsz ? segment->p_filesz : segment->p_memsz;
@@ -150,19 +131,6 @@ static void add_range(struct core_file *core, const Elf64_Phdr *segment)
         .writable = (segment->p_flags & PF_W) != 0,
         .executable = (segment->p_flags & PF_X) != 0,
     };
-}
-
-/* Sorts the ranges; of two that overlap, the later one is left out. */
-static void order_ranges(struct core_file *core)
-{
-    size_t kept = 0;
-    if (core->range_count)
-        qsort(core->ranges, core->range_count, sizeof(*core->ranges), compare_ranges);
-    for (size_t i = 0; i < core->range_count; i++) {
-        if (kept == 0 || core->ranges[i].start >= core->ranges[kept - 1].end)
-            core->ranges[kept++] = core->ranges[i];
-    }
-    core->range_count = kept;
 }
 
 static bool read_segments(struct core_file *core, const Elf64_Ehdr *header)
@@ -188,7 +156,7 @@ static bool read_segments(struct core_file *core, const Elf64_Ehdr *header)
                                   segment.p_align == 8 ? 8 : 4))
             return false;
     }
-    order_ranges(core);
+    core->range_count = ranges_sort(core->ranges, core->range_count, sizeof(*core->ranges));
     return true;
 }
 

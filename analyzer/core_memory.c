@@ -5,23 +5,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "analyzer/ranges.h"
+
 static size_t least(uint64_t a, uint64_t b)
 {
     return (size_t)(a < b ? a : b);
-}
-
-/* The first row that ends after an address. */
-static size_t overlay_after(const struct core_memory *memory, uint64_t address)
-{
-    size_t low = 0, high = memory->overlay_count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (memory->overlays[middle].end <= address)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
 }
 
 /* A descriptor of a file, opened if need be; -1: it cannot be. */
@@ -47,8 +35,9 @@ static int open_file(struct core_memory *memory, const char *path)
 static size_t read_mapped(struct core_memory *memory, uint64_t address, void *to, size_t bytes,
                           bool *ret_mapped)
 {
-    size_t i = overlay_after(memory, address);
-    if (i == memory->overlay_count || memory->overlays[i].start > address)
+    size_t i =
+        ranges_at(memory->overlays, memory->overlay_count, sizeof(*memory->overlays), address);
+    if (i == memory->overlay_count)
         return 0;
     *ret_mapped = true;
     const struct core_overlay *row = &memory->overlays[i];

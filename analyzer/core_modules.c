@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "analyzer/image_elf.h"
+#include "analyzer/ranges.h"
 
 struct finder {
     struct image *image;
@@ -35,12 +36,6 @@ enum answer {
 };
 
 /* ---- the executable, where the core does not name it ---- */
-
-static int compare_names(const void *a, const void *b)
-{
-    const struct core_name *left = a, *right = b;
-    return left->start < right->start ? -1 : left->start > right->start;
-}
 
 static bool is_exe(const struct core_file *core, uint64_t start, uint64_t end)
 {
@@ -77,13 +72,7 @@ static bool name_exe(struct finder *finder)
             names[core->name_count++] =
                 (struct core_name){start, end, segment->p_offset - page, path};
     }
-    qsort(names, core->name_count, sizeof(*names), compare_names);
-    size_t kept = 0;
-    for (size_t i = 0; i < core->name_count; i++) {
-        if (kept == 0 || names[i].start >= names[kept - 1].end)
-            names[kept++] = names[i];
-    }
-    core->name_count = kept;
+    core->name_count = ranges_sort(names, core->name_count, sizeof(*names));
     return true;
 }
 

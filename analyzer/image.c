@@ -7,6 +7,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "analyzer/ranges.h"
+
 #define NOTES_MOST 64
 
 struct image_text {
@@ -66,32 +68,15 @@ uint64_t image_room_for(const struct image *image, uint64_t bytes)
 
 const struct image_mapping *image_mapping_at(const struct image *image, uint64_t address)
 {
-    size_t low = 0, high = image->mapping_count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (image->mappings[middle].end <= address)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    if (low == image->mapping_count || address < image->mappings[low].start)
-        return NULL;
-    return &image->mappings[low];
+    size_t row =
+        ranges_at(image->mappings, image->mapping_count, sizeof(*image->mappings), address);
+    return row < image->mapping_count ? &image->mappings[row] : NULL;
 }
 
 uint32_t image_module_at(const struct image *image, uint64_t address)
 {
-    size_t low = 1, high = image->module_count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (image->modules[middle].end <= address)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    if (low >= image->module_count || address < image->modules[low].start)
-        return 0;
-    return (uint32_t)low;
+    size_t row = ranges_at(image->modules, image->module_count, sizeof(*image->modules), address);
+    return row < image->module_count ? (uint32_t)row : 0;
 }
 
 uint32_t image_exe_module(const struct image *image)

@@ -15,6 +15,7 @@
 #include "analyzer/image.h"
 #include "analyzer/image_elf.h"
 #include "analyzer/image_modules.h"
+#include "analyzer/ranges.h"
 
 struct own {
     struct core_file core;
@@ -23,24 +24,11 @@ struct own {
 
 /* ---- mappings ---- */
 
-static int compare_mappings(const void *a, const void *b)
-{
-    const struct image_mapping *left = a, *right = b;
-    return left->start < right->start ? -1 : left->start > right->start;
-}
-
 /* The row of a mapped file around an address; NULL: none. */
 static const struct core_name *name_at(const struct core_file *core, uint64_t address)
 {
-    size_t low = 0, high = core->name_count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (core->names[middle].end <= address)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < core->name_count && core->names[low].start <= address ? &core->names[low] : NULL;
+    size_t row = ranges_at(core->names, core->name_count, sizeof(*core->names), address);
+    return row < core->name_count ? &core->names[row] : NULL;
 }
 
 /* What was dumped, and what was mapped but left out: of the latter, how it may be accessed is not
@@ -79,7 +67,7 @@ static bool take_mappings(struct image *image, const struct core_file *core)
             .name = name->path,
         };
     }
-    qsort(rows, count, sizeof(*rows), compare_mappings);
+    count = ranges_sort(rows, count, sizeof(*rows));
     bool ok = true;
     for (size_t i = 0; i < count && ok; i++)
         ok = image_add_mapping(image, &rows[i], strlen(rows[i].name));
