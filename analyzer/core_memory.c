@@ -1,10 +1,10 @@
 #include "analyzer/core_memory.h"
 
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "analyzer/file_reader.h"
 #include "analyzer/ranges.h"
 
 static size_t least(uint64_t a, uint64_t b)
@@ -23,7 +23,7 @@ static int open_file(struct core_memory *memory, const char *path)
     if (at < memory->open_count && memory->open[at].fd >= 0)
         close(memory->open[at].fd);
     memory->open[at].path = path;
-    memory->open[at].fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    memory->open[at].fd = file_open(path, NULL);
     if (at == memory->open_count)
         memory->open_count++;
     memory->open_next = (at + 1) % CORE_OPEN_FILES;

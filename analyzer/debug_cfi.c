@@ -2,14 +2,13 @@
 
 #include <dwarf.h>
 #include <elfutils/libdw.h>
-#include <fcntl.h>
 #include <gelf.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "analyzer/debug_expression.h"
+#include "analyzer/file_reader.h"
 
 #define SEGMENTS_MOST 64 /* program headers that are looked at in a loaded file */
 
@@ -47,13 +46,12 @@ static struct debug_cfi *finish_open(struct debug_cfi *cfi)
 
 struct debug_cfi *debug_cfi_open(const char *path)
 {
-    struct stat stat;
     elf_version(EV_CURRENT);
     struct debug_cfi *cfi = calloc(1, sizeof(*cfi));
     if (!cfi)
         return NULL;
-    cfi->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (cfi->fd >= 0 && fstat(cfi->fd, &stat) == 0 && S_ISREG(stat.st_mode))
+    cfi->fd = file_open(path, NULL);
+    if (cfi->fd >= 0)
         cfi->elf = elf_begin(cfi->fd, ELF_C_READ_MMAP, NULL);
     return finish_open(cfi);
 }

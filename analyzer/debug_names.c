@@ -1,12 +1,12 @@
 #include "analyzer/debug_names.h"
 
 #include <dwarf.h>
-#include <fcntl.h>
 #include <gelf.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
+
+#include "analyzer/file_reader.h"
 
 #define SYMBOLS_MOST (1U << 22) /* of one table */
 #define UNKNOWN_BYTES 4096      /* that a function has at most which does not say how many */
@@ -136,13 +136,12 @@ static void find_begins(struct debug_names *names)
 
 struct debug_names *debug_names_open(const char *path)
 {
-    struct stat stat;
     elf_version(EV_CURRENT);
     struct debug_names *names = calloc(1, sizeof(*names));
     if (!names)
         return NULL;
-    names->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (names->fd >= 0 && fstat(names->fd, &stat) == 0 && S_ISREG(stat.st_mode))
+    names->fd = file_open(path, NULL);
+    if (names->fd >= 0)
         names->elf = elf_begin(names->fd, ELF_C_READ_MMAP, NULL);
     if (names->elf && elf_kind(names->elf) == ELF_K_ELF &&
         gelf_getclass(names->elf) == ELFCLASS64) {

@@ -1,12 +1,11 @@
 #include "analyzer/go_file.h"
 
 #include <elf.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "analyzer/file_reader.h"
 #include "preload/goscan/build_info.h"
 #include "preload/goscan/find.h"
 #include "preload/goscan/search.h"
@@ -419,11 +418,9 @@ static void find_version_of_runtime(struct go_file *file)
 
 static bool open_file(struct go_file *file, const char *path)
 {
-    struct stat stat;
-    file->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (file->fd < 0 || fstat(file->fd, &stat) != 0 || !S_ISREG(stat.st_mode))
+    file->fd = file_open(path, &file->bytes);
+    if (file->fd < 0)
         return false;
-    file->bytes = (uint64_t)stat.st_size;
     file->budget = MAX_READS * file->bytes + CHUNK_BYTES;
     return true;
 }

@@ -1,12 +1,12 @@
 #include "analyzer/go_symbols.h"
 
 #include <elf.h>
-#include <fcntl.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
+
+#include "analyzer/file_reader.h"
 
 #define MOST_SECTIONS 4096
 #define MOST_BYTES (UINT64_C(512) << 20) /* of a table of symbols, or of their names */
@@ -139,12 +139,10 @@ static void read_file(int fd, uint64_t bias, struct go_symbols *ret)
 
 void go_symbols_read(const char *path, uint64_t bias, struct go_symbols *ret)
 {
-    struct stat stat;
     *ret = (struct go_symbols){0};
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    int fd = file_open(path, NULL);
     if (fd < 0)
         return;
-    if (fstat(fd, &stat) == 0 && S_ISREG(stat.st_mode))
-        read_file(fd, bias, ret);
+    read_file(fd, bias, ret);
     close(fd);
 }

@@ -1,6 +1,5 @@
 /* The image of a process whose core was dumped. */
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +11,7 @@
 #include "analyzer/core_memory.h"
 #include "analyzer/core_modules.h"
 #include "analyzer/core_words.h"
+#include "analyzer/file_reader.h"
 #include "analyzer/image.h"
 #include "analyzer/image_elf.h"
 #include "analyzer/image_modules.h"
@@ -256,12 +256,10 @@ static bool take_all(struct image *image, const char *exe, struct err *err)
 bool image_is_core(const char *path)
 {
     unsigned char start[4];
-    struct stat status;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    int fd = file_open(path, NULL);
     if (fd < 0)
         return false;
-    bool is = fstat(fd, &status) == 0 && S_ISREG(status.st_mode) &&
-              pread(fd, start, sizeof(start), 0) == sizeof(start) && core_file_resembles(start);
+    bool is = pread(fd, start, sizeof(start), 0) == sizeof(start) && core_file_resembles(start);
     close(fd);
     return is;
 }

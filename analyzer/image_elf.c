@@ -1,10 +1,9 @@
 /* Layouts: elf(5); notes: "Executable and Linking Format", figure 2-3; NT_GNU_BUILD_ID: ld(1). */
 #include "analyzer/image_elf.h"
 
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
+
+#include "analyzer/file_reader.h"
 
 #define NOTE_BYTES_MOST 4096 /* of one segment; build-ids stand at its start */
 #define NOTE_GO_BUILD_ID 4   /* type of the note that cmd/link names "Go" */
@@ -101,32 +100,13 @@ bool image_elf_read(struct mem_reader *memory, uint64_t address, struct image_el
     return read_elf(memory, address, false, ret);
 }
 
-struct file_reader {
-    struct mem_reader reader;
-    int fd;
-};
-
-static void read_file(struct mem_reader *reader, struct mem_piece *pieces, size_t count)
-{
-    struct file_reader *file = (struct file_reader *)reader;
-    for (size_t i = 0; i < count; i++) {
-        struct mem_piece *piece = &pieces[i];
-        piece->ok = piece->address < ADDRESS_END &&
-                    pread(file->fd, piece->to, piece->bytes, (off_t)piece->address) ==
-                        (ssize_t)piece->bytes;
-    }
-}
-
 bool image_elf_read_file(const char *path, struct image_elf *ret)
 {
-    struct stat status;
-    struct file_reader file = {.reader = {.read = read_file}};
-    file.fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (file.fd < 0)
+    struct file_reader file;
+    if (!file_reader_open(&file, path))
         return false;
-    bool ok = fstat(file.fd, &status) == 0 && S_ISREG(status.st_mode) &&
-              read_elf(&file.reader, 0, true, ret);
-    close(file.fd);
+    bool ok = read_elf(&file.reader, 0, true, ret);
+    file_reader_close(&file);
     return ok;
 }
 

@@ -1,11 +1,10 @@
 #include "analyzer/image_symbols.h"
 
 #include <elf.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
+
+#include "analyzer/file_reader.h"
 
 #define MOST_SECTIONS 4096
 #define MOST_DYNAMIC 256         /* rows of the dynamic section that are looked at */
@@ -14,33 +13,9 @@
 #define MOST_BYTES (256UL << 20) /* of a table of all symbols, or of its names */
 #define NAMES_AT_ONCE 32768      /* bytes */
 
-/* Bytes of a file, as memory. */
-struct file_reader {
-    struct mem_reader reader;
-    int fd;
-};
-
-static void read_file(struct mem_reader *reader, struct mem_piece *pieces, size_t count)
-{
-    const struct file_reader *file = (const struct file_reader *)reader;
-    for (size_t i = 0; i < count; i++)
-        pieces[i].ok = pieces[i].address <= INT64_MAX - pieces[i].bytes &&
-                       pread(file->fd, pieces[i].to, pieces[i].bytes, (off_t)pieces[i].address) ==
-                           (ssize_t)pieces[i].bytes;
-}
-
 static bool open_file(struct file_reader *ret, const struct image_module *module)
 {
-    struct stat stat;
-    ret->reader.read = read_file;
-    ret->fd = module->file && module->file[0]
-                  ? open(module->file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
-                  : -1;
-    if (ret->fd >= 0 && (fstat(ret->fd, &stat) != 0 || !S_ISREG(stat.st_mode))) {
-        close(ret->fd);
-        ret->fd = -1;
-    }
-    return ret->fd >= 0;
+    return module->file && file_reader_open(ret, module->file);
 }
 
 /* ---- The loader's tables ---- */
@@ -220,7 +195,7 @@ size_t image_exported(struct image *image, uint32_t module, struct image_symbol 
         }
     }
     if (open)
-        close(file.fd);
+        file_reader_close(&file);
     return found;
 }
 
@@ -305,6 +280,6 @@ size_t image_all_symbols(struct image *image, uint32_t module, struct image_symb
         free(names);
         free(sections.rows);
     }
-    close(file.fd);
+    file_reader_close(&file);
     return found;
 }
