@@ -29,7 +29,6 @@ struct debug_file {
     Dwfl_Callbacks callbacks;
     char *debug_folders;
     Dwfl_Module *module;
-    bool has_build_id;
 
     bool units_looked_for;
     struct debug_units *units; /* NULL: there is no debug information */
@@ -130,7 +129,6 @@ static enum debug_file_result check_build_id(struct debug_file *file, const uint
         return DEBUG_FILE_UNREADABLE;
     const void *found;
     ssize_t found_bytes = dwelf_elf_gnu_build_id(elf, &found);
-    file->has_build_id = found_bytes > 0;
     if (build_id_bytes == 0)
         return DEBUG_FILE_OK;
     return found_bytes >= 0 && (size_t)found_bytes == build_id_bytes &&
@@ -188,11 +186,6 @@ void debug_file_close(struct debug_file *file)
     free(file->symbols);
     dwfl_end(file->dwfl);
     free(file);
-}
-
-bool debug_file_has_build_id(const struct debug_file *file)
-{
-    return file->has_build_id;
 }
 
 /* ---- What stands at an address ---- */

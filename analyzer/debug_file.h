@@ -53,9 +53,6 @@ enum debug_file_result debug_file_open(const char *path, const uint8_t *build_id
 /* Close the file, and what was opened because of it. NULL is fine. */
 void debug_file_close(struct debug_file *file);
 
-/* Whether the file itself says what it is. */
-bool debug_file_has_build_id(const struct debug_file *file);
-
 /* Whether there is debug information, in the file or beside it. Looks for it the first time. */
 bool debug_file_has_lines(struct debug_file *file);
 

@@ -205,9 +205,3 @@ size_t taskrt_list_next(struct taskrt_list *list, struct taskrt_entry *entries, 
     }
     return filled;
 }
-
-uint32_t taskrt_list_number(const struct taskrt_list *list, uint64_t address)
-{
-    const uint32_t *number = table_find(&list->rows, (struct table_key){address, 0});
-    return number ? *number : 0;
-}

@@ -61,7 +61,4 @@ void taskrt_list_deinit(struct taskrt_list *list);
 size_t taskrt_list_next(struct taskrt_list *list, struct taskrt_entry *entries, size_t count,
                         bool *ret_failed);
 
-/* The number of a task that the list has told of; 0: it has not. */
-uint32_t taskrt_list_number(const struct taskrt_list *list, uint64_t address);
-
 #endif
