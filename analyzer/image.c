@@ -79,6 +79,14 @@ uint32_t image_module_at(const struct image *image, uint64_t address)
     return row < image->module_count ? (uint32_t)row : 0;
 }
 
+bool image_thread_is_parked_alike(const struct image_thread *a, const struct image_thread *b)
+{
+    return a->parked && b->parked && a->call == b->call &&
+           memcmp(a->args, b->args, sizeof(a->args)) == 0 &&
+           a->registers.value[IMAGE_REGISTER_SP] == b->registers.value[IMAGE_REGISTER_SP] &&
+           a->registers.value[IMAGE_REGISTER_PC] == b->registers.value[IMAGE_REGISTER_PC];
+}
+
 uint32_t image_exe_module(const struct image *image)
 {
     for (size_t i = 1; i < image->module_count; i++) {

@@ -155,6 +155,10 @@ const struct image_mapping *image_mapping_at(const struct image *image, uint64_t
  * core itself: a bound for lists that were made to mislead. 0: that is not known. */
 uint64_t image_room_for(const struct image *image, uint64_t bytes);
 
+/* Whether both are inside the same system call, with the same arguments, called from the same
+ * place. */
+bool image_thread_is_parked_alike(const struct image_thread *a, const struct image_thread *b);
+
 /* The row of the module that the process is an instance of; 0: not found. */
 uint32_t image_exe_module(const struct image *image);
 

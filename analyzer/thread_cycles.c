@@ -56,14 +56,6 @@ static bool find_members(struct thread_waits *waits, struct snapshot *snapshot, 
     return true;
 }
 
-static bool is_same_place(const struct image_thread *a, const struct image_thread *b)
-{
-    return a->parked && b->parked && a->call == b->call &&
-           memcmp(a->args, b->args, sizeof(a->args)) == 0 &&
-           a->registers.value[IMAGE_REGISTER_SP] == b->registers.value[IMAGE_REGISTER_SP] &&
-           a->registers.value[IMAGE_REGISTER_PC] == b->registers.value[IMAGE_REGISTER_PC];
-}
-
 /* Whether it is where it was when it was told. One that was stopped for its stack ran for that, and
  * may be on its way back still. */
 static bool is_where_told(struct image *image, struct member *member, uint64_t until_ns)
@@ -79,22 +71,15 @@ static bool is_where_told(struct image *image, struct member *member, uint64_t u
         nanosleep(&(struct timespec){.tv_nsec = PAUSE_NS}, NULL);
     }
     bool ran = !look->stopped && look->thread.switches && look->thread.switches != now->switches;
-    return !ran && is_same_place(&look->thread, now);
-}
-
-static bool has_same_owner(struct thread_waits *waits, const struct thread_wait *wait)
-{
-    uint32_t owner;
-    return !wait->has_owner ||
-           (thread_lock_owner(wait->lock.op, wait->lock.object, waits->image->memory, &owner) &&
-            owner == wait->owner);
+    return !ran && image_thread_is_parked_alike(&look->thread, now);
 }
 
 /* Whether it did not run since is_where_told. */
 static bool stood_still(struct image *image, const struct member *member)
 {
     struct image_thread now = member->seen;
-    return image->functions->look(image, &now) && is_same_place(&member->seen, &now) &&
+    return image->functions->look(image, &now) &&
+           image_thread_is_parked_alike(&member->seen, &now) &&
            now.switches == member->seen.switches;
 }
 
@@ -105,7 +90,7 @@ static void prove(struct thread_waits *waits, struct member *members, size_t cou
     for (size_t i = 0; i < count; i++)
         members[i].stands = is_where_told(waits->image, &members[i], until_ns);
     for (size_t i = 0; i < count; i++)
-        members[i].stands = members[i].stands && has_same_owner(waits, members[i].wait);
+        members[i].stands = members[i].stands && thread_wait_owner_is_same(waits, members[i].wait);
     for (size_t i = 0; i < count; i++)
         members[i].stands = members[i].stands && stood_still(waits->image, &members[i]);
 }

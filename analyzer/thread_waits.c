@@ -118,12 +118,12 @@ static bool read_all(struct thread_waits *waits, struct thread_wait *rows, size_
 
 /* ---- The second look ---- */
 
-static bool is_same_place(const struct image_thread *a, const struct image_thread *b)
+bool thread_wait_owner_is_same(const struct thread_waits *waits, const struct thread_wait *wait)
 {
-    return a->parked && b->parked && a->call == b->call &&
-           memcmp(a->args, b->args, sizeof(a->args)) == 0 &&
-           a->registers.value[IMAGE_REGISTER_SP] == b->registers.value[IMAGE_REGISTER_SP] &&
-           a->registers.value[IMAGE_REGISTER_PC] == b->registers.value[IMAGE_REGISTER_PC];
+    uint32_t owner;
+    return !wait->has_owner ||
+           (thread_lock_owner(wait->lock.op, wait->lock.object, waits->image->memory, &owner) &&
+            owner == wait->owner);
 }
 
 /* Whether a thread ran between two looks, and parked in the same place again. One that was stopped
@@ -140,15 +140,7 @@ static bool is_taken_up(const struct thread_wait *wait, const struct image_threa
     if (!wait->look.stopped || now->call != THREAD_CALL_RESTART)
         return false;
     was.call = now->call;
-    return is_same_place(&was, now);
-}
-
-static bool owner_is_same(struct thread_waits *waits, const struct thread_wait *wait)
-{
-    uint32_t owner;
-    return !wait->has_owner ||
-           (thread_lock_owner(wait->lock.op, wait->lock.object, waits->image->memory, &owner) &&
-            owner == wait->owner);
+    return image_thread_is_parked_alike(&was, now);
 }
 
 /* Looks at a thread again. One that was let go after a stop is on its way back into its call, and
@@ -212,9 +204,10 @@ static size_t look_again(struct thread_waits *waits, size_t count)
         }
         if (!wait->look.thread.parked && !now.parked)
             continue;
-        wait->settled = !wait->look.moved && owner_is_same(waits, wait) &&
-                        (is_same_place(&wait->look.thread, &now) || is_taken_up(wait, &now)) &&
-                        !ran_between(wait, &now);
+        wait->settled =
+            !wait->look.moved && thread_wait_owner_is_same(waits, wait) &&
+            (image_thread_is_parked_alike(&wait->look.thread, &now) || is_taken_up(wait, &now)) &&
+            !ran_between(wait, &now);
         if (wait->settled) {
             keep_for_later(waits, wait, &now);
             continue;

@@ -44,4 +44,8 @@ void thread_waits_deinit(struct thread_waits *waits);
 /* Reads what they wait for; changes their order. False: no memory. */
 bool thread_waits_read(struct thread_waits *waits);
 
+/* Whether the lock is held by whom thread_waits_read() found, also now; true of what has no holder.
+ */
+bool thread_wait_owner_is_same(const struct thread_waits *waits, const struct thread_wait *wait);
+
 #endif
