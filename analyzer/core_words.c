@@ -14,7 +14,7 @@ static const struct core_range *find_stack(const struct core_file *core)
 {
     for (size_t i = 0; i < core->thread_count; i++) {
         if (core->threads[i].tid == core->pid)
-            return core_file_range(core, core->threads[i].user[19]);
+            return core_file_range(core, core->threads[i].user[USER_RSP]);
     }
     return NULL;
 }

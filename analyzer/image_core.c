@@ -120,9 +120,9 @@ static void take_files(struct image *image, const struct core_module_file *files
  * (include/linux/errno.h), or that something came between. */
 static bool is_inside_call(struct image *image, const struct core_thread *thread)
 {
-    int64_t call = (int64_t)thread->user[USER_REGISTER_CALL];
-    int64_t result = (int64_t)thread->user[10];
-    uint64_t pc = thread->user[16];
+    int64_t call = (int64_t)thread->user[USER_ORIG_RAX];
+    int64_t result = (int64_t)thread->user[USER_RAX];
+    uint64_t pc = thread->user[USER_RIP];
     uint8_t instruction[2];
     bool pending = result == -EINTR || (result <= -512 && result >= -516);
     if (call < 0 || call > UINT16_MAX || !pending)
@@ -134,8 +134,9 @@ static bool is_inside_call(struct image *image, const struct core_thread *thread
 
 static bool take_threads(struct image *image, const struct core_file *core)
 {
-    /* rdi, rsi, rdx, r10, r8, r9 (syscall(2)) by their places in user_regs_struct. */
-    static const uint8_t arguments[6] = {14, 13, 12, 7, 9, 8};
+    /* syscall(2) */
+    static const enum user_register arguments[6] = {USER_RDI, USER_RSI, USER_RDX,
+                                                    USER_R10, USER_R8,  USER_R9};
     image->threads = calloc(core->thread_count, sizeof(*image->threads));
     if (!image->threads)
         return false;
@@ -147,12 +148,12 @@ static bool take_threads(struct image *image, const struct core_file *core)
         thread->first = from->tid == core->pid;
         thread->call = -1;
         thread->parked_ns = -1;
-        thread->thread_pointer = from->user[USER_REGISTER_FS_BASE];
+        thread->thread_pointer = from->user[USER_FS_BASE];
         image_take_registers(from->user, &thread->registers);
         if (!is_inside_call(image, from))
             continue;
         thread->parked = true;
-        thread->call = (int64_t)from->user[USER_REGISTER_CALL];
+        thread->call = (int64_t)from->user[USER_ORIG_RAX];
         for (unsigned j = 0; j < 6; j++)
             thread->args[j] = from->user[arguments[j]];
     }

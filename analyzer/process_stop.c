@@ -128,7 +128,7 @@ static void *trace(void *arg)
         ptrace(PTRACE_GETREGSET, tid, (void *)NT_PRSTATUS, &to) == 0 && to.iov_len == sizeof(user);
     if (stop->ok) {
         image_take_registers(user, &ret->registers);
-        ret->thread_pointer = user[USER_REGISTER_FS_BASE];
+        ret->thread_pointer = user[USER_FS_BASE];
         ret->stack_address = ret->registers.value[IMAGE_REGISTER_SP];
         copy_stack(stop->image, stop->stack_end, ret);
     }
