@@ -111,22 +111,50 @@ const char *evidence_object_name(enum rec_object kind, uint64_t address, char to
     return to;
 }
 
+/* The tasks of a cycle, in the order in which each waits for the next. */
+static void write_cycle(FILE *out, const struct judge *judge, uint32_t first)
+{
+    uint32_t at = first, count = 0;
+    do {
+        uint32_t next = waitgraph_next(judge->graph, at);
+        if (count++ < CYCLE_TASKS_MOST) {
+            struct object_look look = evidence_look_at(judge->snapshot, judge->graph, at);
+            char who[64], object[64], whom[64];
+            evidence_task_name(judge->snapshot, at, who);
+            evidence_task_name(judge->snapshot, next, whom);
+            fputs(at == first ? "" : "; ", out);
+            if (waitgraph_is_join(judge->snapshot, &judge->snapshot->tasks[at]))
+                fprintf(out, "%s joins %s", who, whom);
+            else
+                fprintf(out, "%s waits for %s, held by %s", who,
+                        evidence_object_name(look.kind, look.address, object),
+                        next == at ? "itself" : whom);
+        }
+        at = next;
+    } while (at != first);
+    if (count > CYCLE_TASKS_MOST)
+        fprintf(out, "; and so on, %" PRIu32 " tasks in all", count);
+}
+
+static bool is_told(const uint32_t *told, size_t count, uint32_t cycle)
+{
+    for (size_t i = 0; i < count; i++)
+        if (told[i] == cycle)
+            return true;
+    return false;
+}
+
 void evidence_add_cycles(const struct judge *judge, struct group *group)
 {
-    const struct snapshot *snapshot = judge->snapshot;
-    uint32_t told[CYCLES_MOST];
+    uint32_t told[CYCLES_MOST]; /* a cycle is known by its first task */
     size_t told_count = 0;
-    size_t more = 0;
-
+    bool more = false;
     for (size_t i = 0; i < group->count; i++) {
         uint32_t first = waitgraph_cycle(judge->graph, group->members[i]);
-        size_t k = 0;
-        while (k < told_count && told[k] != first)
-            k++;
-        if (k < told_count)
+        if (is_told(told, told_count, first))
             continue;
         if (told_count == CYCLES_MOST) {
-            more++;
+            more = true;
             continue;
         }
         told[told_count++] = first;
@@ -136,26 +164,7 @@ void evidence_add_cycles(const struct judge *judge, struct group *group)
         FILE *out = open_memstream(&text, &bytes);
         if (!out)
             return;
-        uint32_t at = first;
-        uint32_t left = 0;
-        do {
-            uint32_t next = waitgraph_next(judge->graph, at);
-            if (left++ < CYCLE_TASKS_MOST) {
-                struct object_look look = evidence_look_at(snapshot, judge->graph, at);
-                char who[64], object[64], whom[64];
-                evidence_task_name(snapshot, at, who);
-                evidence_task_name(snapshot, next, whom);
-                if (waitgraph_is_join(snapshot, &snapshot->tasks[at]))
-                    fprintf(out, "%s%s joins %s", at == first ? "" : "; ", who, whom);
-                else
-                    fprintf(out, "%s%s waits for %s, held by %s", at == first ? "" : "; ", who,
-                            evidence_object_name(look.kind, look.address, object),
-                            next == at ? "itself" : whom);
-            }
-            at = next;
-        } while (at != first);
-        if (left > CYCLE_TASKS_MOST)
-            fprintf(out, "; and so on, %" PRIu32 " tasks in all", left);
+        write_cycle(out, judge, first);
         if (fclose(out) == 0)
             evidence_add(group, "a cycle: %s", text);
         free(text);
