@@ -10,8 +10,7 @@ enum elf_answer {
     ELF_RECORDS_PARTLY, /* it loads the library, but parks in ways that cannot be intercepted */
     ELF_RECORDS_FROM_OUTSIDE, /* it loads no library, but its goroutines can be looked at */
     ELF_CANNOT_RECORD,
-    ELF_NOT_A_PROGRAM, /* it cannot be read, or is no file that can be executed: exec will say why
-                        */
+    ELF_NOT_A_PROGRAM, /* it cannot be read or executed: exec will say why */
 };
 
 /* Looks at the file at `path` (scripts: at their interpreters). `why` is told in words, a clause

@@ -87,8 +87,7 @@ struct image {
     char **cmdline;             /* NULL-terminated */
     int64_t started_unix_ns;    /* 0: not known */
     int64_t taken_unix_ns;      /* when a core was written, else now */
-    int64_t taken_monotonic_ns; /* the same by the process's CLOCK_MONOTONIC; 0: not known (a core)
-                                 */
+    int64_t taken_monotonic_ns; /* the same by its CLOCK_MONOTONIC; 0: not known (a core) */
     int signal;                 /* of a core: what ended the process; 0: not known */
     bool live;
     struct mem_reader *memory;

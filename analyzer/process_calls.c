@@ -21,8 +21,7 @@ enum rule {
     SAFE_FUTEX,    /* by the operation */
     SAFE_FILE,     /* by what the descriptor is */
     SAFE_SOCKET,   /* unless it has a timeout, which makes the call end with EINTR */
-    SAFE_RECVFROM, /* the same, unless it waits for all that was asked for: it returns a part then
-                    */
+    SAFE_RECVFROM, /* the same, unless it was to wait for all: it would return a part */
     SAFE_RECVMSG,
 };
 

@@ -6,9 +6,8 @@
 
 #include "analyzer/large.h"
 
-#define CHUNK_ROWS                                                                                 \
-    2048        /* tasks read at once: 256 KiB, which stays in the cache for three reads           \
-                 */
+/* Tasks read at once: 256 KiB, which stays in the cache for three reads. */
+#define CHUNK_ROWS 2048
 #define TRIES 4 /* readings of one task that changes all the time */
 
 /* Keeps the row in the file of the task that was just added. */

@@ -16,9 +16,8 @@
 #include "analyzer/taskrt_pages.h"
 
 #define TASKRT_LOOKS 1024 /* at once */
-#define TASKRT_LOOK_STACK_BYTES                                                                    \
-    1024 /* read of each stack at once; what is deeper is read when it is needed                   \
-          */
+/* Read of each stack at once; what is deeper is read when it is needed. */
+#define TASKRT_LOOK_STACK_BYTES 1024
 
 struct taskrt_look {
     struct taskrt_entry entry;

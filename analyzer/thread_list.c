@@ -4,11 +4,10 @@
 #include <string.h>
 
 #define THREADS_MOST (1U << 18)
-#define SELF_WORDS                                                                                 \
-    3 /* struct pthread begins with its own address, and has it again in the third word */
-#define EXITING                                                                                    \
-    0x10 /* EXITING_BITMASK of nptl/descr.h: it will not run the program's code again              \
-          */
+/* struct pthread begins with its own address, and has it again in the third word. */
+#define SELF_WORDS 3
+/* EXITING_BITMASK of nptl/descr.h: the thread will not run the program's code again. */
+#define EXITING 0x10
 
 /* Reads what stands in one descriptor. False: it is none, or cannot be read. */
 static bool read_one(const struct thread_list_layout *layout, struct mem_reader *memory,

@@ -8,9 +8,8 @@
 #include "analyzer/kept_stacks.h"
 
 #define ROUNDS 3
-#define BACK_NS                                                                                    \
-    UINT64_C(50000000) /* how long a stopped thread may take to get back to its call               \
-                        */
+/* How long a stopped thread may take to get back to its call. */
+#define BACK_NS UINT64_C(50000000)
 
 bool thread_waits_init(struct thread_waits *ret, struct image *image, struct thread_names *names,
                        struct thread_stacks *stacks)

@@ -6,8 +6,9 @@
 
 #define TEXT_BYTES 256 /* of a key or a value, the NUL included; longer ones are cut */
 #define SET_BYTES 4096 /* of all labels of a goroutine; those that do not fit are left out */
-#define SETS                                                                                       \
-    (1U << 12)         /* different sets of labels that are kept; with more, the others have none */
+/* Rows of the table of different sets of labels, half of which are used at most: goroutines with
+ * yet another set have no labels. */
+#define SETS (1U << 12)
 #define READ_MOST 1000 /* sets that are read in one scan; the others wait for the next */
 #define RECENT (1U << 10)
 

@@ -28,9 +28,8 @@
 #include <sanitizer/tsan_interface.h>
 #endif
 
-#define NEXT_STREAK_MAX                                                                            \
-    64U                /* two tasks that wake each other let others run after so many turns        \
-                        */
+/* Two tasks that wake each other let others run after so many turns. */
+#define NEXT_STREAK_MAX 64U
 #define POLL_TICKS 64U /* how often a busy worker looks beyond its own queue */
 #define THREADS_MAX 1024U
 #define WORKER_STACK_BYTES (256UL << 10)

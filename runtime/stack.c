@@ -42,9 +42,8 @@
 #define CLASS_MIN_BYTES 16384UL
 #define DEFAULT_STACK_BYTES 65536UL
 #define DEFAULT_CLASS 2
-#define GUARD_BYTES                                                                                \
-    16384UL /* more than a page: a frame with a big array should not step over it                  \
-             */
+/* More than a page: a frame with a big array should not step over it. */
+#define GUARD_BYTES 16384UL
 #define SLAB_BYTES (16UL << 20) /* of stacks; at least one */
 #define TASK_SLAB_BYTES (1UL << 20)
 #define WARM_TASKS 4096 /* free tasks a class whose stacks keep their memory */
