@@ -23,15 +23,6 @@
 #define WATCH_LAST_NS (5 * TASKRT_MS)
 #define QUIET_LOOKS 16 /* some 50 ms without anything happening end the watch */
 
-static inline void cpu_relax(void)
-{
-#if defined(__x86_64__)
-    __builtin_ia32_pause();
-#else
-    __asm__ volatile("yield");
-#endif
-}
-
 /* Sleeping and waking. */
 
 static bool unlink_idle(struct rt_runtime *rt, struct rt_worker *worker)
@@ -121,7 +112,7 @@ static struct taskrt_task *search(struct rt_worker *worker)
     for (int i = 0; !task && i < rounds && !atomic_load(&rt->stopping); i++) {
         task = search_once(worker);
         for (int pause = 0; !task && pause < 8; pause++)
-            cpu_relax();
+            rt_cpu_relax();
     }
     worker->searching = false;
     if (atomic_fetch_sub(&rt->searching_count, 1) == 1 && task)

@@ -70,6 +70,16 @@ static inline void rt_unlock(struct rt_lock *lock)
         rt_lock_wake(lock);
 }
 
+/* In a loop that waits for another processor. */
+static inline void rt_cpu_relax(void)
+{
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#else
+    __asm__ volatile("yield");
+#endif
+}
+
 void rt_futex_wait(_Atomic uint32_t *word, uint32_t value);
 void rt_futex_wake(_Atomic uint32_t *word, int count);
 

@@ -8,15 +8,6 @@
 
 #define SPINS 200 /* about a microsecond: longer than any section that a running thread is in */
 
-static inline void cpu_relax(void)
-{
-#if defined(__x86_64__)
-    __builtin_ia32_pause();
-#else
-    __asm__ volatile("yield");
-#endif
-}
-
 void rt_futex_wait(_Atomic uint32_t *word, uint32_t value)
 {
     int saved = errno;
@@ -40,7 +31,7 @@ void rt_lock_slow(struct rt_lock *lock)
             return;
         if (word == 2)
             break; /* its holder was preempted: others sleep already */
-        cpu_relax();
+        rt_cpu_relax();
     }
     while (atomic_exchange_explicit(&lock->word, 2, memory_order_acquire) != 0)
         rt_futex_wait(&lock->word, 2);

@@ -94,8 +94,8 @@ int rt_netpoll_wait(int64_t timeout_ns, void *events, int capacity)
     int saved = errno;
     int count = -1;
     if (!atomic_load_explicit(&no_pwait2, memory_order_relaxed)) {
-        struct timespec timeout = {.tv_sec = timeout_ns / 1000000000,
-                                   .tv_nsec = timeout_ns % 1000000000};
+        struct timespec timeout = {.tv_sec = timeout_ns / TASKRT_S,
+                                   .tv_nsec = timeout_ns % TASKRT_S};
         count = epoll_pwait2(epoll_fd, events, capacity,
                              timeout_ns == TASKRT_NEVER ? NULL : &timeout, NULL);
         if (count < 0 && errno == ENOSYS)

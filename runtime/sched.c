@@ -1,6 +1,6 @@
 /* The scheduler: workers, their run queues, and the one place where a task parks.
  *
- * A worker is a thread. Its loop (run_worker) takes a runnable task, switches to it, and is
+ * A worker is a thread. Its loop (rt_run_worker) takes a runnable task, switches to it, and is
  * switched back to when the task parks, yields or ends; what remains to be done for that task is
  * done here, after its stack has been left (finish_switch), because the moment its lock is released
  * another worker may resume it.
@@ -31,12 +31,9 @@
 /* Two tasks that wake each other let others run after so many turns. */
 #define NEXT_STREAK_MAX 64U
 #define POLL_TICKS 64U /* how often a busy worker looks beyond its own queue */
-#define THREADS_MAX 1024U
-#define WORKER_STACK_BYTES (256UL << 10)
 
 struct rt_runtime rt_runtime;
 _Atomic uint32_t rt_run_number = 1;
-static _Atomic bool running;
 static _Thread_local struct rt_worker *this_worker __attribute__((tls_model("initial-exec")));
 
 /* The address of a thread-local must not be kept while a task may move to another thread. */
@@ -70,7 +67,7 @@ int64_t rt_now_ns(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
+    return now.tv_sec * TASKRT_S + now.tv_nsec;
 }
 
 int rt_deadline_check(int64_t deadline_ns)
@@ -211,9 +208,8 @@ static void push_global(struct taskrt_task *first, struct taskrt_task *last, siz
     rt_unlock(&rt->queue_lock);
 }
 
-void rt_push_first(struct rt_worker *worker, struct taskrt_task *task)
+void rt_push_first(struct taskrt_task *task)
 {
-    (void)worker;
     push_global(task, task, 1);
 }
 
@@ -353,22 +349,13 @@ static struct taskrt_task *find_task(struct rt_worker *worker)
         if ((task = rt_pop_global(worker)) != NULL)
             return task;
     }
-    if (worker->next_streak < NEXT_STREAK_MAX) {
-        if ((task = take_next(worker)) != NULL) {
-            worker->next_streak++;
-            return task;
-        }
-        worker->next_streak = 0;
-        if ((task = rt_pop(worker)) != NULL)
-            return task;
-    } else {
-        worker->next_streak = 0;
-        if ((task = rt_pop(worker)) != NULL)
-            return task;
-        if ((task = take_next(worker)) != NULL)
-            return task;
+    if (worker->next_streak < NEXT_STREAK_MAX && (task = take_next(worker)) != NULL) {
+        worker->next_streak++;
+        return task;
     }
-    if ((task = rt_pop_global(worker)) != NULL)
+    worker->next_streak = 0;
+    if ((task = rt_pop(worker)) != NULL || (task = take_next(worker)) != NULL ||
+        (task = rt_pop_global(worker)) != NULL)
         return task;
     return rt_idle(worker);
 }
@@ -384,13 +371,10 @@ static void finish_switch(struct rt_worker *worker, struct taskrt_task *task)
         int64_t deadline_ns = worker->deadline_ns;
         atomic_store_explicit(&task->state, TASKRT_STATE_PARKED, memory_order_release);
         /* From the last of these two on, somebody else may be running the task. */
-        if (unlock) {
-            if (deadline_ns != TASKRT_NEVER)
-                rt_timer_add(task, deadline_ns);
-            unlock(worker->unlock_arg);
-        } else if (deadline_ns != TASKRT_NEVER) {
+        if (deadline_ns != TASKRT_NEVER)
             rt_timer_add(task, deadline_ns);
-        }
+        if (unlock)
+            unlock(worker->unlock_arg);
         if (deadline_ns != TASKRT_NEVER)
             rt_poller_deadline(deadline_ns);
         break;
@@ -410,10 +394,10 @@ static void finish_switch(struct rt_worker *worker, struct taskrt_task *task)
     }
 }
 
-static void *run_worker(void *arg)
+void *rt_run_worker(void *arg)
 {
     struct rt_worker *worker = arg;
-    rt_lock(&rt_runtime.idle_lock); /* until all workers are there, see start_workers */
+    rt_lock(&rt_runtime.idle_lock); /* until all workers are there, see run.c */
     rt_unlock(&rt_runtime.idle_lock);
     set_worker(worker);
     RT_SET(worker->tid, (uint32_t)gettid());
@@ -444,103 +428,4 @@ void rt_stop(int result)
         rt_runtime.result = result;
         rt_wake_all();
     }
-}
-
-static unsigned int thread_count(void)
-{
-    const char *wish = secure_getenv("TASKRT_THREADS");
-    unsigned long count = wish ? strtoul(wish, NULL, 10) : 0;
-    cpu_set_t cpus;
-    if (count == 0 && sched_getaffinity(0, sizeof cpus, &cpus) == 0)
-        count = (unsigned long)CPU_COUNT(&cpus);
-    if (count == 0)
-        count = 1;
-    return count > THREADS_MAX ? THREADS_MAX : (unsigned int)count;
-}
-
-/* For tools, see taskrt_inspect.h. */
-static void show_workers(const struct rt_runtime *rt)
-{
-    taskrt_inspect_workers.count = rt->count;
-    atomic_store_explicit((_Atomic uint64_t *)&taskrt_inspect_workers.first, (uintptr_t)rt->workers,
-                          memory_order_release);
-}
-
-static void hide_workers(void)
-{
-    atomic_store_explicit((_Atomic uint64_t *)&taskrt_inspect_workers.first, 0,
-                          memory_order_release);
-}
-
-static void start_workers(struct rt_runtime *rt, unsigned int wanted)
-{
-    pthread_attr_t attributes;
-    bool small = pthread_attr_init(&attributes) == 0;
-    if (small && !RT_ASAN && !RT_TSAN)
-        pthread_attr_setstacksize(&attributes, WORKER_STACK_BYTES);
-    /* A thread that cannot be started is done without. `count` is what workers go by, so it must
-     * not change while they run: they begin when idle_lock is released. */
-    rt_lock(&rt->idle_lock);
-    rt->count = 1;
-    while (rt->count < wanted) {
-        struct rt_worker *worker = &rt->workers[rt->count];
-        if (pthread_create(&worker->thread, small ? &attributes : NULL, run_worker, worker) != 0)
-            break;
-        char name[16];
-        snprintf(name, sizeof name, "taskrt-%u", rt->count);
-        pthread_setname_np(worker->thread, name);
-        rt->count++;
-    }
-    show_workers(rt); /* before any of them runs a task */
-    rt_unlock(&rt->idle_lock);
-    if (small)
-        pthread_attr_destroy(&attributes);
-}
-
-static int run(taskrt_fn *fn, void *arg)
-{
-    struct rt_runtime *rt = &rt_runtime;
-    unsigned int wanted = thread_count();
-    memset(rt, 0, sizeof *rt);
-    atomic_store(&rt->poller_until_ns, INT64_MIN);
-    rt->workers = aligned_alloc(RT_CACHE_LINE, wanted * sizeof *rt->workers);
-    if (!rt->workers)
-        return -ENOMEM;
-    memset(rt->workers, 0, wanted * sizeof *rt->workers);
-    for (unsigned int i = 0; i < wanted; i++) {
-        rt->workers[i].number = i;
-        rt->workers[i].random = 2463534242U + i * 7919U;
-    }
-    rt->count = 1;
-    int result = rt_netpoll_init();
-    if (result == 0) {
-        result = rt_spawn(NULL, NULL, fn, arg, &rt->first_task);
-        if (result == 0) {
-            start_workers(rt, wanted);
-            run_worker(&rt->workers[0]);
-            hide_workers();
-            for (unsigned int i = 1; i < rt->count; i++)
-                pthread_join(rt->workers[i].thread, NULL);
-            result = rt->result;
-            atomic_fetch_add(&rt_run_number, 1);
-            rt_tasks_reset();
-            rt_timer_reset();
-        }
-        rt_netpoll_deinit();
-    }
-    free(rt->workers);
-    rt->workers = NULL;
-    return result;
-}
-
-int taskrt_run(taskrt_fn *fn, void *arg)
-{
-    if (!fn)
-        return -EINVAL;
-    bool before = false;
-    if (!atomic_compare_exchange_strong(&running, &before, true))
-        return -EBUSY;
-    int result = run(fn, arg);
-    atomic_store(&running, false);
-    return result;
 }

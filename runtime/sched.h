@@ -1,4 +1,5 @@
-/* The workers: what sched.c and idle.c share, and the few things that task.c needs of them. */
+/* The workers: what run.c, sched.c and idle.c share, and the few things that task.c needs of them.
+ */
 #ifndef TASKRT_SCHED_H
 #define TASKRT_SCHED_H
 
@@ -84,13 +85,16 @@ static inline void rt_resume_watch(void)
 
 /* sched.c */
 struct rt_worker *rt_first_worker(void);
-void rt_push_first(struct rt_worker *worker, struct taskrt_task *task);
+/* To the global queue: the first task, before there are workers. */
+void rt_push_first(struct taskrt_task *task);
 void rt_push(struct rt_worker *worker, struct taskrt_task *task);
 struct taskrt_task *rt_pop(struct rt_worker *worker);
 struct taskrt_task *rt_pop_global(struct rt_worker *worker);
 /* Half of the victim's ring: the last is returned, the others go to the worker's own ring. */
 struct taskrt_task *rt_steal(struct rt_worker *worker, struct rt_worker *victim);
 bool rt_ring_empty(const struct rt_worker *worker);
+/* A worker's thread, until the runtime stops. `arg`: the struct rt_worker. Returns NULL. */
+void *rt_run_worker(void *arg);
 void rt_stop(int result);
 /* Made-ready tasks from timers and descriptors: a list through link, to the worker's queue. */
 void rt_push_list(struct rt_worker *worker, struct taskrt_task *list);

@@ -80,7 +80,7 @@ int rt_spawn(struct taskrt_task *self, const struct taskrt_options *options, tas
     if (self)
         rt_ready(task);
     else
-        rt_push_first(worker, task);
+        rt_push_first(task);
     return 0;
 }
 
