@@ -66,6 +66,40 @@ static bool read_cmdline(struct recording_reader *reader)
     return true;
 }
 
+__attribute__((format(printf, 2, 3))) static bool note(struct snapshot *snapshot,
+                                                       const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    bool ok = snapshot_note(snapshot, format, arguments);
+    va_end(arguments);
+    return ok;
+}
+
+/* Says which waits were recorded, where not all were. */
+static bool tell_classes(struct snapshot *snapshot, uint32_t classes)
+{
+    static const struct {
+        uint32_t bit;
+        const char *name;
+    } rows[] = {
+#define X(name, bit, text) {bit, text},
+        REC_CLASSES(X)
+#undef X
+    };
+    char list[64] = "";
+    if ((classes & REC_CLASS_ALL) == REC_CLASS_ALL)
+        return true;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        if (classes & rows[i].bit)
+            snprintf(list + strlen(list), sizeof(list) - strlen(list), "%s%s", list[0] ? "," : "",
+                     rows[i].name);
+    return note(snapshot,
+                "only a part of the waits was recorded (LEAKSPY_OPS=%s): tasks that wait otherwise "
+                "count as running",
+                list);
+}
+
 static bool doubt(struct snapshot *snapshot, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
@@ -161,6 +195,8 @@ static bool take_header(struct recording_reader *reader, enum snapshot_end end)
         loss->rows += tables[others[i]].lost;
     if ((header->runtimes & (REC_RUNTIME_GO | REC_RUNTIME_GO_PROGRAM)) == REC_RUNTIME_GO_PROGRAM &&
         !tell_unread_goroutines(snapshot))
+        return err_system(reader->err, reader->file.path, ENOMEM);
+    if (!tell_classes(snapshot, header->op_classes))
         return err_system(reader->err, reader->file.path, ENOMEM);
     return read_cmdline(reader);
 }

@@ -16,8 +16,10 @@ static bool parse_classes(const char *text, uint32_t *ret)
         const char *name;
         uint32_t bit;
     } classes[] = {
-        {"chan", REC_CLASS_CHAN}, {"lock", REC_CLASS_LOCK},   {"join", REC_CLASS_JOIN},
-        {"io", REC_CLASS_IO},     {"sleep", REC_CLASS_SLEEP}, {"all", REC_CLASS_ALL},
+#define X(name, bit, text) {text, bit},
+        REC_CLASSES(X)
+#undef X
+            {"all", REC_CLASS_ALL},
     };
     uint32_t found = 0;
     while (*text != '\0') {

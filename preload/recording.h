@@ -85,14 +85,19 @@ enum rec_op {
         REC_OP_COUNT
 };
 
-/* Classes of LEAKSPY_OPS, bits of rec_header.op_classes. */
+/* Classes of LEAKSPY_OPS, bits of rec_header.op_classes. Name, bit, text of the variable. */
+#define REC_CLASSES(X)                                                                             \
+    X(CHAN, 1, "chan")                                                                             \
+    X(LOCK, 2, "lock")                                                                             \
+    X(JOIN, 4, "join")                                                                             \
+    X(IO, 8, "io")                                                                                 \
+    X(SLEEP, 16, "sleep")
+
 enum rec_class {
-    REC_CLASS_CHAN = 1,
-    REC_CLASS_LOCK = 2,
-    REC_CLASS_JOIN = 4,
-    REC_CLASS_IO = 8,
-    REC_CLASS_SLEEP = 16,
-    REC_CLASS_ALL = 31,
+#define X(name, bit, text) REC_CLASS_##name = bit,
+    REC_CLASSES(X)
+#undef X
+        REC_CLASS_ALL = 31,
 };
 
 /* The kind of a task. Text is the `kind` of the report's groups. */

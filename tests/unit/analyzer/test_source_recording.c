@@ -570,6 +570,35 @@ static void losses__are_added_up(void **state)
     snapshot_deinit(&s);
 }
 
+/* Who asked for a part has to see that it is one: all else looks as if it ran. */
+static void recording_of_some_waits__says_of_which(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t classes;
+        const char *list;
+    } rows[] = {
+        {REC_CLASS_ALL, NULL},
+        {REC_CLASS_CHAN, "(LEAKSPY_OPS=chan)"},
+        {REC_CLASS_LOCK | REC_CLASS_IO, "(LEAKSPY_OPS=lock,io)"},
+        {REC_CLASS_ALL & ~REC_CLASS_CHAN, "(LEAKSPY_OPS=lock,join,io,sleep)"},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct builder *b = build_full();
+        builder_header(b)->op_classes = rows[i].classes;
+        const char *path = builder_path("part.rec");
+        builder_write(b, path);
+        recording_builder_destroy(b);
+        struct snapshot s;
+        struct err err;
+        assert_true(read_path(path, &s, &err));
+        assert_int_equal(s.note_count, rows[i].list != NULL);
+        if (rows[i].list)
+            assert_non_null(strstr(s.notes[0], rows[i].list));
+        snapshot_deinit(&s);
+    }
+}
+
 /* A thread in poll, of which the sampler has told the descriptors, and one of which it has not. */
 static struct builder *build_polled(void)
 {
@@ -627,6 +656,7 @@ static void shipped_formats__stay_readable(void **state)
         assert_in_range(s.task_count, 1, 1000000);
         assert_string_not_equal(s.exe, "");
         assert_int_equal(snapshot_lost(&s), 0);
+        assert_int_equal(s.note_count, 0);
         use(&s);
         snapshot_deinit(&s);
         files++;
@@ -668,6 +698,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(flipped_bits_of_the_tables__never_crash),
         cmocka_unit_test(damaged_rows__are_left_out_and_counted),
         cmocka_unit_test(losses__are_added_up),
+        cmocka_unit_test(recording_of_some_waits__says_of_which),
         cmocka_unit_test(polled_descriptors__are_those_that_the_sampler_told),
         cmocka_unit_test(shipped_formats__stay_readable),
     };
