@@ -1,5 +1,6 @@
 /* leakspy report: a source is read into a snapshot, judged and written. */
 #include <ctype.h>
+#include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
@@ -226,6 +227,43 @@ static bool read_source(void *arg, struct snapshot *ret, struct err *err)
     return ok;
 }
 
+/* A walk of the sampler that was under way may have passed the task by; the next one sees its wait,
+ * and the one after that sees it again. */
+#define LOOKS_THAT_SETTLE 3
+
+/* Whether a wait would be a finding, if only the sampler had seen already that it lasts. */
+static bool is_too_early(const struct request *request, const struct snapshot *snapshot)
+{
+    if (strcmp(snapshot->source_kind, "recording") != 0)
+        return false;
+    for (size_t i = 0; i < snapshot->task_count; i++) {
+        const struct snapshot_task *task = &snapshot->tasks[i];
+        if ((task->flags & (SNAPSHOT_PARKED | SNAPSHOT_DEADLINE)) == SNAPSHOT_PARKED &&
+            snapshot_is_fresh(snapshot, task) && task->parked_ns >= request->report.threshold_ns)
+            return true;
+    }
+    return false;
+}
+
+static bool look_once(struct request *request, struct snapshot *ret, struct err *err)
+{
+    snapshot_init(ret);
+    bool ok = read_source(request, ret, err);
+    if (ok && is_too_early(request, ret) &&
+        source_recording_await_looks(ret->path, LOOKS_THAT_SETTLE)) {
+        char *path = strdup(ret->path); /* the process may end meanwhile */
+        snapshot_deinit(ret);
+        snapshot_init(ret);
+        limits_begin();
+        ok =
+            path ? source_recording_read(path, ret, err) : err_system(err, "the recording", ENOMEM);
+        free(path);
+    }
+    if (!ok)
+        snapshot_deinit(ret);
+    return ok;
+}
+
 /* Looks once, or as long as it shall; *ret is not initialized, and nothing on failure. */
 static bool look(struct request *request, struct snapshot *ret, struct err *err)
 {
@@ -249,11 +287,7 @@ static bool look(struct request *request, struct snapshot *ret, struct err *err)
         request->verdict.threshold_ns = request->report.threshold_ns;
         return true;
     }
-    snapshot_init(ret);
-    if (read_source(request, ret, err))
-        return true;
-    snapshot_deinit(ret);
-    return false;
+    return look_once(request, ret, err);
 }
 
 int cmd_report(int argc, char **argv, struct err *err)

@@ -3,8 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FRESH_NS INT64_C(1000000000)
-
 static const struct snapshot_task *task_at(const struct judge *judge, uint32_t index)
 {
     return &judge->snapshot->tasks[index];
@@ -209,13 +207,9 @@ static void explain_signal(const struct judge *judge, struct group *group)
     evidence_add(group, "an idle wait that is expected: it waits for a signal from outside");
 }
 
-/* Of a process that runs: a wait that the sampler has seen once at most may be about to end, and
- * its stack, which may say that it is expected, is not there yet. */
 static bool is_fresh(const struct judge *judge, uint32_t index)
 {
-    const struct snapshot_task *task = task_at(judge, index);
-    return judge->snapshot->end == SNAPSHOT_RUNNING && !(task->flags & SNAPSHOT_SETTLED) &&
-           task->parked_ns < FRESH_NS;
+    return snapshot_is_fresh(judge->snapshot, task_at(judge, index));
 }
 
 static void explain_fresh(const struct judge *judge, struct group *group)

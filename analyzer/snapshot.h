@@ -235,6 +235,16 @@ static inline const struct snapshot_extra *snapshot_extra(const struct snapshot 
  * is good until the next row. */
 struct snapshot_extra *snapshot_extra_for(struct snapshot *snapshot, struct snapshot_task *task);
 
+/* Whether the wait of a task of a running process began within the last second and was not seen
+ * twice yet: it may be about to end, and its stack, which may say that it is expected, is not
+ * there. */
+static inline bool snapshot_is_fresh(const struct snapshot *snapshot,
+                                     const struct snapshot_task *task)
+{
+    return snapshot->end == SNAPSHOT_RUNNING && !(task->flags & SNAPSHOT_SETTLED) &&
+           task->parked_ns < INT64_C(1000000000);
+}
+
 /* Makes room for so many more tasks at once, where there is memory for them: a table that grows is
  * copied each time. */
 void snapshot_expect_tasks(struct snapshot *snapshot, size_t more);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "analyzer/clock.h"
 #include "analyzer/process.h"
@@ -199,6 +200,27 @@ static bool take_header(struct recording_reader *reader, enum snapshot_end end)
     if (!tell_classes(snapshot, header->op_classes))
         return err_system(reader->err, reader->file.path, ENOMEM);
     return read_cmdline(reader);
+}
+
+bool source_recording_await_looks(const char *path, int looks)
+{
+    const uint64_t second_ns = UINT64_C(1000000000);
+    uint64_t until_ns = clock_ns(CLOCK_MONOTONIC) + 10 * second_ns, seen_ns = 0;
+    struct rec_file file;
+    for (bool first = true; rec_file_open(&file, path, NULL); first = false) {
+        const struct rec_header header = file.header;
+        rec_file_close(&file);
+        uint64_t now_ns = clock_ns(CLOCK_MONOTONIC);
+        if (!first && header.last_walk_ns != seen_ns && --looks == 0)
+            return true;
+        seen_ns = header.last_walk_ns;
+        if (now_ns > until_ns || most(seen_ns, header.started_ns) + 2 * second_ns < now_ns ||
+            most(header.sample_period_ns, header.rest_ns) > second_ns ||
+            source_recording_end(&header) != SNAPSHOT_RUNNING)
+            return false;
+        nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+    }
+    return false;
 }
 
 bool source_recording_read(const char *path, struct snapshot *ret, struct err *err)

@@ -11,6 +11,11 @@
  * snapshot is to be deinitialized as well. Errors: those of rec_file_open, ERR_IO, ERR_MEMORY. */
 bool source_recording_read(const char *path, struct snapshot *ret, struct err *err);
 
+/* Waits until the sampler of the recording at `path` has looked at all tasks so many times more:
+ * not where it looks less than once a second or has not looked for so long, or where the process
+ * has ended; and for ten seconds at most. Returns whether it has. */
+bool source_recording_await_looks(const char *path, int looks);
+
 /* How the process of a recording stands: by the header's state, and whether it is still there. */
 enum snapshot_end source_recording_end(const struct rec_header *header);
 

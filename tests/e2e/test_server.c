@@ -53,13 +53,14 @@ static struct expected_group leak_of(const struct server *server)
     return leak;
 }
 
-/* Starts the server and sends it 50 requests; checks that it counted them all. */
-static struct target *start_and_load(bool preload, const struct server *server)
+/* Starts the server, with a setting of the library's or NULL, and sends it 50 requests; checks that
+ * it counted them all. */
+static struct target *start_and_load(bool preload, const struct server *server, const char *setting)
 {
     char path[512], port[16];
     long before, after;
     snprintf(path, sizeof path, "%s/%s", LEAKSPY_SAMPLES, server->program);
-    struct target *target = target_start(preload, LIST(path), NULL);
+    struct target *target = target_start(preload, LIST(path), setting ? LIST(setting) : NULL);
     const char *line = target_wait_line(target, "listening on 127.0.0.1:");
     snprintf(port, sizeof port, "%s", strrchr(line, ':') + 1);
 
@@ -75,7 +76,7 @@ static struct target *start_and_load(bool preload, const struct server *server)
 static void fifty_requests__leave_one_group_of_fifty(const struct server *server, int signal)
 {
     struct expected_group leak = leak_of(server);
-    struct target *target = start_and_load(true, server);
+    struct target *target = start_and_load(true, server, NULL);
     json_t *json = wait_for_group(target, "200ms", NULL, &leak);
     assert_group(json, &leak);
     assert_string_equal(json_string_value(json_at(json, "source.end")), "running");
@@ -103,11 +104,23 @@ static void c_server__is_found_alive_and_after_sigkill(void **state)
     fifty_requests__leave_one_group_of_fifty(&servers[0], SIGKILL);
 }
 
+/* The sampler has seen none of the waits twice when the report begins. */
+static void c_server__is_found_by_one_report_right_after_the_load(void **state)
+{
+    (void)state;
+    struct expected_group leak = leak_of(&servers[0]);
+    struct target *target = start_and_load(true, &servers[0], "LEAKSPY_SAMPLE=500ms");
+    json_t *json = report(target->recording, "0", NULL);
+    assert_group(json, &leak);
+    json_decref(json);
+    target_end(target);
+}
+
 static void c_server__has_no_other_finding(void **state)
 {
     (void)state;
     struct expected_group leak = leak_of(&servers[0]);
-    struct target *target = start_and_load(true, &servers[0]);
+    struct target *target = start_and_load(true, &servers[0], NULL);
     /* On a busy machine the sampler may be late to see that a worker waits as expected: a finding
      * that goes away was none. */
     size_t findings = 0;
@@ -129,7 +142,7 @@ static void c_server__has_no_other_finding(void **state)
 static void c_server__counts_the_same_without_the_preload(void **state)
 {
     (void)state;
-    target_end(start_and_load(false, &servers[0]));
+    target_end(start_and_load(false, &servers[0], NULL));
 }
 
 #ifdef LEAKSPY_HAVE_GCCGO
@@ -148,7 +161,7 @@ static void go_server__is_found_alive_and_after_sigkill(void **state)
 static void go_server__counts_the_same_without_the_preload(void **state)
 {
     (void)state;
-    target_end(start_and_load(false, &servers[1]));
+    target_end(start_and_load(false, &servers[1], NULL));
 }
 #endif
 
@@ -157,6 +170,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(c_server__is_found_alive_and_after_sigterm, end_all_targets),
         cmocka_unit_test_teardown(c_server__is_found_alive_and_after_sigkill, end_all_targets),
+        cmocka_unit_test_teardown(c_server__is_found_by_one_report_right_after_the_load,
+                                  end_all_targets),
         cmocka_unit_test_teardown(c_server__has_no_other_finding, end_all_targets),
         cmocka_unit_test_teardown(c_server__counts_the_same_without_the_preload, end_all_targets),
 #ifdef LEAKSPY_HAVE_GCCGO
