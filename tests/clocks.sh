@@ -16,6 +16,8 @@
 # - "As of" and "last looked" are by the machine's clock as it is now. A recording's start is by the clock as it was then,
 #   a process's without one by the clock as it is now.
 # - "The newest recording" is that of the program that was started last, whatever the clock said.
+# - A `--watch` that spans the moment says what stayed parked: all goroutines; threads but after a sleep, from which they woke.
+# - The recording of a program that executes another one after it names the recording of that.
 # - Of a program that has ended, all moments are by the clock as it was at the start of its recording.
 set -eu
 cd "$(dirname "$0")/.."
@@ -25,7 +27,7 @@ build=${1:-build/default}
 install_packages jq
 guest_prepare "$build" sample_server sample_server_gc_static sample_load e2e_clock_waits
 guest_take "$build/samples/load" task_server="$build/samples/server" go_server="$build/samples/server_gc_static" \
-    "$build/tests/e2e/clock_waits" "$(command -v jq)"
+    "$build/tests/e2e/clock_waits" "$(command -v jq)" "$(command -v dash)"
 
 # What is wrong with a report, line by line. Ages in ms, moments in s.
 cat >"$guest_root/bin/wrong.jq" <<'END'
@@ -106,6 +108,11 @@ begin() {
     start root "go_server 8003" /tmp/go.out
     go=$process
     for port in 8001 8002 8003; do load $port 50 >/dev/null; done
+    rm -f /tmp/execute
+    mkfifo /tmp/execute # dash has a recording, too; the guest's own shell is static
+    start root "leakspy run -o /tmp/executed.rec -- dash -c 'echo ready; read line </tmp/execute; exec task_server 8004'" \
+        /tmp/executed.out
+    executed=$process
     start root "clock_waits" /tmp/bare.out
     bare=$process
     start root "env LD_PRELOAD=/bin/libleakspy.so clock_waits" /tmp/waits.out
@@ -129,6 +136,46 @@ check_all() {
         not_stuck "$name" "$source"
         case $name in tasks | outside) stuck "$name" "$source" "$count" ;; esac
     done </tmp/started_sources
+}
+
+# Both watch for longer than the event takes.
+begin_watches() {
+    leakspy report "$go" --watch 20s --threshold 0 --format json >/tmp/go_watch 2>&1 &
+    go_watch=$!
+    leakspy report "$bare" --watch 20s --threshold 0 --all --format json >/tmp/bare_watch 2>&1 &
+    bare_watch=$!
+    sleep 3
+}
+
+# end_watch NAME PROCESS FILE OP STAYED
+end_watch() {
+    wait "$2" &&
+        jq -e --arg op "$4" --argjson stayed "$5" --argjson most $(($(awake) - began)) '
+            [.groups[] | select(.op == $op)] | ([.[].watch.stayed] | add) >= $stayed and
+                ([.[] | .oldest_ns, .newest_ns | values / 1000000] | max) <= $most' "$3" >/dev/null
+    row $? "$event: $1: a watch that spans it" "$3"
+}
+
+end_watches() {
+    end_watch go_by_pid "$go_watch" /tmp/go_watch "chan send" 50
+    case "$event" in
+    *forward) stayed=2 ;; # the deadline of the third has passed
+    *back) stayed=3 ;;
+    suspend*) stayed=0 ;;
+    esac
+    end_watch waits_by_pid "$bare_watch" /tmp/bare_watch "sem wait" $stayed
+}
+
+execute() {
+    echo >/tmp/execute
+    while ! load 8004 5 >/tmp/loaded 2>&1; do sleep 0.5; done
+    report /tmp/executed.rec >/tmp/said 2>&1
+    report "$(sed -n 's/.*: the program that it executed is recorded in //p' /tmp/said)" --threshold 0 --all >>/tmp/said 2>&1
+    cat /tmp/loaded >>/tmp/said
+    grep -q '^5 stuck: ' /tmp/said && grep -q ' in /bin/task_server' /tmp/said
+    row $? "$event: what is executed after it has a recording that is found" /tmp/said
+    kill "$executed"
+    wait "$executed"
 }
 
 # The programs go on, and what comes later is seen.
@@ -185,6 +232,7 @@ for event in "clock set 5 h forward" "clock set 10 h back" "suspend to RAM" "sus
     begin
     what=$event event="before ($what)"
     check_all
+    begin_watches
     event=$what
     case $event in
     *forward) set_clock 18000 ;;
@@ -192,7 +240,9 @@ for event in "clock set 5 h forward" "clock set 10 h back" "suspend to RAM" "sus
     *RAM) sleeps mem ;;
     *idle) sleeps freeze ;;
     esac
+    end_watches
     check_all
     go_on
+    execute
 done
 END
