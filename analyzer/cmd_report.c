@@ -231,11 +231,14 @@ static bool read_source(void *arg, struct snapshot *ret, struct err *err)
  * and the one after that sees it again. */
 #define LOOKS_THAT_SETTLE 3
 
-/* Whether a wait would be a finding, if only the sampler had seen already that it lasts. */
+/* Whether a wait may be a finding, if only the sampler had seen already that it lasts. */
 static bool is_too_early(const struct request *request, const struct snapshot *snapshot)
 {
-    if (strcmp(snapshot->source_kind, "recording") != 0)
+    if (strcmp(snapshot->source_kind, "recording") != 0 || snapshot->end != SNAPSHOT_RUNNING ||
+        request->report.threshold_ns >= SNAPSHOT_FRESH_NS)
         return false;
+    if (snapshot->runtimes & REC_RUNTIME_GO)
+        return true; /* goroutines that came since the sampler looked for them are not there yet */
     for (size_t i = 0; i < snapshot->task_count; i++) {
         const struct snapshot_task *task = &snapshot->tasks[i];
         if ((task->flags & (SNAPSHOT_PARKED | SNAPSHOT_DEADLINE)) == SNAPSHOT_PARKED &&

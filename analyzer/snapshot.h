@@ -14,6 +14,7 @@
 #include "preload/recording.h" /* the numbers of ops, objects and kinds */
 
 #define SNAPSHOT_AGE_UNKNOWN INT64_C(-1)
+#define SNAPSHOT_FRESH_NS INT64_C(1000000000) /* see snapshot_is_fresh() */
 
 enum snapshot_task_flag {
     SNAPSHOT_PARKED = 1,   /* it has a wait; otherwise it runs, or has finished */
@@ -235,14 +236,14 @@ static inline const struct snapshot_extra *snapshot_extra(const struct snapshot 
  * is good until the next row. */
 struct snapshot_extra *snapshot_extra_for(struct snapshot *snapshot, struct snapshot_task *task);
 
-/* Whether the wait of a task of a running process began within the last second and was not seen
+/* Whether the wait of a task of a running process is younger than SNAPSHOT_FRESH_NS and was not seen
  * twice yet: it may be about to end, and its stack, which may say that it is expected, is not
  * there. */
 static inline bool snapshot_is_fresh(const struct snapshot *snapshot,
                                      const struct snapshot_task *task)
 {
     return snapshot->end == SNAPSHOT_RUNNING && !(task->flags & SNAPSHOT_SETTLED) &&
-           task->parked_ns < INT64_C(1000000000);
+           task->parked_ns < SNAPSHOT_FRESH_NS;
 }
 
 /* Makes room for so many more tasks at once, where there is memory for them: a table that grows is
