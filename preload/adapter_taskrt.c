@@ -111,8 +111,7 @@ static void for_each_task(void (*function)(struct rec_task *task))
 {
     if (recorder.header == NULL)
         return;
-    uint32_t count =
-        __atomic_load_n(&recorder.header->tables[REC_TABLE_TASKS - 1].count, __ATOMIC_ACQUIRE);
+    uint32_t count = recorder_rows(REC_TABLE_TASKS);
     for (uint32_t row = 1; row < count; row++) {
         struct rec_task *task = &recorder.tasks[row];
         if (SHARED_GET(task->state) != REC_TASK_FREE && SHARED_GET(task->kind) == REC_KIND_TASK)

@@ -58,8 +58,7 @@ static void add(const struct frames_source *source, uint64_t pc, uint32_t module
 
 void frames_update(const struct frames_source *source)
 {
-    uint32_t count =
-        __atomic_load_n(&recorder.header->tables[REC_TABLE_SITES - 1].count, __ATOMIC_ACQUIRE);
+    uint32_t count = recorder_rows(REC_TABLE_SITES);
     uint32_t first = next_site;
     if (seen == NULL || first >= count)
         return;

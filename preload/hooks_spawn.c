@@ -192,8 +192,7 @@ static struct rec_task *find_thread(uint64_t thread)
     task = recorder_thread.last_spawned;
     if (is_slot_of(task, thread) && SHARED_GET(task->id) == recorder_thread.last_spawned_id)
         return task;
-    uint32_t count =
-        __atomic_load_n(&recorder.header->tables[REC_TABLE_TASKS - 1].count, __ATOMIC_ACQUIRE);
+    uint32_t count = recorder_rows(REC_TABLE_TASKS);
     /* A detached thread that is gone may have had the same handle, and have its slot yet. */
     struct rec_task *newest = NULL;
     for (uint32_t row = 1; row < count; row++)
@@ -210,8 +209,7 @@ static struct rec_task *find_joined(uint64_t thread)
     struct rec_task *found = NULL;
     if (recorder.header == NULL)
         return NULL;
-    uint32_t count =
-        __atomic_load_n(&recorder.header->tables[REC_TABLE_TASKS - 1].count, __ATOMIC_ACQUIRE);
+    uint32_t count = recorder_rows(REC_TABLE_TASKS);
     for (uint32_t row = 1; row < count; row++) {
         struct rec_task *task = &recorder.tasks[row];
         if (is_slot_of(task, thread) && SHARED_GET(task->state) != REC_TASK_LIVE &&

@@ -30,7 +30,7 @@ bool outlived_all(int *ret_status)
     const struct rec_header *header = recorder.header;
     if (!has_ended(header->pid))
         return false;
-    uint32_t count = __atomic_load_n(&header->tables[REC_TABLE_TASKS - 1].count, __ATOMIC_ACQUIRE);
+    uint32_t count = recorder_rows(REC_TABLE_TASKS);
     for (uint32_t row = 1; row < count; row++)
         if (is_left(&recorder.tasks[row]))
             return false;

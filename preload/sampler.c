@@ -273,7 +273,7 @@ static void note_finished(struct rec_task *task)
 static void walk(uint32_t number, bool last)
 {
     struct rec_header *header = recorder.header;
-    uint32_t count = __atomic_load_n(&header->tables[REC_TABLE_TASKS - 1].count, __ATOMIC_ACQUIRE);
+    uint32_t count = recorder_rows(REC_TABLE_TASKS);
     refreshes = REFRESHES_A_WALK;
     for (uint32_t row = 1; row < count; row++) {
         struct rec_task *task = &recorder.tasks[row];

@@ -79,7 +79,7 @@ void writer_start(struct goscan *goroutines)
 
 static uint32_t module_of(uint64_t address, uint64_t *ret_start, uint64_t *ret_end)
 {
-    uint32_t count = recorder.header->tables[REC_TABLE_MODULES - 1].count;
+    uint32_t count = recorder_rows(REC_TABLE_MODULES);
     for (uint32_t row = 1; row < count; row++) {
         const struct rec_module *module = &recorder.modules[row];
         if (address < module->start || address >= module->end)
