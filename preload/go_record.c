@@ -93,12 +93,7 @@ static uint16_t call_of(const struct go_reason *reason, const struct goscan *sca
 
 static bool is_recorded(uint16_t op)
 {
-    static const uint8_t classes[REC_OP_COUNT] = {
-#define X(name, number, text, object, class) [number] = REC_CLASS_##class,
-        REC_OPS(X)
-#undef X
-    };
-    return op < REC_OP_COUNT && recorder.classes & classes[op];
+    return op < REC_OP_COUNT && recorder.classes & recorder_op_classes[op];
 }
 
 /* --- what is known of a goroutine for good --------------------------------------------------- */

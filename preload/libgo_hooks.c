@@ -33,12 +33,6 @@ static const uint8_t object_rules[] = {
     [GO_OBJECT_SEMAPHORE] = OBJECT_SEMAPHORE, [GO_OBJECT_POLL] = OBJECT_POLL,
 };
 
-static const uint8_t classes[REC_OP_COUNT] = {
-#define X(name, number, text, object, class) [number] = REC_CLASS_##class,
-    REC_OPS(X)
-#undef X
-};
-
 /* A semaphore by itself says nothing; part of a lock, it is that lock. */
 static const struct {
     uint16_t op;
@@ -89,7 +83,7 @@ static void add_reason(struct reason *reason, const char *text)
     uint8_t object = libgo.layout_known ? object_rules[known->object] : OBJECT_NONE;
     *reason = (struct reason){
         .call = (uint16_t)recorder_add_call(text, known->op, REC_CALL_REASON),
-        .class = classes[known->op],
+        .class = recorder_op_classes[known->op],
         .object = known->idle ? OBJECT_IDLE : object,
         .flags = known->deadline ? REC_WAIT_DEADLINE : 0,
     };

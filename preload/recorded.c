@@ -14,6 +14,11 @@
 struct recorder recorder;
 struct recorder_options recorder_options;
 bool recorder_quiet;
+const uint8_t recorder_op_classes[REC_OP_COUNT] = {
+#define X(name, number, text, object, class) [number] = REC_CLASS_##class,
+    REC_OPS(X)
+#undef X
+};
 __thread struct recorder_thread recorder_thread __attribute__((tls_model("initial-exec")));
 
 static struct {

@@ -91,6 +91,10 @@ struct recorder_options {
 
 extern struct recorder_options recorder_options;
 
+/* enum rec_class by enum rec_op. Where the op is a constant, HOOK_RECORDS of hooks.h asks without
+ * the table. */
+extern const uint8_t recorder_op_classes[REC_OP_COUNT];
+
 /* Makes the file and maps it. `fork_child`: for a process that comes from fork, beside its parent's
  * file. False: there is no recording, for the reason that was said with VERBOSE. Async-signal-safe.
  */
