@@ -26,6 +26,13 @@ uint32_t hooks_spawn_site(uint64_t pc, uint64_t sp, uint64_t fp, uint64_t high)
 
 /* --- spawn ----------------------------------------------------------------------------------- */
 
+static void end_thread(struct rec_task *task)
+{
+    recorder_end(task);
+    recorder_thread_ends();
+    sampler_thread_ends();
+}
+
 /* Runs when the thread's function has returned, or was left by pthread_exit or cancellation. */
 static void thread_done(void *unused)
 {
@@ -33,9 +40,7 @@ static void thread_done(void *unused)
     struct rec_task *task = recorder_thread.task; /* after a fork it is another one, or none */
     if (task != NULL)
         __atomic_store_n(&task->gen, 0, __ATOMIC_RELEASE); /* cancellation left it as it was */
-    recorder_end(task);
-    recorder_thread_ends();
-    sampler_thread_ends();
+    end_thread(task);
 }
 
 /* What the slot of a thread that has not started yet holds in the fields of its waits. */
@@ -324,18 +329,14 @@ int hook_pthread_setname_np(pthread_t thread, const char *name)
 /* The first thread has no function of ours around its own. */
 void hook_pthread_exit(void *value)
 {
-    recorder_end(recorder_thread.task);
-    recorder_thread_ends();
-    sampler_thread_ends();
+    end_thread(recorder_thread.task);
     hooks_real.pthread_exit(value);
     __builtin_unreachable();
 }
 
 void hook_thrd_exit(int result)
 {
-    recorder_end(recorder_thread.task);
-    recorder_thread_ends();
-    sampler_thread_ends();
+    end_thread(recorder_thread.task);
     hooks_real.thrd_exit(result);
     __builtin_unreachable();
 }
