@@ -236,6 +236,11 @@ __attribute__((noinline)) static void spawned(uint64_t g)
     row->lost = row->task == NULL;
 }
 
+static inline bool is_recorded(void)
+{
+    return likely(libgo.present) && likely(recorder.header != NULL);
+}
+
 /* The goroutine is whole, but nobody knows of it yet. */
 void hook_libgo_make_context(void *g, void *stack, size_t bytes)
 {
@@ -258,7 +263,7 @@ __attribute__((noinline)) static void ended(void)
 /* The last that runs on a goroutine, whether its function returned or called runtime.Goexit. */
 void hook_libgo_goexit(void)
 {
-    if (likely(libgo.present) && likely(recorder.header != NULL))
+    if (is_recorded())
         ended();
     hooks_real.libgo_goexit();
 }
@@ -277,14 +282,14 @@ __attribute__((noinline)) static void note(uint64_t object, uint32_t arg)
 libgo_pair hook_libgo_selectgo(void *cases, void *order, int64_t sends, int64_t receives,
                                bool block)
 {
-    if (block && likely(libgo.present) && likely(recorder.header != NULL))
+    if (block && is_recorded())
         note((uint64_t)cases, (uint32_t)(sends << 16 | (receives & 0xffff)));
     return hooks_real.libgo_selectgo(cases, order, sends, receives, block);
 }
 
 void hook_libgo_semacquire(void *semaphore)
 {
-    if (likely(libgo.present) && likely(recorder.header != NULL))
+    if (is_recorded())
         note((uint64_t)semaphore, LIBGO_WAITGROUP);
     hooks_real.libgo_semacquire(semaphore);
 }
@@ -300,7 +305,7 @@ __attribute__((noinline)) static void note_lock(uint64_t semaphore, uint64_t cal
 
 void hook_libgo_semacquire_mutex(void *semaphore, bool first, int64_t skip)
 {
-    if (likely(libgo.present) && likely(recorder.header != NULL))
+    if (is_recorded())
         note_lock((uint64_t)semaphore, (uint64_t)__builtin_return_address(0));
     hooks_real.libgo_semacquire_mutex(semaphore, first, skip);
 }
@@ -315,7 +320,7 @@ __attribute__((noinline)) static void note_any(uint64_t semaphore)
 
 void hook_libgo_semacquire1(void *semaphore, bool first, int64_t profile, int64_t skip)
 {
-    if (likely(libgo.present) && likely(recorder.header != NULL))
+    if (is_recorded())
         note_any((uint64_t)semaphore);
     hooks_real.libgo_semacquire1(semaphore, first, profile, skip);
 }
