@@ -14,24 +14,13 @@
 
 #define OWN_PROCESS 0
 
-static uint64_t parse_hex(const char *at)
-{
-    uint64_t value = 0;
-    for (;; at++) {
-        int digit = text_hex_digit(*at);
-        if (digit < 0)
-            return value;
-        value = value << 4 | (uint64_t)digit;
-    }
-}
-
 /* One number of the line, and what stands behind it. */
 static const char *take_word(const char *at, uint64_t *ret)
 {
     while (*at == ' ')
         at++;
     if (at[0] == '0' && at[1] == 'x')
-        *ret = parse_hex(at + 2);
+        *ret = text_parse_hex(at + 2);
     else if (*at != '-')
         text_parse_number(&at, ret);
     return at + strcspn(at, " ");

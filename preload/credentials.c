@@ -38,12 +38,10 @@ static size_t numbers_of(const char *status, const char *name, uint32_t *ret, si
 static uint64_t hex_of(const char *status, const char *name)
 {
     size_t bytes;
-    uint64_t value = 0;
     const char *at = text_line(status, name, &bytes);
-    for (size_t i = 0; at != NULL && i < bytes; i++)
-        if (text_hex_digit(at[i]) >= 0)
-            value = value << 4 | (uint64_t)text_hex_digit(at[i]);
-    return value;
+    while (at != NULL && (*at == ' ' || *at == '\t'))
+        at++;
+    return at != NULL ? text_parse_hex(at) : 0;
 }
 
 static bool are_same(void)

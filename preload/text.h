@@ -144,4 +144,13 @@ static inline int text_hex_digit(char c)
     return text_is_digit(c) ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
+/* The number whose hexadecimal digits stand at `at`; 0: none do. */
+static inline uint64_t text_parse_hex(const char *at)
+{
+    uint64_t value = 0;
+    for (int digit; (digit = text_hex_digit(*at)) >= 0; at++)
+        value = value << 4 | (uint64_t)digit;
+    return value;
+}
+
 #endif
