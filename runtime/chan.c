@@ -405,11 +405,7 @@ int taskrt_chan_close(struct taskrt_chan *chan)
     }
     *last = NULL;
     rt_unlock(&chan->lock);
-    while (first) {
-        struct taskrt_task *following = first->link;
-        rt_ready(first);
-        first = following;
-    }
+    rt_ready_all(first);
     return 0;
 }
 

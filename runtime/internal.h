@@ -220,6 +220,9 @@ static inline bool rt_claim(struct taskrt_task *task)
 /* Makes a claimed (or new) task runnable, next on the caller's worker. Hold no locks. */
 void rt_ready(struct taskrt_task *task);
 
+/* The same for a list through `link`; NULL: an empty one. */
+void rt_ready_all(struct taskrt_task *list);
+
 /* The calling task, or NULL outside tasks. Never inlined: a task moves between threads. */
 struct taskrt_task *rt_self(void);
 void rt_yield(struct taskrt_task *self);

@@ -176,6 +176,15 @@ void rt_ready(struct taskrt_task *task)
     }
 }
 
+void rt_ready_all(struct taskrt_task *list)
+{
+    while (list) {
+        struct taskrt_task *following = list->link; /* it may run, and end, from rt_ready on */
+        rt_ready(list);
+        list = following;
+    }
+}
+
 struct rt_waiter *rt_queue_claim(struct rt_queue *queue)
 {
     struct rt_waiter *waiter;

@@ -49,15 +49,6 @@ static struct taskrt_task *claim_all(struct rt_queue *queue)
     return first;
 }
 
-static void ready_all(struct taskrt_task *list)
-{
-    while (list) {
-        struct taskrt_task *following = list->link;
-        rt_ready(list);
-        list = following;
-    }
-}
-
 /* Mutex. */
 
 static void enter_mutex(struct rt_mutex *mutex)
@@ -159,7 +150,7 @@ int taskrt_cond_signal(struct taskrt_cond *opaque)
     enter_cond(cond);
     struct taskrt_task *task = claim_one(&cond->waiters);
     rt_unlock(&cond->lock);
-    ready_all(task);
+    rt_ready_all(task);
     return 0;
 }
 
@@ -171,7 +162,7 @@ int taskrt_cond_broadcast(struct taskrt_cond *opaque)
     enter_cond(cond);
     struct taskrt_task *list = claim_all(&cond->waiters);
     rt_unlock(&cond->lock);
-    ready_all(list);
+    rt_ready_all(list);
     return 0;
 }
 
@@ -196,7 +187,7 @@ static int waitgroup_add(struct rt_waitgroup *group, int64_t delta)
     group->count = count;
     struct taskrt_task *list = count == 0 ? claim_all(&group->waiters) : NULL;
     rt_unlock(&group->lock);
-    ready_all(list);
+    rt_ready_all(list);
     return 0;
 }
 
