@@ -1,3 +1,5 @@
+/* Clocks, in ns. Any thread, any context; where libc is asked, its clock_gettime(2) is
+ * async-signal-safe. */
 #ifndef LEAKSPY_CLOCK_H
 #define LEAKSPY_CLOCK_H
 
@@ -8,9 +10,9 @@
 
 #define NS_PER_S UINT64_C(1000000000)
 
-/* In ns, as the kernel has it: libc's function may be that of another library that is preloaded,
- * and shows the program another time. One system call; where a filter refuses that, libc's after
- * all. */
+/* The kernel's clock. Not libc's function first: another preloaded library may have put its own in
+ * that one's place, to show the program another time. Costs a system call; where a filter refuses
+ * it, libc is asked. */
 static inline uint64_t clock_read_ns(clockid_t clock)
 {
     struct timespec now = {0};
@@ -25,7 +27,7 @@ static inline uint64_t clock_now_ns(void)
     return clock_read_ns(CLOCK_MONOTONIC);
 }
 
-/* The same without a system call, for where a filter may kill for it. */
+/* The same by libc, without a system call, which a filter might kill for. */
 static inline uint64_t clock_now_quietly_ns(void)
 {
     struct timespec now;
@@ -33,8 +35,8 @@ static inline uint64_t clock_now_quietly_ns(void)
     return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
 }
 
-/* What the calling thread has used of a processor, in ns: on a busy machine, less than what has
- * passed. One system call. */
+/* Processor time of the calling thread: on a busy machine less than the time that passed. Costs a
+ * system call. */
 static inline uint64_t clock_own_cpu_ns(void)
 {
     struct timespec used;

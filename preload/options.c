@@ -95,8 +95,11 @@ static bool parse_out(const char *text)
         out.room -= length;
         text_char(&out, '/');
     }
+    if (*text == '\0' || strlen(text) >= out.room)
+        return false;
+    text_string(&out, text);
     recorder_options.out = path;
-    return *text != '\0' && strlen(text) < out.room && (text_string(&out, text), true);
+    return true;
 }
 
 static const struct option {

@@ -183,8 +183,7 @@ static bool make_folder(char path[64])
            S_ISDIR(stat.st_mode) && stat.st_uid == uid && (stat.st_mode & 0077) == 0;
 }
 
-/* --- what is kept
- * --------------------------------------------------------------------------------- */
+/* --- what is kept ---------------------------------------------------------------------------- */
 
 /* Recordings stay when their process has ended, but not for ever: it is memory that they take. */
 #define MOST_KEPT 512
