@@ -1,4 +1,5 @@
-/* What the kernel says of parked threads. */
+/* What the kernel says of parked threads, by /proc. Called by the sampler, which has a table of
+ * descriptors of its own, or by a process that records another one. */
 #ifndef LEAKSPY_BLOCKED_H
 #define LEAKSPY_BLOCKED_H
 
@@ -12,23 +13,20 @@ struct blocked_call {
     uint64_t sp;
 };
 
-/* In which system call the thread `tid` of the process `pid` is. False: /proc does not tell. In the
- * process itself: the sampler, with descriptors of its own. */
+/* In which system call the thread `tid` of the process `pid` is. False: /proc does not tell. */
 bool blocked_call(uint32_t pid, uint32_t tid, struct blocked_call *ret);
 
-/* Does the kernel agree that a thread is parked where it says it is? A handler that leaves a parked
- * call by longjmp leaves the wait published behind: the thread runs, or its stack is shorter than
- * the wrapper's frame, whose end is `cfa`. False only then; true also where /proc does not tell.
- * The sampler, with descriptors of its own. */
+/* Whether the thread `tid` is still inside the wrapper whose frame ends at `cfa`. It is not if a
+ * signal handler left the wrapper by longjmp, which leaves the wait published: then the thread
+ * runs, or its stack pointer is above `cfa`. True also where /proc does not tell. */
 bool blocked_below(uint32_t tid, uint64_t cfa);
 
-/* Is the thread `tid` parked in the kernel for the mutex at `lock`, called by the frame whose stack
- * pointer after return is `cfa`? False also where /proc does not tell. The sampler, with
- * descriptors of its own. */
+/* Whether the thread `tid` waits in the kernel for the mutex at `lock`, in a call from the frame
+ * whose stack pointer after the return is `cfa`. False also where /proc does not tell. */
 bool blocked_in_lock(uint32_t tid, uint64_t lock, uint64_t cfa);
 
-/* How often the thread has gone to sleep, which names the sleep that it is in. 0: /proc does not
- * tell. The sampler, with descriptors of its own. */
+/* How often the thread `tid` has gone to sleep: the same number twice is the same sleep. 0: /proc
+ * does not tell. */
 uint32_t blocked_sleeps(uint32_t tid);
 
 #endif

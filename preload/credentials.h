@@ -1,18 +1,17 @@
-/* What the sampler may do, against what the program may do: for programs that change credentials,
- * or set filters of system calls, without libc. Go's runtime does so for all threads that it knows
- * of, and the sampler is not among them. */
+/* Keeps the sampler's credentials those of the program. A program that changes them without libc
+ * (Go's runtime does) changes them for the threads that it knows, and the sampler is not among
+ * these. The same holds for system call filters. Called by the sampler only. */
 #ifndef LEAKSPY_CREDENTIALS_H
 #define LEAKSPY_CREDENTIALS_H
 
 #include <stdbool.h>
 
-/* Remembers under which filters the calling thread was started. The sampler, which needs
- * descriptors of its own; so below. */
+/* Remembers the filters that the sampler was started under. */
 void credentials_begin(void);
 
-/* Gives the calling thread the users, groups and capabilities that the main thread has now. False:
- * it cannot have them, or they cannot be read, or it was put under another filter since
- * credentials_begin: then it is to end, and to call nothing else before. */
+/* Gives the sampler the users, groups and capabilities that the main thread has now. False: that is
+ * not possible, or there is another filter than at credentials_begin: then the sampler has to end
+ * at once, without another system call. */
 bool credentials_follow(void);
 
 #endif

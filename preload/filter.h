@@ -1,20 +1,20 @@
-/* System call filters (seccomp) that were there before the program started. One that kills for a
- * call of ours would end the program, and the kernel does not tell what a filter does: so a child,
- * which nobody sees, makes our calls first. */
+/* System call filters (seccomp) that were set before the program started. A filter that kills for
+ * one of our calls would end the program, and the kernel does not tell what a filter does. So a
+ * hidden child process makes our calls first. */
 #ifndef LEAKSPY_FILTER_H
 #define LEAKSPY_FILTER_H
 
 #include <stdbool.h>
 
-/* May we make our system calls? Until then, no call may be made that the start of a plain program
- * does not make. Where a filter is there, and only then, children are made to find out; says why
- * not under VERBOSE. One thread, at start.
+/* Whether this library may make its system calls. Before this has returned true, it makes none that
+ * the start of any program does not make, too. Children are only made if there is a filter. The
+ * reason for false is said with VERBOSE. At start, while there is one thread.
  *
- * What cannot be found out: a filter that kills for clone3, as which the child is made. Under such
- * a filter no program can start a thread either. */
+ * The child itself is made by clone3: a filter that kills for that is not survived. Under such a
+ * filter no program can start a thread either. */
 bool filter_lets_us(void);
 
-/* Does the filter kill for this call, which we can do without? */
+/* Whether the filter kills for a call that this library can do without. */
 bool filter_forbids(long number);
 
 #endif

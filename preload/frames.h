@@ -1,5 +1,5 @@
-/* Which addresses stand in the recorded stacks, each told once in the table of frames, with the
- * name of its function: so that a recording says something when the files are gone. */
+/* The recording's table of frames: one row for each address that is in a recorded stack, with the
+ * name of its function. */
 #ifndef LEAKSPY_FRAMES_H
 #define LEAKSPY_FRAMES_H
 
@@ -16,14 +16,15 @@ struct frames_new {
 
 /* Where modules and names come from. */
 struct frames_source {
-    /* The row of the module around an address; 0: none, or no room for it. *ret_start, *ret_end:
-     * from where to where the answer is the same; as they were: for this address alone. */
+    /* The row of the module that an address lies in; 0: none, or no room for it. *ret_start and
+     * *ret_end are set to the range of addresses with the same answer, or left as they are. */
     uint32_t (*module)(uint64_t address, uint64_t *ret_start, uint64_t *ret_end);
     /* Fills start and name of frames that are all of one module, where it knows them. */
     void (*name)(struct frames_new *frames, uint32_t count);
 };
 
-/* Tells of what stands in sites that are new since the last call. The recording's only sampler. */
+/* Adds the addresses of all sites that are new since the last call. The only sampler of the
+ * recording. */
 void frames_update(const struct frames_source *source);
 
 /* For a new recording (also after fork). */

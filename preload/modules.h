@@ -1,5 +1,5 @@
-/* Which file an address belongs to: found without the loader's lock (_dl_find_object), so that it
- * can be asked while some other thread holds that lock, and recorded once a file. */
+/* Which loaded file an address belongs to, and the recording's table of these files. Found without
+ * the loader's lock (_dl_find_object): another thread may hold that one for long. */
 #ifndef LEAKSPY_MODULES_H
 #define LEAKSPY_MODULES_H
 
@@ -20,8 +20,8 @@ bool module_find(uint64_t pc, struct module_range *ret);
  * seen. 0: no file, or no room. One thread at a time (the unwinder's lock). */
 uint32_t module_record(uint64_t pc);
 
-/* Looks for recorded files that are no longer loaded, marks them, and begins a new epoch if there
- * are any: then true. One thread at a time (the unwinder's lock). */
+/* Marks recorded files that are no longer loaded. True: there were some, and a new epoch has begun.
+ * One thread at a time (the unwinder's lock). */
 bool module_sweep(void);
 
 /* For a new recording (also after fork): nothing is recorded yet. */

@@ -1,15 +1,14 @@
-/* Names of functions for the addresses of the recorded stacks, from the symbol tables of their
- * files: so that a recording says something when the files are gone. */
+/* Names of functions for the addresses in recorded stacks, from the symbol tables of the loaded
+ * files. The recording holds them, so that it can be read without those files. */
 #ifndef LEAKSPY_NAMES_H
 #define LEAKSPY_NAMES_H
 
 #include "preload/frames.h"
 
-/* Names what stands in sites that are new since the last call. The sampler, with descriptors of its
- * own. */
+/* Names the addresses of all sites that are new since the last call. The sampler only. */
 void names_update(void);
 
-/* A runtime that knows names of its own; NULL: there is none. Called before files are read. */
+/* A runtime's own way to name its functions, asked before files are read. NULL: there is none. */
 extern void (*names_runtime)(struct frames_new *frames, uint32_t count);
 
 #endif

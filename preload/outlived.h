@@ -4,11 +4,12 @@
 
 #include <stdbool.h>
 
-/* Has every thread that the recorder knows ended, the first one too? libc ends the process when the
- * last of its threads has ended. It cannot where some were left by a system call, or by the return
- * from the function of a clone() child: what the process then lasts for is the sampler. The status
- * to end with is that of the last one, which the kernel takes for the process's (Linux 5.16 and
- * newer; before, it was the first thread's). The sampler only. */
+/* Whether every thread that the recorder knows has ended, the first one too. libc ends the process
+ * with the last of its threads, but does not notice threads that end by a bare system call, or by
+ * returning from the function of a clone() child. Then the sampler alone keeps the process alive,
+ * and has to end as well, with *ret_status: the kernel takes the status of the thread that ends
+ * last for that of the process (Linux 5.16 and newer; before, that of the first thread). The
+ * sampler only. */
 bool outlived_all(int *ret_status);
 
 #endif

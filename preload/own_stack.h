@@ -1,4 +1,4 @@
-/* Where the calling thread's own stack is: what lies there may be read as it is. */
+/* Where the calling thread's own stack is: memory that can be read without a system call. */
 #ifndef LEAKSPY_OWN_STACK_H
 #define LEAKSPY_OWN_STACK_H
 

@@ -1,6 +1,6 @@
-/* What a call that waits for several descriptors was given. The wrapper puts it in its own frame
- * and publishes the address; the memory that it points to is the caller's, and may be anything (the
- * kernel says EFAULT): it is read by the sampler alone, which survives that. */
+/* The arguments of a call that waits for several descriptors. The wrapper keeps them in its own
+ * frame and publishes their address. The caller's pointers among them may be wrong (the kernel says
+ * EFAULT): only the sampler follows them, which survives that. */
 #ifndef LEAKSPY_POLLED_H
 #define LEAKSPY_POLLED_H
 

@@ -1,11 +1,11 @@
 /* The sampler: a thread in the target that looks at all slots once a period. A wait that it sees
- * twice has been parked since the first time; then it takes the wait's stack and what can be known
- * of its object.
+ * twice has been parked since the first time. Then it reads the stack of the wait, and what can be
+ * known of its object.
  *
- * The thread is not one of libc's. To libc the program stays as single-threaded as it was (its fast
- * paths, its fork, its exit when the last thread ends), and starting one needs neither malloc nor a
- * lock, so that it can be done in any context. It keeps all signals blocked and has descriptors of
- * its own: none of the program's.
+ * libc does not know of the thread: for libc, a single-threaded program stays one (fast paths,
+ * fork, exit when the last thread ends). It is started without malloc and locks, so that this can
+ * be done in any context. It blocks all signals, and has a table of descriptors of its own, with
+ * none of the program's.
  */
 #ifndef LEAKSPY_SAMPLER_H
 #define LEAKSPY_SAMPLER_H
@@ -15,25 +15,25 @@
 /* Learns how thread-local storage is laid out. At start, in the loader's constructors. */
 void sampler_init(void);
 
-/* Starts the sampler where it does not run. Any thread, any context. */
+/* Starts the sampler, unless it runs. Any thread, any context. */
 void sampler_ensure(void);
 
-/* Ends the sampler and waits until the kernel has forgotten the thread: for calls that want a
- * process with one thread, or change what a thread may do. True: sampler_go_on is to be called when
- * that is done; until the last of several such calls has, the sampler is not started. */
+/* Ends the sampler and waits until the kernel has forgotten the thread. For system calls that are
+ * refused in a process of several threads, or that change what the calling thread may do. True: the
+ * caller has to call sampler_go_on afterwards. Calls nest: the last sampler_go_on starts it. */
 bool sampler_stop(void);
 void sampler_go_on(void);
 
-/* For the exit of the process: a last look at everything, then the sampler ends. Waits for it, but
- * not for long. */
+/* At the exit of the process: the sampler looks at everything once more and ends. Waits for that,
+ * but 0.2 s at most. */
 void sampler_last_walk(void);
 
-/* The calling thread is about to end with `status` by a system call that libc knows nothing of.
- * Should it be the last one, the process ends only when the sampler does: it looks at once, and
- * again, and ends with the same. Any context. */
+/* The calling thread is about to end with `status` by a system call of its own, without libc. If it
+ * was the last one, only the sampler keeps the process alive: so the sampler looks soon whether
+ * others are left, and if not, ends with that status. Any context. */
 void sampler_watch_end(int status);
 
-/* The calling thread is about to end with libc's help. */
+/* The calling thread is about to end by libc. */
 void sampler_thread_ends(void);
 
 /* After fork, in the child: there is no sampler. */

@@ -1,4 +1,4 @@
-/* Between the sampler's thread and what it does. */
+/* What the sampler's work (sampler.c) and its thread (sampler_thread.c) ask of each other. */
 #ifndef LEAKSPY_SAMPLER_THREAD_H
 #define LEAKSPY_SAMPLER_THREAD_H
 
@@ -11,17 +11,17 @@ enum sampler_stop {
     SAMPLER_WATCH_END, /* it goes on, and looks soon whether anybody is left */
 };
 
-/* The thread's function. Returns the status that the thread ends with, which is the process's if
- * it is the last one. */
+/* The thread's function. Returns the thread's exit status, which is that of the process if it is
+ * the last thread. */
 int sampler_run(void);
 
-/* Whether the sampler shall end. Any thread. */
+/* What the sampler was told to do. Any thread. */
 enum sampler_stop sampler_asked(void);
 
-/* The status that the thread which left last ends with. */
+/* The status given to the last sampler_watch_end(); 0 if a thread ended by libc since. */
 int sampler_last_status(void);
 
-/* Sleeps for `pause_ns`, or until the sampler shall end. The sampler only. */
+/* Sleeps for `pause_ns`, or until the sampler is told something. The sampler only. */
 enum sampler_stop sampler_rest(uint64_t pause_ns);
 
 #endif

@@ -1,11 +1,11 @@
 /* Call stacks, of the calling thread and of parked tasks.
  *
- * libunwind is the judge of call frame information, but it is asked once an address only: what it
- * would do at a return address (stack pointer plus 48, return address below, frame pointer saved
- * there) is learned by letting it take one step over memory that answers with its own addresses,
- * and kept as a rule. Walking a stack is then a table look-up a frame: no lock, no allocation,
- * nothing of libunwind's. Where libunwind would need more than stack pointer and frame pointer
- * (signal frames), it takes the step itself.
+ * libunwind reads the call frame information, but only once for each return address. What it does
+ * there ("the caller's stack pointer is ours plus 48, the return address is right below") is
+ * learned by letting it take one step over fake memory, in which every word holds its own address.
+ * The result is kept as a rule. To walk a stack is then one table look-up a frame: no lock, no
+ * allocation, no call of libunwind. Where a step needs more than the stack pointer and the frame
+ * pointer (signal frames), libunwind takes it each time.
  */
 #ifndef LEAKSPY_UNWIND_H
 #define LEAKSPY_UNWIND_H
@@ -23,8 +23,8 @@ struct unwind_stack {
     uint64_t pcs[UNWIND_MOST_FRAMES];
 };
 
-/* What a stack was told by: the words of stack memory that were read, and what stood there. Where
- * the same registers find the same words again, the stack is the same. */
+/* The words of stack memory that were read for a stack. As long as the registers and all of these
+ * words are the same, so is the stack. */
 #define UNWIND_MOST_READS 32
 struct unwind_trace {
     uint64_t pc; /* 0: there is none */
@@ -40,47 +40,46 @@ struct unwind_trace {
  * followed by frame pointers only. */
 bool unwind_init(void);
 
-/* The stack of the calling thread, from the frame whose return address is `pc` and whose stack and
- * frame pointers after that return are `sp` and `fp`. [low, high) is the stack's memory; 0, 0: not
- * known. *trace (NULL: not wanted) is set where all of it was read from there. Not in signal
+/* The stack of the calling thread, from the frame that a return to `pc` leads to; after that return
+ * its stack and frame pointers are `sp` and `fp`. [low, high) is the memory of the stack; 0, 0: not
+ * known. *trace (NULL: not wanted) is filled if all words were read from there. Not in signal
  * handlers. */
 void unwind_own(uint64_t pc, uint64_t sp, uint64_t fp, uint64_t low, uint64_t high,
                 struct unwind_trace *trace, struct unwind_stack *ret);
 
-/* Would unwind_own with low = sp tell the same stack as it did when it set *trace? The trace is the
- * calling thread's own. */
+/* Whether unwind_own with low = sp would find the stack that *trace is of. The trace was made by
+ * the calling thread. */
 bool unwind_is_same(const struct unwind_trace *trace, uint64_t pc, uint64_t sp, uint64_t fp,
                     uint64_t high);
 
-/* The stack of a task that is parked in a wrapper, from the sampler; `cfa` and `fp` are as
- * published (struct rec_task). Every read may fail, and does no harm. What comes back means
- * something only if the task has not moved meanwhile: the caller checks. */
+/* The stack of a task that is parked in a wrapper; `cfa` and `fp` as it published them (struct
+ * rec_task). Called by the sampler. The task may run meanwhile: reads that fail do no harm, and the
+ * caller has to check afterwards that the task did not move. */
 void unwind_parked(uint64_t cfa, uint64_t fp, struct unwind_stack *ret);
 
 /* The same, of a task that is parked without a wrapper's frame (REC_WAIT_PASSING). */
 void unwind_passing(uint64_t cfa, uint64_t fp, struct unwind_stack *ret);
 
-/* Is there a frame of this library's whose stack pointer after return is `cfa` on the calling
- * thread's stack? Also in signal handlers; true where it cannot be told. */
+/* Whether the calling thread's stack has a frame of this library whose CFA (stack pointer after the
+ * return) is `cfa`. Also in signal handlers; true where it cannot be told. */
 bool unwind_own_stack_has_ours(uint64_t cfa);
 
-/* The unwinder's lock, which also guards the module table. Held around fork, so that nobody is
- * inside libunwind when the process is copied, and by the sampler for its sweep. Signals are
- * blocked meanwhile. False: a fork has it and does not get on (never for the sampler, which waits).
- */
+/* The lock of libunwind and of the module table. It is also taken around fork, so that nobody is
+ * inside libunwind when the process is copied. All signals are blocked while it is held. False: a
+ * fork holds it and may itself wait for the calling thread (never in the sampler, which waits). */
 bool unwind_lock(void);
 void unwind_unlock(void);
 
-/* Around fork: with the lock, if that can be had, and all signals blocked. The second one in parent
- * and child. */
+/* Around fork: blocks all signals, and takes the lock if it can be had. The second one is called in
+ * parent and child. */
 void unwind_before_fork(void);
 void unwind_after_fork(void);
 
-/* In a fork child: the lock is free, unless the calling thread has it. Where another thread was
- * inside libunwind (a fork that nobody told us of), stacks follow frame pointers from now on. */
+/* In a fork child: frees the lock, unless the calling thread holds it. If another thread was inside
+ * libunwind at the fork, libunwind is not called any more: stacks then follow frame pointers. */
 void unwind_forget(void);
 
-/* Modules came or went: forgets all rules. */
+/* Forgets all rules: modules were loaded or unloaded. */
 void unwind_flush(void);
 
 #endif
