@@ -132,8 +132,10 @@ static bool read_request(struct request *request, int argc, char **argv, struct 
         request->source = argv[optind++];
     if (optind < argc)
         return err_set(err, ERR_USAGE, argv[optind], "is one source too many");
-    bool core = request->source && !is_number(request->source) && image_is_core(request->source);
-    if (request->exe && !core)
+    bool file = request->source && !is_number(request->source);
+    bool core = file && image_is_core(request->source);
+    /* Of a file that cannot be read, that is what is wrong, and said when it is opened. */
+    if (request->exe && !core && !(file && access(request->source, R_OK) != 0))
         return err_set(err, ERR_USAGE, "--exe", "is for cores: a process says itself what it runs");
     if (request->watch_ns && core)
         return err_set(err, ERR_USAGE, "--watch", "nothing moves in a core");

@@ -178,6 +178,8 @@ static void what_is_no_process_to_look_at__is_said(void **state)
     assert_refused(64, "--exe: is for cores",
                    LIST(LEAKSPY_COMMAND, "report", "--exe", "/bin/ls", "1"));
     assert_refused(64, "--exe: is for cores", LIST(LEAKSPY_COMMAND, "report", "--exe", "/bin/ls"));
+    assert_refused(2, "/nowhere/core: No such file",
+                   LIST(LEAKSPY_COMMAND, "report", "--exe", "/bin/ls", "/nowhere/core"));
     assert_refused(2, "a program", LIST(LEAKSPY_COMMAND, "report", "/bin/ls"));
 }
 
