@@ -242,10 +242,21 @@ static bool is_runtime(const struct frame *frame)
     return false;
 }
 
+/* Without what has called main, whose outermost frame has no name in a stripped program. */
+static size_t within_start(const struct stack *stack)
+{
+    for (size_t i = 0; i < stack->count; i++) {
+        const struct frame *frame = &stack->frames[i];
+        if (frame->function && fnmatch("__libc_start_*", frame->function, 0) == 0)
+            return i;
+    }
+    return stack->count;
+}
+
 struct stack stack_user_part(const struct stack *stack)
 {
     size_t from = 0;
-    size_t to = stack->count;
+    size_t to = within_start(stack);
     while (from < to && is_runtime(&stack->frames[from]))
         from++;
     while (to > from && is_runtime(&stack->frames[to - 1]))

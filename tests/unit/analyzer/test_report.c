@@ -135,6 +135,26 @@ static void text__nothing_found(void **state)
     free(text);
 }
 
+static void text__stripped_program__ends_where_main_is_called(void **state)
+{
+    (void)state;
+    struct builder *b = recording_builder_create();
+    uint32_t app = builder_module(b, "/nowhere/app", 0x10000, 0x20000);
+    uint32_t libc = builder_module(b, "/nowhere/libc.so.6", 0x30000, 0x40000);
+    uint32_t site = builder_site(b, (uint64_t[]){0x10010, 0x30010, 0x30020, 0x10020}, 4);
+    builder_frame(b, 0x10010, app, "");
+    builder_frame(b, 0x30010, libc, "__libc_start_call_main");
+    builder_frame(b, 0x30020, libc, "__libc_start_main_impl");
+    builder_frame(b, 0x10020, app, ""); /* _start */
+    builder_park(b, builder_thread(b, "app"), "sem_wait", REC_OP_SEM_WAIT, 0x500, 12 * SECOND,
+                 site);
+    char *text = write_report(b, &usual, 100, report_write_text);
+    assert_non_null(strstr(text, "       at  0x10010                                  app+0x10\n"));
+    assert_null(strstr(text, "__libc_start"));
+    assert_null(strstr(text, "app+0x20"));
+    free(text);
+}
+
 static struct builder *build_cut_stack(void)
 {
     struct builder *b = recording_builder_create();
@@ -612,6 +632,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(text__finding_first),
         cmocka_unit_test(text__nothing_found),
+        cmocka_unit_test(text__stripped_program__ends_where_main_is_called),
         cmocka_unit_test(stack_that_is_longer_than_what_was_kept__said),
         cmocka_unit_test(go_statement_alone__is_not_said_to_be_cut_in_the_text),
         cmocka_unit_test(text__loss_is_shown),
