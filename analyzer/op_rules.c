@@ -13,13 +13,16 @@
  *     std::sync::mpmc::list::Channel::recv::{closure#1}            what is compared
  *     <X as Trait>::method   is   X::method
  *
- * A pattern with a `<` in it is compared with the whole name. Frames without a name are stepped
- * over; of those, "FILE!" stands for one whose file is all that is known of it.
+ * A pattern with a `<` in it is compared with the whole name. "FILE!" stands for a frame whose file
+ * is all that is known of it. Such frames, the static functions of stripped files, are stepped over
+ * where they are in the file of the next frame with a name, inwards or outwards, or in the C
+ * library; elsewhere they may be the program's own code, which nobody knows.
  */
 #include "analyzer/op_rules.h"
 
 #include <fnmatch.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 /* Of longer names only the beginning is compared. */
@@ -224,7 +227,30 @@ static const struct op_rule *find_rule(const char *function, const char *op_text
     return NULL;
 }
 
-struct op_verdict op_rules_apply(const char *op_text, const char *const *functions, size_t count)
+/* The file of the next frame with a name, from the frame `at` on, in steps of `step`. */
+static const char *named_file(const struct op_frame *frames, size_t count, size_t at, size_t step)
+{
+    for (; at < count; at += step) /* below 0 it is above any count */
+        if (frames[at].function != NULL)
+            return frames[at].file;
+    return NULL;
+}
+
+static bool same_file(const char *one, const char *other)
+{
+    return one != NULL && other != NULL && strcmp(one, other) == 0;
+}
+
+/* Whether the frame `at`, which has no name, is one that waits on behalf of those around it. */
+static bool is_step(const struct op_frame *frames, size_t count, size_t at)
+{
+    const char *file = frames[at].file;
+    return (file != NULL && fits("@(libc.so.*|libc-*.so|libpthread*)", file)) ||
+           same_file(file, named_file(frames, count, at, (size_t)-1)) ||
+           same_file(file, named_file(frames, count, at, 1));
+}
+
+struct op_verdict op_rules_apply(const char *op_text, const struct op_frame *frames, size_t count)
 {
     struct op_verdict verdict = {.op = op_text};
     if (op_text == NULL)
@@ -232,12 +258,13 @@ struct op_verdict op_rules_apply(const char *op_text, const char *const *functio
     bool rename = may_be_renamed(op_text);
     bool reached = true;
     for (size_t i = 0; i < count; i++) {
-        if (functions[i] == NULL)
-            continue;
-        const struct op_rule *rule = find_rule(functions[i], op_text, reached);
+        char nameless[64] = "";
+        if (frames[i].file != NULL)
+            snprintf(nameless, sizeof(nameless), "%.60s!", frames[i].file);
+        const char *name = frames[i].function ? frames[i].function : nameless;
+        const struct op_rule *rule = find_rule(name, op_text, reached);
         if (rule == NULL) {
-            size_t length = strlen(functions[i]);
-            reached = reached && length > 0 && functions[i][length - 1] == '!';
+            reached = reached && !frames[i].function && is_step(frames, count, i);
             continue;
         }
         if (rename && reached && rule->op != NULL)

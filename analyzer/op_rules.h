@@ -10,6 +10,12 @@
 
 #include <stddef.h>
 
+/* A frame of a wait stack. */
+struct op_frame {
+    const char *function; /* demangled name; NULL: not known */
+    const char *file;     /* base name of the file that it is in; NULL: not known */
+};
+
 struct op_verdict {
     const char *op;           /* the op to show; never NULL unless op_text was */
     const char *idle_because; /* NULL, or why this wait is expected, as a clause for a sentence:
@@ -19,12 +25,10 @@ struct op_verdict {
 /* Name the op of a wait.
  *
  * op_text: the op as it was recorded ("futex wait", "cond wait", …), or a runtime's wait reason.
- * functions: demangled names on the wait stack, innermost first, inlined calls included; elements
- * may be NULL (not known), or the base name of a file and "!" where only the file is known. count:
- * how many.
+ * frames: the wait stack, innermost first, inlined calls included. count: how many.
  *
  * Returns the op of the first rule that fits, else op_text, and whether the wait is an idle one.
  * The strings live as long as the program, or as op_text. Pure; any thread. */
-struct op_verdict op_rules_apply(const char *op_text, const char *const *functions, size_t count);
+struct op_verdict op_rules_apply(const char *op_text, const struct op_frame *frames, size_t count);
 
 #endif

@@ -1,6 +1,5 @@
 #include "analyzer/waits.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -149,22 +148,17 @@ static bool merge_waits(struct waits *waits, const struct snapshot *snapshot)
 
 bool waits_name(struct waits *waits, const struct snapshot *snapshot, struct stacks *stacks)
 {
-    const char *functions[256];
-    char files[16][64]; /* of frames whose function is not known */
+    struct op_frame frames[256];
     for (size_t i = 1; i < waits->count; i++) {
         struct wait *wait = &waits->rows[i];
         const struct stack *stack = stacks_get(stacks, wait->site);
-        size_t count = 0, file_count = 0;
-        for (; count < stack->count && count < sizeof(functions) / sizeof(functions[0]); count++) {
+        size_t count = 0;
+        for (; count < stack->count && count < sizeof(frames) / sizeof(frames[0]); count++) {
             const struct frame *frame = &stack->frames[count];
-            functions[count] = frame->function;
-            if (frame->function || !frame->module || file_count == sizeof(files) / sizeof(files[0]))
-                continue;
-            snprintf(files[file_count], sizeof(files[0]), "%.60s!",
-                     text_basename(frame->module->path));
-            functions[count] = files[file_count++];
+            frames[count] = (struct op_frame){
+                frame->function, frame->module ? text_basename(frame->module->path) : NULL};
         }
-        struct op_verdict verdict = op_rules_apply(wait->op, functions, count);
+        struct op_verdict verdict = op_rules_apply(wait->op, frames, count);
         if (verdict.op)
             wait->op = verdict.op;
         wait->idle_because = verdict.idle_because;

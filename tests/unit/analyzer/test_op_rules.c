@@ -17,23 +17,33 @@ struct sample {
     const char *stack[16];
 };
 
+/* A frame as a sample writes it: "function", "FILE!function", "FILE!", or "?" for one without a
+ * name in the file "a", where all are that say no other. */
+static struct op_frame frame_of(const char *text, char file[64])
+{
+    const char *mark = strchr(text, '!');
+    if (mark == NULL)
+        return (struct op_frame){strcmp(text, "?") == 0 ? NULL : text, "a"};
+    memcpy(file, text, (size_t)(mark - text));
+    file[mark - text] = '\0';
+    return (struct op_frame){mark[1] != '\0' ? mark + 1 : NULL, file};
+}
+
 static void check(const struct sample *samples, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        size_t frames = 0;
-        while (samples[i].stack[frames] != NULL)
-            frames++;
-        const char *functions[16];
-        for (size_t f = 0; f < frames; f++)
-            functions[f] = strcmp(samples[i].stack[f], "?") == 0 ? NULL : samples[i].stack[f];
-        struct op_verdict verdict = op_rules_apply(samples[i].recorded, functions, frames);
+        struct op_frame frames[16];
+        char files[16][64];
+        size_t frame_count = 0;
+        for (; samples[i].stack[frame_count] != NULL; frame_count++)
+            frames[frame_count] = frame_of(samples[i].stack[frame_count], files[frame_count]);
+        struct op_verdict verdict = op_rules_apply(samples[i].recorded, frames, frame_count);
         assert_string_equal(verdict.op, samples[i].op);
+        const char *idle = verdict.idle_because ? verdict.idle_because : "not idle";
         if (samples[i].idle == NULL)
-            assert_string_equal(verdict.idle_because ? verdict.idle_because : "not idle",
-                                "not idle");
+            assert_string_equal(idle, "not idle");
         else
-            assert_non_null(
-                strstr(verdict.idle_because ? verdict.idle_because : "not idle", samples[i].idle));
+            assert_non_null(strstr(idle, samples[i].idle));
     }
 }
 
@@ -295,6 +305,35 @@ static void c_library_stack__apply__names_the_operation(void **state)
     CHECK(samples);
 }
 
+/* Who calls a function of a library from a file without names is not seen; it may be the program,
+ * of which the library's name and its idleness do not tell. */
+static void nameless_frame__apply__is_a_step_of_its_own_file_alone(void **state)
+{
+    (void)state;
+    static const struct sample samples[] = {
+        {"futex wait",
+         "chan receive",
+         NULL,
+         {"libglib-2.0.so.0!g_cond_wait", "libglib-2.0.so.0!", "libglib-2.0.so.0!g_async_queue_pop",
+          "program!", "libc.so.6!"}},
+        {"futex wait",
+         "cond wait",
+         NULL, /* work of a pool that is parked */
+         {"libglib-2.0.so.0!g_cond_wait", "program!", "libglib-2.0.so.0!g_thread_pool_thread_proxy",
+          "libglib-2.0.so.0!g_thread_proxy"}},
+        {"cond wait",
+         "cond wait",
+         NULL,
+         {"program!", "libglib-2.0.so.0!g_thread_pool_thread_proxy"}},
+        {"futex wait",
+         "cond wait",
+         NULL, /* compiled at run time, in no file */
+         {"libglib-2.0.so.0!g_cond_wait", "!", "libglib-2.0.so.0!g_async_queue_pop"}},
+        {"futex wait", "mutex lock", NULL, {"libc.so.6!", "libglib-2.0.so.0!g_mutex_lock"}},
+    };
+    CHECK(samples);
+}
+
 static void runtime_at_rest__apply__is_idle(void **state)
 {
     (void)state;
@@ -355,11 +394,11 @@ static void hostile_name__apply__is_survived(void **state)
     for (size_t i = 0; i < sizeof(pieces); i++) {
         memset(name, pieces[i], 100000);
         name[100000] = '\0';
-        const char *functions[] = {name, name};
-        struct op_verdict verdict = op_rules_apply("futex wait", functions, 2);
+        const struct op_frame functions[] = {{name, name}, {name, NULL}, {NULL, name}};
+        struct op_verdict verdict = op_rules_apply("futex wait", functions, 3);
         assert_string_equal(verdict.op, "futex wait");
         memcpy(name, "g_async_queue_pop", 17);
-        verdict = op_rules_apply("futex wait", functions, 2);
+        verdict = op_rules_apply("futex wait", functions, 3);
         assert_string_equal(verdict.op, "chan receive");
     }
     free(name);
@@ -373,6 +412,7 @@ int main(void)
         cmocka_unit_test(stack_of_a_crate__apply__names_the_operation),
         cmocka_unit_test(cplus_stack__apply__names_the_operation),
         cmocka_unit_test(c_library_stack__apply__names_the_operation),
+        cmocka_unit_test(nameless_frame__apply__is_a_step_of_its_own_file_alone),
         cmocka_unit_test(runtime_at_rest__apply__is_idle),
         cmocka_unit_test(known_op_or_own_code__apply__keeps_the_op),
         cmocka_unit_test(hostile_name__apply__is_survived),
