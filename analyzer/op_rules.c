@@ -127,6 +127,39 @@ static const struct op_rule rules[] = {
     {"std::@(__atomic|__detail)*", NULL, NULL, NULL, false},
     {"std::atomic*::wait*", NULL, NULL, NULL, false},
 
+    /* Boost, and Asio without it */
+    {"boost::condition_variable*::*wait*", "cond wait", NULL, NULL, false},
+    {"boost::shared_mutex::lock_shared*", "rwlock rdlock", NULL, NULL, false},
+    {"boost::shared_mutex::*lock*", "rwlock wrlock", NULL, NULL, false},
+    {"boost::barrier::*wait*", "barrier wait", NULL, NULL, false},
+    {"boost::detail::shared_state*", "future wait", NULL, NULL, false},
+    {"boost::@(detail::basic_future|unique_future|shared_future)::*", "future wait", NULL, NULL,
+     false},
+    {"boost::posix::pthread_cond_*", NULL, NULL, NULL, false},
+    {"?(boost::)asio::detail::*event::@(wait|wait_for_usec)", NULL, NULL, "cond wait", false},
+    {"?(boost::)asio::detail::scheduler::do_@(run|wait)_one", NULL,
+     "a thread of Asio without a handler to run", "cond wait", false},
+
+    /* Qt 5 */
+    {"QBasicMutex::lockInternal", "mutex lock", NULL, NULL, false},
+    {"@(QMutex|QRecursiveMutex|QRecursiveMutexPrivate|QMutexLocker)::*", "mutex lock", NULL, NULL,
+     false},
+    {"QSemaphore::@(acquire|tryAcquire)", "sem wait", NULL, NULL, false},
+    {"QReadWriteLock@(|Private)::*Read", "rwlock rdlock", NULL, NULL, false},
+    {"QReadWriteLock@(|Private)::*Write", "rwlock wrlock", NULL, NULL, false},
+    {"QWaitCondition::wait", "cond wait", NULL, NULL, false},
+    {"QThread::wait", "thread join", NULL, NULL, false},
+    {"QThreadPool::waitForDone", "task join", NULL, NULL, false},
+    {"QThreadPoolThread::run", NULL, "a thread of a pool of Qt without work", NULL, false},
+
+    /* oneTBB */
+    {"tbb::detail::r1::wait_bounded_queue_monitor", NULL, NULL, "futex wait", false},
+    {"tbb::detail::d?::concurrent_bounded_queue::@(internal_pop|pop)*", "chan receive", NULL, NULL,
+     false},
+    {"tbb::detail::d?::concurrent_bounded_queue::@(internal_push|push|emplace)*", "chan send", NULL,
+     NULL, false},
+    {"tbb::detail::d?::*", NULL, NULL, "futex wait", false},
+
     /* GLib */
     {"g_async_queue_@(pop|timeout_pop|timed_pop)*", "chan receive", NULL, NULL, false},
     {"g_cond_wait*", "cond wait", NULL, NULL, false},
@@ -155,11 +188,28 @@ static const struct op_rule rules[] = {
     {"internal/poll.FD.Accept", NULL, "it waits for the next connection", "IO wait", true},
     {"internal/poll.(*FD).Accept", NULL, "it waits for the next connection", "IO wait", true},
 
+    /* The runtimes of Haskell (GHC) and Erlang */
+    {"@(waitCondition|yieldCapability|schedule)", NULL, NULL, "cond wait", false},
+    {"scheduleWorker", NULL, "a worker of GHC's runtime without a Haskell thread to run",
+     "cond wait", false},
+    {"itimer_thread_func", NULL, "the timer of GHC's runtime, which is at rest", "cond wait",
+     false},
+    {"@(ethr_event_wait|ethr_event_twait|scheduler_wait)", NULL, NULL, "futex wait", false},
+    {"erts_schedule", NULL, "a scheduler of Erlang's runtime without a process to run",
+     "futex wait", false},
+
     /* Programs and libraries with threads of their own */
     {"uv_sem_wait", "sem wait", NULL, NULL, false},
     {"bioProcessBackgroundJobs", NULL, "a background thread of redis without work", "cond wait",
      true},
     {"IOThreadMain", NULL, "an I/O thread of redis that was sent to rest", "mutex lock", true},
+    {"ap_queue_pop_something", NULL, "a worker of Apache without a connection", "cond wait", false},
+    {"ap_mpm_podx_check", NULL, "a process of Apache that waits to be told to end", "io wait",
+     false},
+    {"squidaio_thread_loop", NULL, "an I/O thread of squid without work", "cond wait", false},
+    {"handle_manager", NULL, "the manager thread of MariaDB without work", "cond wait", false},
+    {"slave_deadlock_handler", NULL,
+     "the thread of MariaDB for deadlocks of replicas, without work", "cond wait", false},
     {"*background_thread_entry", NULL, "the background thread of jemalloc", NULL, true},
     {"libjemalloc.so*!", NULL, "the background thread of jemalloc", "cond wait", true},
 };

@@ -334,6 +334,132 @@ static void nameless_frame__apply__is_a_step_of_its_own_file_alone(void **state)
     CHECK(samples);
 }
 
+static void boost_qt_tbb_stack__apply__names_the_operation(void **state)
+{
+    (void)state;
+    static const struct sample samples[] = {
+        {"cond wait",
+         "cond wait",
+         "Asio without a handler",
+         {"boost::asio::detail::posix_event::wait<boost::asio::detail::conditionally_enabled_mutex:"
+          ":"
+          "scoped_lock>",
+          "boost::asio::detail::conditionally_enabled_event::wait",
+          "boost::asio::detail::scheduler::do_run_one", "boost::asio::detail::scheduler::run",
+          "boost::asio::io_context::run", "main"}},
+        {"cond wait",
+         "cond wait",
+         NULL, /* a handler that is parked */
+         {"boost::condition_variable::wait", "main::{lambda()#1}::operator()",
+          "boost::asio::detail::scheduler::do_run_one", "boost::asio::detail::scheduler::run"}},
+        {"cond wait",
+         "barrier wait",
+         NULL,
+         {"boost::posix::pthread_cond_wait", "boost::condition_variable::wait",
+          "boost::barrier::wait", "main"}},
+        {"cond wait",
+         "future wait",
+         NULL,
+         {"boost::posix::pthread_cond_wait", "boost::condition_variable::wait",
+          "boost::condition_variable::wait<boost::_bi::bind_t<bool, boost::_mfi::mf0<bool>>>",
+          "boost::detail::shared_state_base::wait_internal",
+          "boost::detail::shared_state<int>::get", "boost::unique_future<int>::get", "main"}},
+        {"cond wait",
+         "rwlock rdlock",
+         NULL,
+         {"boost::condition_variable::wait", "boost::shared_mutex::lock_shared", "main"}},
+        {"cond wait",
+         "rwlock wrlock",
+         NULL,
+         {"boost::condition_variable::wait", "boost::shared_mutex::lock", "main"}},
+        {"futex wait", "mutex lock", NULL, {"QBasicMutex::lockInternal", "?", "main"}},
+        {"futex wait",
+         "mutex lock",
+         NULL,
+         {"QBasicMutex::lockInternal", "QMutexLocker::QMutexLocker", "main"}},
+        {"futex wait", "sem wait", NULL, {"QSemaphore::acquire", "main"}},
+        {"cond wait", "cond wait", NULL, {"QWaitCondition::wait", "main"}},
+        {"cond wait",
+         "rwlock rdlock",
+         NULL,
+         {"QWaitCondition::wait", "?", "QReadWriteLock::tryLockForRead", "main"}},
+        {"cond wait",
+         "rwlock wrlock",
+         NULL,
+         {"QWaitCondition::wait", "?", "QReadWriteLock::tryLockForWrite", "main"}},
+        {"cond wait", "thread join", NULL, {"QWaitCondition::wait", "QThread::wait", "main"}},
+        {"cond wait",
+         "task join",
+         NULL,
+         {"QWaitCondition::wait", "?", "QThreadPool::waitForDone", "main"}},
+        {"cond wait",
+         "cond wait",
+         "pool of Qt",
+         {"libQt5Core.so.5!QWaitCondition::wait", "libQt5Core.so.5!QThreadPoolThread::run",
+          "libQt5Core.so.5!QThreadPrivate::start"}},
+        {"cond wait",
+         "cond wait",
+         NULL,
+         {"libQt5Core.so.5!QWaitCondition::wait", "program!",
+          "libQt5Core.so.5!QThreadPoolThread::run"}},
+        {"futex wait",
+         "chan receive",
+         NULL,
+         {"tbb::detail::r1::wait_bounded_queue_monitor",
+          "tbb::detail::d2::concurrent_bounded_queue<int, A>::internal_wait<F>",
+          "tbb::detail::d2::concurrent_bounded_queue<int, A>::internal_pop(void*)::{lambda()#2}::"
+          "operator()",
+          "tbb::detail::d0::try_call_proxy<F>::on_exception<G>",
+          "tbb::detail::d2::concurrent_bounded_queue<int, A>::internal_pop",
+          "tbb::detail::d2::concurrent_bounded_queue<int, A>::pop", "main"}},
+        {"futex wait",
+         "chan send",
+         NULL,
+         {"tbb::detail::r1::wait_bounded_queue_monitor",
+          "tbb::detail::d2::concurrent_bounded_queue<int, A>::push", "main"}},
+    };
+    CHECK(samples);
+}
+
+static void server_at_rest__apply__is_idle(void **state)
+{
+    (void)state;
+    static const struct sample samples[] = {
+        {"cond wait",
+         "cond wait",
+         "worker of GHC",
+         {"waitCondition", "yieldCapability", "schedule", "scheduleWorker", "workerStart"}},
+        {"cond wait",
+         "cond wait",
+         NULL, /* a thread that Haskell code is bound to */
+         {"waitCondition", "yieldCapability", "schedule", "scheduleWaitThread", "hs_main"}},
+        {"cond wait",
+         "cond wait",
+         NULL, /* C code that Haskell called */
+         {"wait_for_it", "base_ForeignziC_info", "schedule", "scheduleWorker", "workerStart"}},
+        {"cond wait", "cond wait", "timer of GHC", {"waitCondition", "itimer_thread_func"}},
+        {"futex wait",
+         "futex wait",
+         "scheduler of Erlang",
+         {"ethr_event_twait", "?", "erts_schedule", "erts_dirty_process_main", "?"}},
+        {"futex wait",
+         "futex wait",
+         NULL,
+         {"ethr_event_wait", "ethr_mutex_lock", "erts_port_task_execute", "erts_schedule"}},
+        {"futex wait",
+         "futex wait",
+         NULL, /* a native function */
+         {"beam.smp!ethr_event_wait", "plugin.so!", "beam.smp!erts_schedule"}},
+        {"cond wait", "cond wait", "worker of Apache", {"ap_queue_pop_something", "?"}},
+        {"io wait", "io wait", "Apache that waits to be told", {"ap_mpm_podx_check", "?"}},
+        {"cond wait", "cond wait", "squid", {"squidaio_thread_loop"}},
+        {"cond wait", "cond wait", "MariaDB", {"handle_manager", "?"}},
+        {"cond wait", "cond wait", "MariaDB", {"slave_deadlock_handler", "?"}},
+        {"mutex lock", "mutex lock", NULL, {"handle_manager", "?"}},
+    };
+    CHECK(samples);
+}
+
 static void runtime_at_rest__apply__is_idle(void **state)
 {
     (void)state;
@@ -413,6 +539,8 @@ int main(void)
         cmocka_unit_test(cplus_stack__apply__names_the_operation),
         cmocka_unit_test(c_library_stack__apply__names_the_operation),
         cmocka_unit_test(nameless_frame__apply__is_a_step_of_its_own_file_alone),
+        cmocka_unit_test(boost_qt_tbb_stack__apply__names_the_operation),
+        cmocka_unit_test(server_at_rest__apply__is_idle),
         cmocka_unit_test(runtime_at_rest__apply__is_idle),
         cmocka_unit_test(known_op_or_own_code__apply__keeps_the_op),
         cmocka_unit_test(hostile_name__apply__is_survived),
