@@ -24,11 +24,12 @@ struct own {
 
 /* ---- mappings ---- */
 
-/* The row of a mapped file around an address; NULL: none. */
+/* The row of a mapped file around an address; one without an end: there is none. */
 static const struct core_name *name_at(const struct core_file *core, uint64_t address)
 {
+    static const struct core_name none = {.path = ""};
     size_t row = ranges_at(core->names, core->name_count, sizeof(*core->names), address);
-    return row < core->name_count ? &core->names[row] : NULL;
+    return row < core->name_count ? &core->names[row] : &none;
 }
 
 /* What was dumped, and what was mapped but left out: of the latter, how it may be accessed is not
@@ -45,11 +46,11 @@ static bool take_mappings(struct image *image, const struct core_file *core)
         rows[count++] = (struct image_mapping){
             .start = range->start,
             .end = range->end,
-            .file_offset = name ? name->file_offset + (range->start - name->start) : 0,
+            .file_offset = name->end ? name->file_offset + (range->start - name->start) : 0,
             .readable = range->readable,
             .writable = range->writable,
             .executable = range->executable,
-            .name = name ? name->path : "",
+            .name = name->path,
         };
     }
     for (size_t i = 0; i < core->name_count; i++) {
@@ -238,7 +239,7 @@ static bool take_all(struct image *image, const char *exe, struct err *err)
     const char *name = core->program;
     uint32_t row = image_exe_module(image);
     const struct core_name *phdr = name_at(core, core->phdr ? core->phdr : core->entry);
-    if (row || phdr)
+    if (row || phdr->end)
         name = row ? image->modules[row].path : phdr->path;
     image->exe = strdup(name);
     image->cmdline = core_words(core, &own->memory.reader);
