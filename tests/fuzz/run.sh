@@ -1,6 +1,6 @@
 #!/bin/bash
-# Runs the fuzz targets, each for some seconds of its own, with address and undefined behaviour sanitizers; one more at a
-# time than there are processors. A run of a minute or less begins with the same seed each time, so that what it finds is
+# Runs the fuzz targets, each for some seconds of its own, with address and undefined behaviour sanitizers; two at a time
+# for each processor. A run of a minute or less begins with the same seed each time, so that what it finds is
 # found again; longer ones do not.
 #
 # Usage: tests/fuzz/run.sh [SECONDS [TARGET...]]    (default: 60 seconds, all targets)
@@ -22,7 +22,7 @@ if ! { cmake --preset fuzz && cmake --build --preset fuzz -j "$(nproc)" --target
     exit 1
 fi
 rm -f "$log"
-out=build/fuzz jobs=$(($(nproc) + 1)) seed=$((seconds <= 60))
+out=build/fuzz jobs=$(($(nproc) * 2)) seed=$((seconds <= 60))
 mkdir -p "$out/crashes"
 
 fuzz_one() {
