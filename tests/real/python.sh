@@ -11,10 +11,10 @@ run() {
     [ -z "${PYTHON_TESTS:-}" ] || read -ra tests <<<"$PYTHON_TESTS"
     for test in "${tests[@]}"; do
         echo "$test"
-        # In a folder of its own, without the site's packages. What they print and how long they take
-        # differs; what comes of each does not.
-        under /usr/bin/python3 -I -m unittest -v "test.$test" 2>&1 |
-            sed -n -e 's/^\([a-z]*[tT]est[A-Za-z0-9_]* (.*)\).* \.\.\. .*\(ok\|FAIL\|ERROR\|skipped\).*/\1 \2/p' \
-                -e 's/^\(Ran [0-9]* tests\) in .*/\1/p' -e '/^OK/p' -e '/^FAILED/p' | sort
+        # What they print differs; what comes of each does not.
+        rm -f outcomes
+        under /usr/bin/python3 -I "$root/tests/real/python_outcomes.py" "test.$test" "$PWD/outcomes" >printed 2>&1 ||
+            tail -n 40 printed >&2
+        cat outcomes
     done
 }
