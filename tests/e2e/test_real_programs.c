@@ -19,14 +19,6 @@ static void need(const char *program)
     skip();
 }
 
-static void assert_nothing_lost(const struct target *target)
-{
-    json_t *json = report(target->recording, "1s", LIST("--all"));
-    assert_int_equal(json_integer_value(json_at(json, "totals.lost")), 0);
-    assert_true(json_integer_value(json_at(json, "totals.spawned")) > 1);
-    json_decref(json);
-}
-
 /* ---- python ---- */
 
 static void python_threads_and_queues__compute_the_same(void **state)
@@ -81,6 +73,14 @@ static void python_thread_on_an_empty_queue__is_found(void **state)
 /* ---- the HTTP server of Go's library ---- */
 
 #ifdef LEAKSPY_HAVE_GCCGO
+static void assert_nothing_lost(const struct target *target)
+{
+    json_t *json = report(target->recording, "1s", LIST("--all"));
+    assert_int_equal(json_integer_value(json_at(json, "totals.lost")), 0);
+    assert_true(json_integer_value(json_at(json, "totals.spawned")) > 1);
+    json_decref(json);
+}
+
 static void serve_http(bool preload)
 {
     char port[16];
