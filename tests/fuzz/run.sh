@@ -26,10 +26,11 @@ out=build/fuzz jobs=$(($(nproc) * 2)) seed=$((seconds <= 60))
 mkdir -p "$out/crashes"
 
 fuzz_one() {
-    local target=$1 corpus=$out/corpus/$1 seeds=(tests/fuzz/corpus/"$1") dictionary=()
+    local target=$1 corpus=$out/corpus/$1 seeds=(tests/fuzz/corpus/"$1") dictionary=() longest=65536
     mkdir -p "$corpus"
     case $target in
     recording | dump) seeds+=(tests/formats) ;;
+    goscan) longest=131072 ;; # what is read of a real program
     elf)
         mkdir -p "$out/seeds/elf"
         printf 'int f(int a){return a*3;}int main(int c,char**v){(void)v;return f(c);}\n' >"$out/seeds/f.c"
@@ -43,7 +44,7 @@ fuzz_one() {
         [ -d "${seeds[$seed]}" ] || unset "seeds[$seed]"
     done
     "$out/tests/fuzz/fuzz_$target" "${dictionary[@]}" -max_total_time="$seconds" -seed="$seed" -timeout=120 -rss_limit_mb=2048 \
-        -max_len=65536 -print_final_stats=1 -artifact_prefix="$out/crashes/$target-" "$corpus" "${seeds[@]}" \
+        -max_len=$longest -print_final_stats=1 -artifact_prefix="$out/crashes/$target-" "$corpus" "${seeds[@]}" \
         >"$out/$target.log" 2>&1
     local status=$?
     [ $status -ne 0 ] && tail -40 "$out/$target.log"
