@@ -26,7 +26,7 @@ out=build/fuzz jobs=$(($(nproc) * 2)) seed=$((seconds <= 60))
 mkdir -p "$out/crashes"
 
 fuzz_one() {
-    local target=$1 corpus=$out/corpus/$1 seeds=(tests/fuzz/corpus/"$1") dictionary=() longest=65536
+    local target=$1 corpus=$out/corpus/$1 seeds=(tests/fuzz/corpus/"$1") dictionary=() longest=65536 folder
     mkdir -p "$corpus"
     case $target in
     recording | dump) seeds+=(tests/formats) ;;
@@ -40,11 +40,11 @@ fuzz_one() {
         ;;
     esac
     [ -e "tests/fuzz/$target.dict" ] && dictionary=("-dict=tests/fuzz/$target.dict")
-    for seed in "${!seeds[@]}"; do
-        [ -d "${seeds[$seed]}" ] || unset "seeds[$seed]"
+    for folder in "${!seeds[@]}"; do
+        [ -d "${seeds[$folder]}" ] || unset "seeds[$folder]"
     done
     "$out/tests/fuzz/fuzz_$target" "${dictionary[@]}" -max_total_time="$seconds" -seed="$seed" -timeout=120 -rss_limit_mb=2048 \
-        -max_len=$longest -print_final_stats=1 -artifact_prefix="$out/crashes/$target-" "$corpus" "${seeds[@]}" \
+        -max_len="$longest" -print_final_stats=1 -artifact_prefix="$out/crashes/$target-" "$corpus" "${seeds[@]}" \
         >"$out/$target.log" 2>&1
     local status=$?
     [ $status -ne 0 ] && tail -40 "$out/$target.log"
