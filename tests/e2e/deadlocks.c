@@ -5,7 +5,9 @@
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -45,13 +47,24 @@ static void join(pthread_t thread)
 
 /* --- the loader's lock ----------------------------------------------------------------------- */
 
+static void *take_lock_in_thread(void *arg)
+{
+    CHECK(pthread_mutex_lock(&mutex) == 0 && pthread_mutex_unlock(&mutex) == 0);
+    return arg;
+}
+
+static bool constructor_spawns;
+
 /* For the constructor of deadlock_plugin.c. */
 void constructed(void);
 
 void constructed(void)
 {
     arrive();
-    CHECK(pthread_mutex_lock(&mutex) == 0 && pthread_mutex_unlock(&mutex) == 0);
+    if (constructor_spawns)
+        join(start(take_lock_in_thread));
+    else
+        take_lock_in_thread(NULL);
 }
 
 static void *load(void *unused)
@@ -70,6 +83,14 @@ static void loader(void)
     join(start(nothing));
     CHECK(pthread_mutex_unlock(&mutex) == 0);
     join(loading);
+}
+
+/* A library's constructor, and so the loader's lock, lasts until a thread that it has started ends.
+ */
+static void constructor(void)
+{
+    constructor_spawns = true;
+    load(NULL);
 }
 
 static int take_lock(struct dl_phdr_info *info, size_t bytes, void *unused)
@@ -120,6 +141,28 @@ static void handler(void)
     while (value < SIGNALS) {
         CHECK(pthread_mutex_lock(&mutex) == 0 && pthread_mutex_unlock(&mutex) == 0);
         CHECK(sem_getvalue(&posted, &value) == 0);
+    }
+}
+
+static int tube[2];
+
+static void write_byte(int signal)
+{
+    (void)signal;
+    CHECK(write(tube[1], "", 1) == 1);
+}
+
+/* So may write: the usual way out of a handler. */
+static void tells(void)
+{
+    const struct sigaction action = {.sa_handler = write_byte, .sa_flags = SA_RESTART};
+    const struct itimerval timer = {.it_interval.tv_usec = 1000, .it_value.tv_usec = 1000};
+    int told = 0;
+    CHECK(pipe(tube) == 0 && sigaction(SIGALRM, &action, NULL) == 0);
+    CHECK(setitimer(ITIMER_REAL, &timer, NULL) == 0);
+    while (told < SIGNALS) {
+        CHECK(pthread_mutex_lock(&mutex) == 0 && pthread_mutex_unlock(&mutex) == 0);
+        CHECK(ioctl(tube[0], FIONREAD, &told) == 0);
     }
 }
 
@@ -185,7 +228,8 @@ static const struct {
     const char *name;
     void (*run)(void);
 } moments[] = {
-    {"plain", plain},         {"loader", loader},     {"files", files}, {"handler", handler},
+    {"plain", plain},         {"loader", loader},     {"constructor", constructor},
+    {"files", files},         {"handler", handler},   {"tells", tells},
     {"cancelled", cancelled}, {"children", children}, {"user", user},
 };
 

@@ -58,7 +58,7 @@ static void record(const char *what)
     struct entry *entry = malloc(sizeof *entry);
     entry->what = what;
     take_stack(entry);
-    if (log_fd >= 0 && write(log_fd, what, strlen(what)) < 0)
+    if (log_fd >= 0 && REAL(write)(log_fd, what, strlen(what)) < 0)
         log_fd = -1;
     free(table[next % KEPT]);
     table[next++ % KEPT] = entry;
@@ -81,6 +81,12 @@ int sem_post(sem_t *semaphore)
 {
     record("sem_post\n");
     return REAL(sem_post)(semaphore);
+}
+
+ssize_t write(int fd, const void *from, size_t n)
+{
+    record("write\n");
+    return REAL(write)(fd, from, n);
 }
 
 /* Works most of the time, and rests for a moment. */
