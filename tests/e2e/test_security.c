@@ -10,7 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define UID "64999"   /* nobody's else, so that its folder in /dev/shm is ours to spoil */
+#define UID "64999" /* nobody's else, so that its folder in /dev/shm is ours to spoil */
+#define GCORE "/usr/bin/gcore"
 #define OTHER "64998" /* who is not that user */
 #define FOLDER "/dev/shm/leakspy-" UID
 #define AS_USER "/usr/bin/setpriv", "--reuid=" UID, "--regid=" UID, "--clear-groups"
@@ -380,12 +381,25 @@ static void debug_file_that_is_a_pipe__holds_up_nothing(void **state)
     target_end(target);
 }
 
+/* Nothing that a terminal obeys: no control character, neither of ASCII's nor of Unicode's (C1),
+ * nor half of one, and no mark of the direction of writing. */
 static bool is_clean(const char *text)
 {
-    for (; *text; text++) {
-        unsigned char c = (unsigned char)*text;
-        if ((c < 0x20 && c != '\n') || c == 0x7f)
+    static const char *const marks[] = {"\u200e", "\u200f", "\u2028", "\u2029", "\u202a",
+                                        "\u202d", "\u202e", "\u2066", "\u2069", "\u061c"};
+    for (size_t i = 0; i < LENGTH(marks); i++)
+        if (strstr(text, marks[i]))
             return false;
+    while (*text) {
+        unsigned char c = (unsigned char)*text, next = (unsigned char)text[1];
+        size_t bytes = c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
+        if ((c < 0x20 && c != '\n') || c == 0x7f || (c >= 0x80 && c < 0xc2) ||
+            (c == 0xc2 && next < 0xa0))
+            return false;
+        for (size_t i = 1; i < bytes; i++)
+            if (((unsigned char)text[i] & 0xc0) != 0x80)
+                return false;
+        text += bytes;
     }
     return true;
 }
@@ -397,40 +411,107 @@ static bool is_ascii(const char *text)
     return *text == '\0';
 }
 
+/* A sample whose path, functions and source file have names like orders to a terminal, and a
+ * recording, a process and a core of it. */
+static struct target *start_evil(char core[300])
+{
+    char evil[256], pid[16];
+    struct target *target;
+    strcpy(evil, in_scratch(EVIL));
+    /* As long as the names that they replace. */
+    struct outcome outcome =
+        run_program(false,
+                    LIST("/bin/sh", "-ec",
+                         "LC_ALL=C sed \"s/await_result/$(printf 'f\\033]0;func\\302\\233\\a')/g; "
+                         "s/receive_without_sender\\.c/$(printf "
+                         "'file\\033[2J\\302\\2331m\\342\\200\\256rigid....')/g\" "
+                         "<\"$1\" >\"$2\"; chmod +x \"$2\"",
+                         "sh", LEAKSPY_SAMPLES "/receive_without_sender", evil),
+                    NULL);
+    assert_int_equal(outcome.status, 0);
+    outcome_deinit(&outcome);
+    const struct expected_group leak = {.op = "chan receive"};
+    target = target_start(true, LIST(evil, EVIL), NULL);
+    target_wait_line(target, "ready");
+    json_decref(wait_for_group(target, "60ms", NULL, &leak));
+    snprintf(pid, sizeof pid, "%d", (int)target->pid);
+    snprintf(core, 300, "%s/core.%s", dir, pid);
+    if (access(GCORE, X_OK) == 0) {
+        char prefix[280];
+        snprintf(prefix, sizeof prefix, "%s/core", dir);
+        outcome = run_program(false, LIST(GCORE, "-o", prefix, pid), NULL);
+        outcome_deinit(&outcome);
+    }
+    return target;
+}
+
+/* What `leakspy ARGV... SOURCE` prints of it; `shows`: the names are in it. */
+static void assert_harmless(const char *const argv[], const char *source, bool shows)
+{
+    const char *words[10] = {LEAKSPY_COMMAND};
+    size_t count = 1;
+    bool json = false;
+    for (; argv[count - 1]; count++) {
+        words[count] = argv[count - 1];
+        json = json || strcmp(words[count], "--format=json") == 0;
+    }
+    words[count] = source;
+    struct outcome outcome = run_program(false, words, NULL);
+    if (outcome.status != 0 || !is_clean(outcome.out) || !is_clean(outcome.err))
+        fail_msg("%s %s %s: status 0x%x\n%s\n%s", words[1], count > 2 ? words[2] : "",
+                 source ? source : "", outcome.status, outcome.out, outcome.err);
+    if (json) {
+        json_t *parsed = json_loads(outcome.out, 0, NULL); /* refuses what is not UTF-8 */
+        assert_non_null(parsed);
+        json_decref(parsed);
+        assert_true(is_ascii(outcome.out)); /* nor is there a control character of Unicode's */
+    } else if (shows && !strstr(outcome.out, "\\x1b]0;owned\\x07\\")) {
+        fail_msg("%s %s: the name is not shown:\n%s", words[1], source ? source : "", outcome.out);
+    }
+    outcome_deinit(&outcome);
+}
+
 static void names_of_the_target__are_shown_and_not_obeyed(void **state)
 {
     (void)state;
-    char evil[256], rec[300];
-    static const char *const commands[][5] = {
-        {"report", "--all", "--threshold", "0", NULL},
-        {"dump", NULL},
-        {"report", "--threshold", "0", "--format=json", NULL}};
-    strcpy(evil, in_scratch(EVIL));
-    snprintf(rec, sizeof rec, "%s.rec", evil);
-    record_leak(evil, rec);
-    for (size_t i = 0; i < LENGTH(commands); i++) {
-        const char *argv[8] = {LEAKSPY_COMMAND};
-        size_t count = 1;
-        for (size_t k = 0; commands[i][k]; k++)
-            argv[count++] = commands[i][k];
-        argv[count] = rec;
-        struct outcome outcome = run_program(false, argv, NULL);
-        assert_int_equal(outcome.status, 0);
-        if (i < 2) {
-            assert_non_null(strstr(outcome.out, "\\x1b]0;owned\\x07\\x0a99 stuck"));
-            assert_true(is_clean(outcome.out));
-            assert_null(strstr(outcome.out, "\u202e"));
-        } else {
-            json_t *json = json_loads(outcome.out, 0, NULL); /* refuses what is not UTF-8 */
-            assert_non_null(json);
-            json_decref(json);
-            assert_true(is_ascii(outcome.out)); /* nor is there a control character of Unicode's */
-        }
-        assert_string_equal(outcome.err, "");
-        outcome_deinit(&outcome);
+    char core[300], pid[16], rec[300];
+    struct target *target = start_evil(core);
+    snprintf(pid, sizeof pid, "%d", (int)target->pid);
+    snprintf(rec, sizeof rec, "%s/%s.rec", dir, EVIL);
+    struct outcome outcome =
+        run_program(false, LIST("/bin/cp", "--sparse=always", target->recording, rec), NULL);
+    assert_int_equal(outcome.status, 0);
+    outcome_deinit(&outcome);
+    const char *const sources[] = {target->recording, rec, pid, core};
+    for (size_t i = 0; i < LENGTH(sources); i++) {
+        if (sources[i] == core && access(core, R_OK) != 0)
+            continue;
+        assert_harmless(LIST("report", "--all", "--threshold=0"), sources[i], true);
+        assert_harmless(LIST("report", "--all", "--threshold=0", "--color=never"), sources[i],
+                        true);
+        assert_harmless(LIST("report", "--threshold=0", "--format=json"), sources[i], false);
     }
+    assert_harmless(LIST("report", "--all", "--threshold=0", "--watch=300ms"), pid, true);
+    assert_harmless(LIST("dump"), rec, true);
+    assert_harmless(LIST("list"), NULL, true);
+    assert_harmless(LIST("list", "--format=json"), NULL, false);
+
+    /* By the process itself, which was not preloaded. */
+    struct target *bare = target_start(false, LIST(in_scratch(EVIL), EVIL), NULL);
+    target_wait_line(bare, "ready");
+    snprintf(pid, sizeof pid, "%d", (int)bare->pid);
+    assert_harmless(LIST("report", "--all", "--threshold=0"), pid, true);
+    assert_harmless(LIST("report", "--all", "--threshold=0", "--watch=300ms"), pid, true);
+    assert_harmless(LIST("report", "--threshold=0", "--format=json"), pid, false);
+    outcome =
+        run_program(false, LIST(LEAKSPY_COMMAND, "report", "--all", "--threshold=0", pid), NULL);
+    assert_non_null(strstr(outcome.out, "f\\x1b]0;func"));
+    assert_non_null(strstr(outcome.out, "file\\x1b[2J\\xc2\\x9b1m\\xe2\\x80\\xaerigid....:"));
+    outcome_deinit(&outcome);
+
+    /* One line of error, however many a name has. */
     strcat(rec, ".none");
-    struct outcome outcome = run_program(false, LIST(LEAKSPY_COMMAND, "report", rec), NULL);
+    outcome = run_program(false, LIST(LEAKSPY_COMMAND, "report", rec), NULL);
     assert_true(is_clean(outcome.err));
     assert_int_equal(outcome.err[strlen(outcome.err) - 1], '\n');
     assert_ptr_equal(strchr(outcome.err, '\n'), outcome.err + strlen(outcome.err) - 1);
