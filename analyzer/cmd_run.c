@@ -203,16 +203,33 @@ static int start(struct launch *launch, const struct signals *signals)
     return error;
 }
 
+/* Opens what is at `path` to write the end into it, if it is a recording that runs, and no other
+ * file since: whoever may write in its folder may put something else there. -1: it is none. */
+static int open_running(const char *path)
+{
+    struct rec_file file;
+    struct stat opened, looked_at;
+    int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (fd < 0 || !rec_file_open(&file, path, NULL)) {
+        if (fd >= 0)
+            close(fd);
+        return -1;
+    }
+    bool fits = file.header.state == REC_STATE_RUNNING && fstat(fd, &opened) == 0 &&
+                fstat(file.fd, &looked_at) == 0 && opened.st_ino == looked_at.st_ino &&
+                opened.st_dev == looked_at.st_dev;
+    rec_file_close(&file);
+    if (fits)
+        return fd;
+    close(fd);
+    return -1;
+}
+
 /* Writes into the recording of a command how it ended, where it could not do that itself: it was
  * killed, or left without libc's help. Only its parent knows. */
 static void write_end(const char *path, int status)
 {
-    struct rec_file file;
-    if (!rec_file_open(&file, path, NULL))
-        return;
-    bool running = file.header.state == REC_STATE_RUNNING;
-    rec_file_close(&file);
-    int fd = running ? open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW) : -1;
+    int fd = open_running(path);
     if (fd < 0)
         return;
     int32_t exit_code = WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status);
