@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,9 +80,12 @@ bool process_is_of_this_boot(const uint8_t boot_id[16])
 bool process_is_same(pid_t pid, uint64_t start_ticks, const uint8_t boot_id[16])
 {
     uint64_t ticks;
-    if (!process_is_of_this_boot(boot_id) || process_look(pid, &ticks) != PROCESS_ALIVE)
+    if (!process_is_of_this_boot(boot_id))
         return false;
-    return start_ticks == 0 || ticks == start_ticks;
+    enum process_state state = process_look(pid, &ticks);
+    if (state == PROCESS_GONE && pid > 0 && access("/proc/self/stat", R_OK) != 0)
+        return kill(pid, 0) == 0 || errno == EPERM; /* there is no /proc to tell more */
+    return state == PROCESS_ALIVE && (start_ticks == 0 || ticks == start_ticks);
 }
 
 bool process_owner(pid_t pid, uid_t *ret)

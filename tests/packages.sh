@@ -24,7 +24,7 @@ BUILD_PACKAGES=(binutils cmake g++ gcc libc6-dev libcmocka-dev libdw-dev libelf-
     libunwind-dev ninja-build pkg-config)
 
 # What the tests start, besides: compilers of other languages, servers, debuggers.
-TEST_PACKAGES=(faketime gccgo-12 gdb git golang-1.19-go golang-1.19-src jq libglib2.0-dev libjemalloc2 procps python3
+TEST_PACKAGES=(faketime gccgo-12 gdb git golang-1.19-go golang-1.19-src jq libcap2-bin libglib2.0-dev libjemalloc2 procps python3
     redis-server redis-tools spin)
 command -v rustc >/dev/null || TEST_PACKAGES+=(rustc)
 

@@ -273,6 +273,38 @@ static void deep(const char *argument)
     CHECK(sem_post(&semaphore) == 0 && pthread_join(thread, NULL) == 0);
 }
 
+__attribute__((noinline)) static int spawn_below(int frames)
+{
+    int below = 0;
+    if (frames > 0)
+        below = spawn_below(frames - 1);
+    else
+        start_thread(park, NULL), park(NULL);
+    __asm__ volatile("");
+    return below + 1;
+}
+
+static void *spawn_deep(void *frames)
+{
+    printf("%d frames\n", spawn_below(*(int *)frames));
+    return NULL;
+}
+
+/* deep-stay FRAMES: below so many, a thread starts another one and parks, until stdin ends. */
+static void stay_deep(const char *argument)
+{
+    char byte;
+    int frames = atoi(argument);
+    CHECK(sem_init(&semaphore, 0, 0) == 0);
+    pthread_t thread = start_thread(spawn_deep, &frames);
+    puts("ready");
+    fflush(stdout);
+    while (read(0, &byte, 1) > 0)
+        ;
+    CHECK(sem_post(&semaphore) == 0 && sem_post(&semaphore) == 0);
+    CHECK(pthread_join(thread, NULL) == 0);
+}
+
 /* A thread parks until stdin ends. */
 static void stay(const char *argument)
 {
@@ -323,11 +355,17 @@ static const struct mode {
     const char *name;
     void (*run)(const char *argument);
 } modes[] = {
-    {"threads", threads},    {"clone3", fork_by_clone3},
-    {"chroot", change_root}, {"churn", churn},
-    {"stacks", stacks},      {"meet", meet},
-    {"deep", deep},          {"stay", stay},
-    {"family", family},      {"ask", ask},
+    {"threads", threads},
+    {"clone3", fork_by_clone3},
+    {"chroot", change_root},
+    {"churn", churn},
+    {"stacks", stacks},
+    {"meet", meet},
+    {"deep", deep},
+    {"deep-stay", stay_deep},
+    {"stay", stay},
+    {"family", family},
+    {"ask", ask},
 };
 
 int main(int argc, char **argv)
