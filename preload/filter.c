@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -91,6 +92,7 @@ static struct {
     {.number = SYS_getdents64, .args = {-1}},
     {.number = SYS_fcntl, .args = {-1, F_GETFD}},
     {.number = SYS_pipe2},
+    {.number = SYS_getrandom, .args = {0, 0, GRND_NONBLOCK}}, /* libc's malloc, at first */
     {.number = SYS_close, .args = {-1}},
     {.number = SYS_close_range, .args = {~0U, ~0U, CLOSE_RANGE_UNSHARE}},
     {.number = SYS_setpriority, .spare = true, .args = {PRIO_PROCESS, 0, 19}},

@@ -40,7 +40,7 @@ static void not_here(const char *what)
 /* ---- preparations ---- */
 
 /* kill NUMBER, errno NUMBER ERRNO: a filter of one system call. */
-static void filter_call(const char *number, unsigned action)
+static void filter_call_of(const char *number, unsigned action, unsigned flags)
 {
     struct sock_filter filter[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
@@ -50,7 +50,12 @@ static void filter_call(const char *number, unsigned action)
     };
     struct sock_fprog program = {sizeof filter / sizeof *filter, filter};
     CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
-    CHECK(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0);
+    CHECK(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program) == 0);
+}
+
+static void filter_call(const char *number, unsigned action)
+{
+    filter_call_of(number, action, 0);
 }
 
 static void kill_for(char **argv)
@@ -148,6 +153,49 @@ static void fork_by_clone3(const char *number)
         _exit(3);
     CHECK(pid > 0 && waitpid(pid, &status, 0) == pid);
     printf("status %d\n", WEXITSTATUS(status));
+}
+
+/* later "kill NUMBER", "errno NUMBER", "all-kill NUMBER" or "all-errno NUMBER": the program, in
+ * which a thread is parked, sets such a filter for itself (all: for all its threads), and goes on
+ * with threads, a lock and a child. */
+static pthread_mutex_t held = PTHREAD_MUTEX_INITIALIZER;
+
+static void *take_held(void *arg)
+{
+    CHECK(pthread_mutex_lock(&held) == 0 && pthread_mutex_unlock(&held) == 0);
+    return arg;
+}
+
+static void filter_later(const char *way)
+{
+    bool all = strncmp(way, "all-", 4) == 0;
+    bool kills = strncmp(way + 4 * all, "kill", 4) == 0;
+    const char *number = strchr(way, ' ');
+    int status = 0;
+    CHECK(number && sem_init(&semaphore, 0, 0) == 0);
+    pthread_t thread = start_thread(park, NULL);
+    usleep(30000);
+    puts("filter");
+    fflush(stdout);
+    filter_call_of(number, kills ? SECCOMP_RET_KILL_PROCESS : SECCOMP_RET_ERRNO | EPERM,
+                   all ? SECCOMP_FILTER_FLAG_TSYNC : 0);
+    usleep(60000);
+    puts("slept");
+    fflush(stdout);
+    CHECK(pthread_mutex_lock(&held) == 0);
+    pthread_t other = start_thread(take_held, NULL);
+    usleep(30000);
+    CHECK(pthread_mutex_unlock(&held) == 0 && pthread_join(other, NULL) == 0);
+    puts("locked");
+    fflush(stdout);
+    CHECK(sem_post(&semaphore) == 0 && pthread_join(thread, NULL) == 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        take_held(NULL);
+        _exit(3);
+    }
+    CHECK(pid > 0 && waitpid(pid, &status, 0) == pid);
+    printf("status 0x%x\n", (unsigned)status);
 }
 
 /* chroot FOLDER */
@@ -355,17 +403,10 @@ static const struct mode {
     const char *name;
     void (*run)(const char *argument);
 } modes[] = {
-    {"threads", threads},
-    {"clone3", fork_by_clone3},
-    {"chroot", change_root},
-    {"churn", churn},
-    {"stacks", stacks},
-    {"meet", meet},
-    {"deep", deep},
-    {"deep-stay", stay_deep},
-    {"stay", stay},
-    {"family", family},
-    {"ask", ask},
+    {"threads", threads},    {"clone3", fork_by_clone3}, {"chroot", change_root},
+    {"churn", churn},        {"stacks", stacks},         {"meet", meet},
+    {"deep", deep},          {"deep-stay", stay_deep},   {"stay", stay},
+    {"later", filter_later}, {"family", family},         {"ask", ask},
 };
 
 int main(int argc, char **argv)
