@@ -24,6 +24,7 @@
 
 #define MODULE LEAKSPY_TARGETS "/liblimits_module.so"
 #define JEMALLOC "/usr/lib/x86_64-linux-gnu/libjemalloc.so.2"
+#define LIBASAN "/usr/lib/x86_64-linux-gnu/libasan.so.8"
 #define FAKETIME "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
 
 enum { SKIPPED = 77, MOST_ARGUMENTS = 8, MOST_FACTS = 4 };
@@ -173,6 +174,10 @@ static const struct row rows[] = {
      .program = LIMITS "_address",
      .arguments = {"churn", "100"},
      .facts = {{"totals.spawned", 105, 105}, {"totals.lost", 0, 0}}},
+    {.name = "address_sanitizer_that_is_preloaded",
+     .program = LIMITS "_address_shared",
+     .arguments = {"before", LIBASAN, "churn", "100"},
+     .facts = {{"totals.spawned", 105, 105}, {"totals.lost", 0, 0}}},
     {.name = "undefined_behaviour_sanitizer",
      .program = LIMITS "_undefined",
      .arguments = {"churn", "100"},
@@ -187,6 +192,21 @@ static const struct row rows[] = {
      .arguments = {"meet", "160"},
      .environment = {"LEAKSPY_SAMPLE=2ms"},
      .facts = {{"totals.spawned", 165, 165}, {"totals.lost", 0, 0}}},
+
+    {.name = "address_sanitizer_of_clang",
+     .program = LIMITS "_clang_address",
+     .arguments = {"churn", "100"},
+     .facts = {{"totals.spawned", 105, 105}, {"totals.lost", 0, 0}}},
+    {.name = "memory_sanitizer_of_clang",
+     .program = LIMITS "_clang_memory",
+     .arguments = {"meet", "160"},
+     .environment = {"LEAKSPY_SAMPLE=2ms"},
+     .facts = {{"totals.spawned", 165, 165}, {"totals.lost", 0, 0}}},
+    {.name = "thread_sanitizer_of_clang",
+     .program = LIMITS "_clang_thread",
+     .arguments = {"meet", "160"},
+     .environment = {"LEAKSPY_SAMPLE=2ms"},
+     .facts = {{"totals.spawned", 165, 166}, {"totals.lost", 0, 0}}}, /* its runtime has one more */
 
     /* More than there is room for. */
     {.name = "threads_come_and_go_10000_times",
@@ -295,7 +315,9 @@ static void row__does_the_same_and_is_told(void **state)
     const char *argv[MOST_ARGUMENTS + 2] = {is_prepared(row) ? PREPARED
                                             : row->program   ? row->program
                                                              : LIMITS};
-    const char *env[8] = {"LEAKSPY_VERBOSE=1", "LIMITS_PROGRAM=" LIMITS};
+    char program[512];
+    const char *env[8] = {"LEAKSPY_VERBOSE=1", program};
+    snprintf(program, sizeof program, "LIMITS_PROGRAM=%s", row->program ? row->program : LIMITS);
     memcpy(argv + 1, row->arguments, sizeof row->arguments);
     memcpy(env + (is_prepared(row) ? 2 : 1), row->environment, sizeof row->environment);
     struct outcome bare = run_program(false, argv, env + 1);
