@@ -17,6 +17,17 @@ static const char *const intercepted[] = {
 #include "preload/hooks.def"
 };
 
+/* What each may wait for, in the same order; "NONE": nothing. */
+static const char *const waits_for[] = {
+#undef WAIT
+#undef HAND
+#define WAIT(result, name, parameters, arguments, op, ...) #op,
+#define HAND(result, name, symbol, parameters, arguments, op, ...) #op,
+#define OLD(result, name, symbol, ...)
+#include "preload/hooks.def"
+};
+_Static_assert(LENGTH(waits_for) == LENGTH(intercepted), "one of each");
+
 static bool is_of_libc(const char *symbol)
 {
     static const char *const others[] = {"taskrt_", "runtime.", "sync.", "__go_"};
@@ -56,6 +67,22 @@ size_t count_without_rows(const char *list)
             fprintf(stderr, "%s: no row\n", intercepted[i]);
             count++;
         }
+    return count;
+}
+
+size_t count_without_scenarios(const char *list)
+{
+    static const char *const scenarios[] = {"open", "interrupted", "cancelled"};
+    size_t count = 0;
+    for (size_t i = 0; i < LENGTH(intercepted) * LENGTH(scenarios); i++) {
+        size_t function = i / LENGTH(scenarios);
+        const char *scenario = scenarios[i % LENGTH(scenarios)];
+        if (!is_of_libc(intercepted[function]) || strcmp(waits_for[function], "NONE") == 0 ||
+            has_row(list, intercepted[function], scenario))
+            continue;
+        fprintf(stderr, "%s: is never %s\n", intercepted[function], scenario);
+        count++;
+    }
     return count;
 }
 

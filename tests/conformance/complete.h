@@ -8,6 +8,10 @@
 /* Functions without a row in what `conformance --list` prints. */
 size_t count_without_rows(const char *list);
 
+/* The functions that wait, of which the list has no row for one that goes through, is interrupted
+ * or is cancelled. */
+size_t count_without_scenarios(const char *list);
+
 /* Calls that the family `contexts` has not made, function by function from each context; those of
  * left_out.def apart. */
 size_t count_not_called(const char *lines);

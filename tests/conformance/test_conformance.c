@@ -110,6 +110,14 @@ static void every_intercepted_function__has_rows(void **state)
     outcome_deinit(&list);
 }
 
+static void every_function_that_waits__is_interrupted_and_cancelled(void **state)
+{
+    struct outcome list = run_program(false, LIST(CONFORMANCE, "--list"), NULL);
+    (void)state;
+    assert_int_equal(count_without_scenarios(list.out), 0);
+    outcome_deinit(&list);
+}
+
 static void every_intercepted_function__is_called_from_everywhere(void **state)
 {
     (void)state;
@@ -130,7 +138,9 @@ int main(int argc, char **argv)
         "LEAKSPY_OPS=join",     "LEAKSPY_OPS=io",   "LEAKSPY_OPS=sleep",   "LEAKSPY_SAMPLE=5ms"};
     static struct CMUnitTest tests[LENGTH(settings) + 2] = {
         cmocka_unit_test_teardown(family__says_something_and_ends, end_all_targets)};
-    const struct CMUnitTest table[] = {cmocka_unit_test(every_intercepted_function__has_rows)};
+    const struct CMUnitTest table[] = {
+        cmocka_unit_test(every_intercepted_function__has_rows),
+        cmocka_unit_test(every_function_that_waits__is_interrupted_and_cancelled)};
     if (argc == 2 && strcmp(argv[1], "table") == 0)
         return cmocka_run_group_tests(table, NULL, NULL);
     for (size_t i = 0; argc == 2 && i < LENGTH(families); i++)
