@@ -202,6 +202,42 @@ PARK(pthread_cond_clockwait, COND_ROW)
     free_mutex();
 }
 
+/* Those that programs linked long ago are bound to: other code, under the same names, for which a
+ * condition is a pointer to one of today's. */
+#if defined(__x86_64__)
+static void *old_cond;
+ADDRESS(old_cond_address, &old_cond)
+int old_cond_wait(void **cond, pthread_mutex_t *mutex);
+int old_cond_timedwait(void **cond, pthread_mutex_t *mutex, const struct timespec *until);
+int old_cond_broadcast(void **cond);
+__asm__(".symver old_cond_wait,pthread_cond_wait@" OLDEST);
+__asm__(".symver old_cond_timedwait,pthread_cond_timedwait@" OLDEST);
+__asm__(".symver old_cond_broadcast,pthread_cond_broadcast@" OLDEST);
+
+static void wake_old_cond(void)
+{
+    hold_mutex();
+    CHECK(old_cond_broadcast(&old_cond) == 0);
+    free_mutex();
+}
+
+#define OLD_COND_ROW .nudge = wake_old_cond, .object = old_cond_address
+
+PARK(old_cond_wait, OLD_COND_ROW)
+{
+    hold_mutex();
+    CHECK(old_cond_wait(&old_cond, &mutex) == 0);
+    free_mutex();
+}
+
+PARK(old_cond_timedwait, OLD_COND_ROW)
+{
+    hold_mutex();
+    CHECK(old_cond_timedwait(&old_cond, &mutex, in_an_hour(CLOCK_REALTIME)) == 0);
+    free_mutex();
+}
+#endif
+
 static cnd_t c11_cond;
 ADDRESS(c11_cond_address, &c11_cond)
 
