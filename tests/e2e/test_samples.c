@@ -142,6 +142,34 @@ static void both_twins__behave_the_same_with_and_without(void **state)
     assert_same_behaviour(LIST(binary_of(sample_of(state), true, path)), NULL);
 }
 
+/* The samples hold by waiting for 100 ms at most, again and again: each of these waits is a new
+ * one, however long the program has been at it. */
+static void timed_wait_in_a_loop__is_a_new_one_each_time(void **state)
+{
+    const char *function = *state; /* that waits; tasks have one of their own */
+    bool task = strcmp(function, "sample_hold_task") == 0;
+    const struct expected_group loop = {.verdict = "waiting",
+                                        .kind = task ? "task" : "thread",
+                                        .count = 1,
+                                        .wait_function = function,
+                                        .deadline = WITH_DEADLINE};
+    char path[512];
+    const struct sample sample = {.name = task ? "select_no_live_case" : "lock_order_deadlock"};
+    struct target *target = target_start(true, LIST(binary_of(&sample, false, path)), NULL);
+    target_wait_line(target, "ready");
+    target_wait_walks(target, 2, 1000);
+    /* On a busy machine one of them may last longer, but not every one. */
+    int64_t deadline_ms = now_ms() + PATIENCE_MS;
+    json_int_t oldest_ns = INT64_MAX;
+    while (oldest_ns > 600 * INT64_C(1000000)) {
+        json_t *json = wait_for_group(target, "0", LIST("--all"), &loop);
+        oldest_ns = json_integer_value(json_object_get(find_group(json, &loop), "oldest_ns"));
+        json_decref(json);
+        assert_true(now_ms() < deadline_ms);
+    }
+    target_end(target);
+}
+
 static size_t add_test(struct CMUnitTest *tests, size_t count, const char *what,
                        CMUnitTestFunction function, const struct sample *sample)
 {
@@ -154,8 +182,18 @@ static size_t add_test(struct CMUnitTest *tests, size_t count, const char *what,
     return count + 1;
 }
 
+static const char of_a_thread[] = "sample_hold", of_a_task[] = "sample_hold_task";
+
 int main(void)
 {
+    const struct CMUnitTest loops[] = {
+        {"thread__timed_wait_in_a_loop__is_a_new_one_each_time",
+         timed_wait_in_a_loop__is_a_new_one_each_time, NULL, end_all_targets,
+         (void *)(uintptr_t)of_a_thread},
+        {"task__timed_wait_in_a_loop__is_a_new_one_each_time",
+         timed_wait_in_a_loop__is_a_new_one_each_time, NULL, end_all_targets,
+         (void *)(uintptr_t)of_a_task},
+    };
     static struct CMUnitTest tests[3 * LENGTH(samples)];
     size_t count = 0;
     for (size_t i = 0; i < LENGTH(samples); i++) {
@@ -168,6 +206,7 @@ int main(void)
                          both_twins__behave_the_same_with_and_without, sample);
     }
     int failed = _cmocka_run_group_tests("samples", tests, count, NULL, NULL);
+    failed += cmocka_run_group_tests(loops, NULL, NULL);
     for (size_t i = 0; i < count; i++)
         free((char *)(uintptr_t)tests[i].name);
     return failed;

@@ -12,6 +12,9 @@ struct server {
     const char *source;
     struct expected_group leak;
     const char *comment; /* how a comment begins */
+    const char *handler; /* of the request; farther out in the spawn stack */
+    const char *handler_file;
+    const char *handler_mark; /* in the source; NULL: it is not of the sample */
 };
 
 static const struct server servers[] = {
@@ -27,7 +30,10 @@ static const struct server servers[] = {
       .spawn_function = "sum_concurrent",
       .spawn_file = "server.c",
       .deadline = NO_DEADLINE},
-     "/*"},
+     "/*",
+     "answer_sum",
+     "server.c",
+     "sum_concurrent(numbers, NUMBERS)"},
     {"server_go",
      "samples/server.go",
      {.verdict = "stuck",
@@ -39,7 +45,10 @@ static const struct server servers[] = {
       .spawn_function = "main.sumConcurrent",
       .spawn_file = "server.go",
       .deadline = NO_DEADLINE},
-     "//"},
+     "//",
+     "net/http.HandlerFunc.ServeHTTP", /* of the library, which may be stripped */
+     NULL,
+     NULL},
 };
 
 static struct expected_group leak_of(const struct server *server)
@@ -50,6 +59,16 @@ static struct expected_group leak_of(const struct server *server)
     leak.wait_line = line_of(server->source, mark);
     snprintf(mark, sizeof mark, "%s spawned here", server->comment);
     leak.spawn_line = line_of(server->source, mark);
+    return leak;
+}
+
+/* The same group, by the function that was asked for the sum. */
+static struct expected_group leak_by_handler(const struct server *server)
+{
+    struct expected_group leak = leak_of(server);
+    leak.spawn_function = server->handler;
+    leak.spawn_file = server->handler_file;
+    leak.spawn_line = server->handler_mark ? line_of(server->source, server->handler_mark) : 0;
     return leak;
 }
 
@@ -75,10 +94,11 @@ static struct target *start_and_load(bool preload, const struct server *server, 
 
 static void fifty_requests__leave_one_group_of_fifty(const struct server *server, int signal)
 {
-    struct expected_group leak = leak_of(server);
+    struct expected_group leak = leak_of(server), by_handler = leak_by_handler(server);
     struct target *target = start_and_load(true, server, NULL);
     json_t *json = wait_for_group(target, "200ms", NULL, &leak);
     assert_group(json, &leak);
+    assert_group(json, &by_handler);
     assert_string_equal(json_string_value(json_at(json, "source.end")), "running");
     json_decref(json);
 
@@ -86,6 +106,7 @@ static void fifty_requests__leave_one_group_of_fifty(const struct server *server
     target_kill(target, signal);
     json = report(target->recording, "200ms", NULL);
     assert_group(json, &leak);
+    assert_group(json, &by_handler);
     assert_string_not_equal(json_string_value(json_at(json, "source.end")), "running");
     assert_int_equal(json_integer_value(json_at(json, "totals.lost")), 0);
     json_decref(json);
