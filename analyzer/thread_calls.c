@@ -46,6 +46,7 @@ static const struct thread_function functions[] = {
     {"sendto", REC_OP_IO_WAIT},
     {"sendmsg", REC_OP_IO_WAIT},
     {"sendmmsg", REC_OP_IO_WAIT},
+    {"sendfile", REC_OP_IO_WAIT},
     {"accept", REC_OP_IO_WAIT},
     {"accept4", REC_OP_IO_WAIT},
     {"connect", REC_OP_IO_WAIT},

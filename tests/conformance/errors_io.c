@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/select.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -289,6 +290,57 @@ static void vectors(struct rows *rows)
           LIBC(recvmmsg(socket_with_bytes(), &headers, 1, 0, &time)))
 }
 
+/* --- from a file ----------------------------------------------------------------------------- */
+
+static const struct {
+    const char *function;
+    ssize_t (*call)(int fd, int from, off_t *at, size_t n);
+} sendfiles[] = {{"sendfile", sendfile}, {"sendfile64", sendfile64}};
+
+static int file_with_bytes(void)
+{
+    int fd = memfd_create("file", MFD_CLOEXEC);
+    CHECK(fd >= 0 && write(fd, bytes, 100) == 100 && lseek(fd, 0, SEEK_SET) == 0);
+    return fd;
+}
+
+static int file_to_append_to(void)
+{
+    int fd = memfd_create("file", MFD_CLOEXEC);
+    CHECK(fd >= 0 && fcntl(fd, F_SETFL, O_APPEND) == 0);
+    return fd;
+}
+
+static int file_that_may_not_be_large(void)
+{
+    return open("/proc/self/cmdline", O_RDONLY | O_CLOEXEC);
+}
+
+#define SENDFILE(to, from, at) LIBC(sendfiles[i].call(to, from, at, 8))
+
+static void files(struct rows *rows)
+{
+    off_t start = 0, far = (off_t)1 << 31;
+    EACH(sendfiles, EAGAIN, "to a full pipe",
+         SENDFILE(full_pipe_that_may_not_block(), file_with_bytes(), NULL))
+    EACH(sendfiles, EAGAIN, "to a full socket",
+         SENDFILE(full_socket_that_may_not_block(), file_with_bytes(), NULL))
+    EACH(sendfiles, EBADF, "to no descriptor", SENDFILE(-1, file_with_bytes(), NULL))
+    EACH(sendfiles, EBADF, "from no descriptor", SENDFILE(pipe_to_write(), -1, NULL))
+    EACH(sendfiles, EBADF, "from an end to write to",
+         SENDFILE(pipe_to_write(), pipe_to_write(), NULL))
+    EACH(sendfiles, EFAULT, "from a place that is nowhere",
+         SENDFILE(pipe_to_write(), file_with_bytes(), nowhere))
+    EACH(sendfiles, EINTR, "when a signal comes",
+         INTERRUPTED(SENDFILE(full_socket(), file_with_bytes(), NULL)))
+    EACH(sendfiles, EINVAL, "to a file that grows at its end",
+         SENDFILE(file_to_append_to(), file_with_bytes(), NULL))
+    EACH(sendfiles, EOVERFLOW, "from beyond what may be",
+         SENDFILE(pipe_to_write(), file_that_may_not_be_large(), &far))
+    EACH(sendfiles, ESPIPE, "from a place of a pipe",
+         SENDFILE(pipe_to_write(), pipe_with_bytes(), &start))
+}
+
 /* --- to wait for descriptors ----------------------------------------------------------------- */
 
 #define POLL(name, ...)                                                                            \
@@ -385,5 +437,6 @@ void errors_of_descriptors(struct rows *rows)
     transfers(rows, reads, LENGTH(reads), to_read, LENGTH(to_read));
     transfers(rows, writes, LENGTH(writes), to_write, LENGTH(to_write));
     vectors(rows);
+    files(rows);
     waits_for_descriptors(rows);
 }

@@ -7,7 +7,9 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/select.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <sys/un.h>
@@ -126,6 +128,15 @@ WRITE_CALL(do_send, send(near_end, bytes, 3, 0))
 WRITE_CALL(do_sendto, sendto(near_end, bytes, 3, 0, NULL, 0))
 WRITE_CALL(do_sendmsg, sendmsg(near_end, &message.msg_hdr, 0))
 WRITE_CALL(do_sendmmsg, sendmmsg(near_end, &message, 1, 0))
+
+static int three_bytes(void)
+{
+    int file = memfd_create("three bytes", MFD_CLOEXEC);
+    CHECK(file >= 0 && write(file, "abc", 3) == 3 && lseek(file, 0, SEEK_SET) == 0);
+    return file;
+}
+WRITE_CALL(do_sendfile, sendfile(near_end, three_bytes(), NULL, 3))
+WRITE_CALL(do_sendfile64, sendfile64(near_end, three_bytes(), NULL, 3))
 
 /* --- to connect ------------------------------------------------------------------------------ */
 
@@ -322,6 +333,8 @@ const struct parker parkers_io[] = {
     WRITES(sendto, prepare_full_sockets, do_sendto),
     WRITES(sendmsg, prepare_full_sockets, do_sendmsg),
     WRITES(sendmmsg, prepare_full_sockets, do_sendmmsg),
+    WRITES(sendfile, prepare_full_sockets, do_sendfile),
+    WRITES(sendfile64, prepare_full_sockets, do_sendfile64),
     {"accept", "", prepare_listener, do_accept, connect_far, NULL, 0},
     {"accept4", "", prepare_listener, do_accept4, connect_far, NULL, 0},
     {"connect", "", prepare_full_listener, do_connect, accept_one, NULL, 0},

@@ -18,6 +18,7 @@
 #include <sys/resource.h>
 #include <sys/select.h>
 #include <sys/sem.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -210,6 +211,8 @@ static void pointers_of_descriptors(struct rows *rows)
     POINTERS(sendto, "peer", LIBC(sendto(sock, bytes, 50, 0, p, 20)))
     POINTERS(sendmsg, "message", LIBC(sendmsg(sock, p, 0)))
     POINTERS(sendmmsg, "messages", LIBC(sendmmsg(sock, p, 1, 0)))
+    POINTERS(sendfile, "at", LIBC(sendfile(sock, file, p, 8)))
+    POINTERS(sendfile64, "at", LIBC(sendfile64(sock, file, p, 8)))
     POINTERS(epoll_wait, "to", LIBC(epoll_wait(set, p, 1, 0)))
     POINTERS(epoll_pwait, "to", LIBC(epoll_pwait(set, p, 1, 0, NULL)))
     POINTERS(epoll_pwait, "signals", struct epoll_event event;

@@ -6,7 +6,9 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/select.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <sys/un.h>
@@ -179,6 +181,23 @@ PARK(sendmmsg, SEND_ROW)
     struct mmsghdr messages = {.msg_hdr = message};
     CHECK(sendmmsg(pair[1], &messages, 1, 0) == 1);
     CHECK(messages.msg_len == 1);
+}
+
+static int one_byte(void)
+{
+    int file = memfd_create("one byte", MFD_CLOEXEC);
+    CHECK(file >= 0 && write(file, "x", 1) == 1 && lseek(file, 0, SEEK_SET) == 0);
+    return file;
+}
+
+PARK(sendfile, SEND_ROW)
+{
+    CHECK(sendfile(pair[1], one_byte(), NULL, 1) == 1);
+}
+
+PARK(sendfile64, SEND_ROW)
+{
+    CHECK(sendfile64(pair[1], one_byte(), NULL, 1) == 1);
 }
 
 /* ---- connections: a listener of AF_UNIX under a name that the kernel chose ---- */
