@@ -104,8 +104,12 @@ const char *evidence_object_name(enum rec_object kind, uint64_t address, char to
 {
     if (kind == REC_OBJECT_FD)
         snprintf(to, 64, "descriptor %" PRIu64, address);
+    else if (kind == REC_OBJECT_PROCESS && (int64_t)address == -1) /* as of waitpid */
+        snprintf(to, 64, "any child process");
+    else if (kind == REC_OBJECT_PROCESS && (int64_t)address < -1)
+        snprintf(to, 64, "any child process of group %" PRId64, -(int64_t)address);
     else if (kind == REC_OBJECT_PROCESS)
-        snprintf(to, 64, "process %" PRId64, (int64_t)address);
+        snprintf(to, 64, "process %" PRIu64, address);
     else
         snprintf(to, 64, "%s %#" PRIx64, snapshot_object_name(kind), address);
     return to;

@@ -192,7 +192,7 @@ static void take_system_call(struct go_tasks *tasks, const struct image_thread *
                               (call.deadline ? SNAPSHOT_DEADLINE : 0));
     task->call =
         builder_add_call_as(tasks->builder, call.name ? call.name : "syscall", call.op, "syscall");
-    task->object = call.object;
+    task->object = image_waited(tasks->image, &call);
     builder_extra(tasks->builder, task)->arg = call.arg;
     task->parked_ns = thread->parked_ns;
     if (snapshot_op_object(call.op) == REC_OBJECT_FD && (!call.fds || call.arg > 0))

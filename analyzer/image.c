@@ -79,6 +79,13 @@ uint32_t image_module_at(const struct image *image, uint64_t address)
     return row < image->module_count ? (uint32_t)row : 0;
 }
 
+uint64_t image_waited(struct image *image, const struct thread_call *call)
+{
+    if (!call->has_pidfd || !image->functions || !image->functions->process_of_pidfd)
+        return call->object;
+    return (uint64_t)image->functions->process_of_pidfd(image, call->pidfd);
+}
+
 bool image_thread_is_parked_alike(const struct image_thread *a, const struct image_thread *b)
 {
     return a->parked && b->parked && a->call == b->call &&

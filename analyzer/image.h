@@ -14,6 +14,7 @@
 
 #include "analyzer/err.h"
 #include "preload/goscan/reader.h"
+#include "preload/goscan/system_calls.h"
 
 struct image_mapping {
     uint64_t start, end;
@@ -117,6 +118,8 @@ struct image_kind {
     /* What a descriptor is: "socket 127.0.0.1:80 -> 10.0.0.7:5123", "pipe", "eventfd", a path.
      * False: not known. */
     bool (*describe_fd)(struct image *image, int fd, char *to, size_t bytes, bool *ret_listening);
+    /* The process that a pidfd stands for; 0: not known. NULL in cores. */
+    pid_t (*process_of_pidfd)(struct image *image, int fd);
     /* Looks at the threads again: which there are, what each is parked in, how long. */
     bool (*refresh)(struct image *image, struct err *err);
     /* Looks at one thread again: what it is parked in, its registers, its switches; the rest of
@@ -153,6 +156,10 @@ const struct image_mapping *image_mapping_at(const struct image *image, uint64_t
 /* How many things of `bytes` bytes each the memory can hold that was mapped, and of a core, the
  * core itself: a bound for lists that were made to mislead. 0: that is not known. */
 uint64_t image_room_for(const struct image *image, uint64_t bytes);
+
+/* The object of a thread's system call. Whom it waits for is found out where the call names a
+ * descriptor of it. */
+uint64_t image_waited(struct image *image, const struct thread_call *call);
 
 /* Whether both are inside the same system call, with the same arguments, called from the same
  * place. */

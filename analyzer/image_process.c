@@ -97,6 +97,12 @@ static bool describe_fd(struct image *image, int fd, char *to, size_t bytes, boo
     return process_describe_fd(&own->fds, fd, to, bytes, ret_listening);
 }
 
+static pid_t pidfd_process(struct image *image, int fd)
+{
+    const struct own *own = image->own;
+    return process_of_pidfd(&own->fds, fd);
+}
+
 static void close_process(struct image *image)
 {
     struct own *own = image->own;
@@ -109,6 +115,7 @@ static void close_process(struct image *image)
 static const struct image_kind process_kind = {
     .stop_thread = stop_thread,
     .describe_fd = describe_fd,
+    .process_of_pidfd = pidfd_process,
     .refresh = refresh,
     .look = look,
     .check = check,

@@ -44,7 +44,7 @@ static void tell_object(struct teller *teller, const struct thread_wait *wait,
         }
         return;
     }
-    task->object = wait->call.object;
+    task->object = image_waited(image, &wait->call);
     if (wait->call.fds) {
         task->flags |= SNAPSHOT_FDS;
         builder_extra(teller->inspection->builder, task)->arg = wait->call.arg;

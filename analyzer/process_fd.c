@@ -169,3 +169,18 @@ bool process_describe_fd(struct process_fds *fds, int fd, char *to, size_t bytes
     }
     return true;
 }
+
+pid_t process_of_pidfd(const struct process_fds *fds, int fd)
+{
+    char path[64], line[256];
+    long pid = 0;
+    snprintf(path, sizeof(path), "/proc/%d/fdinfo/%d", (int)fds->pid, fd);
+    FILE *file = fopen(path, "re");
+    while (file && fgets(line, sizeof(line), file)) {
+        if (sscanf(line, "Pid: %ld", &pid) == 1)
+            break;
+    }
+    if (file)
+        fclose(file);
+    return pid > 0 ? (pid_t)pid : 0;
+}

@@ -26,4 +26,9 @@ void process_fds_deinit(struct process_fds *fds);
 bool process_describe_fd(struct process_fds *fds, int fd, char *to, size_t bytes,
                          bool *ret_listening);
 
+/* The process that a pidfd stands for, by the number that this command knows it by. 0: it has ended
+ * and was waited for, it is not to be seen from here, or the descriptor is of no process. Source:
+ * proc_pid_fdinfo(5). */
+pid_t process_of_pidfd(const struct process_fds *fds, int fd);
+
 #endif

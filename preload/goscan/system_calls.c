@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/select.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 
 /* What an argument says of the object. */
 enum object_source {
@@ -16,6 +17,7 @@ enum object_source {
     WORD,   /* an address */
     POLLED, /* struct pollfd[], and how many behind it */
     CHOSEN, /* the sets of select */
+    WAITED, /* the kind of id of waitid, and the id behind it */
 };
 
 /* Whether the call ends by itself. */
@@ -85,7 +87,7 @@ static const struct call_row calls[] = {
     CALL(semop, SEMOP_WAIT, NUMBER, 0, NEVER, 0),
     CALL(semtimedop, SEMOP_WAIT, NUMBER, 0, POINTER, 3),
     CALL(wait4, PROCESS_WAIT, NUMBER, 0, NEVER, 0),
-    CALL(waitid, PROCESS_WAIT, NUMBER, 1, NEVER, 0),
+    CALL(waitid, PROCESS_WAIT, WAITED, 0, NEVER, 0),
     CALL(rt_sigtimedwait, SIGNAL_WAIT, NO_OBJECT, 0, POINTER, 2),
     CALL(rt_sigsuspend, SIGNAL_WAIT, NO_OBJECT, 0, NEVER, 0),
     CALL(nanosleep, SLEEP, NO_OBJECT, 0, ALWAYS, 0),
@@ -163,6 +165,30 @@ static void read_chosen(const uint64_t args[6], struct mem_reader *memory, struc
     }
 }
 
+/* As waitpid is given it. A descriptor is no number of a process, and waitpid's 0 is the caller's
+ * own group: of neither is the number known. */
+static void read_waited(const uint64_t args[6], struct thread_call *ret)
+{
+    int64_t id = (int32_t)args[1];
+    switch ((int32_t)args[0]) {
+    case P_ALL:
+        ret->object = (uint64_t)INT64_C(-1);
+        break;
+    case P_PID:
+        ret->object = (uint64_t)id;
+        break;
+    case P_PGID:
+        ret->object = (uint64_t)-id;
+        break;
+    case P_PIDFD:
+        ret->pidfd = (int32_t)id;
+        ret->has_pidfd = true;
+        break;
+    default:
+        break;
+    }
+}
+
 static bool has_deadline(const struct call_row *row, const uint64_t args[6])
 {
     uint64_t arg = args[row->deadline_arg];
@@ -213,6 +239,9 @@ void thread_call_read(int64_t number, const uint64_t args[6], struct mem_reader 
         break;
     case CHOSEN:
         read_chosen(args, memory, ret);
+        break;
+    case WAITED:
+        read_waited(args, ret);
         break;
     default:
         break;

@@ -11,10 +11,13 @@
 struct thread_call {
     const char *name; /* the system call's; NULL: it is not known */
     enum rec_op op;
-    uint64_t object; /* by the kind of the op's object; of a futex, the futex word's address */
+    uint64_t object; /* by the kind of the op's object; of a futex, the futex word's address; of
+                        processes as waitpid is given it, 0: not known */
+    int32_t pidfd;   /* the descriptor of the process that it waits for, where has_pidfd */
     uint32_t arg;    /* how many descriptors it waits for, where `fds`; 0: for none, or which
                         they are cannot be read */
     bool fds;
+    bool has_pidfd;
     bool deadline; /* it ends by itself */
 };
 

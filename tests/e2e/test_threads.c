@@ -326,6 +326,36 @@ static void python_thread_on_an_empty_queue__is_in_sem_wait(void **state)
     target_end(target);
 }
 
+/* It is named by a descriptor: the process behind that is told, not the descriptor's number. */
+static void thread_that_waits_by_pidfd__names_the_process(void **state)
+{
+    static const char script[] = "import os, sys, threading, time\n"
+                                 "child = os.fork()\n"
+                                 "if child == 0:\n"
+                                 "    while os.read(0, 1): pass\n"
+                                 "    os._exit(0)\n"
+                                 "fd = os.pidfd_open(child)\n"
+                                 "wait = lambda: os.waitid(os.P_PIDFD, fd, os.WEXITED)\n"
+                                 "thread = threading.Thread(target=wait)\n"
+                                 "thread.start()\n"
+                                 "print('child', hex(child), flush=True)\n"
+                                 "thread.join()\n";
+    char address[32];
+    struct expected_group waits = {.kind = "thread",
+                                   .op = "process wait",
+                                   .call = "waitid",
+                                   .object_kind = "process",
+                                   .object_address = address,
+                                   .count = 1};
+    (void)state;
+    struct target *target = start_foreign(PYTHON, LIST(PYTHON, "-I", "-c", script));
+    snprintf(address, sizeof address, "%s", target_wait_line(target, "child ") + strlen("child "));
+    json_t *json = wait_for_group_of(target, "0", LIST("--all"), &waits);
+    assert_group(json, &waits);
+    json_decref(json);
+    target_end(target);
+}
+
 static void idle_redis__is_silent(void **state)
 {
     const struct expected_group workers = {.verdict = "waiting",
@@ -721,6 +751,8 @@ int main(int argc, char **argv)
             NULL);
         add("python_thread_on_an_empty_queue", "is_in_sem_wait",
             python_thread_on_an_empty_queue__is_in_sem_wait, NULL);
+        add("thread_that_waits_by_pidfd", "names_the_process",
+            thread_that_waits_by_pidfd__names_the_process, NULL);
         add("idle_redis", "is_silent", idle_redis__is_silent, NULL);
         add("moving_threads", "are_never_told_torn", moving_threads__are_never_told_torn, NULL);
         add("thread_with_frame_pointers", "is_stopped_and_goes_on",

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/select.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -58,7 +59,10 @@ static void numbers__read__give_op_object_and_deadline(void **state)
         {SYS_fcntl, {6, F_SETLKW}, "fcntl", REC_OP_FILE_LOCK, 6, false},
         {SYS_fcntl, {6, F_GETFL}, "fcntl", REC_OP_NONE, 0, false},
         {SYS_wait4, {MINUS_ONE}, "wait4", REC_OP_PROCESS_WAIT, UINT64_MAX, false},
-        {SYS_waitid, {1, 77}, "waitid", REC_OP_PROCESS_WAIT, 77, false},
+        {SYS_waitid, {P_PID, 77}, "waitid", REC_OP_PROCESS_WAIT, 77, false},
+        {SYS_waitid, {P_ALL, 77}, "waitid", REC_OP_PROCESS_WAIT, UINT64_MAX, false},
+        {SYS_waitid, {P_PGID, 77}, "waitid", REC_OP_PROCESS_WAIT, (uint64_t)-77, false},
+        {SYS_waitid, {P_PIDFD, 77}, "waitid", REC_OP_PROCESS_WAIT, 0, false},
         {SYS_rt_sigtimedwait, {1, 1, 0}, "rt_sigtimedwait", REC_OP_SIGNAL_WAIT, 0, false},
         {SYS_rt_sigtimedwait, {1, 1, 5}, "rt_sigtimedwait", REC_OP_SIGNAL_WAIT, 0, true},
         {SYS_nanosleep, {1}, "nanosleep", REC_OP_SLEEP, 0, true},
@@ -80,6 +84,18 @@ static void numbers__read__give_op_object_and_deadline(void **state)
     thread_call_read(9999, ARGS(0), &own, &call);
     assert_null(call.name);
     assert_int_equal(call.op, REC_OP_NONE);
+}
+
+/* A descriptor is no number of a process. */
+static void waitid__of_a_descriptor__gives_the_descriptor(void **state)
+{
+    (void)state;
+    struct thread_call call;
+    thread_call_read(SYS_waitid, ARGS(P_PIDFD, 9), &own, &call);
+    assert_true(call.has_pidfd);
+    assert_int_equal(call.pidfd, 9);
+    thread_call_read(SYS_waitid, ARGS(P_PID, 9), &own, &call);
+    assert_false(call.has_pidfd);
 }
 
 static void polls__read__give_the_first_descriptor_and_how_many(void **state)
@@ -378,6 +394,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers__read__give_op_object_and_deadline),
+        cmocka_unit_test(waitid__of_a_descriptor__gives_the_descriptor),
         cmocka_unit_test(polls__read__give_the_first_descriptor_and_how_many),
         cmocka_unit_test(decorated_names__find__are_the_plain_functions),
         cmocka_unit_test(function_and_call__fit__when_one_makes_the_other),

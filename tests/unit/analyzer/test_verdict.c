@@ -407,6 +407,31 @@ static void select__leaked_only_when_all_cases_are_nil(void **state)
     }
 }
 
+static void process__is_told_as_waitpid_is_given_it(void **state)
+{
+    static const struct {
+        int64_t object;
+        const char *said;
+    } rows[] = {{77, "process 77: 1 task waiting"},
+                {-1, "any child process: 1 task waiting"},
+                {-5, "any child process of group 5: 1 task waiting"},
+                {0, NULL}};
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        struct judged j;
+        struct builder *b = recording_builder_create();
+        builder_park(b, builder_thread(b, "w"), "waitpid", REC_OP_PROCESS_WAIT,
+                     (uint64_t)rows[i].object, 20 * SECOND, 0);
+        judge(&j, b, 10 * SECOND, NULL);
+        assert_group(&j, 0, VERDICT_STUCK, 1, "process wait");
+        if (rows[i].said)
+            assert_evidence(&j, 0, rows[i].said);
+        else
+            assert_no_evidence(&j, 0, "process");
+        done(&j);
+    }
+}
+
 static void nil_channel__leaked(void **state)
 {
     (void)state;
@@ -772,6 +797,7 @@ int main(void)
         cmocka_unit_test(select__of_a_goroutine_without_cases__is_leaked_only_when_they_were_read),
         cmocka_unit_test(poll__of_no_descriptor__is_told_without_one),
         cmocka_unit_test(select__leaked_only_when_all_cases_are_nil),
+        cmocka_unit_test(process__is_told_as_waitpid_is_given_it),
         cmocka_unit_test(nil_channel__leaked),
         cmocka_unit_test(channel__evidence_says_who_else_waits),
         cmocka_unit_test(many_channels__evidence_says_what_they_share),
