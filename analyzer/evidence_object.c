@@ -82,11 +82,67 @@ static void fetch_waiters(const struct snapshot *snapshot, const struct snapshot
     table_prefetch(waiters, waiters_key(snapshot_op_object(op), task->object, receives));
 }
 
+/* ---- Goroutines and their threads ---- */
+
+static struct table_key thread_key(uint32_t os_tid, enum rec_object kind, uint64_t object)
+{
+    return (struct table_key){object, (uint64_t)os_tid << 32 | (uint32_t)kind};
+}
+
+/* The kind of object that a task waits on; REC_OBJECT_NONE: on none. */
+static enum rec_object awaited(const struct snapshot *snapshot, const struct snapshot_task *task)
+{
+    bool waits = task->flags & SNAPSHOT_PARKED && task->object;
+    return waits ? snapshot_op_object(snapshot->calls[task->call].number) : REC_OBJECT_NONE;
+}
+
+/* Whether it may wait by its thread, which may be told as well. */
+static uint32_t waiting_thread(const struct snapshot *snapshot, const struct snapshot_task *task)
+{
+    bool by_thread = task->kind == REC_KIND_GOROUTINE &&
+                     awaited(snapshot, task) != REC_OBJECT_NONE &&
+                     snapshot->calls[task->call].number != REC_OP_CHAN_SEND &&
+                     snapshot->calls[task->call].number != REC_OP_CHAN_RECEIVE;
+    return by_thread ? snapshot_extra(snapshot, task)->os_tid : 0;
+}
+
+/* A goroutine in a system call and its thread are one that waits: takes back what was counted
+ * twice.
+ */
+static bool count_once(const struct snapshot *snapshot, struct table *waiters)
+{
+    struct table threads;
+    if (!table_init(&threads, 64))
+        return false;
+    bool ok = true;
+    for (size_t i = 0; ok && i < snapshot->task_count; i++) {
+        const struct snapshot_task *task = &snapshot->tasks[i];
+        enum rec_object kind = awaited(snapshot, task);
+        uint32_t os_tid = task->kind == REC_KIND_THREAD && kind != REC_OBJECT_NONE
+                              ? snapshot_extra(snapshot, task)->os_tid
+                              : 0;
+        ok = os_tid == 0 || table_at(&threads, thread_key(os_tid, kind, task->object));
+    }
+    for (size_t i = 0; ok && i < snapshot->task_count; i++) {
+        const struct snapshot_task *task = &snapshot->tasks[i];
+        enum rec_object kind = awaited(snapshot, task);
+        uint32_t os_tid = waiting_thread(snapshot, task);
+        if (os_tid == 0 || !table_find(&threads, thread_key(os_tid, kind, task->object)))
+            continue;
+        uint32_t *value = table_find(waiters, waiters_key(kind, task->object, false));
+        if (value && *value > 1)
+            --*value;
+    }
+    table_deinit(&threads);
+    return ok;
+}
+
 bool evidence_count_waiters(const struct judge *judge, const struct group *groups, size_t count,
                             struct table *ret)
 {
     const struct snapshot *snapshot = judge->snapshot;
     struct questions questions = {.objects = ret};
+    bool by_threads = false;
     for (size_t i = 0; i < count; i++) {
         if (!ask(&questions, judge, &groups[i]))
             return false;
@@ -102,6 +158,7 @@ bool evidence_count_waiters(const struct judge *judge, const struct group *group
         if (task->object && kind != REC_OBJECT_NONE &&
             !count_one(&questions, kind, task->object, op == REC_OP_CHAN_RECEIVE))
             return false;
+        by_threads = by_threads || waiting_thread(snapshot, task);
         const struct snapshot_extra *extra = snapshot_extra(snapshot, task);
         for (uint32_t k = 0; k < extra->case_count; k++) {
             const struct snapshot_case *row = &snapshot->cases[extra->case_first + k];
@@ -110,7 +167,7 @@ bool evidence_count_waiters(const struct judge *judge, const struct group *group
                 return false;
         }
     }
-    return true;
+    return !by_threads || count_once(snapshot, ret);
 }
 
 static uint32_t waiters(const struct judge *judge, enum rec_object kind, uint64_t object,

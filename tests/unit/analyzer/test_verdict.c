@@ -432,6 +432,28 @@ static void process__is_told_as_waitpid_is_given_it(void **state)
     }
 }
 
+/* A goroutine that is in a call, and the thread that is in it for the goroutine: one waits. */
+static void goroutine_and_its_thread__are_counted_once(void **state)
+{
+    (void)state;
+    struct judged j;
+    struct builder *b = recording_builder_create();
+    struct rec_task *threads[2] = {builder_thread(b, "a"), builder_thread(b, "b")};
+    for (size_t i = 0; i < 2; i++)
+        builder_park(b, threads[i], "futex", REC_OP_FUTEX_WAIT, 0x500, 20 * SECOND, 0);
+    struct rec_task *goroutine = builder_task(b, REC_KIND_GOROUTINE, "");
+    builder_park(b, goroutine, "futex", REC_OP_FUTEX_WAIT, 0x500, 20 * SECOND, 0);
+    goroutine->os_tid = threads[0]->os_tid;
+    struct rec_task *alone = builder_task(b, REC_KIND_GOROUTINE, "");
+    builder_park(b, alone, "futex", REC_OP_FUTEX_WAIT, 0x600, 20 * SECOND, 0);
+    alone->os_tid = threads[1]->os_tid; /* which waits for another one */
+    judge(&j, b, 10 * SECOND, NULL);
+    for (size_t i = 0; i < j.verdicts.count; i++)
+        if (j.verdicts.groups[i].kind == REC_KIND_THREAD)
+            assert_evidence(&j, i, "futex 0x500: 2 tasks waiting");
+    done(&j);
+}
+
 static void nil_channel__leaked(void **state)
 {
     (void)state;
@@ -798,6 +820,7 @@ int main(void)
         cmocka_unit_test(poll__of_no_descriptor__is_told_without_one),
         cmocka_unit_test(select__leaked_only_when_all_cases_are_nil),
         cmocka_unit_test(process__is_told_as_waitpid_is_given_it),
+        cmocka_unit_test(goroutine_and_its_thread__are_counted_once),
         cmocka_unit_test(nil_channel__leaked),
         cmocka_unit_test(channel__evidence_says_who_else_waits),
         cmocka_unit_test(many_channels__evidence_says_what_they_share),
