@@ -372,25 +372,53 @@ static void explain_blocked(const struct judge *judge, struct group *group)
                      who);
 }
 
+/* Whether another task waits on the other side of a case. Those that a task itself has there, in
+ * the same select, do not count. */
+static bool has_partner(const struct judge *judge, const struct snapshot_extra *member)
+{
+    const struct snapshot_case *cases = &judge->snapshot->cases[member->case_first];
+    for (uint32_t k = 0; k < member->case_count; k++) {
+        bool sends = cases[k].op == REC_OP_CHAN_SEND;
+        uint32_t others =
+            cases[k].object ? waiters(judge, REC_OBJECT_CHANNEL, cases[k].object, sends) : 0;
+        for (uint32_t i = 0; others && i < member->case_count; i++)
+            others -=
+                cases[i].object == cases[k].object && (cases[i].op == REC_OP_CHAN_SEND) != sends;
+        if (others)
+            return true;
+    }
+    return false;
+}
+
 static void explain_cases(const struct judge *judge, struct group *group)
 {
     const struct snapshot *snapshot = judge->snapshot;
-    uint16_t cases = snapshot_extra(snapshot, &snapshot->tasks[group->members[0]])->case_count;
-    if (cases == 0)
-        return;
-    size_t partners = 0;
+    uint32_t least = UINT32_MAX, most = 0;
+    bool partners = false, all = true;
     for (size_t i = 0; i < group->count; i++) {
-        const struct snapshot_extra *member =
-            snapshot_extra(snapshot, &snapshot->tasks[group->members[i]]);
-        for (uint32_t k = 0; k < member->case_count; k++) {
-            const struct snapshot_case *row = &snapshot->cases[member->case_first + k];
-            partners += row->object && waiters(judge, REC_OBJECT_CHANNEL, row->object,
-                                               row->op == REC_OP_CHAN_SEND) != 0;
-        }
+        const struct snapshot_task *task = &snapshot->tasks[group->members[i]];
+        const struct snapshot_extra *member = snapshot_extra(snapshot, task);
+        uint32_t count = member->case_count;
+        if (i == 0 && count == 0)
+            return;
+        all = all && snapshot_cases_given(snapshot, task) <= count;
+        partners = partners || has_partner(judge, member);
+        least = count < least ? count : least;
+        most = count > most ? count : most;
     }
-    evidence_add(group, "%u case%s, %s%s waiting on the other side of any", cases,
-                 cases == 1 ? "" : "s", partners ? "some task" : "no task",
-                 partners ? "" : known(judge));
+    char cases[64];
+    if (least == most)
+        snprintf(cases, sizeof(cases), "%s%" PRIu32 " case%s", all ? "" : "more than ", most,
+                 most == 1 ? "" : "s");
+    else
+        snprintf(cases, sizeof(cases), "%" PRIu32 " to %s%" PRIu32 " cases", least,
+                 all ? "" : "more than ", most);
+    const char *seen = all ? "any" : "any that is known";
+    if (partners)
+        evidence_add(group, "%s, another task waiting on the other side of one", cases);
+    else
+        evidence_add(group, "%s, no task%s waiting on the other side of %s", cases, known(judge),
+                     seen);
 }
 
 void evidence_add_object(const struct judge *judge, struct group *group)

@@ -204,6 +204,16 @@ static json_t *cases_of(const struct snapshot *snapshot, const struct snapshot_e
     return array;
 }
 
+/* How many more there are at least is said where not all of them are known. */
+static void put_cases(json_t *object, const struct snapshot *snapshot,
+                      const struct snapshot_task *task, const struct snapshot_extra *extra)
+{
+    uint32_t given = snapshot_cases_given(snapshot, task);
+    json_object_set_new(object, "cases", cases_of(snapshot, extra));
+    json_object_set_new(object, "cases_omitted",
+                        count(given > extra->case_count ? given - extra->case_count : 0));
+}
+
 static json_t *labels_of(const struct snapshot *snapshot, const struct snapshot_extra *extra)
 {
     json_t *object = json_object();
@@ -236,7 +246,7 @@ static json_t *task_of(const struct report *report, const struct group *group, u
     if (!group->same_object)
         json_object_set_new(object, "object", object_of(report, index));
     if (extra->case_count)
-        json_object_set_new(object, "cases", cases_of(report->snapshot, extra));
+        put_cases(object, report->snapshot, task, extra);
     return object;
 }
 

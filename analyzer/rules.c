@@ -128,11 +128,8 @@ static bool has_only_nil_cases(const struct judge *judge, const struct snapshot_
  * call was given. */
 static bool has_all_cases(const struct judge *judge, const struct snapshot_task *task)
 {
-    const struct snapshot_extra *extra = snapshot_extra(judge->snapshot, task);
-    uint32_t given = extra->arg;
-    if (task->kind == REC_KIND_GOROUTINE) /* so many sends, so many receives */
-        given = (extra->arg >> 16) + (extra->arg & 0xffff);
-    return (task->flags & SNAPSHOT_SETTLED) && extra->case_count == given;
+    return (task->flags & SNAPSHOT_SETTLED) && snapshot_extra(judge->snapshot, task)->case_count ==
+                                                   snapshot_cases_given(judge->snapshot, task);
 }
 
 /* A select with no case at all, or with none of a channel. A task gives the call the number of its

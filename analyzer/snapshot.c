@@ -95,6 +95,14 @@ struct snapshot_task *snapshot_add_task(struct snapshot *snapshot)
     return task;
 }
 
+uint32_t snapshot_cases_given(const struct snapshot *snapshot, const struct snapshot_task *task)
+{
+    uint32_t given = snapshot_extra(snapshot, task)->arg;
+    if (task->kind == REC_KIND_GOROUTINE) /* so many sends, so many receives */
+        given = (given >> 16) + (given & 0xffff);
+    return given;
+}
+
 struct snapshot_extra *snapshot_extra_for(struct snapshot *snapshot, struct snapshot_task *task)
 {
     if (task->extra)

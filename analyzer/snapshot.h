@@ -236,6 +236,10 @@ static inline const struct snapshot_extra *snapshot_extra(const struct snapshot 
  * is good until the next row. */
 struct snapshot_extra *snapshot_extra_for(struct snapshot *snapshot, struct snapshot_task *task);
 
+/* How many cases a select was given, as far as that is known: at least so many. Of a goroutine of
+ * Go's own compiler, those of nil channels do not count. */
+uint32_t snapshot_cases_given(const struct snapshot *snapshot, const struct snapshot_task *task);
+
 /* Whether the wait of a task of a running process is younger than SNAPSHOT_FRESH_NS and was not
  * seen twice yet: it may be about to end, and its stack, which may say that it is expected, is not
  * there. */

@@ -15,7 +15,7 @@
 #define ASK_EVERY 4096   /* goroutines between two questions whether to go on */
 
 static uint16_t call_rows[GO_MAX_REASONS + 1][REC_OP_COUNT]; /* 0: not made yet */
-static uint8_t *case_room; /* by slot: rows of cases that are its own */
+static uint16_t *case_room; /* by slot: rows of cases that are its own */
 static uint32_t scan_number;
 static uint64_t scan_ns;
 static bool (*asked)(void);
@@ -30,9 +30,9 @@ bool go_record_reset(void)
     go_labels_reset();
     size_t slots = recorder.header->tables[REC_TABLE_TASKS - 1].capacity;
     if (case_room == NULL)
-        case_room = memory_reserve(slots);
+        case_room = memory_reserve(slots * sizeof(*case_room));
     else
-        memset(case_room, 0, slots);
+        memset(case_room, 0, slots * sizeof(*case_room));
     return go_table_reset() && case_room != NULL;
 }
 
@@ -142,14 +142,14 @@ static uint16_t describe_channel(const struct go_channel *channel, uint32_t *cap
 static void put_cases(struct rec_task *task, const struct go_goroutine *it)
 {
     uint32_t count = it->case_count < GO_MAX_CASES ? it->case_count : GO_MAX_CASES;
-    uint8_t *room = &case_room[task - recorder.tasks];
+    uint16_t *room = &case_room[task - recorder.tasks];
     if (*room < count) {
         uint32_t first = recorder_take(REC_TABLE_CASES, count);
         task->case_count = 0;
         if (first == 0)
             return;
         task->case_first = first;
-        *room = (uint8_t)count;
+        *room = (uint16_t)count;
     }
     for (uint32_t i = 0; i < count; i++) {
         const struct go_case *from = &it->cases[i];

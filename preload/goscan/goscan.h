@@ -47,7 +47,7 @@ enum go_result {
 
 #define GO_MAX_REASONS 96
 #define GO_REASON_BYTES 48
-#define GO_MAX_CASES 64
+#define GO_MAX_CASES 256
 #define GO_MAX_LABELS 32
 #define GO_MAX_ANCESTORS 64 /* frames of its creator's stack */
 

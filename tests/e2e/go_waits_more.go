@@ -158,6 +158,16 @@ func reflectSelect() {
 	})
 }
 
+// More cases than anybody writes down, and more than leakspy tells of one goroutine.
+func selectOver(name string, count int) {
+	var cases []reflect.SelectCase
+	for i := 0; i < count; i++ {
+		cases = append(cases, reflect.SelectCase{Dir: reflect.SelectRecv, Chan: reflect.ValueOf(make(chan int, i))})
+	}
+	here(name)
+	reflect.Select(cases) // parks in selectWide. parks in selectHuge.
+}
+
 func reflectCall() {
 	here("reflectCall")
 	reflect.ValueOf(func(from chan struct{}) {
@@ -237,6 +247,8 @@ func startMore() int {
 	go inManyDefers(3)                                         // spawns inManyDefers.
 	go nested()                                                // spawns nested.
 	go reflectSelect()                                         // spawns reflectSelect.
+	go selectOver("selectWide", 100)                           // spawns selectWide.
+	go selectOver("selectHuge", 1000)                          // spawns selectHuge.
 	go reflectCall()                                           // spawns reflectCall.
 	go locked()                                                // spawns locked.
 	go labelled()                                              // spawns labelled.
@@ -248,5 +260,5 @@ func startMore() int {
 		go func() { here("spawnedDeep"); <-forEver }() // parks in spawnedDeep. spawns spawnedDeep.
 	})
 	blockFinalizers()
-	return 26
+	return 28
 }

@@ -85,6 +85,8 @@ static const struct row {
      ALWAYS},
     {"reflectSelect", "main.reflectSelect", "main.startMore", "stuck", "none", -1, 0, NO_TIMER,
      ALWAYS},
+    {"selectWide", "main.selectOver", "main.startMore", "stuck", "none", -1, 0, NO_TIMER, ALWAYS},
+    {"selectHuge", "main.selectOver", "main.startMore", "stuck", "none", -1, 0, NO_TIMER, ALWAYS},
     {"reflectCall", "main.reflectCall.func1", "main.startMore", "stuck", "channel", 0, 0, NO_TIMER,
      ALWAYS},
     {"locked", "main.locked", "main.startMore", "stuck", "channel", 0, 0, NO_TIMER, ALWAYS},
@@ -460,6 +462,35 @@ static void select__its_cases__are_reported(void **state)
     assert_int_equal(json_array_size(cases), 2);
 }
 
+/* Every case as long as nobody can have written them down; else it is said that there are more. */
+static void select__of_many_cases__has_them_all_or_says_so(void **state)
+{
+    const json_t *group, *task;
+    json_t *one;
+    size_t i;
+    bool seen_capacity[100] = {false};
+    (void)state;
+    see(row_of("selectWide"), &group, &task);
+    const json_t *cases = json_object_get(task, "cases");
+    assert_int_equal(json_array_size(cases), LENGTH(seen_capacity));
+    assert_int_equal(json_integer_value(json_object_get(task, "cases_omitted")), 0);
+    json_array_foreach(cases, i, one)
+    {
+        json_int_t capacity = json_integer_value(json_object_get(one, "capacity"));
+        assert_in_range(capacity, 0, LENGTH(seen_capacity) - 1);
+        assert_false(seen_capacity[capacity]);
+        seen_capacity[capacity] = true;
+    }
+    see(row_of("selectHuge"), &group, &task);
+    size_t told = json_array_size(json_object_get(task, "cases"));
+    char more[32];
+    snprintf(more, sizeof more, "more than %zu cases", told);
+    assert_in_range(told, LENGTH(seen_capacity), 999);
+    assert_in_range(json_integer_value(json_object_get(task, "cases_omitted")), 1, 1000 - told);
+    const json_t *evidence = json_array_get(json_object_get(group, "evidence"), 0);
+    assert_non_null(strstr(json_string_value(evidence), more));
+}
+
 static void labels__are_reported(void **state)
 {
     (void)state;
@@ -501,7 +532,7 @@ static void report__nothing__is_lost(void **state)
 
 int main(int argc, char **argv)
 {
-    static struct CMUnitTest tests[LENGTH(rows) + 5];
+    static struct CMUnitTest tests[LENGTH(rows) + 6];
     size_t count = 0;
     if (argc != 3)
         return 64;
@@ -517,9 +548,9 @@ int main(int argc, char **argv)
                                              (void *)(uintptr_t)&rows[i]};
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(reasons__as_in_the_table__are_told);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(select__its_cases__are_reported);
-    /* A recording has no room for labels. */
-    if (way == BY_PID || way == BY_CORE)
-        tests[count++] = (struct CMUnitTest)cmocka_unit_test(labels__are_reported);
+    tests[count++] =
+        (struct CMUnitTest)cmocka_unit_test(select__of_many_cases__has_them_all_or_says_so);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(labels__are_reported);
     tests[count++] =
         (struct CMUnitTest)cmocka_unit_test(runtime__its_own_goroutines__are_no_finding);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(report__nothing__is_lost);

@@ -548,10 +548,12 @@ static void json__select__has_its_cases(void **state)
     uint32_t first = builder_case(b, REC_OP_CHAN_SEND, 0x600);
     builder_case(b, REC_OP_CHAN_RECEIVE, 0);
     builder_select(task, first, 2);
+    task->arg = 5; /* and three more */
     json_t *json = write_json(b, &usual, 100);
     assert_contract(json);
     const json_t *group = json_array_get(json_object_get(json, "groups"), 0);
     const json_t *one = json_array_get(json_object_get(group, "tasks"), 0);
+    assert_int_equal(json_integer_value(json_object_get(one, "cases_omitted")), 3);
     const json_t *cases = json_object_get(one, "cases");
     assert_int_equal(json_array_size(cases), 2);
     assert_string_equal(string_at(json_array_get(cases, 0), "op"), "chan send");

@@ -407,6 +407,47 @@ static void select__leaked_only_when_all_cases_are_nil(void **state)
     }
 }
 
+static void select__of_which_not_all_cases_were_recorded__says_more(void **state)
+{
+    (void)state;
+    struct judged j;
+    for (enum rec_kind kind = REC_KIND_TASK; kind <= REC_KIND_GOROUTINE; kind++) {
+        judge_select(&j, kind, 0x600, 2, 20 * SECOND);
+        assert_evidence(
+            &j, 0, "more than 2 cases, no task waiting on the other side of any that is known");
+        done(&j);
+        judge_select(&j, kind, 0x600, 3, 20 * SECOND);
+        assert_evidence(&j, 0, "3 cases, no task waiting on the other side of any");
+        assert_no_evidence(&j, 0, "known");
+        done(&j);
+    }
+}
+
+/* Both on the same channel: a task does not wake itself. */
+static void select__that_sends_and_receives__is_no_partner_of_its_own(void **state)
+{
+    (void)state;
+    for (int others = 0; others <= 1; others++) {
+        struct judged j;
+        struct builder *b = recording_builder_create();
+        struct rec_task *task = builder_task(b, REC_KIND_TASK, "t");
+        builder_park(b, task, "taskrt_select", REC_OP_SELECT, 0x700, 20 * SECOND, 0);
+        uint32_t first = builder_case(b, REC_OP_CHAN_SEND, 0x600);
+        builder_case(b, REC_OP_CHAN_RECEIVE, 0x600);
+        builder_select(task, first, 2);
+        task->arg = 2;
+        if (others)
+            builder_park(b, builder_task(b, REC_KIND_TASK, "s"), "taskrt_send", REC_OP_CHAN_SEND,
+                         0x600, 0, 0);
+        judge(&j, b, 10 * SECOND, NULL);
+        assert_group(&j, 0, VERDICT_STUCK, 1, "select");
+        assert_evidence(&j, 0,
+                        others ? "2 cases, another task waiting on the other side of one"
+                               : "2 cases, no task waiting on the other side of any");
+        done(&j);
+    }
+}
+
 static void process__is_told_as_waitpid_is_given_it(void **state)
 {
     static const struct {
@@ -819,6 +860,8 @@ int main(void)
         cmocka_unit_test(select__of_a_goroutine_without_cases__is_leaked_only_when_they_were_read),
         cmocka_unit_test(poll__of_no_descriptor__is_told_without_one),
         cmocka_unit_test(select__leaked_only_when_all_cases_are_nil),
+        cmocka_unit_test(select__of_which_not_all_cases_were_recorded__says_more),
+        cmocka_unit_test(select__that_sends_and_receives__is_no_partner_of_its_own),
         cmocka_unit_test(process__is_told_as_waitpid_is_given_it),
         cmocka_unit_test(goroutine_and_its_thread__are_counted_once),
         cmocka_unit_test(nil_channel__leaked),

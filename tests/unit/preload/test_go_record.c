@@ -489,6 +489,21 @@ static void selects__of_one_goroutine__use_the_same_rows(void **state)
     assert_int_equal(recorder.header->tables[REC_TABLE_CASES - 1].count, 1 + 9);
 }
 
+static void select__of_as_many_cases_as_are_told__keeps_its_rows(void **state)
+{
+    static const struct go_case cases[GO_MAX_CASES] = {{.send = true}};
+    (void)state;
+    for (uint32_t i = 0; i < 3; i++) {
+        struct go_goroutine it = parked(42, SELECT);
+        it.wait_number += i;
+        it.cases = cases;
+        it.case_count = it.cases_given = GO_MAX_CASES;
+        look_at(&it, 1);
+        assert_int_equal(only_task()->case_count, GO_MAX_CASES);
+    }
+    assert_int_equal(recorder.header->tables[REC_TABLE_CASES - 1].count, 1 + GO_MAX_CASES);
+}
+
 static void deadline_and_thread__of_a_wait__are_recorded(void **state)
 {
     (void)state;
@@ -583,6 +598,7 @@ int main(void)
         TEST(table__that_is_full__loses_each_goroutine_once),
         TEST(select__is_recorded_with_its_cases),
         TEST(selects__of_one_goroutine__use_the_same_rows),
+        TEST(select__of_as_many_cases_as_are_told__keeps_its_rows),
         TEST(deadline_and_thread__of_a_wait__are_recorded),
         TEST(operations__that_are_not_asked_for__are_not_recorded),
         TEST(runtimes_own_goroutine__is_marked_while_it_is_that),
