@@ -81,6 +81,41 @@ static uint64_t find_by_code(struct finder *finder, const struct list_kind *kind
     return empties == 1 ? empty : 0;
 }
 
+static bool is_list(struct finder *finder, const struct list_kind *kind, uint64_t address)
+{
+    struct list list;
+    return address >= finder->sections.variables && address < finder->sections.variables_end &&
+           address % 8 == 0 && read_list(finder, address, kind->most, &list) && list.count > 0 &&
+           members_fit(finder, kind, &list);
+}
+
+/* By the code of a program that loads plugins (-dynlink): it has the address of a variable from a
+ * table of addresses, or loads it where the linker knew better, and counts from there. */
+static uint64_t find_by_address(struct finder *finder, const struct list_kind *kind)
+{
+    uint64_t low = UINT64_MAX, high = 0;
+    for (size_t i = 0; i < finder->range_count; i++) {
+        low = finder->ranges[i].start < low ? finder->ranges[i].start : low;
+        high = finder->ranges[i].end > high ? finder->ranges[i].end : high;
+    }
+    for (size_t f = 0; kind->functions[f]; f++) {
+        struct pclntab_function function;
+        uint64_t words[MAX_OPERANDS], address;
+        if (!search_function(&finder->search, finder->functions, kind->functions[f], &function))
+            continue;
+        size_t count = search_operands(&finder->search, &function, low, high, words, MAX_OPERANDS);
+        for (size_t i = 0; i < count; i++) {
+            if (is_list(finder, kind, words[i]))
+                return words[i];
+            if (words[i] % 8 == 0 &&
+                mem_read(finder->search.reader, words[i], &address, sizeof(address)) &&
+                is_list(finder, kind, address))
+                return address;
+        }
+    }
+    return 0;
+}
+
 struct shape_search {
     struct finder *finder;
     const struct list_kind *kind;
@@ -130,6 +165,8 @@ uint64_t find_all_gs(struct finder *finder)
     if (hint != 0 && read_list(finder, hint, kind.most, &list))
         return hint;
     uint64_t found = find_by_code(finder, &kind);
+    if (found == 0)
+        found = find_by_address(finder, &kind);
     return found != 0 ? found : find_by_shape(finder, &kind);
 }
 
@@ -151,5 +188,6 @@ uint64_t find_all_ps(struct finder *finder)
     uint64_t hint = finder->hints->all_ps;
     if (hint != 0 && read_list(finder, hint, kind.most, &list))
         return hint;
-    return find_by_code(finder, &kind);
+    uint64_t found = find_by_code(finder, &kind);
+    return found != 0 ? found : find_by_address(finder, &kind);
 }

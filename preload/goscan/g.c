@@ -38,7 +38,7 @@ bool g_is_plausible(const struct go_layout *layout, const void *bytes,
         word_at(bytes, layout->g_id) >= ID_MAX || (!stack && !(dead && low == 0 && high == 0)))
         return false;
     /* One that came from C was started by no code of Go. */
-    if (start != 0 && (start < functions->text || start >= functions->etext))
+    if (start != 0 && !pclntab_covers(functions, start))
         return false;
     return status != G_WAITING || (sp >= low && sp < high);
 }

@@ -106,6 +106,7 @@ enum go_result goscan_open(struct goscan *ret, struct mem_reader *reader,
         return GO_NOT_FOUND;
     ret->found.pclntab = ret->functions.start;
     ret->unwinder.table = &ret->functions;
+    scan_take_plugins(ret); /* goroutines that began in one are told by their functions */
     if (!take_lists(ret, &finder))
         return GO_NOT_FOUND;
     take_reasons(ret);

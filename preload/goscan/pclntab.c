@@ -271,9 +271,23 @@ bool pclntab_at(const struct pclntab *table, uint32_t index, struct pclntab_func
            function_at(table, place, ret);
 }
 
+/* The table that tells of an address; NULL: none does. */
+static const struct pclntab *table_of(const struct pclntab *table, uint64_t pc)
+{
+    while (table != NULL && (pc < table->text || pc >= table->etext))
+        table = table->next;
+    return table;
+}
+
+bool pclntab_covers(const struct pclntab *table, uint64_t pc)
+{
+    return table_of(table, pc) != NULL;
+}
+
 bool pclntab_find(const struct pclntab *table, uint64_t pc, struct pclntab_function *ret)
 {
-    if (pc < table->text || pc >= table->etext)
+    table = table_of(table, pc);
+    if (table == NULL)
         return false;
     uint32_t code = (uint32_t)(pc - table->text);
     /* Functions `low` to `high` - 1 may hold it; halved until they can be read at once. */
@@ -299,11 +313,18 @@ bool pclntab_find(const struct pclntab *table, uint64_t pc, struct pclntab_funct
     return false;
 }
 
-bool pclntab_name(const struct pclntab *table, const struct pclntab_function *function, char *to,
-                  size_t bytes)
+static bool name_in(const struct pclntab *table, const struct pclntab_function *function, char *to,
+                    size_t bytes)
 {
     return bytes > 0 && function->name > 0 &&
            read_text(table, table->names + (uint32_t)function->name, true, to, bytes);
+}
+
+bool pclntab_name(const struct pclntab *table, const struct pclntab_function *function, char *to,
+                  size_t bytes)
+{
+    table = table_of(table, function->entry);
+    return table != NULL && name_in(table, function, to, bytes);
 }
 
 /* ---- Values by address ---- */
@@ -338,7 +359,8 @@ int64_t pclntab_frame_bytes(const struct pclntab *table, const struct pclntab_fu
                             uint64_t pc)
 {
     struct record record;
-    if (!read_record(table, function->row, &record))
+    table = table_of(table, function->entry);
+    if (table == NULL || !read_record(table, function->row, &record))
         return -1;
     int32_t bytes = value_at(table, function, record.word[RECORD_PC_SP], pc);
     return bytes >= 0 ? bytes : -1;
@@ -406,7 +428,7 @@ static bool read_inlined(const struct pclntab *table, uint64_t calls, int32_t in
 static void name_call(const struct pclntab *table, const struct pclntab_function *function,
                       struct pclntab_call *call)
 {
-    if (!pclntab_name(table, function, call->function, sizeof(call->function)))
+    if (!name_in(table, function, call->function, sizeof(call->function)))
         call->function[0] = '\0';
     call->role = function->role;
 }
@@ -417,7 +439,9 @@ size_t pclntab_calls(const struct pclntab *table, uint64_t pc,
     struct pclntab_function function, inlined;
     struct record record;
     uint32_t index_values = 0, parent;
-    if (!pclntab_find(table, pc, &function) || !read_record(table, function.row, &record))
+    table = table_of(table, pc);
+    if (table == NULL || !pclntab_find(table, pc, &function) ||
+        !read_record(table, function.row, &record))
         return 0;
     uint64_t tree = inlined_calls(table, &record, &index_values);
     size_t count = 0;

@@ -29,7 +29,9 @@ struct pclntab {
     uint64_t names, units, files, pcs, functions; /* parts of the table */
     uint32_t function_count, file_count;
     uint8_t quantum;
-    uint16_t go_minor; /* the minor version of Go that wrote it: 1.N */
+    uint16_t go_minor;          /* the minor version of Go that wrote it: 1.N */
+    const struct pclntab *next; /* of another module of the program, a plugin: what is asked for by
+                                   address is looked for there, too. NULL: none */
 };
 
 enum pclntab_flag {
@@ -78,6 +80,9 @@ bool pclntab_open(struct pclntab *ret, struct mem_reader *reader, uint64_t start
  * such. Of a version newer than 1.27 inlined calls are told if it looks like that one. */
 bool pclntab_open_module(struct pclntab *ret, struct mem_reader *reader, uint64_t module_data,
                          unsigned go_minor);
+
+/* Whether it, or one that follows, tells of code at `pc`. */
+bool pclntab_covers(const struct pclntab *table, uint64_t pc);
 
 /* The function that holds `pc` (not pc - 1). False: none. */
 bool pclntab_find(const struct pclntab *table, uint64_t pc, struct pclntab_function *ret);

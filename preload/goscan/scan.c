@@ -163,6 +163,8 @@ enum go_result goscan_run(struct goscan *scan,
     struct run run = {.visit = visit, .arg = arg, .totals = ret};
     struct list list;
     memset(ret, 0, sizeof(*ret));
+    if (state->plugins_lacking)
+        scan_take_plugins(scan);
     state->searches = 0;
     state->scan_timers.read = false;
     state->scan_timers.unknown = &ret->timers_unknown;
@@ -187,5 +189,6 @@ enum go_result goscan_run(struct goscan *scan,
         if (most > state->gs_at_once)
             most = state->gs_at_once;
     }
+    state->plugins_lacking = ret->unreadable > 0;
     return GO_OK;
 }

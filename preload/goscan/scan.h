@@ -15,6 +15,7 @@
 #define SCAN_SPECIAL_BYTES 384 /* of what a word on a stack may point to */
 #define SCAN_MEMOS 256         /* a power of 2 */
 #define SCAN_THREADS 64        /* a power of 2 */
+#define SCAN_PLUGINS 16        /* of which the functions are known */
 #define SCAN_STACK_BYTES 4096  /* of a stack, at first */
 #define SCAN_SPARE_ROWS (2 * GO_MAX_CASES) /* of sudogs, for an item alone */
 
@@ -154,6 +155,9 @@ struct scan_state {
     int32_t special_at[SPECIAL_COUNT]; /* offset from sp at which it was found + 1; 0: never */
     uint32_t searches;                 /* of stacks for such words, in this run */
     struct scan_timers scan_timers;
+    struct pclntab plugins[SCAN_PLUGINS];
+    uint32_t plugin_count;
+    bool plugins_lacking; /* something was not read that may be a plugin's */
 
     /* The batch. */
     uint64_t *list; /* addresses of g's */
@@ -186,6 +190,9 @@ bool scan_state_init(struct goscan *scan);
 /* Works out how much is to be read of each structure. False: that is more than there is room for.
  */
 bool scan_state_take_layout(struct goscan *scan);
+
+/* scan_plugins.c: takes in the tables of the modules that the program has loaded since. */
+void scan_take_plugins(struct goscan *scan);
 
 /* scan_reading.c */
 

@@ -83,6 +83,14 @@ leakspy_gc_program(go_record_pie_static pie_static SOURCES go_record.go go_recor
 e2e_test(test_go_record sample_go_record_cgo sample_go_record_race sample_go_record_static_stripped
          sample_go_record_pie_static)
 
+# Go code outside of the program's file: a plugin and its host.
+leakspy_gc_build(go_plugin 1 COMMAND build -buildmode=plugin -o ${CMAKE_CURRENT_BINARY_DIR}/go_plugin
+                 ${CMAKE_CURRENT_SOURCE_DIR}/go_plugin.go DEPENDS go_plugin.go)
+foreach(mode cgo stripped)
+  leakspy_gc_program(go_plugin_host_${mode} ${mode} SOURCES go_plugin_host.go)
+endforeach()
+e2e_test(test_go_modules sample_go_plugin sample_go_plugin_host_cgo sample_go_plugin_host_stripped)
+
 set(go_targets sample_load sample_go_waits_stripped)
 foreach(mode cgo stripped static static_stripped)
   list(APPEND go_targets sample_server_gc_${mode})

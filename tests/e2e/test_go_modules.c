@@ -1,0 +1,104 @@
+/* Go code that is not in the program's own file: plugins, which the program's runtime runs. */
+#include "tests/e2e/harness.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define GCORE "/usr/bin/gcore"
+#define PLUGIN LEAKSPY_TARGETS "/go_plugin"
+#define PLUGIN_HOST LEAKSPY_TARGETS "/go_plugin_host_"
+
+static struct expected_group in_plugin(void)
+{
+    return (struct expected_group){
+        .verdict = "stuck",
+        .kind = "goroutine",
+        .op = "chan send",
+        .count = 5,
+        .wait_file = "go_plugin.go",
+        .wait_line = line_of("tests/e2e/go_plugin.go", "// parks here"),
+        .spawn_function = "main.main",
+        .spawn_file = "go_plugin_host.go",
+        .spawn_line = line_of("tests/e2e/go_plugin_host.go", "// spawned here"),
+    };
+}
+
+static struct target *start(bool preload, const char *const argv[], char pid[16])
+{
+    struct target *target = target_start(preload, argv, LIST("LEAKSPY_SAMPLE=20ms"));
+    target_wait_line(target, "ready");
+    snprintf(pid, 16, "%d", (int)target->pid);
+    return target;
+}
+
+/* By the process until they are parked there, then by a core of it. */
+static void assert_told(const struct target *target, const char *pid,
+                        const struct expected_group *expected)
+{
+    char prefix[96], core[128];
+    json_t *json = report(pid, "0", NULL);
+    for (int64_t deadline_ms = now_ms() + PATIENCE_MS;
+         !find_group(json, expected) && now_ms() < deadline_ms; sleep_ms(5)) {
+        json_decref(json);
+        json = report(pid, "0", NULL);
+    }
+    assert_group(json, expected);
+    assert_int_equal(json_integer_value(json_at(json, "totals.lost")), 0);
+    json_decref(json);
+    if (access(GCORE, X_OK) != 0)
+        return;
+    snprintf(prefix, sizeof prefix, "%s/core", target->dir);
+    snprintf(core, sizeof core, "%s.%s", prefix, pid);
+    struct outcome outcome = run_program(false, LIST(GCORE, "-o", prefix, pid), NULL);
+    assert_int_equal(outcome.status, 0);
+    outcome_deinit(&outcome);
+    json = report(core, "0", NULL);
+    assert_group(json, expected);
+    json_decref(json);
+}
+
+/* *state: how the program was built. */
+static void plugin__its_goroutines__are_told(void **state)
+{
+    char path[512], pid[16];
+    const struct expected_group expected = in_plugin();
+    snprintf(path, sizeof path, PLUGIN_HOST "%s", (const char *)*state);
+    struct target *target = start(false, LIST(path, PLUGIN), pid);
+    assert_told(target, pid, &expected);
+    target_end(target);
+}
+
+/* Loaded after the sampler found the runtime. */
+static void plugin__its_goroutines__are_recorded(void **state)
+{
+    char path[512], pid[16];
+    const struct expected_group expected = in_plugin();
+    snprintf(path, sizeof path, PLUGIN_HOST "%s", (const char *)*state);
+    struct target *target = start(true, LIST(path, PLUGIN), pid);
+    json_decref(wait_for_group(target, "60ms", NULL, &expected));
+    target_kill(target, SIGKILL);
+    json_t *json = report(target->recording, "60ms", NULL);
+    assert_group(json, &expected);
+    json_decref(json);
+    target_end(target);
+}
+
+#define TEST(name, state)                                                                          \
+    {                                                                                              \
+#name ", " state, name, NULL, end_all_targets, (void *)(uintptr_t)(state)                  \
+    }
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(plugin__its_goroutines__are_told, "cgo"),
+        TEST(plugin__its_goroutines__are_told, "stripped"),
+        TEST(plugin__its_goroutines__are_recorded, "cgo"),
+        TEST(plugin__its_goroutines__are_recorded, "stripped"),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
