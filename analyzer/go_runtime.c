@@ -92,14 +92,15 @@ static void scan_with_debug_information(struct go_runtime *runtime, struct image
         scan_module(runtime, image, runtime->module, hints);
 }
 
-bool go_runtime_open(struct go_runtime *ret, struct image *image)
+/* The program itself first, then its libraries: `from` counts them. */
+static bool open_from(struct go_runtime *ret, struct image *image, uint32_t from)
 {
     memset(ret, 0, sizeof(*ret));
     ret->result = GO_NOT_GO;
-    /* The program itself first, then its libraries. */
     uint32_t exe = image_exe_module(image);
-    for (uint32_t n = 0; n < image->module_count && ret->result == GO_NOT_GO; n++) {
+    for (uint32_t n = from; n < image->module_count && ret->result == GO_NOT_GO; n++) {
         uint32_t row = n == 0 ? exe : n;
+        ret->next = n + 1;
         const struct image_module *module = &image->modules[row];
         if (row == 0 || (n && row == exe))
             continue;
@@ -119,6 +120,27 @@ bool go_runtime_open(struct go_runtime *ret, struct image *image)
             return false;
     }
     return true;
+}
+
+bool go_runtime_open(struct go_runtime *ret, struct image *image)
+{
+    return open_from(ret, image, 0);
+}
+
+bool go_runtime_open_next(const struct go_runtime *before, struct go_runtime *ret,
+                          struct image *image)
+{
+    uint32_t from = before->next;
+    for (;;) {
+        if (!open_from(ret, image, from))
+            return false;
+        /* A plugin has a list of its own, in which nobody puts anything. */
+        bool unused = ret->result == GO_OK && goscan_count(&ret->scan) == 0;
+        if (ret->result != GO_NOT_FOUND && !unused)
+            return true;
+        from = ret->next;
+        go_runtime_close(ret);
+    }
 }
 
 void go_runtime_close(struct go_runtime *runtime)

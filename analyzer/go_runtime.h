@@ -15,6 +15,7 @@
 struct go_runtime {
     enum go_result result; /* GO_NOT_GO: there is no Go runtime in the process */
     uint32_t module;       /* row of the image's modules */
+    uint32_t next;         /* where go_runtime_open_next goes on */
     struct go_symbols symbols;
     struct go_layout layout; /* from DWARF, where that was needed */
     const char *missing;     /* member of go_layout that DWARF did not have; NULL: none */
@@ -24,6 +25,12 @@ struct go_runtime {
 
 /* False: no memory. `image` has to outlive it. */
 bool go_runtime_open(struct go_runtime *ret, struct image *image);
+
+/* The same for the next one, of a library that brings its own (-buildmode=c-shared), or GO_NOT_GO.
+ * Goroutines of plugins belong to the runtime of their program. */
+bool go_runtime_open_next(const struct go_runtime *before, struct go_runtime *ret,
+                          struct image *image);
+
 void go_runtime_close(struct go_runtime *runtime);
 
 /* Marks the threads that run Go code, or wait in it. */

@@ -128,6 +128,25 @@ static bool tell(struct go_runtime *runtime, struct inspection *inspection, stru
     return ok || err_system(err, image->exe, ENOMEM);
 }
 
+/* Each runtime numbers its goroutines from 1: they are told of one. */
+static bool tell_others(const struct go_runtime *told, struct inspection *inspection,
+                        struct err *err)
+{
+    struct go_runtime other;
+    const struct image_module *modules = inspection->image->modules;
+    bool ok = go_runtime_open_next(told, &other, inspection->image);
+    if (!ok)
+        err_system(err, inspection->image->exe, ENOMEM);
+    else if (other.result != GO_NOT_GO)
+        builder_doubt(
+            inspection->builder,
+            "there are several Go runtimes in the process: the goroutines of %s are told, "
+            "and not those of %s",
+            text_basename(modules[told->module].path), text_basename(modules[other.module].path));
+    go_runtime_close(&other);
+    return ok;
+}
+
 static bool inspect(struct inspection *inspection, struct err *err)
 {
     struct go_runtime runtime;
@@ -139,7 +158,7 @@ static bool inspect(struct inspection *inspection, struct err *err)
         text_printable(runtime.scan.version[0] ? runtime.scan.version : "go", snapshot->go_version,
                        sizeof(snapshot->go_version));
     if (ok && runtime.result == GO_OK)
-        ok = tell(&runtime, inspection, err);
+        ok = tell(&runtime, inspection, err) && tell_others(&runtime, inspection, err);
     else if (ok)
         tell_why(&runtime, inspection);
     go_runtime_close(&runtime);

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "analyzer/clock.h"
+#include "analyzer/go_symbols.h"
 #include "analyzer/process.h"
 #include "analyzer/recording_reader.h"
 #include "analyzer/recording_tables.h"
@@ -134,6 +135,24 @@ static bool tell_unread_goroutines(struct snapshot *snapshot)
                  snapshot->exe, version);
 }
 
+/* The library looks for Go's runtime in the program only. */
+static bool tell_go_libraries(struct snapshot *snapshot)
+{
+    for (size_t i = 1; i < snapshot->module_count; i++) {
+        const char *path = snapshot->modules[i].path; /* NULL: of a row that was never filled */
+        struct go_symbols symbols;
+        if (!path || path[0] != '/' || strcmp(path, snapshot->exe) == 0)
+            continue;
+        go_symbols_read(path, 0, &symbols);
+        if (symbols.is_go)
+            return doubt(snapshot,
+                         "%s is a library of Go's own compiler: goroutines of libraries are not "
+                         "recorded; start the program without the recording, and report on its PID",
+                         path);
+    }
+    return true;
+}
+
 /* What the header says of the process, when everything else was read. */
 static bool take_header(struct recording_reader *reader, enum snapshot_end end)
 {
@@ -196,6 +215,8 @@ static bool take_header(struct recording_reader *reader, enum snapshot_end end)
         loss->rows += tables[others[i]].lost;
     if ((header->runtimes & (REC_RUNTIME_GO | REC_RUNTIME_GO_PROGRAM)) == REC_RUNTIME_GO_PROGRAM &&
         !tell_unread_goroutines(snapshot))
+        return err_system(reader->err, reader->file.path, ENOMEM);
+    if (!(header->runtimes & REC_RUNTIME_GO_PROGRAM) && !tell_go_libraries(snapshot))
         return err_system(reader->err, reader->file.path, ENOMEM);
     if (!tell_classes(snapshot, header->op_classes))
         return err_system(reader->err, reader->file.path, ENOMEM);

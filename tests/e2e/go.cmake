@@ -83,13 +83,24 @@ leakspy_gc_program(go_record_pie_static pie_static SOURCES go_record.go go_recor
 e2e_test(test_go_record sample_go_record_cgo sample_go_record_race sample_go_record_static_stripped
          sample_go_record_pie_static)
 
-# Go code outside of the program's file: a plugin and its host.
+# Go code outside of the program's file: a plugin and its host, libraries and theirs.
 leakspy_gc_build(go_plugin 1 COMMAND build -buildmode=plugin -o ${CMAKE_CURRENT_BINARY_DIR}/go_plugin
                  ${CMAKE_CURRENT_SOURCE_DIR}/go_plugin.go DEPENDS go_plugin.go)
 foreach(mode cgo stripped)
   leakspy_gc_program(go_plugin_host_${mode} ${mode} SOURCES go_plugin_host.go)
 endforeach()
-e2e_test(test_go_modules sample_go_plugin sample_go_plugin_host_cgo sample_go_plugin_host_stripped)
+foreach(name one two)
+  set(flags)
+  if(name STREQUAL two)
+    set(flags -ldflags "-s -w")
+  endif()
+  leakspy_gc_build(go_library_${name} 1 COMMAND build -buildmode=c-shared ${flags} -o
+                   ${CMAKE_CURRENT_BINARY_DIR}/go_library_${name} ${CMAKE_CURRENT_SOURCE_DIR}/go_library.go
+                   DEPENDS go_library.go)
+endforeach()
+e2e_target(go_library_host SOURCES go_library_host.c LIBRARIES ${CMAKE_DL_LIBS})
+e2e_test(test_go_modules sample_go_plugin sample_go_plugin_host_cgo sample_go_plugin_host_stripped
+         sample_go_library_one sample_go_library_two e2e_go_library_host)
 
 set(go_targets sample_load sample_go_waits_stripped)
 foreach(mode cgo stripped static static_stripped)

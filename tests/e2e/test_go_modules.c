@@ -1,4 +1,5 @@
-/* Go code that is not in the program's own file: plugins, which the program's runtime runs. */
+/* Go code that is not in the program's own file: plugins, which the program's runtime runs, and
+ * libraries for programs in C, which bring a runtime of their own. */
 #include "tests/e2e/harness.h"
 
 #include <signal.h>
@@ -11,6 +12,9 @@
 #define GCORE "/usr/bin/gcore"
 #define PLUGIN LEAKSPY_TARGETS "/go_plugin"
 #define PLUGIN_HOST LEAKSPY_TARGETS "/go_plugin_host_"
+#define LIBRARY_ONE LEAKSPY_TARGETS "/go_library_one"
+#define LIBRARY_TWO LEAKSPY_TARGETS "/go_library_two"
+#define LIBRARY_HOST LEAKSPY_TARGETS "/go_library_host"
 
 static struct expected_group in_plugin(void)
 {
@@ -24,6 +28,22 @@ static struct expected_group in_plugin(void)
         .spawn_function = "main.main",
         .spawn_file = "go_plugin_host.go",
         .spawn_line = line_of("tests/e2e/go_plugin_host.go", "// spawned here"),
+    };
+}
+
+static struct expected_group in_library(int count)
+{
+    return (struct expected_group){
+        .verdict = "stuck",
+        .kind = "goroutine",
+        .op = "chan send",
+        .count = count,
+        .wait_function = "main.inLibrary",
+        .wait_file = "go_library.go",
+        .wait_line = line_of("tests/e2e/go_library.go", "// parks here"),
+        .spawn_function = "main.StartGoroutines",
+        .spawn_file = "go_library.go",
+        .spawn_line = line_of("tests/e2e/go_library.go", "// spawned here"),
     };
 }
 
@@ -87,6 +107,56 @@ static void plugin__its_goroutines__are_recorded(void **state)
     target_end(target);
 }
 
+static void library_in_a_c_program__its_goroutines__are_told(void **state)
+{
+    char pid[16];
+    const struct expected_group expected = in_library(7);
+    struct target *target = start(false, LIST(LIBRARY_HOST, *state), pid);
+    assert_told(target, pid, &expected);
+    target_end(target);
+}
+
+/* Whoever asks for a status gets none that says that there is nothing. */
+static void assert_no_all_clear(const char *pid)
+{
+    struct outcome outcome = run_program(
+        false, LIST(LEAKSPY_COMMAND, "report", "--exit-code", "--threshold", "1h", pid), NULL);
+    assert_true(WIFEXITED(outcome.status));
+    assert_int_equal(WEXITSTATUS(outcome.status), 2);
+    outcome_deinit(&outcome);
+}
+
+static void two_libraries__whose_goroutines_are_told__is_said(void **state)
+{
+    char pid[16];
+    const struct expected_group first = in_library(7), second = in_library(14);
+    (void)state;
+    struct target *target = start(false, LIST(LIBRARY_HOST, LIBRARY_ONE, LIBRARY_TWO), pid);
+    json_t *json = report(pid, "0", NULL);
+    assert_true(has_note(json, "there are several Go runtimes in the process"));
+    assert_true((find_group(json, &first) != NULL) != (find_group(json, &second) != NULL));
+    json_decref(json);
+    assert_no_all_clear(pid);
+    target_end(target);
+}
+
+static void library__that_is_not_recorded__is_said(void **state)
+{
+    char pid[16];
+    (void)state;
+    struct target *target = start(true, LIST(LIBRARY_HOST, LIBRARY_ONE), pid);
+    for (int64_t deadline_ms = now_ms() + PATIENCE_MS;; sleep_ms(20)) {
+        json_t *json = report(target->recording, "0", NULL);
+        bool said = has_note(json, "goroutines of libraries are not recorded");
+        json_decref(json);
+        if (said)
+            break;
+        assert_true(now_ms() < deadline_ms);
+    }
+    assert_no_all_clear(pid);
+    target_end(target);
+}
+
 #define TEST(name, state)                                                                          \
     {                                                                                              \
 #name ", " state, name, NULL, end_all_targets, (void *)(uintptr_t)(state)                  \
@@ -99,6 +169,10 @@ int main(void)
         TEST(plugin__its_goroutines__are_told, "stripped"),
         TEST(plugin__its_goroutines__are_recorded, "cgo"),
         TEST(plugin__its_goroutines__are_recorded, "stripped"),
+        TEST(library_in_a_c_program__its_goroutines__are_told, LIBRARY_ONE),
+        TEST(library_in_a_c_program__its_goroutines__are_told, LIBRARY_TWO),
+        TEST(two_libraries__whose_goroutines_are_told__is_said, ""),
+        TEST(library__that_is_not_recorded__is_said, ""),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
