@@ -161,6 +161,20 @@ void process_each(uid_t uid, void (*visit)(pid_t pid, void *arg), void *arg)
         closedir(proc);
 }
 
+void process_each_of_all(void (*visit)(pid_t pid))
+{
+    DIR *proc = opendir("/proc");
+    struct dirent *entry;
+    while (proc && (entry = readdir(proc)) != NULL) {
+        char *end;
+        long pid = strtol(entry->d_name, &end, 10);
+        if (pid > 0 && *end == '\0')
+            visit((pid_t)pid);
+    }
+    if (proc)
+        closedir(proc);
+}
+
 /* The text behind "Key:\t" of /proc/PID/status; NULL: there is no such line. */
 static const char *status_value(const char *text, const char *key)
 {

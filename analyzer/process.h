@@ -26,6 +26,11 @@ bool process_is_of_this_boot(const uint8_t boot_id[16]);
  * not known) runs still. start_ticks 0: not known. */
 bool process_is_same(pid_t pid, uint64_t start_ticks, const uint8_t boot_id[16]);
 
+/* The number by which this command knows the process that has `pid` in its own PID namespace, which
+ * may be another one than ours: the rest as above. 0: it does not run, or cannot be seen from here.
+ */
+pid_t process_here(pid_t pid, uint64_t start_ticks, const uint8_t boot_id[16]);
+
 /* The user a process belongs to. False: gone, errno says why. */
 bool process_owner(pid_t pid, uid_t *ret);
 
@@ -36,6 +41,9 @@ bool process_shared_files(pid_t pid, bool (*visit)(const char *path, void *arg),
 
 /* Calls visit(pid, arg) for every process of a user. */
 void process_each(uid_t uid, void (*visit)(pid_t pid, void *arg), void *arg);
+
+/* Calls visit(pid) for every process of every user. */
+void process_each_of_all(void (*visit)(pid_t pid));
 
 struct process_status {
     pid_t process; /* the process that a thread's id belongs to */

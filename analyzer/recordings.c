@@ -259,12 +259,12 @@ void recordings_add_live(struct recording_list *list, uid_t uid)
 struct wanted {
     pid_t pid;
     uint64_t start_ticks; /* 0: any */
+    pid_t mapper;         /* whose files are looked at; 0: they are named as we know them */
     char *path;
 };
 
-static bool is_recording_of(const char *path, void *arg)
+static bool is_recording_at(const char *path, struct wanted *wanted)
 {
-    struct wanted *wanted = arg;
     struct rec_file file;
     if (!open_found(&file, path))
         return false;
@@ -273,6 +273,33 @@ static bool is_recording_of(const char *path, void *arg)
         wanted->path = strdup(path);
     rec_file_close(&file);
     return wanted->path != NULL;
+}
+
+static bool is_recording_of(const char *path, void *arg)
+{
+    struct wanted *wanted = arg;
+    char *there;
+    if (is_recording_at(path, wanted))
+        return true;
+    /* In a container, the file is where that has it. */
+    if (!wanted->mapper || asprintf(&there, "/proc/%d/root%s", (int)wanted->mapper, path) < 0)
+        return false;
+    bool found = is_recording_at(there, wanted);
+    free(there);
+    return found;
+}
+
+/* The recording that a process of another PID namespace has mapped: it knows itself by another
+ * number. */
+static char *find_nested(pid_t pid, uint64_t start_ticks)
+{
+    struct process_status status;
+    bool denied;
+    if (start_ticks == 0 || !process_read_status(pid, &status) || !status.nested)
+        return NULL;
+    struct wanted wanted = {.pid = status.own_id, .start_ticks = start_ticks, .mapper = pid};
+    process_shared_files(pid, is_recording_of, &wanted, &denied);
+    return wanted.path;
 }
 
 /* The newest recording of `pid` in a user's folder that the process with these start ticks made; 0:
@@ -325,6 +352,8 @@ char *recordings_of_pid(pid_t pid, struct err *err)
     struct wanted wanted = {.pid = pid};
     bool denied;
     process_shared_files(pid, is_recording_of, &wanted, &denied);
+    if (!wanted.path)
+        wanted.path = find_nested(pid, start_ticks);
     if (!wanted.path)
         wanted.path = find_in_folder(owner, pid, start_ticks);
     if (!wanted.path)

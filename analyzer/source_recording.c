@@ -27,7 +27,7 @@ enum snapshot_end source_recording_end(const struct rec_header *header)
     case REC_STATE_EXEC:
         return SNAPSHOT_EXEC;
     case REC_STATE_RUNNING:
-        if (process_is_same((pid_t)header->pid, header->process_start_ticks, header->boot_id))
+        if (process_here((pid_t)header->pid, header->process_start_ticks, header->boot_id) != 0)
             return SNAPSHOT_RUNNING;
         return SNAPSHOT_VANISHED;
     default:
@@ -169,6 +169,10 @@ static bool take_header(struct recording_reader *reader, enum snapshot_end end)
         snapshot->continued_in = recordings_beside(
             reader->file.path, header->pid, header->process_start_ticks, header->started_ns + 1);
     snapshot->pid = header->pid;
+    if (end == SNAPSHOT_RUNNING) {
+        pid_t here = process_here((pid_t)header->pid, header->process_start_ticks, header->boot_id);
+        snapshot->pid = here != 0 ? (uint32_t)here : header->pid;
+    }
     snapshot->runtimes = header->runtimes;
     snapshot->end = end;
     snapshot->has_exit_code = end == SNAPSHOT_EXITED;

@@ -194,26 +194,71 @@ static void process_of_another_user__is_not_permitted(void **state)
     target_end(target);
 }
 
+/* The child of a program like unshare. */
+static void child_of(const struct target *target, char ret[16])
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)target->pid, (int)target->pid);
+    char *children = read_file(path);
+    assert_non_null(children);
+    snprintf(ret, 16, "%.*s", (int)strcspn(children, " \n"), children);
+    free(children);
+}
+
 /* A program in a container knows its threads by other numbers, and locks name their owners by
  * those. */
 static void process_in_another_pid_namespace__its_owners_are_found(void **state)
 {
     (void)state;
-    char path[64], pid[16] = "";
+    char pid[16] = "";
     if (getuid() != 0 || access("/usr/bin/unshare", X_OK) != 0)
         skip();
     struct target *target = target_start(
         false, LIST("/usr/bin/unshare", "--pid", "--fork", "--kill-child", DEADLOCK), NULL);
     target_wait_line(target, "ready");
-    snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)target->pid, (int)target->pid);
-    char *children = read_file(path);
-    assert_non_null(children);
-    snprintf(pid, sizeof pid, "%.*s", (int)strcspn(children, " \n"), children);
-    free(children);
+    child_of(target, pid);
     json_t *json = wait_for(pid, NULL, &deadlock);
     assert_group(json, &deadlock);
     json_decref(json);
     target_end(target);
+}
+
+/* It has recorded itself by the number by which it knows itself. With a /dev/shm of its own, the
+ * file is not where it says, seen from here. */
+static void recorded_process_in_another_pid_namespace__gives_its_recording(void **state)
+{
+    static const char *const scripts[] = {
+        "LD_PRELOAD=" LEAKSPY_PRELOAD " exec " DEADLOCK,
+        "mount -t tmpfs none /dev/shm && LD_PRELOAD=" LEAKSPY_PRELOAD " exec " DEADLOCK,
+    };
+    (void)state;
+    if (getuid() != 0 || access("/usr/bin/unshare", X_OK) != 0)
+        skip();
+    for (size_t i = 0; i < LENGTH(scripts); i++) {
+        char pid[16] = "";
+        struct target *target =
+            target_start(false,
+                         LIST("/usr/bin/unshare", "--pid", "--mount", "--mount-proc", "--fork",
+                              "--kill-child", "/bin/sh", "-c", scripts[i]),
+                         LIST("LEAKSPY_SAMPLE=20ms"));
+        target_wait_line(target, "ready");
+        child_of(target, pid);
+        json_t *json = wait_for(pid, NULL, &deadlock);
+        assert_group(json, &deadlock);
+        assert_text(json, "source.kind", "recording");
+        assert_text(json, "source.end", "running");
+        assert_int_equal(json_integer_value(json_at(json, "source.pid")), atoi(pid));
+        if (i == 0) {
+            char *path = strdup(json_string_value(json_at(json, "source.path")));
+            json_decref(json);
+            json = report(path, "1ms", NULL);
+            assert_text(json, "source.end", "running");
+            unlink(path);
+            free(path);
+        }
+        json_decref(json);
+        target_end(target);
+    }
 }
 
 /* Programs that end while they are looked at, sooner or later. */
@@ -462,6 +507,7 @@ int main(void)
         TEST(what_is_no_process_to_look_at__is_said),
         TEST(process_of_another_user__is_not_permitted),
         TEST(process_in_another_pid_namespace__its_owners_are_found),
+        TEST(recorded_process_in_another_pid_namespace__gives_its_recording),
         TEST(process_that_ends_meanwhile__error_or_what_was_seen),
         TEST(program_of_32_bits__is_refused),
         TEST(core_of_gcore__is_read),
