@@ -13,6 +13,16 @@
 
 #define LAST_POLL_OFFSET 8 /* of lastpoll in runtime.schedt, in Go 1.18 to 1.27 */
 
+/* Why a runtime that is there was not found. */
+static const char *why_not_found(const struct image *image, uint32_t module)
+{
+    if (image->live)
+        return "it may be only starting";
+    return image->modules[module].file[0]
+               ? "it may have been only starting, or the core lacks the memory that it is in"
+               : "the core lacks what stands in that file, which is not here";
+}
+
 static void tell_why(const struct go_runtime *runtime, struct inspection *inspection)
 {
     const char *path = inspection->image->modules[runtime->module].path;
@@ -43,9 +53,9 @@ static void tell_why(const struct go_runtime *runtime, struct inspection *inspec
         break;
     case GO_NOT_FOUND:
         builder_doubt(inspection->builder,
-                      "%s was built with %s, and its list of goroutines was not found (it may be "
-                      "only starting): only threads are told",
-                      path, said);
+                      "%s was built with %s, and its list of goroutines was not found (%s): only "
+                      "threads are told",
+                      path, said, why_not_found(inspection->image, runtime->module));
         break;
     case GO_UNREADABLE:
         builder_doubt(inspection->builder,

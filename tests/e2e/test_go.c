@@ -104,6 +104,40 @@ static void server_fifty_requests__by_core(void **state)
     target_end(target);
 }
 
+/* The file is gone when the core is read, as on another machine. */
+static void server_core__without_its_file__by_exe(void **state)
+{
+    char path[512], copy[96], prefix[96], pid[16], core[128];
+    struct expected_group leak = server_leak();
+    if (access("/usr/bin/gcore", X_OK) != 0)
+        skip();
+    snprintf(copy, sizeof copy, "/tmp/leakspy-go-server.%d", getpid());
+    struct outcome outcome =
+        run_program(false, LIST("/bin/cp", server_path(state, path), copy), NULL);
+    assert_int_equal(outcome.status, 0);
+    outcome_deinit(&outcome);
+    struct target *target = target_start(false, LIST(copy), NULL);
+    load_server(target);
+    snprintf(pid, sizeof pid, "%d", target->pid);
+    wait_for_leak(pid, &leak);
+    snprintf(prefix, sizeof prefix, "%s/core", target->dir);
+    outcome = run_program(false, LIST("/usr/bin/gcore", "-o", prefix, pid), NULL);
+    assert_int_equal(outcome.status, 0);
+    outcome_deinit(&outcome);
+    target_kill(target, SIGKILL);
+    unlink(copy);
+    snprintf(core, sizeof core, "%s.%s", prefix, pid);
+    json_t *json = report(core, "0", NULL);
+    assert_true(has_note(json, "name it with --exe"));
+    assert_true(has_note(json, "its list of goroutines was not found (the core lacks what stands "
+                               "in that file, which is not here)"));
+    json_decref(json);
+    json = report(core, "0", LIST("--exe", path));
+    assert_group(json, &leak);
+    json_decref(json);
+    target_end(target);
+}
+
 /* A recording says it while the program runs, and after it was killed. */
 static void server_fifty_requests__by_preload(void **state)
 {
@@ -292,6 +326,8 @@ int main(void)
     for (size_t i = 0; i < LENGTH(modes); i++) {
         add_test(modes[i], "server__by_pid", server_fifty_requests__by_pid, modes[i]);
         add_test(modes[i], "server__by_core", server_fifty_requests__by_core, modes[i]);
+        add_test(modes[i], "server_core__without_its_file__by_exe",
+                 server_core__without_its_file__by_exe, modes[i]);
         if (i < 2) /* a static program loads no library */
             add_test(modes[i], "server__by_preload", server_fifty_requests__by_preload, modes[i]);
         add_test(modes[i], "server__by_run", server_fifty_requests__by_run, modes[i]);
