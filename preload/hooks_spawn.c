@@ -183,32 +183,44 @@ static bool is_slot_of(const struct rec_task *task, uint64_t thread)
            SHARED_GET(task->kind) == REC_KIND_THREAD && SHARED_GET(task->state) != REC_TASK_FREE;
 }
 
-/* The slot of a thread that may be joined or detached: NULL if it has none. */
+/* The slot that the thread itself has: NULL before it has begun. Thread-local storage lies at the
+ * same distance from every thread's descriptor, and is there until the thread is joined. */
+static struct rec_task *own_slot_of(uint64_t thread)
+{
+    uint64_t distance = (uint64_t)&recorder_thread.task - (uint64_t)pthread_self();
+    struct rec_task *task =
+        __atomic_load_n((struct rec_task **)(thread + distance), __ATOMIC_ACQUIRE);
+    return is_slot_of(task, thread) ? task : NULL;
+}
+
+/* A detached thread that is gone may have had the same handle, and have its slot yet, even with a
+ * later number. But that one has begun. */
+static bool has_not_begun(const struct rec_task *task)
+{
+    return SHARED_GET(task->state) == REC_TASK_LIVE && SHARED_GET(task->os_tid) == 0;
+}
+
+/* The slot of a thread that may be joined or detached: NULL if it has none, or none that is known
+ * to be its own yet. */
 static struct rec_task *find_thread(uint64_t thread)
 {
     if (recorder.header == NULL)
         return NULL;
-    /* Thread-local storage lies at the same distance from every thread's descriptor, and is there
-     * until the thread is joined; but the thread may not have started yet. */
-    uint64_t distance = (uint64_t)&recorder_thread.task - (uint64_t)pthread_self();
-    struct rec_task *task = *(struct rec_task **)(thread + distance);
-    if (is_slot_of(task, thread))
+    struct rec_task *task = own_slot_of(thread);
+    if (task != NULL)
         return task;
     task = recorder_thread.last_spawned;
     if (is_slot_of(task, thread) && SHARED_GET(task->id) == recorder_thread.last_spawned_id)
         return task;
     uint32_t count = recorder_rows(REC_TABLE_TASKS);
-    /* A detached thread that is gone may have had the same handle, and have its slot yet. */
-    struct rec_task *newest = NULL;
     for (uint32_t row = 1; row < count; row++)
-        if (is_slot_of(&recorder.tasks[row], thread) &&
-            (newest == NULL || SHARED_GET(newest->id) < SHARED_GET(recorder.tasks[row].id)))
-            newest = &recorder.tasks[row];
-    return newest;
+        if (is_slot_of(&recorder.tasks[row], thread) && has_not_begun(&recorder.tasks[row]))
+            return &recorder.tasks[row];
+    return own_slot_of(thread); /* it has begun meanwhile */
 }
 
 /* The slot of a thread that was joined and not found before, since it had not begun: the oldest of
- * those that had its handle, which others may have got since. */
+ * those that had its handle and are to be joined, which others may have got since. */
 static struct rec_task *find_joined(uint64_t thread)
 {
     struct rec_task *found = NULL;
@@ -217,7 +229,9 @@ static struct rec_task *find_joined(uint64_t thread)
     uint32_t count = recorder_rows(REC_TABLE_TASKS);
     for (uint32_t row = 1; row < count; row++) {
         struct rec_task *task = &recorder.tasks[row];
+        uint16_t flags = SHARED_GET(task->flags);
         if (is_slot_of(task, thread) && SHARED_GET(task->state) != REC_TASK_LIVE &&
+            flags & REC_TASK_JOINABLE && !(flags & REC_TASK_RELEASED) &&
             (found == NULL || SHARED_GET(task->id) < SHARED_GET(found->id)))
             found = task;
     }

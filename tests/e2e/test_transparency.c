@@ -289,6 +289,28 @@ static void threads_that_freed_their_handles__are_recorded(void **state)
     target_end(target);
 }
 
+/* The sampler does not come to the one that is gone: its slot is there, and has that handle, too.
+ */
+static void thread_with_the_handle_of_one_that_is_gone__is_joined(void **state)
+{
+    static const char *const modes[] = {"by its spawner", "another"};
+    (void)state;
+    for (size_t i = 0; i < LENGTH(modes); i++) {
+        const char *const argv[] = {LEAKSPY_TARGETS "/same_handle", modes[i], NULL};
+        assert_same_behaviour(argv, LIST("LEAKSPY_SAMPLE=1h"));
+        struct target *target = target_start(true, argv, LIST("LEAKSPY_SAMPLE=1h"));
+        struct outcome outcome = target_wait(target);
+        assert_int_equal(outcome.status, 0);
+        outcome_deinit(&outcome);
+        json_t *json = report(target->recording, "0", LIST("--all"));
+        assert_int_equal(json_integer_value(json_at(json, "totals.unjoined")), 0);
+        assert_int_equal(json_integer_value(json_at(json, "totals.spawned")), 4);
+        assert_no_findings(json);
+        json_decref(json);
+        target_end(target);
+    }
+}
+
 static void program_that_closed_everything__is_recorded_on(void **state)
 {
     (void)state;
@@ -346,6 +368,8 @@ int main(void)
         cmocka_unit_test_teardown(waiter_that_main_left__has_its_stack, end_all_targets),
         cmocka_unit_test_teardown(handler_that_jumps_out__leaves_no_wait_behind, end_all_targets),
         cmocka_unit_test_teardown(threads_that_freed_their_handles__are_recorded, end_all_targets),
+        cmocka_unit_test_teardown(thread_with_the_handle_of_one_that_is_gone__is_joined,
+                                  end_all_targets),
         cmocka_unit_test_teardown(program_that_closed_everything__is_recorded_on, end_all_targets),
     };
     int failed = _cmocka_run_group_tests("behaviour", same, count, NULL, NULL);
