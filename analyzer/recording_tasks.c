@@ -128,6 +128,8 @@ static bool take_task(struct recording_reader *reader, uint64_t number, const st
                  (row->state == REC_TASK_ENDING && rec_task_wait(row) == 0 && !moving);
     if (row->state == REC_TASK_ENDING && ended && !(row->flags & REC_TASK_JOINABLE))
         return true;
+    if (ended && row->flags & REC_TASK_RELEASED)
+        return true; /* it was joined; who holds the slot has not freed it yet */
     if (row->flags & REC_TASK_WORKER && rec_task_wait(row) == 0 && !moving)
         return true; /* its runtime's tasks are told, and it does not wait itself */
     if (row->state > REC_TASK_ENDING || row->kind == REC_KIND_NONE ||

@@ -220,6 +220,28 @@ static void ended_task_that_needs_no_join__is_not_there(void **state)
     snapshot_deinit(&s);
 }
 
+/* While the sampler, which has the lowest priority, holds the slot. */
+static void joined_thread_whose_slot_is_held__is_not_there(void **state)
+{
+    static const uint8_t states[] = {REC_TASK_ENDING, REC_TASK_FINISHED};
+    (void)state;
+    struct builder *b = recording_builder_create();
+    for (size_t i = 0; i < sizeof(states); i++) {
+        struct rec_task *task = builder_thread(b, "joined");
+        task->state = states[i];
+        task->flags = REC_TASK_JOINABLE | REC_TASK_RELEASED | REC_TASK_HOLD;
+    }
+    const char *path = builder_path("released.rec");
+    builder_write(b, path);
+    recording_builder_destroy(b);
+
+    struct snapshot s;
+    struct err err;
+    assert_true(read_path(path, &s, &err));
+    assert_int_equal(s.task_count, 0);
+    snapshot_deinit(&s);
+}
+
 static enum snapshot_end end_of(struct builder *b, struct snapshot *s)
 {
     const char *path = builder_path("end.rec");
@@ -686,6 +708,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(wait_not_seen_by_the_sampler__is_parked_since_now),
         cmocka_unit_test(lock_that_was_free__is_waited_for_as_the_sampler_says),
         cmocka_unit_test(ended_task_that_needs_no_join__is_not_there),
+        cmocka_unit_test(joined_thread_whose_slot_is_held__is_not_there),
         cmocka_unit_test(end__follows_state_and_process),
         cmocka_unit_test(foreign_file__is_refused),
         cmocka_unit_test(other_version__is_refused_with_both_numbers),
