@@ -407,9 +407,9 @@ struct copy {
     struct book_process process; /* the book, too */
 };
 
-/* When the newest wait of a thread ended, and how many it began. */
+/* When the newest wait of a thread ended, how many it began, and how far it is in its life. */
 struct progress {
-    uint32_t waits;
+    uint32_t waits, life;
     uint64_t end_ns;
 };
 
@@ -417,7 +417,13 @@ static struct progress progress_of(const struct book_thread *thread)
 {
     uint32_t waits = __atomic_load_n(&thread->waits, __ATOMIC_ACQUIRE);
     const struct book_wait *newest = &thread->wait[(waits - 1) % BOOK_WAITS];
-    return (struct progress){waits, __atomic_load_n(&newest->end_ns, __ATOMIC_ACQUIRE)};
+    /* Each becomes 1 in its turn, and stays so. */
+    uint32_t life = __atomic_load_n(&thread->creating, __ATOMIC_ACQUIRE) +
+                    __atomic_load_n(&thread->created, __ATOMIC_ACQUIRE) +
+                    __atomic_load_n(&thread->returning, __ATOMIC_ACQUIRE) +
+                    __atomic_load_n(&thread->joining, __ATOMIC_ACQUIRE) +
+                    __atomic_load_n(&thread->joined, __ATOMIC_ACQUIRE);
+    return (struct progress){waits, life, __atomic_load_n(&newest->end_ns, __ATOMIC_ACQUIRE)};
 }
 
 static void make_copy(const struct run *run, struct copy *copy, int number)
@@ -432,7 +438,8 @@ static void make_copy(const struct run *run, struct copy *copy, int number)
     copy->process = *process;
     for (uint32_t i = 0; i < BOOK_THREADS; i++) {
         struct progress after = progress_of(&process->thread[i]);
-        if (after.waits != before[i].waits || after.end_ns != before[i].end_ns)
+        if (after.waits != before[i].waits || after.end_ns != before[i].end_ns ||
+            after.life != before[i].life)
             copy->process.thread[i].flags |= BOOK_MOVED;
     }
 }
@@ -456,12 +463,14 @@ static void check_copy(struct run *run, const struct copy *copy)
 static void what_is_copied_while_it_is_written_is_true(void **state)
 {
     static const struct mode copied[] = {{"park", "LEAKSPY_SAMPLE=5ms"},
-                                         {"sample", "LEAKSPY_SAMPLE=1ms"}};
+                                         {"sample", "LEAKSPY_SAMPLE=1ms"},
+                                         {"spawn", "LEAKSPY_SAMPLE=5ms"},
+                                         {"fork", "LEAKSPY_SAMPLE=5ms"}};
     static struct copy copies[COPIES];
     (void)state;
     for (int i = 0; i < copied_runs; i++) {
         struct run run;
-        run_start(&run, &copied[(size_t)i % LENGTH(copied)]);
+        run_start(&run, &copied[(seed + (unsigned)i) % LENGTH(copied)]);
         target_wait_walks(run.target, 1 + (int)below(10), 0);
         for (int number = 0; number < COPIES; number++)
             make_copy(&run, &copies[number], number);
