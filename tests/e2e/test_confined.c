@@ -3,7 +3,8 @@
  * kills for the first three (confined.c), of files that are as they should be, and of such that
  * were damaged in many ways.
  *
- * Usage: test_confined [ROUNDS [SEED]]       (so many damaged files of each kind; 20) */
+ * Usage: test_confined [ROUNDS [SEED [PATTERN]]]      (so many damaged files of each kind; 20; only
+ * what has a name like it) */
 #include "tests/e2e/harness.h"
 
 #include <elf.h>
@@ -331,5 +332,7 @@ int main(int argc, char *argv[])
     };
     rounds = argc > 1 ? atoi(argv[1]) : ROUNDS_USUALLY;
     seed = argc > 2 ? strtoul(argv[2], NULL, 10) : 1;
+    if (argc > 3)
+        cmocka_set_test_filter(argv[3]);
     return cmocka_run_group_tests(tests, make_files, remove_files);
 }
