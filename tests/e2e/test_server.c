@@ -15,6 +15,7 @@ struct server {
     const char *handler; /* of the request; farther out in the spawn stack */
     const char *handler_file;
     const char *handler_mark; /* in the source; NULL: it is not of the sample */
+    const char *own_words;    /* what the server itself says of each task that was left */
 };
 
 static const struct server servers[] = {
@@ -33,7 +34,8 @@ static const struct server servers[] = {
      "/*",
      "answer_sum",
      "server.c",
-     "sum_concurrent(numbers, NUMBERS)"},
+     "sum_concurrent(numbers, NUMBERS)",
+     " sum: waits on send 0x"},
     {"server_go",
      "samples/server.go",
      {.verdict = "stuck",
@@ -48,7 +50,8 @@ static const struct server servers[] = {
      "//",
      "net/http.HandlerFunc.ServeHTTP", /* of the library, which may be stripped */
      NULL,
-     NULL},
+     NULL,
+     " [chan send]:\n"},
 };
 
 static struct expected_group leak_of(const struct server *server)
@@ -72,11 +75,13 @@ static struct expected_group leak_by_handler(const struct server *server)
     return leak;
 }
 
+static char port[16]; /* of the server that was started last */
+
 /* Starts the server, with a setting of the library's or NULL, and sends it 50 requests; checks that
  * it counted them all. */
 static struct target *start_and_load(bool preload, const struct server *server, const char *setting)
 {
-    char path[512], port[16];
+    char path[512];
     long before, after;
     snprintf(path, sizeof path, "%s/%s", LEAKSPY_SAMPLES, server->program);
     struct target *target = target_start(preload, LIST(path), setting ? LIST(setting) : NULL);
@@ -111,6 +116,35 @@ static void fifty_requests__leave_one_group_of_fifty(const struct server *server
     assert_int_equal(json_integer_value(json_at(json, "totals.lost")), 0);
     json_decref(json);
     target_end(target);
+}
+
+/* What the server says of its own tasks is what there is to be found: with the preload and without.
+ */
+static void tells_of_fifty_tasks_itself(const struct server *server, bool preload)
+{
+    static const char script[] = "exec 3<>/dev/tcp/127.0.0.1/$0 && "
+                                 "printf 'GET /_stack HTTP/1.0\\r\\n\\r\\n' >&3 && cat <&3";
+    struct target *target = start_and_load(preload, server, NULL);
+    int64_t deadline_ms = now_ms() + PATIENCE_MS;
+    size_t count = 0;
+    while (count != 50) { /* some may be on their way to where they park */
+        struct outcome outcome = run_program(false, LIST("/bin/bash", "-c", script, port), NULL);
+        assert_int_equal(outcome.status, 0);
+        count = 0;
+        for (const char *at = outcome.out; (at = strstr(at, server->own_words)) != NULL; at++)
+            count++;
+        if (count != 50 && now_ms() > deadline_ms)
+            fail_msg("%zu of 50:\n%s", count, outcome.out);
+        outcome_deinit(&outcome);
+    }
+    target_end(target);
+}
+
+static void c_server__tells_of_its_tasks_itself(void **state)
+{
+    (void)state;
+    tells_of_fifty_tasks_itself(&servers[0], false);
+    tells_of_fifty_tasks_itself(&servers[0], true);
 }
 
 static void c_server__is_found_alive_and_after_sigterm(void **state)
@@ -179,6 +213,13 @@ static void go_server__is_found_alive_and_after_sigkill(void **state)
     fifty_requests__leave_one_group_of_fifty(&servers[1], SIGKILL);
 }
 
+static void go_server__tells_of_its_goroutines_itself(void **state)
+{
+    (void)state;
+    tells_of_fifty_tasks_itself(&servers[1], false);
+    tells_of_fifty_tasks_itself(&servers[1], true);
+}
+
 static void go_server__counts_the_same_without_the_preload(void **state)
 {
     (void)state;
@@ -195,10 +236,12 @@ int main(void)
                                   end_all_targets),
         cmocka_unit_test_teardown(c_server__has_no_other_finding, end_all_targets),
         cmocka_unit_test_teardown(c_server__counts_the_same_without_the_preload, end_all_targets),
+        cmocka_unit_test_teardown(c_server__tells_of_its_tasks_itself, end_all_targets),
 #ifdef LEAKSPY_HAVE_GCCGO
         cmocka_unit_test_teardown(go_server__is_found_alive_and_after_sigterm, end_all_targets),
         cmocka_unit_test_teardown(go_server__is_found_alive_and_after_sigkill, end_all_targets),
         cmocka_unit_test_teardown(go_server__counts_the_same_without_the_preload, end_all_targets),
+        cmocka_unit_test_teardown(go_server__tells_of_its_goroutines_itself, end_all_targets),
 #endif
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
