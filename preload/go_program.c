@@ -6,10 +6,12 @@
 #include <string.h>
 #include <sys/auxv.h>
 
+#include "preload/goscan/build_info.h"
 #include "preload/sys.h"
 
 #define MOST_SECTIONS 128
 #define NAMES_BYTES 4096
+#define BUILD_INFO_ALIGNMENT 16
 
 static bool read_at(long fd, void *buffer, size_t bytes, uint64_t offset)
 {
@@ -28,26 +30,31 @@ static const struct {
     {".data.rel.ro.gopclntab", offsetof(struct go_hints, pclntab)},
 };
 
-static void take_sections(long fd, uint64_t bias, struct go_hints *hints)
+/* False: the file has none. */
+static bool take_sections(long fd, uint64_t bias, struct go_hints *hints)
 {
     static ElfW(Shdr) headers[MOST_SECTIONS];
     static char names[NAMES_BYTES];
     ElfW(Ehdr) elf;
-    if (!read_at(fd, &elf, sizeof(elf), 0) || memcmp(elf.e_ident, ELFMAG, SELFMAG) != 0 ||
-        elf.e_shentsize != sizeof(headers[0]) || elf.e_shnum == 0 || elf.e_shnum > MOST_SECTIONS ||
+    if (!read_at(fd, &elf, sizeof(elf), 0) || memcmp(elf.e_ident, ELFMAG, SELFMAG) != 0)
+        return true;
+    if (elf.e_shoff == 0 || elf.e_shnum == 0)
+        return false;
+    if (elf.e_shentsize != sizeof(headers[0]) || elf.e_shnum > MOST_SECTIONS ||
         elf.e_shstrndx >= elf.e_shnum ||
         !read_at(fd, headers, elf.e_shnum * sizeof(headers[0]), elf.e_shoff))
-        return;
+        return true;
     const ElfW(Shdr) *strings = &headers[elf.e_shstrndx];
     size_t bytes = strings->sh_size < NAMES_BYTES ? strings->sh_size : NAMES_BYTES;
     if (!read_at(fd, names, bytes, strings->sh_offset) || bytes == 0)
-        return;
+        return true;
     names[bytes - 1] = '\0';
     for (size_t i = 0; i < elf.e_shnum; i++)
         for (size_t k = 0; k < sizeof(sections) / sizeof(*sections); k++)
             if (headers[i].sh_name < bytes && headers[i].sh_addr != 0 &&
                 strcmp(names + headers[i].sh_name, sections[k].name) == 0)
                 *(uint64_t *)((char *)hints + sections[k].hint) = headers[i].sh_addr + bias;
+    return true;
 }
 
 /* The executable's segments, as the kernel mapped them. */
@@ -78,6 +85,22 @@ static uint64_t take_segments(struct go_program *ret)
     return bias;
 }
 
+/* Where no section says it: by the build info, wherever that lies in the data. */
+static void search_build_info(struct go_program *ret)
+{
+    for (size_t i = 0; i < ret->range_count && ret->hints.build_info == 0; i++) {
+        const struct go_range *range = &ret->ranges[i];
+        for (uint64_t at = range->start;
+             range->readable && !range->executable && at + BUILD_INFO_ALIGNMENT <= range->end;
+             at += BUILD_INFO_ALIGNMENT) {
+            if (!go_build_begins((const void *)at))
+                continue;
+            ret->hints.build_info = at;
+            break;
+        }
+    }
+}
+
 bool go_program_find(struct go_program *ret)
 {
     *ret = (struct go_program){0};
@@ -85,7 +108,8 @@ bool go_program_find(struct go_program *ret)
     if (fd < 0)
         return false;
     uint64_t bias = take_segments(ret);
-    take_sections(fd, bias, &ret->hints);
+    if (!take_sections(fd, bias, &ret->hints))
+        search_build_info(ret);
     sys_call(SYS_close, fd);
     return ret->hints.build_info != 0 || ret->hints.pclntab != 0;
 }

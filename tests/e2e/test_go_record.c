@@ -2,6 +2,8 @@
  * outside by `leakspy run`. What both tell, how they end, and that the program cannot tell. */
 #include "tests/e2e/harness.h"
 
+#include <elf.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -228,6 +230,25 @@ static const char *copy_program(const char *program)
     return path;
 }
 
+/* As sstrip leaves it: no section says that it is Go's. */
+static void program_without_sections__is_recorded(void **state)
+{
+    const struct way *way = &ways[0];
+    const char *program = copy_program(way->program);
+    Elf64_Ehdr header;
+    (void)state;
+    int fd = open(program, O_RDWR | O_CLOEXEC);
+    assert_int_equal(pread(fd, &header, sizeof header, 0), sizeof header);
+    header.e_shoff = header.e_shnum = header.e_shstrndx = 0;
+    assert_int_equal(pwrite(fd, &header, sizeof header, 0), sizeof header);
+    close(fd);
+    struct target *target = start(way, program, LIST("park", "3"), NULL);
+    target_wait_line(target, "ready");
+    json_decref(wait_for_group(target, "60ms", NULL, &parked));
+    end(way, target);
+    unlink(program);
+}
+
 static void program__that_is_gone__keeps_the_names_of_its_functions(void **state)
 {
     const struct way *way = *state;
@@ -381,6 +402,7 @@ int main(void)
         ONCE(thread__that_waits_in_c__is_told),
         EACH(labels__of_goroutines__are_recorded),
         EACH(ancestors__where_they_are_kept__are_the_spawn_stack),
+        ONCE(program_without_sections__is_recorded),
         EACH(program__that_is_gone__keeps_the_names_of_its_functions),
         EACH(exit_status__under_run__is_known),
         EACH(killed_program__under_run__says_by_what),
