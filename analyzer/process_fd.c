@@ -7,13 +7,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "analyzer/text.h"
+#include "analyzer/unix_peers.h"
 
 #define SOCKETS_MOST (1u << 22)
 #define TCP_LISTEN 10           /* enum of include/net/tcp_states.h */
 #define UNIX_LISTENS (1u << 16) /* __SO_ACCEPTCON of include/linux/net.h */
+
+#define UNIX_SOCKET "unix socket"
 
 struct process_socket {
     uint64_t inode;
@@ -82,7 +86,8 @@ static void take_unix(struct process_fds *fds, const char *kind, const char *lin
     if (sscanf(line, "%*s %*x %*x %x %*x %*x %" SCNu64 " %79[^\n]", &flags, &row.inode, path) < 2)
         return;
     row.listens = (flags & UNIX_LISTENS) != 0;
-    snprintf(row.text, sizeof(row.text), "%s socket%s%s%s", kind, path[0] ? " " : "", path,
+    (void)kind;
+    snprintf(row.text, sizeof(row.text), UNIX_SOCKET "%s%s%s", path[0] ? " " : "", path,
              row.listens ? " listening" : "");
     add_socket(fds, &row);
 }
@@ -91,6 +96,34 @@ static int compare_sockets(const void *a, const void *b)
 {
     const struct process_socket *left = a, *right = b;
     return left->inode < right->inode ? -1 : left->inode > right->inode;
+}
+
+static struct process_socket *socket_row(struct process_fds *fds, uint64_t inode)
+{
+    struct process_socket key = {.inode = inode};
+    return fds->count
+               ? bsearch(&key, fds->sockets, fds->count, sizeof(*fds->sockets), compare_sockets)
+               : NULL;
+}
+
+/* One that connected has no name of its own: it is known by the other end's. */
+static void name_by_peer(uint64_t inode, uint64_t peer, void *arg)
+{
+    struct process_socket *row = socket_row(arg, inode), *other = socket_row(arg, peer);
+    size_t bytes = strlen(UNIX_SOCKET);
+    if (row && other && strcmp(row->text, UNIX_SOCKET) == 0 &&
+        strncmp(other->text, UNIX_SOCKET " ", bytes + 1) == 0 && other->text[bytes + 1] != '-')
+        snprintf(row->text, sizeof(row->text), UNIX_SOCKET " -> %.120s", other->text + bytes + 1);
+}
+
+/* Only of its own network namespace does the kernel tell us. */
+static bool is_our_network(pid_t pid)
+{
+    char path[64];
+    struct stat own, its;
+    snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)pid);
+    return stat("/proc/self/ns/net", &own) == 0 && stat(path, &its) == 0 &&
+           own.st_ino == its.st_ino && own.st_dev == its.st_dev;
 }
 
 static void read_sockets(struct process_fds *fds)
@@ -116,17 +149,16 @@ static void read_sockets(struct process_fds *fds)
     }
     if (fds->count)
         qsort(fds->sockets, fds->count, sizeof(*fds->sockets), compare_sockets);
+    if (fds->count && is_our_network(fds->pid))
+        unix_peers_each(name_by_peer, fds);
     fds->read = true;
 }
 
 static const struct process_socket *find_socket(struct process_fds *fds, uint64_t inode)
 {
-    struct process_socket key = {.inode = inode};
     if (!fds->read)
         read_sockets(fds);
-    return fds->count
-               ? bsearch(&key, fds->sockets, fds->count, sizeof(*fds->sockets), compare_sockets)
-               : NULL;
+    return socket_row(fds, inode);
 }
 
 void process_fds_init(struct process_fds *ret, pid_t pid)

@@ -397,6 +397,17 @@ static void open_descriptors(void)
     pipe(pipes);                             /* 7, 8 */
     eventfd(0, 0);                           /* 9 */
     dup2(open("/etc/passwd", O_RDONLY), 10); /* the command's open takes more than one */
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
+    int named = socket(AF_UNIX, SOCK_STREAM, 0), caller = socket(AF_UNIX, SOCK_STREAM, 0);
+    socklen_t name_bytes =
+        (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 +
+                    (size_t)snprintf(name.sun_path + 1, sizeof(name.sun_path) - 1, "leakspy-%d",
+                                     (int)getpid()));
+    bind(named, (struct sockaddr *)&name, name_bytes);
+    listen(named, 1);
+    connect(caller, (struct sockaddr *)&name, name_bytes);
+    dup2(accept(named, NULL, NULL), 21);
+    dup2(caller, 20);
     park();
 }
 
@@ -434,6 +445,10 @@ static void descriptor__tells_what_it_is(void **state)
     assert_fd(&image, 7, "pipe", false);
     assert_fd(&image, 9, "eventfd", false);
     assert_fd(&image, 10, "/etc/passwd", false);
+    snprintf(text, sizeof(text), "unix socket -> @leakspy-%d", (int)pid);
+    assert_fd(&image, 20, text, false);
+    snprintf(text, sizeof(text), "unix socket @leakspy-%d", (int)pid);
+    assert_fd(&image, 21, text, false);
     assert_false(image.functions->describe_fd(&image, 55, got, sizeof(got), &listening));
     assert_false(image.functions->describe_fd(&image, -1, got, sizeof(got), &listening));
     image_close(&image);
