@@ -27,7 +27,7 @@ static const struct row {
     const char *verdict;               /* NULL: any */
     const char *object;                /* NULL: any; "none": null */
     int capacity, length;              /* of the channel; -1: it waits on none */
-    enum { NO_TIMER, TIMER, TIMER_FROM_1_23 } timer;
+    enum { NO_TIMER, TIMER } timer;
     enum needs needs;
 } rows[] = {
     {"chanSend", "main.chanSend", "main.main", "stuck", "channel", 0, 0, NO_TIMER, ALWAYS},
@@ -41,8 +41,7 @@ static const struct row {
     {"selectMany", "main.selectMany", "main.main", "stuck", "none", -1, 0, NO_TIMER, ALWAYS},
     {"selectNil", "main.selectNil", "main.main", "leaked", "none", -1, 0, NO_TIMER, ALWAYS},
     {"selectOne", "main.selectOne", "main.main", "stuck", "channel", 0, 0, NO_TIMER, ALWAYS},
-    {"selectTimeout", "main.selectTimeout", "main.main", NULL, "none", -1, 0, TIMER_FROM_1_23,
-     ALWAYS},
+    {"selectTimeout", "main.selectTimeout", "main.main", NULL, "none", -1, 0, TIMER, ALWAYS},
     {"mutexLock", "main.mutexLock", "main.main", "stuck", "mutex", -1, 0, NO_TIMER, ALWAYS},
     {"rwmutexRead", "main.rwmutexRead", "main.main", "stuck", "rwlock", -1, 0, NO_TIMER, ALWAYS},
     {"rwmutexWrite", "main.rwmutexWrite", "main.main", "stuck", "rwlock", -1, 0, NO_TIMER, ALWAYS},
@@ -52,11 +51,9 @@ static const struct row {
     {"onceFirst", "main.prepare.func1", "main.prepare", "stuck", "channel", 0, 0, NO_TIMER, ALWAYS},
     {"onceDo", "main.onceDo", "main.main", "stuck", "mutex", -1, 0, NO_TIMER, ALWAYS},
     {"sleep", "main.sleep", "main.main", "waiting", "none", -1, 0, TIMER, ALWAYS},
-    {"timerAfter", "main.timerAfter", "main.main", NULL, "channel", -1, 0, TIMER_FROM_1_23, ALWAYS},
-    {"timerReceive", "main.timerReceive", "main.main", NULL, "channel", -1, 0, TIMER_FROM_1_23,
-     ALWAYS},
-    {"tickerReceive", "main.tickerReceive", "main.main", NULL, "channel", -1, 0, TIMER_FROM_1_23,
-     ALWAYS},
+    {"timerAfter", "main.timerAfter", "main.main", NULL, "channel", -1, 0, TIMER, ALWAYS},
+    {"timerReceive", "main.timerReceive", "main.main", NULL, "channel", -1, 0, TIMER, ALWAYS},
+    {"tickerReceive", "main.tickerReceive", "main.main", NULL, "channel", -1, 0, TIMER, ALWAYS},
     {"accept", "main.accept", "main.main", "waiting", "fd", -1, 0, NO_TIMER, ALWAYS},
     {"netRead", "main.netRead", "main.main", "stuck", "fd", -1, 0, NO_TIMER, ALWAYS},
     {"netReadUntil", "main.netReadUntil", "main.main", "waiting", "fd", -1, 0, TIMER, ALWAYS},
@@ -385,9 +382,8 @@ static void parked__is_reported(void **state)
         assert_frame(group, "spawn_stack", row->by, "spawns", row->where);
     assert_object(row, own, group);
     const char *verdict = json_string_value(json_object_get(group, "verdict"));
-    bool timer = row->timer == TIMER || (row->timer == TIMER_FROM_1_23 && go_minor(seen) >= 23);
-    if (timer || row->timer == NO_TIMER)
-        assert_int_equal(json_is_true(json_object_get(task, "deadline")), timer);
+    bool timer = row->timer == TIMER;
+    assert_int_equal(json_is_true(json_object_get(task, "deadline")), timer);
     if (timer)
         assert_string_equal(verdict, "waiting");
     assert_int_equal(json_is_true(json_object_get(task, "locked_to_thread")), own->locked);
