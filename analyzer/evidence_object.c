@@ -241,9 +241,10 @@ static void explain_lock(const struct judge *judge, struct group *group,
     else if ((task->detail_flags & REC_DETAIL_OWNER) && task->detail_a)
         evidence_add(group,
                      "%s: held by the thread with the system's id %" PRIu32
-                     ", which has ended%s; %" PRIu32 " waiting for it",
+                     ", which is none of this process: it has ended, %sor another process has "
+                     "locked it; %" PRIu32 " waiting for it",
                      object, task->detail_a,
-                     strcmp(judge->snapshot->source_kind, "recording") == 0 ? " or was not recorded"
+                     strcmp(judge->snapshot->source_kind, "recording") == 0 ? "was not recorded, "
                                                                             : "",
                      count);
     else

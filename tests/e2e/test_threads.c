@@ -356,6 +356,38 @@ static void thread_that_waits_by_pidfd__names_the_process(void **state)
     target_end(target);
 }
 
+/* Its owner is alive, and no thread of the process that waits. */
+static void lock_held_by_another_process__is_not_said_to_be_a_dead_threads(void **state)
+{
+    static const char script[] = "import ctypes, mmap, os, sys\n"
+                                 "libc = ctypes.CDLL(None)\n"
+                                 "shared = mmap.mmap(-1, 4096)\n"
+                                 "mutex = ctypes.byref(ctypes.c_char.from_buffer(shared))\n"
+                                 "attribute = ctypes.c_int()\n"
+                                 "libc.pthread_mutexattr_init(ctypes.byref(attribute))\n"
+                                 "libc.pthread_mutexattr_setpshared(ctypes.byref(attribute), 1)\n"
+                                 "libc.pthread_mutex_init(mutex, ctypes.byref(attribute))\n"
+                                 "if os.fork() == 0:\n"
+                                 "    libc.pthread_mutex_lock(mutex)\n"
+                                 "    print('locked', flush=True)\n"
+                                 "    while os.read(0, 1): pass\n"
+                                 "    os._exit(0)\n"
+                                 "import time; time.sleep(0.2)\n"
+                                 "libc.pthread_mutex_lock(mutex)\n";
+    const struct expected_group waits = {
+        .verdict = "stuck", .kind = "thread", .op = "mutex lock", .count = 1};
+    (void)state;
+    struct target *target = start_foreign(PYTHON, LIST(PYTHON, "-I", "-c", script));
+    target_wait_line(target, "locked");
+    json_t *json = wait_for_group_of(target, "0", LIST("--all"), &waits);
+    assert_group(json, &waits);
+    const json_t *evidence =
+        json_array_get(json_object_get(find_group(json, &waits), "evidence"), 0);
+    assert_non_null(strstr(json_string_value(evidence), "or another process has locked it"));
+    json_decref(json);
+    target_end(target);
+}
+
 static void idle_redis__is_silent(void **state)
 {
     const struct expected_group workers = {.verdict = "waiting",
@@ -753,6 +785,8 @@ int main(int argc, char **argv)
             python_thread_on_an_empty_queue__is_in_sem_wait, NULL);
         add("thread_that_waits_by_pidfd", "names_the_process",
             thread_that_waits_by_pidfd__names_the_process, NULL);
+        add("lock_held_by_another_process", "is_not_said_to_be_a_dead_threads",
+            lock_held_by_another_process__is_not_said_to_be_a_dead_threads, NULL);
         add("idle_redis", "is_silent", idle_redis__is_silent, NULL);
         add("moving_threads", "are_never_told_torn", moving_threads__are_never_told_torn, NULL);
         add("thread_with_frame_pointers", "is_stopped_and_goes_on",
