@@ -422,6 +422,20 @@ static void explain_cases(const struct judge *judge, struct group *group)
                      seen);
 }
 
+/* A goroutine that is locked to its thread keeps that from all others while it is parked. */
+static void explain_locked(const struct judge *judge, struct group *group)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < group->count; i++)
+        count += (judge->snapshot->tasks[group->members[i]].flags & SNAPSHOT_LOCKED) != 0;
+    if (count == 0)
+        return;
+    if (count < group->count)
+        evidence_add(group, "%zu of %zu are locked to their threads", count, group->count);
+    else
+        evidence_add(group, count == 1 ? "locked to its thread" : "each is locked to its thread");
+}
+
 void evidence_add_object(const struct judge *judge, struct group *group)
 {
     if (!group->wait)
@@ -441,6 +455,7 @@ void evidence_add_object(const struct judge *judge, struct group *group)
         }
     }
     explain_cases(judge, group);
+    explain_locked(judge, group);
     explain_blocked(judge, group);
     uint64_t lost = snapshot_lost_tasks(judge->snapshot);
     if (lost && group->verdict != VERDICT_WAITING)

@@ -341,6 +341,26 @@ static void select__is_told_with_every_case(void **state)
     assert_evidence(judge(f, 0), "3 cases, no task waiting on the other side of any");
 }
 
+static void locked_to_a_thread__is_said(void **state)
+{
+    struct fixture *f = *state;
+    for (uint64_t id = 1; id <= 3; id++) {
+        struct go_goroutine it = parked(f, id, MUTEX);
+        it.locked = id != 2;
+        add(f, &it);
+    }
+    assert_evidence(judge(f, 0), "2 of 3 are locked to their threads");
+}
+
+static void locked_to_its_thread__is_said(void **state)
+{
+    struct fixture *f = *state;
+    struct go_goroutine it = parked(f, 7, MUTEX);
+    it.locked = true;
+    add(f, &it);
+    assert_evidence(judge(f, 0), "locked to its thread");
+}
+
 static void timer__is_a_deadline(void **state)
 {
     struct fixture *f = *state;
@@ -529,6 +549,8 @@ int main(void)
         TEST(select_whose_cases_were_not_read__is_not_leaked),
         TEST(select_with_cases_untold__is_not_leaked),
         TEST(select__is_told_with_every_case),
+        TEST(locked_to_a_thread__is_said),
+        TEST(locked_to_its_thread__is_said),
         TEST(timer__is_a_deadline),
         TEST(sleeper__has_a_deadline_by_its_reason),
         TEST(goroutine_of_the_runtime__waits_as_expected),
