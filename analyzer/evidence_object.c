@@ -177,6 +177,20 @@ static uint32_t waiters(const struct judge *judge, enum rec_object kind, uint64_
     return value ? *value : 0;
 }
 
+bool evidence_waiters(const struct verdicts *verdicts, const struct snapshot *snapshot,
+                      const struct group *group, uint32_t task, bool receive, uint32_t *ret)
+{
+    const struct snapshot_task *row = &snapshot->tasks[task];
+    unsigned op = snapshot->calls[row->call].number;
+    bool other_side = op == (receive ? REC_OP_CHAN_SEND : REC_OP_CHAN_RECEIVE);
+    if (row->object == 0 || !(group->same_object || other_side))
+        return false;
+    const uint32_t *value =
+        table_find(&verdicts->waiters, waiters_key(REC_OBJECT_CHANNEL, row->object, receive));
+    *ret = value ? *value : 0;
+    return true;
+}
+
 /* What another task is doing: "which runs", "which is in cond wait for 12s". */
 static const char *doing(const struct judge *judge, uint32_t index, char *to, size_t bytes)
 {

@@ -18,4 +18,10 @@ void evidence_add_object(const struct judge *judge, struct group *group);
 bool evidence_count_waiters(const struct judge *judge, const struct group *groups, size_t count,
                             struct table *ret);
 
+/* How many tasks wait to send on the channel of a task that sends or receives, or to receive.
+ * False: that was not counted: it is of both sides where all tasks of the group wait on one
+ * channel, else of the other side. */
+bool evidence_waiters(const struct verdicts *verdicts, const struct snapshot *snapshot,
+                      const struct group *group, uint32_t task, bool receive, uint32_t *ret);
+
 #endif

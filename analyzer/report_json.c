@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "analyzer/evidence.h"
+#include "analyzer/evidence_object.h"
 #include "analyzer/report.h"
 #include "analyzer/text.h"
 
@@ -166,7 +167,17 @@ static json_t *is_cut(const struct report *report, uint32_t site)
     return json_boolean(site != 0 && report->snapshot->sites[site].flags & REC_SITE_CUT);
 }
 
-static json_t *object_of(const struct report *report, uint32_t task)
+/* Of a channel: how many wait on a side of it. */
+static json_t *waiting(const struct report *report, const struct group *group, uint32_t task,
+                       enum rec_object kind, bool receive)
+{
+    uint32_t number;
+    bool known = kind == REC_OBJECT_CHANNEL && evidence_waiters(report->verdicts, report->snapshot,
+                                                                group, task, receive, &number);
+    return known ? count(number) : json_null();
+}
+
+static json_t *object_of(const struct report *report, const struct group *group, uint32_t task)
 {
     struct object_look look = evidence_look_at(report->snapshot, &report->verdicts->graph, task);
     if (look.kind == REC_OBJECT_NONE)
@@ -179,6 +190,8 @@ static json_t *object_of(const struct report *report, uint32_t task)
     json_object_set_new(object, "length", look.has_channel ? count(look.length) : json_null());
     json_object_set_new(object, "closed",
                         look.has_channel ? json_boolean(look.closed) : json_null());
+    json_object_set_new(object, "senders", waiting(report, group, task, look.kind, false));
+    json_object_set_new(object, "receivers", waiting(report, group, task, look.kind, true));
     json_object_set_new(object, "owner_task",
                         look.owner != WAITGRAPH_NONE ? count(report->snapshot->tasks[look.owner].id)
                                                      : json_null());
@@ -244,7 +257,7 @@ static json_t *task_of(const struct report *report, const struct group *group, u
     json_object_set_new(object, "spawner", task->spawner ? count(task->spawner) : json_null());
     json_object_set_new(object, "locked_to_thread", json_boolean(task->flags & SNAPSHOT_LOCKED));
     if (!group->same_object)
-        json_object_set_new(object, "object", object_of(report, index));
+        json_object_set_new(object, "object", object_of(report, group, index));
     if (extra->case_count)
         put_cases(object, report->snapshot, task, extra);
     return object;
@@ -293,7 +306,8 @@ static json_t *group_of(const struct report *report, const struct group *group)
     json_object_set_new(object, "oldest_at_least", json_boolean(group->at_least));
     json_object_set_new(object, "watch", watch_of(report, group));
     json_object_set_new(object, "object",
-                        group->same_object ? object_of(report, group->members[0]) : json_null());
+                        group->same_object ? object_of(report, group, group->members[0])
+                                           : json_null());
     uint32_t wait_site = group->wait ? group->wait->site : 0;
     json_object_set_new(object, "wait_stack", stack(report, wait_site));
     json_object_set_new(object, "wait_stack_cut", is_cut(report, wait_site));

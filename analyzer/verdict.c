@@ -287,7 +287,7 @@ bool verdicts_init(struct verdicts *ret, const struct snapshot *snapshot, const 
         count_totals(ret, &judge);
     }
     table_deinit(&judge.joined_sites);
-    table_deinit(&judge.waiters);
+    ret->waiters = judge.waiters;
     if (!ok)
         verdicts_deinit(ret);
     return ok;
@@ -295,6 +295,7 @@ bool verdicts_init(struct verdicts *ret, const struct snapshot *snapshot, const 
 
 void verdicts_deinit(struct verdicts *verdicts)
 {
+    table_deinit(&verdicts->waiters);
     for (size_t i = 0; i < verdicts->count; i++) {
         free(verdicts->groups[i].listed);
         for (size_t k = 0; k < verdicts->groups[i].evidence_count; k++)

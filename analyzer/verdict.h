@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "analyzer/snapshot.h"
+#include "analyzer/table.h"
 #include "analyzer/waitgraph.h"
 #include "analyzer/waits.h"
 
@@ -74,6 +75,7 @@ struct verdicts {
     struct waitgraph graph;
     uint32_t *members;
     uint8_t *rule_of_task;
+    struct table waiters; /* see evidence_waiters */
 };
 
 /* Sorts the tasks into groups and judges them. False: no memory; *ret is then empty. */

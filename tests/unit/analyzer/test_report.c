@@ -399,9 +399,10 @@ static const struct key group_keys[] = {
     {"count", "i"},      {"oldest_ns", "in"},  {"newest_ns", "in"}, {"object", "on"},
     {"wait_stack", "a"}, {"spawn_stack", "a"}, {"tasks", "a"},      {"tasks_omitted", "i"},
     {NULL, NULL}};
-static const struct key object_keys[] = {{"kind", "s"},    {"address", "s"}, {"capacity", "in"},
-                                         {"length", "in"}, {"closed", "bn"}, {"owner_task", "in"},
-                                         {NULL, NULL}};
+static const struct key object_keys[] = {
+    {"kind", "s"},     {"address", "s"},    {"capacity", "in"},
+    {"length", "in"},  {"closed", "bn"},    {"owner_task", "in"},
+    {"senders", "in"}, {"receivers", "in"}, {NULL, NULL}};
 static const struct key task_keys[] = {{"id", "i"},         {"os_tid", "in"},  {"name", "sn"},
                                        {"parked_ns", "in"}, {"deadline", "b"}, {"labels", "o"},
                                        {NULL, NULL}};
@@ -495,6 +496,8 @@ static void json__keeps_the_contract(void **state)
     assert_int_equal(integer_at(object, "length"), 0);
     assert_true(json_is_false(json_object_get(object, "closed")));
     assert_true(json_is_null(json_object_get(object, "owner_task")));
+    assert_int_equal(integer_at(object, "senders"), 5);
+    assert_int_equal(integer_at(object, "receivers"), 0);
 
     const json_t *frame = json_array_get(json_object_get(group, "wait_stack"), 1);
     assert_string_equal(string_at(frame, "pc"), "0x10020");
@@ -559,6 +562,32 @@ static void json__select__has_its_cases(void **state)
     assert_string_equal(string_at(json_array_get(cases, 0), "op"), "chan send");
     assert_string_equal(string_at(json_array_get(cases, 0), "address"), "0x600");
     assert_true(json_is_null(json_object_get(json_array_get(cases, 1), "address")));
+    json_decref(json);
+}
+
+/* Of channels of which each has one who waits, those on the other side are counted. */
+static void json__different_channels__say_who_is_on_the_other_side(void **state)
+{
+    (void)state;
+    struct builder *b = recording_builder_create();
+    for (uint64_t channel = 0x600; channel <= 0x700; channel += 0x100) {
+        struct rec_task *task = builder_task(b, REC_KIND_TASK, "s");
+        builder_park(b, task, "taskrt_send", REC_OP_CHAN_SEND, channel, 30 * SECOND, 0);
+        builder_channel(task, 0, 0);
+    }
+    struct rec_task *other = builder_task(b, REC_KIND_TASK, "r");
+    builder_park(b, other, "taskrt_receive", REC_OP_CHAN_RECEIVE, 0x700, 0, 0);
+    json_t *json = write_json(b, &usual, 100);
+    assert_contract(json);
+    const json_t *group = json_array_get(json_object_get(json, "groups"), 0);
+    const json_t *tasks = json_object_get(group, "tasks");
+    assert_int_equal(json_array_size(tasks), 2);
+    for (size_t i = 0; i < 2; i++) {
+        const json_t *object = json_object_get(json_array_get(tasks, i), "object");
+        assert_true(json_is_null(json_object_get(object, "senders")));
+        assert_int_equal(integer_at(object, "receivers"),
+                         strcmp(string_at(object, "address"), "0x700") == 0);
+    }
     json_decref(json);
 }
 
@@ -647,6 +676,7 @@ int main(void)
         cmocka_unit_test(json__keeps_the_contract),
         cmocka_unit_test(json__different_objects__stand_with_the_tasks),
         cmocka_unit_test(json__select__has_its_cases),
+        cmocka_unit_test(json__different_channels__say_who_is_on_the_other_side),
         cmocka_unit_test(json__nobody_looked_lately__a_note),
         cmocka_unit_test(json__names_that_are_no_utf8__still_json),
         cmocka_unit_test(json__unknown_age__null),
