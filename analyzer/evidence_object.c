@@ -201,10 +201,13 @@ static const char *doing(const struct judge *judge, uint32_t index, char *to, si
     else if (!(task->flags & SNAPSHOT_PARKED))
         snprintf(to, bytes,
                  judge->snapshot->end == SNAPSHOT_RUNNING ? "which runs" : "which was not parked");
+    else if (task->parked_ns == SNAPSHOT_AGE_UNKNOWN)
+        snprintf(to, bytes, "which is in %s", judge->waits->rows[judge->waits->of_task[index]].op);
     else
-        snprintf(to, bytes, "which is in %s for %s",
+        snprintf(to, bytes, "which is in %s for %s%s",
                  judge->waits->rows[judge->waits->of_task[index]].op,
-                 text_duration(task->parked_ns, age));
+                 text_duration(task->parked_ns, age),
+                 task->flags & SNAPSHOT_AT_LEAST ? " or longer" : "");
     return to;
 }
 

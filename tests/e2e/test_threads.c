@@ -184,6 +184,21 @@ static struct expected_group expected_of(const struct sample *sample)
     return group;
 }
 
+/* What is said of another thread's age is a lower bound, too; a core knows none. */
+static void assert_age_of_the_other(const json_t *group, bool live)
+{
+    size_t i;
+    json_t *sentence;
+    json_array_foreach(json_object_get(group, "evidence"), i, sentence)
+    {
+        const char *other = strstr(json_string_value(sentence), ", which is in ");
+        if (other) {
+            assert_int_equal(strstr(other, " or longer") != NULL, live);
+            assert_int_equal(strstr(other, " for ") != NULL, live);
+        }
+    }
+}
+
 static void sample__is_found_in_the_process_and_in_its_core(void **state)
 {
     struct expected_group expected = expected_of(*state);
@@ -192,10 +207,12 @@ static void sample__is_found_in_the_process_and_in_its_core(void **state)
     assert_group(json, &expected);
     const json_t *group = find_group(json, &expected);
     assert_true(json_is_true(json_object_get(group, "spawn_is_start")));
+    assert_age_of_the_other(group, true);
     json_decref(json);
 
     json = report(write_core(target), "0", NULL);
     assert_group(json, &expected);
+    assert_age_of_the_other(find_group(json, &expected), false);
     json_decref(json);
     target_end(target);
 }
