@@ -39,7 +39,7 @@ target_compile_options(
           -fasynchronous-unwind-tables -fno-optimize-sibling-calls -Wno-shadow)
 if(LEAKSPY_SANITIZE STREQUAL "thread")
   # Fences are beyond ThreadSanitizer: what they order are accesses that are atomic by themselves.
-  target_compile_options(leakspy_preload_test_flags INTERFACE -Wno-tsan)
+  target_compile_options(leakspy_preload_test_flags INTERFACE $<$<C_COMPILER_ID:GNU>:-Wno-tsan>)
 endif()
 
 add_library(recording_here STATIC preload/recording_here.c)
