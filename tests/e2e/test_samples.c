@@ -2,6 +2,7 @@
  * silent; and each behaves the same with and without the preload. */
 #include "tests/e2e/harness.h"
 
+#include <glob.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -182,11 +183,51 @@ static size_t add_test(struct CMUnitTest *tests, size_t count, const char *what,
     return count + 1;
 }
 
+static bool has_row(const char *file)
+{
+    static const char *const others[] = {"server.c", "server.go",        "load.c",
+                                         "hold.go",  "variant_leaky.go", "variant_fixed.go"};
+    char name[128];
+    for (size_t i = 0; i < LENGTH(others); i++)
+        if (strcmp(others[i], file) == 0)
+            return true;
+    for (size_t i = 0; i < LENGTH(samples); i++) {
+        snprintf(name, sizeof name, "%s.%s", samples[i].name, samples[i].go ? "go" : "c");
+        if (strcmp(name, file) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void every_sample__has_a_row(void **state)
+{
+    static const char *const patterns[] = {
+        LEAKSPY_SOURCE_DIR "/samples/*.c",
+#ifdef LEAKSPY_HAVE_GCCGO
+        LEAKSPY_SOURCE_DIR "/samples/*.go",
+#endif
+    };
+    size_t missing = 0;
+    (void)state;
+    for (size_t i = 0; i < LENGTH(patterns); i++) {
+        glob_t files;
+        assert_int_equal(glob(patterns[i], 0, NULL, &files), 0);
+        for (size_t j = 0; j < files.gl_pathc; j++)
+            if (!has_row(strrchr(files.gl_pathv[j], '/') + 1)) {
+                fprintf(stderr, "no row for %s\n", files.gl_pathv[j]);
+                missing++;
+            }
+        globfree(&files);
+    }
+    assert_int_equal(missing, 0);
+}
+
 static const char of_a_thread[] = "sample_hold", of_a_task[] = "sample_hold_task";
 
 int main(void)
 {
-    const struct CMUnitTest loops[] = {
+    const struct CMUnitTest others[] = {
+        cmocka_unit_test(every_sample__has_a_row),
         {"thread__timed_wait_in_a_loop__is_a_new_one_each_time",
          timed_wait_in_a_loop__is_a_new_one_each_time, NULL, end_all_targets,
          (void *)(uintptr_t)of_a_thread},
@@ -206,7 +247,7 @@ int main(void)
                          both_twins__behave_the_same_with_and_without, sample);
     }
     int failed = _cmocka_run_group_tests("samples", tests, count, NULL, NULL);
-    failed += cmocka_run_group_tests(loops, NULL, NULL);
+    failed += cmocka_run_group_tests(others, NULL, NULL);
     for (size_t i = 0; i < count; i++)
         free((char *)(uintptr_t)tests[i].name);
     return failed;
