@@ -92,7 +92,7 @@ static uint64_t stack_high(void)
 int hook_taskrt_spawn(const struct taskrt_options *options, taskrt_fn *fn, void *arg,
                       struct taskrt_task **ret)
 {
-    if (unlikely(recorder.classes == 0))
+    if (unlikely(recorder.classes == 0 || fn == NULL)) /* NULL is refused */
         return hooks_real.taskrt_spawn(options, fn, arg, ret);
     recorder_self();
     struct rec_task *task =
@@ -124,17 +124,45 @@ static void mark_abandoned(struct rec_task *task)
     __atomic_fetch_or(&task->flags, REC_TASK_ABANDONED, __ATOMIC_RELAXED);
 }
 
+static void release_abandoned(struct rec_task *task)
+{
+    if (SHARED_GET(task->flags) & REC_TASK_ABANDONED)
+        recorder_release(task);
+}
+
+/* A run that may be refused: while there is another one, its tasks are not to be touched. */
+struct first_run {
+    struct rec_task *task; /* NULL: there was no room */
+    taskrt_fn *fn;
+    void *arg;
+    bool begun;
+};
+
+/* The first task: the run was not refused. */
+static void first_main(void *arg)
+{
+    struct first_run *run = arg;
+    struct rec_task *task = run->task;
+    __atomic_store_n(&run->begun, true, __ATOMIC_RELEASE);
+    for_each_task(release_abandoned);
+    if (task != NULL)
+        task_main(task);
+    else
+        run->fn(run->arg);
+}
+
 int hook_taskrt_run(taskrt_fn *fn, void *arg)
 {
-    if (unlikely(recorder.classes == 0))
+    if (unlikely(recorder.classes == 0 || fn == NULL)) /* NULL is refused */
         return hooks_real.taskrt_run(fn, arg);
     recorder_self();
-    for_each_task(recorder_release);
-    struct rec_task *task = spawn_slot(HOOK_SPAWN_SITE(HOOK_OWN_STACK), NULL, fn, arg);
-    if (task == NULL)
-        return hooks_real.taskrt_run(fn, arg);
-    int result = hooks_real.taskrt_run(task_main, task);
-    for_each_task(mark_abandoned);
+    struct first_run run = {.fn = fn, .arg = arg};
+    run.task = spawn_slot(HOOK_SPAWN_SITE(HOOK_OWN_STACK), NULL, fn, arg);
+    int result = hooks_real.taskrt_run(first_main, &run);
+    if (__atomic_load_n(&run.begun, __ATOMIC_ACQUIRE))
+        for_each_task(mark_abandoned);
+    else if (run.task != NULL)
+        recorder_take_back(run.task);
     return result;
 }
 

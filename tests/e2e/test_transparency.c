@@ -311,6 +311,25 @@ static void thread_with_the_handle_of_one_that_is_gone__is_joined(void **state)
     }
 }
 
+static void run_that_is_refused__leaves_the_tasks_of_the_other(void **state)
+{
+    const char *const argv[] = {LEAKSPY_TARGETS "/refused_run", NULL};
+    const struct expected_group parked = {
+        .verdict = "stuck", .op = "chan receive", .count = 3, .wait_function = "park"};
+    (void)state;
+    assert_same_behaviour(argv, LIST("TASKRT_THREADS=2"));
+    struct target *target = target_start(true, argv, LIST("TASKRT_THREADS=2"));
+    target_wait_line(target, "ready");
+    json_t *json = wait_for_group(target, "0", NULL, &parked);
+    assert_int_equal(json_integer_value(json_at(json, "totals.spawned")), 6); /* two threads */
+    assert_int_equal(json_integer_value(json_at(json, "totals.finished")), 0);
+    char *text = json_dumps(find_group(json, &parked), 0);
+    assert_null(strstr(text, "runtime has stopped"));
+    free(text);
+    json_decref(json);
+    target_end(target);
+}
+
 static void program_that_closed_everything__is_recorded_on(void **state)
 {
     (void)state;
@@ -368,6 +387,8 @@ int main(void)
         cmocka_unit_test_teardown(waiter_that_main_left__has_its_stack, end_all_targets),
         cmocka_unit_test_teardown(handler_that_jumps_out__leaves_no_wait_behind, end_all_targets),
         cmocka_unit_test_teardown(threads_that_freed_their_handles__are_recorded, end_all_targets),
+        cmocka_unit_test_teardown(run_that_is_refused__leaves_the_tasks_of_the_other,
+                                  end_all_targets),
         cmocka_unit_test_teardown(thread_with_the_handle_of_one_that_is_gone__is_joined,
                                   end_all_targets),
         cmocka_unit_test_teardown(program_that_closed_everything__is_recorded_on, end_all_targets),

@@ -8,6 +8,17 @@ foreach(subject task chan select sync fd deadlock stack many races)
                runtime)
 endforeach()
 
+# What libtaskrt promises holds while it is recorded, too.
+if(TARGET leakspy_preload AND NOT LEAKSPY_SANITIZE)
+  foreach(subject task chan select sync fd deadlock stack many races)
+    add_test(NAME runtime_${subject}_preloaded
+             COMMAND ${CMAKE_COMMAND} -E env LD_PRELOAD=$<TARGET_FILE:leakspy_preload>
+                     LEAKSPY_OUT=${CMAKE_CURRENT_BINARY_DIR}/runtime_${subject}.rec LEAKSPY_SAMPLE=5ms
+                     $<TARGET_FILE:runtime_${subject}>)
+    set_tests_properties(runtime_${subject}_preloaded PROPERTIES TIMEOUT 300 LABELS runtime)
+  endforeach()
+endif()
+
 # Walks the stack of a parked task as tools do: by frame pointers and by unwind tables.
 pkg_check_modules(LIBUNWIND REQUIRED IMPORTED_TARGET libunwind)
 leakspy_test(runtime_inspect SOURCES runtime/test_inspect.c LIBRARIES test_in_task
