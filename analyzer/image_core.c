@@ -197,9 +197,9 @@ static bool check(struct image *image, struct err *err)
         bool named = mapping && mapping->name[0];
         image_note(image,
                    "memory is not in the core: %" PRIu64
-                   " pieces of what was to be read, the first at %#" PRIx64 "%s%s",
-                   own->memory.misses, own->memory.first_miss, named ? " in " : "",
-                   named ? mapping->name : "");
+                   " %s of what was to be read, the first at %#" PRIx64 "%s%s",
+                   own->memory.misses, own->memory.misses == 1 ? "piece" : "pieces",
+                   own->memory.first_miss, named ? " in " : "", named ? mapping->name : "");
     }
     return true;
 }

@@ -229,11 +229,12 @@ static void tell_about_stacks(const struct teller *teller)
         broken += is_broken && !look->refused;
     }
     if (image->pauses)
-        builder_note(
-            builder, "%llu %s stopped for a moment, each for itself, to read %s: for %s at most",
-            (unsigned long long)image->pauses, image->pauses == 1 ? "thread was" : "threads were",
-            image->pauses == 1 ? "its stack" : "their stacks",
-            text_duration((int64_t)image->longest_pause_ns, pause));
+        builder_note(builder, "%llu %s stopped for a moment%s to read %s: for %s at most",
+                     (unsigned long long)image->pauses,
+                     image->pauses == 1 ? "thread was" : "threads were",
+                     image->pauses == 1 ? "" : ", each for itself,",
+                     image->pauses == 1 ? "its stack" : "their stacks",
+                     text_duration((int64_t)image->longest_pause_ns, pause));
     if (refused)
         builder_note(builder,
                      "the %s of %zu %s early: the rest needs registers, and to stop %s for them "

@@ -105,19 +105,22 @@ static void put_source(const struct writer *writer)
 static void put_loss(const struct writer *writer)
 {
     const struct snapshot_loss *loss = &writer->report->snapshot->loss;
+    char plural[64];
     const struct {
         uint64_t count;
-        const char *what;
+        const char *thing, *what;
     } rows[] = {
-        {loss->tasks, "tasks had no room in the recording: nothing is known of them"},
-        {loss->unreadable, "tasks could not be read whole"},
-        {loss->sites, "stacks had no room in the recording"},
-        {loss->stacks, "stacks could not be unwound"},
-        {loss->rows, "names, modules or select cases are missing"},
+        {loss->tasks, "task", " had no room in the recording: nothing else is known"},
+        {loss->unreadable, "task", " could not be read whole"},
+        {loss->sites, "stack", " had no room in the recording"},
+        {loss->stacks, "stack", " could not be unwound"},
+        {loss->rows, "", "names, modules or select cases are missing"},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         if (rows[i].count)
-            fprintf(writer->out, INDENT "lost: %" PRIu64 " %s\n", rows[i].count, rows[i].what);
+            fprintf(writer->out, INDENT "lost: %" PRIu64 " %s%s\n", rows[i].count,
+                    rows[i].thing[0] ? evidence_plural(rows[i].thing, rows[i].count, plural) : "",
+                    rows[i].what);
     }
 }
 

@@ -219,9 +219,11 @@ static void text__loss_is_shown(void **state)
     (void)state;
     struct builder *b = recording_builder_create();
     builder_header(b)->lost_tasks = 7;
+    builder_header(b)->unreadable_tasks = 1;
     char *text = write_report(b, &usual, 100, report_write_text);
-    assert_non_null(strstr(text, ", 7 LOST\n"));
+    assert_non_null(strstr(text, ", 8 LOST\n"));
     assert_non_null(strstr(text, "lost: 7 tasks had no room in the recording"));
+    assert_non_null(strstr(text, "lost: 1 task could not be read whole"));
     free(text);
 }
 
