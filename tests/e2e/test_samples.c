@@ -156,7 +156,9 @@ static void timed_wait_in_a_loop__is_a_new_one_each_time(void **state)
                                         .deadline = WITH_DEADLINE};
     char path[512];
     const struct sample sample = {.name = task ? "select_no_live_case" : "lock_order_deadlock"};
-    struct target *target = target_start(true, LIST(binary_of(&sample, false, path)), NULL);
+    /* Looked at several times while it lasts, also on a busy machine: its stack needs two. */
+    struct target *target =
+        target_start(true, LIST(binary_of(&sample, false, path)), LIST("LEAKSPY_SAMPLE=10ms"));
     target_wait_line(target, "ready");
     target_wait_walks(target, 2, 1000);
     /* On a busy machine one of them may last longer, but not every one. */
