@@ -55,7 +55,7 @@ void unix_peers_each(void (*visit)(uint64_t inode, uint64_t peer, void *arg), vo
     while (more) {
         ssize_t got = recv(fd, answer, sizeof(answer), 0);
         more = got > 0;
-        int bytes = (int)got;
+        ssize_t bytes = got;
         for (const struct nlmsghdr *at = (const void *)answer; more && NLMSG_OK(at, bytes);
              at = NLMSG_NEXT(at, bytes)) {
             more = at->nlmsg_type == SOCK_DIAG_BY_FAMILY;
