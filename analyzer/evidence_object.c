@@ -84,51 +84,38 @@ static void fetch_waiters(const struct snapshot *snapshot, const struct snapshot
 
 /* ---- Goroutines and their threads ---- */
 
-static struct table_key thread_key(uint32_t os_tid, enum rec_object kind, uint64_t object)
+/* What a task waits on, by its thread. b 0: on nothing, or it has no thread. */
+static struct table_key wait_of_thread(const struct snapshot *snapshot,
+                                       const struct snapshot_task *task)
 {
-    return (struct table_key){object, (uint64_t)os_tid << 32 | (uint32_t)kind};
+    uint64_t os_tid = snapshot_extra(snapshot, task)->os_tid;
+    if (os_tid == 0 || task->object == 0 || !(task->flags & SNAPSHOT_PARKED))
+        return (struct table_key){0, 0};
+    enum rec_object kind = snapshot_op_object(snapshot->calls[task->call].number);
+    return (struct table_key){task->object, os_tid << 32 | kind};
 }
 
-/* The kind of object that a task waits on; REC_OBJECT_NONE: on none. */
-static enum rec_object awaited(const struct snapshot *snapshot, const struct snapshot_task *task)
-{
-    bool waits = task->flags & SNAPSHOT_PARKED && task->object;
-    return waits ? snapshot_op_object(snapshot->calls[task->call].number) : REC_OBJECT_NONE;
-}
-
-/* Whether it may wait by its thread, which may be told as well. */
-static uint32_t waiting_thread(const struct snapshot *snapshot, const struct snapshot_task *task)
-{
-    bool by_thread = task->kind == REC_KIND_GOROUTINE &&
-                     awaited(snapshot, task) != REC_OBJECT_NONE &&
-                     snapshot->calls[task->call].number != REC_OP_CHAN_SEND &&
-                     snapshot->calls[task->call].number != REC_OP_CHAN_RECEIVE;
-    return by_thread ? snapshot_extra(snapshot, task)->os_tid : 0;
-}
-
-/* A goroutine in a system call and its thread are one that waits: takes back what was counted
- * twice.
- */
+/* A goroutine in a system call and its thread, which is told as well, are one that waits: takes
+ * back what was counted twice. */
 static bool count_once(const struct snapshot *snapshot, struct table *waiters)
 {
     struct table threads;
-    if (!table_init(&threads, 64))
-        return false;
-    bool ok = true;
+    bool ok = table_init(&threads, 64);
     for (size_t i = 0; ok && i < snapshot->task_count; i++) {
         const struct snapshot_task *task = &snapshot->tasks[i];
-        enum rec_object kind = awaited(snapshot, task);
-        uint32_t os_tid = task->kind == REC_KIND_THREAD && kind != REC_OBJECT_NONE
-                              ? snapshot_extra(snapshot, task)->os_tid
-                              : 0;
-        ok = os_tid == 0 || table_at(&threads, thread_key(os_tid, kind, task->object));
+        if (task->kind != REC_KIND_THREAD)
+            continue;
+        struct table_key key = wait_of_thread(snapshot, task);
+        ok = key.b == 0 || table_at(&threads, key);
     }
     for (size_t i = 0; ok && i < snapshot->task_count; i++) {
         const struct snapshot_task *task = &snapshot->tasks[i];
-        enum rec_object kind = awaited(snapshot, task);
-        uint32_t os_tid = waiting_thread(snapshot, task);
-        if (os_tid == 0 || !table_find(&threads, thread_key(os_tid, kind, task->object)))
+        if (task->kind != REC_KIND_GOROUTINE)
             continue;
+        struct table_key key = wait_of_thread(snapshot, task);
+        if (key.b == 0 || !table_find(&threads, key))
+            continue;
+        enum rec_object kind = snapshot_op_object(snapshot->calls[task->call].number);
         uint32_t *value = table_find(waiters, waiters_key(kind, task->object, false));
         if (value && *value > 1)
             --*value;
@@ -142,7 +129,7 @@ bool evidence_count_waiters(const struct judge *judge, const struct group *group
 {
     const struct snapshot *snapshot = judge->snapshot;
     struct questions questions = {.objects = ret};
-    bool by_threads = false;
+    bool by_threads = false; /* some goroutine has one, and may wait by it */
     for (size_t i = 0; i < count; i++) {
         if (!ask(&questions, judge, &groups[i]))
             return false;
@@ -158,8 +145,8 @@ bool evidence_count_waiters(const struct judge *judge, const struct group *group
         if (task->object && kind != REC_OBJECT_NONE &&
             !count_one(&questions, kind, task->object, op == REC_OP_CHAN_RECEIVE))
             return false;
-        by_threads = by_threads || waiting_thread(snapshot, task);
         const struct snapshot_extra *extra = snapshot_extra(snapshot, task);
+        by_threads = by_threads || (task->kind == REC_KIND_GOROUTINE && extra->os_tid);
         for (uint32_t k = 0; k < extra->case_count; k++) {
             const struct snapshot_case *row = &snapshot->cases[extra->case_first + k];
             if (row->object && !count_one(&questions, REC_OBJECT_CHANNEL, row->object,

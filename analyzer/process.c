@@ -146,30 +146,17 @@ bool process_shared_files(pid_t pid, bool (*visit)(const char *path, void *arg),
     return found;
 }
 
-void process_each(uid_t uid, void (*visit)(pid_t pid, void *arg), void *arg)
+void process_each(const uid_t *owner, void (*visit)(pid_t pid, void *arg), void *arg)
 {
     DIR *proc = opendir("/proc");
     struct dirent *entry;
     while (proc && (entry = readdir(proc)) != NULL) {
         char *end;
         long pid = strtol(entry->d_name, &end, 10);
-        uid_t owner;
-        if (pid > 0 && *end == '\0' && process_owner((pid_t)pid, &owner) && owner == uid)
+        uid_t uid;
+        if (pid > 0 && *end == '\0' &&
+            (!owner || (process_owner((pid_t)pid, &uid) && uid == *owner)))
             visit((pid_t)pid, arg);
-    }
-    if (proc)
-        closedir(proc);
-}
-
-void process_each_of_all(void (*visit)(pid_t pid))
-{
-    DIR *proc = opendir("/proc");
-    struct dirent *entry;
-    while (proc && (entry = readdir(proc)) != NULL) {
-        char *end;
-        long pid = strtol(entry->d_name, &end, 10);
-        if (pid > 0 && *end == '\0')
-            visit((pid_t)pid);
     }
     if (proc)
         closedir(proc);

@@ -39,11 +39,8 @@ bool process_owner(pid_t pid, uid_t *ret);
 bool process_shared_files(pid_t pid, bool (*visit)(const char *path, void *arg), void *arg,
                           bool *ret_denied);
 
-/* Calls visit(pid, arg) for every process of a user. */
-void process_each(uid_t uid, void (*visit)(pid_t pid, void *arg), void *arg);
-
-/* Calls visit(pid) for every process of every user. */
-void process_each_of_all(void (*visit)(pid_t pid));
+/* Calls visit(pid, arg) for every process of a user, or (owner NULL) of all of them. */
+void process_each(const uid_t *owner, void (*visit)(pid_t pid, void *arg), void *arg);
 
 struct process_status {
     pid_t process; /* the process that a thread's id belongs to */

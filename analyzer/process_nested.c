@@ -18,8 +18,9 @@ static struct {
     uint64_t taken_ns;
 } all;
 
-static void add(pid_t pid)
+static void add(pid_t pid, void *unused)
 {
+    (void)unused;
     struct process_status status;
     struct nested row = {.pid = pid};
     if (!process_read_status(pid, &status) || !status.nested ||
@@ -47,7 +48,7 @@ pid_t process_here(pid_t pid, uint64_t start_ticks, const uint8_t boot_id[16])
     if (all.taken_ns == 0 || now_ns - all.taken_ns > FRESH_NS) {
         all.count = 0;
         all.taken_ns = now_ns;
-        process_each_of_all(add);
+        process_each(NULL, add, NULL);
     }
     for (size_t i = 0; i < all.count; i++) {
         if (all.rows[i].own_id == pid && all.rows[i].start_ticks == start_ticks &&

@@ -251,7 +251,7 @@ static void add_live_process(pid_t pid, void *arg)
 
 void recordings_add_live(struct recording_list *list, uid_t uid)
 {
-    process_each(uid, add_live_process, list);
+    process_each(&uid, add_live_process, list);
     if (list->count)
         qsort(list->rows, list->count, sizeof(*list->rows), compare_entries);
 }

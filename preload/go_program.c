@@ -85,20 +85,24 @@ static uint64_t take_segments(struct go_program *ret)
     return bias;
 }
 
-/* Where no section says it: by the build info, wherever that lies in the data. */
-static void search_build_info(struct go_program *ret)
+/* Where no section says it: by the build info, among the variables that have their values from the
+ * file. 0: there is none. */
+static uint64_t search_build_info(uint64_t bias)
 {
-    for (size_t i = 0; i < ret->range_count && ret->hints.build_info == 0; i++) {
-        const struct go_range *range = &ret->ranges[i];
-        for (uint64_t at = range->start;
-             range->readable && !range->executable && at + BUILD_INFO_ALIGNMENT <= range->end;
-             at += BUILD_INFO_ALIGNMENT) {
-            if (!go_build_begins((const void *)at))
-                continue;
-            ret->hints.build_info = at;
-            break;
-        }
+    const ElfW(Phdr) *headers = (const ElfW(Phdr) *)getauxval(AT_PHDR);
+    size_t count = headers != NULL ? getauxval(AT_PHNUM) : 0;
+    for (size_t i = 0; i < count; i++) {
+        const ElfW(Phdr) *header = &headers[i];
+        const unsigned variables = PF_R | PF_W;
+        if (header->p_type != PT_LOAD || (header->p_flags & variables) != variables)
+            continue;
+        uint64_t at = bias + header->p_vaddr, end = at + header->p_filesz;
+        at = (at + BUILD_INFO_ALIGNMENT - 1) & -(uint64_t)BUILD_INFO_ALIGNMENT;
+        for (; at + BUILD_INFO_ALIGNMENT <= end; at += BUILD_INFO_ALIGNMENT)
+            if (go_build_begins((const void *)at))
+                return at;
     }
+    return 0;
 }
 
 bool go_program_find(struct go_program *ret)
@@ -109,7 +113,7 @@ bool go_program_find(struct go_program *ret)
         return false;
     uint64_t bias = take_segments(ret);
     if (!take_sections(fd, bias, &ret->hints))
-        search_build_info(ret);
+        ret->hints.build_info = search_build_info(bias);
     sys_call(SYS_close, fd);
     return ret->hints.build_info != 0 || ret->hints.pclntab != 0;
 }

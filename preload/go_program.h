@@ -17,8 +17,9 @@ struct go_program {
     uint64_t tls_bytes; /* of its thread-local storage, which ends at the thread pointer; 0: none */
 };
 
-/* Looks at the section headers of the executable, which also a stripped one has; through its data
- * where it has none. Half a dozen system calls, no memory. At start, or in the sampler. */
+/* Looks at the section headers of the executable, which also a stripped one has; through its
+ * variables where it has none. Half a dozen system calls, no memory. At start, or in the sampler.
+ */
 bool go_program_find(struct go_program *ret);
 
 #endif

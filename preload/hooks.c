@@ -6,6 +6,7 @@
 #include <link.h>
 #include <string.h>
 
+#include "preload/goscan/waited.h"
 #include "preload/libgo.h"
 #include "preload/modules.h"
 #include "preload/polled.h"

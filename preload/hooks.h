@@ -109,17 +109,6 @@ enum {
 #define HOOK_OWN_STACK own_stack_end((uint64_t)__builtin_dwarf_cfa())
 uint32_t hooks_spawn_site(uint64_t pc, uint64_t sp, uint64_t fp, uint64_t high);
 
-/* Whom waitid waits for, as waitpid is given it. A descriptor is no number of a process: 0, which
- * says nothing. */
-static inline int64_t hook_waited(idtype_t type, id_t id)
-{
-    if (type == P_ALL)
-        return -1;
-    if (type == P_PGID)
-        return -(int64_t)id;
-    return type == P_PID ? (int64_t)id : 0;
-}
-
 /* What quick_exit was called with. */
 extern int hooks_quick_status;
 

@@ -1,8 +1,7 @@
 /* Plugins: each is a module of its own, with its table of functions. The runtime has them in a list
- * that begins with the program's module; where in a module the link is (moduledata.next,
- * src/runtime/ symtab.go) differs from version to version, and what it leads to cannot be taken for
- * anything else.
- */
+ * that begins with the program's module. Where in a module the link is differs from version to
+ * version (moduledata.next, src/runtime/symtab.go); what it leads to cannot be taken for anything
+ * else. */
 #include "preload/goscan/scan.h"
 
 #define LINK_FIRST_WORD 24 /* what is before it is known to be something else */

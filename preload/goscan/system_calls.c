@@ -10,6 +10,8 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "preload/goscan/waited.h"
+
 /* What an argument says of the object. */
 enum object_source {
     NO_OBJECT,
@@ -165,28 +167,11 @@ static void read_chosen(const uint64_t args[6], struct mem_reader *memory, struc
     }
 }
 
-/* As waitpid is given it. A descriptor is no number of a process, and waitpid's 0 is the caller's
- * own group: of neither is the number known. */
 static void read_waited(const uint64_t args[6], struct thread_call *ret)
 {
-    int64_t id = (int32_t)args[1];
-    switch ((int32_t)args[0]) {
-    case P_ALL:
-        ret->object = (uint64_t)INT64_C(-1);
-        break;
-    case P_PID:
-        ret->object = (uint64_t)id;
-        break;
-    case P_PGID:
-        ret->object = (uint64_t)-id;
-        break;
-    case P_PIDFD:
-        ret->pidfd = (int32_t)id;
-        ret->has_pidfd = true;
-        break;
-    default:
-        break;
-    }
+    ret->object = (uint64_t)waited_process((idtype_t)args[0], (id_t)args[1]);
+    ret->has_pidfd = (idtype_t)args[0] == P_PIDFD;
+    ret->pidfd = ret->has_pidfd ? (int32_t)args[1] : 0;
 }
 
 static bool has_deadline(const struct call_row *row, const uint64_t args[6])

@@ -115,6 +115,9 @@ void assert_group(const json_t *json, const struct expected_group *expected);
 /* There is no group with another verdict than `waiting`. */
 void assert_no_findings(const json_t *json);
 
+/* Who asks for a status gets none that says that there is nothing. `source`: as of the command. */
+void assert_no_all_clear(const char *source);
+
 /* The number of groups with a verdict other than `waiting`. */
 size_t count_findings(const json_t *json);
 

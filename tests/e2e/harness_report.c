@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 json_t *report(const char *source, const char *threshold, const char *const options[])
@@ -179,6 +180,15 @@ void assert_no_findings(const json_t *json)
     if (count_findings(json) != 0)
         print_report(json);
     assert_int_equal(count_findings(json), 0);
+}
+
+void assert_no_all_clear(const char *source)
+{
+    struct outcome outcome = run_program(
+        false, LIST(LEAKSPY_COMMAND, "report", "--exit-code", "--threshold", "1h", source), NULL);
+    assert_true(WIFEXITED(outcome.status));
+    assert_int_equal(WEXITSTATUS(outcome.status), 2);
+    outcome_deinit(&outcome);
 }
 
 void assert_silent(struct target *target)

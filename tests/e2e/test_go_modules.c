@@ -116,16 +116,6 @@ static void library_in_a_c_program__its_goroutines__are_told(void **state)
     target_end(target);
 }
 
-/* Whoever asks for a status gets none that says that there is nothing. */
-static void assert_no_all_clear(const char *pid)
-{
-    struct outcome outcome = run_program(
-        false, LIST(LEAKSPY_COMMAND, "report", "--exit-code", "--threshold", "1h", pid), NULL);
-    assert_true(WIFEXITED(outcome.status));
-    assert_int_equal(WEXITSTATUS(outcome.status), 2);
-    outcome_deinit(&outcome);
-}
-
 static void two_libraries__whose_goroutines_are_told__is_said(void **state)
 {
     char pid[16];

@@ -96,16 +96,6 @@ static void assert_told(const char *source, const struct row *row)
     }
 }
 
-/* Who asks for a status gets none that says that there is nothing. */
-static void assert_no_all_clear(const char *source)
-{
-    struct outcome outcome = run_program(
-        false, LIST(LEAKSPY_COMMAND, "report", "--exit-code", "--threshold", "1h", source), NULL);
-    assert_true(WIFEXITED(outcome.status));
-    assert_int_equal(WEXITSTATUS(outcome.status), 2);
-    outcome_deinit(&outcome);
-}
-
 static struct target *start(bool preload, const char *const argv[])
 {
     struct target *target = target_start(preload, argv, LIST("LEAKSPY_SAMPLE=20ms"));

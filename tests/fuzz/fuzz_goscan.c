@@ -112,12 +112,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
                                                 .executable = access & SPARSE_EXECUTE};
         range_count++;
     }
-    struct go_hints hints = {.build_info = head.build_info,
-                             .module_data = head.module_data,
-                             .pclntab = head.pclntab,
-                             .all_gs = head.all_gs,
-                             .wait_reason_strings = head.wait_reason_strings,
-                             .all_ps = head.all_ps};
+    struct go_hints hints = sparse_hints(&head);
     if (!scratch)
         scratch = malloc(scratch_bytes);
     FUZZ_CHECK(scratch);

@@ -123,12 +123,7 @@ int main(int argc, char **argv)
                                .all_gs = found->all_gs,
                                .wait_reason_strings = found->wait_reason_strings,
                                .all_ps = found->all_ps};
-    struct go_hints hints = {.build_info = head.build_info,
-                             .module_data = head.module_data,
-                             .pclntab = head.pclntab,
-                             .all_gs = head.all_gs,
-                             .wait_reason_strings = head.wait_reason_strings,
-                             .all_ps = head.all_ps};
+    struct go_hints hints = sparse_hints(&head);
     struct go_range ranges[SPARSE_RANGES];
     struct noting_reader noting = {.reader = {read_and_note}, .inner = image.memory};
     struct goscan scan;

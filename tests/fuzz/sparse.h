@@ -7,6 +7,8 @@
 
 #include <stdint.h>
 
+#include "preload/goscan/goscan.h"
+
 #define SPARSE_RANGES 8
 #define SPARSE_PIECES 2048
 
@@ -23,6 +25,16 @@ struct sparse_head {
     uint32_t piece_count;
     uint32_t unused;
 };
+
+static inline struct go_hints sparse_hints(const struct sparse_head *head)
+{
+    return (struct go_hints){.build_info = head->build_info,
+                             .module_data = head->module_data,
+                             .pclntab = head->pclntab,
+                             .all_gs = head->all_gs,
+                             .wait_reason_strings = head->wait_reason_strings,
+                             .all_ps = head->all_ps};
+}
 
 struct sparse_piece {
     uint64_t address;
