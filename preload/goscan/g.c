@@ -25,20 +25,49 @@ bool g_read(struct mem_reader *reader, const struct go_layout *layout, uint64_t 
     return mem_read(reader, address, to, g_bytes(layout));
 }
 
+/* Whether the bounds of its stack fit each other and its state. */
+static bool stack_fits(const struct go_layout *layout, const void *bytes)
+{
+    uint64_t low = word_at(bytes, layout->g_stack_lo), high = word_at(bytes, layout->g_stack_hi);
+    uint64_t sp = word_at(bytes, layout->g_sched_sp);
+    return low != 0 && low < high && high - low <= STACK_MAX_BYTES &&
+           (g_status(layout, bytes) != G_WAITING || (sp >= low && sp < high));
+}
+
+/* The bounds are two words, which are not written at once: its thread may lose the processor
+ * between them. A dead one has no stack, or is given one, or loses it; that of a live one is
+ * replaced in a state of its own, or by the collector. */
+static bool stack_may_change(const struct go_layout *layout, const void *bytes)
+{
+    uint64_t low = word_at(bytes, layout->g_stack_lo), high = word_at(bytes, layout->g_stack_hi);
+    switch (g_status(layout, bytes)) {
+    case G_IDLE:
+        return low == 0 && high == 0; /* not listed yet when it is given one */
+    case G_DEAD:
+    case G_DEAD_EXTRA:
+        return low == 0 || high == 0;
+    case G_COPYSTACK:
+        return true;
+    default:
+        return (half_at(bytes, layout->g_status) & G_SCAN) != 0;
+    }
+}
+
 bool g_is_plausible(const struct go_layout *layout, const void *bytes,
                     const struct pclntab *functions)
 {
-    uint64_t low = word_at(bytes, layout->g_stack_lo), high = word_at(bytes, layout->g_stack_hi);
-    uint64_t sp = word_at(bytes, layout->g_sched_sp), start = word_at(bytes, layout->g_start_pc);
+    uint64_t start = word_at(bytes, layout->g_start_pc);
     uint32_t status = g_status(layout, bytes);
-    bool dead = status == G_DEAD || status == G_DEAD_EXTRA || status == G_IDLE;
-    /* A dead one may have no stack. */
-    bool stack = low != 0 && low < high && high - low <= STACK_MAX_BYTES;
     if (status > G_STATUS_LAST || status == 5 || status == 7 ||
-        word_at(bytes, layout->g_id) >= ID_MAX || (!stack && !(dead && low == 0 && high == 0)))
+        word_at(bytes, layout->g_id) >= ID_MAX)
         return false;
     /* One that came from C was started by no code of Go. */
     if (start != 0 && !pclntab_covers(functions, start))
         return false;
-    return status != G_WAITING || (sp >= low && sp < high);
+    return stack_fits(layout, bytes) || stack_may_change(layout, bytes);
+}
+
+bool g_stands_still(const struct go_layout *layout, const void *bytes)
+{
+    return g_status(layout, bytes) != G_COPYSTACK && stack_fits(layout, bytes);
 }

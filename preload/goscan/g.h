@@ -37,6 +37,9 @@ bool g_read(struct mem_reader *reader, const struct go_layout *layout, uint64_t 
 bool g_is_plausible(const struct go_layout *layout, const void *bytes,
                     const struct pclntab *functions);
 
+/* Whether a plausible one that is not dead has a stack which is not being replaced. */
+bool g_stands_still(const struct go_layout *layout, const void *bytes);
+
 /* Whether a timer of this status is in a heap, and will fire: runtime.timerWaiting and so on, in Go
  * until 1.22 and in libgo. */
 static inline bool g_timer_is_set(uint32_t status)

@@ -65,13 +65,12 @@ void scan_judge_g(struct goscan *scan, struct scan_item *item)
     case G_LEAKED:
         item->state = ITEM_PARKED;
         break;
-    case G_COPYSTACK:
-        item->state = ITEM_AGAIN;
-        break;
     default:
         item->state = ITEM_KNOWN;
         break;
     }
+    if (item->state != ITEM_SKIP && !g_stands_still(layout, item->bytes))
+        item->state = ITEM_AGAIN;
 }
 
 static void read_runs(struct goscan *scan, size_t item_count)

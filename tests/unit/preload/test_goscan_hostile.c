@@ -467,6 +467,39 @@ static void goroutine__that_never_stands_still__is_moved(void **state)
     assert_int_equal(visits.last.id, 7);
 }
 
+static void goroutine__between_two_stacks__is_moved_or_dead(void **state)
+{
+    static const struct {
+        uint32_t status;
+        uint64_t low, high; /* of the stack */
+        uint64_t moved, unreadable;
+    } rows[] = {
+        {G_COPYSTACK, 0xc000b70000, 0xc00016e000, 1, 0},
+        {G_WAITING | G_SCAN, 0xc000b70000, 0xc00016e000, 1, 0},
+        {G_RUNNABLE | G_SCAN, 0xc000b70000, 0xc00016e000, 1, 0},
+        {G_WAITING | G_SCAN, 0xc00016e000, 0xc000b70000, 1, 0}, /* sp is still in the old one */
+        {G_DEAD, 0xc00016e000, 0, 0, 0},
+        {G_DEAD, 0, 0xc00016e000, 0, 0},
+        {G_DEAD, 0, 0, 0, 0},
+        {G_DEAD, 0xc000b70000, 0xc00016e000, 0, 1},
+        {G_WAITING, 0xc000b70000, 0xc00016e000, 0, 1},
+        {G_RUNNABLE, 0, 0xc00016e000, 0, 1},
+    };
+    struct target *target = *state;
+    const struct go_layout *layout = &target->scan.layout;
+    struct visits visits;
+    uint64_t g = make_g(target, 7, REASON_SEND);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        memcpy(at(target, g + layout->g_status), &rows[i].status, sizeof(rows[i].status));
+        put(target, g + layout->g_stack_lo, rows[i].low);
+        put(target, g + layout->g_stack_hi, rows[i].high);
+        struct go_totals totals = run(target, &visits);
+        assert_int_equal(totals.moved, rows[i].moved);
+        assert_int_equal(totals.seen, rows[i].moved);
+        assert_int_equal(totals.unreadable, rows[i].unreadable);
+    }
+}
+
 static void goroutine__that_moves_once__is_read_again(void **state)
 {
     struct target *target = *state;
@@ -723,6 +756,7 @@ int main(void)
         HAND(neighbours__of_which_one_lies_in_a_hole__are_told),
         HAND(goroutine__that_was_preempted__has_not_the_reason_of_its_last_wait),
         HAND(goroutine__that_never_stands_still__is_moved),
+        HAND(goroutine__between_two_stacks__is_moved_or_dead),
         HAND(goroutine__that_moves_once__is_read_again),
         HAND(goroutine__that_ends_meanwhile__is_not_told),
         HAND(list__that_is_moved_meanwhile__is_followed),
