@@ -30,6 +30,7 @@ fuzz_one() {
     mkdir -p "$corpus"
     case $target in
     recording | dump) seeds+=(tests/formats) ;;
+    core) longest=196608 ;;   # of a program with threads
     goscan) longest=131072 ;; # what is read of a real program
     elf)
         mkdir -p "$out/seeds/elf"
