@@ -41,11 +41,10 @@ static bool is_bare_fork(long number, long a)
     return number == SYS_clone && !(a & CLONE_VM);
 }
 
-/* Before a filter of system calls is set. One for all threads also holds for the sampler. */
+/* Before a filter of system calls is set. One for all threads also holds for the sampler. Also
+ * where there is no recording yet: none is begun under it. */
 static void before_filter(bool all_threads)
 {
-    if (recorder.header == NULL)
-        return;
     if (all_threads)
         sampler_stop();
     recorder_quiet = true;

@@ -155,6 +155,21 @@ static void fork_by_clone3(const char *number)
     printf("status %d\n", WEXITSTATUS(status));
 }
 
+/* child NUMBER: a fork child sets such a filter before it does anything else. */
+static void fork_and_filter(const char *number)
+{
+    char byte;
+    int ends[2], status = 0;
+    CHECK(pipe(ends) == 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        filter_call(number, SECCOMP_RET_KILL_PROCESS);
+        _exit(read(ends[0], &byte, 1) == 1 ? 3 : 4);
+    }
+    CHECK(pid > 0 && write(ends[1], "", 1) == 1 && waitpid(pid, &status, 0) == pid);
+    printf("status 0x%x\n", (unsigned)status);
+}
+
 /* later "kill NUMBER", "errno NUMBER", "all-kill NUMBER" or "all-errno NUMBER": the program, in
  * which a thread is parked, sets such a filter for itself (all: for all its threads), and goes on
  * with threads, a lock and a child. */
@@ -403,10 +418,19 @@ static const struct mode {
     const char *name;
     void (*run)(const char *argument);
 } modes[] = {
-    {"threads", threads},    {"clone3", fork_by_clone3}, {"chroot", change_root},
-    {"churn", churn},        {"stacks", stacks},         {"meet", meet},
-    {"deep", deep},          {"deep-stay", stay_deep},   {"stay", stay},
-    {"later", filter_later}, {"family", family},         {"ask", ask},
+    {"threads", threads},
+    {"clone3", fork_by_clone3},
+    {"chroot", change_root},
+    {"churn", churn},
+    {"stacks", stacks},
+    {"meet", meet},
+    {"deep", deep},
+    {"deep-stay", stay_deep},
+    {"stay", stay},
+    {"later", filter_later},
+    {"family", family},
+    {"ask", ask},
+    {"child", fork_and_filter},
 };
 
 int main(int argc, char **argv)

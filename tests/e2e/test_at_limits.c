@@ -131,6 +131,10 @@ static const struct row rows[] = {
     {.name = "fork_under_a_filter_of_its_own",
      .arguments = {"clone3", TEXT_OF(SYS_process_vm_readv)},
      .facts = {{"source.exit_code", 0, 0}, {"totals.spawned", 1, 1}}},
+    /* Its own recording would begin with its first wait. */
+    {.name = "fork_child_that_sets_a_filter_first",
+     .arguments = {"child", TEXT_OF(SYS_ftruncate)},
+     .facts = {{"source.exit_code", 0, 0}, {"totals.spawned", 1, 1}}},
 
     /* Something is missing, or there is little of it. */
     {.name = "no_proc", .arguments = {"over", "/proc", "", "threads"}, .facts = TWO_THREADS},
