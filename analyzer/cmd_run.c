@@ -285,10 +285,10 @@ static void tell(const struct launch *launch, int status)
     } else if (!launch->cannot_record) {
         say(launch->argv[0],
             launch->output
-                ? "left no recording: the file could not be made, or the library was not loaded "
-                  "(LEAKSPY_VERBOSE=1 says why)"
-                : "left no recording: the library was not loaded, or /dev/shm is full "
-                  "(LEAKSPY_VERBOSE=1 says why)");
+                ? "left no recording: the file could not be made, the library was not loaded, or a "
+                  "system call filter is in its way (LEAKSPY_VERBOSE=1 says why)"
+                : "left no recording: the library was not loaded, /dev/shm is full, or a system "
+                  "call filter is in its way (LEAKSPY_VERBOSE=1 says why)");
     }
     free(path);
 }

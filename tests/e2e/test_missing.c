@@ -85,7 +85,7 @@ static void no_room_where_recordings_are__is_said(void **state)
     for (size_t i = 0; i < LENGTH(ways); i++) {
         const char *where = ways[i][0], *options = ways[i][1];
         assert_outcome(run_over(where, options, LIST("run", "--", LIMITS, "threads")), 0, "done\n",
-                       "left no recording: the library was not loaded, or /dev/shm is full");
+                       "left no recording: the library was not loaded, /dev/shm is full");
         assert_outcome(run_over(where, options, LIST("list")), 0, "", "");
         assert_outcome(run_over(where, options, LIST("report")), 2, "", "there is no recording");
     }
