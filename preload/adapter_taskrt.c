@@ -2,6 +2,8 @@
  * it is found wherever the task runs. */
 #include "preload/adapter.h"
 
+#include <errno.h>
+
 #include "preload/hooks.h"
 #include "preload/memory.h"
 #include "preload/sites.h"
@@ -153,8 +155,12 @@ static void first_main(void *arg)
 
 int hook_taskrt_run(taskrt_fn *fn, void *arg)
 {
-    if (unlikely(recorder.classes == 0 || fn == NULL)) /* NULL is refused */
-        return hooks_real.taskrt_run(fn, arg);
+    if (unlikely(recorder.classes == 0 || fn == NULL)) { /* NULL is refused */
+        int result = hooks_real.taskrt_run(fn, arg);
+        if (fn != NULL && result != -EBUSY)
+            for_each_task(mark_abandoned); /* recorded since the run started its first worker */
+        return result;
+    }
     recorder_self();
     struct first_run run = {.fn = fn, .arg = arg};
     run.task = spawn_slot(HOOK_SPAWN_SITE(HOOK_OWN_STACK), NULL, fn, arg);

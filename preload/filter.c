@@ -166,14 +166,35 @@ static long ask_in_child(void)
     return pid;
 }
 
-/* proc(5): /proc/PID/status has a line "Seccomp:	MODE". */
-static bool may_have_filter(void)
+/* How many filters a process has (proc(5), /proc/PID/status); before Linux 5.9, which mode it is
+ * in, of which 0 is none. -1: that cannot be read. */
+static int64_t filters_of(const char *path)
 {
-    static const char line[] = "\nSeccomp:\t";
+    static const char *const names[] = {"Seccomp_filters", "Seccomp"};
     static char status[32U << 10];
-    place_read_file("/proc/self/status", status, sizeof(status));
-    const char *mode = strstr(status, line);
-    return mode == NULL || mode[sizeof(line) - 1] != '0';
+    place_read_file(path, status, sizeof(status));
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+        size_t bytes;
+        uint64_t number;
+        const char *at = text_line(status, names[i], &bytes);
+        while (at != NULL && (*at == ' ' || *at == '\t'))
+            at++;
+        if (at != NULL && text_parse_number(&at, &number))
+            return (int64_t)number;
+    }
+    return -1;
+}
+
+/* Who cannot be asked is taken for the worst: without /proc, there may be a filter, and of its own;
+ * process 1 is hidden (hidepid of proc(5)) by service managers that set filters for a program
+ * (systemd's ProtectProc=), hardly by containers. What that costs is the recording of a program
+ * that never starts a thread. */
+enum filter_kind filter_look(void)
+{
+    int64_t own = filters_of("/proc/self/status");
+    if (own == 0)
+        return FILTER_NONE;
+    return own > 0 && own == filters_of("/proc/1/status") ? FILTER_SHARED : FILTER_SPECIAL;
 }
 
 static bool refuse(const char *why, long number)
@@ -189,8 +210,6 @@ static bool refuse(const char *why, long number)
 
 bool filter_lets_us(void)
 {
-    if (!may_have_filter())
-        return true;
     for (asked = 0; asked < QUESTIONS; asked++) {
         int status = 0;
         long pid = ask_in_child();

@@ -1,17 +1,27 @@
 /* System call filters (seccomp) that were set before the program started. A filter that kills for
  * one of our calls would end the program, and the kernel does not tell what a filter does. So a
- * hidden child process makes our calls first. */
+ * hidden child process makes our calls first.
+ *
+ * The child itself is made by clone3, and a filter that kills for that is not survived. So it is
+ * only made where that is certain to do no harm:
+ * - A filter that process 1 has, too, is that of a container. All of its programs run under it, and
+ *   hardly any container forbids its programs to make processes.
+ * - Any other was set for this program. Then it is made when the program is about to start a
+ *   thread, which the C library does by clone3, too. */
 #ifndef LEAKSPY_FILTER_H
 #define LEAKSPY_FILTER_H
 
 #include <stdbool.h>
 
-/* Whether this library may make its system calls. Before this has returned true, it makes none that
- * the start of any program does not make, too. Children are only made if there is a filter. The
- * reason for false is said with VERBOSE. At start, while there is one thread.
- *
- * The child itself is made by clone3: a filter that kills for that is not survived. Under such a
- * filter no program can start a thread either. */
+enum filter_kind { FILTER_NONE, FILTER_SHARED, FILTER_SPECIAL };
+
+/* What kind of filter there is. By system calls alone that the start of any program makes. */
+enum filter_kind filter_look(void);
+
+/* Where there is a filter: whether this library may make its system calls. Before this has returned
+ * true, it makes none that the program does not make at that moment, too. The reason for false is
+ * said with VERBOSE. One thread at a time; once the program runs, with all signals blocked, for the
+ * child must not run its handlers. */
 bool filter_lets_us(void);
 
 /* Whether the filter kills for a call that this library can do without. */

@@ -8,6 +8,7 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
+#include "preload/lifecycle.h"
 #include "preload/memory.h"
 #include "preload/sampler.h"
 #include "preload/signals.h"
@@ -102,7 +103,7 @@ long hook_syscall(long number, long a, long b, long c, long d, long e, long f)
     bool forked_quietly =
         quiet_clone3 && result == 0 && recorder.classes != 0 && !(*(const uint64_t *)a & CLONE_VM);
     if (forked_quietly || (forks && result == 0))
-        recorder_forget();
+        lifecycle_forked();
     if (blocked)
         signals_restore(before);
     return result;
@@ -126,7 +127,7 @@ struct cloned {
 static int clone_main(void *arg)
 {
     struct cloned *cloned = arg; /* in the child's copy of our frame */
-    recorder_forget();
+    lifecycle_forked();
     int status = cloned->fn(cloned->arg);
     sampler_watch_end(status);
     return status;
@@ -231,11 +232,11 @@ void hook_quick_exit(int status)
 /* fork without its handlers, ours among them. */
 pid_t hook__Fork(void)
 {
-    bool blocked = !recorder_quiet; /* as in hook_syscall() */
+    bool blocked = recorder.classes != 0 && !recorder_quiet; /* as in hook_syscall() */
     uint64_t before = blocked ? signals_block() : 0;
     pid_t pid = hooks_real._Fork();
     if (pid == 0)
-        recorder_forget();
+        lifecycle_forked();
     if (blocked)
         signals_restore(before);
     return pid;

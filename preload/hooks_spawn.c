@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "preload/lifecycle.h"
 #include "preload/memory.h"
 #include "preload/own_stack.h"
 #include "preload/sampler.h"
@@ -142,7 +143,7 @@ static void lose_thread(void)
 int hook_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*start)(void *),
                         void *arg)
 {
-    if (unlikely(recorder.classes == 0))
+    if (unlikely(recorder.classes == 0) && !lifecycle_starts_thread())
         return hooks_real.pthread_create(thread, attr, start, arg);
     recorder_self();
     int detached = PTHREAD_CREATE_JOINABLE;
@@ -161,7 +162,7 @@ int hook_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*s
 
 int hook_thrd_create(thrd_t *thread, thrd_start_t start, void *arg)
 {
-    if (unlikely(recorder.classes == 0))
+    if (unlikely(recorder.classes == 0) && !lifecycle_starts_thread())
         return hooks_real.thrd_create(thread, start, arg);
     recorder_self();
     struct rec_task *task =

@@ -1,7 +1,12 @@
-/* Start, fork and exit of the target. */
+#include "preload/lifecycle.h"
+
+#include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/auxv.h>
+#include <sys/single_threaded.h>
+#include <sys/stat.h>
 
 #include "preload/adapter_go.h"
 #include "preload/filter.h"
@@ -11,11 +16,19 @@
 #include "preload/place.h"
 #include "preload/recorder.h"
 #include "preload/sampler.h"
+#include "preload/signals.h"
+#include "preload/sys.h"
 #include "preload/unwind.h"
+
+/* RECORDED: this process, or the one that it was forked from. */
+static enum { UNRECORDED, WAITS_FOR_THREAD, BEGINS, RECORDED } life;
+static bool forked; /* it is not the process that executed the program */
 
 static void at_exit(int status, void *unused)
 {
     (void)unused;
+    if (life == WAITS_FOR_THREAD)
+        life = UNRECORDED; /* the end would not be told of what began now */
     if (!recorder_quiet)
         sampler_last_walk();
     recorder_close(REC_STATE_EXITED, status & 0xff);
@@ -29,7 +42,7 @@ static void at_quickly_exit(void)
 /* Nobody may be inside libunwind when the process is copied. */
 static void before_fork(void)
 {
-    if (!recorder_quiet)
+    if (life == RECORDED && !recorder_quiet)
         unwind_before_fork();
 }
 
@@ -41,9 +54,106 @@ static void after_fork_parent(void)
 /* Signals are blocked until the parent's recording is forgotten. */
 static void after_fork_child(void)
 {
-    recorder_forget();
+    lifecycle_forked();
     unwind_after_fork();
 }
+
+void lifecycle_forked(void)
+{
+    recorder_forget();
+    forked = true;
+    if (life == BEGINS || (life == WAITS_FOR_THREAD && !recorder_options.children))
+        life = UNRECORDED;
+}
+
+static void watch_life(void)
+{
+    on_exit(at_exit, NULL);
+    at_quick_exit(at_quickly_exit);
+    pthread_atfork(before_fork, after_fork_parent, after_fork_child);
+}
+
+/* False: there is no recording, for the reason that was said with VERBOSE. */
+static bool begin(bool may_open_unwinder)
+{
+    options_find_folder();
+    bool unwinder = unwind_init(may_open_unwinder);
+    sampler_init();
+    own_stack_init();
+    if (hooks_has("runtime.gopark"))
+        libgo_init();
+    bool is_go = adapter_go_init();
+    if (!recorder_options.children && place_has_recorded_ancestor())
+        return false;
+    if (!recorder_open(forked))
+        return false;
+    if (!unwinder)
+        recorder_say("cannot be loaded; stacks follow frame pointers only", "libunwind", 0);
+    if (is_go)
+        sampler_ensure(); /* its runtime need not call anything of libc's */
+    return true;
+}
+
+/* --- under a filter of the program's own ------------------------------------------------------ */
+
+/* The folder "/", by the calls with which ld.so opens libraries. */
+struct root {
+    uint64_t device, inode;
+    bool known;
+};
+static struct root first_root;
+
+static struct root root_now(void)
+{
+    struct stat stat;
+    struct root root = {.known = false};
+    long fd = sys_call(SYS_openat, AT_FDCWD, "/", O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return root;
+    if (fstat((int)fd, &stat) == 0)
+        root = (struct root){.device = stat.st_dev, .inode = stat.st_ino, .known = true};
+    sys_call(SYS_close, fd);
+    return root;
+}
+
+/* Not in a folder that the program has gone into since (chroot), which somebody else may fill; and
+ * not while a thread of libc's own may open descriptors (set_up of unwind_rules.c). */
+static bool may_still_open_unwinder(void)
+{
+    if (!__libc_single_threaded)
+        return false;
+    struct root root = root_now();
+    return root.known && first_root.known && root.device == first_root.device &&
+           root.inode == first_root.inode;
+}
+
+/* The program will change its environment, its folder and its descriptors; what depends on these is
+ * read now, if it takes no other system calls than any start does. */
+static void wait_for_thread(void)
+{
+    options_read();
+    first_root = root_now();
+    watch_life();
+    life = WAITS_FOR_THREAD;
+    recorder_say("nothing is recorded before it starts a thread", "system call filter", 0);
+}
+
+bool lifecycle_starts_thread(void)
+{
+    __typeof__(life) was = WAITS_FOR_THREAD;
+    if (recorder_quiet || !__atomic_compare_exchange_n(&life, &was, BEGINS, false, __ATOMIC_ACQ_REL,
+                                                       __ATOMIC_RELAXED))
+        return false;
+    int error = errno;
+    uint64_t before = signals_block(); /* as the C library does now */
+    bool begun = filter_lets_us() && begin(may_still_open_unwinder());
+    signals_restore(before);
+    errno = error;
+    __atomic_store_n(&life, begun ? RECORDED : UNRECORDED, __ATOMIC_RELEASE);
+    return begun;
+}
+
+/* --- start ----------------------------------------------------------------------------------- */
 
 __attribute__((constructor(101))) static void start(void)
 {
@@ -51,24 +161,16 @@ __attribute__((constructor(101))) static void start(void)
     if (getauxval(AT_SECURE))
         return;
     options_read_verbose();
-    if (!filter_lets_us())
+    enum filter_kind filter = filter_look();
+    if (filter == FILTER_SPECIAL && __libc_single_threaded) { /* else a library has started one */
+        wait_for_thread();
+        return;
+    }
+    if (filter != FILTER_NONE && !filter_lets_us())
         return;
     options_read();
-    bool unwinder = unwind_init();
-    sampler_init();
-    own_stack_init();
-    if (hooks_has("runtime.gopark"))
-        libgo_init();
-    bool is_go = adapter_go_init();
-    if (!recorder_options.children && place_has_recorded_ancestor())
+    if (!begin(true))
         return;
-    if (!recorder_open(false))
-        return;
-    if (!unwinder)
-        recorder_say("cannot be loaded; stacks follow frame pointers only", "libunwind", 0);
-    if (is_go)
-        sampler_ensure(); /* its runtime need not call anything of libc's */
-    on_exit(at_exit, NULL);
-    at_quick_exit(at_quickly_exit);
-    pthread_atfork(before_fork, after_fork_parent, after_fork_child);
+    watch_life();
+    life = RECORDED;
 }

@@ -9,6 +9,8 @@
 #include "preload/sys.h"
 #include "preload/text.h"
 
+#define OUT_ENDING 32 /* bytes that children add to LEAKSPY_OUT */
+
 /* "chan,lock": a list of classes. */
 static bool parse_classes(const char *text, uint32_t *ret)
 {
@@ -79,26 +81,16 @@ static bool parse_children(const char *text)
     return parse_bool(text, &recorder_options.children);
 }
 
-/* Copied, since programs write over their environment, and made absolute, since they change
- * folders. */
+static char out[PLACE_ROOM];
+
+/* Copied, since programs write over their environment. */
 static bool parse_out(const char *text)
 {
-    static char path[PLACE_ROOM];
-    struct text out = {.at = path, .room = sizeof(path) - 32}; /* children add to it */
-    if (*text != '/') {
-        if (sys_call(SYS_getcwd, path, sizeof(path)) < 0)
-            return false;
-        size_t length = strlen(path);
-        if (length >= out.room)
-            return false;
-        out.at += length;
-        out.room -= length;
-        text_char(&out, '/');
-    }
-    if (*text == '\0' || strlen(text) >= out.room)
+    size_t bytes = strlen(text) + 1;
+    if (bytes == 1 || bytes > sizeof(out) - OUT_ENDING)
         return false;
-    text_string(&out, text);
-    recorder_options.out = path;
+    memcpy(out, text, bytes);
+    recorder_options.out = out;
     return true;
 }
 
@@ -118,6 +110,11 @@ void options_read_verbose(void)
         parse_bool(verbose, &recorder_options.verbose);
 }
 
+static void say_unusable(const char *name)
+{
+    recorder_say("not a value that it can have; the default is used", name, 0);
+}
+
 void options_read(void)
 {
     recorder_options = (struct recorder_options){
@@ -133,6 +130,25 @@ void options_read(void)
         if (text == NULL || options[i].parse(text))
             continue;
         recorder_options = before;
-        recorder_say("not a value that it can have; the default is used", options[i].name, 0);
+        say_unusable(options[i].name);
     }
+}
+
+void options_find_folder(void)
+{
+    static char path[PLACE_ROOM];
+    struct text text = {.at = path, .room = sizeof(path) - OUT_ENDING};
+    if (recorder_options.out == NULL || *recorder_options.out == '/')
+        return;
+    size_t length = sys_call(SYS_getcwd, path, sizeof(path)) > 0 ? strlen(path) : sizeof(path);
+    if (length + 1 + strlen(out) >= text.room) {
+        recorder_options.out = NULL;
+        say_unusable("LEAKSPY_OUT");
+        return;
+    }
+    text.at += length;
+    text.room -= length;
+    text_char(&text, '/');
+    text_string(&text, out);
+    recorder_options.out = path;
 }

@@ -252,8 +252,8 @@ bool unwind_own_stack_has_ours(uint64_t cfa)
     return true;
 }
 
-bool unwind_init(void)
+bool unwind_init(bool may_open)
 {
     module_find((uint64_t)&unwind_init, &own_module);
-    return rules_init();
+    return rules_init(may_open);
 }

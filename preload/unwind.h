@@ -36,9 +36,10 @@ struct unwind_trace {
     } reads[UNWIND_MOST_READS];
 };
 
-/* Opens libunwind. At start, before there are threads. False: it is not there; stacks are then
- * followed by frame pointers only. */
-bool unwind_init(void);
+/* Opens libunwind, if it may: before there are threads, and where the file that is found under its
+ * name is to be trusted. False: it is not there; stacks are then followed by frame pointers only.
+ */
+bool unwind_init(bool may_open);
 
 /* The stack of the calling thread, from the frame that a return to `pc` leads to; after that return
  * its stack and frame pointers are `sp` and `fp`. [low, high) is the memory of the stack; 0, 0: not

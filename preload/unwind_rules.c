@@ -465,7 +465,7 @@ static void set_up(void)
             sys_call(SYS_close, ends[i]);
 }
 
-bool rules_init(void)
+bool rules_init(bool may_open)
 {
     static unw_accessors_t accessors = {
         .find_proc_info = find_proc_info,
@@ -488,7 +488,7 @@ bool rules_init(void)
     };
     rules = memory_reserve_unforked(RULE_ROWS * sizeof(*rules));
     /* Not linked, and local: its _Unwind_* functions must not become the program's. */
-    void *handle = dlopen(ARCH_LIBUNWIND, RTLD_NOW | RTLD_LOCAL);
+    void *handle = may_open ? dlopen(ARCH_LIBUNWIND, RTLD_NOW | RTLD_LOCAL) : NULL;
     if (handle == NULL || rules == NULL)
         return false;
     for (size_t i = 0; i < sizeof(functions) / sizeof(*functions); i++) {

@@ -24,8 +24,8 @@ struct rule {
     uint64_t unused;       /* so that a page holds whole rows */
 };
 
-/* Opens libunwind. At start, before there are threads. False: it is not there. */
-bool rules_init(void);
+/* As unwind_init. */
+bool rules_init(bool may_open);
 
 /* The rule for rule->pc, if it is known. Lock-free; any thread, any context. */
 bool rule_find(uint64_t pc, struct rule *ret);

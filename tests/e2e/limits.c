@@ -39,7 +39,7 @@ static void not_here(const char *what)
 
 /* ---- preparations ---- */
 
-/* kill NUMBER, errno NUMBER ERRNO: a filter of one system call. */
+/* kill NUMBER, trap NUMBER, errno NUMBER ERRNO: a filter of one system call. */
 static void filter_call_of(const char *number, unsigned action, unsigned flags)
 {
     struct sock_filter filter[] = {
@@ -61,6 +61,11 @@ static void filter_call(const char *number, unsigned action)
 static void kill_for(char **argv)
 {
     filter_call(argv[0], SECCOMP_RET_KILL_PROCESS);
+}
+
+static void trap_for(char **argv)
+{
+    filter_call(argv[0], SECCOMP_RET_TRAP);
 }
 
 static void fail_for(char **argv)
@@ -97,6 +102,29 @@ static void mount_over(char **argv)
         not_here("mount");
 }
 
+/* container: what follows is done by process 2 of a namespace of processes, which has a /proc of
+ * its own. Process 1 has the filters that were set before. */
+static void enter_container(char **argv)
+{
+    int status = 0;
+    (void)argv;
+    if (unshare(CLONE_NEWPID | CLONE_NEWNS) != 0 ||
+        mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0)
+        not_here("unshare");
+    for (int i = 0; i < 2; i++) {
+        pid_t pid = fork();
+        CHECK(pid >= 0);
+        if (pid != 0) {
+            CHECK(waitpid(pid, &status, 0) == pid);
+            if (WIFSIGNALED(status)) /* process 1 does not end by a signal that it sends itself */
+                _exit(128 + WTERMSIG(status));
+            _exit(WEXITSTATUS(status));
+        }
+        if (i == 0 && mount("proc", "/proc", "proc", 0, NULL) != 0)
+            not_here("/proc");
+    }
+}
+
 /* file-size BYTES */
 static void limit_file_size(char **argv)
 {
@@ -117,8 +145,10 @@ static const struct preparation {
     int arguments;
     void (*prepare)(char **argv);
 } preparations[] = {
-    {"kill", 1, kill_for},         {"errno", 2, fail_for},  {"before", 1, preload_before},
-    {"after", 1, preload_after},   {"over", 2, mount_over}, {"file-size", 1, limit_file_size},
+    {"kill", 1, kill_for},         {"trap", 1, trap_for},
+    {"errno", 2, fail_for},        {"container", 0, enter_container},
+    {"before", 1, preload_before}, {"after", 1, preload_after},
+    {"over", 2, mount_over},       {"file-size", 1, limit_file_size},
     {"no-ptrace", 0, drop_ptrace},
 };
 
@@ -139,6 +169,58 @@ static void threads(const char *argument)
     usleep(60000);
     CHECK(sem_post(&semaphore) == 0 && pthread_join(thread, NULL) == 0);
     puts("done");
+}
+
+/* alone: no threads, until stdin ends. */
+static void alone(const char *argument)
+{
+    char byte;
+    (void)argument;
+    puts("ready");
+    fflush(stdout);
+    CHECK(read(0, &byte, 1) == 0);
+    puts("done");
+}
+
+/* own NUMBER: the program sets a filter of its own before its first thread. */
+static void filter_and_threads(const char *number)
+{
+    filter_call(number, SECCOMP_RET_KILL_PROCESS);
+    threads(NULL);
+}
+
+/* handle: a program to which a filter's traps are nothing new. */
+static void handle_trap(int signal)
+{
+    (void)signal;
+    puts("trapped");
+    exit(1);
+}
+
+static void handle(const char *argument)
+{
+    CHECK(signal(SIGSYS, handle_trap) != SIG_ERR);
+    threads(argument);
+}
+
+/* forget: a program that leaves its environment and its folder before it starts a thread. */
+static void forget(const char *argument)
+{
+    CHECK(clearenv() == 0 && chdir("/") == 0);
+    threads(argument);
+}
+
+/* forked: only a child starts a thread. */
+static void forked(const char *argument)
+{
+    int status = 0;
+    pid_t pid = fork();
+    if (pid == 0) {
+        threads(argument);
+        exit(3);
+    }
+    CHECK(pid > 0 && waitpid(pid, &status, 0) == pid);
+    printf("status 0x%x\n", (unsigned)status);
 }
 
 /* clone3 NUMBER: a fork by clone3 under a filter of its own that kills for that call. */
@@ -431,6 +513,11 @@ static const struct mode {
     {"family", family},
     {"ask", ask},
     {"child", fork_and_filter},
+    {"alone", alone},
+    {"own", filter_and_threads},
+    {"handle", handle},
+    {"forget", forget},
+    {"forked", forked},
 };
 
 int main(int argc, char **argv)

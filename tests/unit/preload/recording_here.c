@@ -21,7 +21,7 @@ int here_start(void **state)
     (void)state;
     snprintf(folder, sizeof(folder), "/tmp/leakspy-test-%d-XXXXXX", (int)getpid());
     memory_init();
-    return mkdtemp(folder) == NULL || !unwind_init();
+    return mkdtemp(folder) == NULL || !unwind_init(true);
 }
 
 int here_stop(void **state)
