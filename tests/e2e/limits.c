@@ -116,10 +116,11 @@ static void enter_container(char **argv)
         CHECK(pid >= 0);
         if (pid != 0) {
             CHECK(waitpid(pid, &status, 0) == pid);
-            if (WIFSIGNALED(status)) /* process 1 does not end by a signal that it sends itself */
-                _exit(128 + WTERMSIG(status));
-            _exit(WEXITSTATUS(status));
+            /* Process 1 cannot end itself by a signal. */
+            _exit(WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status));
         }
+        if (i == 0)
+            prctl(PR_SET_PDEATHSIG, SIGKILL); /* and with process 1, all others end */
         if (i == 0 && mount("proc", "/proc", "proc", 0, NULL) != 0)
             not_here("/proc");
     }
