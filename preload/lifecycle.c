@@ -69,7 +69,7 @@ void lifecycle_forked(void)
 static void watch_life(void)
 {
     on_exit(at_exit, NULL);
-    at_quick_exit(at_quickly_exit);
+    (void)at_quick_exit(at_quickly_exit); /* else the end is not told */
     pthread_atfork(before_fork, after_fork_parent, after_fork_child);
 }
 

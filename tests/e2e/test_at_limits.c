@@ -520,12 +520,12 @@ static void program_without_threads_under_a_filter__is_told_by_its_number(void *
 
 static int count_recordings(const struct target *target)
 {
+    const char *name = strrchr(target->recording, '/') + 1;
     DIR *folder = opendir(target->dir);
     int count = 0;
     assert_non_null(folder);
     for (struct dirent *entry; (entry = readdir(folder));)
-        count += strncmp(entry->d_name, strrchr(target->recording, '/') + 1,
-                         strlen(strrchr(target->recording, '/') + 1)) == 0;
+        count += strstr(entry->d_name, name) == entry->d_name;
     closedir(folder);
     return count;
 }
