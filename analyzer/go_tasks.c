@@ -12,7 +12,7 @@
 #define LABEL_BYTES 256        /* of a key or a value; longer ones are cut */
 
 const char go_tasks_timers_unknown[] =
-    "not all timers could be read: a goroutine that receives from one may be told without its "
+    "not all timers could be read: a goroutine that waits for one may be told without its "
     "deadline";
 
 bool go_tasks_init(struct go_tasks *tasks, struct snapshot_builder *builder, struct image *image,

@@ -76,7 +76,7 @@ struct go_channel {
     uint64_t capacity, length;
     bool known; /* capacity, length and closed were read */
     bool closed;
-    bool timer; /* a timer is set that will send on it */
+    bool timer; /* a timer is set that will send on it, or close it */
 };
 
 struct go_case {
@@ -149,7 +149,7 @@ struct go_totals {
     uint64_t parked;
     uint64_t unreadable; /* that could not be read at all */
     uint64_t moved;      /* that changed all the time */
-    bool timers_unknown; /* before 1.27: not all timers could be read, so go_channel.timer and
+    bool timers_unknown; /* not all timers and contexts could be read, so go_channel.timer and
                             deadline may be missing where a timer will wake a goroutine */
 };
 

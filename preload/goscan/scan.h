@@ -18,6 +18,7 @@
 #define SCAN_PLUGINS 16        /* of which the functions are known */
 #define SCAN_STACK_BYTES 4096  /* of a stack, at first */
 #define SCAN_SPARE_ROWS (2 * GO_MAX_CASES) /* of sudogs, for an item alone */
+#define SCAN_DEEP_BYTES 262144 /* of one stack, at most; and what reading timers needs */
 
 /* Something worked out about an address in the code. */
 struct scan_memo {
@@ -132,11 +133,14 @@ struct scan_reading {
     size_t part_count;
 };
 
-/* Channels that a timer will send on, before 1.23: a hash table of their addresses. */
+/* Channels that a timer will send on, or close, and that do not know of it: a hash table of their
+ * addresses. */
 struct scan_timers {
     uint64_t *channels;
-    uint32_t bits, used;
+    uint32_t bits, most_bits, used;
+    uint64_t left; /* how many pieces of contexts may still be read */
     bool read;     /* during this run */
+    bool full;     /* it has no place for one more */
     bool complete; /* all of them are there */
     bool *unknown; /* go_totals.timers_unknown of this run */
 };
@@ -147,6 +151,7 @@ struct scan_state {
     struct scan_memo system[SCAN_MEMOS];
     struct scan_memo locks[SCAN_MEMOS];
     struct scan_memo timers[SCAN_MEMOS];
+    struct scan_memo closures[SCAN_MEMOS];
     struct {
         uint64_t m;
         uint32_t os_tid;
@@ -234,8 +239,20 @@ enum scan_special scan_special_of(const struct goscan *scan, const struct scan_i
 void scan_special_ask(struct goscan *scan, struct scan_item *item);
 void scan_special_check(struct goscan *scan, struct scan_item *item);
 
-/* scan_timers.c: whether a timer will send on a channel (before 1.23). */
-bool scan_timer_sends(struct goscan *scan, uint64_t channel);
+/* scan_timers.c */
+
+/* Whether a timer will send on a channel, or close it, that does not know of it. */
+bool scan_timer_wakes(struct goscan *scan, uint64_t channel);
+
+/* Takes a channel among these. False: it is there already, or there is no place. */
+bool scan_timers_insert(struct scan_timers *timers, uint64_t channel);
+
+/* scan_contexts.c: takes the channels that are closed when timers call `closures`, of which those
+ * count that end a context. */
+#define SCAN_CLOSURES 128 /* at most */
+#define SCAN_CONTEXTS_BYTES 131072
+void scan_contexts_take(struct goscan *scan, const uint64_t *closures, size_t count,
+                        uint8_t area[SCAN_CONTEXTS_BYTES]);
 
 /* scan_tell.c: fills *ret from what was read of an item. */
 void scan_tell(struct goscan *scan, struct scan_item *item, struct go_goroutine *ret);
@@ -251,8 +268,16 @@ bool scan_is_system(struct goscan *scan, uint64_t start_pc, const char *reason);
 /* Which lock a goroutine is parked in. */
 enum go_lock scan_lock_of(struct goscan *scan, const struct go_stack *stack);
 
-/* Whether a timer's function is the one that sends on a channel. */
-bool scan_is_send_timer(struct goscan *scan, uint64_t function_value);
+/* What a timer's function does. */
+enum scan_timer_function {
+    TIMER_OTHER,
+    TIMER_SENDS, /* on the channel that is its argument */
+    TIMER_CALLS, /* the closure that is its argument (time.AfterFunc) */
+};
+enum scan_timer_function scan_timer_function(struct goscan *scan, uint64_t function_value);
+
+/* Whether a closure's code is that which ends a context at its deadline. */
+bool scan_ends_context(struct goscan *scan, uint64_t pc);
 
 static inline struct scan_state *scan_state(const struct goscan *scan)
 {

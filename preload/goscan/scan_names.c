@@ -125,20 +125,48 @@ enum go_lock scan_lock_of(struct goscan *scan, const struct go_stack *stack)
     return (marks & MARK_WAITGROUP) != 0 ? GO_LOCK_WAITGROUP : GO_LOCK_NONE;
 }
 
-/* ---- Timers that send on a channel ---- */
+/* ---- What timers call ---- */
 
-bool scan_is_send_timer(struct goscan *scan, uint64_t function_value)
+/* The name of the function that begins at `pc`; "": it has none that fits. */
+static void name_at(struct goscan *scan, uint64_t pc, char *name, size_t bytes)
 {
+    struct pclntab_function function;
+    if (!pclntab_find(&scan->functions, pc, &function) ||
+        !pclntab_name(&scan->functions, &function, name, bytes))
+        name[0] = '\0';
+}
+
+enum scan_timer_function scan_timer_function(struct goscan *scan, uint64_t function_value)
+{
+    static const struct {
+        const char *name;
+        enum scan_timer_function does;
+    } rows[] = {{"time.sendTime", TIMER_SENDS}, {"time.goFunc", TIMER_CALLS}};
     struct scan_memo *memo = &scan_state(scan)->timers[HASH(function_value)];
     if (memo->pc == function_value)
-        return memo->value != 0;
+        return memo->value;
     uint64_t pc;
     char name[32] = "";
-    struct pclntab_function function;
     memo->pc = function_value;
-    memo->value = mem_read(scan->reader, function_value, &pc, sizeof(pc)) &&
-                  pclntab_find(&scan->functions, pc, &function) &&
-                  pclntab_name(&scan->functions, &function, name, sizeof(name)) &&
-                  strcmp(name, "time.sendTime") == 0;
+    memo->value = TIMER_OTHER;
+    if (mem_read(scan->reader, function_value, &pc, sizeof(pc)))
+        name_at(scan, pc, name, sizeof(name));
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        if (strcmp(name, rows[i].name) == 0)
+            memo->value = rows[i].does;
+    }
+    return memo->value;
+}
+
+bool scan_ends_context(struct goscan *scan, uint64_t pc)
+{
+    struct scan_memo *memo = &scan_state(scan)->closures[HASH(pc)];
+    if (memo->pc == pc)
+        return memo->value != 0;
+    char name[64];
+    name_at(scan, pc, name, sizeof(name));
+    memo->pc = pc;
+    memo->value = begins(name, "context.WithDeadline.func") ||
+                  begins(name, "context.WithDeadlineCause.func"); /* since 1.21 */
     return memo->value != 0;
 }

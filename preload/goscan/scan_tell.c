@@ -55,18 +55,20 @@ void scan_tell_g(struct goscan *scan, const struct scan_item *item, struct go_go
 /* ---- Channels ---- */
 
 /* Since 1.23 a timer's channel knows its timer, mostly (see scan_timers.c). Else it is one like any
- * other, of capacity 1, of times. */
+ * other, of capacity 1, of times. That of a context never knows of a timer: it holds nothing. */
 static bool has_timer(struct goscan *scan, const struct scan_channel *channel)
 {
     const struct go_layout *layout = &scan->layout;
     const uint8_t *bytes = channel->copy.bytes;
-    if (layout->channel_timer != GO_ABSENT &&
-        (scan->minor >= SYNC_TIMERS_SINCE_MINOR || word_at(bytes, layout->channel_timer) != 0))
-        return channel->timer_ok && (int64_t)channel->timer_when > 0;
+    uint64_t capacity = word_at(bytes, layout->channel_capacity);
     uint16_t element;
     memcpy(&element, bytes + layout->channel_element, sizeof(element));
-    return element == TIME_BYTES && word_at(bytes, layout->channel_capacity) == 1 &&
-           scan_timer_sends(scan, channel->address);
+    if (layout->channel_timer != GO_ABSENT && word_at(bytes, layout->channel_timer) != 0)
+        return channel->timer_ok && (int64_t)channel->timer_when > 0;
+    bool may_be_times =
+        element == TIME_BYTES && capacity == 1 && scan->minor < SYNC_TIMERS_SINCE_MINOR;
+    bool may_be_context = element == 0 && capacity == 0;
+    return (may_be_times || may_be_context) && scan_timer_wakes(scan, channel->address);
 }
 
 static void tell_channel(struct goscan *scan, const struct scan_sudog *sudog,

@@ -1,13 +1,29 @@
 /* A channel of a timer of package time does not know of the timer before 1.23; and since then
  * neither when GODEBUG=asynctimerchan=1, as for programs whose go.mod names an older Go
- * (until 1.26). But the timer knows the channel. Timers are found in the heaps of all processors:
- * until 1.22 p.timers is a list of timers, since then one of {timer, when}. */
+ * (until 1.26). The channel of a context with a deadline never does (scan_contexts.c). But the
+ * timer knows the channel, or the context. Timers are found in the heaps of all processors: until
+ * 1.22 p.timers is a list of timers, since then one of {timer, when}. */
 #include "preload/goscan/scan.h"
 
 #define MAX_PROCESSORS 4096
-#define MAX_TIMERS (1U << 24) /* of all processors */
-#define TIMERS_AT_ONCE 128
+#define MAX_TIMERS (1U << 24)         /* of all processors */
+#define MAX_CONTEXT_PIECES (1U << 22) /* that are read of contexts */
+#define TIMERS_AT_ONCE SCAN_CLOSURES
 #define TIMER_BYTES 128 /* of a runtime.timer, at most */
+#define ROWS_AT_ONCE 4096
+#define FIRST_BITS 14
+
+/* What is read lies in the deep area. */
+struct area {
+    uint8_t contexts[SCAN_CONTEXTS_BYTES];
+    /* Many at once: rows of a heap change their places while it is used, and may be missed. */
+    uint64_t rows[2 * ROWS_AT_ONCE];
+    uint8_t timers[TIMERS_AT_ONCE][TIMER_BYTES];
+    uint32_t oks[TIMERS_AT_ONCE];
+    uint64_t closures[SCAN_CLOSURES];
+};
+
+_Static_assert(sizeof(struct area) <= SCAN_DEEP_BYTES, "it fits");
 
 /* Whether it is in a heap, and will fire. */
 static bool is_set(const struct go_layout *layout, const uint8_t *timer)
@@ -25,18 +41,20 @@ static uint64_t *place_of(const struct scan_timers *timers, uint64_t channel)
     return &timers->channels[at];
 }
 
-static void insert(struct scan_timers *timers, uint64_t channel)
+bool scan_timers_insert(struct scan_timers *timers, uint64_t channel)
 {
     uint64_t *place = place_of(timers, channel);
     if (*place != 0 || channel == 0)
-        return;
+        return false;
     /* A quarter stays free, so that looking ends. */
     if (timers->used >= (3U << timers->bits) / 4) {
+        timers->full = true;
         timers->complete = false;
-        return;
+        return false;
     }
     *place = channel;
     timers->used++;
+    return true;
 }
 
 /* Words of a row of a heap. */
@@ -59,59 +77,72 @@ static size_t timer_bytes(const struct go_layout *layout)
     return bytes <= TIMER_BYTES ? bytes : 0;
 }
 
-static bool read_some(struct goscan *scan, uint64_t list, size_t count)
+/* Reads `count` timers, to which `rows` of a heap lead. */
+static void read_some(struct goscan *scan, struct area *area, const uint64_t *rows, size_t count)
 {
-    struct scan_state *state = scan_state(scan);
     const struct go_layout *layout = &scan->layout;
-    uint64_t rows[2 * TIMERS_AT_ONCE];
-    uint32_t oks[TIMERS_AT_ONCE];
-    size_t words = row_words(layout), bytes = timer_bytes(layout);
-    uint8_t *timers = state->deep_area;
-    if (!mem_read(scan->reader, list, rows, count * words * sizeof(*rows)))
-        return false;
+    struct scan_timers *channels = &scan_state(scan)->scan_timers;
+    size_t words = row_words(layout), bytes = timer_bytes(layout), closures = 0;
     for (size_t i = 0; i < count; i++)
-        scan_add(scan, rows[i * words], timers + i * TIMER_BYTES, bytes, &oks[i]);
+        scan_add(scan, rows[i * words], area->timers[i], bytes, &area->oks[i]);
     scan_flush(scan);
     for (size_t i = 0; i < count; i++) {
-        const uint8_t *timer = timers + i * TIMER_BYTES;
-        if (oks[i] && is_set(layout, timer) &&
-            scan_is_send_timer(scan, word_at(timer, layout->timer_function)))
-            insert(&state->scan_timers, word_at(timer, layout->timer_arg + 8U));
+        const uint8_t *timer = area->timers[i];
+        if (!area->oks[i] || !is_set(layout, timer))
+            continue;
+        uint64_t arg = word_at(timer, layout->timer_arg + 8U);
+        switch (scan_timer_function(scan, word_at(timer, layout->timer_function))) {
+        case TIMER_SENDS:
+            scan_timers_insert(channels, arg);
+            break;
+        case TIMER_CALLS:
+            area->closures[closures++] = arg;
+            break;
+        case TIMER_OTHER:
+            break;
+        }
     }
-    return true;
+    scan_contexts_take(scan, area->closures, closures, area->contexts);
 }
 
 /* *left: how many timers may still be read. */
 static bool read_processor(struct goscan *scan, uint64_t processor, uint64_t *left)
 {
+    struct area *area = (void *)scan_state(scan)->deep_area;
+    size_t words = row_words(&scan->layout);
     uint64_t list[2]; /* address, count */
     if (processor == 0 ||
         !mem_read(scan->reader, processor + scan->layout.p_timers, list, sizeof(list)) ||
         list[1] > *left)
         return false;
     *left -= list[1];
-    for (uint64_t i = 0; i < list[1]; i += TIMERS_AT_ONCE) {
-        uint64_t count = list[1] - i;
-        if (!read_some(scan, list[0] + i * 8 * row_words(&scan->layout),
-                       count < TIMERS_AT_ONCE ? count : TIMERS_AT_ONCE))
+    for (uint64_t i = 0; i < list[1] && !scan_state(scan)->scan_timers.full; i += ROWS_AT_ONCE) {
+        uint64_t count = list[1] - i < ROWS_AT_ONCE ? list[1] - i : ROWS_AT_ONCE;
+        if (!mem_read(scan->reader, list[0] + i * words * 8, area->rows, count * words * 8))
             return false;
+        for (uint64_t k = 0; k < count; k += TIMERS_AT_ONCE)
+            read_some(scan, area, area->rows + k * words,
+                      count - k < TIMERS_AT_ONCE ? count - k : TIMERS_AT_ONCE);
     }
     return true;
 }
 
-static void read_timers(struct goscan *scan)
+static void read_timers(struct goscan *scan, uint32_t bits)
 {
     struct scan_timers *timers = &scan_state(scan)->scan_timers;
     uint64_t list[2], left = MAX_TIMERS;
-    memset(timers->channels, 0, sizeof(*timers->channels) << timers->bits);
+    timers->bits = bits;
+    memset(timers->channels, 0, sizeof(*timers->channels) << bits);
     timers->used = 0;
+    timers->left = MAX_CONTEXT_PIECES;
     timers->read = true;
+    timers->full = false;
     timers->complete = false;
     if (timer_bytes(&scan->layout) == 0 || scan->found.all_ps == 0 ||
         !mem_read(scan->reader, scan->found.all_ps, list, sizeof(list)) || list[1] > MAX_PROCESSORS)
         return;
     timers->complete = true;
-    for (uint64_t i = 0; i < list[1]; i++) {
+    for (uint64_t i = 0; i < list[1] && !timers->full; i++) {
         uint64_t processor;
         if (!mem_read(scan->reader, list[0] + i * 8, &processor, sizeof(processor)) ||
             !read_processor(scan, processor, &left))
@@ -119,13 +150,16 @@ static void read_timers(struct goscan *scan)
     }
 }
 
-bool scan_timer_sends(struct goscan *scan, uint64_t channel)
+bool scan_timer_wakes(struct goscan *scan, uint64_t channel)
 {
     struct scan_timers *timers = &scan_state(scan)->scan_timers;
     if (!timers->read) {
-        read_timers(scan);
+        /* A small table is the faster one. */
+        read_timers(scan, FIRST_BITS < timers->most_bits ? FIRST_BITS : timers->most_bits);
+        if (timers->full && timers->bits < timers->most_bits)
+            read_timers(scan, timers->most_bits);
         if (!timers->complete)
             *timers->unknown = true;
     }
-    return *place_of(timers, channel) != 0;
+    return timers->used > 0 && *place_of(timers, channel) != 0;
 }

@@ -7,7 +7,7 @@ execute_process(COMMAND ${LEAKSPY_GO} env GOVERSION OUTPUT_VARIABLE version OUTP
 string(REGEX REPLACE "^go1\\.([0-9]+).*$" "\\1" minor "${version}")
 
 # go_waits: the files whose needs this toolchain meets.
-set(waits_sources go_waits.go go_waits_more.go)
+set(waits_sources go_waits.go go_waits_more.go go_waits_timers.go)
 if(minor GREATER_EQUAL 23)
   list(APPEND waits_sources go_waits_iter.go)
 endif()

@@ -6,7 +6,7 @@
 // stacks: prints the text of pprof's goroutine profile (debug=2), then "end of stacks".
 // gc: collects the garbage, then "collected". At the end of stdin it ends.
 //
-// Build with go_waits_more.go, which has what needs longer words, and those of go_waits_cgo.go (C),
+// Build with go_waits_more.go, which has what needs longer words, go_waits_timers.go, and those of go_waits_cgo.go (C),
 // go_waits_iter.go (Go 1.23) and go_waits_synctest.go with its bubble (1.24) whose needs are met.
 package main
 

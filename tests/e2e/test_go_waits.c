@@ -89,8 +89,37 @@ static const struct row {
     {"locked", "main.locked", "main.startMore", "stuck", "channel", 0, 0, NO_TIMER, ALWAYS},
     {"labelled", "main.labelled.func1", "main.startMore", "stuck", "channel", 0, 0, NO_TIMER,
      ALWAYS},
-    {"contextDone", "main.contextDone", "main.startMore", "stuck", "channel", 0, 0, NO_TIMER,
+    {"contextDone", "main.contextDone", "main.startMore", "waiting", "channel", 0, 0, TIMER,
      ALWAYS},
+    {"contextCancel", "main.contextCancel", "main.startTimers", "stuck", "channel", 0, 0, NO_TIMER,
+     ALWAYS},
+    {"contextChild", "main.contextChild", "main.startTimers", "waiting", "channel", 0, 0, TIMER,
+     ALWAYS},
+    {"contextValue", "main.contextValue", "main.startTimers", "waiting", "channel", 0, 0, TIMER,
+     ALWAYS},
+    {"contextLater", "main.contextLater", "main.startTimers", "waiting", "channel", 0, 0, TIMER,
+     ALWAYS},
+    {"contextEarlier", "main.contextEarlier", "main.startTimers", "waiting", "channel", 0, 0, TIMER,
+     ALWAYS},
+    {"contextOfMany", "main.contextOfMany", "main.startTimers", "waiting", "channel", 0, 0, TIMER,
+     ALWAYS},
+    {"contextDetached", "main.contextDetached", "main.startTimers", "stuck", "channel", 0, 0,
+     NO_TIMER, ALWAYS},
+    {"contextSelect", "main.contextSelect", "main.startTimers", "waiting", "none", -1, 0, TIMER,
+     ALWAYS},
+    {"contextBeside", "main.contextBeside", "main.startTimers", "stuck", "none", -1, 0, NO_TIMER,
+     ALWAYS},
+    {"calledFunction", "main.calledFunction", "main.startTimers", "stuck", "channel", 0, 0,
+     NO_TIMER, ALWAYS},
+    {"timerStopped", "main.timerStopped", "main.startTimers", "stuck", "channel", -1, 0, NO_TIMER,
+     ALWAYS},
+    {"netReadCleared", "main.netReadCleared", "main.startTimers", "stuck", "fd", -1, 0, NO_TIMER,
+     ALWAYS},
+    {"netReadOnly", "main.netReadOnly", "main.startTimers", "stuck", "fd", -1, 0, NO_TIMER, ALWAYS},
+    {"netReadBoth", "main.netReadBoth", "main.startTimers", "waiting", "fd", -1, 0, TIMER, ALWAYS},
+    {"netWriteUntil", "main.netWriteUntil", "main.startTimers", "waiting", "fd", -1, 0, TIMER,
+     ALWAYS},
+    {"acceptUntil", "main.acceptUntil", "main.startTimers", "waiting", "fd", -1, 0, TIMER, ALWAYS},
     {"variadic", "main.variadic", "main.startMore", "stuck", "channel", 0, 0, NO_TIMER, ALWAYS},
     {"grandchild", "main.spawnGrandchild", "main.spawnGrandchild", "stuck", "channel", 0, 0,
      NO_TIMER, ALWAYS},
@@ -273,8 +302,9 @@ static void see(size_t row, const json_t **ret_group, const json_t **ret_task)
 /* Where the mark is: "parks in chanSend." */
 static bool find_mark(const char *what, const char *where, const char **ret_file, int *ret_line)
 {
-    static const char *const files[] = {"go_waits.go", "go_waits_more.go", "go_waits_cgo.go",
-                                        "go_waits_iter.go", "go_waits_synctest.go"};
+    static const char *const files[] = {"go_waits.go",        "go_waits_more.go",
+                                        "go_waits_timers.go", "go_waits_cgo.go",
+                                        "go_waits_iter.go",   "go_waits_synctest.go"};
     char mark[64];
     snprintf(mark, sizeof mark, "%s %s.", what, where);
     for (size_t i = 0; i < LENGTH(files); i++) {

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"runtime/pprof"
 	"sync"
 	"syscall"
@@ -76,6 +77,91 @@ func selectTimeout(a chan int) {
 	case <-time.After(time.Hour):
 	}
 }
+
+// Of contexts: what they wait for is in the names.
+//
+//go:noinline
+func contextTimeout(done <-chan struct{}) { <-done }
+
+//go:noinline
+func contextChild(done <-chan struct{}) { <-done }
+
+//go:noinline
+func contextGrandchild(done <-chan struct{}) { <-done }
+
+//go:noinline
+func contextOfMany(done <-chan struct{}) { <-done }
+
+//go:noinline
+func contextSelect(done <-chan struct{}, c chan int) {
+	select {
+	case <-done:
+	case <-c:
+	}
+}
+
+//go:noinline
+func contextCancel(done <-chan struct{}) { <-done }
+
+//go:noinline
+func contextDetached(done <-chan struct{}) { <-done }
+
+//go:noinline
+func besideContexts(done <-chan struct{}) { <-done }
+
+//go:noinline
+func calledByTimer(done <-chan struct{}) { <-done }
+
+// A context that does not end with the one that it was made from.
+type detached struct{ context.Context }
+
+func (detached) Deadline() (deadline time.Time, ok bool) { return }
+func (detached) Done() <-chan struct{}                   { return nil }
+
+func goContexts() {
+	go_ := func(name string, wait func(<-chan struct{}), done <-chan struct{}) {
+		told(name, "chan_receive", fmt.Sprintf("%p", done))
+		go wait(done)
+	}
+	root, cancelRoot := context.WithCancel(context.Background())
+	timed, cancelTimed := context.WithTimeout(root, time.Hour)
+	child, cancelChild := context.WithCancel(timed)
+	grandchild, cancelGrandchild := context.WithTimeout(context.WithValue(child, &depth, 1), 2*time.Hour)
+	kept = append(kept, cancelRoot, cancelTimed, cancelChild, cancelGrandchild)
+	go_("contextTimeout", contextTimeout, timed.Done())
+	go_("contextChild", contextChild, child.Done())
+	go_("contextGrandchild", contextGrandchild, grandchild.Done())
+	told("contextSelect", "select", "0x0")
+	go contextSelect(child.Done(), make(chan int))
+
+	// More than there are in a bucket, in a group, in a table; and some that are gone.
+	crowded, cancelCrowded := context.WithDeadline(root, time.Now().Add(time.Hour))
+	kept = append(kept, cancelCrowded)
+	var one context.Context
+	for i := 0; i < 1500; i++ {
+		some, cancel := context.WithCancel(crowded)
+		if i%3 == 0 {
+			cancel()
+			continue
+		}
+		if i == 700 {
+			one = some
+		}
+		kept = append(kept, cancel)
+	}
+	go_("contextOfMany", contextOfMany, one.Done())
+
+	apart, cancelApart := context.WithCancel(detached{timed})
+	kept = append(kept, cancelApart)
+	go_("contextCancel", contextCancel, root.Done())
+	go_("contextDetached", contextDetached, apart.Done())
+	beside, called := make(chan struct{}), make(chan struct{})
+	go_("besideContexts", besideContexts, beside)
+	time.AfterFunc(time.Hour, func() { close(called) })
+	go_("calledByTimer", calledByTimer, called)
+}
+
+var kept []context.CancelFunc
 
 func receiveStoppedTimer(timer *time.Timer) { <-timer.C }
 
@@ -178,6 +264,7 @@ func pipe() (*os.File, *os.File) {
 }
 
 func main() {
+	debug.SetGCPercent(-1) // the runtime's own goroutines are to stand still
 	var none chan int
 	chans := make([]chan int, 16)
 	for i := range chans {
@@ -218,6 +305,7 @@ func main() {
 	go selectSome(chans[0], chans[4], some)
 	told("selectTimeout", "select", "0x0")
 	go selectTimeout(chans[7])
+	goContexts()
 	told("receiveStoppedTimer", "chan_receive", fmt.Sprintf("%p", stopped.C))
 	go receiveStoppedTimer(stopped)
 	told("lockMutex", "mutex_lock", address(unsafe.Pointer(&all.mutex)))

@@ -332,7 +332,7 @@ static void timers__of_many_processors__share_one_budget(void **state)
     scan->found.all_ps = all;
     own->scan_timers.unknown = &unknown;
     own->scan_timers.read = false;
-    assert_false(scan_timer_sends(scan, 0x1000));
+    assert_false(scan_timer_wakes(scan, 0x1000));
     assert_true(unknown);
     assert_in_range(target->pieces, most / 2, most + most / 8);
 }

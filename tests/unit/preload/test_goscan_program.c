@@ -146,8 +146,9 @@ static void assert_waits(const struct sight *sight, const struct told_wait *told
 
 static bool has_deadline(const char *function)
 {
-    static const char *const functions[] = {"selectTimeout", "sleepLong", "receiveAfter",
-                                            "acceptDeadline"};
+    static const char *const functions[] = {"selectTimeout",     "sleepLong",      "receiveAfter",
+                                            "acceptDeadline",    "contextTimeout", "contextChild",
+                                            "contextGrandchild", "contextOfMany",  "contextSelect"};
     for (size_t i = 0; i < sizeof(functions) / sizeof(*functions); i++) {
         if (strcmp(functions[i], function) == 0)
             return true;

@@ -1,0 +1,455 @@
+/* Contexts with deadlines in memory that is made by hand, as of the last Go with each kind of map,
+ * and with lies in it: the channels that their timers close are found, and no others; and looking
+ * for them ends. What a program of Go makes: test_goscan_program. */
+#include "preload/goscan/scan.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#define ARENA UINT64_C(0x100000)
+#define ARENA_BYTES (16U << 20)
+#define CALLS UINT64_C(0x700000000) /* value of time.goFunc */
+#define ENDS UINT64_C(0x400100)     /* code of a closure of context.WithDeadline */
+#define OTHER UINT64_C(0x400200)
+#define ALL_TIMERS 32768
+#define HMAPS 23
+#define SWISS 27
+
+struct target {
+    struct mem_reader reader;
+    uint8_t *bytes;
+    uint64_t used, pieces;
+    struct goscan scan;
+    uint64_t timers, timer_count; /* the only processor's heap */
+    uint64_t processor;
+    bool unknown;
+};
+
+static void *at(struct target *target, uint64_t address)
+{
+    assert_in_range(address, ARENA, ARENA + ARENA_BYTES - 1);
+    return target->bytes + (address - ARENA);
+}
+
+static void put(struct target *target, uint64_t address, uint64_t word)
+{
+    memcpy(at(target, address), &word, sizeof(word));
+}
+
+static void put_byte(struct target *target, uint64_t address, unsigned byte)
+{
+    *(uint8_t *)at(target, address) = (uint8_t)byte;
+}
+
+static uint64_t make(struct target *target, uint64_t bytes)
+{
+    uint64_t address = ARENA + target->used;
+    target->used += (bytes + 15) & ~UINT64_C(15);
+    assert_in_range(target->used, 0, ARENA_BYTES);
+    return address;
+}
+
+static void read_target(struct mem_reader *reader, struct mem_piece *pieces, size_t count)
+{
+    struct target *target = (struct target *)reader;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t into = pieces[i].address - ARENA;
+        target->pieces++;
+        pieces[i].ok = pieces[i].address >= ARENA && into <= ARENA_BYTES &&
+                       pieces[i].bytes <= ARENA_BYTES - into;
+        if (pieces[i].ok)
+            memcpy(pieces[i].to, target->bytes + into, pieces[i].bytes);
+    }
+}
+
+/* As if the names of the functions had been read: wherever one is kept. */
+static void know_names(struct scan_state *state)
+{
+    for (size_t i = 0; i < SCAN_MEMOS; i++) {
+        state->timers[i] = (struct scan_memo){CALLS, TIMER_CALLS};
+        state->closures[i] = (struct scan_memo){ENDS, true};
+    }
+}
+
+static struct target *set_up_with(unsigned minor, size_t at_once)
+{
+    struct target *target = calloc(1, sizeof(*target));
+    struct goscan *scan = &target->scan;
+    assert_non_null(target);
+    target->reader.read = read_target;
+    target->bytes = calloc(1, ARENA_BYTES);
+    scan->reader = &target->reader;
+    scan->scratch_bytes = goscan_scratch_bytes(at_once);
+    scan->scratch = calloc(1, scan->scratch_bytes);
+    scan->minor = minor;
+    assert_true(target->bytes && scan->scratch && scan_state_init(scan));
+    assert_true(go_layout_of(minor, &scan->layout) && scan_state_take_layout(scan));
+    know_names(scan_state(scan));
+    scan_state(scan)->scan_timers.unknown = &target->unknown;
+    make(target, 16); /* so that nothing is at the first address */
+    uint64_t all = make(target, 24), list = make(target, 8);
+    target->processor = make(target, scan->layout.p_timers + 16U);
+    target->timers = make(target, ALL_TIMERS * 16);
+    put(target, list, target->processor);
+    put(target, all, list);
+    put(target, all + 8, 1);
+    put(target, target->processor + scan->layout.p_timers, target->timers);
+    scan->found.all_ps = all;
+    return target;
+}
+
+static int set_up_hmaps(void **state)
+{
+    *state = set_up_with(HMAPS, 1);
+    return 0;
+}
+
+static int set_up_swiss(void **state)
+{
+    *state = set_up_with(SWISS, 1);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct target *target = *state;
+    free(target->scan.scratch);
+    free(target->bytes);
+    free(target);
+    return 0;
+}
+
+/* A context with an open channel, or with none yet. *ret_channel: it. */
+static uint64_t make_context(struct target *target, uint64_t *ret_channel)
+{
+    const struct go_layout *layout = &target->scan.layout;
+    uint64_t context = make(target, 96);
+    if (ret_channel) {
+        *ret_channel = make(target, 96);
+        put(target, context + layout->context_done, 0x500000);
+        put(target, context + layout->context_done + 8U, *ret_channel);
+    }
+    return context;
+}
+
+/* A set timer that calls a closure of that code. Returns the timer. */
+static uint64_t make_timer(struct target *target, uint64_t code, uint64_t context)
+{
+    const struct go_layout *layout = &target->scan.layout;
+    uint64_t timer = make(target, 128), closure = make(target, 16);
+    put(target, closure, code);
+    put(target, closure + 8, context);
+    put(target, timer + layout->timer_when, 1000);
+    put(target, timer + layout->timer_function, CALLS);
+    put(target, timer + layout->timer_arg + 8U, closure);
+    assert_in_range(target->timer_count, 0, ALL_TIMERS - 1);
+    put(target, target->timers + target->timer_count++ * 16, timer);
+    put(target, target->processor + layout->p_timers + 8U, target->timer_count);
+    return timer;
+}
+
+static void set_children(struct target *target, uint64_t context, uint64_t map)
+{
+    put(target, context + target->scan.layout.context_children, map);
+}
+
+static uint64_t make_hmap(struct target *target, unsigned bits, uint64_t buckets,
+                          uint64_t old_buckets, unsigned flags)
+{
+    const struct go_layout *layout = &target->scan.layout;
+    uint64_t map = make(target, 48);
+    put_byte(target, map + layout->map_bits, bits);
+    put_byte(target, map + layout->map_bits - 1U, flags);
+    put(target, map + layout->map_buckets, buckets);
+    put(target, map + layout->map_old_buckets, old_buckets);
+    return map;
+}
+
+static void put_row(struct target *target, uint64_t bucket, unsigned row, unsigned top,
+                    uint64_t child)
+{
+    put_byte(target, bucket + row, top);
+    put(target, bucket + 8 + row * 16, 0x600000);
+    put(target, bucket + 8 + row * 16 + 8, child);
+}
+
+static uint64_t make_groups(struct target *target, uint64_t count)
+{
+    uint64_t groups = make(target, count * 200);
+    for (uint64_t i = 0; i < count; i++)
+        memset(at(target, groups + i * 200), 0x80, 8);
+    return groups;
+}
+
+static void put_slot(struct target *target, uint64_t group, unsigned row, uint64_t child)
+{
+    put_byte(target, group + row, 0x12);
+    put(target, group + 8 + row * 24, 0x600000);
+    put(target, group + 8 + row * 24 + 8, child);
+}
+
+static uint64_t make_swiss(struct target *target, uint64_t directory, uint64_t count)
+{
+    const struct go_layout *layout = &target->scan.layout;
+    uint64_t map = make(target, 48);
+    put(target, map + layout->swiss_directory, directory);
+    put(target, map + layout->swiss_directory_count, count);
+    return map;
+}
+
+static uint64_t make_table(struct target *target, uint64_t groups, uint64_t mask)
+{
+    const struct go_layout *layout = &target->scan.layout;
+    uint64_t table = make(target, 32);
+    put(target, table + layout->swiss_groups, groups);
+    put(target, table + layout->swiss_groups_mask, mask);
+    return table;
+}
+
+/* A map that has one child. */
+static uint64_t make_map(struct target *target, uint64_t child)
+{
+    if (target->scan.layout.map_buckets != GO_ABSENT) {
+        uint64_t bucket = make(target, 144);
+        put_row(target, bucket, 3, 200, child);
+        return make_hmap(target, 0, bucket, 0, 0);
+    }
+    uint64_t group = make_groups(target, 1);
+    put_slot(target, group, 5, child);
+    return make_swiss(target, group, 0);
+}
+
+static bool wakes(struct target *target, uint64_t channel)
+{
+    return scan_timer_wakes(&target->scan, channel);
+}
+
+/* ---- */
+
+static void context__with_a_timer__has_its_channel_closed(void **state)
+{
+    struct target *target = *state;
+    uint64_t one, other, none;
+    make_timer(target, ENDS, make_context(target, &one));
+    make_timer(target, ENDS, make_context(target, NULL));
+    make_timer(target, ENDS, make_context(target, &other));
+    make_context(target, &none);
+    assert_true(wakes(target, one));
+    assert_true(wakes(target, other));
+    assert_false(wakes(target, none));
+    assert_false(wakes(target, 0));
+    assert_false(target->unknown);
+}
+
+static void timer__that_is_stopped__closes_nothing(void **state)
+{
+    struct target *target = *state;
+    uint64_t channel;
+    uint64_t timer = make_timer(target, ENDS, make_context(target, &channel));
+    put(target, timer + target->scan.layout.timer_when, 0);
+    assert_false(wakes(target, channel));
+    assert_false(target->unknown);
+}
+
+static void timer__that_calls_something_else__closes_nothing(void **state)
+{
+    struct target *target = *state;
+    uint64_t channel;
+    make_timer(target, OTHER, make_context(target, &channel));
+    assert_false(wakes(target, channel));
+    assert_false(target->unknown);
+}
+
+static void timer__until_1_22__is_set_by_its_status(void **state)
+{
+    struct target *target = set_up_with(22, 1);
+    uint64_t waiting, deleted;
+    (void)state;
+    uint64_t first = make_timer(target, ENDS, make_context(target, &waiting));
+    uint64_t second = make_timer(target, ENDS, make_context(target, &deleted));
+    put(target, target->timers + 8, second); /* one word a row */
+    put_byte(target, first + target->scan.layout.timer_status, 1);
+    put_byte(target, second + target->scan.layout.timer_status, 3);
+    assert_true(wakes(target, waiting));
+    assert_false(wakes(target, deleted));
+    assert_false(target->unknown);
+    tear_down((void **)&target);
+}
+
+static void descendants__of_a_context__have_their_channels_closed(void **state)
+{
+    enum { DEEP = 10000 };
+    struct target *target = *state;
+    uint64_t channel, above = make_context(target, &channel);
+    make_timer(target, ENDS, above);
+    for (int i = 0; i < DEEP; i++) {
+        uint64_t context = make_context(target, &channel);
+        set_children(target, above, make_map(target, context));
+        above = context;
+    }
+    assert_true(wakes(target, channel));
+    assert_false(target->unknown);
+}
+
+/* Rows that a growing map has moved are marked in the old buckets. */
+static void hmap__that_grows__has_its_children_in_both(void **state)
+{
+    struct target *target = *state;
+    uint64_t channels[7], contexts[7];
+    uint64_t root = make_context(target, NULL);
+    uint64_t buckets = make(target, 4 * UINT64_C(144)), old = make(target, 3 * UINT64_C(144));
+    uint64_t overflow = make(target, 144);
+    for (size_t i = 0; i < 7; i++)
+        contexts[i] = make_context(target, &channels[i]);
+    put_row(target, buckets, 0, 5, contexts[0]);
+    put_row(target, buckets + UINT64_C(3) * 144, 7, 255, contexts[1]);
+    put(target, buckets + UINT64_C(2) * 144 + 136, overflow);
+    put_row(target, overflow, 1, 100, contexts[2]);
+    put_row(target, old + 144, 6, 77, contexts[3]);
+    put_row(target, old, 6, 2, contexts[4]);                       /* moved */
+    put_row(target, buckets, 1, 1, contexts[5]);                   /* deleted */
+    put_row(target, old + UINT64_C(2) * 144, 0, 200, contexts[6]); /* behind them */
+    set_children(target, root, make_hmap(target, 2, buckets, old, 0));
+    make_timer(target, ENDS, root);
+    for (size_t i = 0; i < 7; i++)
+        assert_int_equal(wakes(target, channels[i]), i < 4);
+    assert_false(target->unknown);
+}
+
+static void hmap__that_grows_in_place__has_as_many_old_buckets(void **state)
+{
+    struct target *target = *state;
+    uint64_t channel, root = make_context(target, NULL);
+    uint64_t buckets = make(target, 2 * UINT64_C(144)), old = make(target, 3 * UINT64_C(144));
+    put_row(target, old + 144, 0, 9, make_context(target, &channel));
+    set_children(target, root, make_hmap(target, 1, buckets, old, 8));
+    make_timer(target, ENDS, root);
+    assert_true(wakes(target, channel));
+    assert_false(target->unknown);
+}
+
+static void swiss_map__with_tables__has_its_children_in_their_groups(void **state)
+{
+    enum { TABLES = 64, GROUPS = 4 };
+    struct target *target = *state;
+    uint64_t channels[TABLES / 2], deleted, root = make_context(target, NULL);
+    uint64_t directory = make(target, TABLES * 8);
+    for (unsigned i = 0; i < TABLES / 2; i++) {
+        uint64_t first = make_groups(target, GROUPS);
+        uint64_t group = first + i % GROUPS * UINT64_C(200);
+        put_slot(target, group, i % 7, make_context(target, &channels[i]));
+        uint64_t table = make_table(target, first, GROUPS - 1);
+        put(target, directory + i * UINT64_C(16), table); /* each is listed twice */
+        put(target, directory + i * UINT64_C(16) + 8, table);
+        if (i == 0) {
+            put_slot(target, group, 7, make_context(target, &deleted));
+            put_byte(target, group + 7, 0xfe);
+        }
+    }
+    set_children(target, root, make_swiss(target, directory, TABLES));
+    make_timer(target, ENDS, root);
+    for (size_t i = 0; i < TABLES / 2; i++)
+        assert_true(wakes(target, channels[i]));
+    assert_false(wakes(target, deleted));
+    assert_false(target->unknown);
+}
+
+/* ---- Lies ---- */
+
+static void contexts__in_a_circle__end(void **state)
+{
+    struct target *target = *state;
+    uint64_t channel, first = make_context(target, &channel), second = make_context(target, NULL);
+    set_children(target, first, make_map(target, second));
+    set_children(target, second, make_map(target, first));
+    make_timer(target, ENDS, first);
+    assert_true(wakes(target, channel));
+    assert_false(target->unknown);
+    assert_in_range(target->pieces, 1, 100);
+}
+
+/* Without a channel nothing tells that it was met before. */
+static void contexts__in_a_circle_without_channels__end(void **state)
+{
+    struct target *target = *state;
+    uint64_t channel, context = make_context(target, NULL);
+    set_children(target, context, make_map(target, context));
+    make_timer(target, ENDS, make_context(target, &channel));
+    make_timer(target, ENDS, context);
+    assert_true(wakes(target, channel));
+    assert_true(target->unknown);
+    assert_in_range(target->pieces, 1, 1 << 23);
+}
+
+static void map__that_says_it_is_huge__ends(void **state)
+{
+    struct target *target = *state;
+    uint64_t context = make_context(target, NULL);
+    if (target->scan.layout.map_buckets != GO_ABSENT)
+        set_children(target, context, make_hmap(target, 24, make(target, 144), 0, 0));
+    else
+        set_children(target, context, make_swiss(target, make(target, 144), 1 << 24));
+    make_timer(target, ENDS, context);
+    assert_false(wakes(target, 0x1000));
+    assert_true(target->unknown);
+    assert_in_range(target->pieces, 1, 2 * ARENA_BYTES / 8);
+}
+
+static void context__that_cannot_be_read__is_said_to_be_unknown(void **state)
+{
+    struct target *target = *state;
+    uint64_t channel;
+    make_timer(target, ENDS, ARENA - 4096);
+    make_timer(target, ENDS, 12345);
+    make_timer(target, ENDS, make_context(target, &channel));
+    assert_true(wakes(target, channel));
+    assert_true(target->unknown);
+}
+
+static void channels__more_than_a_table_holds__are_said_or_found(void **state)
+{
+    enum { COUNT = 20000 };
+    static uint64_t channels[COUNT];
+    (void)state;
+    for (size_t at_once = 1; at_once <= 1024; at_once *= 1024) {
+        struct target *target = set_up_with(SWISS, at_once);
+        size_t found = 0;
+        for (size_t i = 0; i < COUNT; i++)
+            make_timer(target, ENDS, make_context(target, &channels[i]));
+        for (size_t i = 0; i < COUNT; i++)
+            found += wakes(target, channels[i]);
+        assert_int_equal(target->unknown, at_once == 1);
+        assert_in_range(found, at_once == 1 ? COUNT / 2 : COUNT, COUNT);
+        tear_down((void **)&target);
+    }
+}
+
+#define BOTH(test)                                                                                 \
+    cmocka_unit_test_setup_teardown(test, set_up_hmaps, tear_down),                                \
+        cmocka_unit_test_setup_teardown(test, set_up_swiss, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        BOTH(context__with_a_timer__has_its_channel_closed),
+        BOTH(timer__that_is_stopped__closes_nothing),
+        BOTH(timer__that_calls_something_else__closes_nothing),
+        cmocka_unit_test(timer__until_1_22__is_set_by_its_status),
+        BOTH(descendants__of_a_context__have_their_channels_closed),
+        cmocka_unit_test_setup_teardown(hmap__that_grows__has_its_children_in_both, set_up_hmaps,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(hmap__that_grows_in_place__has_as_many_old_buckets,
+                                        set_up_hmaps, tear_down),
+        cmocka_unit_test_setup_teardown(swiss_map__with_tables__has_its_children_in_their_groups,
+                                        set_up_swiss, tear_down),
+        BOTH(contexts__in_a_circle__end),
+        BOTH(contexts__in_a_circle_without_channels__end),
+        BOTH(map__that_says_it_is_huge__ends),
+        BOTH(context__that_cannot_be_read__is_said_to_be_unknown),
+        cmocka_unit_test(channels__more_than_a_table_holds__are_said_or_found),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
