@@ -138,11 +138,13 @@ struct scan_reading {
 struct scan_timers {
     uint64_t *channels;
     uint32_t bits, most_bits, used;
-    uint64_t left; /* how many pieces of contexts may still be read */
-    bool read;     /* during this run */
-    bool full;     /* it has no place for one more */
-    bool complete; /* all of them are there */
-    bool *unknown; /* go_totals.timers_unknown of this run */
+    uint32_t row_count;          /* of a heap, that are read at once */
+    uint64_t *rows, *rows_again; /* two words each */
+    uint64_t left;               /* how many pieces of contexts may still be read */
+    bool read;                   /* during this run */
+    bool full;                   /* it has no place for one more */
+    bool complete;               /* all of them are there */
+    bool *unknown;               /* go_totals.timers_unknown of this run */
 };
 
 struct scan_state {

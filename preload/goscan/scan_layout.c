@@ -15,7 +15,9 @@
 /* With much memory, more is kept. */
 #define LARGE_BYTES (UINT64_C(1) << 20)
 #define RULES_BITS(large) ((large) ? 15U : 11U)
-#define TIMER_BITS(large) ((large) ? 21U : 14U)
+#define TIMER_BITS(large) ((large) ? 21U : 17U)
+#define TIMER_ROWS(large) ((large) ? 131072U : 4096U)
+#define TIMER_ROW_BYTES 16
 
 static size_t bytes_each(void)
 {
@@ -27,7 +29,8 @@ static size_t bytes_each(void)
 static size_t bytes_fixed(bool large)
 {
     return sizeof(struct scan_state) + (sizeof(struct go_unwind_rule) << RULES_BITS(large)) +
-           (sizeof(uint64_t) << TIMER_BITS(large)) + SCAN_DEEP_BYTES +
+           (sizeof(uint64_t) << TIMER_BITS(large)) + 2 * TIMER_ROWS(large) * TIMER_ROW_BYTES +
+           SCAN_DEEP_BYTES +
            SCAN_PIECES * (sizeof(struct mem_piece) + sizeof(uint32_t *) + sizeof(void *)) +
            SCAN_PARTS * sizeof(struct scan_part) + SCAN_SPARE_ROWS * ROW_BYTES +
            2 * SCAN_STACK_BYTES + 4096 /* what aligning takes */;
@@ -69,6 +72,9 @@ bool scan_state_init(struct goscan *scan)
     scan->unwinder.rules_used = 0;
     state->scan_timers.most_bits = TIMER_BITS(large);
     state->scan_timers.channels = take(&at, (size_t)1 << TIMER_BITS(large), sizeof(uint64_t));
+    state->scan_timers.row_count = TIMER_ROWS(large);
+    state->scan_timers.rows = take(&at, TIMER_ROWS(large), TIMER_ROW_BYTES);
+    state->scan_timers.rows_again = take(&at, TIMER_ROWS(large), TIMER_ROW_BYTES);
     state->deep_area_bytes = SCAN_DEEP_BYTES;
     state->deep_area = take(&at, 1, state->deep_area_bytes);
     reading->pieces = take(&at, SCAN_PIECES, sizeof(*reading->pieces));

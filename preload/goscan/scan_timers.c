@@ -10,14 +10,12 @@
 #define MAX_CONTEXT_PIECES (1U << 22) /* that are read of contexts */
 #define TIMERS_AT_ONCE SCAN_CLOSURES
 #define TIMER_BYTES 128 /* of a runtime.timer, at most */
-#define ROWS_AT_ONCE 4096
+#define HEAP_TRIES 4    /* to read its slice */
 #define FIRST_BITS 14
 
 /* What is read lies in the deep area. */
 struct area {
     uint8_t contexts[SCAN_CONTEXTS_BYTES];
-    /* Many at once: rows of a heap change their places while it is used, and may be missed. */
-    uint64_t rows[2 * ROWS_AT_ONCE];
     uint8_t timers[TIMERS_AT_ONCE][TIMER_BYTES];
     uint32_t oks[TIMERS_AT_ONCE];
     uint64_t closures[SCAN_CLOSURES];
@@ -77,14 +75,18 @@ static size_t timer_bytes(const struct go_layout *layout)
     return bytes <= TIMER_BYTES ? bytes : 0;
 }
 
-/* Reads `count` timers, to which `rows` of a heap lead. */
-static void read_some(struct goscan *scan, struct area *area, const uint64_t *rows, size_t count)
+/* Reads `count` timers. */
+static void read_some(struct goscan *scan, struct area *area, const uint64_t *addresses,
+                      size_t count)
 {
     const struct go_layout *layout = &scan->layout;
     struct scan_timers *channels = &scan_state(scan)->scan_timers;
-    size_t words = row_words(layout), bytes = timer_bytes(layout), closures = 0;
-    for (size_t i = 0; i < count; i++)
-        scan_add(scan, rows[i * words], area->timers[i], bytes, &area->oks[i]);
+    size_t bytes = timer_bytes(layout), closures = 0;
+    for (size_t i = 0; i < count; i++) {
+        area->oks[i] = false;
+        if (addresses[i] != 0)
+            scan_add(scan, addresses[i], area->timers[i], bytes, &area->oks[i]);
+    }
     scan_flush(scan);
     for (size_t i = 0; i < count; i++) {
         const uint8_t *timer = area->timers[i];
@@ -105,26 +107,80 @@ static void read_some(struct goscan *scan, struct area *area, const uint64_t *ro
     scan_contexts_take(scan, area->closures, closures, area->contexts);
 }
 
-/* *left: how many timers may still be read. */
-static bool read_processor(struct goscan *scan, uint64_t processor, uint64_t *left)
+/* The slice of a heap. Its words are not written at once. */
+static bool read_heap(struct goscan *scan, uint64_t processor, uint64_t list[3])
 {
-    struct area *area = (void *)scan_state(scan)->deep_area;
-    size_t words = row_words(&scan->layout);
-    uint64_t list[2]; /* address, count */
-    if (processor == 0 ||
-        !mem_read(scan->reader, processor + scan->layout.p_timers, list, sizeof(list)) ||
-        list[1] > *left)
-        return false;
-    *left -= list[1];
-    for (uint64_t i = 0; i < list[1] && !scan_state(scan)->scan_timers.full; i += ROWS_AT_ONCE) {
-        uint64_t count = list[1] - i < ROWS_AT_ONCE ? list[1] - i : ROWS_AT_ONCE;
-        if (!mem_read(scan->reader, list[0] + i * words * 8, area->rows, count * words * 8))
+    for (int i = 0; i < HEAP_TRIES; i++) {
+        if (!mem_read(scan->reader, processor + scan->layout.p_timers, list, 3 * sizeof(*list)))
             return false;
-        for (uint64_t k = 0; k < count; k += TIMERS_AT_ONCE)
-            read_some(scan, area, area->rows + k * words,
+        if (list[1] <= list[2] && list[1] <= MAX_TIMERS)
+            return true;
+    }
+    return false;
+}
+
+/* The rows of a heap, as it is now, from number `first` on. It may become longer at any moment:
+ * what lies behind it is nothing, or was a row. */
+static bool read_rows(struct goscan *scan, uint64_t processor, uint64_t first, uint64_t *rows,
+                      size_t *ret_count)
+{
+    const struct scan_timers *timers = &scan_state(scan)->scan_timers;
+    size_t words = row_words(&scan->layout);
+    uint64_t list[3];
+    *ret_count = 0;
+    if (!read_heap(scan, processor, list))
+        return false;
+    uint64_t end = list[1] + list[1] / 8 + 64;
+    end = end < list[2] ? end : list[2];
+    if (first >= end)
+        return true;
+    uint64_t count = end - first < timers->row_count ? end - first : timers->row_count;
+    if (!mem_read(scan->reader, list[0] + first * words * 8, rows, count * words * 8))
+        return false;
+    for (size_t i = 0; i < count; i++)
+        rows[i] = rows[i * words];
+    *ret_count = count;
+    return true;
+}
+
+/* Rows change their places while a heap is used, and one that does may be missed. So they are read
+ * in one piece, twice, and what has come to a place meanwhile counts as well. Returns the addresses
+ * of how many timers are in scan_timers.rows then; *ret_count: of how many rows. */
+static size_t read_twice(struct goscan *scan, uint64_t processor, uint64_t first, size_t *ret_count)
+{
+    struct scan_timers *timers = &scan_state(scan)->scan_timers;
+    uint64_t *rows = timers->rows, *again = timers->rows_again;
+    size_t before = 0, now = 0, count = 0;
+    if (!read_rows(scan, processor, first, rows, &before) ||
+        !read_rows(scan, processor, first, again, &now))
+        timers->complete = false;
+    *ret_count = before > now ? before : now;
+    for (size_t i = 0; i < now; i++) {
+        if (i >= before || again[i] != rows[i])
+            rows[before + count++] = again[i];
+    }
+    return before + count;
+}
+
+/* *left: how many timers may still be read. */
+static void read_processor(struct goscan *scan, uint64_t processor, uint64_t *left)
+{
+    struct scan_timers *timers = &scan_state(scan)->scan_timers;
+    struct area *area = (void *)scan_state(scan)->deep_area;
+    size_t rows;
+    for (uint64_t first = 0; !timers->full; first += rows) {
+        size_t count = read_twice(scan, processor, first, &rows);
+        if (rows == 0)
+            return;
+        if (count > *left) {
+            timers->complete = false;
+            return;
+        }
+        *left -= count;
+        for (size_t k = 0; k < count; k += TIMERS_AT_ONCE)
+            read_some(scan, area, timers->rows + k,
                       count - k < TIMERS_AT_ONCE ? count - k : TIMERS_AT_ONCE);
     }
-    return true;
 }
 
 static void read_timers(struct goscan *scan, uint32_t bits)
@@ -144,8 +200,10 @@ static void read_timers(struct goscan *scan, uint32_t bits)
     timers->complete = true;
     for (uint64_t i = 0; i < list[1] && !timers->full; i++) {
         uint64_t processor;
-        if (!mem_read(scan->reader, list[0] + i * 8, &processor, sizeof(processor)) ||
-            !read_processor(scan, processor, &left))
+        if (mem_read(scan->reader, list[0] + i * 8, &processor, sizeof(processor)) &&
+            processor != 0)
+            read_processor(scan, processor, &left);
+        else
             timers->complete = false;
     }
 }

@@ -10,11 +10,11 @@
 #include <cmocka.h>
 
 #define ARENA UINT64_C(0x100000)
-#define ARENA_BYTES (16U << 20)
+#define ARENA_BYTES (64U << 20)
 #define CALLS UINT64_C(0x700000000) /* value of time.goFunc */
 #define ENDS UINT64_C(0x400100)     /* code of a closure of context.WithDeadline */
 #define OTHER UINT64_C(0x400200)
-#define ALL_TIMERS 32768
+#define ALL_TIMERS 131072
 #define HMAPS 23
 #define SWISS 27
 
@@ -26,6 +26,8 @@ struct target {
     uint64_t timers, timer_count; /* the only processor's heap */
     uint64_t processor;
     bool unknown;
+    void (*change)(struct target *target); /* before what lies at change_before is read */
+    uint64_t change_before;
 };
 
 static void *at(struct target *target, uint64_t address)
@@ -58,6 +60,8 @@ static void read_target(struct mem_reader *reader, struct mem_piece *pieces, siz
     for (size_t i = 0; i < count; i++) {
         uint64_t into = pieces[i].address - ARENA;
         target->pieces++;
+        if (target->change && pieces[i].address == target->change_before)
+            target->change(target);
         pieces[i].ok = pieces[i].address >= ARENA && into <= ARENA_BYTES &&
                        pieces[i].bytes <= ARENA_BYTES - into;
         if (pieces[i].ok)
@@ -91,12 +95,13 @@ static struct target *set_up_with(unsigned minor, size_t at_once)
     scan_state(scan)->scan_timers.unknown = &target->unknown;
     make(target, 16); /* so that nothing is at the first address */
     uint64_t all = make(target, 24), list = make(target, 8);
-    target->processor = make(target, scan->layout.p_timers + 16U);
+    target->processor = make(target, scan->layout.p_timers + 24U);
     target->timers = make(target, ALL_TIMERS * 16);
     put(target, list, target->processor);
     put(target, all, list);
     put(target, all + 8, 1);
     put(target, target->processor + scan->layout.p_timers, target->timers);
+    put(target, target->processor + scan->layout.p_timers + 16, ALL_TIMERS);
     scan->found.all_ps = all;
     return target;
 }
@@ -409,9 +414,44 @@ static void context__that_cannot_be_read__is_said_to_be_unknown(void **state)
     assert_true(target->unknown);
 }
 
+/* A heap that becomes longer, or is turned round, between two readings. */
+static void grow(struct target *target)
+{
+    uint64_t words[4];
+    memcpy(words, at(target, target->timers), sizeof(words));
+    put(target, target->timers, words[2]);
+    put(target, target->timers + 16, words[0]);
+    target->change = NULL;
+}
+
+static void timers__that_change_places_meanwhile__are_found(void **state)
+{
+    struct target *target = *state;
+    uint64_t first, second;
+    make_timer(target, ENDS, make_context(target, &first));
+    make_timer(target, ENDS, make_context(target, &second));
+    /* Between the slice and the rows there is but one of them. */
+    put(target, target->processor + target->scan.layout.p_timers + 8U, 1);
+    target->change = grow;
+    target->change_before = target->timers;
+    assert_true(wakes(target, first));
+    assert_true(wakes(target, second));
+    assert_false(target->unknown);
+}
+
+static void heap__that_is_nonsense__is_said_to_be_unknown(void **state)
+{
+    struct target *target = *state;
+    uint64_t channel;
+    make_timer(target, ENDS, make_context(target, &channel));
+    put(target, target->processor + target->scan.layout.p_timers + 8U, ALL_TIMERS + 1);
+    assert_false(wakes(target, channel));
+    assert_true(target->unknown);
+}
+
 static void channels__more_than_a_table_holds__are_said_or_found(void **state)
 {
-    enum { COUNT = 20000 };
+    enum { COUNT = 120000 };
     static uint64_t channels[COUNT];
     (void)state;
     for (size_t at_once = 1; at_once <= 1024; at_once *= 1024) {
@@ -449,6 +489,8 @@ int main(void)
         BOTH(contexts__in_a_circle_without_channels__end),
         BOTH(map__that_says_it_is_huge__ends),
         BOTH(context__that_cannot_be_read__is_said_to_be_unknown),
+        BOTH(timers__that_change_places_meanwhile__are_found),
+        BOTH(heap__that_is_nonsense__is_said_to_be_unknown),
         cmocka_unit_test(channels__more_than_a_table_holds__are_said_or_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

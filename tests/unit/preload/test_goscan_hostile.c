@@ -322,9 +322,13 @@ static void timers__of_many_processors__share_one_budget(void **state)
     assert_true(go_layout_of(22, &scan->layout));
     assert_true(scan_state_take_layout(scan));
     uint64_t all = make(target, 24), list = make(target, processors * 8);
-    uint64_t processor = make(target, scan->layout.p_timers + 16U);
-    put(target, processor + scan->layout.p_timers, make(target, timers * 8));
+    uint64_t processor = make(target, scan->layout.p_timers + 24U);
+    uint64_t heap = make(target, timers * 8);
+    for (uint64_t i = 0; i < timers; i++)
+        put(target, heap + i * 8, 8);
+    put(target, processor + scan->layout.p_timers, heap);
     put(target, processor + scan->layout.p_timers + 8, timers);
+    put(target, processor + scan->layout.p_timers + 16, timers);
     for (uint64_t i = 0; i < processors; i++)
         put(target, list + i * 8, processor);
     put(target, all, list);
