@@ -182,6 +182,22 @@ static void describe(struct rec_task *task, const struct go_goroutine *it,
     task->detail_flags = flags;
 }
 
+/* A timer may be set or stopped while the wait lasts. One that is not found may have been missed,
+ * as it moved: only when that is so twice, what was told is taken back. */
+static void note_deadline(struct go_row *row, struct rec_task *task, const struct go_goroutine *it,
+                          const struct go_reason *reason)
+{
+    bool known = reason->object == GO_OBJECT_CHANNEL || reason->object == GO_OBJECT_SELECT ||
+                 (reason->object == GO_OBJECT_POLL && it->object_known);
+    bool told = (task->wait_flags & REC_WAIT_DEADLINE) != 0;
+    bool missed = known && told && !it->deadline;
+    if (known && told != it->deadline && (!missed || row->deadline_missed)) {
+        __atomic_store_n(&task->wait_flags, task->wait_flags ^ REC_WAIT_DEADLINE, __ATOMIC_RELAXED);
+        missed = false;
+    }
+    row->deadline_missed = missed;
+}
+
 /* 0: it could not be read, or there is no room for it. */
 static uint32_t wait_site(const struct go_goroutine *it)
 {
@@ -263,6 +279,7 @@ static void publish(struct go_row *row, struct rec_task *task, const struct go_w
     __atomic_store_n(&task->seen_gen, seq, __ATOMIC_RELEASE);
     row->wait_number = it->wait_number;
     row->reason = reason_number(it);
+    row->deadline_missed = false;
 }
 
 /* The wait of one that the scheduler parked. */
@@ -308,6 +325,7 @@ static void look_at(struct go_row *row, struct rec_task *task, const struct gosc
     if (it->parked && !it->moved && stayed && it->stack == NULL && has_stack(task) &&
         same_channels(task, it, reason)) {
         describe(task, it, reason); /* nor is there what only the stack tells */
+        note_deadline(row, task, it, reason);
         return;
     }
     if (it->moved ||
@@ -324,6 +342,7 @@ static void look_at(struct go_row *row, struct rec_task *task, const struct gosc
     if (!has_stack(task))
         try_again(task, it);
     describe(task, it, reason);
+    note_deadline(row, task, it, reason);
 }
 
 /* --- scans ----------------------------------------------------------------------------------- */

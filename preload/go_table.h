@@ -16,6 +16,7 @@ struct go_row {
     uint32_t seen_in;      /* number of the last scan that found it */
     uint16_t reason;       /* of that wait, as the runtime numbers them */
     bool labels_unread;    /* what stands there is not in the recording yet */
+    bool deadline_missed;  /* the last look found no timer any more for its wait */
 };
 
 /* For a new recording: there are no rows. False: no memory for them. */

@@ -517,6 +517,42 @@ static void deadline_and_thread__of_a_wait__are_recorded(void **state)
     assert_int_equal(only_task()->wait_flags, REC_WAIT_LOCKED);
 }
 
+/* What is not found once may have been missed. */
+static void deadline__set_or_stopped_meanwhile__is_recorded(void **state)
+{
+    (void)state;
+    struct go_goroutine it = parked(42, SEND);
+    look_at(&it, 1);
+    uint32_t gen = only_task()->gen;
+    assert_int_equal(only_task()->wait_flags, 0);
+    it.stack = NULL;
+    const struct {
+        bool found, told;
+    } looks[] = {{true, true},   {false, true},  {true, true}, {false, true},
+                 {false, false}, {false, false}, {true, true}, {false, true}};
+    for (size_t i = 0; i < sizeof(looks) / sizeof(*looks); i++) {
+        it.deadline = looks[i].found;
+        look_at(&it, 1);
+        assert_int_equal(only_task()->wait_flags, looks[i].told ? REC_WAIT_DEADLINE : 0);
+    }
+    assert_int_equal(only_task()->gen, gen);
+}
+
+/* Without the stack nobody looks at what a descriptor's deadline is. */
+static void deadline__that_was_not_looked_for__stays(void **state)
+{
+    (void)state;
+    struct go_goroutine it = parked(42, IO);
+    it.object_known = true;
+    it.deadline = true;
+    look_at(&it, 1);
+    it.object_known = it.deadline = false;
+    it.stack = NULL;
+    for (int i = 0; i < 3; i++)
+        look_at(&it, 1);
+    assert_int_equal(only_task()->wait_flags, REC_WAIT_DEADLINE);
+}
+
 static void operations__that_are_not_asked_for__are_not_recorded(void **state)
 {
     (void)state;
@@ -600,6 +636,8 @@ int main(void)
         TEST(selects__of_one_goroutine__use_the_same_rows),
         TEST(select__of_as_many_cases_as_are_told__keeps_its_rows),
         TEST(deadline_and_thread__of_a_wait__are_recorded),
+        TEST(deadline__set_or_stopped_meanwhile__is_recorded),
+        TEST(deadline__that_was_not_looked_for__stays),
         TEST(operations__that_are_not_asked_for__are_not_recorded),
         TEST(runtimes_own_goroutine__is_marked_while_it_is_that),
         TEST(listening_socket__waited_for__is_noticed),
