@@ -48,6 +48,24 @@ func labels([]string) {
 	spawnHere(never, 1)
 }
 
+//go:noinline
+func waitForFirst(timer *time.Timer) { <-timer.C }
+
+//go:noinline
+func waitForSecond(timer *time.Timer) { <-timer.C }
+
+// timers has two goroutines wait for a timer each. When a byte comes, the first one is set and the second one stopped.
+func timers([]string) {
+	first, second := time.NewTimer(time.Hour), time.NewTimer(time.Hour)
+	first.Stop()
+	go waitForFirst(first)
+	go waitForSecond(second)
+	fmt.Println("parked")
+	hold1()
+	first.Reset(time.Hour)
+	second.Stop()
+}
+
 // exec goes on as another program.
 func exec(args []string) {
 	fmt.Println("executing")
@@ -150,6 +168,7 @@ func descend(depth int, channel chan int) int {
 func main() {
 	things := map[string]func([]string){
 		"park": park, "labels": labels, "exec": exec, "same": same, "mutex": mutex, "drop": drop,
+		"timers": timers,
 	}
 	things[os.Args[1]](os.Args[2:])
 	fmt.Println("ready")

@@ -202,6 +202,33 @@ static void labels__of_goroutines__are_recorded(void **state)
     end(way, target);
 }
 
+static void assert_timers(struct target *target, bool first, bool second)
+{
+    const struct expected_group groups[] = {
+        {.op = "chan receive",
+         .wait_function = "main.waitForFirst",
+         .deadline = first ? WITH_DEADLINE : NO_DEADLINE},
+        {.op = "chan receive",
+         .wait_function = "main.waitForSecond",
+         .deadline = second ? WITH_DEADLINE : NO_DEADLINE},
+    };
+    for (size_t i = 0; i < LENGTH(groups); i++)
+        json_decref(wait_for_group(target, "60ms", LIST("--all"), &groups[i]));
+}
+
+/* Of waits that last. */
+static void deadlines__set_and_stopped_meanwhile__are_recorded(void **state)
+{
+    const struct way *way = *state;
+    struct target *target = start(way, way->program, LIST("timers"), NULL);
+    target_wait_line(target, "parked");
+    assert_timers(target, false, true);
+    assert_int_equal(write(target->stdin_fd, "x", 1), 1);
+    target_wait_line(target, "ready");
+    assert_timers(target, true, false);
+    end(way, target);
+}
+
 /* With GODEBUG, the runtime keeps the stacks of those that created goroutines. */
 static void ancestors__where_they_are_kept__are_the_spawn_stack(void **state)
 {
@@ -401,6 +428,7 @@ int main(void)
         EACH(threads__that_run_goroutines__are_not_told),
         ONCE(thread__that_waits_in_c__is_told),
         EACH(labels__of_goroutines__are_recorded),
+        EACH(deadlines__set_and_stopped_meanwhile__are_recorded),
         EACH(ancestors__where_they_are_kept__are_the_spawn_stack),
         ONCE(program_without_sections__is_recorded),
         EACH(program__that_is_gone__keeps_the_names_of_its_functions),
