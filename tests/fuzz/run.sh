@@ -31,7 +31,7 @@ fuzz_one() {
     case $target in
     recording | dump) seeds+=(tests/formats) ;;
     core) longest=196608 ;;   # of a program with threads
-    goscan) longest=131072 ;; # what is read of a real program
+    goscan) longest=163840 ;; # what is read of a real program
     elf)
         mkdir -p "$out/seeds/elf"
         printf 'int f(int a){return a*3;}int main(int c,char**v){(void)v;return f(c);}\n' >"$out/seeds/f.c"

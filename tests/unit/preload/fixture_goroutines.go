@@ -1,5 +1,6 @@
 // One goroutine for each way to be parked, each in a function of its own, which tells of itself what
 // it is parked on: a line "FUNCTION OP OBJECT", or "FUNCTION case CHANNEL send|receive". Then "ready".
+// An argument is how many contexts are made from one: few of them make a small seed for the fuzzer.
 package main
 
 import (
@@ -11,6 +12,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"runtime/pprof"
+	"strconv"
 	"sync"
 	"syscall"
 	"time"
@@ -138,13 +140,17 @@ func goContexts() {
 	crowded, cancelCrowded := context.WithDeadline(root, time.Now().Add(time.Hour))
 	kept = append(kept, cancelCrowded)
 	var one context.Context
-	for i := 0; i < 1500; i++ {
+	many := 1500
+	if len(os.Args) > 1 {
+		many, _ = strconv.Atoi(os.Args[1])
+	}
+	for i := 0; i < many; i++ {
 		some, cancel := context.WithCancel(crowded)
 		if i%3 == 0 {
 			cancel()
 			continue
 		}
-		if i == 700 {
+		if one == nil && i >= many/2 {
 			one = some
 		}
 		kept = append(kept, cancel)
