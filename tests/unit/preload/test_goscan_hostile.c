@@ -341,6 +341,29 @@ static void timers__of_many_processors__share_one_budget(void **state)
     assert_in_range(target->pieces, most / 2, most + most / 8);
 }
 
+/* Which channels may be a context's; of the others nobody looks for a timer. */
+static void timers__are_read_for_channels_that_hold_nothing(void **state)
+{
+    static const struct {
+        uint64_t capacity;
+        uint8_t element;
+        bool asks;
+    } rows[] = {{0, 8, false}, {1, 0, false}, {4, 16, false}, {1, 24, false}, {0, 0, true}};
+    struct target *target = *state;
+    const struct go_layout *layout = &target->scan.layout;
+    struct visits visits;
+    target->scan.found.all_ps = ARENA - 4096; /* that they cannot be read is told */
+    uint64_t g = make_g(target, 1, REASON_SELECT);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        uint64_t channel = make_channel(target, rows[i].capacity);
+        put_byte(target, channel + layout->channel_element, rows[i].element);
+        make_sudog(target, g, 0, channel);
+        assert_int_equal(run(target, &visits).timers_unknown, rows[i].asks);
+        assert_int_equal(visits.count, 1);
+        assert_false(visits.last.deadline);
+    }
+}
+
 static void list__at_a_bad_address__is_unreadable(void **state)
 {
     struct target *target = *state;
@@ -752,6 +775,7 @@ int main(void)
         HAND(list__longer_than_there_can_be__is_unreadable),
         HAND(long_list_of_nothing__is_given_up),
         HAND(timers__of_many_processors__share_one_budget),
+        HAND(timers__are_read_for_channels_that_hold_nothing),
         HAND(list__at_a_bad_address__is_unreadable),
         HAND(goroutine__whose_stack_pointer_lies__is_not_believed),
         HAND(stack__that_cannot_be_read__is_left_out),
