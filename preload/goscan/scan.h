@@ -149,7 +149,7 @@ struct scan_timers {
 
 struct scan_state {
     uint32_t gs_at_once;
-    uint32_t g_bytes, sudog_bytes, channel_bytes; /* to be read of each */
+    uint32_t g_bytes, sudog_bytes, channel_bytes, poll_bytes; /* to be read of each */
     struct scan_memo system[SCAN_MEMOS];
     struct scan_memo locks[SCAN_MEMOS];
     struct scan_memo timers[SCAN_MEMOS];
@@ -194,8 +194,8 @@ struct scan_state {
 
 /* scan_layout.c: divides the scratch memory. False: it is too small. */
 bool scan_state_init(struct goscan *scan);
-/* Works out how much is to be read of each structure. False: that is more than there is room for.
- */
+/* Works out how much is to be read of each structure. False: that is more than there is room for,
+ * or something that is needed is absent: the layout may come from a file that says anything. */
 bool scan_state_take_layout(struct goscan *scan);
 
 /* scan_plugins.c: takes in the tables of the modules that the program has loaded since. */

@@ -113,6 +113,18 @@ static uint32_t reach(const uint16_t *fields, size_t count)
     return bytes;
 }
 
+static bool has_all_needed(const struct go_layout *layout)
+{
+    for (size_t i = 0; i < go_layout_field_count; i++) {
+        const struct go_layout_field *field = &go_layout_fields[i];
+        uint16_t value;
+        memcpy(&value, (const char *)layout + field->offset, sizeof(value));
+        if (!field->optional && value == GO_ABSENT)
+            return false;
+    }
+    return true;
+}
+
 bool scan_state_take_layout(struct goscan *scan)
 {
     struct scan_state *state = scan_state(scan);
@@ -123,9 +135,14 @@ bool scan_state_take_layout(struct goscan *scan)
     const uint16_t channel[] = {l->channel_length, l->channel_capacity, l->channel_closed,
                                 l->channel_timer,  l->channel_element,  l->channel_receivers,
                                 l->channel_senders};
+    const uint16_t poll[] = {l->poll_fd,   l->poll_reader,        l->poll_writer,
+                             l->poll_self, l->poll_read_deadline, l->poll_write_deadline};
     state->g_bytes = (uint32_t)g_bytes(l);
     state->sudog_bytes = reach(sudog, sizeof(sudog) / sizeof(*sudog));
     state->channel_bytes = reach(channel, sizeof(channel) / sizeof(*channel));
-    return state->g_bytes <= GO_G_BYTES && state->g_bytes + SCAN_G_GAP + 8 <= G_AREA_BYTES &&
+    /* Of this one and of a Cond there may be too much: then none is looked for (scan_special.c). */
+    state->poll_bytes = reach(poll, sizeof(poll) / sizeof(*poll));
+    return has_all_needed(l) && state->g_bytes <= GO_G_BYTES &&
+           state->g_bytes + SCAN_G_GAP + 8 <= G_AREA_BYTES &&
            state->sudog_bytes <= SCAN_SUDOG_BYTES && state->channel_bytes <= SCAN_CHANNEL_BYTES;
 }

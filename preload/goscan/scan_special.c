@@ -37,8 +37,9 @@ static struct extent extent_of(const struct goscan *scan, enum scan_special spec
         return (struct extent){0, layout->cond_checker + 8U};
     case SPECIAL_POLL:
         /* The word may be that of the reader or of the writer, which comes later. */
-        return (struct extent){layout->poll_writer,
-                               layout->poll_writer - layout->poll_reader + layout->poll_self + 8U};
+        return (struct extent){layout->poll_writer, (uint64_t)layout->poll_writer -
+                                                        layout->poll_reader +
+                                                        scan_state(scan)->poll_bytes};
     default:
         return (struct extent){0, 0};
     }
@@ -49,7 +50,8 @@ static bool is_known(const struct go_layout *layout, enum scan_special special)
     return (special == SPECIAL_SUDOG) ||
            (special == SPECIAL_COND && layout->cond_checker != GO_ABSENT) ||
            (special == SPECIAL_POLL && layout->poll_self != GO_ABSENT &&
-            layout->poll_writer != GO_ABSENT && layout->poll_reader < layout->poll_writer);
+            layout->poll_fd != GO_ABSENT && layout->poll_writer != GO_ABSENT &&
+            layout->poll_reader < layout->poll_writer);
 }
 
 /* Whether the pollDesc at `bytes` is one, and this goroutine is the one that it knows of. */

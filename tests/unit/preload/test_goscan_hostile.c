@@ -22,7 +22,16 @@
 #define MUTATION_ROUNDS 400 /* more may be given, to look for more */
 #endif
 
-enum reason { REASON_NONE, REASON_RECEIVE, REASON_SEND, REASON_SELECT, REASON_MUTEX, REASON_COUNT };
+enum reason {
+    REASON_NONE,
+    REASON_RECEIVE,
+    REASON_SEND,
+    REASON_SELECT,
+    REASON_MUTEX,
+    REASON_COND,
+    REASON_POLL,
+    REASON_COUNT
+};
 
 /* A target that is made by hand, and what is to happen while it is read. */
 struct target {
@@ -81,8 +90,8 @@ static void read_target(struct mem_reader *reader, struct mem_piece *pieces, siz
 
 static int set_up(void **state)
 {
-    static const char *const texts[REASON_COUNT] = {"", "chan receive", "chan send", "select",
-                                                    "sync.Mutex.Lock"};
+    static const char *const texts[REASON_COUNT] = {
+        "", "chan receive", "chan send", "select", "sync.Mutex.Lock", "sync.Cond.Wait", "IO wait"};
     struct target *target = calloc(1, sizeof(*target));
     size_t bytes = goscan_scratch_bytes(AT_ONCE);
     *state = target;
@@ -646,7 +655,7 @@ static void labels__of_endless_lists__end(void **state)
     assert_in_range(target->pieces, 1, 4096);
 }
 
-/* ---- Mutations of a real program's memory ---- */
+/* ---- Layouts that a file tells, which may say anything ---- */
 
 static uint64_t next_random(uint64_t *seed)
 {
@@ -655,6 +664,110 @@ static uint64_t next_random(uint64_t *seed)
     *seed ^= *seed << 17;
     return *seed;
 }
+
+static uint16_t *field_of(struct target *target, size_t index)
+{
+    return (uint16_t *)(void *)((char *)&target->scan.layout + go_layout_fields[index].offset);
+}
+
+static bool is_of(size_t index, const char *type)
+{
+    return strcmp(go_layout_fields[index].type, type) == 0;
+}
+
+/* Nothing else of these three is read as far as its farthest field, which the scanner has no use
+ * for. */
+static bool is_read(size_t index)
+{
+    static const char *const unused[] = {"g_timer", "sudog_ticket", "sudog_parent"};
+    for (size_t i = 0; i < sizeof(unused) / sizeof(*unused); i++) {
+        if (strcmp(go_layout_fields[index].member, unused[i]) == 0)
+            return false;
+    }
+    return is_of(index, "runtime.g") || is_of(index, "runtime.sudog") ||
+           is_of(index, "runtime.hchan");
+}
+
+static void layout__with_a_field_far_away_or_nowhere__is_refused(void **state)
+{
+    struct target *target = *state;
+    for (size_t i = 0; i < go_layout_field_count; i++) {
+        uint16_t *field = field_of(target, i), before = *field;
+        *field = GO_ABSENT - 1;
+        assert_int_equal(scan_state_take_layout(&target->scan), !is_read(i));
+        *field = GO_ABSENT;
+        assert_int_equal(scan_state_take_layout(&target->scan), go_layout_fields[i].optional);
+        *field = before;
+    }
+    assert_true(scan_state_take_layout(&target->scan));
+}
+
+/* A parked goroutine on whose stack is the address of a pollDesc. Returns that. */
+static uint64_t make_polled(struct target *target)
+{
+    const struct go_layout *layout = &target->scan.layout;
+    uint64_t poll = make(target, 448), g = make_g(target, 3, REASON_POLL);
+    put(target, poll + layout->poll_fd, 17);
+    put(target, poll + layout->poll_reader, g);
+    put(target, poll + layout->poll_self, poll);
+    put(target, word_at(at(target, g + layout->g_sched_sp), 0) + 32, poll + layout->poll_reader);
+    return poll;
+}
+
+static void poll_descriptor__whose_fields_are_far_away__is_not_looked_for(void **state)
+{
+    struct target *target = *state;
+    struct visits visits;
+    make_polled(target);
+    run(target, &visits);
+    assert_true(visits.last.object_known);
+    assert_int_equal(visits.last.object, 17);
+    for (size_t i = 0; i < go_layout_field_count; i++) {
+        uint16_t *field = field_of(target, i), before = *field;
+        if (!is_of(i, "runtime.pollDesc"))
+            continue;
+        *field = 400;
+        assert_true(scan_state_take_layout(&target->scan));
+        run(target, &visits);
+        assert_false(visits.last.object_known);
+        *field = before;
+    }
+    target->scan.layout.poll_fd = GO_ABSENT;
+    assert_true(scan_state_take_layout(&target->scan));
+    run(target, &visits);
+    assert_false(visits.last.object_known);
+}
+
+static void layout__of_any_numbers__is_refused_or_survived(void **state)
+{
+    static const uint16_t ends[] = {0,   1,    8,    375,           376,      503,
+                                    504, 1016, 1023, GO_ABSENT - 1, GO_ABSENT};
+    struct target *target = *state;
+    struct go_layout before = target->scan.layout;
+    struct visits visits;
+    uint64_t seed = 0x1a7, taken = 0;
+    make_polled(target);
+    for (uint64_t id = 4; id < 40; id++) {
+        uint64_t g = make_g(target, id, (enum reason)(id % REASON_COUNT));
+        make_sudog(target, g, make_sudog(target, g, 0, make_channel(target, 1)), 0);
+    }
+    for (unsigned round = 0; round < 20 * MUTATION_ROUNDS; round++) {
+        target->scan.layout = before;
+        for (uint64_t changes = 1 + next_random(&seed) % 4; changes > 0; changes--) {
+            uint64_t random = next_random(&seed);
+            *field_of(target, random % go_layout_field_count) =
+                random >> 32 & 1 ? ends[(random >> 16) % (sizeof(ends) / sizeof(*ends))]
+                                 : (uint16_t)((random >> 16) % 512);
+        }
+        if (!scan_state_take_layout(&target->scan))
+            continue;
+        taken++;
+        run(target, &visits);
+    }
+    assert_in_range(taken, MUTATION_ROUNDS, 20 * MUTATION_ROUNDS - 1);
+}
+
+/* ---- Mutations of a real program's memory ---- */
 
 struct mutation {
     uint8_t *at;
@@ -790,6 +903,9 @@ int main(void)
         HAND(list__that_is_moved_meanwhile__is_followed),
         HAND(selects__more_than_there_is_room_for__are_all_told),
         HAND(labels__of_endless_lists__end),
+        HAND(layout__with_a_field_far_away_or_nowhere__is_refused),
+        HAND(poll_descriptor__whose_fields_are_far_away__is_not_looked_for),
+        HAND(layout__of_any_numbers__is_refused_or_survived),
         cmocka_unit_test(memory__with_any_words_changed__is_survived),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
