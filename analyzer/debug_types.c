@@ -18,22 +18,31 @@ struct found_type {
     Dwarf_Die die;
 };
 
-/* Calls visit for each entry right below a unit of the runtime's language; until it returns false.
- */
+/* Calls visit for each entry right below a unit, until it returns false: then this does, too. */
+static bool walk_unit(Dwarf_Die *unit, size_t *walked, bool (*visit)(Dwarf_Die *die, void *arg),
+                      void *arg)
+{
+    Dwarf_Die die;
+    if (dwarf_child(unit, &die) != 0)
+        return true;
+    do {
+        if (!visit(&die, arg))
+            return false;
+    } while (debug_next_child(&die, walked));
+    return true;
+}
+
+/* The same for all units of the runtime's language. */
 static void walk(Dwarf *dwarf, bool (*visit)(Dwarf_Die *die, void *arg), void *arg)
 {
     Dwarf_CU *unit = NULL;
-    Dwarf_Die unit_die, die;
+    Dwarf_Die unit_die;
     uint8_t unit_type;
     size_t walked = 0;
     while (dwarf_get_units(dwarf, unit, &unit, NULL, &unit_type, &unit_die, NULL) == 0) {
-        if (unit_type != DW_UT_compile || dwarf_srclang(&unit_die) != DW_LANG_Go ||
-            dwarf_child(&unit_die, &die) != 0)
-            continue;
-        do {
-            if (!visit(&die, arg))
-                return;
-        } while (debug_next_child(&die, &walked));
+        if (unit_type == DW_UT_compile && dwarf_srclang(&unit_die) == DW_LANG_Go &&
+            !walk_unit(&unit_die, &walked, visit, arg))
+            return;
     }
 }
 
@@ -68,10 +77,17 @@ static struct found_type *type_of(struct types *types, const char *name)
         if (strcmp(types->rows[i].name, name) == 0)
             return &types->rows[i];
     }
+    return NULL;
+}
+
+static bool add_type(struct types *types, const char *name)
+{
+    if (type_of(types, name))
+        return true;
     if (types->count == MOST_TYPES)
-        return NULL;
-    types->rows[types->count].name = name;
-    return &types->rows[types->count++];
+        return false;
+    types->rows[types->count++].name = name;
+    return true;
 }
 
 /* The type of a member, without names that were given to it. */
@@ -148,31 +164,76 @@ static bool value_of(Dwarf_Die *structure, const char *paths, uint16_t *ret)
     return false;
 }
 
+static uint16_t *field_of(struct go_layout *layout, const struct go_layout_field *field)
+{
+    return (uint16_t *)(void *)((char *)layout + field->offset);
+}
+
+/* The types of which something is in the layout. Others are not looked for: what is not there is
+ * only known at the end of a long list. NULL: no memory. */
+static struct types *types_create(struct go_layout *layout)
+{
+    struct types *types = calloc(1, sizeof(*types));
+    bool ok = types;
+    for (size_t i = 0; ok && i < go_layout_field_count; i++) {
+        const struct go_layout_field *field = &go_layout_fields[i];
+        ok = *field_of(layout, field) == GO_ABSENT || add_type(types, field->type);
+    }
+    if (!ok) {
+        free(types);
+        return NULL;
+    }
+    return types;
+}
+
+/* Takes what was found. False: something that is needed was not. */
+static bool take_fields(struct types *types, struct go_layout *layout, const char **ret_missing)
+{
+    for (size_t i = 0; i < go_layout_field_count; i++) {
+        const struct go_layout_field *field = &go_layout_fields[i];
+        struct found_type *type = type_of(types, field->type);
+        bool found = type && type->found;
+        uint16_t value;
+        if (found && value_of(&type->die, field->path, &value))
+            *field_of(layout, field) = value;
+        else if (found && field->optional)
+            *field_of(layout, field) = GO_ABSENT;
+        else if (!field->optional && !*ret_missing)
+            *ret_missing = field->member;
+    }
+    return !*ret_missing;
+}
+
 bool debug_types_layout(struct debug_file *file, struct go_layout *layout, const char **ret_missing)
 {
     *ret_missing = NULL;
     Dwarf *dwarf = debug_file_dwarf(file, NULL);
-    struct types *types = dwarf ? calloc(1, sizeof(*types)) : NULL;
+    struct types *types = dwarf ? types_create(layout) : NULL;
     if (!types)
         return false;
-    bool ok = true;
-    for (size_t i = 0; i < go_layout_field_count; i++)
-        ok = type_of(types, go_layout_fields[i].type) && ok;
-    if (ok)
-        walk(dwarf, take_type, types);
-    for (size_t i = 0; ok && i < go_layout_field_count; i++) {
-        const struct go_layout_field *field = &go_layout_fields[i];
-        struct found_type *type = type_of(types, field->type);
-        uint16_t *to = (uint16_t *)((char *)layout + field->offset);
-        uint16_t value;
-        if (type->found && value_of(&type->die, field->path, &value)) {
-            *to = value;
-        } else if (!field->optional) {
-            *ret_missing = field->member;
-            ok = false;
-        } else if (type->found) {
-            *to = GO_ABSENT;
-        }
+    walk(dwarf, take_type, types);
+    bool ok = take_fields(types, layout, ret_missing);
+    free(types);
+    return ok;
+}
+
+bool debug_types_layout_in_head(struct debug_head *head, struct go_layout *layout,
+                                const char **ret_missing)
+{
+    static const char one[] = "runtime.g"; /* and the NUL behind it: no other name begins so */
+    struct types *types = types_create(layout);
+    Dwarf *dwarf;
+    uint64_t offset;
+    size_t walked = 0;
+    bool ok = false;
+    *ret_missing = NULL;
+    while (types && types->found == 0 &&
+           (dwarf = debug_head_next(head, DW_LANG_Go, one, sizeof(one), &offset))) {
+        Dwarf_Die unit;
+        if (dwarf_offdie(dwarf, offset, &unit))
+            walk_unit(&unit, &walked, take_type, types);
+        if (types->found > 0)
+            ok = take_fields(types, layout, ret_missing);
     }
     free(types);
     return ok;

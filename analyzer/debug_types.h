@@ -1,6 +1,5 @@
-/* The layout of the Go runtime's structures and the addresses of its data, from DWARF. Needed only
- * for a version of Go that layout.def does not know, or for a program whose symbols are elsewhere:
- * all types of a Go program stand in one unit, which is walked from its beginning. */
+/* The layout of the Go runtime's structures and the addresses of its data, from DWARF. All types of
+ * a Go program stand in one unit: the last one of package runtime. */
 #ifndef LEAKSPY_DEBUG_TYPES_H
 #define LEAKSPY_DEBUG_TYPES_H
 
@@ -9,14 +8,20 @@
 #include <stdint.h>
 
 #include "analyzer/debug_file.h"
+#include "analyzer/debug_head.h"
 #include "preload/goscan/layout.h"
 
-/* Fills *layout, which holds the nearest version that is known, with what the DWARF says. Optional
- * fields of structures that are not there keep what they are; of structures that are there but do
- * not have them they become GO_ABSENT. False: there is no DWARF, or something that is needed is not
- * in it: *ret_missing then names its member, or is NULL. */
+/* Fills *layout, which holds that of the version or of the nearest one that is known, with what the
+ * DWARF says. What it does not say stays as it is; optional fields of structures that are there but
+ * do not have them become GO_ABSENT. Structures of which all is absent are not looked for. False:
+ * there is no DWARF, or something that is needed is not in it: *ret_missing then names its member,
+ * or is NULL. */
 bool debug_types_layout(struct debug_file *file, struct go_layout *layout,
                         const char **ret_missing);
+
+/* The same from the unit of runtime.g alone, which is much cheaper. */
+bool debug_types_layout_in_head(struct debug_head *head, struct go_layout *layout,
+                                const char **ret_missing);
 
 /* A variable that is looked for, by its name in DWARF ("runtime.allgs"). */
 struct debug_variable {

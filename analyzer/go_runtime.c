@@ -53,8 +53,63 @@ static void scan_module(struct go_runtime *runtime, struct image *image, uint32_
     runtime->scan.most_goroutines = image_room_for(image, SMALLEST_G_BYTES);
 }
 
-/* A version that is newer than the table, or a program that keeps its symbols elsewhere. */
-static void scan_with_debug_information(struct go_runtime *runtime, struct image *image)
+static bool dont_want_stack(const struct go_goroutine *it, void *arg)
+{
+    (void)it, (void)arg;
+    return false;
+}
+
+static bool go_on(const struct go_goroutine *it, void *arg)
+{
+    (void)it, (void)arg;
+    return true;
+}
+
+/* How many goroutines can be told. */
+static uint64_t count_told(struct go_runtime *runtime)
+{
+    struct go_totals totals = {0};
+    if (runtime->result != GO_OK)
+        return 0;
+    runtime->scan.wants_stack = dont_want_stack;
+    enum go_result result = goscan_run(&runtime->scan, go_on, NULL, &totals);
+    runtime->scan.wants_stack = NULL;
+    return result == GO_OK ? totals.seen : 0;
+}
+
+/* Scans again by a layout that the table does not have, unless that reads less than half as much:
+ * then the debug information is damaged, or says nonsense. */
+static void scan_by_layout(struct go_runtime *runtime, struct image *image)
+{
+    struct go_hints hints = runtime->symbols.hints;
+    uint64_t by_table = count_told(runtime);
+    hints.layout = &runtime->layout;
+    scan_module(runtime, image, runtime->module, &hints);
+    if (runtime->scratch && by_table > 0 && count_told(runtime) < by_table / 2 + 1)
+        scan_module(runtime, image, runtime->module, &runtime->symbols.hints);
+    else
+        runtime->symbols.hints.layout = &runtime->layout;
+}
+
+/* What the program's own DWARF says of its layout is believed before the table. */
+static void scan_by_own_dwarf(struct go_runtime *runtime, struct image *image)
+{
+    const struct image_module *module = &image->modules[runtime->module];
+    struct debug_head *head = debug_head_open(module->file, &runtime->symbols.debug);
+    struct go_layout table;
+    if (!head)
+        return;
+    bool known = go_layout_of(runtime->scan.minor, &table);
+    runtime->layout = table;
+    bool complete = debug_types_layout_in_head(head, &runtime->layout, &runtime->missing);
+    debug_head_close(head);
+    if (known ? memcmp(&runtime->layout, &table, sizeof(table)) != 0 : complete)
+        scan_by_layout(runtime, image);
+}
+
+/* A version that is newer than the table, or a program that keeps its symbols elsewhere, where its
+ * own DWARF was of no help: all that there is, also in a separate file. */
+static void scan_by_any_dwarf(struct go_runtime *runtime, struct image *image)
 {
     const struct image_module *module = &image->modules[runtime->module];
     struct go_hints *hints = &runtime->symbols.hints;
@@ -80,12 +135,11 @@ static void scan_with_debug_information(struct go_runtime *runtime, struct image
         }
         more = true;
     }
-    unsigned minor = runtime->scan.minor;
-    (void)go_layout_of(minor, &runtime->layout);
-    if (before == GO_UNKNOWN_VERSION &&
-        debug_types_layout(file, &runtime->layout, &runtime->missing)) {
-        hints->layout = &runtime->layout;
-        more = true;
+    if (before == GO_UNKNOWN_VERSION) {
+        (void)go_layout_of(runtime->scan.minor, &runtime->layout);
+        hints->layout =
+            debug_types_layout(file, &runtime->layout, &runtime->missing) ? &runtime->layout : NULL;
+        more = more || hints->layout;
     }
     debug_file_close(file);
     if (more && (before != GO_UNKNOWN_VERSION || hints->layout))
@@ -112,10 +166,12 @@ static bool open_from(struct go_runtime *ret, struct image *image, uint32_t from
         if (!ret->symbols.is_go && (ret->symbols.has_sections || row != exe))
             continue;
         scan_module(ret, image, row, &ret->symbols.hints);
-        if (!ret->scratch)
-            return false;
-        if ((ret->result == GO_UNKNOWN_VERSION || ret->result == GO_NOT_FOUND) && module->file[0])
-            scan_with_debug_information(ret, image);
+        if (ret->scratch && module->file[0] && ret->result != GO_NOT_GO &&
+            ret->result != GO_TOO_OLD)
+            scan_by_own_dwarf(ret, image);
+        if (ret->scratch && module->file[0] &&
+            (ret->result == GO_UNKNOWN_VERSION || ret->result == GO_NOT_FOUND))
+            scan_by_any_dwarf(ret, image);
         if (!ret->scratch)
             return false;
     }

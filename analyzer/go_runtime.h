@@ -1,5 +1,7 @@
 /* Finds the Go runtime of a process or a core: in which of its files it is, and where its data is.
  * First by symbols, then by what the scanner finds by itself, then by DWARF, each only if needed.
+ * How it is laid out is told by the program's own DWARF; else by the table of versions; else, where
+ * that does not have the version, by DWARF in a separate file.
  */
 #ifndef LEAKSPY_GO_RUNTIME_H
 #define LEAKSPY_GO_RUNTIME_H
@@ -17,7 +19,7 @@ struct go_runtime {
     uint32_t module;       /* row of the image's modules */
     uint32_t next;         /* where go_runtime_open_next goes on */
     struct go_symbols symbols;
-    struct go_layout layout; /* from DWARF, where that was needed */
+    struct go_layout layout; /* from DWARF, where it has something else than the table */
     const char *missing;     /* member of go_layout that DWARF did not have; NULL: none */
     struct goscan scan;      /* good when the result is GO_OK; its version may be known otherwise */
     void *scratch;

@@ -26,6 +26,20 @@ static const struct {
     {{".gopclntab", ".data.rel.ro.gopclntab"}, offsetof(struct go_hints, pclntab)},
 };
 
+/* Sections of its debug information. Go 1.18 says by the name that one is compressed. */
+static const struct {
+    const char *name;
+    size_t offset; /* in struct go_symbols */
+    enum debug_packing packing;
+} debug_sections[] = {
+#define SECTION(name) offsetof(struct go_symbols, debug) + offsetof(struct debug_sections, name)
+    {".debug_info", SECTION(info), DEBUG_PACKING_NONE},
+    {".debug_abbrev", SECTION(abbreviations), DEBUG_PACKING_NONE},
+    {".zdebug_info", SECTION(info), DEBUG_PACKING_GNU},
+    {".zdebug_abbrev", SECTION(abbreviations), DEBUG_PACKING_GNU},
+#undef SECTION
+};
+
 /* Data of the runtime. */
 static const struct {
     const char *name;
@@ -74,6 +88,16 @@ static void take_section(const char *name, const Elf64_Shdr *header, uint64_t bi
             ret->is_go = true;
             *(uint64_t *)((char *)&ret->hints + sections[i].offset) = header->sh_addr + bias;
         }
+    }
+    for (size_t i = 0; i < sizeof(debug_sections) / sizeof(debug_sections[0]); i++) {
+        if (header->sh_type == SHT_NOBITS || strcmp(name, debug_sections[i].name) != 0)
+            continue;
+        *(struct debug_section *)((char *)ret + debug_sections[i].offset) = (struct debug_section){
+            .offset = header->sh_offset,
+            .bytes = header->sh_size,
+            .packing =
+                header->sh_flags & SHF_COMPRESSED ? DEBUG_PACKING_ELF : debug_sections[i].packing,
+        };
     }
 }
 

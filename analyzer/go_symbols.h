@@ -6,15 +6,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "analyzer/debug_head.h"
 #include "preload/goscan/goscan.h"
 
 struct go_symbols {
     bool has_sections;     /* the file can be read, and has section headers */
     bool is_go;            /* one of them is of Go's own linker */
     bool has_symbols;      /* symbols of the runtime's data were found */
-    struct go_hints hints; /* layout is unused */
+    struct go_hints hints; /* layout is not set */
     uint64_t all_m;        /* runtime.allm; 0: not known */
     uint64_t scheduler;    /* runtime.sched; 0: not known */
+    struct debug_sections debug;
 };
 
 /* Reads the file at `path`, whose addresses are `bias` less than those of the process. What cannot

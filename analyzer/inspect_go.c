@@ -47,8 +47,9 @@ static void tell_why(const struct go_runtime *runtime, struct inspection *inspec
                       "%s was built with %s, which is newer than %s, the newest version known "
                       "here, and %s%s: its goroutines cannot be told, only threads are",
                       path, said, newest,
-                      runtime->missing ? "its debug information lacks "
-                                       : "it has no debug information",
+                      runtime->missing                ? "its debug information lacks "
+                      : runtime->symbols.hints.layout ? "its debug information makes no sense"
+                                                      : "it has no debug information",
                       runtime->missing ? runtime->missing : "");
         break;
     case GO_NOT_FOUND:

@@ -133,7 +133,7 @@ static void search(void)
         break;
     case GO_UNKNOWN_VERSION:
         give_up("it was built with a version of Go that is newer than this leakspy knows, and has "
-                "no debug information");
+                "no debug information that tells enough");
         break;
     default:
         search_again_later();

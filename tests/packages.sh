@@ -21,7 +21,7 @@ install_packages() {
 
 # What it takes to configure and build the project.
 BUILD_PACKAGES=(binutils cmake g++ gcc libc6-dev libcmocka-dev libdw-dev libelf-dev libiberty-dev libjansson-dev
-    libunwind-dev ninja-build pkg-config)
+    libunwind-dev ninja-build pkg-config zlib1g-dev)
 
 # What the tests start, besides: compilers of other languages, servers, debuggers.
 TEST_PACKAGES=(faketime gccgo-12 gdb git golang-1.19-go golang-1.19-src jq libcap2-bin libglib2.0-dev libjemalloc2 procps python3

@@ -37,8 +37,9 @@ foreach(mode cgo stripped)
   e2e_register(test_go_waits_${mode}_preload test_go_waits go_waits_${mode} preload)
 endforeach()
 
+leakspy_gc_program(go_waits_static_unpacked static_unpacked SOURCES ${waits_sources})
 e2e_test(test_go_versions sample_go_waits_cgo sample_go_waits_stripped sample_go_waits_static
-         sample_go_waits_static_stripped)
+         sample_go_waits_static_stripped sample_go_waits_static_unpacked)
 
 # Bubbles of testing/synctest are an experiment in 1.24: for these alone, Go's library is compiled once more.
 if(minor EQUAL 24)

@@ -1,10 +1,12 @@
-/* A program or a library: whether it can be recorded, its symbols, its functions and how to unwind
- * them. */
+/* A program or a library: whether it can be recorded, its symbols, its functions, how to unwind
+ * them, and how the runtime in it is laid out. */
 #include "analyzer/debug_cfi.h"
 #include "analyzer/debug_file.h"
 #include "analyzer/debug_names.h"
+#include "analyzer/debug_types.h"
 #include "analyzer/elf_check.h"
 #include "analyzer/go_file.h"
+#include "analyzer/go_symbols.h"
 #include "analyzer/image_elf.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -62,6 +64,19 @@ static void read_go(const char *path, uint64_t address)
     go_file_close(go);
 }
 
+static void lay_out(const char *path)
+{
+    struct go_symbols symbols;
+    struct go_layout layout;
+    const char *missing;
+    go_symbols_read(path, 0, &symbols);
+    struct debug_head *head = debug_head_open(path, &symbols.debug);
+    (void)go_layout_of(GO_MINOR_NEWEST, &layout);
+    if (head)
+        (void)debug_types_layout_in_head(head, &layout, &missing);
+    debug_head_close(head);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
     struct image_elf elf;
@@ -75,5 +90,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     unwind(path, address);
     name(path, address);
     read_go(path, address);
+    lay_out(path);
     return 0;
 }

@@ -35,6 +35,7 @@ static const struct law {
     {"analyzer/*", "runtime/*", {NULL}},
     {"*", "elfutils/*", {"analyzer/debug_*", "analyzer/symbols.*"}},
     {"*", "dwarf.h", {"analyzer/debug_*", "analyzer/symbols.*"}},
+    {"*", "zlib.h", {"analyzer/debug_*"}},
     {"analyzer/*", "sys/ptrace.h", {"analyzer/process_*"}},
     {"*", "libunwind*", {"preload/arch.h", "preload/unwind.c"}},
     {"*", "tests/*", {NULL}},

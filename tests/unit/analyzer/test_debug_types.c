@@ -25,11 +25,25 @@ static struct debug_file *open_file(const char *path)
     return file;
 }
 
-/* The layout that DWARF tells, started from that of another version. */
+/* What the unit of the runtime alone tells, started from the layout of a version. */
+static bool read_head(const char *path, unsigned minor, struct go_layout *ret,
+                      const char **ret_missing)
+{
+    struct go_symbols symbols;
+    go_symbols_read(path, 0, &symbols);
+    struct debug_head *head = debug_head_open(path, &symbols.debug);
+    assert_true(go_layout_of(minor, ret));
+    *ret_missing = NULL;
+    bool ok = head && debug_types_layout_in_head(head, ret, ret_missing);
+    debug_head_close(head);
+    return ok;
+}
+
+/* The layout that DWARF tells, started from that of another version (which has all structures). */
 static bool read_layout(const char *path, struct go_layout *ret, const char **ret_missing)
 {
     struct debug_file *file = open_file(path);
-    (void)go_layout_of(GO_MINOR_NEWEST, ret);
+    assert_true(go_layout_of(23, ret));
     bool ok = debug_types_layout(file, ret, ret_missing);
     debug_file_close(file);
     return ok;
@@ -37,11 +51,13 @@ static bool read_layout(const char *path, struct go_layout *ret, const char **re
 
 static void assert_is_layout_of_1_19(const char *path)
 {
-    struct go_layout found, table;
+    struct go_layout found, in_head, table;
     const char *missing;
     if (!read_layout(path, &found, &missing))
         fail_msg("%s: %s is missing", path, missing ? missing : "everything");
     assert_true(go_layout_of(19, &table));
+    if (read_head(path, 23, &in_head, &missing))
+        assert_memory_equal(&in_head, &found, sizeof(found));
     for (size_t i = 0; i < go_layout_field_count; i++) {
         const struct go_layout_field *field = &go_layout_fields[i];
         uint16_t value = *(uint16_t *)((char *)&found + field->offset);
@@ -61,6 +77,35 @@ static void compressed_dwarf__is_read(void **state)
 {
     (void)state;
     assert_is_layout_of_1_19(FIXTURE("usual"));
+}
+
+static void unit_of_the_runtime__alone__is_enough(void **state)
+{
+    static const char *const names[] = {FIXTURE("plain"), FIXTURE("usual"), FIXTURE("pie"),
+                                        FIXTURE("gnu"), FIXTURE("apart.debug")};
+    (void)state;
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        struct go_layout layout;
+        const char *missing;
+        if (!read_head(names[i], 23, &layout, &missing))
+            fail_msg("%s: %s is missing", names[i], missing ? missing : "everything");
+        assert_is_layout_of_1_19(names[i]);
+    }
+}
+
+static void program_without_dwarf_of_its_own__has_no_unit(void **state)
+{
+    static const char *const names[] = {FIXTURE("stripped"), FIXTURE("undebugged"),
+                                        FIXTURE("apart"), "/proc/self/exe", "/nowhere"};
+    (void)state;
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        struct go_layout layout, table;
+        const char *missing;
+        assert_false(read_head(names[i], 19, &layout, &missing));
+        assert_null(missing);
+        assert_true(go_layout_of(19, &table));
+        assert_memory_equal(&layout, &table, sizeof(table));
+    }
 }
 
 static void dwarf_of_a_separate_file__is_read(void **state)
@@ -205,11 +250,222 @@ static void damaged_file__is_survived(void **state)
     unlink(path);
 }
 
+/* ---- Debug information that was changed ---- */
+
+/* A copy of a fixture, to be changed. */
+struct changed {
+    char path[64];
+    int fd;
+    char *bytes;
+    size_t count;
+    struct debug_sections sections;
+};
+
+static void changed_open(struct changed *ret, const char *fixture)
+{
+    struct go_symbols symbols;
+    strcpy(ret->path, "/tmp/leakspy-test-go-XXXXXX");
+    ret->fd = mkstemp(ret->path);
+    FILE *from = fopen(fixture, "r");
+    assert_true(ret->fd >= 0 && from);
+    assert_int_equal(fseek(from, 0, SEEK_END), 0);
+    ret->count = (size_t)ftell(from);
+    ret->bytes = malloc(ret->count);
+    assert_non_null(ret->bytes);
+    rewind(from);
+    assert_int_equal(fread(ret->bytes, 1, ret->count, from), ret->count);
+    fclose(from);
+    assert_int_equal(write(ret->fd, ret->bytes, ret->count), (ssize_t)ret->count);
+    go_symbols_read(fixture, 0, &symbols);
+    ret->sections = symbols.debug;
+    assert_int_not_equal(ret->sections.info.bytes, 0);
+}
+
+static void changed_close(struct changed *changed)
+{
+    free(changed->bytes);
+    close(changed->fd);
+    unlink(changed->path);
+}
+
+static void put_bytes(struct changed *changed, size_t at, const void *bytes, size_t count)
+{
+    assert_int_equal(pwrite(changed->fd, bytes, count, (off_t)at), (ssize_t)count);
+}
+
+/* Changes all places of some bytes in .debug_info; `count`: of both. */
+static void replace(struct changed *changed, const char *from, const char *to, size_t count)
+{
+    const struct debug_section *info = &changed->sections.info;
+    const char *end = changed->bytes + info->offset + info->bytes;
+    const char *at = changed->bytes + info->offset;
+    size_t places = 0;
+    for (; (at = memmem(at, (size_t)(end - at), from, count)); at += count, places++)
+        put_bytes(changed, (size_t)(at - changed->bytes), to, count);
+    assert_int_not_equal(places, 0);
+}
+
+static void offset__that_is_not_the_tables__is_told(void **state)
+{
+    struct changed changed;
+    struct go_layout layout, table;
+    const char *missing;
+    (void)state;
+    changed_open(&changed, FIXTURE("plain"));
+    /* From 176 to 248. */
+    replace(&changed, "waitreason\0\xb0\x01", "waitreason\0\xf8\x01", 13);
+    assert_true(read_head(changed.path, 19, &layout, &missing));
+    assert_true(go_layout_of(19, &table));
+    assert_int_equal(layout.g_wait_reason, 248);
+    table.g_wait_reason = 248;
+    assert_memory_equal(&layout, &table, sizeof(table));
+    changed_close(&changed);
+}
+
+static void field__that_dwarf_lacks__stays_as_it_was(void **state)
+{
+    struct changed changed;
+    struct go_layout layout, table;
+    const char *missing;
+    (void)state;
+    changed_open(&changed, FIXTURE("plain"));
+    replace(&changed, "goid\0\x98\x01", "goix\0\x98\x01", 7);
+    assert_false(read_head(changed.path, 23, &layout, &missing));
+    assert_string_equal(missing, "g_id");
+    assert_true(go_layout_of(23, &table));
+    assert_int_equal(layout.g_id, table.g_id);
+    assert_int_not_equal(layout.g_status, table.g_status); /* that was told */
+    changed_close(&changed);
+}
+
+static void type__that_dwarf_lacks__stays_as_it_was(void **state)
+{
+    struct changed changed;
+    struct go_layout layout, table;
+    const char *missing;
+    (void)state;
+    changed_open(&changed, FIXTURE("plain"));
+    replace(&changed, "runtime.pollDesc", "runtime.poolDesc", 17);
+    assert_true(read_head(changed.path, 23, &layout, &missing));
+    assert_true(go_layout_of(23, &table));
+    assert_int_equal(layout.poll_self, table.poll_self);
+    assert_int_not_equal(layout.g_status, table.g_status);
+    changed_close(&changed);
+}
+
+static void optional_field__that_its_type_lacks__is_absent(void **state)
+{
+    struct changed changed;
+    struct go_layout layout;
+    const char *missing;
+    (void)state;
+    changed_open(&changed, FIXTURE("plain"));
+    replace(&changed, "readerSem", "readerSam", 10);
+    assert_true(read_head(changed.path, 19, &layout, &missing));
+    assert_int_equal(layout.rwlock_reader_sema, GO_ABSENT);
+    assert_int_equal(layout.rwlock_writer_sema, 8);
+    changed_close(&changed);
+}
+
+static uint64_t next_random(uint64_t *seed)
+{
+    *seed ^= *seed << 13;
+    *seed ^= *seed >> 7;
+    *seed ^= *seed << 17;
+    return *seed;
+}
+
+/* Any bytes of the sections themselves, some at a time: the first ones more often. */
+static void damaged_dwarf__is_survived(void **state)
+{
+    static const char *const names[] = {FIXTURE("plain"), FIXTURE("usual"), FIXTURE("gnu")};
+    uint64_t seed = 0xd3b;
+    size_t good = 0, rounds = 150;
+    (void)state;
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        struct changed changed;
+        changed_open(&changed, names[i]);
+        for (size_t round = 0; round < rounds; round++) {
+            size_t places[8], count = 1 + next_random(&seed) % 8;
+            struct go_layout layout;
+            const char *missing;
+            for (size_t k = 0; k < count; k++) {
+                const struct debug_section *section = next_random(&seed) % 4
+                                                          ? &changed.sections.info
+                                                          : &changed.sections.abbreviations;
+                uint64_t most = next_random(&seed) % 4 ? section->bytes : 48;
+                uint8_t byte = (uint8_t)(next_random(&seed) >> 32);
+                places[k] = section->offset + next_random(&seed) % most;
+                put_bytes(&changed, places[k], &byte, 1);
+            }
+            good += read_head(changed.path, 19, &layout, &missing);
+            for (size_t k = 0; k < count; k++)
+                put_bytes(&changed, places[k], changed.bytes + places[k], 1);
+        }
+        /* Cut short, anywhere. */
+        for (size_t round = 0; round < 16; round++) {
+            struct go_symbols symbols;
+            struct go_layout layout;
+            const char *missing;
+            go_symbols_read(names[i], 0, &symbols);
+            assert_int_equal(
+                ftruncate(changed.fd, (off_t)(changed.sections.info.offset +
+                                              changed.sections.info.bytes / 16 * (15 - round))),
+                0);
+            struct debug_head *head = debug_head_open(changed.path, &symbols.debug);
+            assert_true(go_layout_of(19, &layout));
+            if (head)
+                (void)debug_types_layout_in_head(head, &layout, &missing);
+            debug_head_close(head);
+        }
+        changed_close(&changed);
+    }
+    /* Most bytes are of no interest to us where they are not compressed. */
+    assert_in_range(good, 1, 3 * rounds - 1);
+}
+
+/* Sections that claim to unfold to more than there can be, or are elsewhere. */
+static void section__that_claims_too_much__is_none(void **state)
+{
+    struct changed changed;
+    struct go_layout layout;
+    const char *missing;
+    const uint64_t claims[] = {0, 1, 64, UINT64_C(1) << 32, UINT64_MAX};
+    (void)state;
+    changed_open(&changed, FIXTURE("usual"));
+    for (size_t i = 0; i < sizeof(claims) / sizeof(claims[0]); i++) {
+        put_bytes(&changed, changed.sections.info.offset + 8, &claims[i], sizeof(claims[i]));
+        assert_false(read_head(changed.path, 19, &layout, &missing));
+    }
+    const struct debug_section odd[] = {{UINT64_MAX - 8, 100, DEBUG_PACKING_NONE},
+                                        {changed.count - 8, 100, DEBUG_PACKING_NONE},
+                                        {0, UINT64_MAX, DEBUG_PACKING_NONE},
+                                        {0, UINT64_MAX, DEBUG_PACKING_ELF},
+                                        {0, 11, DEBUG_PACKING_GNU},
+                                        {0, 23, DEBUG_PACKING_ELF}};
+    for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
+        struct debug_sections sections = changed.sections;
+        sections.info = odd[i];
+        struct debug_head *head = debug_head_open(changed.path, &sections);
+        assert_true(go_layout_of(19, &layout));
+        assert_false(head && debug_types_layout_in_head(head, &layout, &missing));
+        debug_head_close(head);
+        sections = changed.sections;
+        sections.abbreviations = odd[i];
+        head = debug_head_open(changed.path, &sections);
+        assert_false(head && debug_types_layout_in_head(head, &layout, &missing));
+        debug_head_close(head);
+    }
+    changed_close(&changed);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(dwarf__read__is_what_the_table_says),
         cmocka_unit_test(compressed_dwarf__is_read),
+        cmocka_unit_test(unit_of_the_runtime__alone__is_enough),
+        cmocka_unit_test(program_without_dwarf_of_its_own__has_no_unit),
         cmocka_unit_test(dwarf_of_a_separate_file__is_read),
         cmocka_unit_test(file_without_dwarf__has_no_layout),
         cmocka_unit_test(dwarf_of_another_language__has_no_layout),
@@ -219,6 +475,12 @@ int main(void)
         cmocka_unit_test(position_independent_program__is_go_too),
         cmocka_unit_test(other_files__are_no_go),
         cmocka_unit_test(damaged_file__is_survived),
+        cmocka_unit_test(offset__that_is_not_the_tables__is_told),
+        cmocka_unit_test(field__that_dwarf_lacks__stays_as_it_was),
+        cmocka_unit_test(type__that_dwarf_lacks__stays_as_it_was),
+        cmocka_unit_test(optional_field__that_its_type_lacks__is_absent),
+        cmocka_unit_test(damaged_dwarf__is_survived),
+        cmocka_unit_test(section__that_claims_too_much__is_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,6 +10,7 @@
 
 #include "analyzer/debug_file.h"
 #include "analyzer/debug_types.h"
+#include "analyzer/go_symbols.h"
 #include "tests/unit/goroutines.h"
 
 static uint16_t value_of(const struct go_layout *layout, const struct go_layout_field *field)
@@ -17,6 +18,21 @@ static uint16_t value_of(const struct go_layout *layout, const struct go_layout_
     uint16_t value;
     memcpy(&value, (const char *)layout + field->offset, sizeof(value));
     return value;
+}
+
+/* By the unit of the runtime alone, as for any program that is looked at. */
+static void assert_unit_says(const struct go_layout *whole)
+{
+    struct go_symbols symbols;
+    struct go_layout found;
+    const char *missing;
+    memset(&found, 0xee, sizeof(found));
+    go_symbols_read(goroutines_program("static"), 0, &symbols);
+    struct debug_head *head = debug_head_open(goroutines_program("static"), &symbols.debug);
+    assert_non_null(head);
+    assert_true(debug_types_layout_in_head(head, &found, &missing));
+    debug_head_close(head);
+    assert_memory_equal(&found, whole, sizeof(found));
 }
 
 static void table__for_the_version_of_the_tests__is_what_dwarf_says(void **state)
@@ -37,6 +53,7 @@ static void table__for_the_version_of_the_tests__is_what_dwarf_says(void **state
     debug_file_close(file);
     if (!read)
         fail_msg("%s is missing", missing ? missing : "everything");
+    assert_unit_says(&found);
     size_t told = 0;
     for (size_t i = 0; i < go_layout_field_count; i++) {
         const struct go_layout_field *field = &go_layout_fields[i];
