@@ -81,14 +81,16 @@ static uint64_t count_told(struct go_runtime *runtime)
  * then the debug information is damaged, or says nonsense. */
 static void scan_by_layout(struct go_runtime *runtime, struct image *image)
 {
-    struct go_hints hints = runtime->symbols.hints;
+    struct go_hints *hints = &runtime->symbols.hints;
+    bool ok_by_table = runtime->result == GO_OK;
     uint64_t by_table = count_told(runtime);
-    hints.layout = &runtime->layout;
-    scan_module(runtime, image, runtime->module, &hints);
-    if (runtime->scratch && by_table > 0 && count_told(runtime) < by_table / 2 + 1)
-        scan_module(runtime, image, runtime->module, &runtime->symbols.hints);
-    else
-        runtime->symbols.hints.layout = &runtime->layout;
+    hints->layout = &runtime->layout;
+    scan_module(runtime, image, runtime->module, hints);
+    if (runtime->scratch && ok_by_table &&
+        (runtime->result != GO_OK || count_told(runtime) * 2 < by_table)) {
+        hints->layout = NULL;
+        scan_module(runtime, image, runtime->module, hints);
+    }
 }
 
 /* What the program's own DWARF says of its layout is believed before the table. */
