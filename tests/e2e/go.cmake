@@ -38,8 +38,10 @@ foreach(mode cgo stripped)
 endforeach()
 
 leakspy_gc_program(go_waits_static_unpacked static_unpacked SOURCES ${waits_sources})
+# With this experiment, Go's library is compiled once more.
+leakspy_gc_program(go_ranked static EXPERIMENT staticlockranking SOURCES go_ranked.go)
 e2e_test(test_go_versions sample_go_waits_cgo sample_go_waits_stripped sample_go_waits_static
-         sample_go_waits_static_stripped sample_go_waits_static_unpacked)
+         sample_go_waits_static_stripped sample_go_waits_static_unpacked sample_go_ranked)
 
 # Bubbles of testing/synctest are an experiment in 1.24: for these alone, Go's library is compiled once more.
 if(minor EQUAL 24)

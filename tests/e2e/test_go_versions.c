@@ -270,11 +270,38 @@ static void version__is_told(void **state)
         look_at_process(row);
 }
 
+/* A runtime that was built in another way than its version is: by the table, a Cond and descriptors
+ * would not be found, nor deadlines. */
+static void runtime_with_longer_locks__is_read_by_its_dwarf(void **state)
+{
+    static const struct expected_group groups[] = {
+        {.wait_function = "main.condWait", .object_kind = "cond", .deadline = NO_DEADLINE},
+        {.wait_function = "main.read", .object_kind = "fd", .deadline = NO_DEADLINE},
+        {.wait_function = "main.readUntil", .object_kind = "fd", .deadline = WITH_DEADLINE},
+    };
+    char source[16];
+    (void)state;
+    struct target *target = start(false, LIST(LEAKSPY_TARGETS "/go_ranked"));
+    snprintf(source, sizeof source, "%d", target->pid);
+    size_t found = 0;
+    for (int64_t deadline_ms = now_ms() + PATIENCE_MS; found < LENGTH(groups); sleep_ms(20)) {
+        json_t *json = report(source, "0", LIST("--all"));
+        for (found = 0; found < LENGTH(groups) && find_group(json, &groups[found]);)
+            found++;
+        json_decref(json);
+        if (found < LENGTH(groups) && now_ms() > deadline_ms)
+            fail_msg("%s is not told", groups[found].wait_function);
+    }
+    target_end(target);
+}
+
 int main(void)
 {
-    static struct CMUnitTest tests[LENGTH(rows)];
+    static struct CMUnitTest tests[LENGTH(rows) + 1];
     for (size_t i = 0; i < LENGTH(rows); i++)
         tests[i] = (struct CMUnitTest){rows[i].name, version__is_told, NULL, remove_copy,
                                        (void *)(uintptr_t)&rows[i]};
-    return _cmocka_run_group_tests("go_versions", tests, LENGTH(rows), NULL, NULL);
+    tests[LENGTH(rows)] = (struct CMUnitTest)cmocka_unit_test_teardown(
+        runtime_with_longer_locks__is_read_by_its_dwarf, end_all_targets);
+    return _cmocka_run_group_tests("go_versions", tests, LENGTH(tests), NULL, NULL);
 }
