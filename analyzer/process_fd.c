@@ -126,39 +126,42 @@ static bool is_our_network(pid_t pid)
            own.st_ino == its.st_ino && own.st_dev == its.st_dev;
 }
 
-static void read_sockets(struct process_fds *fds)
+static const struct {
+    const char *name;
+    void (*take)(struct process_fds *fds, const char *kind, const char *line);
+} tables[] = {
+    {"tcp", take_internet},  {"tcp6", take_internet}, {"udp", take_internet},
+    {"udp6", take_internet}, {"unix", take_unix},
+};
+
+static void read_table(struct process_fds *fds, size_t table)
 {
-    static const struct {
-        const char *name;
-        void (*take)(struct process_fds *fds, const char *kind, const char *line);
-    } tables[] = {
-        {"tcp", take_internet},  {"tcp6", take_internet}, {"udp", take_internet},
-        {"udp6", take_internet}, {"unix", take_unix},
-    };
-    for (size_t i = 0; i < sizeof(tables) / sizeof(*tables); i++) {
-        char path[64];
-        snprintf(path, sizeof(path), "/proc/%d/net/%s", (int)fds->pid, tables[i].name);
-        FILE *file = fopen(path, "re");
-        char *line = NULL;
-        size_t room = 0;
-        while (file && getline(&line, &room, file) > 0 && fds->count < SOCKETS_MOST)
-            tables[i].take(fds, tables[i].name, line);
-        free(line);
-        if (file)
-            fclose(file);
-    }
+    char path[64];
+    snprintf(path, sizeof(path), "/proc/%d/net/%s", (int)fds->pid, tables[table].name);
+    FILE *file = fopen(path, "re");
+    char *line = NULL;
+    size_t room = 0;
+    while (file && getline(&line, &room, file) > 0 && fds->count < SOCKETS_MOST)
+        tables[table].take(fds, tables[table].name, line);
+    free(line);
+    if (file)
+        fclose(file);
     if (fds->count)
         qsort(fds->sockets, fds->count, sizeof(*fds->sockets), compare_sockets);
-    if (fds->count && is_our_network(fds->pid))
+    if (fds->count && tables[table].take == take_unix && is_our_network(fds->pid))
         unix_peers_each(name_by_peer, fds);
-    fds->read = true;
 }
 
+/* Reads no more tables than it takes: for those of TCP the kernel walks through a table of all
+ * connections that there may be, some milliseconds each. */
 static const struct process_socket *find_socket(struct process_fds *fds, uint64_t inode)
 {
-    if (!fds->read)
-        read_sockets(fds);
-    return socket_row(fds, inode);
+    const struct process_socket *row = socket_row(fds, inode);
+    while (!row && fds->tables_read < sizeof(tables) / sizeof(*tables)) {
+        read_table(fds, fds->tables_read++);
+        row = socket_row(fds, inode);
+    }
+    return row;
 }
 
 void process_fds_init(struct process_fds *ret, pid_t pid)

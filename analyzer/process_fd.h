@@ -9,10 +9,10 @@
 
 struct process_socket;
 
-/* The sockets of the process's network namespace, read when the first one is asked for. */
+/* The sockets of the process's network namespace, read as far as is asked for. */
 struct process_fds {
     pid_t pid;
-    bool read;
+    size_t tables_read;
     struct process_socket *sockets; /* sorted by inode */
     size_t count, room;
 };
