@@ -7,7 +7,7 @@
 #include "analyzer/large.h"
 #include "analyzer/text.h"
 
-#define GOROUTINES_AT_ONCE 1024
+#define GOROUTINES_AT_ONCE 384 /* what is read of them stays in the processor's cache */
 #define MOST_RANGES 64
 #define SMALLEST_G_BYTES 256 /* of a runtime.g, whose stack comes on top */
 
