@@ -62,25 +62,30 @@ static bool has_hmaps(const struct go_layout *layout)
     return layout->map_buckets != GO_ABSENT;
 }
 
-/* Bytes to be read of one; 0: where it has what is not known. */
+static size_t later(size_t one, size_t other)
+{
+    return one > other ? one : other;
+}
+
+/* Bytes to be read of one: all that is used of it. */
 static size_t bytes_of(const struct go_layout *layout, enum kind kind)
 {
     switch (kind) {
     case CLOSURE:
         return 16;
     case CONTEXT:
-        return (layout->context_done > layout->context_children ? layout->context_done
-                                                                : layout->context_children) +
-               16U;
+        return later(layout->context_done, layout->context_children) + 16;
     case MAP:
-        return has_hmaps(layout) ? layout->map_old_buckets + 8U
-                                 : layout->swiss_directory_count + 8U;
+        return has_hmaps(layout)
+                   ? later(later(layout->map_buckets, layout->map_old_buckets), layout->map_bits) +
+                         8
+                   : later(layout->swiss_directory, layout->swiss_directory_count) + 8;
     case BUCKETS:
         return BUCKET_BYTES;
     case TABLES:
         return 8;
     case TABLE:
-        return layout->swiss_groups_mask + 8U;
+        return later(layout->swiss_groups, layout->swiss_groups_mask) + 8;
     case GROUPS:
         return layout->context_group;
     }
@@ -122,7 +127,8 @@ static void take_context(struct goscan *scan, struct walk *walk, const uint8_t *
 static void take_hmap(struct goscan *scan, struct walk *walk, const uint8_t *bytes)
 {
     const struct go_layout *layout = &scan->layout;
-    unsigned bits = bytes[layout->map_bits], flags = bytes[layout->map_bits - 1U];
+    unsigned bits = bytes[layout->map_bits];
+    unsigned flags = layout->map_bits > 0 ? bytes[layout->map_bits - 1U] : 0U;
     if (bits > MOST_BITS) {
         lack(scan);
         return;

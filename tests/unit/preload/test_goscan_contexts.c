@@ -414,6 +414,34 @@ static void context__that_cannot_be_read__is_said_to_be_unknown(void **state)
     assert_true(target->unknown);
 }
 
+static bool is_of_a_map(const struct go_layout_field *field)
+{
+    return strcmp(field->type, "runtime.hmap") == 0 ||
+           strcmp(field->type, "internal/runtime/maps.Map") == 0 ||
+           strcmp(field->type, "internal/runtime/maps.table") == 0;
+}
+
+/* A layout comes from a file that may say anything. */
+static void map__whose_fields_are_elsewhere__is_survived(void **state)
+{
+    static const uint16_t places[] = {0, 1000, GO_ABSENT - 1, GO_ABSENT};
+    struct target *target = *state;
+    uint64_t channel, context = make_context(target, &channel);
+    set_children(target, context, make_map(target, make_context(target, NULL)));
+    make_timer(target, ENDS, context);
+    for (size_t i = 0; i < go_layout_field_count; i++) {
+        const struct go_layout_field *row = &go_layout_fields[i];
+        uint16_t *field = (uint16_t *)(void *)((char *)&target->scan.layout + row->offset);
+        uint16_t before = *field;
+        for (size_t k = 0; is_of_a_map(row) && k < sizeof(places) / sizeof(*places); k++) {
+            *field = places[k];
+            scan_state(&target->scan)->scan_timers.read = false;
+            assert_true(wakes(target, channel));
+        }
+        *field = before;
+    }
+}
+
 /* A heap that becomes longer, or is turned round, between two readings. */
 static void grow(struct target *target)
 {
@@ -488,6 +516,7 @@ int main(void)
         BOTH(contexts__in_a_circle__end),
         BOTH(contexts__in_a_circle_without_channels__end),
         BOTH(map__that_says_it_is_huge__ends),
+        BOTH(map__whose_fields_are_elsewhere__is_survived),
         BOTH(context__that_cannot_be_read__is_said_to_be_unknown),
         BOTH(timers__that_change_places_meanwhile__are_found),
         BOTH(heap__that_is_nonsense__is_said_to_be_unknown),
