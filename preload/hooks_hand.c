@@ -90,19 +90,19 @@ long hook_syscall(long number, long a, long b, long c, long d, long e, long f)
     watch_filter(number, a, b, c);
     bool ran = unlikely(changes_credentials(number)) && recorder.header != NULL &&
                !recorder_quiet && sampler_stop();
-    bool quiet_clone3 = number == SYS_clone3 && recorder_quiet; /* may not be looked into yet */
-    bool forks = recorder.classes != 0 && !quiet_clone3 && unlikely(is_bare_fork(number, a));
+    /* Its arguments may not be looked into yet. */
+    bool unseen_clone3 = number == SYS_clone3 && (recorder_quiet || recorder.classes == 0);
+    bool forks = !unseen_clone3 && unlikely(is_bare_fork(number, a));
     /* A child that does not know yet that it is one must not run a handler: the handler's waits
      * would be told of the parent. Asked once: a filter may be set meanwhile. */
-    bool blocked = forks && !recorder_quiet;
+    bool blocked = forks && recorder.classes != 0 && !recorder_quiet;
     uint64_t before = blocked ? signals_block() : 0;
     long result = hooks_real.syscall(number, a, b, c, d, e, f);
     if (ran)
         sampler_go_on();
     /* The kernel has read its arguments by now, and so can we. */
-    bool forked_quietly =
-        quiet_clone3 && result == 0 && recorder.classes != 0 && !(*(const uint64_t *)a & CLONE_VM);
-    if (forked_quietly || (forks && result == 0))
+    bool forked_unseen = unseen_clone3 && result == 0 && !(*(const uint64_t *)a & CLONE_VM);
+    if (forked_unseen || (forks && result == 0))
         lifecycle_forked();
     if (blocked)
         signals_restore(before);
