@@ -77,17 +77,21 @@ static uint64_t count_told(struct go_runtime *runtime)
     return result == GO_OK ? totals.seen : 0;
 }
 
-/* Scans again by a layout that the table does not have, unless that reads less than half as much:
- * then the debug information is damaged, or says nonsense. */
+/* Scans again by a layout that the table does not have, unless that cannot be one, or reads less
+ * than half as much: then the debug information is damaged, or says nonsense. */
 static void scan_by_layout(struct go_runtime *runtime, struct image *image)
 {
     struct go_hints *hints = &runtime->symbols.hints;
-    bool ok_by_table = runtime->result == GO_OK;
-    uint64_t by_table = count_told(runtime);
+    enum go_result by_table = runtime->result;
+    uint64_t told_by_table = count_told(runtime);
     hints->layout = &runtime->layout;
     scan_module(runtime, image, runtime->module, hints);
-    if (runtime->scratch && ok_by_table &&
-        (runtime->result != GO_OK || count_told(runtime) * 2 < by_table)) {
+    if (!runtime->scratch || by_table == GO_UNKNOWN_VERSION)
+        return;
+    bool worse = by_table == GO_OK
+                     ? runtime->result != GO_OK || count_told(runtime) * 2 < told_by_table
+                     : runtime->result == GO_UNKNOWN_VERSION;
+    if (worse) {
         hints->layout = NULL;
         scan_module(runtime, image, runtime->module, hints);
     }
