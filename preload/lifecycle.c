@@ -147,9 +147,9 @@ bool lifecycle_starts_thread(void)
     int error = errno;
     uint64_t before = signals_block(); /* as the C library does now */
     bool begun = filter_lets_us() && begin(may_still_open_unwinder());
+    __atomic_store_n(&life, begun ? RECORDED : UNRECORDED, __ATOMIC_RELEASE);
     signals_restore(before);
     errno = error;
-    __atomic_store_n(&life, begun ? RECORDED : UNRECORDED, __ATOMIC_RELEASE);
     return begun;
 }
 
