@@ -467,6 +467,35 @@ static void timers__that_change_places_meanwhile__are_found(void **state)
     assert_false(target->unknown);
 }
 
+/* The second timer's row, while it is on its way to another place: nowhere in the first reading. */
+static uint64_t on_its_way;
+
+static void put_down(struct target *target)
+{
+    put(target, target->timers + 16, on_its_way);
+    target->change = NULL;
+}
+
+static void take_up(struct target *target)
+{
+    memcpy(&on_its_way, at(target, target->timers + 16), sizeof(on_its_way));
+    put(target, target->timers + 16, 0);
+    target->change = put_down;
+}
+
+static void timer__that_the_first_reading_misses__is_found(void **state)
+{
+    struct target *target = *state;
+    uint64_t first, second;
+    make_timer(target, ENDS, make_context(target, &first));
+    make_timer(target, ENDS, make_context(target, &second));
+    target->change = take_up;
+    target->change_before = target->timers;
+    assert_true(wakes(target, first));
+    assert_true(wakes(target, second));
+    assert_true(target->change == NULL);
+}
+
 static void heap__that_is_nonsense__is_said_to_be_unknown(void **state)
 {
     struct target *target = *state;
@@ -519,6 +548,7 @@ int main(void)
         BOTH(map__whose_fields_are_elsewhere__is_survived),
         BOTH(context__that_cannot_be_read__is_said_to_be_unknown),
         BOTH(timers__that_change_places_meanwhile__are_found),
+        BOTH(timer__that_the_first_reading_misses__is_found),
         BOTH(heap__that_is_nonsense__is_said_to_be_unknown),
         cmocka_unit_test(channels__more_than_a_table_holds__are_said_or_found),
     };
