@@ -31,8 +31,8 @@
 #define SHARED_PUT(word, value) ((void)(*(volatile __typeof__(word) *)&(word) = (value)))
 #endif
 
-/* What the process knows of its recording. Written at start and after fork, when there is one
- * thread; read everywhere. */
+/* What the process knows of its recording. Written at start, before the first thread is made and
+ * after fork, when there is one thread; read everywhere. */
 struct recorder {
     uint32_t classes; /* enum rec_class that are recorded; 0: nothing is, wrappers pass through */
     struct rec_header *header; /* NULL: no recording (yet) */

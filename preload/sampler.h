@@ -12,7 +12,8 @@
 
 #include <stdbool.h>
 
-/* Learns how thread-local storage is laid out. At start, in the loader's constructors. */
+/* Learns how thread-local storage is laid out. At start, in the loader's constructors, or before
+ * the first thread is made. */
 void sampler_init(void);
 
 /* Starts the sampler, unless it runs. Any thread, any context. */
