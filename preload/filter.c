@@ -167,12 +167,13 @@ static long ask_in_child(void)
 }
 
 /* How many filters a process has (proc(5), /proc/PID/status); before Linux 5.9, which mode it is
- * in, of which 0 is none. -1: that cannot be read. */
+ * in, of which 0 is none. A kernel that knows no filters says nothing of them. -1: that cannot be
+ * read, or not to its end. */
 static int64_t filters_of(const char *path)
 {
     static const char *const names[] = {"Seccomp_filters", "Seccomp"};
     static char status[32U << 10];
-    place_read_file(path, status, sizeof(status));
+    size_t got = place_read_file(path, status, sizeof(status));
     for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
         size_t bytes;
         uint64_t number;
@@ -182,7 +183,7 @@ static int64_t filters_of(const char *path)
         if (at != NULL && text_parse_number(&at, &number))
             return (int64_t)number;
     }
-    return -1;
+    return got > 0 && got < sizeof(status) - 1 ? 0 : -1;
 }
 
 /* Who cannot be asked is taken for the worst: without /proc, there may be a filter, and of its own;
