@@ -184,13 +184,15 @@ static void describe(struct rec_task *task, const struct go_goroutine *it,
 
 /* A timer may be set or stopped while the wait lasts. One that is not found may have been missed,
  * as it moved: only when that is so twice, what was told is taken back. */
-static void note_deadline(struct go_row *row, struct rec_task *task, const struct go_goroutine *it,
-                          const struct go_reason *reason)
+static void note_deadline(const struct goscan *scan, struct go_row *row, struct rec_task *task,
+                          const struct go_goroutine *it, const struct go_reason *reason)
 {
     bool known = reason->object == GO_OBJECT_CHANNEL || reason->object == GO_OBJECT_SELECT ||
                  (reason->object == GO_OBJECT_POLL && it->object_known);
     bool told = (task->wait_flags & REC_WAIT_DEADLINE) != 0;
     bool missed = known && told && !it->deadline;
+    if (missed && !goscan_knows_timers(scan))
+        return;
     if (known && told != it->deadline && (!missed || row->deadline_missed)) {
         __atomic_store_n(&task->wait_flags, task->wait_flags ^ REC_WAIT_DEADLINE, __ATOMIC_RELAXED);
         missed = false;
@@ -325,7 +327,7 @@ static void look_at(struct go_row *row, struct rec_task *task, const struct gosc
     if (it->parked && !it->moved && stayed && it->stack == NULL && has_stack(task) &&
         same_channels(task, it, reason)) {
         describe(task, it, reason); /* nor is there what only the stack tells */
-        note_deadline(row, task, it, reason);
+        note_deadline(scan, row, task, it, reason);
         return;
     }
     if (it->moved ||
@@ -342,7 +344,7 @@ static void look_at(struct go_row *row, struct rec_task *task, const struct gosc
     if (!has_stack(task))
         try_again(task, it);
     describe(task, it, reason);
-    note_deadline(row, task, it, reason);
+    note_deadline(scan, row, task, it, reason);
 }
 
 /* --- scans ----------------------------------------------------------------------------------- */
@@ -439,6 +441,7 @@ enum go_result go_record_scan(struct goscan *scan, bool (*go_on)(void))
     struct go_totals totals = {0};
     asked = go_on;
     go_record_begin(clock_now_ns());
+    scan->go_on = go_on;
     enum go_result result = goscan_run(scan, go_record_visit, scan, &totals);
     return go_record_end(scan, result, &totals);
 }

@@ -142,6 +142,10 @@ struct goscan {
      * only the stack tells of is 0. NULL: always. */
     bool (*wants_stack)(const struct go_goroutine *it, void *arg);
     uint64_t most_goroutines; /* may be set after goscan_open: a longer list is none; 0: 2^24 */
+    /* May be set after goscan_open: whether the scan shall go on. Asked now and then in what may
+     * take long between two visits, the reading of timers; what was not read of them then is not
+     * known. NULL: always. */
+    bool (*go_on)(void);
 };
 
 struct go_totals {
@@ -170,6 +174,9 @@ uint64_t goscan_count(struct goscan *scan);
 enum go_result goscan_run(struct goscan *scan,
                           bool (*visit)(const struct go_goroutine *it, void *arg), void *arg,
                           struct go_totals *ret);
+
+/* During a visit: whether no timer was missed so far, so that one without a deadline has none. */
+bool goscan_knows_timers(const struct goscan *scan);
 
 /* Where a goroutine was spawned: the stack that its creator had where the runtime kept it, else the
  * go statement alone (*ret_cut). NULL: not known. */

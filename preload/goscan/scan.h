@@ -281,6 +281,11 @@ enum scan_timer_function scan_timer_function(struct goscan *scan, uint64_t funct
 /* Whether a closure's code is that which ends a context at its deadline. */
 bool scan_ends_context(struct goscan *scan, uint64_t pc);
 
+static inline bool scan_goes_on(const struct goscan *scan)
+{
+    return scan->go_on == NULL || scan->go_on();
+}
+
 static inline struct scan_state *scan_state(const struct goscan *scan)
 {
     return scan->scratch;

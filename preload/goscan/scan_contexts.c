@@ -253,7 +253,7 @@ void scan_contexts_take(struct goscan *scan, const uint64_t *closures, size_t co
         push(scan, walk, CLOSURE, closures[i], 1);
     while (walk->count > 0 && !timers->full) {
         size_t some = next(&scan->layout, walk);
-        if (timers->left < some) {
+        if (timers->left < some || !scan_goes_on(scan)) {
             lack(scan);
             return;
         }

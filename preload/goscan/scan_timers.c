@@ -177,9 +177,14 @@ static void read_processor(struct goscan *scan, uint64_t processor, uint64_t *le
             return;
         }
         *left -= count;
-        for (size_t k = 0; k < count; k += TIMERS_AT_ONCE)
+        for (size_t k = 0; k < count; k += TIMERS_AT_ONCE) {
+            if (!scan_goes_on(scan)) {
+                timers->complete = false;
+                return;
+            }
             read_some(scan, area, timers->rows + k,
                       count - k < TIMERS_AT_ONCE ? count - k : TIMERS_AT_ONCE);
+        }
     }
 }
 
@@ -220,4 +225,10 @@ bool scan_timer_wakes(struct goscan *scan, uint64_t channel)
             *timers->unknown = true;
     }
     return timers->used > 0 && *place_of(timers, channel) != 0;
+}
+
+bool goscan_knows_timers(const struct goscan *scan)
+{
+    const struct scan_state *state = scan_state(scan);
+    return state == NULL || state->scan_timers.unknown == NULL || !*state->scan_timers.unknown;
 }

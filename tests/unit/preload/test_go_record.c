@@ -7,6 +7,7 @@
 
 #include "preload/go_record.h"
 #include "preload/go_table.h"
+#include "preload/goscan/scan.h"
 #include "tests/unit/preload/recording_here.h"
 
 enum { SEND, SELECT, MUTEX, IDLE, SLEEP, IO };
@@ -553,6 +554,29 @@ static void deadline__that_was_not_looked_for__stays(void **state)
     assert_int_equal(only_task()->wait_flags, REC_WAIT_DEADLINE);
 }
 
+/* Not all timers could be read. */
+static void deadline__that_may_have_been_missed__stays(void **state)
+{
+    (void)state;
+    static struct scan_state scanned;
+    bool unknown = true;
+    scanned.scan_timers.unknown = &unknown;
+    scan.scratch = &scanned;
+    struct go_goroutine it = parked(42, SEND);
+    it.deadline = true;
+    look_at(&it, 1);
+    it.deadline = false;
+    it.stack = NULL;
+    for (int i = 0; i < 3; i++)
+        look_at(&it, 1);
+    assert_int_equal(only_task()->wait_flags, REC_WAIT_DEADLINE);
+    unknown = false;
+    for (int i = 0; i < 2; i++)
+        look_at(&it, 1);
+    assert_int_equal(only_task()->wait_flags, 0);
+    scan.scratch = NULL;
+}
+
 static void operations__that_are_not_asked_for__are_not_recorded(void **state)
 {
     (void)state;
@@ -638,6 +662,7 @@ int main(void)
         TEST(deadline_and_thread__of_a_wait__are_recorded),
         TEST(deadline__set_or_stopped_meanwhile__is_recorded),
         TEST(deadline__that_was_not_looked_for__stays),
+        TEST(deadline__that_may_have_been_missed__stays),
         TEST(operations__that_are_not_asked_for__are_not_recorded),
         TEST(runtimes_own_goroutine__is_marked_while_it_is_that),
         TEST(listening_socket__waited_for__is_noticed),

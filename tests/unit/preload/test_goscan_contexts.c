@@ -506,6 +506,42 @@ static void heap__that_is_nonsense__is_said_to_be_unknown(void **state)
     assert_true(target->unknown);
 }
 
+static int asks_left;
+
+static bool go_on(void)
+{
+    return asks_left-- > 0;
+}
+
+/* Each of the timers has a child in a table of its own, so that contexts take most of the reads. */
+static void timers__of_a_scan_that_shall_end__are_not_read_on(void **state)
+{
+    enum { COUNT = 3000 };
+    struct target *target = *state;
+    uint64_t channel, pieces = 0;
+    for (size_t i = 0; i < COUNT; i++) {
+        uint64_t context = make_context(target, NULL);
+        set_children(target, context, make_map(target, make_context(target, &channel)));
+        make_timer(target, ENDS, context);
+    }
+    target->scan.go_on = go_on;
+    for (int asks = 0; asks <= 8; asks += 4) {
+        target->unknown = false;
+        scan_state(&target->scan)->scan_timers.read = false;
+        asks_left = asks;
+        target->pieces = 0;
+        wakes(target, channel);
+        assert_true(target->unknown);
+        assert_in_range(target->pieces, pieces, 16 + (uint64_t)asks * 128);
+        pieces = target->pieces + 1;
+    }
+    asks_left = INT32_MAX;
+    target->unknown = false;
+    scan_state(&target->scan)->scan_timers.read = false;
+    assert_true(wakes(target, channel));
+    assert_false(target->unknown);
+}
+
 static void channels__more_than_a_table_holds__are_said_or_found(void **state)
 {
     enum { COUNT = 120000 };
@@ -550,6 +586,7 @@ int main(void)
         BOTH(timers__that_change_places_meanwhile__are_found),
         BOTH(timer__that_the_first_reading_misses__is_found),
         BOTH(heap__that_is_nonsense__is_said_to_be_unknown),
+        BOTH(timers__of_a_scan_that_shall_end__are_not_read_on),
         cmocka_unit_test(channels__more_than_a_table_holds__are_said_or_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
