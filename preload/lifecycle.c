@@ -1,5 +1,6 @@
 #include "preload/lifecycle.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -12,6 +13,7 @@
 #include "preload/filter.h"
 #include "preload/hooks.h"
 #include "preload/libgo.h"
+#include "preload/modules.h"
 #include "preload/options.h"
 #include "preload/place.h"
 #include "preload/recorder.h"
@@ -116,11 +118,21 @@ static struct root root_now(void)
     return root;
 }
 
+/* Which takes memory, and another allocator may be about to start a thread of its own, with its
+ * locks taken. */
+static bool allocator_is_libcs(void)
+{
+    struct module_range allocator, libc;
+    return module_find((uint64_t)dlsym(RTLD_DEFAULT, "malloc"), &allocator) &&
+           module_find((uint64_t)dlsym(RTLD_DEFAULT, "gnu_get_libc_version"), &libc) &&
+           allocator.start == libc.start;
+}
+
 /* Not in a folder that the program has gone into since (chroot), which somebody else may fill; and
  * not while a thread of libc's own may open descriptors (set_up of unwind_rules.c). */
 static bool may_still_open_unwinder(void)
 {
-    if (!__libc_single_threaded)
+    if (!__libc_single_threaded || !allocator_is_libcs())
         return false;
     struct root root = root_now();
     return root.known && first_root.known && root.device == first_root.device &&
@@ -132,6 +144,7 @@ static bool may_still_open_unwinder(void)
 static void wait_for_thread(void)
 {
     options_read();
+    sampler_look_at_start();
     first_root = root_now();
     watch_life();
     life = WAITS_FOR_THREAD;

@@ -19,6 +19,7 @@
 #define STACK_BYTES (128U << 10)
 #define LIBC_BYTES 4096              /* of libc's record of a thread, at the thread pointer */
 #define TLS_MOST (INT64_C(64) << 20) /* where storage is larger than this, there is no sampler */
+#define TLS_ADDED (64 << 10)         /* that libraries opened since the start may have beside it */
 #define LAST_WALK_MS 200             /* that an exit waits for the last walk at most */
 
 /* Whoever starts or stops the sampler has it, with all signals blocked. */
@@ -31,6 +32,7 @@ static int last_status;               /* of a thread that left without libc; els
 static uint32_t tid;                  /* cleared and woken by the kernel when the thread is gone */
 static char *memory;                  /* stack and thread-local storage */
 static uint64_t tls_below, tls_above; /* bytes of storage below and above the thread pointer */
+static int64_t tls_most = TLS_MOST;   /* what is farther away was allocated elsewhere */
 static char *tls_new;                 /* of all of them, what a new thread finds there */
 static bool tls_known;                /* ours is among them */
 
@@ -61,7 +63,7 @@ static const ElfW(Phdr) * tls_of(const struct dl_phdr_info *info, size_t bytes, 
     for (int i = 0; i < info->dlpi_phnum; i++) {
         const ElfW(Phdr) *header = &info->dlpi_phdr[i];
         if (header->p_type == PT_TLS)
-            return *from >= -TLS_MOST && *from + (int64_t)header->p_memsz <= TLS_MOST ? header
+            return *from >= -tls_most && *from + (int64_t)header->p_memsz <= tls_most ? header
                                                                                       : NULL;
     }
     return NULL;
@@ -94,6 +96,12 @@ static int copy_tls(struct dl_phdr_info *info, size_t bytes, void *unused)
         memcpy(tls_new + (int64_t)tls_below + from, (char *)info->dlpi_addr + header->p_vaddr,
                header->p_filesz);
     return 0;
+}
+
+void sampler_look_at_start(void)
+{
+    dl_iterate_phdr(measure_tls, NULL);
+    tls_most = (int64_t)(tls_below > tls_above ? tls_below : tls_above) + TLS_ADDED;
 }
 
 void sampler_init(void)

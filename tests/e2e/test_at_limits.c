@@ -187,6 +187,11 @@ static const struct row rows[] = {
      .environment = {"LEAKSPY_OUT=/limits.rec"},
      .said = "libunwind: cannot be loaded",
      .not_recorded = true},
+    /* It may start threads of its own, with its locks taken. */
+    {.name = "filter_of_a_program_with_another_allocator",
+     .arguments = {"before", JEMALLOC, "kill", NO_CALL, "threads"},
+     .said = "libunwind: cannot be loaded",
+     .facts = TWO_THREADS},
     {.name = "filter_of_a_program_that_handles_its_traps",
      .arguments = {"trap", TEXT_OF(SYS_ftruncate), "handle"},
      .said = "system call " TEXT_OF(SYS_ftruncate) ": no recording: a filter kills for it",
