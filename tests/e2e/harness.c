@@ -220,15 +220,34 @@ void target_kill(struct target *target, int signal)
     outcome_deinit(&outcome);
 }
 
-/* When the sampler last finished a walk; 0: never, or there is no recording. */
-static uint64_t last_walk_ns(const struct target *target)
+/* The header of a recording. All zero: there is none yet. */
+static struct rec_header header_of(const char *recording)
 {
     struct rec_header header = {0};
-    int fd = open(target->recording, O_RDONLY | O_CLOEXEC);
+    int fd = open(recording, O_RDONLY | O_CLOEXEC);
     ssize_t bytes = fd >= 0 ? pread(fd, &header, sizeof header, 0) : -1;
     if (fd >= 0)
         close(fd);
-    return bytes == sizeof header ? header.last_walk_ns : 0;
+    return bytes == sizeof header ? header : (struct rec_header){0};
+}
+
+void wait_for_recording(const char *recording)
+{
+    int64_t deadline_ms = now_ms() + PATIENCE_MS;
+    for (;;) {
+        struct rec_header header = header_of(recording);
+        if (header.magic == REC_MAGIC && header.state != REC_STATE_STARTING)
+            return;
+        if (now_ms() > deadline_ms)
+            fail_msg("%s: no recording in %d ms", recording, PATIENCE_MS);
+        sleep_ms(2);
+    }
+}
+
+/* When the sampler last finished a walk; 0: never, or there is no recording. */
+static uint64_t last_walk_ns(const struct target *target)
+{
+    return header_of(target->recording).last_walk_ns;
 }
 
 void target_wait_walks(struct target *target, int times, int ms)

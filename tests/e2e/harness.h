@@ -62,6 +62,9 @@ void target_kill(struct target *target, int signal);
 /* Waits for the end, for at most PATIENCE_MS; what was printed, and the status. */
 struct outcome target_wait(struct target *target);
 
+/* Until there is a recording in this file, of which there may be nothing at first. */
+void wait_for_recording(const char *recording);
+
 /* Until the sampler has walked over all tasks `times` times more, and `ms` have passed between its
  * walks. */
 void target_wait_walks(struct target *target, int times, int ms);

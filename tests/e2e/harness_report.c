@@ -211,8 +211,7 @@ json_t *wait_for_group(struct target *target, const char *threshold, const char 
                        const struct expected_group *expected)
 {
     int64_t deadline_ms = now_ms() + PATIENCE_MS;
-    while (access(target->recording, F_OK) != 0 && now_ms() < deadline_ms)
-        sleep_ms(2);
+    wait_for_recording(target->recording);
     for (;;) {
         json_t *json = report(target->recording, threshold, options);
         if (find_group(json, expected))

@@ -4,6 +4,7 @@
 
 #include <elf.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -64,13 +65,27 @@ static void wait_ready(struct target *target)
     target_wait_walks(target, 1, 0);
 }
 
+/* Also those of children, FILE.PID-N. */
+static void remove_recordings(const char *file)
+{
+    char pattern[128];
+    glob_t found;
+    unlink(file);
+    snprintf(pattern, sizeof pattern, "%s.*-*", file);
+    if (glob(pattern, 0, NULL, &found) == 0) {
+        for (size_t i = 0; i < found.gl_pathc; i++)
+            unlink(found.gl_pathv[i]);
+        globfree(&found);
+    }
+}
+
 static void end(const struct way *way, struct target *target)
 {
     char recording[96];
     snprintf(recording, sizeof recording, "%s", target->recording);
     target_end(target);
     if (way->outside)
-        unlink(recording);
+        remove_recordings(recording);
 }
 
 static void assert_string_at(const json_t *json, const char *path, const char *expected)
@@ -399,7 +414,7 @@ static void run__of_a_go_program__says_where_it_recorded(void **state)
     assert_string_equal(rest, last);
     outcome_deinit(&plain);
     outcome_deinit(&recorded);
-    unlink(recording);
+    remove_recordings(recording);
 }
 
 static void preloaded_program__behaves_the_same(void **state)

@@ -16,8 +16,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "preload/recording.h"
-
 static char copy[64]; /* the changed program */
 
 static const struct expected_group parked = {
@@ -226,18 +224,6 @@ static void wait_until_said(const struct target *target, const char *says)
     }
 }
 
-/* The file is there before there is anything in it. */
-static bool has_begun(const char *recording)
-{
-    struct rec_header header;
-    int fd = open(recording, O_RDONLY | O_CLOEXEC);
-    bool begun = fd >= 0 && read(fd, &header, sizeof header) == (ssize_t)sizeof header &&
-                 header.state != REC_STATE_STARTING;
-    if (fd >= 0)
-        close(fd);
-    return begun;
-}
-
 static void record_from_outside(const struct row *row)
 {
     char recording[96];
@@ -247,10 +233,7 @@ static void record_from_outside(const struct row *row)
         wait_until_said(target, row->says);
         assert_int_not_equal(access(recording, F_OK), 0);
     } else {
-        for (int64_t deadline_ms = now_ms() + PATIENCE_MS; !has_begun(recording);) {
-            assert_true(now_ms() < deadline_ms);
-            sleep_ms(20);
-        }
+        wait_for_recording(recording);
         assert_told(recording, row);
     }
     struct outcome outcome = target_wait(target);
