@@ -12,12 +12,7 @@ size_t g_bytes(const struct go_layout *layout)
         layout->g_tracking,  layout->g_locked_m, layout->g_parent_id,  layout->g_created_pc,
         layout->g_ancestors, layout->g_start_pc, layout->g_waiting,    layout->g_labels,
     };
-    size_t bytes = 0;
-    for (size_t i = 0; i < sizeof(fields) / sizeof(*fields); i++) {
-        if (fields[i] != GO_ABSENT && fields[i] + 8U > bytes)
-            bytes = fields[i] + 8U;
-    }
-    return bytes;
+    return go_layout_reach(fields, sizeof(fields) / sizeof(*fields));
 }
 
 bool g_read(struct mem_reader *reader, const struct go_layout *layout, uint64_t address, void *to)

@@ -27,3 +27,13 @@ bool go_layout_of(unsigned minor, struct go_layout *ret)
     ret->minor = (uint16_t)minor;
     return known;
 }
+
+size_t go_layout_reach(const uint16_t *fields, size_t count)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (fields[i] != GO_ABSENT && fields[i] + sizeof(uint64_t) > bytes)
+            bytes = fields[i] + sizeof(uint64_t);
+    }
+    return bytes;
+}

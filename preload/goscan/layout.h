@@ -37,4 +37,8 @@ extern const size_t go_layout_field_count;
  * version, fit to be filled from DWARF. */
 bool go_layout_of(unsigned minor, struct go_layout *ret);
 
+/* How many bytes of a structure hold the words at these `count` offsets, of which some may be
+ * GO_ABSENT. */
+size_t go_layout_reach(const uint16_t *fields, size_t count);
+
 #endif

@@ -102,17 +102,6 @@ bool scan_state_init(struct goscan *scan)
     return true;
 }
 
-/* The farthest of some fields, and its own bytes. */
-static uint32_t reach(const uint16_t *fields, size_t count)
-{
-    uint32_t bytes = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (fields[i] != GO_ABSENT && fields[i] + 8U > bytes)
-            bytes = fields[i] + 8U;
-    }
-    return bytes;
-}
-
 static bool has_all_needed(const struct go_layout *layout)
 {
     for (size_t i = 0; i < go_layout_field_count; i++) {
@@ -138,10 +127,10 @@ bool scan_state_take_layout(struct goscan *scan)
     const uint16_t poll[] = {l->poll_fd,   l->poll_reader,        l->poll_writer,
                              l->poll_self, l->poll_read_deadline, l->poll_write_deadline};
     state->g_bytes = (uint32_t)g_bytes(l);
-    state->sudog_bytes = reach(sudog, sizeof(sudog) / sizeof(*sudog));
-    state->channel_bytes = reach(channel, sizeof(channel) / sizeof(*channel));
+    state->sudog_bytes = (uint32_t)go_layout_reach(sudog, sizeof(sudog) / sizeof(*sudog));
+    state->channel_bytes = (uint32_t)go_layout_reach(channel, sizeof(channel) / sizeof(*channel));
     /* Of this one and of a Cond there may be too much: then none is looked for (scan_special.c). */
-    state->poll_bytes = reach(poll, sizeof(poll) / sizeof(*poll));
+    state->poll_bytes = (uint32_t)go_layout_reach(poll, sizeof(poll) / sizeof(*poll));
     return has_all_needed(l) && state->g_bytes <= GO_G_BYTES &&
            state->g_bytes + SCAN_G_GAP + 8 <= G_AREA_BYTES &&
            state->sudog_bytes <= SCAN_SUDOG_BYTES && state->channel_bytes <= SCAN_CHANNEL_BYTES;

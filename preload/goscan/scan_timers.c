@@ -64,14 +64,13 @@ static size_t row_words(const struct go_layout *layout)
 /* Bytes of a timer up to all that is used; 0: it cannot be read. */
 static size_t timer_bytes(const struct go_layout *layout)
 {
-    const uint16_t ends[] = {layout->timer_when + 8U, layout->timer_function + 8U,
-                             layout->timer_arg + 16U};
-    size_t bytes = layout->timer_status == GO_ABSENT ? 0 : layout->timer_status + 4U;
-    if (layout->timer_function == GO_ABSENT || layout->timer_arg == GO_ABSENT ||
-        layout->p_timers == GO_ABSENT)
+    const uint16_t fields[] = {layout->timer_when, layout->timer_function, layout->timer_status};
+    size_t bytes = go_layout_reach(fields, sizeof(fields) / sizeof(*fields));
+    size_t arg_end = layout->timer_arg + 16U;
+    if (layout->timer_when == GO_ABSENT || layout->timer_function == GO_ABSENT ||
+        layout->timer_arg == GO_ABSENT || layout->p_timers == GO_ABSENT)
         return 0;
-    for (size_t i = 0; i < sizeof(ends) / sizeof(*ends); i++)
-        bytes = ends[i] > bytes ? ends[i] : bytes;
+    bytes = arg_end > bytes ? arg_end : bytes;
     return bytes <= TIMER_BYTES ? bytes : 0;
 }
 

@@ -442,6 +442,26 @@ static void map__whose_fields_are_elsewhere__is_survived(void **state)
     }
 }
 
+static void timer__whose_fields_are_elsewhere__is_not_read(void **state)
+{
+    struct target *target = *state;
+    struct go_layout *layout = &target->scan.layout;
+    const struct go_layout real = *layout;
+    uint16_t *const fields[] = {&layout->timer_when, &layout->timer_function, &layout->timer_arg,
+                                &layout->timer_status};
+    uint64_t channel;
+    make_timer(target, ENDS, make_context(target, &channel));
+    for (size_t i = 0; i < sizeof(fields) / sizeof(*fields); i++) {
+        for (unsigned far = 0xfff0; far < GO_ABSENT; far++) {
+            *layout = real;
+            *fields[i] = (uint16_t)far;
+            scan_state(&target->scan)->scan_timers.read = target->unknown = false;
+            assert_false(wakes(target, channel));
+            assert_true(target->unknown);
+        }
+    }
+}
+
 /* A heap that becomes longer, or is turned round, between two readings. */
 static void grow(struct target *target)
 {
@@ -582,6 +602,7 @@ int main(void)
         BOTH(contexts__in_a_circle_without_channels__end),
         BOTH(map__that_says_it_is_huge__ends),
         BOTH(map__whose_fields_are_elsewhere__is_survived),
+        BOTH(timer__whose_fields_are_elsewhere__is_not_read),
         BOTH(context__that_cannot_be_read__is_said_to_be_unknown),
         BOTH(timers__that_change_places_meanwhile__are_found),
         BOTH(timer__that_the_first_reading_misses__is_found),
