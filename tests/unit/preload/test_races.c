@@ -67,11 +67,13 @@ struct parked {
     bool patiently;
 };
 
+/* The slot may be the thread's own, which the sampler frees when the kernel has forgotten the
+ * thread: an order that ThreadSanitizer knows nothing of. */
 static void look_while_parked(void *arg)
 {
     const struct parked *parked = arg;
     struct rec_task *task = parked->task;
-    uint32_t gen = task->gen;
+    uint32_t gen = SHARED_GET(task->gen);
     if (interrupt) { /* a handler waits inside this wait */
         interrupt = false;
         count(&interrupted);
@@ -88,7 +90,7 @@ static void look_while_parked(void *arg)
         }
         let_it_look();
     }
-    WANT(task->gen == gen && task->object == parked->own);
+    WANT(SHARED_GET(task->gen) == gen && SHARED_GET(task->object) == parked->own);
 }
 
 /* Waits in a slot, now and then until the sampler has told the stack, which must be ours. */
