@@ -89,12 +89,15 @@ ssize_t write(int fd, const void *from, size_t n)
     return REAL(write)(fd, from, n);
 }
 
+static sem_t sampling;
+
 /* Works most of the time, and rests for a moment. */
 static void *sample(void *unused)
 {
     uint64_t all = ~UINT64_C(0);
     struct entry here;
     syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, NULL, sizeof all);
+    REAL(sem_post)(&sampling);
     for (;;) {
         REAL(pthread_mutex_lock)(&table_lock);
         for (int i = 0; i < ROUNDS; i++)
@@ -118,8 +121,11 @@ static void after_fork(void)
 __attribute__((constructor)) static void begin(void)
 {
     pthread_t thread;
+    sem_init(&sampling, 0, 0);
     log_fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
     if (getenv("NAIVE_ATFORK"))
         pthread_atfork(before_fork, after_fork, after_fork);
     REAL(pthread_create)(&thread, NULL, sample, NULL);
+    while (sem_wait(&sampling) != 0) /* the program could be through before the thread runs */
+        ;
 }
