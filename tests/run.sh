@@ -53,7 +53,8 @@ build() {
 
 # Builds and tests the preset of that name.
 run_preset() {
-    local preset=$1 log=$scratch/$1.log junit=$scratch/$1.xml run=() started=$SECONDS status counts builds=("$1")
+    local preset=$1 log=$scratch/$1.log junit=$scratch/$1.xml reports=$scratch/$1.report run=() started=$SECONDS
+    local status counts builds=("$1")
     [ "$preset" = clang ] && builds+=(default) # whose programs and tests are given the other library
     if ! build "${builds[@]}" >"$log" 2>&1; then
         cat "$log"
@@ -64,10 +65,13 @@ run_preset() {
 
     # ThreadSanitizer of GCC 12 needs fewer random bits in addresses than newer kernels use.
     [ "$preset" = tsan ] && setarch -R true 2>/dev/null && run=(setarch -R)
+    # A sanitizer writes to files: the sampler, of which it may have something to say, has no standard error.
+    run=(env "ASAN_OPTIONS=log_path=$reports" "TSAN_OPTIONS=log_path=$reports" "${run[@]}")
     # Most tests wait most of their time. Those that need the machine for themselves are marked RUN_SERIAL in CMake.
     "${run[@]}" ctest --preset "$preset" -j "$(($(nproc) * 2))" --timeout 300 --output-junit "$junit" \
         --test-output-size-passed 10000000 --test-output-size-failed 10000000 | tee "$log"
     status=${PIPESTATUS[0]}
+    cat "$reports".* >>"$failures" 2>/dev/null
     # CTest's own list says which were ended by a signal or by their limit of time.
     sed -n '/^The following tests FAILED:/,/^Errors while/p' "$log" >>"$failures"
     if ! counts=$(tests/results.py "$junit" "$preset" "$failures"); then
