@@ -3,13 +3,8 @@
  * for them ends. What a program of Go makes: test_goscan_program. */
 #include "preload/goscan/scan.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
-#include <string.h>
-#include <cmocka.h>
+#include "tests/unit/preload/arena.h"
 
-#define ARENA UINT64_C(0x100000)
 #define ARENA_BYTES (64U << 20)
 #define CALLS UINT64_C(0x700000000) /* value of time.goFunc */
 #define ENDS UINT64_C(0x400100)     /* code of a closure of context.WithDeadline */
@@ -20,8 +15,8 @@
 
 struct target {
     struct mem_reader reader;
-    uint8_t *bytes;
-    uint64_t used, pieces;
+    struct arena arena;
+    uint64_t pieces;
     struct goscan scan;
     uint64_t timers, timer_count; /* the only processor's heap */
     uint64_t processor;
@@ -30,42 +25,14 @@ struct target {
     uint64_t change_before;
 };
 
-static void *at(struct target *target, uint64_t address)
-{
-    assert_in_range(address, ARENA, ARENA + ARENA_BYTES - 1);
-    return target->bytes + (address - ARENA);
-}
-
-static void put(struct target *target, uint64_t address, uint64_t word)
-{
-    memcpy(at(target, address), &word, sizeof(word));
-}
-
-static void put_byte(struct target *target, uint64_t address, unsigned byte)
-{
-    *(uint8_t *)at(target, address) = (uint8_t)byte;
-}
-
-static uint64_t make(struct target *target, uint64_t bytes)
-{
-    uint64_t address = ARENA + target->used;
-    target->used += (bytes + 15) & ~UINT64_C(15);
-    assert_in_range(target->used, 0, ARENA_BYTES);
-    return address;
-}
-
 static void read_target(struct mem_reader *reader, struct mem_piece *pieces, size_t count)
 {
     struct target *target = (struct target *)reader;
     for (size_t i = 0; i < count; i++) {
-        uint64_t into = pieces[i].address - ARENA;
         target->pieces++;
         if (target->change && pieces[i].address == target->change_before)
             target->change(target);
-        pieces[i].ok = pieces[i].address >= ARENA && into <= ARENA_BYTES &&
-                       pieces[i].bytes <= ARENA_BYTES - into;
-        if (pieces[i].ok)
-            memcpy(pieces[i].to, target->bytes + into, pieces[i].bytes);
+        arena_read(&target->arena, &pieces[i]);
     }
 }
 
@@ -84,24 +51,23 @@ static struct target *set_up_with(unsigned minor, size_t at_once)
     struct goscan *scan = &target->scan;
     assert_non_null(target);
     target->reader.read = read_target;
-    target->bytes = calloc(1, ARENA_BYTES);
+    arena_init(&target->arena, ARENA_BYTES);
     scan->reader = &target->reader;
     scan->scratch_bytes = goscan_scratch_bytes(at_once);
     scan->scratch = calloc(1, scan->scratch_bytes);
     scan->minor = minor;
-    assert_true(target->bytes && scan->scratch && scan_state_init(scan));
+    assert_true(scan->scratch && scan_state_init(scan));
     assert_true(go_layout_of(minor, &scan->layout) && scan_state_take_layout(scan));
     know_names(scan_state(scan));
     scan_state(scan)->scan_timers.unknown = &target->unknown;
-    make(target, 16); /* so that nothing is at the first address */
-    uint64_t all = make(target, 24), list = make(target, 8);
-    target->processor = make(target, scan->layout.p_timers + 24U);
-    target->timers = make(target, ALL_TIMERS * 16);
-    put(target, list, target->processor);
-    put(target, all, list);
-    put(target, all + 8, 1);
-    put(target, target->processor + scan->layout.p_timers, target->timers);
-    put(target, target->processor + scan->layout.p_timers + 16, ALL_TIMERS);
+    uint64_t all = arena_make(&target->arena, 24), list = arena_make(&target->arena, 8);
+    target->processor = arena_make(&target->arena, scan->layout.p_timers + 24U);
+    target->timers = arena_make(&target->arena, ALL_TIMERS * 16);
+    arena_put(&target->arena, list, target->processor);
+    arena_put(&target->arena, all, list);
+    arena_put(&target->arena, all + 8, 1);
+    arena_put(&target->arena, target->processor + scan->layout.p_timers, target->timers);
+    arena_put(&target->arena, target->processor + scan->layout.p_timers + 16, ALL_TIMERS);
     scan->found.all_ps = all;
     return target;
 }
@@ -122,7 +88,7 @@ static int tear_down(void **state)
 {
     struct target *target = *state;
     free(target->scan.scratch);
-    free(target->bytes);
+    arena_deinit(&target->arena);
     free(target);
     return 0;
 }
@@ -131,11 +97,11 @@ static int tear_down(void **state)
 static uint64_t make_context(struct target *target, uint64_t *ret_channel)
 {
     const struct go_layout *layout = &target->scan.layout;
-    uint64_t context = make(target, 96);
+    uint64_t context = arena_make(&target->arena, 96);
     if (ret_channel) {
-        *ret_channel = make(target, 96);
-        put(target, context + layout->context_done, 0x500000);
-        put(target, context + layout->context_done + 8U, *ret_channel);
+        *ret_channel = arena_make(&target->arena, 96);
+        arena_put(&target->arena, context + layout->context_done, 0x500000);
+        arena_put(&target->arena, context + layout->context_done + 8U, *ret_channel);
     }
     return context;
 }
@@ -144,73 +110,73 @@ static uint64_t make_context(struct target *target, uint64_t *ret_channel)
 static uint64_t make_timer(struct target *target, uint64_t code, uint64_t context)
 {
     const struct go_layout *layout = &target->scan.layout;
-    uint64_t timer = make(target, 128), closure = make(target, 16);
-    put(target, closure, code);
-    put(target, closure + 8, context);
-    put(target, timer + layout->timer_when, 1000);
-    put(target, timer + layout->timer_function, CALLS);
-    put(target, timer + layout->timer_arg + 8U, closure);
+    uint64_t timer = arena_make(&target->arena, 128), closure = arena_make(&target->arena, 16);
+    arena_put(&target->arena, closure, code);
+    arena_put(&target->arena, closure + 8, context);
+    arena_put(&target->arena, timer + layout->timer_when, 1000);
+    arena_put(&target->arena, timer + layout->timer_function, CALLS);
+    arena_put(&target->arena, timer + layout->timer_arg + 8U, closure);
     assert_in_range(target->timer_count, 0, ALL_TIMERS - 1);
-    put(target, target->timers + target->timer_count++ * 16, timer);
-    put(target, target->processor + layout->p_timers + 8U, target->timer_count);
+    arena_put(&target->arena, target->timers + target->timer_count++ * 16, timer);
+    arena_put(&target->arena, target->processor + layout->p_timers + 8U, target->timer_count);
     return timer;
 }
 
 static void set_children(struct target *target, uint64_t context, uint64_t map)
 {
-    put(target, context + target->scan.layout.context_children, map);
+    arena_put(&target->arena, context + target->scan.layout.context_children, map);
 }
 
 static uint64_t make_hmap(struct target *target, unsigned bits, uint64_t buckets,
                           uint64_t old_buckets, unsigned flags)
 {
     const struct go_layout *layout = &target->scan.layout;
-    uint64_t map = make(target, 48);
-    put_byte(target, map + layout->map_bits, bits);
-    put_byte(target, map + layout->map_bits - 1U, flags);
-    put(target, map + layout->map_buckets, buckets);
-    put(target, map + layout->map_old_buckets, old_buckets);
+    uint64_t map = arena_make(&target->arena, 48);
+    arena_put_byte(&target->arena, map + layout->map_bits, bits);
+    arena_put_byte(&target->arena, map + layout->map_bits - 1U, flags);
+    arena_put(&target->arena, map + layout->map_buckets, buckets);
+    arena_put(&target->arena, map + layout->map_old_buckets, old_buckets);
     return map;
 }
 
 static void put_row(struct target *target, uint64_t bucket, unsigned row, unsigned top,
                     uint64_t child)
 {
-    put_byte(target, bucket + row, top);
-    put(target, bucket + 8 + row * 16, 0x600000);
-    put(target, bucket + 8 + row * 16 + 8, child);
+    arena_put_byte(&target->arena, bucket + row, top);
+    arena_put(&target->arena, bucket + 8 + row * 16, 0x600000);
+    arena_put(&target->arena, bucket + 8 + row * 16 + 8, child);
 }
 
 static uint64_t make_groups(struct target *target, uint64_t count)
 {
-    uint64_t groups = make(target, count * 200);
+    uint64_t groups = arena_make(&target->arena, count * 200);
     for (uint64_t i = 0; i < count; i++)
-        memset(at(target, groups + i * 200), 0x80, 8);
+        memset(arena_at(&target->arena, groups + i * 200), 0x80, 8);
     return groups;
 }
 
 static void put_slot(struct target *target, uint64_t group, unsigned row, uint64_t child)
 {
-    put_byte(target, group + row, 0x12);
-    put(target, group + 8 + row * 24, 0x600000);
-    put(target, group + 8 + row * 24 + 8, child);
+    arena_put_byte(&target->arena, group + row, 0x12);
+    arena_put(&target->arena, group + 8 + row * 24, 0x600000);
+    arena_put(&target->arena, group + 8 + row * 24 + 8, child);
 }
 
 static uint64_t make_swiss(struct target *target, uint64_t directory, uint64_t count)
 {
     const struct go_layout *layout = &target->scan.layout;
-    uint64_t map = make(target, 48);
-    put(target, map + layout->swiss_directory, directory);
-    put(target, map + layout->swiss_directory_count, count);
+    uint64_t map = arena_make(&target->arena, 48);
+    arena_put(&target->arena, map + layout->swiss_directory, directory);
+    arena_put(&target->arena, map + layout->swiss_directory_count, count);
     return map;
 }
 
 static uint64_t make_table(struct target *target, uint64_t groups, uint64_t mask)
 {
     const struct go_layout *layout = &target->scan.layout;
-    uint64_t table = make(target, 32);
-    put(target, table + layout->swiss_groups, groups);
-    put(target, table + layout->swiss_groups_mask, mask);
+    uint64_t table = arena_make(&target->arena, 32);
+    arena_put(&target->arena, table + layout->swiss_groups, groups);
+    arena_put(&target->arena, table + layout->swiss_groups_mask, mask);
     return table;
 }
 
@@ -218,7 +184,7 @@ static uint64_t make_table(struct target *target, uint64_t groups, uint64_t mask
 static uint64_t make_map(struct target *target, uint64_t child)
 {
     if (target->scan.layout.map_buckets != GO_ABSENT) {
-        uint64_t bucket = make(target, 144);
+        uint64_t bucket = arena_make(&target->arena, 144);
         put_row(target, bucket, 3, 200, child);
         return make_hmap(target, 0, bucket, 0, 0);
     }
@@ -254,7 +220,7 @@ static void timer__that_is_stopped__closes_nothing(void **state)
     struct target *target = *state;
     uint64_t channel;
     uint64_t timer = make_timer(target, ENDS, make_context(target, &channel));
-    put(target, timer + target->scan.layout.timer_when, 0);
+    arena_put(&target->arena, timer + target->scan.layout.timer_when, 0);
     assert_false(wakes(target, channel));
     assert_false(target->unknown);
 }
@@ -275,9 +241,9 @@ static void timer__until_1_22__is_set_by_its_status(void **state)
     (void)state;
     uint64_t first = make_timer(target, ENDS, make_context(target, &waiting));
     uint64_t second = make_timer(target, ENDS, make_context(target, &deleted));
-    put(target, target->timers + 8, second); /* one word a row */
-    put_byte(target, first + target->scan.layout.timer_status, 1);
-    put_byte(target, second + target->scan.layout.timer_status, 3);
+    arena_put(&target->arena, target->timers + 8, second); /* one word a row */
+    arena_put_byte(&target->arena, first + target->scan.layout.timer_status, 1);
+    arena_put_byte(&target->arena, second + target->scan.layout.timer_status, 3);
     assert_true(wakes(target, waiting));
     assert_false(wakes(target, deleted));
     assert_false(target->unknown);
@@ -305,13 +271,14 @@ static void hmap__that_grows__has_its_children_in_both(void **state)
     struct target *target = *state;
     uint64_t channels[7], contexts[7];
     uint64_t root = make_context(target, NULL);
-    uint64_t buckets = make(target, 4 * UINT64_C(144)), old = make(target, 3 * UINT64_C(144));
-    uint64_t overflow = make(target, 144);
+    uint64_t buckets = arena_make(&target->arena, 4 * UINT64_C(144)),
+             old = arena_make(&target->arena, 3 * UINT64_C(144));
+    uint64_t overflow = arena_make(&target->arena, 144);
     for (size_t i = 0; i < 7; i++)
         contexts[i] = make_context(target, &channels[i]);
     put_row(target, buckets, 0, 5, contexts[0]);
     put_row(target, buckets + UINT64_C(3) * 144, 7, 255, contexts[1]);
-    put(target, buckets + UINT64_C(2) * 144 + 136, overflow);
+    arena_put(&target->arena, buckets + UINT64_C(2) * 144 + 136, overflow);
     put_row(target, overflow, 1, 100, contexts[2]);
     put_row(target, old + 144, 6, 77, contexts[3]);
     put_row(target, old, 6, 2, contexts[4]);                       /* moved */
@@ -328,7 +295,8 @@ static void hmap__that_grows_in_place__has_as_many_old_buckets(void **state)
 {
     struct target *target = *state;
     uint64_t channel, root = make_context(target, NULL);
-    uint64_t buckets = make(target, 2 * UINT64_C(144)), old = make(target, 3 * UINT64_C(144));
+    uint64_t buckets = arena_make(&target->arena, 2 * UINT64_C(144)),
+             old = arena_make(&target->arena, 3 * UINT64_C(144));
     put_row(target, old + 144, 0, 9, make_context(target, &channel));
     set_children(target, root, make_hmap(target, 1, buckets, old, 8));
     make_timer(target, ENDS, root);
@@ -341,17 +309,17 @@ static void swiss_map__with_tables__has_its_children_in_their_groups(void **stat
     enum { TABLES = 64, GROUPS = 4 };
     struct target *target = *state;
     uint64_t channels[TABLES / 2], deleted, root = make_context(target, NULL);
-    uint64_t directory = make(target, TABLES * 8);
+    uint64_t directory = arena_make(&target->arena, TABLES * 8);
     for (unsigned i = 0; i < TABLES / 2; i++) {
         uint64_t first = make_groups(target, GROUPS);
         uint64_t group = first + i % GROUPS * UINT64_C(200);
         put_slot(target, group, i % 7, make_context(target, &channels[i]));
         uint64_t table = make_table(target, first, GROUPS - 1);
-        put(target, directory + i * UINT64_C(16), table); /* each is listed twice */
-        put(target, directory + i * UINT64_C(16) + 8, table);
+        arena_put(&target->arena, directory + i * UINT64_C(16), table); /* each is listed twice */
+        arena_put(&target->arena, directory + i * UINT64_C(16) + 8, table);
         if (i == 0) {
             put_slot(target, group, 7, make_context(target, &deleted));
-            put_byte(target, group + 7, 0xfe);
+            arena_put_byte(&target->arena, group + 7, 0xfe);
         }
     }
     set_children(target, root, make_swiss(target, directory, TABLES));
@@ -394,9 +362,9 @@ static void map__that_says_it_is_huge__ends(void **state)
     struct target *target = *state;
     uint64_t context = make_context(target, NULL);
     if (target->scan.layout.map_buckets != GO_ABSENT)
-        set_children(target, context, make_hmap(target, 24, make(target, 144), 0, 0));
+        set_children(target, context, make_hmap(target, 24, arena_make(&target->arena, 144), 0, 0));
     else
-        set_children(target, context, make_swiss(target, make(target, 144), 1 << 24));
+        set_children(target, context, make_swiss(target, arena_make(&target->arena, 144), 1 << 24));
     make_timer(target, ENDS, context);
     assert_false(wakes(target, 0x1000));
     assert_true(target->unknown);
@@ -466,9 +434,9 @@ static void timer__whose_fields_are_elsewhere__is_not_read(void **state)
 static void grow(struct target *target)
 {
     uint64_t words[4];
-    memcpy(words, at(target, target->timers), sizeof(words));
-    put(target, target->timers, words[2]);
-    put(target, target->timers + 16, words[0]);
+    memcpy(words, arena_at(&target->arena, target->timers), sizeof(words));
+    arena_put(&target->arena, target->timers, words[2]);
+    arena_put(&target->arena, target->timers + 16, words[0]);
     target->change = NULL;
 }
 
@@ -479,7 +447,7 @@ static void timers__that_change_places_meanwhile__are_found(void **state)
     make_timer(target, ENDS, make_context(target, &first));
     make_timer(target, ENDS, make_context(target, &second));
     /* Between the slice and the rows there is but one of them. */
-    put(target, target->processor + target->scan.layout.p_timers + 8U, 1);
+    arena_put(&target->arena, target->processor + target->scan.layout.p_timers + 8U, 1);
     target->change = grow;
     target->change_before = target->timers;
     assert_true(wakes(target, first));
@@ -492,14 +460,14 @@ static uint64_t on_its_way;
 
 static void put_down(struct target *target)
 {
-    put(target, target->timers + 16, on_its_way);
+    arena_put(&target->arena, target->timers + 16, on_its_way);
     target->change = NULL;
 }
 
 static void take_up(struct target *target)
 {
-    memcpy(&on_its_way, at(target, target->timers + 16), sizeof(on_its_way));
-    put(target, target->timers + 16, 0);
+    memcpy(&on_its_way, arena_at(&target->arena, target->timers + 16), sizeof(on_its_way));
+    arena_put(&target->arena, target->timers + 16, 0);
     target->change = put_down;
 }
 
@@ -521,7 +489,8 @@ static void heap__that_is_nonsense__is_said_to_be_unknown(void **state)
     struct target *target = *state;
     uint64_t channel;
     make_timer(target, ENDS, make_context(target, &channel));
-    put(target, target->processor + target->scan.layout.p_timers + 8U, ALL_TIMERS + 1);
+    arena_put(&target->arena, target->processor + target->scan.layout.p_timers + 8U,
+              ALL_TIMERS + 1);
     assert_false(wakes(target, channel));
     assert_true(target->unknown);
 }

@@ -2,17 +2,12 @@
  * its bounds, and tells of what can be told. */
 #include "preload/goscan/scan.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <cmocka.h>
 
 #include "preload/recording.h"
 #include "tests/unit/goroutines.h"
+#include "tests/unit/preload/arena.h"
 
-#define ARENA UINT64_C(0x100000)
 #define ARENA_BYTES (1U << 20)
 #define TEXT UINT64_C(0x400000)
 #define TEXT_END UINT64_C(0x500000)
@@ -36,8 +31,7 @@ enum reason {
 /* A target that is made by hand, and what is to happen while it is read. */
 struct target {
     struct mem_reader reader;
-    uint8_t *bytes; /* of the arena */
-    uint64_t used;
+    struct arena arena;
     struct goscan scan;
     void *scratch;
     uint64_t list, list_count; /* of addresses of g's */
@@ -46,30 +40,6 @@ struct target {
     void (*change)(struct target *target); /* before each piece */
     uint64_t changes_left, changing;       /* what it changes: an address */
 };
-
-static void *at(struct target *target, uint64_t address)
-{
-    assert_in_range(address, ARENA, ARENA + ARENA_BYTES - 1);
-    return target->bytes + (address - ARENA);
-}
-
-static void put(struct target *target, uint64_t address, uint64_t word)
-{
-    memcpy(at(target, address), &word, sizeof(word));
-}
-
-static void put_byte(struct target *target, uint64_t address, uint8_t byte)
-{
-    *(uint8_t *)at(target, address) = byte;
-}
-
-static uint64_t make(struct target *target, uint64_t bytes)
-{
-    uint64_t address = ARENA + target->used;
-    target->used += (bytes + 15) & ~UINT64_C(15);
-    assert_in_range(target->used, 0, ARENA_BYTES);
-    return address;
-}
 
 static void read_target(struct mem_reader *reader, struct mem_piece *pieces, size_t count)
 {
@@ -80,11 +50,7 @@ static void read_target(struct mem_reader *reader, struct mem_piece *pieces, siz
             target->changes_left--;
             target->change(target);
         }
-        uint64_t into = pieces[i].address - ARENA;
-        pieces[i].ok = pieces[i].address >= ARENA && into <= ARENA_BYTES &&
-                       pieces[i].bytes <= ARENA_BYTES - into;
-        if (pieces[i].ok)
-            memcpy(pieces[i].to, target->bytes + into, pieces[i].bytes);
+        arena_read(&target->arena, &pieces[i]);
     }
 }
 
@@ -96,7 +62,7 @@ static int set_up(void **state)
     size_t bytes = goscan_scratch_bytes(AT_ONCE);
     *state = target;
     target->reader.read = read_target;
-    target->bytes = calloc(1, ARENA_BYTES);
+    arena_init(&target->arena, ARENA_BYTES);
     target->scratch = calloc(1, bytes);
     struct goscan *scan = &target->scan;
     scan->reader = &target->reader;
@@ -113,9 +79,8 @@ static int set_up(void **state)
         strcpy(scan->reasons[i].text, texts[i]);
         go_reason_explain(&scan->reasons[i]);
     }
-    make(target, 16); /* so that nothing is at the first address */
-    target->slice = make(target, 24);
-    target->list = make(target, 1024 * 8);
+    target->slice = arena_make(&target->arena, 24);
+    target->list = arena_make(&target->arena, 1024 * 8);
     scan->found.all_gs = target->slice;
     return 0;
 }
@@ -124,32 +89,32 @@ static int tear_down(void **state)
 {
     struct target *target = *state;
     free(target->scratch);
-    free(target->bytes);
+    arena_deinit(&target->arena);
     free(target);
     return 0;
 }
 
 static void list_g(struct target *target, uint64_t g)
 {
-    put(target, target->list + target->list_count++ * 8, g);
-    put(target, target->slice, target->list);
-    put(target, target->slice + 8, target->list_count);
-    put(target, target->slice + 16, 1024);
+    arena_put(&target->arena, target->list + target->list_count++ * 8, g);
+    arena_put(&target->arena, target->slice, target->list);
+    arena_put(&target->arena, target->slice + 8, target->list_count);
+    arena_put(&target->arena, target->slice + 16, 1024);
 }
 
 /* A parked goroutine, listed. */
 static uint64_t make_g(struct target *target, uint64_t id, enum reason reason)
 {
     const struct go_layout *layout = &target->scan.layout;
-    uint64_t g = make(target, 448), stack = make(target, 2048);
-    put(target, g + layout->g_stack_lo, stack);
-    put(target, g + layout->g_stack_hi, stack + 2048);
-    put(target, g + layout->g_sched_sp, stack + 1024);
-    put(target, g + layout->g_sched_pc, TEXT + 100);
-    put(target, g + layout->g_start_pc, TEXT + 200);
-    put(target, g + layout->g_id, id);
-    put_byte(target, g + layout->g_status, G_WAITING);
-    put_byte(target, g + layout->g_wait_reason, (uint8_t)reason);
+    uint64_t g = arena_make(&target->arena, 448), stack = arena_make(&target->arena, 2048);
+    arena_put(&target->arena, g + layout->g_stack_lo, stack);
+    arena_put(&target->arena, g + layout->g_stack_hi, stack + 2048);
+    arena_put(&target->arena, g + layout->g_sched_sp, stack + 1024);
+    arena_put(&target->arena, g + layout->g_sched_pc, TEXT + 100);
+    arena_put(&target->arena, g + layout->g_start_pc, TEXT + 200);
+    arena_put(&target->arena, g + layout->g_id, id);
+    arena_put_byte(&target->arena, g + layout->g_status, G_WAITING);
+    arena_put_byte(&target->arena, g + layout->g_wait_reason, (uint8_t)reason);
     list_g(target, g);
     return g;
 }
@@ -158,19 +123,20 @@ static uint64_t make_g(struct target *target, uint64_t id, enum reason reason)
 static uint64_t make_sudog(struct target *target, uint64_t g, uint64_t after, uint64_t channel)
 {
     const struct go_layout *layout = &target->scan.layout;
-    uint64_t sudog = make(target, 112);
-    put(target, sudog + layout->sudog_g, g);
-    put(target, sudog + layout->sudog_channel, channel);
-    put_byte(target, sudog + layout->sudog_is_select, 1);
-    put(target, after ? after + layout->sudog_wait_link : g + layout->g_waiting, sudog);
+    uint64_t sudog = arena_make(&target->arena, 112);
+    arena_put(&target->arena, sudog + layout->sudog_g, g);
+    arena_put(&target->arena, sudog + layout->sudog_channel, channel);
+    arena_put_byte(&target->arena, sudog + layout->sudog_is_select, 1);
+    arena_put(&target->arena, after ? after + layout->sudog_wait_link : g + layout->g_waiting,
+              sudog);
     return sudog;
 }
 
 /* With a waiting sudog of each, or 0. */
 static uint64_t make_channel(struct target *target, uint64_t capacity)
 {
-    uint64_t channel = make(target, 112);
-    put(target, channel + target->scan.layout.channel_capacity, capacity);
+    uint64_t channel = arena_make(&target->arena, 112);
+    arena_put(&target->arena, channel + target->scan.layout.channel_capacity, capacity);
     return channel;
 }
 
@@ -209,7 +175,7 @@ static void sudogs__in_a_circle__end(void **state)
     uint64_t g = make_g(target, 1, REASON_SELECT), channel = make_channel(target, 1);
     uint64_t first = make_sudog(target, g, 0, channel);
     uint64_t second = make_sudog(target, g, first, channel);
-    put(target, second + target->scan.layout.sudog_wait_link, first);
+    arena_put(&target->arena, second + target->scan.layout.sudog_wait_link, first);
     run(target, &visits);
     assert_int_equal(visits.count, 1);
     assert_int_equal(visits.last.case_count, GO_MAX_CASES);
@@ -225,10 +191,10 @@ static void queues_of_a_channel__in_a_circle__end(void **state)
     uint64_t receiver = make_sudog(target, g, 0, channel);
     uint64_t sender = make_sudog(target, g, receiver, channel);
     uint64_t other = make_sudog(target, g, sender, channel);
-    put(target, channel + layout->channel_senders, sender);
-    put(target, channel + layout->channel_receivers, receiver);
-    put(target, sender + layout->sudog_next, other);
-    put(target, other + layout->sudog_next, sender);
+    arena_put(&target->arena, channel + layout->channel_senders, sender);
+    arena_put(&target->arena, channel + layout->channel_receivers, receiver);
+    arena_put(&target->arena, sender + layout->sudog_next, other);
+    arena_put(&target->arena, other + layout->sudog_next, sender);
     run(target, &visits);
     assert_int_equal(visits.last.case_count, 3);
     assert_false(visits.cases[0].send);
@@ -243,11 +209,11 @@ static void sudogs_of_others__behind_that_of_a_lock__are_not_its_own(void **stat
     struct visits visits;
     uint64_t g = make_g(target, 1, REASON_MUTEX), other = make_g(target, 2, REASON_MUTEX);
     uint64_t first = make_sudog(target, g, 0, 0), second = make_sudog(target, other, 0, 0);
-    put_byte(target, first + layout->sudog_is_select, 0);
-    put_byte(target, second + layout->sudog_is_select, 0);
-    put(target, first + layout->sudog_wait_link, second);
-    put(target, first + layout->sudog_elem, 0x1234);
-    put(target, second + layout->sudog_elem, 0x5678);
+    arena_put_byte(&target->arena, first + layout->sudog_is_select, 0);
+    arena_put_byte(&target->arena, second + layout->sudog_is_select, 0);
+    arena_put(&target->arena, first + layout->sudog_wait_link, second);
+    arena_put(&target->arena, first + layout->sudog_elem, 0x1234);
+    arena_put(&target->arena, second + layout->sudog_elem, 0x5678);
     run(target, &visits);
     assert_int_equal(visits.count, 2);
     assert_int_equal(visits.last.op, REC_OP_MUTEX_LOCK);
@@ -280,8 +246,8 @@ static void list__that_says_too_much__is_unreadable(void **state)
     struct go_totals totals;
     make_g(target, 1, REASON_NONE);
     for (size_t i = 0; i < sizeof(counts) / sizeof(*counts); i++) {
-        put(target, target->slice + 8, counts[i][0]);
-        put(target, target->slice + 16, counts[i][1]);
+        arena_put(&target->arena, target->slice + 8, counts[i][0]);
+        arena_put(&target->arena, target->slice + 16, counts[i][1]);
         target->pieces = 0;
         enum go_result result = goscan_run(&target->scan, note, &visits, &totals);
         assert_int_equal(result, GO_UNREADABLE);
@@ -308,11 +274,11 @@ static void long_list_of_nothing__is_given_up(void **state)
     const uint64_t rows = 100000, tolerated = 1 << 16;
     struct target *target = *state;
     struct visits visits;
-    uint64_t list = make(target, rows * 8);
-    put(target, list, make_g(target, 5, REASON_NONE));
-    put(target, target->slice, list);
-    put(target, target->slice + 8, rows);
-    put(target, target->slice + 16, rows);
+    uint64_t list = arena_make(&target->arena, rows * 8);
+    arena_put(&target->arena, list, make_g(target, 5, REASON_NONE));
+    arena_put(&target->arena, target->slice, list);
+    arena_put(&target->arena, target->slice + 8, rows);
+    arena_put(&target->arena, target->slice + 16, rows);
     target->pieces = 0;
     struct go_totals totals = run(target, &visits);
     assert_int_equal(visits.count, 1);
@@ -330,18 +296,19 @@ static void timers__of_many_processors__share_one_budget(void **state)
     bool unknown = false;
     assert_true(go_layout_of(22, &scan->layout));
     assert_true(scan_state_take_layout(scan));
-    uint64_t all = make(target, 24), list = make(target, processors * 8);
-    uint64_t processor = make(target, scan->layout.p_timers + 24U);
-    uint64_t heap = make(target, timers * 8);
+    uint64_t all = arena_make(&target->arena, 24),
+             list = arena_make(&target->arena, processors * 8);
+    uint64_t processor = arena_make(&target->arena, scan->layout.p_timers + 24U);
+    uint64_t heap = arena_make(&target->arena, timers * 8);
     for (uint64_t i = 0; i < timers; i++)
-        put(target, heap + i * 8, 8);
-    put(target, processor + scan->layout.p_timers, heap);
-    put(target, processor + scan->layout.p_timers + 8, timers);
-    put(target, processor + scan->layout.p_timers + 16, timers);
+        arena_put(&target->arena, heap + i * 8, 8);
+    arena_put(&target->arena, processor + scan->layout.p_timers, heap);
+    arena_put(&target->arena, processor + scan->layout.p_timers + 8, timers);
+    arena_put(&target->arena, processor + scan->layout.p_timers + 16, timers);
     for (uint64_t i = 0; i < processors; i++)
-        put(target, list + i * 8, processor);
-    put(target, all, list);
-    put(target, all + 8, processors);
+        arena_put(&target->arena, list + i * 8, processor);
+    arena_put(&target->arena, all, list);
+    arena_put(&target->arena, all + 8, processors);
     scan->found.all_ps = all;
     own->scan_timers.unknown = &unknown;
     own->scan_timers.read = false;
@@ -365,7 +332,7 @@ static void timers__are_read_for_channels_that_hold_nothing(void **state)
     uint64_t g = make_g(target, 1, REASON_SELECT);
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
         uint64_t channel = make_channel(target, rows[i].capacity);
-        put_byte(target, channel + layout->channel_element, rows[i].element);
+        arena_put_byte(&target->arena, channel + layout->channel_element, rows[i].element);
         make_sudog(target, g, 0, channel);
         assert_int_equal(run(target, &visits).timers_unknown, rows[i].asks);
         assert_int_equal(visits.count, 1);
@@ -379,7 +346,7 @@ static void list__at_a_bad_address__is_unreadable(void **state)
     struct visits visits = {.count = 0};
     struct go_totals totals;
     make_g(target, 1, REASON_NONE);
-    put(target, target->slice, 0xdead0000);
+    arena_put(&target->arena, target->slice, 0xdead0000);
     assert_int_equal(goscan_run(&target->scan, note, &visits, &totals), GO_UNREADABLE);
     target->scan.found.all_gs = 0x10;
     assert_int_equal(goscan_run(&target->scan, note, &visits, &totals), GO_UNREADABLE);
@@ -391,7 +358,7 @@ static void goroutine__whose_stack_pointer_lies__is_not_believed(void **state)
     struct target *target = *state;
     struct visits visits;
     uint64_t g = make_g(target, 1, REASON_NONE);
-    put(target, g + target->scan.layout.g_sched_sp, 0x7fffffff0000);
+    arena_put(&target->arena, g + target->scan.layout.g_sched_sp, 0x7fffffff0000);
     struct go_totals totals = run(target, &visits);
     assert_int_equal(visits.count, 0);
     assert_int_equal(totals.unreadable, 1);
@@ -405,10 +372,10 @@ static void stack__that_cannot_be_read__is_left_out(void **state)
     const struct go_layout *layout = &target->scan.layout;
     struct visits visits;
     uint64_t g = make_g(target, 1, REASON_SEND), channel = make_channel(target, 3);
-    put_byte(target, make_sudog(target, g, 0, channel) + layout->sudog_is_select, 0);
-    put(target, g + layout->g_stack_lo, 0x70000000);
-    put(target, g + layout->g_stack_hi, 0x70010000);
-    put(target, g + layout->g_sched_sp, 0x70008000);
+    arena_put_byte(&target->arena, make_sudog(target, g, 0, channel) + layout->sudog_is_select, 0);
+    arena_put(&target->arena, g + layout->g_stack_lo, 0x70000000);
+    arena_put(&target->arena, g + layout->g_stack_hi, 0x70010000);
+    arena_put(&target->arena, g + layout->g_sched_sp, 0x70008000);
     make_g(target, 2, REASON_NONE);
     run(target, &visits);
     assert_int_equal(visits.count, 2);
@@ -438,7 +405,7 @@ static void sudog__that_cannot_be_read__leaves_the_object_unknown(void **state)
     struct target *target = *state;
     struct visits visits;
     uint64_t g = make_g(target, 1, REASON_RECEIVE);
-    put(target, g + target->scan.layout.g_waiting, 0x66660);
+    arena_put(&target->arena, g + target->scan.layout.g_waiting, 0x66660);
     run(target, &visits);
     assert_true(visits.last.parked);
     assert_int_equal(visits.last.op, REC_OP_CHAN_RECEIVE);
@@ -455,13 +422,13 @@ static void neighbours__of_which_one_lies_in_a_hole__are_told(void **state)
     /* Sudogs one after the other: read in one piece, but for the last one's address. */
     for (uint64_t id = 1; id <= 5; id++) {
         uint64_t g = make_g(target, id, REASON_RECEIVE);
-        put_byte(target, g + layout->g_tracking, (uint8_t)id);
+        arena_put_byte(&target->arena, g + layout->g_tracking, (uint8_t)id);
         last = g;
     }
     uint64_t channel = make_channel(target, 2);
     for (uint64_t i = 0; i < 4; i++)
-        make_sudog(target, word_at(at(target, target->list + i * 8), 0), 0, channel);
-    put(target, last + layout->g_waiting, ARENA + ARENA_BYTES - 16);
+        make_sudog(target, word_at(arena_at(&target->arena, target->list + i * 8), 0), 0, channel);
+    arena_put(&target->arena, last + layout->g_waiting, ARENA + ARENA_BYTES - 16);
     struct go_totals totals = run(target, &visits);
     assert_int_equal(visits.count, 5);
     assert_int_equal(totals.parked, 5);
@@ -473,7 +440,7 @@ static void goroutine__that_was_preempted__has_not_the_reason_of_its_last_wait(v
     struct target *target = *state;
     struct visits visits;
     uint64_t g = make_g(target, 1, REASON_MUTEX);
-    put_byte(target, g + target->scan.layout.g_status, G_PREEMPTED);
+    arena_put_byte(&target->arena, g + target->scan.layout.g_status, G_PREEMPTED);
     run(target, &visits);
     assert_int_equal(visits.last.reason, 0);
     assert_int_equal(visits.last.op, REC_OP_NONE);
@@ -483,7 +450,7 @@ static void goroutine__that_was_preempted__has_not_the_reason_of_its_last_wait(v
 
 static void count_up(struct target *target)
 {
-    ++*(uint8_t *)at(target, target->changing);
+    ++*(uint8_t *)arena_at(&target->arena, target->changing);
 }
 
 static void goroutine__that_never_stands_still__is_moved(void **state)
@@ -526,9 +493,10 @@ static void goroutine__between_two_stacks__is_moved_or_dead(void **state)
     struct visits visits;
     uint64_t g = make_g(target, 7, REASON_SEND);
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
-        memcpy(at(target, g + layout->g_status), &rows[i].status, sizeof(rows[i].status));
-        put(target, g + layout->g_stack_lo, rows[i].low);
-        put(target, g + layout->g_stack_hi, rows[i].high);
+        memcpy(arena_at(&target->arena, g + layout->g_status), &rows[i].status,
+               sizeof(rows[i].status));
+        arena_put(&target->arena, g + layout->g_stack_lo, rows[i].low);
+        arena_put(&target->arena, g + layout->g_stack_hi, rows[i].high);
         struct go_totals totals = run(target, &visits);
         assert_int_equal(totals.moved, rows[i].moved);
         assert_int_equal(totals.seen, rows[i].moved);
@@ -557,7 +525,7 @@ static void goroutine__that_moves_once__is_read_again(void **state)
 static void end_it(struct target *target)
 {
     if (target->changes_left == 0)
-        put_byte(target, target->changing, G_DEAD);
+        arena_put_byte(&target->arena, target->changing, G_DEAD);
 }
 
 static void goroutine__that_ends_meanwhile__is_not_told(void **state)
@@ -577,9 +545,10 @@ static void move_list(struct target *target)
 {
     if (target->changes_left != 0)
         return;
-    memcpy(at(target, target->changing), at(target, target->list), target->list_count * 8);
-    memset(at(target, target->list), 0xee, target->list_count * 8);
-    put(target, target->slice, target->changing);
+    memcpy(arena_at(&target->arena, target->changing), arena_at(&target->arena, target->list),
+           target->list_count * 8);
+    memset(arena_at(&target->arena, target->list), 0xee, target->list_count * 8);
+    arena_put(&target->arena, target->slice, target->changing);
 }
 
 static void list__that_is_moved_meanwhile__is_followed(void **state)
@@ -592,7 +561,8 @@ static void list__that_is_moved_meanwhile__is_followed(void **state)
         sum += id;
     }
     uint64_t old = target->list;
-    uint64_t places[2] = {make(target, 1024 * 8), make(target, 1024 * 8)};
+    uint64_t places[2] = {arena_make(&target->arena, 1024 * 8),
+                          arena_make(&target->arena, 1024 * 8)};
     target->change = move_list;
     for (uint64_t left = 1; left <= 40; left++) {
         target->changing = places[left % 2];
@@ -601,7 +571,7 @@ static void list__that_is_moved_meanwhile__is_followed(void **state)
         assert_int_equal(visits.count, 50);
         assert_int_equal(visits.ids, sum);
         assert_int_equal(totals.unreadable, 0);
-        target->list = word_at(at(target, target->slice), 0);
+        target->list = word_at(arena_at(&target->arena, target->slice), 0);
         assert_int_not_equal(target->list, old);
     }
 }
@@ -635,21 +605,22 @@ static void labels__of_endless_lists__end(void **state)
 {
     struct target *target = *state;
     struct go_text pairs[2 * GO_MAX_LABELS];
-    uint64_t list = make(target, 24);
-    put(target, list, ARENA);
-    put(target, list + 8, UINT64_MAX);
+    uint64_t list = arena_make(&target->arena, 24);
+    arena_put(&target->arena, list, ARENA);
+    arena_put(&target->arena, list + 8, UINT64_MAX);
     assert_int_equal(goscan_labels(&target->scan, list, pairs), GO_MAX_LABELS);
-    put(target, list, 0x6660);
+    arena_put(&target->arena, list, 0x6660);
     assert_int_equal(goscan_labels(&target->scan, list, pairs), 0);
     assert_int_equal(goscan_labels(&target->scan, 1, pairs), 0);
     /* A map's bucket that overflows into itself. */
     assert_true(go_layout_of(19, &target->scan.layout));
     target->scan.minor = 19;
-    uint64_t map = make(target, 48), bucket = make(target, 272), to_map = make(target, 8);
-    put(target, to_map, map);
-    put_byte(target, map + target->scan.layout.map_bits, 3);
-    put(target, map + target->scan.layout.map_buckets, bucket);
-    put(target, bucket + 264, bucket);
+    uint64_t map = arena_make(&target->arena, 48), bucket = arena_make(&target->arena, 272),
+             to_map = arena_make(&target->arena, 8);
+    arena_put(&target->arena, to_map, map);
+    arena_put_byte(&target->arena, map + target->scan.layout.map_bits, 3);
+    arena_put(&target->arena, map + target->scan.layout.map_buckets, bucket);
+    arena_put(&target->arena, bucket + 264, bucket);
     target->pieces = 0;
     assert_int_equal(goscan_labels(&target->scan, to_map, pairs), 0);
     assert_in_range(target->pieces, 1, 4096);
@@ -706,11 +677,12 @@ static void layout__with_a_field_far_away_or_nowhere__is_refused(void **state)
 static uint64_t make_polled(struct target *target)
 {
     const struct go_layout *layout = &target->scan.layout;
-    uint64_t poll = make(target, 448), g = make_g(target, 3, REASON_POLL);
-    put(target, poll + layout->poll_fd, 17);
-    put(target, poll + layout->poll_reader, g);
-    put(target, poll + layout->poll_self, poll);
-    put(target, word_at(at(target, g + layout->g_sched_sp), 0) + 32, poll + layout->poll_reader);
+    uint64_t poll = arena_make(&target->arena, 448), g = make_g(target, 3, REASON_POLL);
+    arena_put(&target->arena, poll + layout->poll_fd, 17);
+    arena_put(&target->arena, poll + layout->poll_reader, g);
+    arena_put(&target->arena, poll + layout->poll_self, poll);
+    arena_put(&target->arena, word_at(arena_at(&target->arena, g + layout->g_sched_sp), 0) + 32,
+              poll + layout->poll_reader);
     return poll;
 }
 
