@@ -4,6 +4,7 @@
  * Usage: test_inspect GROUP     (server, samples, fixed, waits, timers, watch)
  */
 #include "tests/e2e/harness.h"
+#include "tests/e2e/libgo_rows.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -251,90 +252,21 @@ static void fixed__is_silent_to_who_watches(void **state)
 
 /* ---- Every way to park a goroutine of libgo ---- */
 
-static const struct row {
-    const char *where, *verdict, *op, *object, *function;
-    int capacity, length; /* of the channel; -1: it waits on none */
-    bool deadline;
-} rows[] = {
-    {"chanSend", "stuck", "chan send", "channel", "main.chanSend", 0, 0, false},
-    {"chanSendFull", "stuck", "chan send", "channel", "main.chanSendFull", 3, 3, false},
-    {"chanReceive", "stuck", "chan receive", "channel", "main.chanReceive", 0, 0, false},
-    {"chanBuffered", "stuck", "chan receive", "channel", "main.chanBuffered", 5, 0, false},
-    {"chanSendNil", "leaked", "chan send (nil chan)", NULL, "main.chanSendNil", -1, 0, false},
-    {"chanReceiveNil", "leaked", "chan receive (nil chan)", NULL, "main.chanReceiveNil", -1, 0,
-     false},
-    {"selectNone", "leaked", "select (no cases)", "none", "main.selectNone", -1, 0, false},
-    {"selectMany", "stuck", "select", "none", "main.selectMany", -1, 0, false},
-    {"selectNil", "leaked", "select", "none", "main.selectNil", -1, 0, false},
-    {"mutexLock", "stuck", "semacquire", "mutex", "main.mutexLock", -1, 0, false},
-    {"rwmutexRead", "stuck", "semacquire", "rwlock", "main.rwmutexRead", -1, 0, false},
-    {"rwmutexWrite", "stuck", "semacquire", "rwlock", "main.rwmutexWrite", -1, 0, false},
-    {"waitGroup", "stuck", "semacquire", "waitgroup", "main.waitGroup", -1, 0, false},
-    {"condWait", "stuck", "sync.Cond.Wait", "cond", "main.condWait", -1, 0, false},
-    {"sleep", "waiting", "sleep", "none", "main.sleep", -1, 0, true},
-    {"accept", "waiting", "IO wait", "fd", "main.accept", -1, 0, false},
-    {"netRead", "stuck", "IO wait", "fd", "main.netRead", -1, 0, false},
-    {"netReadUntil", "waiting", "IO wait", "fd", "main.netReadUntil", -1, 0, true},
-    {"pipeRead", "stuck", "IO wait", "fd", "main.pipeRead", -1, 0, false},
-    {"deep", "stuck", "chan send", "channel", "main.atTheBottom", 0, 0, false},
-    {"inDefer", "stuck", "chan receive", "channel", "main.inDefer.func1", 0, 0, false},
-    {"inRecover", "stuck", "chan receive", "channel", "main.inRecover.func1", 0, 0, false},
-    {"spawnedDeep", "stuck", "chan send", "channel", "main.main.func2", 0, 0, false},
-};
-
 static struct target *waits;
 static json_t *told; /* of it */
-static char addresses[LENGTH(rows)][32];
 
-static int line_marked(const char *what, const char *where)
-{
-    char mark[64];
-    snprintf(mark, sizeof mark, "%s %s.", what, where);
-    return line_of("tests/e2e/libgo_waits.go", mark);
-}
-
-static struct expected_group group_of(const struct row *row)
-{
-    const char *address = addresses[row - rows];
-    return (struct expected_group){
-        .verdict = row->verdict,
-        .kind = "goroutine",
-        .op = row->op,
-        .object_kind = row->object,
-        .object_address = address[0] != '\0' ? address : NULL,
-        .count = 1,
-        .wait_function = row->function,
-        .wait_file = "libgo_waits.go",
-        .wait_line = line_marked("parks in", row->where),
-        .spawn_function = strcmp(row->where, "spawnedDeep") == 0 ? "main.main.func1" : "main.main",
-        .spawn_file = "libgo_waits.go",
-        .spawn_line = line_marked("spawns", row->where),
-        .deadline = row->deadline ? WITH_DEADLINE : NO_DEADLINE,
-    };
-}
-
-/* One program for all rows: it does the same for each. */
 static int start_waits(void **state)
 {
     (void)state;
-    waits = target_start(false, LIST(LEAKSPY_TARGETS "/libgo_waits"), NULL);
-    for (const char *line; strcmp(line = target_wait_line(waits, ""), "ready") != 0;) {
-        char name[32], address[32];
-        if (sscanf(line, "object %31s %31s", name, address) != 2)
-            continue;
-        for (size_t i = 0; i < LENGTH(rows); i++)
-            if (strcmp(rows[i].where, name) == 0)
-                memcpy(addresses[i], address, sizeof address);
-    }
-    /* All of them are parked when it says so, or will be soon. */
+    waits = libgo_start(false);
     for (int64_t deadline_ms = now_ms() + PATIENCE_MS;; sleep_ms(20)) {
         size_t found = 0;
         told = report(pid_of(waits), "0", LIST("--all"));
-        for (size_t i = 0; i < LENGTH(rows); i++) {
-            struct expected_group expected = group_of(&rows[i]);
+        for (size_t i = 0; i < LIBGO_ROWS; i++) {
+            struct expected_group expected = libgo_group(&libgo_rows[i]);
             found += find_group(told, &expected) != NULL;
         }
-        if (found == LENGTH(rows) || now_ms() > deadline_ms)
+        if (found == LIBGO_ROWS || now_ms() > deadline_ms)
             return 0;
         json_decref(told);
     }
@@ -349,15 +281,7 @@ static int end_waits(void **state)
 
 static void parked__is_told(void **state)
 {
-    const struct row *row = *state;
-    struct expected_group expected = group_of(row);
-    assert_group(told, &expected);
-    const json_t *group = find_group(told, &expected);
-    if (row->capacity < 0)
-        return;
-    assert_int_equal(json_integer_value(json_at(group, "object.capacity")), row->capacity);
-    assert_int_equal(json_integer_value(json_at(group, "object.length")), row->length);
-    assert_true(json_is_false(json_at(group, "object.closed")));
+    assert_libgo_row(told, *state);
 }
 
 static void select__its_channels__are_told(void **state)
@@ -378,10 +302,7 @@ static void select__its_channels__are_told(void **state)
 static void runtime__its_own__is_no_finding(void **state)
 {
     (void)state;
-    size_t findings = 0;
-    for (size_t i = 0; i < LENGTH(rows); i++)
-        findings += strcmp(rows[i].verdict, "waiting") != 0;
-    assert_int_equal(count_findings(told), findings);
+    assert_int_equal(count_findings(told), libgo_findings());
 }
 
 /* ---- Timers of libgo ---- */
@@ -510,8 +431,8 @@ static void add(struct suite *suite, const char *what, const char *name, CMUnitT
 
 static void add_waits(struct suite *suite)
 {
-    for (size_t i = 0; i < LENGTH(rows); i++)
-        add(suite, "is_told", rows[i].where, parked__is_told, &rows[i]);
+    for (size_t i = 0; i < LIBGO_ROWS; i++)
+        add(suite, "is_told", libgo_rows[i].where, parked__is_told, &libgo_rows[i]);
     add(suite, "are_told", "select_its_channels", select__its_channels__are_told, NULL);
     add(suite, "is_no_finding", "runtime_its_own", runtime__its_own__is_no_finding, NULL);
     /* These share one program, which end_waits ends. */

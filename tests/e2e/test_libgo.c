@@ -1,63 +1,21 @@
 /* Goroutines of gccgo's libgo: every way to park, what each waits on, and programs that are hard on
  * whoever watches them. */
 #include "tests/e2e/harness.h"
+#include "tests/e2e/libgo_rows.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define SOURCE "tests/e2e/libgo_waits.go"
 #define STRESS_SOURCE "tests/e2e/libgo_stress.go"
 
-/* Made by libgo_waits.go; `where` is what its marks call the wait. */
-static const struct row {
-    const char *where, *verdict, *op, *object, *function;
-    int capacity, length; /* of the channel; -1: it waits on none */
-    bool deadline;
-} rows[] = {
-    {"chanSend", "stuck", "chan send", "channel", "main.chanSend", 0, 0, false},
-    {"chanSendFull", "stuck", "chan send", "channel", "main.chanSendFull", 3, 3, false},
-    {"chanReceive", "stuck", "chan receive", "channel", "main.chanReceive", 0, 0, false},
-    {"chanBuffered", "stuck", "chan receive", "channel", "main.chanBuffered", 5, 0, false},
-    {"chanSendNil", "leaked", "chan send (nil chan)", NULL, "main.chanSendNil", -1, 0, false},
-    {"chanReceiveNil", "leaked", "chan receive (nil chan)", NULL, "main.chanReceiveNil", -1, 0,
-     false},
-    {"selectNone", "leaked", "select (no cases)", "none", "main.selectNone", -1, 0, false},
-    {"selectMany", "stuck", "select", "none", "main.selectMany", -1, 0, false},
-    {"selectNil", "leaked", "select", "none", "main.selectNil", -1, 0, false},
-    {"mutexLock", "stuck", "semacquire", "mutex", "main.mutexLock", -1, 0, false},
-    {"rwmutexRead", "stuck", "semacquire", "rwlock", "main.rwmutexRead", -1, 0, false},
-    {"rwmutexWrite", "stuck", "semacquire", "rwlock", "main.rwmutexWrite", -1, 0, false},
-    {"waitGroup", "stuck", "semacquire", "waitgroup", "main.waitGroup", -1, 0, false},
-    {"condWait", "stuck", "sync.Cond.Wait", "cond", "main.condWait", -1, 0, false},
-    {"sleep", "waiting", "sleep", "none", "main.sleep", -1, 0, true},
-    {"accept", "waiting", "IO wait", "fd", "main.accept", -1, 0, false},
-    {"netRead", "stuck", "IO wait", "fd", "main.netRead", -1, 0, false},
-    {"netReadUntil", "waiting", "IO wait", "fd", "main.netReadUntil", -1, 0, true},
-    {"pipeRead", "stuck", "IO wait", "fd", "main.pipeRead", -1, 0, false},
-    {"deep", "stuck", "chan send", "channel", "main.atTheBottom", 0, 0, false},
-    {"inDefer", "stuck", "chan receive", "channel", "main.inDefer.func1", 0, 0, false},
-    {"inRecover", "stuck", "chan receive", "channel", "main.inRecover.func1", 0, 0, false},
-    {"spawnedDeep", "stuck", "chan send", "channel", "main.main.func2", 0, 0, false},
-};
-
-/* One program for all rows: it does the same for each. */
 static struct target *waits;
-static char addresses[LENGTH(rows)][32];
 static json_t *waits_report; /* the last on it */
 
 static int start_waits(void **state)
 {
     (void)state;
-    waits = target_start(true, LIST(LEAKSPY_TARGETS "/libgo_waits"), NULL);
-    for (const char *line; strcmp(line = target_wait_line(waits, ""), "ready") != 0;) {
-        char name[32], address[32];
-        if (sscanf(line, "object %31s %31s", name, address) != 2)
-            continue;
-        for (size_t i = 0; i < LENGTH(rows); i++)
-            if (strcmp(rows[i].where, name) == 0)
-                memcpy(addresses[i], address, sizeof address);
-    }
+    waits = libgo_start(true);
     target_wait_walks(waits, 3, 0);
     return 0;
 }
@@ -69,43 +27,14 @@ static int end_waits(void **state)
     return end_all_targets(state);
 }
 
-static int line_marked(const char *source, const char *what, const char *where)
-{
-    char mark[64];
-    snprintf(mark, sizeof mark, "%s %s.", what, where);
-    return line_of(source, mark);
-}
-
 static void parked__is_reported(void **state)
 {
-    const struct row *row = *state;
-    const char *address = addresses[row - rows];
-    struct expected_group expected = {
-        .verdict = row->verdict,
-        .kind = "goroutine",
-        .op = row->op,
-        .object_kind = row->object,
-        .object_address = address[0] != '\0' ? address : NULL,
-        .count = 1,
-        .wait_function = row->function,
-        .wait_file = "libgo_waits.go",
-        .wait_line = line_marked(SOURCE, "parks in", row->where),
-        .spawn_function = strcmp(row->where, "spawnedDeep") == 0 ? "main.main.func1" : "main.main",
-        .spawn_file = "libgo_waits.go",
-        .spawn_line = line_marked(SOURCE, "spawns", row->where),
-        .deadline = row->deadline ? WITH_DEADLINE : NO_DEADLINE,
-    };
+    struct expected_group expected = libgo_group(*state);
     if (waits_report == NULL || find_group(waits_report, &expected) == NULL) {
         json_decref(waits_report);
         waits_report = wait_for_group(waits, "0", LIST("--all"), &expected);
     }
-    assert_group(waits_report, &expected);
-    const json_t *group = find_group(waits_report, &expected);
-    if (row->capacity >= 0) {
-        assert_int_equal(json_integer_value(json_at(group, "object.capacity")), row->capacity);
-        assert_int_equal(json_integer_value(json_at(group, "object.length")), row->length);
-        assert_true(json_is_false(json_at(group, "object.closed")));
-    }
+    const json_t *group = assert_libgo_row(waits_report, *state);
     /* The name is the goid, as the runtime counts them. */
     const json_t *task = json_array_get(json_at(group, "tasks"), 0);
     assert_true(atoi(json_string_value(json_object_get(task, "name"))) > 0);
@@ -120,7 +49,7 @@ static json_t *cases_of(json_t *json, const char *where)
         .op = "select",
         .wait_function = function,
         .wait_file = "libgo_waits.go",
-        .wait_line = line_marked(SOURCE, "parks in", where),
+        .wait_line = libgo_line("parks in", where),
     };
     const json_t *group = find_group(json, &expected);
     assert_non_null(group);
@@ -161,10 +90,7 @@ static void runtime__its_own__is_no_finding(void **state)
                                        "GC scavenge wait"};
     (void)state;
     json_t *json = report(waits->recording, "0", LIST("--all"));
-    size_t findings = 0;
-    for (size_t i = 0; i < LENGTH(rows); i++)
-        findings += rows[i].verdict == NULL || strcmp(rows[i].verdict, "waiting") != 0;
-    assert_int_equal(count_findings(json), findings);
+    assert_int_equal(count_findings(json), libgo_findings());
     for (size_t i = 0; i < LENGTH(idle); i++)
         assert_group(json, &(struct expected_group){.verdict = "waiting",
                                                     .kind = "goroutine",
@@ -343,13 +269,13 @@ int main(void)
     static const char *const modes[] = {"spawn",   "panics",  "goexit", "locked", "deep",
                                         "collect", "execute", "serve",  "throw",  "deadlock",
                                         "exit",    "return",  "replace"};
-    static struct CMUnitTest tests[LENGTH(rows) + LENGTH(modes) + 9];
+    static struct CMUnitTest tests[LIBGO_ROWS + LENGTH(modes) + 9];
     static char names[LENGTH(tests)][96];
     size_t count = 0;
-    for (size_t i = 0; i < LENGTH(rows); i++, count++) {
-        snprintf(names[count], sizeof *names, "%s__parked__is_reported", rows[i].where);
+    for (size_t i = 0; i < LIBGO_ROWS; i++, count++) {
+        snprintf(names[count], sizeof *names, "%s__parked__is_reported", libgo_rows[i].where);
         tests[count] = (struct CMUnitTest){names[count], parked__is_reported, NULL, NULL,
-                                           (void *)(uintptr_t)&rows[i]};
+                                           (void *)(uintptr_t)&libgo_rows[i]};
     }
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(select__its_cases__are_reported);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(runtime__its_own__is_no_finding);
