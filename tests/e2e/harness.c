@@ -132,6 +132,7 @@ struct target *target_start(bool preload, const char *const argv[], const char *
     if (target->pid == 0)
         become(target, in[0], parent, preload, argv, env);
     assert_true(target->pid > 0);
+    snprintf(target->pid_text, sizeof target->pid_text, "%d", (int)target->pid);
     setpgid(target->pid, target->pid); /* both sides do, whichever comes first */
     close(in[0]);
     target->stdin_fd = in[1];
@@ -144,6 +145,43 @@ void target_close_stdin(struct target *target)
     if (target->stdin_fd >= 0)
         close(target->stdin_fd);
     target->stdin_fd = -1;
+}
+
+void target_wait_port(struct target *target, char port[16])
+{
+    const char *line = target_wait_line(target, "listening on 127.0.0.1:");
+    snprintf(port, 16, "%s", strrchr(line, ':') + 1);
+}
+
+void load_server(const char *port, long requests)
+{
+    char count[24];
+    long before, after;
+    snprintf(count, sizeof count, "%ld", requests);
+    struct outcome load = run_program(false, LIST(LEAKSPY_SAMPLES "/load", port, count), NULL);
+    assert_int_equal(load.status, 0);
+    assert_int_equal(sscanf(load.out, "tasks: %ld before, %ld after", &before, &after), 2);
+    assert_int_equal(after - before, requests);
+    outcome_deinit(&load);
+}
+
+const char *target_write_core(const struct target *target, const char *folder)
+{
+    static const char gcore[] = "/usr/bin/gcore";
+    static char path[96];
+    char prefix[72];
+    if (access(gcore, X_OK) != 0) {
+        fprintf(stderr, "%s is not here\n", gcore);
+        skip();
+    }
+    snprintf(prefix, sizeof prefix, "%s/core", folder);
+    snprintf(path, sizeof path, "%s.%s", prefix, target->pid_text);
+    struct outcome outcome =
+        run_program(false, LIST(gcore, "-o", prefix, target->pid_text), LIST("DEBUGINFOD_URLS="));
+    if (outcome.status != 0 || access(path, R_OK) != 0)
+        fail_msg("gcore: status %#x\n%s%s", outcome.status, outcome.out, outcome.err);
+    outcome_deinit(&outcome);
+    return path;
 }
 
 /* Whether the program has ended; leaves it to be waited for. */

@@ -34,7 +34,8 @@ void outcome_deinit(struct outcome *outcome);
 
 /* A running program with a folder of its own. */
 struct target {
-    pid_t pid;    /* 0: ended and waited for */
+    pid_t pid; /* 0: ended and waited for */
+    char pid_text[16];
     int stdin_fd; /* -1: closed */
     char dir[64]; /* holds the recordings and what the program printed; gone after target_end */
     char recording[96];
@@ -51,6 +52,16 @@ const char *library_under_test(void);
 struct target *target_start(bool preload, const char *const argv[], const char *const env[]);
 
 void target_close_stdin(struct target *target);
+
+/* Waits until a server of the samples says which port it listens on. */
+void target_wait_port(struct target *target, char port[16]);
+
+/* Sends such a server requests, and checks that it has a task more of each. */
+void load_server(const char *port, long requests);
+
+/* Has gdb write a core of the running program into a folder: its own, or one that outlives it.
+ * Skips the test where there is no gdb. The path is good until the next call. */
+const char *target_write_core(const struct target *target, const char *folder);
 
 /* The next line of its stdout that begins with `prefix`, without the newline. Fails the test when
  * the program ends or PATIENCE_MS pass without one. */
@@ -124,8 +135,11 @@ void assert_no_all_clear(const char *source);
 /* The number of groups with a verdict other than `waiting`. */
 size_t count_findings(const json_t *json);
 
-/* Reports on the target's recording again and again until there is such a group; the caller owns
- * the report. */
+/* Reports on a source again and again until there is such a group; the caller owns the report. */
+json_t *wait_for_group_in(const char *source, const char *threshold, const char *const options[],
+                          const struct expected_group *expected);
+
+/* The same on the target's recording. */
 json_t *wait_for_group(struct target *target, const char *threshold, const char *const options[],
                        const struct expected_group *expected);
 

@@ -207,13 +207,12 @@ void assert_silent(struct target *target)
     }
 }
 
-json_t *wait_for_group(struct target *target, const char *threshold, const char *const options[],
-                       const struct expected_group *expected)
+json_t *wait_for_group_in(const char *source, const char *threshold, const char *const options[],
+                          const struct expected_group *expected)
 {
     int64_t deadline_ms = now_ms() + PATIENCE_MS;
-    wait_for_recording(target->recording);
     for (;;) {
-        json_t *json = report(target->recording, threshold, options);
+        json_t *json = report(source, threshold, options);
         if (find_group(json, expected))
             return json;
         if (now_ms() > deadline_ms) {
@@ -225,6 +224,13 @@ json_t *wait_for_group(struct target *target, const char *threshold, const char 
         json_decref(json);
         sleep_ms(20);
     }
+}
+
+json_t *wait_for_group(struct target *target, const char *threshold, const char *const options[],
+                       const struct expected_group *expected)
+{
+    wait_for_recording(target->recording);
+    return wait_for_group_in(target->recording, threshold, options, expected);
 }
 
 int go_minor(const json_t *json)

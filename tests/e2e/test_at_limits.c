@@ -510,22 +510,13 @@ static void thread_under_a_filter__is_told_with_both_stacks(void **state)
 static void program_without_threads_under_a_filter__is_told_by_its_number(void **state)
 {
     static const struct expected_group waits = {.op = "io wait", .count = 1};
-    char pid[16];
     (void)state;
     struct target *target =
         target_start(true, UNDER_A_FILTER("alone"), LIST("LIMITS_PROGRAM=" LIMITS));
     target_wait_line(target, "ready");
     assert_int_equal(access(target->recording, F_OK), -1);
-    snprintf(pid, sizeof pid, "%d", (int)target->pid);
-    json_t *json = report(pid, "0", LIST("--all"));
-    for (int64_t deadline_ms = now_ms() + PATIENCE_MS;
-         !find_group(json, &waits) && now_ms() < deadline_ms;
-         json = report(pid, "0", LIST("--all"))) {
-        json_decref(json);
-        sleep_ms(20);
-    }
+    json_t *json = wait_for_group_in(target->pid_text, "0", LIST("--all"), &waits);
     assert_string_equal(json_string_value(json_at(json, "source.kind")), "process");
-    assert_group(json, &waits);
     json_decref(json);
     target_end(target);
 }

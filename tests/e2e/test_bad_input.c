@@ -253,14 +253,12 @@ static void process_that_is_not_there__is_refused(void **state)
 /* It is looked at from outside: test_process has the details. */
 static void process_that_was_not_recorded__is_told(void **state)
 {
-    char pid[16];
     (void)state;
     struct target *target =
         target_start(false, LIST(LEAKSPY_SAMPLES "/receive_without_sender"), NULL);
     target_wait_line(target, "ready");
-    snprintf(pid, sizeof pid, "%d", (int)target->pid);
-    struct outcome outcome =
-        run_program(false, LIST(LEAKSPY_COMMAND, "report", "--threshold", "0", pid), NULL);
+    struct outcome outcome = run_program(
+        false, LIST(LEAKSPY_COMMAND, "report", "--threshold", "0", target->pid_text), NULL);
     assert_int_equal(outcome.status, 0);
     assert_string_equal(outcome.err, "");
     assert_non_null(strstr(outcome.out, "chan receive"));
@@ -270,28 +268,24 @@ static void process_that_was_not_recorded__is_told(void **state)
 
 static void process_of_somebody_else__is_refused(void **state)
 {
-    char pid[16];
     (void)state;
     need_somebody_else();
     struct target *target =
         target_start(true, LIST(LEAKSPY_SAMPLES "/receive_without_sender"), NULL);
     target_wait_line(target, "ready");
-    snprintf(pid, sizeof pid, "%d", (int)target->pid);
-    assert_refused(2, "", LIST(NOBODY, LEAKSPY_COMMAND, "report", pid));
+    assert_refused(2, "", LIST(NOBODY, LEAKSPY_COMMAND, "report", target->pid_text));
     target_end(target);
 }
 
 static void process_by_its_number__is_reported(void **state)
 {
-    char pid[16];
     const struct expected_group leak = {.op = "chan receive", .count = 1};
     (void)state;
     struct target *target =
         target_start(true, LIST(LEAKSPY_SAMPLES "/receive_without_sender"), NULL);
     target_wait_line(target, "ready");
     json_decref(wait_for_group(target, "60ms", NULL, &leak));
-    snprintf(pid, sizeof pid, "%d", (int)target->pid);
-    json_t *json = report(pid, "60ms", NULL);
+    json_t *json = report(target->pid_text, "60ms", NULL);
     assert_group(json, &leak);
     json_decref(json);
     target_end(target);

@@ -58,7 +58,6 @@ static void shell(const char *script, const char *a, const char *b, const char *
  * it, and a core. */
 static int make_files(void **state)
 {
-    char pid[16];
     (void)state;
     strcpy(dir, "/tmp/leakspy-confined.XXXXXX");
     assert_non_null(mkdtemp(dir));
@@ -73,9 +72,8 @@ static int make_files(void **state)
     target_wait_line(target, "ready");
     json_decref(
         wait_for_group(target, "60ms", NULL, &(struct expected_group){.op = "chan receive"}));
-    snprintf(pid, sizeof pid, "%d", (int)target->pid);
     if (access("/usr/bin/gcore", X_OK) == 0)
-        shell("gcore -o \"$2\" \"$1\"; mv \"$2.$1\" \"$2\"", pid, core, "");
+        shell("gcore -o \"$2\" \"$1\"; mv \"$2.$1\" \"$2\"", target->pid_text, core, "");
     shell("cp --sparse=always \"$1\" \"$2\"", target->recording, rec, "");
     target_end(target);
     return 0;

@@ -27,19 +27,12 @@ static struct expected_group server_leak(void)
     };
 }
 
-/* Sends the server 50 requests; checks that it counted them all. */
-static void load_server(struct target *target)
+/* Sends the server 50 requests. */
+static void load(struct target *target)
 {
     char port[16];
-    long before, after;
-    const char *line = target_wait_line(target, "listening on 127.0.0.1:");
-    snprintf(port, sizeof port, "%s", strrchr(line, ':') + 1);
-    struct outcome load = run_program(false, LIST(LEAKSPY_SAMPLES "/load", port, "50"), NULL);
-    assert_int_equal(load.status, 0);
-    assert_int_equal(sscanf(load.out, "tasks: %ld before, %ld after 50 requests", &before, &after),
-                     2);
-    assert_int_equal(after - before, 50);
-    outcome_deinit(&load);
+    target_wait_port(target, port);
+    load_server(port, 50);
 }
 
 /* *state: the mode that the server was built in. */
@@ -58,48 +51,26 @@ static void assert_server_leak(const char *source)
     json_decref(json);
 }
 
-/* The server counts a goroutine when it is created; on a busy machine it parks later. */
-static void wait_for_leak(const char *pid, const struct expected_group *leak)
-{
-    json_t *json = report(pid, "0", NULL);
-    for (int64_t deadline_ms = now_ms() + PATIENCE_MS;
-         !find_group(json, leak) && now_ms() < deadline_ms;) {
-        json_decref(json);
-        sleep_ms(5);
-        json = report(pid, "0", NULL);
-    }
-    assert_group(json, leak);
-    json_decref(json);
-}
-
 static void server_fifty_requests__by_pid(void **state)
 {
-    char path[512], pid[16];
+    char path[512];
     struct expected_group leak = server_leak();
     struct target *target = target_start(false, LIST(server_path(state, path)), NULL);
-    load_server(target);
-    snprintf(pid, sizeof pid, "%d", target->pid);
-    wait_for_leak(pid, &leak);
-    assert_server_leak(pid);
+    load(target); /* counts a goroutine when it is created; it parks later */
+    json_decref(wait_for_group_in(target->pid_text, "0", NULL, &leak));
+    assert_server_leak(target->pid_text);
     target_end(target);
 }
 
 static void server_fifty_requests__by_core(void **state)
 {
-    char path[512], prefix[96], pid[16], core[128];
+    char path[512];
     struct expected_group leak = server_leak();
-    if (access("/usr/bin/gcore", X_OK) != 0)
-        skip();
     struct target *target = target_start(false, LIST(server_path(state, path)), NULL);
-    load_server(target);
-    snprintf(pid, sizeof pid, "%d", target->pid);
-    wait_for_leak(pid, &leak);
-    snprintf(prefix, sizeof prefix, "%s/core", target->dir);
-    struct outcome gcore = run_program(false, LIST("/usr/bin/gcore", "-o", prefix, pid), NULL);
-    assert_int_equal(gcore.status, 0);
-    outcome_deinit(&gcore);
+    load(target);
+    json_decref(wait_for_group_in(target->pid_text, "0", NULL, &leak));
+    const char *core = target_write_core(target, target->dir);
     target_kill(target, SIGKILL);
-    snprintf(core, sizeof core, "%s.%s", prefix, pid);
     assert_server_leak(core);
     target_end(target);
 }
@@ -107,26 +78,19 @@ static void server_fifty_requests__by_core(void **state)
 /* The file is gone when the core is read, as on another machine. */
 static void server_core__without_its_file__by_exe(void **state)
 {
-    char path[512], copy[96], prefix[96], pid[16], core[128];
+    char path[512], copy[96];
     struct expected_group leak = server_leak();
-    if (access("/usr/bin/gcore", X_OK) != 0)
-        skip();
     snprintf(copy, sizeof copy, "/tmp/leakspy-go-server.%d", getpid());
     struct outcome outcome =
         run_program(false, LIST("/bin/cp", server_path(state, path), copy), NULL);
     assert_int_equal(outcome.status, 0);
     outcome_deinit(&outcome);
     struct target *target = target_start(false, LIST(copy), NULL);
-    load_server(target);
-    snprintf(pid, sizeof pid, "%d", target->pid);
-    wait_for_leak(pid, &leak);
-    snprintf(prefix, sizeof prefix, "%s/core", target->dir);
-    outcome = run_program(false, LIST("/usr/bin/gcore", "-o", prefix, pid), NULL);
-    assert_int_equal(outcome.status, 0);
-    outcome_deinit(&outcome);
+    load(target);
+    json_decref(wait_for_group_in(target->pid_text, "0", NULL, &leak));
+    const char *core = target_write_core(target, target->dir);
     target_kill(target, SIGKILL);
     unlink(copy);
-    snprintf(core, sizeof core, "%s.%s", prefix, pid);
     json_t *json = report(core, "0", NULL);
     assert_true(has_note(json, "name it with --exe"));
     assert_true(has_note(json, "its list of goroutines was not found (the core lacks what stands "
@@ -144,7 +108,7 @@ static void server_fifty_requests__by_preload(void **state)
     char path[512];
     struct expected_group leak = server_leak();
     struct target *target = target_start(true, LIST(server_path(state, path)), NULL);
-    load_server(target);
+    load(target);
     json_t *json = wait_for_group(target, "200ms", NULL, &leak);
     json_decref(json);
     target_wait_walks(target, 2, 0);
@@ -165,7 +129,7 @@ static void server_fifty_requests__by_run(void **state)
         false, LIST(LEAKSPY_COMMAND, "run", "-o", recording, "--", server_path(state, path)),
         LIST("LEAKSPY_SAMPLE=20ms"));
     snprintf(target->recording, sizeof target->recording, "%s", recording);
-    load_server(target);
+    load(target);
     target_wait_walks(target, 1, 0); /* leakspy begins beside the program, not before it */
     json_t *json = wait_for_group(target, "200ms", NULL, &leak);
     assert_string_equal(json_string_value(json_at(json, "source.end")), "running");
@@ -183,18 +147,17 @@ static void server_fifty_requests__by_run(void **state)
 /* Nothing is found but the leak: the runtime's goroutines and the server's own wait for work. */
 static void server__has_no_other_finding(void **state)
 {
-    char path[512], pid[16];
+    char path[512];
     struct target *target = target_start(false, LIST(server_path(state, path)), NULL);
-    load_server(target);
-    snprintf(pid, sizeof pid, "%d", target->pid);
+    load(target);
     struct expected_group leak = server_leak();
-    wait_for_leak(pid, &leak);
-    json_t *json = report(pid, "0", NULL);
+    json_decref(wait_for_group_in(target->pid_text, "0", NULL, &leak));
+    json_t *json = report(target->pid_text, "0", NULL);
     for (int64_t deadline_ms = now_ms() + PATIENCE_MS; /* one that goes away was none */
          count_findings(json) != 1 && now_ms() < deadline_ms;) {
         json_decref(json);
         sleep_ms(5);
-        json = report(pid, "0", NULL);
+        json = report(target->pid_text, "0", NULL);
     }
     if (count_findings(json) != 1) {
         char *text = json_dumps(json, JSON_INDENT(1));
@@ -209,7 +172,6 @@ static void server__has_no_other_finding(void **state)
 /* Where the program has its runtime keep it, the whole stack that created a goroutine is told. */
 static void ancestors__kept__the_whole_spawn_stack(void **state)
 {
-    char pid[16];
     (void)state;
     struct expected_group expected = {
         .kind = "goroutine",
@@ -223,8 +185,7 @@ static void ancestors__kept__the_whole_spawn_stack(void **state)
             target_start(false, LIST(LEAKSPY_TARGETS "/go_waits_stripped"),
                          LIST(kept ? "GODEBUG=tracebackancestors=5" : "GODEBUG="));
         target_wait_line(target, "ready");
-        snprintf(pid, sizeof pid, "%d", target->pid);
-        json_t *json = report(pid, "0", LIST("--all"));
+        json_t *json = report(target->pid_text, "0", LIST("--all"));
         if (kept)
             assert_group(json, &expected);
         else
@@ -256,13 +217,12 @@ static const struct sample {
 static void sample__is_found_by_pid(void **state)
 {
     const struct sample *sample = *state;
-    char path[512], source[96], file[64], pid[16];
+    char path[512], source[96], file[64];
     snprintf(path, sizeof path, "%s/%s_gc", LEAKSPY_SAMPLES, sample->name);
     snprintf(file, sizeof file, "%s.go", sample->name);
     snprintf(source, sizeof source, "samples/%s", file);
     struct target *target = target_start(false, LIST(path), NULL);
     target_wait_line(target, "ready");
-    snprintf(pid, sizeof pid, "%d", target->pid);
     struct expected_group leak = {
         .verdict = sample->verdict,
         .kind = "goroutine",
@@ -275,8 +235,9 @@ static void sample__is_found_by_pid(void **state)
         .spawn_line = line_of(source, "// spawned here"),
         .deadline = NO_DEADLINE,
     };
-    wait_for_leak(pid, &leak); /* "ready" is said when it is about to park */
-    json_t *json = report(pid, "0", NULL);
+    /* "ready" is said when it is about to park. */
+    json_decref(wait_for_group_in(target->pid_text, "0", NULL, &leak));
+    json_t *json = report(target->pid_text, "0", NULL);
     leak.op = go_minor(json) < sample->op_since ? sample->old_op : sample->op;
     assert_group(json, &leak);
     json_decref(json);
@@ -286,18 +247,17 @@ static void sample__is_found_by_pid(void **state)
 static void sample__its_fixed_twin_is_silent(void **state)
 {
     const struct sample *sample = *state;
-    char path[512], pid[16];
+    char path[512];
     snprintf(path, sizeof path, "%s/%s_gc_fixed", LEAKSPY_SAMPLES, sample->name);
     struct target *target = target_start(false, LIST(path), NULL);
     target_wait_line(target, "ready");
-    snprintf(pid, sizeof pid, "%d", target->pid);
     /* A finding that goes away was none: a worker may be about to end. */
-    json_t *json = report(pid, "0", NULL);
+    json_t *json = report(target->pid_text, "0", NULL);
     for (int64_t deadline_ms = now_ms() + PATIENCE_MS;
          count_findings(json) > 0 && now_ms() < deadline_ms;) {
         json_decref(json);
         sleep_ms(5);
-        json = report(pid, "0", NULL);
+        json = report(target->pid_text, "0", NULL);
     }
     assert_no_findings(json);
     json_decref(json);

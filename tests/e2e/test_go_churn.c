@@ -202,13 +202,12 @@ static bool look(const struct go_goroutine *it, void *arg)
 
 /* ---- tests ---- */
 
-static struct target *start_churn(char pid[16])
+static struct target *start_churn(void)
 {
     char path[512];
     snprintf(path, sizeof path, "%s%s", program[0] == '/' ? "" : LEAKSPY_TARGETS "/", program);
     struct target *target = target_start(false, LIST(path), NULL);
     target_wait_line(target, "ready");
-    snprintf(pid, 16, "%d", target->pid);
     return target;
 }
 
@@ -229,14 +228,13 @@ static long end_churn(struct target *target)
 static void churn__many_scans__never_a_wrong_stack(void **state)
 {
     (void)state;
-    char pid[16];
     struct image image = {0};
     struct err err = {0};
     struct go_totals totals;
     uint64_t seen = 0, unreadable = 0;
     struct scans *scans = calloc(1, sizeof *scans);
     assert_non_null(scans);
-    struct target *target = start_churn(pid);
+    struct target *target = start_churn();
     assert_true(image_open_process(&image, target->pid, &err));
     assert_true(go_runtime_open(&scans->runtime, &image));
     assert_int_equal(scans->runtime.result, GO_OK);
@@ -268,13 +266,12 @@ static void churn__many_scans__never_a_wrong_stack(void **state)
 static void churn__many_reports__never_a_wrong_stack(void **state)
 {
     (void)state;
-    char pid[16];
     size_t looked_at = 0;
-    struct target *target = start_churn(pid);
+    struct target *target = start_churn();
     for (int round = 1; round <= report_count; round++) {
         size_t i, j;
         json_t *group, *frame;
-        json_t *json = report(pid, "0", LIST("--all"));
+        json_t *json = report(target->pid_text, "0", LIST("--all"));
         json_array_foreach(json_object_get(json, "groups"), i, group)
         {
             const char *functions[MOST_FRAMES];

@@ -9,7 +9,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define GCORE "/usr/bin/gcore"
 #define PLUGIN LEAKSPY_TARGETS "/go_plugin"
 #define PLUGIN_HOST LEAKSPY_TARGETS "/go_plugin_host_"
 #define LIBRARY_ONE LEAKSPY_TARGETS "/go_library_one"
@@ -47,36 +46,20 @@ static struct expected_group in_library(int count)
     };
 }
 
-static struct target *start(bool preload, const char *const argv[], char pid[16])
+static struct target *start(bool preload, const char *const argv[])
 {
     struct target *target = target_start(preload, argv, LIST("LEAKSPY_SAMPLE=20ms"));
     target_wait_line(target, "ready");
-    snprintf(pid, 16, "%d", (int)target->pid);
     return target;
 }
 
 /* By the process until they are parked there, then by a core of it. */
-static void assert_told(const struct target *target, const char *pid,
-                        const struct expected_group *expected)
+static void assert_told(const struct target *target, const struct expected_group *expected)
 {
-    char prefix[96], core[128];
-    json_t *json = report(pid, "0", NULL);
-    for (int64_t deadline_ms = now_ms() + PATIENCE_MS;
-         !find_group(json, expected) && now_ms() < deadline_ms; sleep_ms(5)) {
-        json_decref(json);
-        json = report(pid, "0", NULL);
-    }
-    assert_group(json, expected);
+    json_t *json = wait_for_group_in(target->pid_text, "0", NULL, expected);
     assert_int_equal(json_integer_value(json_at(json, "totals.lost")), 0);
     json_decref(json);
-    if (access(GCORE, X_OK) != 0)
-        return;
-    snprintf(prefix, sizeof prefix, "%s/core", target->dir);
-    snprintf(core, sizeof core, "%s.%s", prefix, pid);
-    struct outcome outcome = run_program(false, LIST(GCORE, "-o", prefix, pid), NULL);
-    assert_int_equal(outcome.status, 0);
-    outcome_deinit(&outcome);
-    json = report(core, "0", NULL);
+    json = report(target_write_core(target, target->dir), "0", NULL);
     assert_group(json, expected);
     json_decref(json);
 }
@@ -84,21 +67,21 @@ static void assert_told(const struct target *target, const char *pid,
 /* *state: how the program was built. */
 static void plugin__its_goroutines__are_told(void **state)
 {
-    char path[512], pid[16];
+    char path[512];
     const struct expected_group expected = in_plugin();
     snprintf(path, sizeof path, PLUGIN_HOST "%s", (const char *)*state);
-    struct target *target = start(false, LIST(path, PLUGIN), pid);
-    assert_told(target, pid, &expected);
+    struct target *target = start(false, LIST(path, PLUGIN));
+    assert_told(target, &expected);
     target_end(target);
 }
 
 /* Loaded after the sampler found the runtime. */
 static void plugin__its_goroutines__are_recorded(void **state)
 {
-    char path[512], pid[16];
+    char path[512];
     const struct expected_group expected = in_plugin();
     snprintf(path, sizeof path, PLUGIN_HOST "%s", (const char *)*state);
-    struct target *target = start(true, LIST(path, PLUGIN), pid);
+    struct target *target = start(true, LIST(path, PLUGIN));
     json_decref(wait_for_group(target, "60ms", NULL, &expected));
     target_kill(target, SIGKILL);
     json_t *json = report(target->recording, "60ms", NULL);
@@ -109,32 +92,29 @@ static void plugin__its_goroutines__are_recorded(void **state)
 
 static void library_in_a_c_program__its_goroutines__are_told(void **state)
 {
-    char pid[16];
     const struct expected_group expected = in_library(7);
-    struct target *target = start(false, LIST(LIBRARY_HOST, *state), pid);
-    assert_told(target, pid, &expected);
+    struct target *target = start(false, LIST(LIBRARY_HOST, *state));
+    assert_told(target, &expected);
     target_end(target);
 }
 
 static void two_libraries__whose_goroutines_are_told__is_said(void **state)
 {
-    char pid[16];
     const struct expected_group first = in_library(7), second = in_library(14);
     (void)state;
-    struct target *target = start(false, LIST(LIBRARY_HOST, LIBRARY_ONE, LIBRARY_TWO), pid);
-    json_t *json = report(pid, "0", NULL);
+    struct target *target = start(false, LIST(LIBRARY_HOST, LIBRARY_ONE, LIBRARY_TWO));
+    json_t *json = report(target->pid_text, "0", NULL);
     assert_true(has_note(json, "there are several Go runtimes in the process"));
     assert_true((find_group(json, &first) != NULL) != (find_group(json, &second) != NULL));
     json_decref(json);
-    assert_no_all_clear(pid);
+    assert_no_all_clear(target->pid_text);
     target_end(target);
 }
 
 static void library__that_is_not_recorded__is_said(void **state)
 {
-    char pid[16];
     (void)state;
-    struct target *target = start(true, LIST(LIBRARY_HOST, LIBRARY_ONE), pid);
+    struct target *target = start(true, LIST(LIBRARY_HOST, LIBRARY_ONE));
     for (int64_t deadline_ms = now_ms() + PATIENCE_MS;; sleep_ms(20)) {
         json_t *json = report(target->recording, "0", NULL);
         bool said = has_note(json, "goroutines of libraries are not recorded");
@@ -143,7 +123,7 @@ static void library__that_is_not_recorded__is_said(void **state)
             break;
         assert_true(now_ms() < deadline_ms);
     }
-    assert_no_all_clear(pid);
+    assert_no_all_clear(target->pid_text);
     target_end(target);
 }
 

@@ -26,7 +26,7 @@ enum { ROUNDS = 24, ROUND_MS = 5000, ROUND_LOOKS = 40 };
  * state. */
 static bool sees_state(const struct state_row *row, bool last_round)
 {
-    char pid[16], godebug[64];
+    char godebug[64];
     struct expected_group expected = {
         .kind = "goroutine",
         .op = row->reason,
@@ -37,10 +37,9 @@ static bool sees_state(const struct state_row *row, bool last_round)
     struct target *target =
         target_start(false, LIST(LEAKSPY_TARGETS "/go_states", row->what), LIST(godebug));
     target_wait_line(target, "ready");
-    snprintf(pid, sizeof pid, "%d", target->pid);
     int64_t deadline_ms = now_ms() + ROUND_MS;
     for (int looks = 1; on; looks++) {
-        json_t *json = report(pid, "0", LIST("--all"));
+        json_t *json = report(target->pid_text, "0", LIST("--all"));
         int minor = go_minor(json);
         if (minor && (minor < row->from || minor > row->to)) {
             json_decref(json);

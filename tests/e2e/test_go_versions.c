@@ -200,12 +200,10 @@ static struct target *start(bool preload, const char *const argv[])
 
 static void look_at_process(const struct row *row)
 {
-    char source[16];
     struct target *target = start(row->way == BY_PRELOAD, LIST(copy));
-    snprintf(source, sizeof source, "%d", target->pid);
-    assert_told(source, row);
+    assert_told(target->pid_text, row);
     if (row->says)
-        assert_no_all_clear(source);
+        assert_no_all_clear(target->pid_text);
     target_end(target);
 }
 
@@ -262,13 +260,11 @@ static void runtime_with_longer_locks__is_read_by_its_dwarf(void **state)
         {.wait_function = "main.read", .object_kind = "fd", .deadline = NO_DEADLINE},
         {.wait_function = "main.readUntil", .object_kind = "fd", .deadline = WITH_DEADLINE},
     };
-    char source[16];
     (void)state;
     struct target *target = start(false, LIST(LEAKSPY_TARGETS "/go_ranked"));
-    snprintf(source, sizeof source, "%d", target->pid);
     size_t found = 0;
     for (int64_t deadline_ms = now_ms() + PATIENCE_MS; found < LENGTH(groups); sleep_ms(20)) {
-        json_t *json = report(source, "0", LIST("--all"));
+        json_t *json = report(target->pid_text, "0", LIST("--all"));
         for (found = 0; found < LENGTH(groups) && find_group(json, &groups[found]);)
             found++;
         json_decref(json);

@@ -190,19 +190,6 @@ static void take_words(const char *line)
     json_decref(json);
 }
 
-static void dump_core(void)
-{
-    char prefix[96], pid[16];
-    snprintf(prefix, sizeof prefix, "%s/core", waits->dir);
-    snprintf(pid, sizeof pid, "%d", waits->pid);
-    snprintf(source, sizeof source, "%s.%s", prefix, pid);
-    struct outcome outcome = run_program(false, LIST("/usr/bin/gcore", "-o", prefix, pid), NULL);
-    if (outcome.status != 0)
-        fprintf(stderr, "gcore:\n%s%s\n", outcome.out, outcome.err);
-    assert_int_equal(outcome.status, 0);
-    outcome_deinit(&outcome);
-}
-
 static int start_waits(void **state)
 {
     char path[512], recording[64] = "";
@@ -221,9 +208,9 @@ static int start_waits(void **state)
     if (way == BY_RUN)
         snprintf(waits->recording, sizeof waits->recording, "%s", recording);
     if (way == BY_PID)
-        snprintf(source, sizeof source, "%d", waits->pid);
+        snprintf(source, sizeof source, "%s", waits->pid_text);
     else if (way == BY_CORE)
-        dump_core();
+        snprintf(source, sizeof source, "%s", target_write_core(waits, waits->dir));
     else {
         snprintf(source, sizeof source, "%s", waits->recording);
         target_wait_walks(waits, 3, 0);

@@ -12,47 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define GCORE "/usr/bin/gcore"
-
 /* gdb 13 does not copy memory with guards of the kind that libtaskrt sets where it can. */
 #define READABLE LIST("TASKRT_GUARD=mprotect")
-
-static const char *pid_of(const struct target *target)
-{
-    static char pid[16];
-    snprintf(pid, sizeof pid, "%d", (int)target->pid);
-    return pid;
-}
-
-/* Reports on the running process until there is such a group; the caller owns the report. */
-static json_t *wait_for_group_of(const struct target *target, const char *threshold,
-                                 const char *const options[], const struct expected_group *expected)
-{
-    for (int64_t deadline_ms = now_ms() + PATIENCE_MS;; sleep_ms(20)) {
-        json_t *json = report(pid_of(target), threshold, options);
-        if (find_group(json, expected) || now_ms() > deadline_ms)
-            return json;
-        json_decref(json);
-    }
-}
-
-/* Has gdb write a core of the running process into the target's folder. */
-static const char *write_core(const struct target *target)
-{
-    static char path[128];
-    char prefix[96];
-    if (access(GCORE, X_OK) != 0) {
-        fprintf(stderr, "%s is not here\n", GCORE);
-        skip();
-    }
-    snprintf(prefix, sizeof prefix, "%s/core", target->dir);
-    snprintf(path, sizeof path, "%s.%d", prefix, (int)target->pid);
-    struct outcome outcome =
-        run_program(false, LIST(GCORE, "-o", prefix, pid_of(target)), LIST("DEBUGINFOD_URLS="));
-    outcome_deinit(&outcome);
-    assert_int_equal(access(path, R_OK), 0);
-    return path;
-}
 
 static const char *source_kind(const json_t *json)
 {
@@ -121,21 +82,12 @@ static struct expected_group leak_of(const struct server *server)
 
 static char port[16];
 
-static void load(const char *requests)
-{
-    struct outcome outcome =
-        run_program(false, LIST(LEAKSPY_SAMPLES "/load", port, requests), NULL);
-    assert_int_equal(outcome.status, 0);
-    outcome_deinit(&outcome);
-}
-
 static struct target *start_server(const struct server *server)
 {
     char path[512];
     snprintf(path, sizeof path, "%s/%s", LEAKSPY_SAMPLES, server->program);
     struct target *target = target_start(false, LIST(path), READABLE);
-    const char *line = target_wait_line(target, "listening on 127.0.0.1:");
-    snprintf(port, sizeof port, "%s", strrchr(line, ':') + 1);
+    target_wait_port(target, port);
     return target;
 }
 
@@ -157,11 +109,11 @@ static void server__leaves_one_group_of_fifty(void **state)
     const struct server *server = *state;
     struct expected_group leak = leak_of(server);
     struct target *target = start_server(server);
-    load("50");
-    json_t *json = wait_for_group_of(target, "0", NULL, &leak);
+    load_server(port, 50);
+    json_t *json = wait_for_group_in(target->pid_text, "0", NULL, &leak);
     assert_leak(json, server, "process");
     json_decref(json);
-    json = report(write_core(target), "0", NULL);
+    json = report(target_write_core(target, target->dir), "0", NULL);
     assert_leak(json, server, "core");
     json_decref(json);
     target_end(target);
@@ -227,10 +179,10 @@ static void sample__its_leak_is_found(void **state)
         expected.spawn_file = expected.wait_file;
     }
     struct target *target = start_sample(sample->name, "");
-    json_t *json = wait_for_group_of(target, "0", NULL, &expected);
+    json_t *json = wait_for_group_in(target->pid_text, "0", NULL, &expected);
     assert_group(json, &expected);
     json_decref(json);
-    json = report(write_core(target), "0", NULL);
+    json = report(target_write_core(target, target->dir), "0", NULL);
     assert_group(json, &expected);
     json_decref(json);
     target_end(target);
@@ -242,7 +194,7 @@ static void fixed__is_silent_to_who_watches(void **state)
     struct target *target = start_sample(*state, "_fixed");
     size_t findings = 1;
     for (int64_t deadline_ms = now_ms() + PATIENCE_MS; findings && now_ms() < deadline_ms;) {
-        json_t *json = report(pid_of(target), "300ms", LIST("--watch", "300ms"));
+        json_t *json = report(target->pid_text, "300ms", LIST("--watch", "300ms"));
         findings = count_findings(json);
         json_decref(json);
     }
@@ -261,7 +213,7 @@ static int start_waits(void **state)
     waits = libgo_start(false);
     for (int64_t deadline_ms = now_ms() + PATIENCE_MS;; sleep_ms(20)) {
         size_t found = 0;
-        told = report(pid_of(waits), "0", LIST("--all"));
+        told = report(waits->pid_text, "0", LIST("--all"));
         for (size_t i = 0; i < LIBGO_ROWS; i++) {
             struct expected_group expected = libgo_group(&libgo_rows[i]);
             found += find_group(told, &expected) != NULL;
@@ -333,7 +285,7 @@ static void timer__is_a_deadline_unless_it_was_stopped(void **state)
             .wait_line = line_of("tests/e2e/libgo_timers.go", mark),
             .deadline = stuck ? NO_DEADLINE : WITH_DEADLINE,
         };
-        json_t *json = wait_for_group_of(target, "0", LIST("--all"), &expected);
+        json_t *json = wait_for_group_in(target->pid_text, "0", LIST("--all"), &expected);
         assert_group(json, &expected);
         assert_int_equal(count_findings(json), 1);
         json_decref(json);
@@ -373,11 +325,11 @@ static void watched__what_stays_and_what_grows__is_told(void **state)
     struct expected_group leak = leak_of(server);
     leak.count = 20;
     struct target *target = start_server(server);
-    load("20");
-    json_t *json = wait_for_group_of(target, "0", NULL, &leak);
+    load_server(port, 20);
+    json_t *json = wait_for_group_in(target->pid_text, "0", NULL, &leak);
     json_decref(json);
 
-    json = report(pid_of(target), "200ms", LIST("--watch", "200ms"));
+    json = report(target->pid_text, "200ms", LIST("--watch", "200ms"));
     assert_group(json, &leak);
     const json_t *group = find_group(json, &leak);
     assert_int_equal(json_integer_value(json_at(group, "watch.first_count")), 20);
@@ -388,10 +340,11 @@ static void watched__what_stays_and_what_grows__is_told(void **state)
     json_decref(json);
 
     struct target *watcher = target_start(
-        false, LIST(LEAKSPY_COMMAND, "report", "--watch", "1m", "--format", "json", pid_of(target)),
+        false,
+        LIST(LEAKSPY_COMMAND, "report", "--watch", "1m", "--format", "json", target->pid_text),
         NULL);
     long naps = wait_for_nap(watcher, 0);
-    load("30");
+    load_server(port, 30);
     naps = wait_for_nap(watcher, naps); /* that look may have begun before the load had ended */
     wait_for_nap(watcher, naps);
     kill(watcher->pid, SIGINT);

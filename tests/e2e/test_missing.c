@@ -93,7 +93,6 @@ static void no_room_where_recordings_are__is_said(void **state)
 
 static void without_proc__what_was_recorded_is_read(void **state)
 {
-    char pid[16];
     (void)state;
     struct target *target = target_start(true, LIST(LIMITS, "stay"), NULL);
     target_wait_line(target, "ready");
@@ -107,8 +106,8 @@ static void without_proc__what_was_recorded_is_read(void **state)
     assert_string_equal(json_string_value(json_at(json, "source.end")), "running");
     json_decref(json);
     outcome_deinit(&outcome);
-    snprintf(pid, sizeof pid, "%d", (int)target->pid);
-    assert_outcome(run_over("/proc", "", LIST("report", pid)), 2, "", "/proc does not show it");
+    assert_outcome(run_over("/proc", "", LIST("report", target->pid_text)), 2, "",
+                   "/proc does not show it");
 
     target_kill(target, SIGKILL);
     outcome = run_over("/proc", "", report_it);
@@ -122,15 +121,14 @@ static void without_proc__what_was_recorded_is_read(void **state)
 /* As root in a container is: a process with more rights than it has is not to be looked at. */
 static void without_the_right_to_trace__is_said_and_the_process_goes_on(void **state)
 {
-    char pid[16];
     (void)state;
     if (geteuid() != 0)
         skip();
     struct target *target = target_start(false, LIST(LIMITS, "stay"), NULL);
     target_wait_line(target, "ready");
-    snprintf(pid, sizeof pid, "%d", (int)target->pid);
-    assert_outcome(run_program(false, LIST(PREPARED, "no-ptrace", "report", pid), AS_COMMAND), 2,
-                   "", "not permitted, even to root: leakspy needs CAP_SYS_PTRACE");
+    assert_outcome(
+        run_program(false, LIST(PREPARED, "no-ptrace", "report", target->pid_text), AS_COMMAND), 2,
+        "", "not permitted, even to root: leakspy needs CAP_SYS_PTRACE");
     assert_outcome(target_wait(target), 0, "ready\ndone\n", "");
     target_end(target);
 
@@ -138,9 +136,9 @@ static void without_the_right_to_trace__is_said_and_the_process_goes_on(void **s
     target =
         target_start(false, LIST(PREPARED, "no-ptrace", "stay"), LIST("LIMITS_PROGRAM=" LIMITS));
     target_wait_line(target, "ready");
-    snprintf(pid, sizeof pid, "%d", (int)target->pid);
     assert_outcome(
-        run_program(false, LIST(PREPARED, "no-ptrace", "report", "--threshold=0", pid), AS_COMMAND),
+        run_program(false, LIST(PREPARED, "no-ptrace", "report", "--threshold=0", target->pid_text),
+                    AS_COMMAND),
         0, "sem wait", "");
     assert_outcome(target_wait(target), 0, "ready\ndone\n", "");
     target_end(target);
@@ -243,7 +241,6 @@ static void check_long_stack(const json_t *json, const char *end, bool spawned)
 /* As far as it is kept, innermost first, and that it goes on is said. */
 static void stack_of_4000_frames__is_told_and_said_to_be_longer(void **state)
 {
-    char pid[16];
     (void)state;
     struct target *target = target_start(true, LIST(LIMITS, "deep-stay", "4000"), NULL);
     target_wait_line(target, "ready");
@@ -259,11 +256,10 @@ static void stack_of_4000_frames__is_told_and_said_to_be_longer(void **state)
 
     target = target_start(false, LIST(LIMITS, "deep-stay", "4000"), NULL);
     target_wait_line(target, "ready");
-    snprintf(pid, sizeof pid, "%d", (int)target->pid);
     const json_t *group = NULL;
     for (int64_t deadline_ms = now_ms() + PATIENCE_MS; !group; sleep_ms(20)) {
         assert_true(now_ms() < deadline_ms); /* it is on its way down */
-        json = report(pid, "0", NULL);
+        json = report(target->pid_text, "0", NULL);
         group = find_group(json, &(struct expected_group){
                                      .op = "sem wait", .count = 1, .wait_function = "spawn_below"});
         if (group)

@@ -8,15 +8,14 @@
 
 static void threads_that_keep_an_order__are_never_deadlocked(void **state)
 {
-    char path[512], pid[16];
+    char path[512];
     size_t waits = 0;
     (void)state;
     snprintf(path, sizeof path, "%s/ordered_locks", LEAKSPY_TARGETS);
     struct target *target = target_start(false, LIST(path), NULL);
     target_wait_line(target, "ready");
-    snprintf(pid, sizeof pid, "%d", (int)target->pid);
     for (int i = 0; i < REPORTS; i++) {
-        json_t *json = report(pid, i % 2 ? "0" : "10s", LIST("--all"));
+        json_t *json = report(target->pid_text, i % 2 ? "0" : "10s", LIST("--all"));
         const struct expected_group lock = {.op = "mutex lock"};
         const struct expected_group deadlocked = {.verdict = "deadlocked"};
         waits += find_group(json, &lock) != NULL;
@@ -35,16 +34,15 @@ static void threads_that_do_not__are_deadlocked_by_one_report(void **state)
 {
     const struct expected_group deadlocked = {
         .verdict = "deadlocked", .kind = "thread", .op = "mutex lock", .count = 2};
-    char path[512], pid[16];
+    char path[512];
     (void)state;
     snprintf(path, sizeof path, "%s/lock_order_deadlock", LEAKSPY_SAMPLES);
     for (int i = 0; i < 5; i++) {
         struct target *target = target_start(false, LIST(path), NULL);
         target_wait_line(target, "ready");
-        snprintf(pid, sizeof pid, "%d", (int)target->pid);
         sleep_ms(300);
         for (int again = 0; again < 3; again++) {
-            json_t *json = report(pid, "0", NULL);
+            json_t *json = report(target->pid_text, "0", NULL);
             assert_group(json, &deadlocked);
             json_decref(json);
         }

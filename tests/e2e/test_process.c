@@ -16,7 +16,6 @@
 
 #include "preload/recording.h"
 
-#define GCORE "/usr/bin/gcore"
 #define NOBODY "/usr/bin/setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"
 #define DEADLOCK LEAKSPY_SAMPLES "/lock_order_deadlock"
 
@@ -34,25 +33,6 @@ static struct target *start(bool preload, const char *program)
     struct target *target = target_start(preload, LIST(program), NULL);
     target_wait_line(target, "ready");
     return target;
-}
-
-static const char *pid_of(const struct target *target)
-{
-    static char pid[16];
-    snprintf(pid, sizeof pid, "%d", (int)target->pid);
-    return pid;
-}
-
-/* Reports until there is such a group; the caller owns the report. */
-static json_t *wait_for(const char *source, const char *const options[],
-                        const struct expected_group *expected)
-{
-    for (int64_t deadline_ms = now_ms() + PATIENCE_MS;; sleep_ms(10)) {
-        json_t *json = report(source, "1ms", options);
-        if (find_group(json, expected) || now_ms() > deadline_ms)
-            return json;
-        json_decref(json);
-    }
 }
 
 static void assert_text(const json_t *json, const char *at, const char *expected)
@@ -90,7 +70,7 @@ static void process_that_was_not_recorded__is_looked_at(void **state)
 {
     (void)state;
     struct target *target = start(false, DEADLOCK);
-    json_t *json = wait_for(pid_of(target), NULL, &deadlock);
+    json_t *json = wait_for_group_in(target->pid_text, "1ms", NULL, &deadlock);
     assert_group(json, &deadlock);
     assert_text(json, "source.kind", "process");
     assert_text(json, "source.end", "running");
@@ -111,7 +91,7 @@ static void process_that_is_recorded__gives_its_recording(void **state)
     struct target *target = start(true, DEADLOCK);
     json_t *json = wait_for_group(target, "1ms", NULL, &deadlock);
     json_decref(json);
-    json = report(pid_of(target), "1ms", NULL);
+    json = report(target->pid_text, "1ms", NULL);
     assert_text(json, "source.kind", "recording");
     assert_group(json, &deadlock);
     json_decref(json);
@@ -145,7 +125,7 @@ static void recording_of_a_former_process__is_not_taken_for_this_one(void **stat
     target_wait_walks(former, 2, 0);
     struct target *target = start(false, DEADLOCK);
     forge_recording(former, target, path);
-    json_t *json = wait_for(pid_of(target), NULL, &deadlock);
+    json_t *json = wait_for_group_in(target->pid_text, "1ms", NULL, &deadlock);
     unlink(path);
     assert_text(json, "source.kind", "process");
     assert_group(json, &deadlock);
@@ -159,9 +139,9 @@ static void text__says_what_was_looked_at(void **state)
     (void)state;
     char line[512];
     struct target *target = start(false, DEADLOCK);
-    json_decref(wait_for(pid_of(target), NULL, &deadlock));
+    json_decref(wait_for_group_in(target->pid_text, "1ms", NULL, &deadlock));
     struct outcome outcome = run_program(
-        false, LIST(LEAKSPY_COMMAND, "report", "--threshold", "1ms", pid_of(target)), NULL);
+        false, LIST(LEAKSPY_COMMAND, "report", "--threshold", "1ms", target->pid_text), NULL);
     snprintf(line, sizeof line, "in " DEADLOCK ", pid %d, running; as of ", (int)target->pid);
     assert_int_equal(outcome.status, 0);
     assert_non_null(strstr(outcome.out, line));
@@ -190,7 +170,7 @@ static void process_of_another_user__is_not_permitted(void **state)
         skip();
     struct target *target = start(false, DEADLOCK);
     assert_refused(2, "not permitted: it belongs to user 0",
-                   LIST(NOBODY, LEAKSPY_COMMAND, "report", pid_of(target)));
+                   LIST(NOBODY, LEAKSPY_COMMAND, "report", target->pid_text));
     target_end(target);
 }
 
@@ -217,7 +197,7 @@ static void process_in_another_pid_namespace__its_owners_are_found(void **state)
         false, LIST("/usr/bin/unshare", "--pid", "--fork", "--kill-child", DEADLOCK), NULL);
     target_wait_line(target, "ready");
     child_of(target, pid);
-    json_t *json = wait_for(pid, NULL, &deadlock);
+    json_t *json = wait_for_group_in(pid, "1ms", NULL, &deadlock);
     assert_group(json, &deadlock);
     json_decref(json);
     target_end(target);
@@ -243,7 +223,7 @@ static void recorded_process_in_another_pid_namespace__gives_its_recording(void 
                          LIST("LEAKSPY_SAMPLE=20ms"));
         target_wait_line(target, "ready");
         child_of(target, pid);
-        json_t *json = wait_for(pid, NULL, &deadlock);
+        json_t *json = wait_for_group_in(pid, "1ms", NULL, &deadlock);
         assert_group(json, &deadlock);
         assert_text(json, "source.kind", "recording");
         assert_text(json, "source.end", "running");
@@ -275,7 +255,7 @@ static void process_that_ends_meanwhile__error_or_what_was_seen(void **state)
             _exit(0);
         }
         struct outcome outcome =
-            run_program(false, LIST(LEAKSPY_COMMAND, "report", pid_of(target)), NULL);
+            run_program(false, LIST(LEAKSPY_COMMAND, "report", target->pid_text), NULL);
         assert_int_equal(waitpid(killer, NULL, 0), killer);
         assert_true(WIFEXITED(outcome.status));
         int status = WEXITSTATUS(outcome.status);
@@ -321,22 +301,6 @@ static const char *in_scratch(const char *name)
     return path;
 }
 
-/* A core of a running program, by gcore. */
-static const char *dump(const struct target *target)
-{
-    static char path[160];
-    if (access(GCORE, X_OK) != 0) {
-        fprintf(stderr, "%s is not here\n", GCORE);
-        skip();
-    }
-    struct outcome outcome =
-        run_program(false, LIST(GCORE, "-o", in_scratch("core"), pid_of(target)), NULL);
-    assert_int_equal(outcome.status, 0);
-    outcome_deinit(&outcome);
-    snprintf(path, sizeof path, "%s/core.%d", dir, (int)target->pid);
-    return path;
-}
-
 static void copy_file(const char *from, const char *to)
 {
     struct outcome outcome = run_program(false, LIST("/bin/cp", from, to), NULL);
@@ -358,7 +322,7 @@ static void program_of_32_bits__is_refused(void **state)
     close(fd);
     struct target *target = start(false, copy);
     assert_refused(2, "it is a program of 32 bits",
-                   LIST(LEAKSPY_COMMAND, "report", pid_of(target)));
+                   LIST(LEAKSPY_COMMAND, "report", target->pid_text));
     target_end(target);
 }
 
@@ -366,8 +330,8 @@ static void core_of_gcore__is_read(void **state)
 {
     (void)state;
     struct target *target = start(false, DEADLOCK);
-    json_decref(wait_for(pid_of(target), NULL, &deadlock));
-    const char *core = dump(target);
+    json_decref(wait_for_group_in(target->pid_text, "1ms", NULL, &deadlock));
+    const char *core = target_write_core(target, dir);
     pid_t pid = target->pid;
     target_end(target);
     json_t *json = report(core, "0", NULL);
@@ -403,7 +367,7 @@ static const char *crash(const char *program)
     snprintf(command, sizeof command, "ulimit -c unlimited && cd %s && exec %s", dir, program);
     struct target *target = target_start(false, LIST("/bin/sh", "-c", command), NULL);
     target_wait_line(target, "ready");
-    json_decref(wait_for(pid_of(target), NULL, &deadlock));
+    json_decref(wait_for_group_in(target->pid_text, "1ms", NULL, &deadlock));
     target_kill(target, SIGABRT);
     target_end(target);
 
@@ -440,8 +404,8 @@ static void executable_that_is_gone__is_named_by_exe(void **state)
     strcpy(copy, in_scratch("program"));
     copy_file(DEADLOCK, copy);
     struct target *target = start(false, copy);
-    json_decref(wait_for(pid_of(target), NULL, &deadlock));
-    const char *core = dump(target);
+    json_decref(wait_for_group_in(target->pid_text, "1ms", NULL, &deadlock));
+    const char *core = target_write_core(target, dir);
     target_end(target);
     unlink(copy);
 
@@ -469,8 +433,8 @@ static void core_cut_short__is_refused_or_says_so(void **state)
     (void)state;
     struct stat status;
     struct target *target = start(false, DEADLOCK);
-    json_decref(wait_for(pid_of(target), NULL, &deadlock));
-    const char *core = dump(target);
+    json_decref(wait_for_group_in(target->pid_text, "1ms", NULL, &deadlock));
+    const char *core = target_write_core(target, dir);
     target_end(target);
     assert_int_equal(stat(core, &status), 0);
     /* gcore writes what it says of the threads last. */

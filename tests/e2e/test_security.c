@@ -10,8 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define UID "64999" /* nobody's else, so that its folder in /dev/shm is ours to spoil */
-#define GCORE "/usr/bin/gcore"
+#define UID "64999"   /* nobody's else, so that its folder in /dev/shm is ours to spoil */
 #define OTHER "64998" /* who is not that user */
 #define FOLDER "/dev/shm/leakspy-" UID
 #define AS_USER "/usr/bin/setpriv", "--reuid=" UID, "--regid=" UID, "--clear-groups"
@@ -411,11 +410,10 @@ static bool is_ascii(const char *text)
     return *text == '\0';
 }
 
-/* A sample whose path, functions and source file have names like orders to a terminal, and a
- * recording, a process and a core of it. */
-static struct target *start_evil(char core[300])
+/* A sample whose path, functions and source file have names like orders to a terminal. */
+static struct target *start_evil(void)
 {
-    char evil[256], pid[16];
+    char evil[256];
     struct target *target;
     strcpy(evil, in_scratch(EVIL));
     /* As long as the names that they replace. */
@@ -434,14 +432,6 @@ static struct target *start_evil(char core[300])
     target = target_start(true, LIST(evil, EVIL), NULL);
     target_wait_line(target, "ready");
     json_decref(wait_for_group(target, "60ms", NULL, &leak));
-    snprintf(pid, sizeof pid, "%d", (int)target->pid);
-    snprintf(core, 300, "%s/core.%s", dir, pid);
-    if (access(GCORE, X_OK) == 0) {
-        char prefix[280];
-        snprintf(prefix, sizeof prefix, "%s/core", dir);
-        outcome = run_program(false, LIST(GCORE, "-o", prefix, pid), NULL);
-        outcome_deinit(&outcome);
-    }
     return target;
 }
 
@@ -474,24 +464,23 @@ static void assert_harmless(const char *const argv[], const char *source, bool s
 static void names_of_the_target__are_shown_and_not_obeyed(void **state)
 {
     (void)state;
-    char core[300], pid[16], rec[300];
-    struct target *target = start_evil(core);
-    snprintf(pid, sizeof pid, "%d", (int)target->pid);
+    char rec[300];
+    struct target *target = start_evil();
     snprintf(rec, sizeof rec, "%s/%s.rec", dir, EVIL);
     struct outcome outcome =
         run_program(false, LIST("/bin/cp", "--sparse=always", target->recording, rec), NULL);
     assert_int_equal(outcome.status, 0);
     outcome_deinit(&outcome);
-    const char *const sources[] = {target->recording, rec, pid, core};
+    const char *const sources[] = {target->recording, rec, target->pid_text,
+                                   target_write_core(target, target->dir)};
     for (size_t i = 0; i < LENGTH(sources); i++) {
-        if (sources[i] == core && access(core, R_OK) != 0)
-            continue;
         assert_harmless(LIST("report", "--all", "--threshold=0"), sources[i], true);
         assert_harmless(LIST("report", "--all", "--threshold=0", "--color=never"), sources[i],
                         true);
         assert_harmless(LIST("report", "--threshold=0", "--format=json"), sources[i], false);
     }
-    assert_harmless(LIST("report", "--all", "--threshold=0", "--watch=300ms"), pid, true);
+    assert_harmless(LIST("report", "--all", "--threshold=0", "--watch=300ms"), target->pid_text,
+                    true);
     assert_harmless(LIST("dump"), rec, true);
     assert_harmless(LIST("list"), NULL, true);
     assert_harmless(LIST("list", "--format=json"), NULL, false);
@@ -499,12 +488,12 @@ static void names_of_the_target__are_shown_and_not_obeyed(void **state)
     /* By the process itself, which was not preloaded. */
     struct target *bare = target_start(false, LIST(in_scratch(EVIL), EVIL), NULL);
     target_wait_line(bare, "ready");
-    snprintf(pid, sizeof pid, "%d", (int)bare->pid);
-    assert_harmless(LIST("report", "--all", "--threshold=0"), pid, true);
-    assert_harmless(LIST("report", "--all", "--threshold=0", "--watch=300ms"), pid, true);
-    assert_harmless(LIST("report", "--threshold=0", "--format=json"), pid, false);
-    outcome =
-        run_program(false, LIST(LEAKSPY_COMMAND, "report", "--all", "--threshold=0", pid), NULL);
+    assert_harmless(LIST("report", "--all", "--threshold=0"), bare->pid_text, true);
+    assert_harmless(LIST("report", "--all", "--threshold=0", "--watch=300ms"), bare->pid_text,
+                    true);
+    assert_harmless(LIST("report", "--threshold=0", "--format=json"), bare->pid_text, false);
+    outcome = run_program(
+        false, LIST(LEAKSPY_COMMAND, "report", "--all", "--threshold=0", bare->pid_text), NULL);
     assert_non_null(strstr(outcome.out, "f\\x1b]0;func"));
     assert_non_null(strstr(outcome.out, "file\\x1b[2J\\xc2\\x9b1m\\xe2\\x80\\xaerigid....:"));
     outcome_deinit(&outcome);

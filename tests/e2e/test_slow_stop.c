@@ -72,9 +72,7 @@ static void process_of_a_runtime_that_stops__proves_nothing(void **state)
 {
     (void)state;
     struct target *target = start(false);
-    char pid[16];
-    snprintf(pid, sizeof pid, "%d", (int)target->pid);
-    json_t *json = report(pid, "0", LIST("--all"));
+    json_t *json = report(target->pid_text, "0", LIST("--all"));
     assert_null(find_group(json, &leaked));
     json_decref(json);
     end(target);

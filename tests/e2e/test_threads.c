@@ -13,42 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define GDB "/usr/bin/gdb"
 #define PYTHON "/usr/bin/python3"
 #define REDIS_SERVER "/usr/bin/redis-server"
-
-/* Reports on the running process until there is such a group; the caller owns the report. */
-static json_t *wait_for_group_of(const struct target *target, const char *threshold,
-                                 const char *const options[], const struct expected_group *expected)
-{
-    char pid[16];
-    snprintf(pid, sizeof pid, "%d", (int)target->pid);
-    for (int64_t deadline_ms = now_ms() + PATIENCE_MS;; sleep_ms(20)) {
-        json_t *json = report(pid, threshold, options);
-        if (find_group(json, expected) || now_ms() > deadline_ms)
-            return json;
-        json_decref(json);
-    }
-}
-
-/* Has gdb write a core of the running process into the target's folder. */
-static const char *write_core(const struct target *target)
-{
-    static char path[96];
-    char pid[16], command[128];
-    if (access(GDB, X_OK) != 0) {
-        fprintf(stderr, "%s is not here\n", GDB);
-        skip();
-    }
-    snprintf(path, sizeof path, "%s/core", target->dir);
-    snprintf(pid, sizeof pid, "%d", (int)target->pid);
-    snprintf(command, sizeof command, "generate-core-file %s", path);
-    struct outcome outcome = run_program(
-        false, LIST(GDB, "-nx", "-batch", "-p", pid, "-ex", command), LIST("DEBUGINFOD_URLS="));
-    outcome_deinit(&outcome);
-    assert_int_equal(access(path, R_OK), 0);
-    return path;
-}
 
 /* ---- every call that parks ---- */
 
@@ -124,7 +90,7 @@ static void parked__is_told_with_op_object_and_stack(void **state)
 {
     struct expected_group expected;
     struct target *target = park(*state, &expected);
-    json_t *json = wait_for_group_of(target, "0", LIST("--all"), &expected);
+    json_t *json = wait_for_group_in(target->pid_text, "0", LIST("--all"), &expected);
     assert_group(json, &expected);
     json_decref(json);
     target_end(target);
@@ -203,14 +169,14 @@ static void sample__is_found_in_the_process_and_in_its_core(void **state)
 {
     struct expected_group expected = expected_of(*state);
     struct target *target = start_sample(*state, false);
-    json_t *json = wait_for_group_of(target, "100ms", NULL, &expected);
+    json_t *json = wait_for_group_in(target->pid_text, "100ms", NULL, &expected);
     assert_group(json, &expected);
     const json_t *group = find_group(json, &expected);
     assert_true(json_is_true(json_object_get(group, "spawn_is_start")));
     assert_age_of_the_other(group, true);
     json_decref(json);
 
-    json = report(write_core(target), "0", NULL);
+    json = report(target_write_core(target, target->dir), "0", NULL);
     assert_group(json, &expected);
     assert_age_of_the_other(find_group(json, &expected), false);
     json_decref(json);
@@ -219,11 +185,9 @@ static void sample__is_found_in_the_process_and_in_its_core(void **state)
 
 static void fixed_sample__is_silent(void **state)
 {
-    char pid[16];
     struct target *target = start_sample(*state, true);
-    snprintf(pid, sizeof pid, "%d", (int)target->pid);
     for (int i = 0; i < 5; i++) {
-        json_t *json = report(pid, "0", NULL);
+        json_t *json = report(target->pid_text, "0", NULL);
         assert_no_findings(json);
         json_decref(json);
     }
@@ -241,23 +205,20 @@ static void unjoined_threads__are_found_on_the_list(void **state)
                                       .spawn_file = "unjoined_threads.c"};
     (void)state;
     struct target *target = start_sample(&sample, false);
-    json_t *json = wait_for_group_of(target, "0", NULL, &expected);
+    json_t *json = wait_for_group_in(target->pid_text, "0", NULL, &expected);
     assert_group(json, &expected);
     json_decref(json);
-    json = report(write_core(target), "0", NULL);
+    json = report(target_write_core(target, target->dir), "0", NULL);
     assert_group(json, &expected);
     json_decref(json);
     /* Nobody knows since when: that is no finding while they may be joined yet. */
-    char pid[16];
-    snprintf(pid, sizeof pid, "%d", (int)target->pid);
-    json = report(pid, "10s", NULL);
+    json = report(target->pid_text, "10s", NULL);
     assert_no_findings(json);
     json_decref(json);
     target_end(target);
 
     target = start_sample(&sample, true);
-    snprintf(pid, sizeof pid, "%d", (int)target->pid);
-    json = report(pid, "0", NULL);
+    json = report(target->pid_text, "0", NULL);
     assert_no_findings(json);
     json_decref(json);
     target_end(target);
@@ -274,6 +235,17 @@ static struct target *start_foreign(const char *path, const char *const argv[])
     return target_start(false, argv, NULL);
 }
 
+/* Starts it, and looks at it by its number. */
+static void assert_found(const char *const argv[], const struct expected_group *expected)
+{
+    struct target *target = start_foreign(argv[0], argv);
+    target_wait_line(target, "ready");
+    json_t *json = wait_for_group_in(target->pid_text, "100ms", NULL, expected);
+    assert_group(json, expected);
+    json_decref(json);
+    target_end(target);
+}
+
 static void rust_receiver__is_in_chan_receive(void **state)
 {
     const struct expected_group expected = {
@@ -287,15 +259,8 @@ static void rust_receiver__is_in_chan_receive(void **state)
         .task_name = "receiver",
         .deadline = NO_DEADLINE,
     };
-    char path[512];
     (void)state;
-    snprintf(path, sizeof path, "%s/foreign_rust", LEAKSPY_TARGETS);
-    struct target *target = start_foreign(path, LIST(path));
-    target_wait_line(target, "ready");
-    json_t *json = wait_for_group_of(target, "100ms", NULL, &expected);
-    assert_group(json, &expected);
-    json_decref(json);
-    target_end(target);
+    assert_found(LIST(LEAKSPY_TARGETS "/foreign_rust"), &expected);
 }
 
 static void cxx_condition_variable__is_in_cond_wait(void **state)
@@ -311,15 +276,8 @@ static void cxx_condition_variable__is_in_cond_wait(void **state)
         .wait_line = line_of("tests/e2e/foreign_cxx.cc", "changed.wait(lock)"),
         .deadline = NO_DEADLINE,
     };
-    char path[512];
     (void)state;
-    snprintf(path, sizeof path, "%s/foreign_cxx", LEAKSPY_TARGETS);
-    struct target *target = start_foreign(path, LIST(path));
-    target_wait_line(target, "ready");
-    json_t *json = wait_for_group_of(target, "100ms", NULL, &expected);
-    assert_group(json, &expected);
-    json_decref(json);
-    target_end(target);
+    assert_found(LIST(LEAKSPY_TARGETS "/foreign_cxx"), &expected);
 }
 
 static void python_thread_on_an_empty_queue__is_in_sem_wait(void **state)
@@ -335,12 +293,7 @@ static void python_thread_on_an_empty_queue__is_in_sem_wait(void **state)
                                           .object_kind = "semaphore",
                                           .count = 1};
     (void)state;
-    struct target *target = start_foreign(PYTHON, LIST(PYTHON, "-I", "-c", script));
-    target_wait_line(target, "ready");
-    json_t *json = wait_for_group_of(target, "100ms", NULL, &parked);
-    assert_group(json, &parked);
-    json_decref(json);
-    target_end(target);
+    assert_found(LIST(PYTHON, "-I", "-c", script), &parked);
 }
 
 /* It is named by a descriptor: the process behind that is told, not the descriptor's number. */
@@ -367,7 +320,7 @@ static void thread_that_waits_by_pidfd__names_the_process(void **state)
     (void)state;
     struct target *target = start_foreign(PYTHON, LIST(PYTHON, "-I", "-c", script));
     snprintf(address, sizeof address, "%s", target_wait_line(target, "child ") + strlen("child "));
-    json_t *json = wait_for_group_of(target, "0", LIST("--all"), &waits);
+    json_t *json = wait_for_group_in(target->pid_text, "0", LIST("--all"), &waits);
     assert_group(json, &waits);
     json_decref(json);
     target_end(target);
@@ -396,7 +349,7 @@ static void lock_held_by_another_process__is_not_said_to_be_a_dead_threads(void 
     (void)state;
     struct target *target = start_foreign(PYTHON, LIST(PYTHON, "-I", "-c", script));
     target_wait_line(target, "locked");
-    json_t *json = wait_for_group_of(target, "0", LIST("--all"), &waits);
+    json_t *json = wait_for_group_in(target->pid_text, "0", LIST("--all"), &waits);
     assert_group(json, &waits);
     const json_t *evidence =
         json_array_get(json_object_get(find_group(json, &waits), "evidence"), 0);
@@ -421,7 +374,7 @@ static void idle_redis__is_silent(void **state)
     for (int64_t deadline_ms = now_ms() + PATIENCE_MS;
          access(socket, F_OK) != 0 && now_ms() < deadline_ms;)
         sleep_ms(5);
-    json_t *json = wait_for_group_of(target, "0", LIST("--all"), &workers);
+    json_t *json = wait_for_group_in(target->pid_text, "0", LIST("--all"), &workers);
     unlink(socket);
     assert_non_null(find_group(json, &workers));
     assert_no_findings(json);
@@ -435,15 +388,14 @@ static void idle_redis__is_silent(void **state)
  * in a wait and ends where threads begin. */
 static void moving_threads__are_never_told_torn(void **state)
 {
-    char path[512], pid[16];
+    char path[512];
     size_t told = 0;
     (void)state;
     snprintf(path, sizeof path, "%s/moving_threads", LEAKSPY_TARGETS);
     struct target *target = target_start(false, LIST(path), NULL);
     target_wait_line(target, "ready");
-    snprintf(pid, sizeof pid, "%d", (int)target->pid);
     for (int i = 0; i < 50; i++) {
-        json_t *json = report(pid, "0", LIST("--all"));
+        json_t *json = report(target->pid_text, "0", LIST("--all"));
         size_t number;
         json_t *group;
         json_array_foreach(json_object_get(json, "groups"), number, group)
@@ -492,7 +444,7 @@ static void thread_with_frame_pointers__is_stopped_and_goes_on(void **state)
     snprintf(path, sizeof path, "%s/frame_pointers", LEAKSPY_TARGETS);
     struct target *target = target_start(false, LIST(path), NULL);
     target_wait_line(target, "ready");
-    json_t *json = wait_for_group_of(target, "0", LIST("--all"), &expected);
+    json_t *json = wait_for_group_in(target->pid_text, "0", LIST("--all"), &expected);
     assert_group(json, &expected);
     assert_true(has_note(json, "stopped for a moment"));
     json_decref(json);
@@ -550,14 +502,13 @@ static void await_sleep(const char *pid)
         times = all_asleep(pid) ? times + 1 : 0;
 }
 
-static struct target *start_with_frames(const char *option, char pid[16])
+static struct target *start_with_frames(const char *option)
 {
     char path[512];
     snprintf(path, sizeof path, "%s/frame_pointers", LEAKSPY_TARGETS);
     struct target *target = target_start(false, LIST(path, option), NULL);
     target_wait_line(target, "ready");
-    snprintf(pid, 16, "%d", (int)target->pid);
-    await_sleep(pid);
+    await_sleep(target->pid_text);
     return target;
 }
 
@@ -568,17 +519,16 @@ static const struct expected_group in_mutex_lock = {
 /* A stop sends the thread out of its call for a moment: that is not seen as running. */
 static void stopped_thread__is_told_parked_by_every_look(void **state)
 {
-    char pid[16];
     bool stopped = false;
     (void)state;
-    struct target *target = start_with_frames(NULL, pid);
+    struct target *target = start_with_frames(NULL);
     for (int i = 0; i < 8; i++) {
-        json_t *json = report(pid, "0", LIST("--all"));
+        json_t *json = report(target->pid_text, "0", LIST("--all"));
         stopped = stopped || has_note(json, "stopped for a moment");
         assert_group(json, &in_mutex_lock);
         assert_int_equal(json_integer_value(json_at(json, "totals.running")), 0);
         json_decref(json);
-        await_sleep(pid);
+        await_sleep(target->pid_text);
     }
     assert_true(stopped);
     target_end(target);
@@ -588,17 +538,16 @@ static void stopped_thread__is_told_parked_by_every_look(void **state)
  * does not know what it was before. */
 static void stopped_thread__may_be_parked_for_longer(void **state)
 {
-    char pid[16];
     (void)state;
-    struct target *target = start_with_frames(NULL, pid);
+    struct target *target = start_with_frames(NULL);
     for (int i = 0; i < 2; i++) {
-        json_t *json = report(pid, "1h", LIST("--all"));
+        json_t *json = report(target->pid_text, "1h", LIST("--all"));
         const json_t *group = find_group(json, &in_mutex_lock);
         assert_non_null(group);
         assert_true(has_note(json, "nobody knows since when"));
         assert_true(json_integer_value(json_at(json, "totals.undecided")) >= 1);
         json_decref(json);
-        await_sleep(pid);
+        await_sleep(target->pid_text);
     }
     target_end(target);
 }
@@ -606,14 +555,13 @@ static void stopped_thread__may_be_parked_for_longer(void **state)
 static void watched_thread__is_not_stopped_again_and_stays(void **state)
 {
     enum { TRIES = 40 };
-    char pid[16];
     bool spared = false;
     (void)state;
-    struct target *target = start_with_frames(NULL, pid);
+    struct target *target = start_with_frames(NULL);
     /* It, and the main thread: once each. On a busy machine a thread may find no processor to go on
      * before the next look, which stops it again: then another watch has to show it. */
     for (int i = 0; i < TRIES && !spared; i++) {
-        json_t *json = report(pid, "0", LIST("--all", "--watch", "600ms"));
+        json_t *json = report(target->pid_text, "0", LIST("--all", "--watch", "600ms"));
         const json_t *group = find_group(json, &in_mutex_lock);
         assert_non_null(group);
         assert_int_equal(json_integer_value(json_at(group, "watch.first_count")), 1);
@@ -638,11 +586,10 @@ static void interrupted_sleep__has_a_timeout(void **state)
                                          .call = "restart_syscall",
                                          .wait_function = "with_frames",
                                          .deadline = WITH_DEADLINE};
-    char pid[16];
     (void)state;
-    struct target *target = start_with_frames("sleep", pid);
+    struct target *target = start_with_frames("sleep");
     for (int i = 0; i < 3; i++) {
-        json_t *json = report(pid, "0", LIST("--all"));
+        json_t *json = report(target->pid_text, "0", LIST("--all"));
         assert_group(json, i == 0 ? &before : &after);
         const json_t *group = find_group(json, i == 0 ? &before : &after);
         const char *evidence =
@@ -651,7 +598,7 @@ static void interrupted_sleep__has_a_timeout(void **state)
         assert_non_null(
             strstr(evidence, i == 0 ? "it has a deadline" : "an interrupted call with a timeout"));
         json_decref(json);
-        await_sleep(pid);
+        await_sleep(target->pid_text);
     }
     target_end(target);
 }
@@ -713,7 +660,7 @@ static void odd_threads__are_told_right(void **state)
     snprintf(path, sizeof path, "%s/%s", LEAKSPY_TARGETS, name);
     struct target *target = target_start(false, LIST(path), NULL);
     target_wait_line(target, "ready");
-    json_t *json = wait_for_group_of(target, "0", LIST("--all"), &last);
+    json_t *json = wait_for_group_in(target->pid_text, "0", LIST("--all"), &last);
     assert_odd_threads(json, name);
     json_decref(json);
 
@@ -722,11 +669,11 @@ static void odd_threads__are_told_right(void **state)
     sleep_ms(20);
     kill(target->pid, SIGCONT);
     sleep_ms(20);
-    json = wait_for_group_of(target, "0", LIST("--all"), &asleep);
+    json = wait_for_group_in(target->pid_text, "0", LIST("--all"), &asleep);
     assert_odd_threads(json, name);
     json_decref(json);
 
-    json = report(write_core(target), "0", LIST("--all"));
+    json = report(target_write_core(target, target->dir), "0", LIST("--all"));
     for (size_t i = 0; has_names && i < LENGTH(odd_threads); i++) {
         if (!is_told(i, name))
             continue;
@@ -749,11 +696,11 @@ static void parked__is_told_by_a_core(void **state)
 {
     struct expected_group expected;
     struct target *target = park(*state, &expected);
-    json_t *json = wait_for_group_of(target, "0", LIST("--all"), &expected);
+    json_t *json = wait_for_group_in(target->pid_text, "0", LIST("--all"), &expected);
     json_decref(json);
     /* In a core, a thread's name is the program's. */
     expected.task_name = NULL;
-    json = report(write_core(target), "0", LIST("--all"));
+    json = report(target_write_core(target, target->dir), "0", LIST("--all"));
     assert_group(json, &expected);
     json_decref(json);
     target_end(target);
