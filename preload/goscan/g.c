@@ -20,21 +20,29 @@ bool g_read(struct mem_reader *reader, const struct go_layout *layout, uint64_t 
     return mem_read(reader, address, to, g_bytes(layout));
 }
 
+static bool bounds_fit(uint64_t low, uint64_t high)
+{
+    return low != 0 && low < high && high - low <= STACK_MAX_BYTES;
+}
+
 /* Whether the bounds of its stack fit each other and its state. */
 static bool stack_fits(const struct go_layout *layout, const void *bytes)
 {
     uint64_t low = word_at(bytes, layout->g_stack_lo), high = word_at(bytes, layout->g_stack_hi);
     uint64_t sp = word_at(bytes, layout->g_sched_sp);
-    return low != 0 && low < high && high - low <= STACK_MAX_BYTES &&
+    return bounds_fit(low, high) &&
            (g_status(layout, bytes) != G_WAITING || (sp >= low && sp < high));
 }
 
 /* The bounds are two words, which are not written at once: its thread may lose the processor
  * between them. A dead one has no stack, or is given one, or loses it; that of a live one is
- * replaced in a state of its own, or by the collector. */
+ * replaced in a state of its own, or by the collector, or, where it is made smaller, by itself. And
+ * the one that collects says that it waits before it leaves its stack, of which nothing is kept
+ * until then (src/runtime/stack.go, newstack; mgc.go, gcMarkTermination). */
 static bool stack_may_change(const struct go_layout *layout, const void *bytes)
 {
     uint64_t low = word_at(bytes, layout->g_stack_lo), high = word_at(bytes, layout->g_stack_hi);
+    bool scanned = (half_at(bytes, layout->g_status) & G_SCAN) != 0;
     switch (g_status(layout, bytes)) {
     case G_IDLE:
         return low == 0 && high == 0; /* not listed yet when it is given one */
@@ -43,8 +51,12 @@ static bool stack_may_change(const struct go_layout *layout, const void *bytes)
         return low == 0 || high == 0;
     case G_COPYSTACK:
         return true;
+    case G_RUNNING:
+        return low != 0 && high != 0;
+    case G_WAITING:
+        return scanned || (word_at(bytes, layout->g_sched_sp) == 0 && bounds_fit(low, high));
     default:
-        return (half_at(bytes, layout->g_status) & G_SCAN) != 0;
+        return scanned;
     }
 }
 

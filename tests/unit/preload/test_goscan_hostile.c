@@ -478,6 +478,8 @@ static void goroutine__between_two_stacks__is_moved_or_dead(void **state)
         uint64_t moved, unreadable;
     } rows[] = {
         {G_COPYSTACK, 0xc000b70000, 0xc00016e000, 1, 0},
+        {G_RUNNING, 0xc000b70000, 0xc00016e000, 1, 0}, /* it makes its own smaller */
+        {G_RUNNING, 0, 0xc00016e000, 0, 1},
         {G_WAITING | G_SCAN, 0xc000b70000, 0xc00016e000, 1, 0},
         {G_RUNNABLE | G_SCAN, 0xc000b70000, 0xc00016e000, 1, 0},
         {G_WAITING | G_SCAN, 0xc00016e000, 0xc000b70000, 1, 0}, /* sp is still in the old one */
@@ -502,6 +504,23 @@ static void goroutine__between_two_stacks__is_moved_or_dead(void **state)
         assert_int_equal(totals.seen, rows[i].moved);
         assert_int_equal(totals.unreadable, rows[i].unreadable);
     }
+}
+
+/* One that collects is so for a moment. */
+static void goroutine__that_waits_before_it_leaves_its_stack__is_moved(void **state)
+{
+    struct target *target = *state;
+    const struct go_layout *layout = &target->scan.layout;
+    struct visits visits;
+    uint64_t g = make_g(target, 7, REASON_SEND);
+    arena_put(&target->arena, g + layout->g_sched_sp, 0);
+    struct go_totals totals = run(target, &visits);
+    assert_int_equal(totals.moved, 1);
+    assert_int_equal(totals.unreadable, 0);
+    arena_put(&target->arena, g + layout->g_stack_lo, 0);
+    totals = run(target, &visits);
+    assert_int_equal(totals.moved, 0);
+    assert_int_equal(totals.unreadable, 1);
 }
 
 static void goroutine__that_moves_once__is_read_again(void **state)
@@ -870,6 +889,7 @@ int main(void)
         HAND(goroutine__that_was_preempted__has_not_the_reason_of_its_last_wait),
         HAND(goroutine__that_never_stands_still__is_moved),
         HAND(goroutine__between_two_stacks__is_moved_or_dead),
+        HAND(goroutine__that_waits_before_it_leaves_its_stack__is_moved),
         HAND(goroutine__that_moves_once__is_read_again),
         HAND(goroutine__that_ends_meanwhile__is_not_told),
         HAND(list__that_is_moved_meanwhile__is_followed),
