@@ -66,12 +66,12 @@ run_preset() {
     # ThreadSanitizer of GCC 12 needs fewer random bits in addresses than newer kernels use.
     [ "$preset" = tsan ] && setarch -R true 2>/dev/null && run=(setarch -R)
     # A sanitizer writes to files: the sampler, of which it may have something to say, has no standard error.
-    run=(env "ASAN_OPTIONS=log_path=$reports" "TSAN_OPTIONS=log_path=$reports" "${run[@]}")
+    run=(env "ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}log_path=$reports"
+        "TSAN_OPTIONS=${TSAN_OPTIONS:+$TSAN_OPTIONS:}log_path=$reports" "${run[@]}")
     # Most tests wait most of their time. Those that need the machine for themselves are marked RUN_SERIAL in CMake.
     "${run[@]}" ctest --preset "$preset" -j "$(($(nproc) * 2))" --timeout 300 --output-junit "$junit" \
         --test-output-size-passed 10000000 --test-output-size-failed 10000000 | tee "$log"
     status=${PIPESTATUS[0]}
-    cat "$reports".* >>"$failures" 2>/dev/null
     # CTest's own list says which were ended by a signal or by their limit of time.
     sed -n '/^The following tests FAILED:/,/^Errors while/p' "$log" >>"$failures"
     if ! counts=$(tests/results.py "$junit" "$preset" "$failures"); then
@@ -82,6 +82,11 @@ run_preset() {
     set -- $counts
     [ "$status" -ne 0 ] && [ "$2" -eq 0 ] && fail "$preset: CTest" "$log"
     count "$1" "$2" "$3"
+    # Also of a process whose status nobody looks at.
+    if compgen -G "$reports.*" >/dev/null; then
+        cat "$reports".* >"$log"
+        fail "$preset: what sanitizers report" "$log"
+    fi
 }
 
 # All targets are one test; where there is no clang, it is skipped.

@@ -38,7 +38,7 @@ extern const size_t go_layout_field_count;
 bool go_layout_of(unsigned minor, struct go_layout *ret);
 
 /* How many bytes of a structure hold the words at these `count` offsets, of which some may be
- * GO_ABSENT. */
+ * GO_ABSENT. Fields of less than a word have another one, or nothing, behind them. */
 size_t go_layout_reach(const uint16_t *fields, size_t count);
 
 #endif

@@ -165,12 +165,18 @@ void load_server(const char *port, long requests)
     outcome_deinit(&load);
 }
 
+static const char gcore[] = "/usr/bin/gcore";
+
+bool have_gcore(void)
+{
+    return access(gcore, X_OK) == 0;
+}
+
 const char *target_write_core(const struct target *target, const char *folder)
 {
-    static const char gcore[] = "/usr/bin/gcore";
     static char path[96];
     char prefix[72];
-    if (access(gcore, X_OK) != 0) {
+    if (!have_gcore()) {
         fprintf(stderr, "%s is not here\n", gcore);
         skip();
     }

@@ -34,9 +34,9 @@ void outcome_deinit(struct outcome *outcome);
 
 /* A running program with a folder of its own. */
 struct target {
-    pid_t pid; /* 0: ended and waited for */
-    char pid_text[16];
-    int stdin_fd; /* -1: closed */
+    pid_t pid;         /* 0: ended and waited for */
+    char pid_text[16]; /* for command lines; stays what it was */
+    int stdin_fd;      /* -1: closed */
     char dir[64]; /* holds the recordings and what the program printed; gone after target_end */
     char recording[96];
     char program[256]; /* for messages */
@@ -56,8 +56,10 @@ void target_close_stdin(struct target *target);
 /* Waits until a server of the samples says which port it listens on. */
 void target_wait_port(struct target *target, char port[16]);
 
-/* Sends such a server requests, and checks that it has a task more of each. */
+/* Sends such a server requests, and checks that it has one task more for each. */
 void load_server(const char *port, long requests);
+
+bool have_gcore(void);
 
 /* Has gdb write a core of the running program into a folder: its own, or one that outlives it.
  * Skips the test where there is no gdb. The path is good until the next call. */
@@ -135,7 +137,8 @@ void assert_no_all_clear(const char *source);
 /* The number of groups with a verdict other than `waiting`. */
 size_t count_findings(const json_t *json);
 
-/* Reports on a source again and again until there is such a group; the caller owns the report. */
+/* Reports on a source again and again until there is such a group; the caller owns the report.
+ * Fails the test when PATIENCE_MS pass without one. */
 json_t *wait_for_group_in(const char *source, const char *threshold, const char *const options[],
                           const struct expected_group *expected);
 

@@ -52,7 +52,7 @@ int libgo_line(const char *what, const char *where)
 {
     char mark[64];
     snprintf(mark, sizeof mark, "%s %s.", what, where);
-    return line_of(LIBGO_SOURCE, mark);
+    return line_of("tests/e2e/libgo_waits.go", mark);
 }
 
 struct expected_group libgo_group(const struct libgo_row *row)

@@ -5,8 +5,6 @@
 
 #include "tests/e2e/harness.h"
 
-#define LIBGO_SOURCE "tests/e2e/libgo_waits.go"
-
 /* `where`: what the program's marks call the wait. */
 struct libgo_row {
     const char *where, *verdict, *op, *object, *function;

@@ -72,7 +72,7 @@ static int make_files(void **state)
     target_wait_line(target, "ready");
     json_decref(
         wait_for_group(target, "60ms", NULL, &(struct expected_group){.op = "chan receive"}));
-    if (access("/usr/bin/gcore", X_OK) == 0)
+    if (have_gcore())
         shell("gcore -o \"$2\" \"$1\"; mv \"$2.$1\" \"$2\"", target->pid_text, core, "");
     shell("cp --sparse=always \"$1\" \"$2\"", target->recording, rec, "");
     target_end(target);

@@ -554,7 +554,7 @@ int main(int argc, char **argv)
         way++;
     if (way == (enum way)LENGTH(way_names))
         return 64;
-    if (way == BY_CORE && access("/usr/bin/gcore", X_OK) != 0)
+    if (way == BY_CORE && !have_gcore())
         return 77;
     for (size_t i = 0; i < LENGTH(rows); i++)
         tests[count++] = (struct CMUnitTest){rows[i].where, parked__is_reported, NULL, NULL,

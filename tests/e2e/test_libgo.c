@@ -5,7 +5,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #define STRESS_SOURCE "tests/e2e/libgo_stress.go"
 

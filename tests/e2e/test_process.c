@@ -124,8 +124,9 @@ static void recording_of_a_former_process__is_not_taken_for_this_one(void **stat
     struct target *former = start(true, LEAKSPY_SAMPLES "/receive_without_sender");
     target_wait_walks(former, 2, 0);
     struct target *target = start(false, DEADLOCK);
+    json_decref(wait_for_group_in(target->pid_text, "1ms", NULL, &deadlock));
     forge_recording(former, target, path);
-    json_t *json = wait_for_group_in(target->pid_text, "1ms", NULL, &deadlock);
+    json_t *json = report(target->pid_text, "1ms", NULL);
     unlink(path);
     assert_text(json, "source.kind", "process");
     assert_group(json, &deadlock);

@@ -1,7 +1,6 @@
 /* What a stopping runtime leaves behind is never taken for proof: see slow_stop.c. */
 #include "tests/e2e/harness.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 

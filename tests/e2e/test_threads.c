@@ -235,7 +235,7 @@ static struct target *start_foreign(const char *path, const char *const argv[])
     return target_start(false, argv, NULL);
 }
 
-/* Starts it, and looks at it by its number. */
+/* Starts a program of others, and looks at it by its number. */
 static void assert_found(const char *const argv[], const struct expected_group *expected)
 {
     struct target *target = start_foreign(argv[0], argv);

@@ -419,6 +419,8 @@ static void timer__whose_fields_are_elsewhere__is_not_read(void **state)
                                 &layout->timer_status};
     uint64_t channel;
     make_timer(target, ENDS, make_context(target, &channel));
+    assert_true(wakes(target, channel));
+    assert_false(target->unknown);
     for (size_t i = 0; i < sizeof(fields) / sizeof(*fields); i++) {
         for (unsigned far = 0xfff0; far < GO_ABSENT; far++) {
             *layout = real;

@@ -68,7 +68,7 @@ struct parked {
 };
 
 /* The slot may be the thread's own, which the sampler frees when the kernel has forgotten the
- * thread: an order that ThreadSanitizer knows nothing of. */
+ * thread: an order that ThreadSanitizer knows nothing of. So it is read as the library does. */
 static void look_while_parked(void *arg)
 {
     const struct parked *parked = arg;
