@@ -71,13 +71,19 @@ static enum go_result take_version(struct goscan *scan, struct finder *finder)
     return scan_state_take_layout(scan) ? GO_OK : GO_UNKNOWN_VERSION;
 }
 
+/* Until the runtime has made its processors there are no goroutines, and which of the lists that
+ * are empty then is that of the processors cannot be told: all of this is looked for again later.
+ */
 static bool take_lists(struct goscan *scan, struct finder *finder)
 {
+    uint64_t list[2] = {0};
     scan->found.wait_reason_count = finder->hints->wait_reason_count;
     scan->found.wait_reason_strings = find_wait_reasons(finder);
     scan->found.all_gs = find_all_gs(finder);
+    bool has_begun = scan->found.all_gs != 0 &&
+                     mem_read(scan->reader, scan->found.all_gs, list, sizeof(list)) && list[1] > 0;
     scan->found.all_ps = find_all_ps(finder);
-    return scan->found.all_gs != 0;
+    return has_begun || (scan->found.all_gs != 0 && scan->found.all_ps != 0);
 }
 
 enum go_result goscan_open(struct goscan *ret, struct mem_reader *reader,
