@@ -1,6 +1,7 @@
 #include "preload/goscan/g.h"
 
 #define STACK_MAX_BYTES (UINT64_C(1) << 30)
+#define STACK_MIN_BYTES 2048 /* both bounds are multiples of it */
 #define ID_MAX (UINT64_C(1) << 56)
 
 size_t g_bytes(const struct go_layout *layout)
@@ -52,7 +53,7 @@ static bool stack_may_change(const struct go_layout *layout, const void *bytes)
     case G_COPYSTACK:
         return true;
     case G_RUNNING:
-        return low != 0 && high != 0;
+        return low != 0 && high != 0 && (low | high) % STACK_MIN_BYTES == 0;
     case G_WAITING:
         return scanned || (word_at(bytes, layout->g_sched_sp) == 0 && bounds_fit(low, high));
     default:

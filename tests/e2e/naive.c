@@ -126,7 +126,7 @@ __attribute__((constructor)) static void begin(void)
     if (getenv("NAIVE_ATFORK"))
         pthread_atfork(before_fork, after_fork, after_fork);
     REAL(pthread_create)(&thread, NULL, sample, NULL);
-    while (sem_wait(&sampling) !=
-           0) /* the program could be through before all signals are blocked */
+    /* The program could be through before all signals are blocked. */
+    while (sem_wait(&sampling) != 0)
         ;
 }

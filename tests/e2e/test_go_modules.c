@@ -4,10 +4,6 @@
 
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #define PLUGIN LEAKSPY_TARGETS "/go_plugin"
 #define PLUGIN_HOST LEAKSPY_TARGETS "/go_plugin_host_"

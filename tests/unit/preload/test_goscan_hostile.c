@@ -480,6 +480,7 @@ static void goroutine__between_two_stacks__is_moved_or_dead(void **state)
         {G_COPYSTACK, 0xc000b70000, 0xc00016e000, 1, 0},
         {G_RUNNING, 0xc000b70000, 0xc00016e000, 1, 0}, /* it makes its own smaller */
         {G_RUNNING, 0, 0xc00016e000, 0, 1},
+        {G_RUNNING, 0xc000b70010, 0xc00016e000, 0, 1}, /* no stack begins there */
         {G_WAITING | G_SCAN, 0xc000b70000, 0xc00016e000, 1, 0},
         {G_RUNNABLE | G_SCAN, 0xc000b70000, 0xc00016e000, 1, 0},
         {G_WAITING | G_SCAN, 0xc00016e000, 0xc000b70000, 1, 0}, /* sp is still in the old one */

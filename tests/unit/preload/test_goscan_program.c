@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "preload/goscan/find.h"
 #include "preload/recording.h"
 #include "tests/unit/goroutines.h"
 
@@ -368,6 +369,46 @@ static void program__that_has_ended__is_unreadable(void **state)
     free(sight.seen);
 }
 
+/* As it is until the runtime has made its processors: what is zero at the start is zero yet. */
+static void zero_bss(struct page_reader *pages, const struct goscan *scan)
+{
+    struct finder finder = {.search.reader = &pages->reader, .layout = &scan->layout};
+    assert_true(find_sections(&finder, scan->found.module_data));
+    for (uint64_t at = finder.sections.bss; at + 8 <= finder.sections.bss_end; at += 8) {
+        uint8_t *word = page_reader_at(pages, at);
+        if (word)
+            memset(word, 0, 8);
+    }
+}
+
+/* Its list of goroutines can be found then, that of its processors cannot: once found without that,
+ * it would have no timers for ever. */
+static void program__that_only_starts__is_not_found_yet(void **state)
+{
+    struct goroutines program;
+    struct page_reader pages;
+    struct goscan scan;
+    (void)state;
+    if (!goroutines_is_there("static_stripped"))
+        skip();
+    size_t bytes = goscan_scratch_bytes(AT_ONCE);
+    void *scratch = calloc(1, bytes);
+    goroutines_start(&program, "static_stripped", "");
+    page_reader_init(&pages, program.pid);
+    assert_int_equal(goscan_open(&scan, &pages.reader, program.ranges, program.range_count, NULL,
+                                 scratch, bytes),
+                     GO_OK);
+    assert_int_not_equal(scan.found.all_ps, 0);
+    zero_bss(&pages, &scan);
+    memset(scratch, 0, bytes);
+    assert_int_equal(goscan_open(&scan, &pages.reader, program.ranges, program.range_count, NULL,
+                                 scratch, bytes),
+                     GO_NOT_FOUND);
+    page_reader_deinit(&pages);
+    goroutines_end(&program);
+    free(scratch);
+}
+
 static void program__of_c__is_not_go(void **state)
 {
     (void)state;
@@ -409,6 +450,7 @@ int main(void)
         cmocka_unit_test_prestate(stacks__that_are_not_wanted__are_not_told, usual),
         cmocka_unit_test_prestate(visitor__that_has_enough__ends_the_run, usual),
         cmocka_unit_test_prestate(program__that_has_ended__is_unreadable, usual),
+        cmocka_unit_test(program__that_only_starts__is_not_found_yet),
         cmocka_unit_test(program__of_c__is_not_go),
     };
     return failed + cmocka_run_group_tests_name("goscan_program", tests, NULL, NULL);
