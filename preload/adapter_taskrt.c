@@ -9,21 +9,22 @@
 #include "preload/sites.h"
 #include "runtime/taskrt_inspect.h"
 
-static struct taskrt_task *(*real_self)(void);
+struct taskrt_known taskrt_known;
 static const struct taskrt_inspect *inspect; /* NULL: there is no libtaskrt that we know */
-static uint32_t tool_offset;
 
 static bool attach(void)
 {
     if (inspect != NULL)
         return true;
     const struct taskrt_inspect *found = hooks_find("taskrt_inspect", NULL);
-    real_self = (struct taskrt_task * (*)(void)) hooks_find("taskrt_self", NULL);
-    if (found == NULL || real_self == NULL || found->magic != TASKRT_INSPECT_MAGIC ||
+    struct taskrt_task *(*self)(void) =
+        (struct taskrt_task * (*)(void)) hooks_find("taskrt_self", NULL);
+    if (found == NULL || self == NULL || found->magic != TASKRT_INSPECT_MAGIC ||
         found->version != TASKRT_INSPECT_VERSION || found->bytes < sizeof(*found))
         return false;
-    tool_offset = found->tool;
-    inspect = found;
+    taskrt_known.tool = found->tool;
+    __atomic_store_n(&taskrt_known.self, self, __ATOMIC_RELEASE);
+    __atomic_store_n(&inspect, found, __ATOMIC_RELEASE); /* last: with it, all is known */
     if (recorder.header != NULL)
         __atomic_fetch_or(&recorder.header->runtimes, REC_RUNTIME_TASKRT, __ATOMIC_RELAXED);
     return true;
@@ -31,7 +32,7 @@ static bool attach(void)
 
 static inline struct rec_task **tool_word(struct taskrt_task *task)
 {
-    return (struct rec_task **)((char *)task + tool_offset);
+    return (struct rec_task **)((char *)task + taskrt_known.tool);
 }
 
 /* A task whose spawn was not seen, or whose slot did not survive a fork. */
@@ -45,15 +46,13 @@ static struct rec_task *adopt(struct taskrt_task *self)
     return task;
 }
 
-struct rec_task *taskrt_slot(void)
+struct rec_task *taskrt_find_slot(void)
 {
-    if (unlikely(inspect == NULL) && !attach())
-        return &recorder_thread.sink;
-    struct taskrt_task *self = real_self();
-    if (unlikely(self == NULL))
+    struct taskrt_task *self = attach() ? taskrt_known.self() : NULL;
+    if (self == NULL)
         return &recorder_thread.sink;
     struct rec_task *task = *tool_word(self);
-    return likely(task != NULL) ? task : adopt(self);
+    return task != NULL ? task : adopt(self);
 }
 
 /* --- spawn ----------------------------------------------------------------------------------- */
@@ -63,7 +62,7 @@ static void task_main(void *arg)
     struct rec_task *task = arg;
     taskrt_fn *fn = (taskrt_fn *)task->cfa;
     void *fn_arg = (void *)task->fp;
-    struct taskrt_task *self = real_self();
+    struct taskrt_task *self = taskrt_known.self();
     SHARED_PUT(task->handle, (uint64_t)self);
     *tool_word(self) = task;
     fn(fn_arg);
@@ -87,7 +86,7 @@ static struct rec_task *spawn_slot(uint32_t site, const char *name, taskrt_fn *f
 /* The end of the running task's stack; 0: no task runs. */
 static uint64_t stack_high(void)
 {
-    struct taskrt_task *self = attach() ? real_self() : NULL;
+    struct taskrt_task *self = attach() ? taskrt_known.self() : NULL;
     return self != NULL ? *(const uint64_t *)((const char *)self + inspect->stack_high) : 0;
 }
 

@@ -20,11 +20,15 @@ int hook_pthread_mutex_lock(pthread_mutex_t *mutex)
 {
 #ifdef ARCH_CALLER_FP
     struct rec_task *task = recorder_thread.task;
-    if (likely(__atomic_load_n(&mutex->__data.__lock, __ATOMIC_RELAXED) == 0 && task != NULL &&
-               SHARED_GET(task->gen) == 0 && HOOK_RECORDS(MUTEX_LOCK))) {
-        wait_publish_passing(task, CALL_pthread_mutex_lock, (uint64_t)mutex,
-                             (uint64_t)__builtin_dwarf_cfa(), ARCH_CALLER_FP());
-        return hooks_real.pthread_mutex_lock(mutex);
+    if (likely(task != NULL && mutex->__data.__lock == 0)) {
+        struct passing passing = wait_passing(CALL_pthread_mutex_lock, (uint64_t)mutex,
+                                              (uint64_t)__builtin_dwarf_cfa(), ARCH_CALLER_FP());
+        if (wait_is_published(task, passing))
+            return hooks_real.pthread_mutex_lock(mutex);
+        if (likely(SHARED_GET(task->gen) == 0 && HOOK_RECORDS(MUTEX_LOCK))) {
+            wait_publish_passing(task, passing);
+            return hooks_real.pthread_mutex_lock(mutex);
+        }
     }
 #endif
     return lock_that_is_held(mutex);

@@ -51,7 +51,7 @@ struct hooks_real {
 #undef TASK
 #undef HAND
 };
-extern struct hooks_real hooks_real;
+extern HIDDEN struct hooks_real hooks_real;
 
 /* Looks up the real functions. In the constructor. */
 void hooks_resolve(void);
@@ -112,7 +112,23 @@ uint32_t hooks_spawn_site(uint64_t pc, uint64_t sp, uint64_t fp, uint64_t high);
 /* What quick_exit was called with. */
 extern int hooks_quick_status;
 
+/* What wrappers have to know of libtaskrt, to find the slot of the running task. Written by its
+ * adapter. */
+struct taskrt_known {
+    struct taskrt_task *(*self)(void); /* NULL: there is no libtaskrt that we know, so far */
+    uint32_t tool;                     /* where in a task the word for tools is */
+};
+extern HIDDEN struct taskrt_known taskrt_known;
+
 /* The slot of the running libtaskrt task, for wrappers. Never NULL. */
-struct rec_task *taskrt_slot(void);
+struct rec_task *taskrt_find_slot(void);
+
+__attribute__((always_inline)) static inline struct rec_task *taskrt_slot(void)
+{
+    struct taskrt_task *self = likely(taskrt_known.self != NULL) ? taskrt_known.self() : NULL;
+    struct rec_task *task =
+        likely(self != NULL) ? *(struct rec_task **)((char *)self + taskrt_known.tool) : NULL;
+    return likely(task != NULL) ? task : taskrt_find_slot();
+}
 
 #endif

@@ -41,7 +41,7 @@ struct libgo {
     uint64_t mask;
 };
 
-extern struct libgo libgo;
+extern HIDDEN struct libgo libgo;
 
 /* Looks for libgo in the process: at start, and when a goroutine is made that nobody expected. With
  * a C stack. */

@@ -31,6 +31,10 @@
 #define SHARED_PUT(word, value) ((void)(*(volatile __typeof__(word) *)&(word) = (value)))
 #endif
 
+/* For variables that only wrappers and adapters use: without it GCC finds them by way of the global
+ * offset table, since -fvisibility says nothing of what is only declared. */
+#define HIDDEN __attribute__((visibility("hidden")))
+
 /* What the process knows of its recording. Written at start, before the first thread is made and
  * after fork, when there is one thread; read everywhere. */
 struct recorder {
@@ -244,26 +248,48 @@ wait_publish(struct rec_task *task, uint16_t call, uint16_t flags, uint64_t obje
     }
 }
 
-/* Publishes that `task`, which waits for nothing, takes a lock that is free. Costs next to nothing,
- * above all for a lock that is taken over and over: a store would be waited for by the instruction
- * that takes the lock. It is never taken back: should another thread be quicker, the sampler finds
- * out from the kernel. `cfa` and `fp` are the caller's stack pointer after the return, and its
- * frame pointer. A handler that waits in the middle spoils the fields: then they do not fit what
- * the kernel says. */
-__attribute__((always_inline)) static inline void wait_publish_passing(struct rec_task *task,
-                                                                       uint16_t call,
-                                                                       uint64_t object,
-                                                                       uint64_t cfa, uint64_t fp)
+/* What a thread publishes that takes a lock which is free. `cfa` and `fp` are the caller's stack
+ * pointer after the return, and its frame pointer. */
+struct passing {
+    uint64_t what, object, cfa, fp;
+};
+
+__attribute__((always_inline)) static inline struct passing
+wait_passing(uint16_t call, uint64_t object, uint64_t cfa, uint64_t fp)
 {
-    const uint64_t what = wait_what(call, REC_WAIT_PASSING, 0);
+    return (struct passing){wait_what(call, REC_WAIT_PASSING, 0), object, cfa, fp};
+}
+
+/* Has `task` published just that, and is nothing told of it yet? Then there is nothing to do, and
+ * nothing else to ask: who published it waited for nothing, and is recorded. That is so for a lock
+ * that is taken over and over, which is what programs do most; a store would be waited for by the
+ * instruction that takes the lock. The flags are read plainly, since GCC compares no volatile word
+ * where it lies. */
+__attribute__((always_inline)) static inline bool wait_is_published(const struct rec_task *task,
+                                                                    struct passing passing)
+{
+#if defined(__SANITIZE_THREAD__)
+    uint16_t flags = SHARED_GET(task->detail_flags);
+#else
+    uint16_t flags = task->detail_flags;
+#endif
+    return likely(!(flags & REC_DETAIL_WAITS) && task->cfa == passing.cfa &&
+                  task->fp == passing.fp && task->object == passing.object &&
+                  task->what == passing.what);
+}
+
+/* Publishes that `task`, which waits for nothing, takes a lock that is free. It is never taken
+ * back: should another thread be quicker, the sampler finds out from the kernel. A handler that
+ * waits in the middle spoils the fields: then they do not fit what the kernel says. */
+__attribute__((always_inline)) static inline void wait_publish_passing(struct rec_task *task,
+                                                                       struct passing passing)
+{
     if (unlikely(SHARED_GET(task->detail_flags) & REC_DETAIL_WAITS))
         wait_number(task); /* what is told of it ends here */
-    if (likely(task->cfa == cfa && task->fp == fp && task->object == object && task->what == what))
-        return;
-    SHARED_PUT(task->cfa, cfa);
-    SHARED_PUT(task->fp, fp);
-    SHARED_PUT(task->object, object);
-    SHARED_PUT(task->what, what);
+    SHARED_PUT(task->cfa, passing.cfa);
+    SHARED_PUT(task->fp, passing.fp);
+    SHARED_PUT(task->object, passing.object);
+    SHARED_PUT(task->what, passing.what);
 }
 
 /* As wait_publish, where there may be a wait around it. Ends with wait_end. */

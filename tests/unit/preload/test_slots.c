@@ -223,7 +223,7 @@ static void slot__of_a_task_that_waited_for_a_lock__says_nothing_of_it_to_the_ne
     static const enum rec_kind kinds[] = {REC_KIND_THREAD, REC_KIND_TASK, REC_KIND_GOROUTINE};
     for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
         struct rec_task *task = recorder_spawn(REC_KIND_THREAD, 0, 0, 0, NULL);
-        wait_publish_passing(task, 1, 0x1234, 0x1000, 0x2000);
+        wait_publish_passing(task, wait_passing(1, 0x1234, 0x1000, 0x2000));
         task->detail_flags = REC_DETAIL_PASSING | REC_DETAIL_WAITS;
         task->detail_b = rec_passing_key(task);
         task->seen_gen = 1; /* as the sampler, when another thread was quicker */
@@ -231,7 +231,7 @@ static void slot__of_a_task_that_waited_for_a_lock__says_nothing_of_it_to_the_ne
         recorder_release(task);
         assert_ptr_equal(recorder_spawn(kinds[i], 0, 0, 0, NULL), task);
         assert_int_equal(rec_task_wait(task), 0);
-        wait_publish_passing(task, 1, 0x1234, 0x1000, 0x2000);
+        wait_publish_passing(task, wait_passing(1, 0x1234, 0x1000, 0x2000));
         assert_int_equal(rec_task_wait(task), 0);
         recorder_release(task);
         recorder_thread_ends();

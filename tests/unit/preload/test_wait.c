@@ -115,7 +115,7 @@ static void passing_wait__that_the_sampler_knows__is_one(void **state)
     park(slot, 10, NULL);
     slot->seen_gen = slot->seq;
     assert_int_equal(rec_task_wait(slot), 0);
-    wait_publish_passing(slot, 3, 14, 0x1000, 0x2000);
+    wait_publish_passing(slot, wait_passing(3, 14, 0x1000, 0x2000));
     assert_int_equal(slot->gen, 0);
     assert_int_equal(slot->seq, 1);
     slot->detail_b = rec_passing_key(slot);
@@ -126,7 +126,8 @@ static void passing_wait__that_the_sampler_knows__is_one(void **state)
     slot->detail_flags = REC_DETAIL_PASSING | REC_DETAIL_WAITS;
     assert_int_equal(rec_task_wait(slot), 77);
     assert_true(rec_task_is_seen(slot));
-    wait_publish_passing(slot, 3, 14, 0x1000, 0x2000); /* it got the lock, and wants it again */
+    wait_publish_passing(
+        slot, wait_passing(3, 14, 0x1000, 0x2000)); /* it got the lock, and wants it again */
     assert_int_equal(rec_task_wait(slot), 0);
     slot->detail_b = rec_passing_key(slot);
     assert_int_equal(rec_task_wait(slot), 77);
@@ -134,8 +135,29 @@ static void passing_wait__that_the_sampler_knows__is_one(void **state)
     assert_int_equal(rec_task_wait(slot), 0);
     slot->object = 14;
     park(slot, 11, nest);
-    wait_publish_passing(slot, 3, 14, 0x1000, 0x2000);
+    wait_publish_passing(slot, wait_passing(3, 14, 0x1000, 0x2000));
     assert_int_equal(rec_task_wait(slot), 0);
+}
+
+/* A lock that is taken over and over is published once, until something is told of it. */
+static void passing_wait__that_is_published__need_not_be_again(void **state)
+{
+    (void)state;
+    const struct passing passing = wait_passing(3, 14, 0x1000, 0x2000);
+    const struct passing others[] = {
+        wait_passing(4, 14, 0x1000, 0x2000), wait_passing(3, 15, 0x1000, 0x2000),
+        wait_passing(3, 14, 0x1010, 0x2000), wait_passing(3, 14, 0x1000, 0x2010)};
+    slot = recorder_self();
+    wait_publish_passing(slot, passing);
+    assert_true(wait_is_published(slot, passing));
+    for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
+        assert_false(wait_is_published(slot, others[i]));
+    slot->detail_flags = REC_DETAIL_PASSING | REC_DETAIL_WAITS;
+    assert_false(wait_is_published(slot, passing));
+    slot->detail_flags = 0;
+    assert_true(wait_is_published(slot, passing));
+    park(slot, 3, NULL); /* the same call, which had to wait */
+    assert_false(wait_is_published(slot, passing));
 }
 
 /* The numbers of sleeps and of waits may be the same. */
@@ -143,7 +165,7 @@ static void wait__with_the_number_of_a_sleep__is_not_known(void **state)
 {
     (void)state;
     slot = recorder_self();
-    wait_publish_passing(slot, 3, 14, 0x1000, 0x2000);
+    wait_publish_passing(slot, wait_passing(3, 14, 0x1000, 0x2000));
     slot->detail_flags = REC_DETAIL_PASSING | REC_DETAIL_WAITS;
     slot->detail_b = rec_passing_key(slot);
     slot->seen_gen = 1;
@@ -526,6 +548,7 @@ int main(void)
         WITH_RECORDING(wait__over__leaves_gen_zero),
         WITH_RECORDING(wait__inside_a_wait__restores_the_outer_one),
         WITH_RECORDING(passing_wait__that_the_sampler_knows__is_one),
+        WITH_RECORDING(passing_wait__that_is_published__need_not_be_again),
         WITH_RECORDING(wait__with_the_number_of_a_sleep__is_not_known),
         WITH_RECORDING(generation__at_its_end__skips_zero),
 #ifdef CAN_STEP
