@@ -21,10 +21,15 @@ __attribute__((noinline)) static void take_own(void)
 
 #define MARK __asm__ volatile("" ::: "memory") /* no tail call */
 
+/* Each level is a frame of the same call: through a pointer, since GCC would put several levels
+ * into one frame where it optimizes most. */
+static void recurse(int depth);
+static void (*volatile recurse_deeper)(int depth) = recurse;
+
 __attribute__((noinline)) static void recurse(int depth)
 {
     if (depth > 0)
-        recurse(depth - 1);
+        recurse_deeper(depth - 1);
     else
         take_own();
     MARK;
@@ -114,10 +119,13 @@ __attribute__((noinline)) static void park(struct parked *parked)
         ;
 }
 
+static void park_below(struct parked *parked, int depth);
+static void (*volatile park_deeper)(struct parked *parked, int depth) = park_below;
+
 __attribute__((noinline)) static void park_below(struct parked *parked, int depth)
 {
     if (depth > 0)
-        park_below(parked, depth - 1);
+        park_deeper(parked, depth - 1);
     else
         park(parked);
     MARK;
