@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <glob.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -46,8 +47,25 @@ static double median(double *values, int count)
     return count % 2 ? values[count / 2] : (values[count / 2 - 1] + values[count / 2]) / 2;
 }
 
-/* Starts a command, its stdout in *ret_out and its stdin at *ret_in (NULL: /dev/null). */
-static pid_t start(bool preload, const char *const *argv, FILE **ret_out, int *ret_in)
+/* Keeps the calling process on one of the processors that it may use, a different one for each
+ * `number`. */
+static void keep_to_one_processor(int number)
+{
+    cpu_set_t allowed, one;
+    if (sched_getaffinity(0, sizeof allowed, &allowed) != 0)
+        die("sched_getaffinity");
+    int left = number % CPU_COUNT(&allowed), processor = 0;
+    while (!CPU_ISSET(processor, &allowed) || left-- > 0)
+        processor++;
+    CPU_ZERO(&one);
+    CPU_SET(processor, &one);
+    if (sched_setaffinity(0, sizeof one, &one) != 0)
+        die("sched_setaffinity");
+}
+
+/* Starts a command, its stdout in *ret_out and its stdin at *ret_in (NULL: /dev/null), kept to a
+ * processor if `pinned` is its number (-1: to none). */
+static pid_t start(bool preload, int pinned, const char *const *argv, FILE **ret_out, int *ret_in)
 {
     int out[2], in[2] = {-1, -1};
     if (pipe(out) != 0 || (ret_in && pipe(in) != 0))
@@ -62,6 +80,8 @@ static pid_t start(bool preload, const char *const *argv, FILE **ret_out, int *r
             _exit(127);
         dup2(out[1], 1);
         close(out[0]);
+        if (pinned >= 0)
+            keep_to_one_processor(pinned);
         if (preload) {
             setenv("LD_PRELOAD", BENCH_PRELOAD, 1);
             setenv("LEAKSPY_OUT", BENCH_RECORDING, 1);
@@ -96,11 +116,11 @@ static void remove_recordings(void)
 }
 
 /* The number that a command prints. */
-static double number_of(bool preload, const char *const *argv)
+static double number_of(bool preload, int pinned, const char *const *argv)
 {
     FILE *out;
     double number = 0;
-    pid_t pid = start(preload, argv, &out, NULL);
+    pid_t pid = start(preload, pinned, argv, &out, NULL);
     if (fscanf(out, "%lf", &number) != 1 || number <= 0) {
         fprintf(stderr, "bench: %s %s: no number%s\n", argv[0], argv[1],
                 preload ? " under the preload" : "");
@@ -114,32 +134,65 @@ static double number_of(bool preload, const char *const *argv)
 /* --- ratios of nanoseconds -----------------------------------------------------------------------
  */
 
+/* Where nothing runs side by side, both runs of a pair are kept to the same processor: those that
+ * have neighbours differ in speed. */
+enum processors { ALL_PROCESSORS, ONE_PROCESSOR };
+
 /* A run takes 0.1 s to a second: what two threads do to each other comes in phases, and a short run
  * sees but one of them. */
 static const struct line {
     const char *name;
     const char *argv[4];
     double bound; /* 0: none */
+    enum processors processors;
 } lines[] = {
     {"mutex lock+unlock, uncontended",
      {BENCH_DIR "/workloads", "mutex_uncontended", "20000000"},
-     1.25},
-    {"mutex, two threads contending", {BENCH_DIR "/workloads", "mutex_contended", "5000000"}, 1.05},
-    {"the same, with 50 ns of work", {BENCH_DIR "/workloads", "mutex_working", "2000000"}, 1.05},
-    {"condition ping-pong", {BENCH_DIR "/workloads", "cond_pingpong", "20000"}, 1.05},
-    {"semaphore ping-pong", {BENCH_DIR "/workloads", "sem_pingpong", "30000"}, 1.05},
-    {"pthread create+join", {BENCH_DIR "/workloads", "create_join", "6000"}, 1.05},
-    {"fork+_exit+wait", {BENCH_DIR "/workloads", "fork_exit", "300"}, 0},
-    {"the same, with a lock in the child", {BENCH_DIR "/workloads", "fork_lock", "300"}, 0},
-    {"the same, in a program with threads", {BENCH_DIR "/workloads", "fork_threads", "300"}, 0},
-    {"fork+exec of /bin/true", {BENCH_DIR "/workloads", "fork_exec", "200"}, 0},
-    {"pipe write+read, 1 byte", {BENCH_DIR "/workloads", "pipe_byte", "100000"}, 1.03},
+     1.25,
+     ONE_PROCESSOR},
+    {"mutex, two threads contending",
+     {BENCH_DIR "/workloads", "mutex_contended", "5000000"},
+     1.05,
+     ALL_PROCESSORS},
+    {"the same, with 50 ns of work",
+     {BENCH_DIR "/workloads", "mutex_working", "2000000"},
+     1.05,
+     ALL_PROCESSORS},
+    {"condition ping-pong",
+     {BENCH_DIR "/workloads", "cond_pingpong", "20000"},
+     1.05,
+     ALL_PROCESSORS},
+    {"semaphore ping-pong",
+     {BENCH_DIR "/workloads", "sem_pingpong", "30000"},
+     1.05,
+     ALL_PROCESSORS},
+    {"pthread create+join", {BENCH_DIR "/workloads", "create_join", "6000"}, 1.05, ALL_PROCESSORS},
+    {"fork+_exit+wait", {BENCH_DIR "/workloads", "fork_exit", "300"}, 0, ALL_PROCESSORS},
+    {"the same, with a lock in the child",
+     {BENCH_DIR "/workloads", "fork_lock", "300"},
+     0,
+     ALL_PROCESSORS},
+    {"the same, in a program with threads",
+     {BENCH_DIR "/workloads", "fork_threads", "300"},
+     0,
+     ALL_PROCESSORS},
+    {"fork+exec of /bin/true", {BENCH_DIR "/workloads", "fork_exec", "200"}, 0, ALL_PROCESSORS},
+    {"pipe write+read, 1 byte",
+     {BENCH_DIR "/workloads", "pipe_byte", "100000"},
+     1.03,
+     ONE_PROCESSOR},
 #ifdef BENCH_GO
-    {"libgo channel ping-pong", {BENCH_DIR "/bench_libgo", "pingpong", "500000"}, 1.10},
-    {"libgo go+exit", {BENCH_DIR "/bench_libgo", "spawn", "3000000"}, 1.25},
+    {"libgo channel ping-pong",
+     {BENCH_DIR "/bench_libgo", "pingpong", "500000"},
+     1.10,
+     ALL_PROCESSORS},
+    {"libgo go+exit", {BENCH_DIR "/bench_libgo", "spawn", "3000000"}, 1.25, ALL_PROCESSORS},
 #endif
-    {"libtaskrt channel ping-pong", {BENCH_DIR "/bench_taskrt", "pingpong", "2000000"}, 1.10},
-    {"libtaskrt spawn+exit", {BENCH_DIR "/bench_taskrt", "spawn", "500000"}, 1.5},
+    {"libtaskrt channel ping-pong",
+     {BENCH_DIR "/bench_taskrt", "pingpong", "2000000"},
+     1.10,
+     ONE_PROCESSOR},
+    {"libtaskrt spawn+exit", {BENCH_DIR "/bench_taskrt", "spawn", "500000"}, 1.5, ONE_PROCESSOR},
 };
 
 static void run_line(const struct line *line)
@@ -147,11 +200,12 @@ static void run_line(const struct line *line)
     double ratios[MOST_PAIRS], bare[MOST_PAIRS];
     for (int i = 0; i < pairs; i++) {
         double with = 0;
+        int pinned = line->processors == ONE_PROCESSOR ? i / 2 : -1;
         if (i % 2)
-            with = number_of(true, line->argv);
-        bare[i] = number_of(false, line->argv);
+            with = number_of(true, pinned, line->argv);
+        bare[i] = number_of(false, pinned, line->argv);
         if (i % 2 == 0)
-            with = number_of(true, line->argv);
+            with = number_of(true, pinned, line->argv);
         if (with == 0 || bare[i] == 0)
             return;
         ratios[i] = with / bare[i];
@@ -183,10 +237,10 @@ static double redis_rate(bool preload)
     char text[512];
     double rate = 0, one;
     FILE *out, *answers;
-    pid_t pid = start(preload, server, &out, NULL);
+    pid_t pid = start(preload, -1, server, &out, NULL);
     while (fgets(text, sizeof text, out) && !strstr(text, "eady to accept"))
         ;
-    pid_t asker = start(false, client, &answers, NULL);
+    pid_t asker = start(false, -1, client, &answers, NULL);
     while (fgets(text, sizeof text, answers))
         if (sscanf(text, "\"%*[^\"]\",\"%lf\"", &one) == 1)
             rate += one;
@@ -242,7 +296,7 @@ static bool report_million(struct rusage *usage, double *ret_s)
     bool whole = false;
     FILE *out;
     double begun = now_s();
-    pid_t pid = start(false, report, &out, NULL);
+    pid_t pid = start(false, -1, report, &out, NULL);
     while (fgets(text, sizeof text, out))
         whole |= strstr(text, "  1000000 tasks in chan send") != NULL;
     finish(pid, out, usage);
@@ -258,7 +312,7 @@ static void run_million(void)
     struct rusage usage = {0};
     FILE *out;
     int in;
-    pid_t pid = start(true, park, &out, &in);
+    pid_t pid = start(true, -1, park, &out, &in);
     while (fgets(text, sizeof text, out) && !strstr(text, "ready"))
         ;
     double ready = now_s();
