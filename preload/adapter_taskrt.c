@@ -14,7 +14,7 @@ static const struct taskrt_inspect *inspect; /* NULL: there is no libtaskrt that
 
 static bool attach(void)
 {
-    if (inspect != NULL)
+    if (__atomic_load_n(&inspect, __ATOMIC_ACQUIRE) != NULL)
         return true;
     const struct taskrt_inspect *found = hooks_find("taskrt_inspect", NULL);
     struct taskrt_task *(*self)(void) =

@@ -125,7 +125,8 @@ struct rec_task *taskrt_find_slot(void);
 
 __attribute__((always_inline)) static inline struct rec_task *taskrt_slot(void)
 {
-    struct taskrt_task *self = likely(taskrt_known.self != NULL) ? taskrt_known.self() : NULL;
+    __typeof__(taskrt_known.self) ask = __atomic_load_n(&taskrt_known.self, __ATOMIC_ACQUIRE);
+    struct taskrt_task *self = likely(ask != NULL) ? ask() : NULL;
     struct rec_task *task =
         likely(self != NULL) ? *(struct rec_task **)((char *)self + taskrt_known.tool) : NULL;
     return likely(task != NULL) ? task : taskrt_find_slot();

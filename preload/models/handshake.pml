@@ -19,10 +19,10 @@
  * around its stores between two fences, as the compiler may.
  *
  * Left out: a handler that takes a free mutex (-DHANDLER_LOCKS; POSIX forbids it) and then hides
- * main's wait; handlers that park inside handlers that park; handlers that leave by longjmp, which
- * are jump.pml's; weaker processors; numbers that come round after 2^32 waits or sleeps; what
- * becomes of the slot between two tasks; a reader that reads while others write, which compares two
- * readings as the sampler does.
+ * main's wait, and a second one, which finds that lock published; handlers that park inside handlers
+ * that park; handlers that leave by longjmp, which are jump.pml's; weaker processors; numbers that
+ * come round after 2^32 waits or sleeps; what becomes of the slot between two tasks; a reader that
+ * reads while others write, which compares two readings as the sampler does.
  *
  * Mutants: -DMUTANT=1 to 18, each of which must fail. */
 #ifndef MUTANT
@@ -213,9 +213,9 @@ inline handled_call()
     fi
 }
 
-/* wait_publish_passing, and the real lock after it: another thread may be quicker, and the thread
- * may do anything afterwards. It may take the same lock from the same place again, of which nothing
- * is stored. */
+/* wait_is_published, wait_publish_passing, and the real lock after them: another thread may be
+ * quicker, and the thread may do anything afterwards. It may take the same lock from the same place
+ * again, of which nothing is stored. */
 inline passing_call()
 {
     STEP(again = waits);

@@ -191,8 +191,8 @@ static const struct line {
     {"libtaskrt channel ping-pong",
      {BENCH_DIR "/bench_taskrt", "pingpong", "2000000"},
      1.10,
-     ONE_PROCESSOR},
-    {"libtaskrt spawn+exit", {BENCH_DIR "/bench_taskrt", "spawn", "500000"}, 1.5, ONE_PROCESSOR},
+     ALL_PROCESSORS},
+    {"libtaskrt spawn+exit", {BENCH_DIR "/bench_taskrt", "spawn", "500000"}, 1.5, ALL_PROCESSORS},
 };
 
 static void run_line(const struct line *line)

@@ -126,9 +126,11 @@ static void on_signal(int number)
 __attribute__((noinline)) static void lock_one(bool keep)
 {
     static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-    wait_publish_passing(recorder_self(),
-                         wait_passing(1, (uint64_t)&lock, (uint64_t)__builtin_dwarf_cfa(),
-                                      *(const uint64_t *)__builtin_frame_address(0)));
+    struct rec_task *task = recorder_self();
+    struct passing passing = wait_passing(1, (uint64_t)&lock, (uint64_t)__builtin_dwarf_cfa(),
+                                          *(const uint64_t *)__builtin_frame_address(0));
+    if (!wait_is_published(task, passing))
+        wait_publish_passing(task, passing);
     pthread_mutex_lock(&lock);
     uint32_t until = here_sampler_walks() + 2;
     while (keep && (int32_t)(here_sampler_walks() - until) < 0)

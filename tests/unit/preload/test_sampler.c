@@ -23,9 +23,11 @@ static uint32_t asked;        /* for so many */
 __attribute__((noinline)) static void lock(int which)
 {
     places[which] = (uint64_t)__builtin_return_address(0);
-    wait_publish_passing(slot,
-                         wait_passing(1, (uint64_t)&locks[which], (uint64_t)__builtin_dwarf_cfa(),
-                                      *(const uint64_t *)__builtin_frame_address(0)));
+    struct passing passing =
+        wait_passing(1, (uint64_t)&locks[which], (uint64_t)__builtin_dwarf_cfa(),
+                     *(const uint64_t *)__builtin_frame_address(0));
+    if (!wait_is_published(slot, passing))
+        wait_publish_passing(slot, passing);
     __atomic_store_n(&asked, (uint32_t)which + 1, __ATOMIC_RELEASE);
     pthread_mutex_lock(&locks[which]);
     pthread_mutex_unlock(&locks[which]);
