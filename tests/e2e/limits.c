@@ -1,5 +1,5 @@
-/* `limits [PREPARATION ARGUMENTS]... MODE [ARGUMENT]`: for test_at_limits and test_clocks. A
- * preparation changes what the program may do and has, and executes LIMITS_PROGRAM (in the
+/* `limits [PREPARATION ARGUMENTS]... MODE [ARGUMENT]`: for the tests that include limits_program.h.
+ * A preparation changes what the program may do and has, and executes LIMITS_PROGRAM (in the
  * environment) with the rest of the arguments. A mode does what comes to a limit, and prints what
  * came of it: the same with and without the preload. Exit 77: what is to be prepared is not
  * permitted here.

@@ -2,6 +2,7 @@
  * stopped, its whole process group is, or its cgroup is frozen. The program goes on afterwards as
  * if nothing had been, and no wait is told longer than it was. */
 #include "tests/e2e/harness.h"
+#include "tests/e2e/limits_program.h"
 
 #include <fcntl.h>
 #include <glob.h>
@@ -15,8 +16,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define LIMITS LEAKSPY_TARGETS "/limits"
-#define PREPARED LEAKSPY_TARGETS "/limits_static" /* of limits.c: what prepares */
 #define FAKETIME "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
 
 static const struct expected_group parked = {.op = "sem wait", .count = 1, .wait_function = "park"};

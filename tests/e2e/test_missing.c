@@ -2,6 +2,7 @@
  * /dev/shm, /proc, the right to look at processes, the right to be preloaded; or where a stack is
  * longer than what is kept. Each has an outcome that is said. */
 #include "tests/e2e/harness.h"
+#include "tests/e2e/limits_program.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -11,9 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define LIMITS LEAKSPY_TARGETS "/limits"
-#define PREPARED LEAKSPY_TARGETS "/limits_static" /* of limits.c: what prepares */
-#define LINKED LEAKSPY_TARGETS "/limits_linked"   /* with the library */
+#define LINKED LEAKSPY_TARGETS "/limits_linked" /* with the library */
 #define LIBRARY "LEAKSPY_LIBRARY=" LEAKSPY_PRELOAD
 #define PRELOAD "LD_PRELOAD=" LEAKSPY_PRELOAD
 #define AS_COMMAND LIST("LIMITS_PROGRAM=" LEAKSPY_COMMAND, LIBRARY)
