@@ -14,7 +14,7 @@ static const struct taskrt_inspect *inspect; /* NULL: there is no libtaskrt that
 
 static bool attach(void)
 {
-    if (__atomic_load_n(&inspect, __ATOMIC_ACQUIRE) != NULL)
+    if (__atomic_load_n(&taskrt_known.self, __ATOMIC_ACQUIRE) != NULL)
         return true;
     const struct taskrt_inspect *found = hooks_find("taskrt_inspect", NULL);
     struct taskrt_task *(*self)(void) =
@@ -22,9 +22,9 @@ static bool attach(void)
     if (found == NULL || self == NULL || found->magic != TASKRT_INSPECT_MAGIC ||
         found->version != TASKRT_INSPECT_VERSION || found->bytes < sizeof(*found))
         return false;
+    inspect = found;
     taskrt_known.tool = found->tool;
-    __atomic_store_n(&taskrt_known.self, self, __ATOMIC_RELEASE);
-    __atomic_store_n(&inspect, found, __ATOMIC_RELEASE); /* last: with it, all is known */
+    __atomic_store_n(&taskrt_known.self, self, __ATOMIC_RELEASE); /* last: with it, all is known */
     if (recorder.header != NULL)
         __atomic_fetch_or(&recorder.header->runtimes, REC_RUNTIME_TASKRT, __ATOMIC_RELAXED);
     return true;

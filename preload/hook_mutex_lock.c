@@ -20,7 +20,7 @@ int hook_pthread_mutex_lock(pthread_mutex_t *mutex)
 {
 #ifdef ARCH_CALLER_FP
     struct rec_task *task = recorder_thread.task;
-    if (likely(task != NULL && mutex->__data.__lock == 0)) {
+    if (likely(task != NULL && __atomic_load_n(&mutex->__data.__lock, __ATOMIC_RELAXED) == 0)) {
         struct passing passing = wait_passing(CALL_pthread_mutex_lock, (uint64_t)mutex,
                                               (uint64_t)__builtin_dwarf_cfa(), ARCH_CALLER_FP());
         if (wait_is_published(task, passing))

@@ -113,16 +113,17 @@ uint32_t hooks_spawn_site(uint64_t pc, uint64_t sp, uint64_t fp, uint64_t high);
 extern int hooks_quick_status;
 
 /* What wrappers have to know of libtaskrt, to find the slot of the running task. Written by its
- * adapter. */
+ * adapter, `self` last. */
 struct taskrt_known {
     struct taskrt_task *(*self)(void); /* NULL: there is no libtaskrt that we know, so far */
     uint32_t tool;                     /* where in a task the word for tools is */
 };
 extern HIDDEN struct taskrt_known taskrt_known;
 
-/* The slot of the running libtaskrt task, for wrappers. Never NULL. */
+/* The same as taskrt_slot, where the runtime is not known yet, or the task has no slot. */
 struct rec_task *taskrt_find_slot(void);
 
+/* The slot of the running libtaskrt task, for wrappers. Never NULL. */
 __attribute__((always_inline)) static inline struct rec_task *taskrt_slot(void)
 {
     __typeof__(taskrt_known.self) ask = __atomic_load_n(&taskrt_known.self, __ATOMIC_ACQUIRE);

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #define MOST_PAIRS 101
+#define NOT_PINNED (-1)
 
 static int pairs = 21;
 
@@ -64,7 +65,7 @@ static void keep_to_one_processor(int number)
 }
 
 /* Starts a command, its stdout in *ret_out and its stdin at *ret_in (NULL: /dev/null), kept to a
- * processor if `pinned` is its number (-1: to none). */
+ * processor if `pinned` is its number (NOT_PINNED: to none). */
 static pid_t start(bool preload, int pinned, const char *const *argv, FILE **ret_out, int *ret_in)
 {
     int out[2], in[2] = {-1, -1};
@@ -131,6 +132,35 @@ static double number_of(bool preload, int pinned, const char *const *argv)
     return number;
 }
 
+struct measured {
+    double bare;              /* median of the runs without the preload */
+    double low, middle, high; /* of the ratios of those with it to those without */
+};
+
+/* Runs in pairs, each way first in turns. `run` gives a number, or 0 where there is none. False:
+ * that came. */
+static bool measure(double (*run)(bool preload, int pair, const void *what), const void *what,
+                    struct measured *ret)
+{
+    double ratios[MOST_PAIRS], bare[MOST_PAIRS];
+    for (int i = 0; i < pairs; i++) {
+        double with = 0;
+        if (i % 2)
+            with = run(true, i, what);
+        bare[i] = run(false, i, what);
+        if (i % 2 == 0)
+            with = run(true, i, what);
+        if (with == 0 || bare[i] == 0)
+            return false;
+        ratios[i] = with / bare[i];
+    }
+    ret->bare = median(bare, pairs);
+    ret->middle = median(ratios, pairs); /* which sorts them */
+    ret->low = ratios[pairs / 4];
+    ret->high = ratios[pairs - 1 - pairs / 4];
+    return true;
+}
+
 /* --- ratios of nanoseconds -----------------------------------------------------------------------
  */
 
@@ -138,82 +168,53 @@ static double number_of(bool preload, int pinned, const char *const *argv)
  * have neighbours differ in speed. */
 enum processors { ALL_PROCESSORS, ONE_PROCESSOR };
 
+#define WORKLOADS BENCH_DIR "/workloads"
+#define LIBGO BENCH_DIR "/bench_libgo"
+#define TASKRT BENCH_DIR "/bench_taskrt"
+
 /* A run takes 0.1 s to a second: what two threads do to each other comes in phases, and a short run
  * sees but one of them. */
 static const struct line {
     const char *name;
-    const char *argv[4];
+    const char *program, *work, *count;
     double bound; /* 0: none */
     enum processors processors;
 } lines[] = {
-    {"mutex lock+unlock, uncontended",
-     {BENCH_DIR "/workloads", "mutex_uncontended", "20000000"},
-     1.25,
+    {"mutex lock+unlock, uncontended", WORKLOADS, "mutex_uncontended", "20000000", 1.25,
      ONE_PROCESSOR},
-    {"mutex, two threads contending",
-     {BENCH_DIR "/workloads", "mutex_contended", "5000000"},
-     1.05,
+    {"mutex, two threads contending", WORKLOADS, "mutex_contended", "5000000", 1.05,
      ALL_PROCESSORS},
-    {"the same, with 50 ns of work",
-     {BENCH_DIR "/workloads", "mutex_working", "2000000"},
-     1.05,
-     ALL_PROCESSORS},
-    {"condition ping-pong",
-     {BENCH_DIR "/workloads", "cond_pingpong", "20000"},
-     1.05,
-     ALL_PROCESSORS},
-    {"semaphore ping-pong",
-     {BENCH_DIR "/workloads", "sem_pingpong", "30000"},
-     1.05,
-     ALL_PROCESSORS},
-    {"pthread create+join", {BENCH_DIR "/workloads", "create_join", "6000"}, 1.05, ALL_PROCESSORS},
-    {"fork+_exit+wait", {BENCH_DIR "/workloads", "fork_exit", "300"}, 0, ALL_PROCESSORS},
-    {"the same, with a lock in the child",
-     {BENCH_DIR "/workloads", "fork_lock", "300"},
-     0,
-     ALL_PROCESSORS},
-    {"the same, in a program with threads",
-     {BENCH_DIR "/workloads", "fork_threads", "300"},
-     0,
-     ALL_PROCESSORS},
-    {"fork+exec of /bin/true", {BENCH_DIR "/workloads", "fork_exec", "200"}, 0, ALL_PROCESSORS},
-    {"pipe write+read, 1 byte",
-     {BENCH_DIR "/workloads", "pipe_byte", "100000"},
-     1.03,
-     ONE_PROCESSOR},
+    {"the same, with 50 ns of work", WORKLOADS, "mutex_working", "2000000", 1.05, ALL_PROCESSORS},
+    {"condition ping-pong", WORKLOADS, "cond_pingpong", "20000", 1.05, ALL_PROCESSORS},
+    {"semaphore ping-pong", WORKLOADS, "sem_pingpong", "30000", 1.05, ALL_PROCESSORS},
+    {"pthread create+join", WORKLOADS, "create_join", "6000", 1.05, ALL_PROCESSORS},
+    {"fork+_exit+wait", WORKLOADS, "fork_exit", "300", 0, ALL_PROCESSORS},
+    {"the same, with a lock in the child", WORKLOADS, "fork_lock", "300", 0, ALL_PROCESSORS},
+    {"the same, in a program with threads", WORKLOADS, "fork_threads", "300", 0, ALL_PROCESSORS},
+    {"fork+exec of /bin/true", WORKLOADS, "fork_exec", "200", 0, ALL_PROCESSORS},
+    {"pipe write+read, 1 byte", WORKLOADS, "pipe_byte", "100000", 1.03, ONE_PROCESSOR},
 #ifdef BENCH_GO
-    {"libgo channel ping-pong",
-     {BENCH_DIR "/bench_libgo", "pingpong", "500000"},
-     1.10,
-     ALL_PROCESSORS},
-    {"libgo go+exit", {BENCH_DIR "/bench_libgo", "spawn", "3000000"}, 1.25, ALL_PROCESSORS},
+    {"libgo channel ping-pong", LIBGO, "pingpong", "500000", 1.10, ALL_PROCESSORS},
+    {"libgo go+exit", LIBGO, "spawn", "3000000", 1.25, ALL_PROCESSORS},
 #endif
-    {"libtaskrt channel ping-pong",
-     {BENCH_DIR "/bench_taskrt", "pingpong", "2000000"},
-     1.10,
-     ALL_PROCESSORS},
-    {"libtaskrt spawn+exit", {BENCH_DIR "/bench_taskrt", "spawn", "500000"}, 1.5, ALL_PROCESSORS},
+    {"libtaskrt channel ping-pong", TASKRT, "pingpong", "2000000", 1.10, ALL_PROCESSORS},
+    {"libtaskrt spawn+exit", TASKRT, "spawn", "500000", 1.5, ALL_PROCESSORS},
 };
+
+static double line_time(bool preload, int pair, const void *what)
+{
+    const struct line *line = what;
+    const char *const argv[] = {line->program, line->work, line->count, NULL};
+    return number_of(preload, line->processors == ONE_PROCESSOR ? pair / 2 : NOT_PINNED, argv);
+}
 
 static void run_line(const struct line *line)
 {
-    double ratios[MOST_PAIRS], bare[MOST_PAIRS];
-    for (int i = 0; i < pairs; i++) {
-        double with = 0;
-        int pinned = line->processors == ONE_PROCESSOR ? i / 2 : -1;
-        if (i % 2)
-            with = number_of(true, pinned, line->argv);
-        bare[i] = number_of(false, pinned, line->argv);
-        if (i % 2 == 0)
-            with = number_of(true, pinned, line->argv);
-        if (with == 0 || bare[i] == 0)
-            return;
-        ratios[i] = with / bare[i];
-    }
-    double low, high, middle = median(ratios, pairs);
-    low = ratios[pairs / 4], high = ratios[pairs - 1 - pairs / 4];
-    printf("| %-32s | %8.1f ns | %5.3f | %5.3f to %5.3f |", line->name, median(bare, pairs), middle,
-           low, high);
+    struct measured measured;
+    if (!measure(line_time, line, &measured))
+        return;
+    printf("| %-32s | %8.1f ns | %5.3f | %5.3f to %5.3f |", line->name, measured.bare,
+           measured.middle, measured.low, measured.high);
     if (line->bound > 0)
         printf(" <= %.2f |\n", line->bound);
     else
@@ -227,8 +228,9 @@ static void run_line(const struct line *line)
 #define REDIS_PORT "16399"
 
 /* Requests a second, of GET and SET together. */
-static double redis_rate(bool preload)
+static double redis_rate(bool preload, int pair, const void *unused)
 {
+    (void)pair, (void)unused;
     static const char *const server[] = {
         "redis-server", "--port", REDIS_PORT, "--bind",  "127.0.0.1",    "--save", "",
         "--appendonly", "no",     "--dir",    BENCH_DIR, "--io-threads", "1",      NULL};
@@ -237,10 +239,10 @@ static double redis_rate(bool preload)
     char text[512];
     double rate = 0, one;
     FILE *out, *answers;
-    pid_t pid = start(preload, -1, server, &out, NULL);
+    pid_t pid = start(preload, NOT_PINNED, server, &out, NULL);
     while (fgets(text, sizeof text, out) && !strstr(text, "eady to accept"))
         ;
-    pid_t asker = start(false, -1, client, &answers, NULL);
+    pid_t asker = start(false, NOT_PINNED, client, &answers, NULL);
     while (fgets(text, sizeof text, answers))
         if (sscanf(text, "\"%*[^\"]\",\"%lf\"", &one) == 1)
             rate += one;
@@ -253,28 +255,18 @@ static double redis_rate(bool preload)
 
 static void run_redis(void)
 {
-    double ratios[MOST_PAIRS], bare[MOST_PAIRS];
+    struct measured measured;
     if (system("command -v redis-server redis-benchmark > /dev/null") != 0) {
         printf("| %-32s | not installed\n", "redis-benchmark throughput");
         return;
     }
-    for (int i = 0; i < pairs; i++) {
-        double with = 0;
-        if (i % 2)
-            with = redis_rate(true);
-        bare[i] = redis_rate(false);
-        if (i % 2 == 0)
-            with = redis_rate(true);
-        if (with == 0 || bare[i] == 0) {
-            fprintf(stderr, "bench: redis-benchmark gave no rate\n");
-            return;
-        }
-        ratios[i] = with / bare[i];
+    if (!measure(redis_rate, NULL, &measured)) {
+        fprintf(stderr, "bench: redis-benchmark gave no rate\n");
+        return;
     }
-    double middle = median(ratios, pairs);
     printf("| %-32s | %7.0f /s | %5.3f | %5.3f to %5.3f | >= 0.98 |\n",
-           "redis-benchmark throughput", median(bare, pairs), middle, ratios[pairs / 4],
-           ratios[pairs - 1 - pairs / 4]);
+           "redis-benchmark throughput", measured.bare, measured.middle, measured.low,
+           measured.high);
     fflush(stdout);
 }
 
@@ -296,7 +288,7 @@ static bool report_million(struct rusage *usage, double *ret_s)
     bool whole = false;
     FILE *out;
     double begun = now_s();
-    pid_t pid = start(false, -1, report, &out, NULL);
+    pid_t pid = start(false, NOT_PINNED, report, &out, NULL);
     while (fgets(text, sizeof text, out))
         whole |= strstr(text, "  1000000 tasks in chan send") != NULL;
     finish(pid, out, usage);
@@ -312,7 +304,7 @@ static void run_million(void)
     struct rusage usage = {0};
     FILE *out;
     int in;
-    pid_t pid = start(true, -1, park, &out, &in);
+    pid_t pid = start(true, NOT_PINNED, park, &out, &in);
     while (fgets(text, sizeof text, out) && !strstr(text, "ready"))
         ;
     double ready = now_s();

@@ -126,8 +126,8 @@ static void passing_wait__that_the_sampler_knows__is_one(void **state)
     slot->detail_flags = REC_DETAIL_PASSING | REC_DETAIL_WAITS;
     assert_int_equal(rec_task_wait(slot), 77);
     assert_true(rec_task_is_seen(slot));
-    wait_publish_passing(
-        slot, wait_passing(3, 14, 0x1000, 0x2000)); /* it got the lock, and wants it again */
+    /* It got the lock, and wants it again. */
+    wait_publish_passing(slot, wait_passing(3, 14, 0x1000, 0x2000));
     assert_int_equal(rec_task_wait(slot), 0);
     slot->detail_b = rec_passing_key(slot);
     assert_int_equal(rec_task_wait(slot), 77);
