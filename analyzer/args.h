@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "analyzer/err.h"
+#include "analyzer/base/err.h"
 
 /* Each reads all of `text` and fails with ERR_USAGE about `what` (an option's name) otherwise.
  *

@@ -5,12 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyzer/base/limits.h"
+#include "analyzer/base/output.h"
+#include "analyzer/base/text.h"
 #include "analyzer/commands.h"
-#include "analyzer/limits.h"
-#include "analyzer/output.h"
-#include "analyzer/rec_file.h"
-#include "analyzer/snapshot.h"
-#include "analyzer/text.h"
+#include "analyzer/recording/file.h"
+#include "analyzer/snapshot/snapshot.h"
 
 #define CHUNK_ROWS 1024
 #define STRING_MOST 4096 /* longer ones are cut */

@@ -8,11 +8,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "analyzer/base/limits.h"
+#include "analyzer/base/text.h"
 #include "analyzer/commands.h"
-#include "analyzer/limits.h"
-#include "analyzer/recordings.h"
-#include "analyzer/source_recording.h"
-#include "analyzer/text.h"
+#include "analyzer/recording/recordings.h"
+#include "analyzer/source/recording.h"
 
 /* What the list says of a recording. */
 struct line {

@@ -7,18 +7,18 @@
 #include <unistd.h>
 
 #include "analyzer/args.h"
+#include "analyzer/base/limits.h"
+#include "analyzer/base/output.h"
 #include "analyzer/commands.h"
-#include "analyzer/image.h"
-#include "analyzer/kept_stacks.h"
-#include "analyzer/limits.h"
-#include "analyzer/output.h"
-#include "analyzer/recordings.h"
-#include "analyzer/report.h"
-#include "analyzer/source_core.h"
-#include "analyzer/source_process.h"
-#include "analyzer/source_recording.h"
-#include "analyzer/waits.h"
-#include "analyzer/watch.h"
+#include "analyzer/image/image.h"
+#include "analyzer/recording/recordings.h"
+#include "analyzer/report/report.h"
+#include "analyzer/report/watch.h"
+#include "analyzer/snapshot/kept_stacks.h"
+#include "analyzer/snapshot/waits.h"
+#include "analyzer/source/core.h"
+#include "analyzer/source/process.h"
+#include "analyzer/source/recording.h"
 
 struct request {
     struct report_options report;

@@ -13,14 +13,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "analyzer/clock.h"
+#include "analyzer/base/clock.h"
+#include "analyzer/base/text.h"
 #include "analyzer/commands.h"
 #include "analyzer/elf_check.h"
 #include "analyzer/preload_library.h"
-#include "analyzer/rec_file.h"
 #include "analyzer/record_outside.h"
-#include "analyzer/recordings.h"
-#include "analyzer/text.h"
+#include "analyzer/recording/file.h"
+#include "analyzer/recording/recordings.h"
 
 #define EXIT_NOT_EXECUTABLE 126
 #define EXIT_NO_COMMAND 127

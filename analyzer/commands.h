@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-#include "analyzer/err.h"
+#include "analyzer/base/err.h"
 
 #define EXIT_DONE 0
 #define EXIT_FOUND 1 /* with --exit-code: something is reported */

@@ -10,7 +10,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#include "analyzer/text.h"
+#include "analyzer/base/text.h"
 
 #define SCRIPTS_MOST 5 /* interpreters that are scripts themselves; Linux gives up earlier */
 

@@ -7,12 +7,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "analyzer/clock.h"
+#include "analyzer/base/clock.h"
+#include "analyzer/base/text.h"
 #include "analyzer/elf_check.h"
-#include "analyzer/go_runtime.h"
-#include "analyzer/image.h"
-#include "analyzer/process.h"
-#include "analyzer/text.h"
+#include "analyzer/image/image.h"
+#include "analyzer/inspect/go_runtime.h"
+#include "analyzer/process/process.h"
 #include "preload/writer.h"
 
 #define FIRST_PAUSE_NS UINT64_C(1000000) /* of the search for a runtime that is starting */

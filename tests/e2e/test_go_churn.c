@@ -10,8 +10,8 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#include "analyzer/go_runtime.h"
-#include "analyzer/image.h"
+#include "analyzer/image/image.h"
+#include "analyzer/inspect/go_runtime.h"
 
 static const char *program = "go_churn_cgo";
 static int scan_count = 10000, report_count = 100;

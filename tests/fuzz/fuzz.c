@@ -7,10 +7,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "analyzer/report.h"
-#include "analyzer/stacks.h"
-#include "analyzer/verdict.h"
-#include "analyzer/waits.h"
+#include "analyzer/report/report.h"
+#include "analyzer/snapshot/stacks.h"
+#include "analyzer/snapshot/waits.h"
+#include "analyzer/verdict/verdict.h"
 
 const char *fuzz_file(const uint8_t *data, size_t bytes)
 {

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "analyzer/snapshot.h"
+#include "analyzer/snapshot/snapshot.h"
 #include "preload/goscan/reader.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);

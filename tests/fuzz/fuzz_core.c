@@ -1,5 +1,5 @@
 /* A core: its segments and notes, and every runtime that may be in its memory. */
-#include "analyzer/source_core.h"
+#include "analyzer/source/core.h"
 #include "tests/fuzz/fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)

@@ -1,13 +1,13 @@
 /* A program or a library: whether it can be recorded, its symbols, its functions, how to unwind
  * them, and how the runtime in it is laid out. */
-#include "analyzer/debug_cfi.h"
-#include "analyzer/debug_file.h"
-#include "analyzer/debug_names.h"
-#include "analyzer/debug_types.h"
+#include "analyzer/debug/cfi.h"
+#include "analyzer/debug/file.h"
+#include "analyzer/debug/go_file.h"
+#include "analyzer/debug/names.h"
+#include "analyzer/debug/types.h"
 #include "analyzer/elf_check.h"
-#include "analyzer/go_file.h"
-#include "analyzer/go_symbols.h"
-#include "analyzer/image_elf.h"
+#include "analyzer/image/elf.h"
+#include "analyzer/inspect/go_symbols.h"
 #include "tests/fuzz/fuzz.h"
 
 static bool read_word(struct cfi_memory *memory, uint64_t address, uint64_t *ret)

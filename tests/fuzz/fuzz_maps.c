@@ -2,8 +2,8 @@
  * memory is what follows. */
 #include <stdlib.h>
 
-#include "analyzer/image_modules.h"
-#include "analyzer/process_maps.h"
+#include "analyzer/image/modules.h"
+#include "analyzer/process/maps.h"
 #include "tests/fuzz/fuzz.h"
 
 static void check(const struct image *image)

@@ -1,5 +1,5 @@
 /* A recording: read, judged, told. */
-#include "analyzer/source_recording.h"
+#include "analyzer/source/recording.h"
 #include "tests/fuzz/fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)

@@ -2,11 +2,11 @@
  * their tables are at the beginning. */
 #include <stdlib.h>
 
-#include "analyzer/debug_unwind.h"
-#include "analyzer/inspect_libgo.h"
-#include "analyzer/inspect_taskrt.h"
-#include "analyzer/snapshot_builder.h"
-#include "analyzer/taskrt_list.h"
+#include "analyzer/debug/unwind.h"
+#include "analyzer/inspect/libgo.h"
+#include "analyzer/inspect/taskrt.h"
+#include "analyzer/inspect/taskrt_list.h"
+#include "analyzer/snapshot/builder.h"
 #include "tests/fuzz/fuzz.h"
 
 static void tell_taskrt(struct inspection *inspection, uint8_t *copy)

@@ -2,10 +2,10 @@
  * whether they wait for each other, while they are looked at again and again. */
 #include <stdlib.h>
 
-#include "analyzer/snapshot_builder.h"
-#include "analyzer/thread_cycles.h"
-#include "analyzer/thread_list.h"
-#include "analyzer/waitgraph.h"
+#include "analyzer/inspect/thread_cycles.h"
+#include "analyzer/inspect/thread_list.h"
+#include "analyzer/snapshot/builder.h"
+#include "analyzer/snapshot/waitgraph.h"
 #include "tests/fuzz/fuzz.h"
 
 #define THREADS_MOST 24

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 
 #include "analyzer/args.h"
-#include "analyzer/demangle.h"
-#include "analyzer/text.h"
+#include "analyzer/base/text.h"
+#include "analyzer/debug/demangle.h"
 #include "tests/fuzz/fuzz.h"
 
 static void read_numbers(const char *word)

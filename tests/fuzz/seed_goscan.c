@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "analyzer/go_runtime.h"
+#include "analyzer/inspect/go_runtime.h"
 #include "tests/fuzz/sparse.h"
 
 #define MOST_BYTES 16384 /* of a piece: a deep stack makes an input long, and a run slow */

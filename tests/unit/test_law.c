@@ -1,5 +1,6 @@
-/* The law of the folders: arrows point left, runtime <- preload <- analyzer, and the libraries that
- * only one module may know. Walks the source tree and looks at every include. */
+/* The law of the folders. Arrows point left: runtime <- preload <- analyzer, whose own folders are
+ * layers; and some libraries only one module may know. Looks at every include of the source tree.
+ */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -33,10 +34,10 @@ static const struct law {
     {"analyzer/*", "preload/*", {NULL}},
     {"analyzer/*", "runtime/taskrt_inspect.h", {"analyzer/*"}},
     {"analyzer/*", "runtime/*", {NULL}},
-    {"*", "elfutils/*", {"analyzer/debug_*", "analyzer/symbols.*"}},
-    {"*", "dwarf.h", {"analyzer/debug_*", "analyzer/symbols.*"}},
-    {"*", "zlib.h", {"analyzer/debug_*"}},
-    {"analyzer/*", "sys/ptrace.h", {"analyzer/process_*"}},
+    {"*", "elfutils/*", {"analyzer/debug/*"}},
+    {"*", "dwarf.h", {"analyzer/debug/*"}},
+    {"*", "zlib.h", {"analyzer/debug/*"}},
+    {"analyzer/*", "sys/ptrace.h", {"analyzer/process/*"}},
     {"*", "libunwind*", {"preload/arch.h", "preload/unwind.c"}},
     {"*", "tests/*", {NULL}},
     {"*", "samples/*", {NULL}},
@@ -45,8 +46,30 @@ static const struct law {
     {"*", "./*", {NULL}},
 };
 
+/* The folders of the analyzer: each includes its own files and those of folders before it. The
+ * commands, in no folder of their own, include all. */
+static const char *const layers[] = {"base",    "image",    "debug",   "process",
+                                     "core",    "snapshot", "inspect", "recording",
+                                     "verdict", "report",   "source"};
+#define LAYERS (sizeof(layers) / sizeof(*layers))
+
+/* Of a file in the analyzer; LAYERS: it is in none. */
+static size_t layer_of(const char *file)
+{
+    size_t layer = 0;
+    for (; layer < LAYERS; layer++) {
+        char pattern[64];
+        snprintf(pattern, sizeof(pattern), "analyzer/%s/*", layers[layer]);
+        if (fnmatch(pattern, file, 0) == 0)
+            break;
+    }
+    return layer;
+}
+
 static bool breaks(const char *file, const char *included)
 {
+    if (fnmatch("analyzer/*", included, 0) == 0 && layer_of(included) > layer_of(file))
+        return true;
     for (size_t i = 0; i < sizeof(laws) / sizeof(*laws); i++) {
         if (fnmatch(laws[i].where, file, 0) != 0 || fnmatch(laws[i].what, included, 0) != 0)
             continue;
@@ -162,7 +185,7 @@ static void preload__includes__nothing_of_the_analyzer(void **state)
     assert_keeps_the_law("preload");
 }
 
-static void analyzer__includes__only_the_format_of_preload(void **state)
+static void analyzer__includes__what_it_may_of_preload_and_lower_layers(void **state)
 {
     (void)state;
     assert_keeps_the_law("analyzer");
@@ -193,15 +216,19 @@ static void law__asked__knows_good_from_bad(void **state)
     } cases[] = {
         {"runtime/chan.c", "#include \"preload/recording.h\"\n", true},
         {"runtime/chan.c", "#include \"runtime/chan.h\"\n", false},
-        {"preload/sites.c", "#  include \"analyzer/text.h\"\n", true},
+        {"preload/sites.c", "#  include \"analyzer/base/text.h\"\n", true},
         {"preload/hooks.h", "#include \"runtime/taskrt.h\"\n", false},
         {"preload/hooks.h", "#include \"runtime/internal.h\"\n", true},
-        {"analyzer/verdict.c", "#include \"preload/recording.h\"\n", false},
-        {"analyzer/verdict.c", "#include \"preload/recorder.h\"\n", true},
+        {"analyzer/verdict/verdict.c", "#include \"preload/recording.h\"\n", false},
+        {"analyzer/verdict/verdict.c", "#include \"preload/recorder.h\"\n", true},
         {"analyzer/record_outside.c", "#include \"preload/writer.h\"\n", false},
         {"analyzer/record_outside.c", "#include \"preload/recorded.h\"\n", true},
-        {"analyzer/verdict.c", " # include <elfutils/libdw.h>\n", true},
-        {"analyzer/debug_file.c", "#include <elfutils/libdw.h>\n", false},
+        {"analyzer/verdict/verdict.c", " # include <elfutils/libdw.h>\n", true},
+        {"analyzer/debug/file.c", "#include <elfutils/libdw.h>\n", false},
+        {"analyzer/image/image.c", "#include \"analyzer/process/maps.h\"\n", true},
+        {"analyzer/process/image.c", "#include \"analyzer/image/image.h\"\n", false},
+        {"analyzer/base/text.c", "#include \"analyzer/commands.h\"\n", true},
+        {"analyzer/main.c", "#include \"analyzer/source/core.h\"\n", false},
         {"preload/sampler.c", "#include <libunwind.h>\n", true},
         {"preload/arch.h", "#include <libunwind-x86_64.h>\n", false},
         {"analyzer/x/y.c", "#include \"../preload/sites.h\"\n", true},
@@ -223,7 +250,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(runtime__includes__nothing_of_the_others),
         cmocka_unit_test(preload__includes__nothing_of_the_analyzer),
-        cmocka_unit_test(analyzer__includes__only_the_format_of_preload),
+        cmocka_unit_test(analyzer__includes__what_it_may_of_preload_and_lower_layers),
         cmocka_unit_test(recording_format__includes__stdint_alone),
         cmocka_unit_test(law__asked__knows_good_from_bad),
     };

@@ -1,5 +1,5 @@
 /* What files of Go programs say of the runtime: by symbols (go_symbols.c), by DWARF
- * (debug_types.c). LEAKSPY_GO_FIXTURES is the folder that make_go.sh made with Go 1.19. */
+ * (debug/types.c). LEAKSPY_GO_FIXTURES is the folder that make_go.sh made with Go 1.19. */
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,8 +11,8 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "analyzer/debug_types.h"
-#include "analyzer/go_symbols.h"
+#include "analyzer/debug/types.h"
+#include "analyzer/inspect/go_symbols.h"
 
 #define FIXTURE(name) LEAKSPY_GO_FIXTURES "/" name
 

@@ -15,8 +15,8 @@
 
 #include <cmocka.h>
 
-#include "analyzer/debug_expression.h"
-#include "analyzer/debug_unwind.h"
+#include "analyzer/debug/expression.h"
+#include "analyzer/debug/unwind.h"
 #include "preload/recording.h"
 
 /* ---- a stack whose return addresses are known ---- */

@@ -1,5 +1,5 @@
 /* Names of every kind that leakspy meets, as the linker has them and as a person wants them. */
-#include "analyzer/demangle.h"
+#include "analyzer/debug/demangle.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

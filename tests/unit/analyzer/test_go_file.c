@@ -1,6 +1,6 @@
 /* What is said of the file of a Go program, in all the ways that it can be built, equals what the
  * program says of itself; and files that are none, or are damaged, do no harm. */
-#include "analyzer/go_file.h"
+#include "analyzer/debug/go_file.h"
 
 #include <elf.h>
 #include <fcntl.h>
@@ -14,7 +14,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "analyzer/symbols.h"
+#include "analyzer/debug/symbols.h"
 #include "tests/unit/go_places.h"
 
 static struct pclntab_call calls[PCLNTAB_MAX_INLINED];

@@ -9,9 +9,9 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "analyzer/go_tasks.h"
-#include "analyzer/verdict.h"
-#include "analyzer/waits.h"
+#include "analyzer/inspect/go_tasks.h"
+#include "analyzer/snapshot/waits.h"
+#include "analyzer/verdict/verdict.h"
 
 #define SECOND INT64_C(1000000000)
 #define WAITING 4

@@ -17,7 +17,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "analyzer/image.h"
+#include "analyzer/image/image.h"
 #include "tests/unit/analyzer/core_builder.h"
 
 #define BASE UINT64_C(0x7f0000000000)

@@ -29,8 +29,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "analyzer/image.h"
-#include "analyzer/process.h"
+#include "analyzer/image/image.h"
+#include "analyzer/process/process.h"
 #include "tests/unit/analyzer/child.h"
 
 static void open_image(struct image *image, pid_t pid)

@@ -1,5 +1,5 @@
 /* The table of all symbols, of a file that is made here. */
-#include "analyzer/image_symbols.h"
+#include "analyzer/image/symbols.h"
 
 #include <elf.h>
 #include <setjmp.h>
@@ -12,7 +12,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "analyzer/image.h"
+#include "analyzer/image/image.h"
 
 #define NAMES_BYTES 100000
 #define BIAS 0x10000

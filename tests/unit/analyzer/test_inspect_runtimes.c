@@ -11,10 +11,10 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "analyzer/go_tasks.h"
-#include "analyzer/inspect_libgo.h"
-#include "analyzer/inspect_taskrt.h"
-#include "analyzer/taskrt_list.h"
+#include "analyzer/inspect/go_tasks.h"
+#include "analyzer/inspect/libgo.h"
+#include "analyzer/inspect/taskrt.h"
+#include "analyzer/inspect/taskrt_list.h"
 #include "preload/goscan/libgo_layout.h"
 #include "preload/goscan/reasons.h"
 

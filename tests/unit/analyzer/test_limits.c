@@ -1,5 +1,5 @@
 /* What files of somebody else's cost at most, and which of them are opened at all. */
-#include "analyzer/limits.h"
+#include "analyzer/base/limits.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,7 +18,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "analyzer/output.h"
+#include "analyzer/base/output.h"
 
 static char dir[64];
 

@@ -20,7 +20,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "analyzer/process_memory.h"
+#include "analyzer/process/memory.h"
 #include "tests/unit/analyzer/child.h"
 
 #define PAGES 64

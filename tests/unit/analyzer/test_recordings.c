@@ -11,8 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "analyzer/process.h"
-#include "analyzer/recordings.h"
+#include "analyzer/process/process.h"
+#include "analyzer/recording/recordings.h"
 #include "tests/unit/analyzer/recording_builder.h"
 
 /* The machine's clock is set back all the time: the later, the earlier by it. */

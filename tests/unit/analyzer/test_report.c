@@ -10,9 +10,9 @@
 #include <jansson.h>
 #include <unistd.h>
 
-#include "analyzer/clock.h"
-#include "analyzer/report.h"
-#include "analyzer/source_recording.h"
+#include "analyzer/base/clock.h"
+#include "analyzer/report/report.h"
+#include "analyzer/source/recording.h"
 #include "tests/unit/analyzer/recording_builder.h"
 
 /* Reads, judges and writes what was built; the builder goes. */

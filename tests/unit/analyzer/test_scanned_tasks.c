@@ -8,11 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "analyzer/report.h"
-#include "analyzer/source_recording.h"
-#include "analyzer/stacks.h"
-#include "analyzer/verdict.h"
-#include "analyzer/waits.h"
+#include "analyzer/report/report.h"
+#include "analyzer/snapshot/stacks.h"
+#include "analyzer/snapshot/waits.h"
+#include "analyzer/source/recording.h"
+#include "analyzer/verdict/verdict.h"
 #include "tests/unit/analyzer/recording_builder.h"
 
 static struct rec_task *goroutine(struct builder *b, uint64_t number, uint64_t spawner)

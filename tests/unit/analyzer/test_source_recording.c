@@ -12,9 +12,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "analyzer/process.h"
-#include "analyzer/report.h"
-#include "analyzer/source_recording.h"
+#include "analyzer/process/process.h"
+#include "analyzer/report/report.h"
+#include "analyzer/source/recording.h"
 #include "tests/unit/analyzer/recording_builder.h"
 
 /* A recording with something in every table. */

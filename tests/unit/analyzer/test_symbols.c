@@ -1,6 +1,6 @@
 /* The fixtures are libraries whose functions tell the address they were called from; each is loaded
  * into the test, and what it tells is resolved from its file. LEAKSPY_FIXTURES is their folder. */
-#include "analyzer/symbols.h"
+#include "analyzer/debug/symbols.h"
 
 #include <dlfcn.h>
 #include <elf.h>

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "analyzer/text.h"
+#include "analyzer/base/text.h"
 
 static void assert_printable(const char *from, const char *expected)
 {

@@ -16,10 +16,10 @@
 
 #include <cmocka.h>
 
-#include "analyzer/debug_names.h"
-#include "analyzer/thread_calls.h"
-#include "analyzer/thread_list.h"
-#include "analyzer/thread_locks.h"
+#include "analyzer/debug/names.h"
+#include "analyzer/inspect/thread_calls.h"
+#include "analyzer/inspect/thread_list.h"
+#include "analyzer/inspect/thread_locks.h"
 
 /* Memory of this process. Addresses below a page, and those that no process has, cannot be read. */
 static void read_own(struct mem_reader *reader, struct mem_piece *pieces, size_t count)

@@ -8,10 +8,10 @@
 
 #include <cmocka.h>
 
-#include "analyzer/image.h"
-#include "analyzer/snapshot_builder.h"
-#include "analyzer/thread_cycles.h"
-#include "analyzer/waitgraph.h"
+#include "analyzer/image/image.h"
+#include "analyzer/inspect/thread_cycles.h"
+#include "analyzer/snapshot/builder.h"
+#include "analyzer/snapshot/waitgraph.h"
 
 #define THREADS 4
 #define TID(number) (100 + (number))

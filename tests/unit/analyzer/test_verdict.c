@@ -8,9 +8,9 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "analyzer/evidence.h"
-#include "analyzer/source_recording.h"
-#include "analyzer/verdict.h"
+#include "analyzer/source/recording.h"
+#include "analyzer/verdict/evidence.h"
+#include "analyzer/verdict/verdict.h"
 #include "tests/unit/analyzer/recording_builder.h"
 
 struct judged {

@@ -6,9 +6,9 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "analyzer/snapshot_builder.h"
-#include "analyzer/verdict.h"
-#include "analyzer/watch.h"
+#include "analyzer/report/watch.h"
+#include "analyzer/snapshot/builder.h"
+#include "analyzer/verdict/verdict.h"
 
 #define SECOND INT64_C(1000000000)
 #define MILLISECOND INT64_C(1000000)

@@ -1,0 +1,62 @@
+#include "analyzer/base/output.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char *volatile made; /* the file that is written, and that was not there before */
+
+void output_remove(void)
+{
+    if (made)
+        unlink(made);
+    made = NULL;
+}
+
+FILE *output_open(const char *path, struct err *err)
+{
+    if (!path || strcmp(path, "-") == 0)
+        return stdout;
+    FILE *out = fopen(path, "wxe");
+    made = out ? path : NULL;
+    if (!out && errno == EEXIST)
+        out = fopen(path, "we");
+    if (!out)
+        err_system(err, path, errno);
+    return out;
+}
+
+bool output_close(FILE *out, const char *path, struct err *err)
+{
+    bool ok = fflush(out) == 0 && !ferror(out);
+    int error = errno;
+    if (out != stdout && fclose(out) != 0) {
+        error = errno;
+        ok = false;
+    }
+    if (!ok && err->kind == ERR_NONE)
+        err_system(err, path && out != stdout ? path : "standard output", error);
+    if (err->kind != ERR_NONE)
+        output_remove();
+    made = NULL;
+    return err->kind == ERR_NONE;
+}
+
+bool output_colour(const char *when, FILE *out, bool *ret, struct err *err)
+{
+    const char *no_color = getenv("NO_COLOR");
+    const char *term = getenv("TERM");
+    *ret = false;
+    if (!when || strcmp(when, "auto") == 0) {
+        *ret =
+            isatty(fileno(out)) && !(no_color && no_color[0]) && term && strcmp(term, "dumb") != 0;
+        return true;
+    }
+    if (strcmp(when, "always") == 0) {
+        *ret = true;
+        return true;
+    }
+    return strcmp(when, "never") == 0 ||
+           err_set(err, ERR_USAGE, "--color", "'%s' is none of auto, always, never", when);
+}

@@ -1,0 +1,120 @@
+#include "analyzer/inspect/taskrt_objects.h"
+
+#include <string.h>
+
+#define MOST_CASES 64
+#define SEND 1 /* enum taskrt_direction of struct taskrt_case: see runtime/taskrt.h */
+
+/* The words of a channel that are read, from the first of them on. */
+static uint64_t chan_start(const struct taskrt_inspect *table, size_t *ret_bytes)
+{
+    uint64_t first = table->chan_capacity, end = table->chan_capacity + 8;
+    if (table->chan_length < first)
+        first = table->chan_length;
+    if (table->chan_closed < first)
+        first = table->chan_closed;
+    if (table->chan_length + 8 > end)
+        end = table->chan_length + 8;
+    if (table->chan_closed + 4 > end)
+        end = table->chan_closed + 4;
+    *ret_bytes = (size_t)(end - first);
+    return first;
+}
+
+static void take_channel(const struct taskrt_inspect *table, const unsigned char *bytes,
+                         uint64_t start, struct snapshot_case *ret)
+{
+    uint64_t capacity, length;
+    uint32_t closed;
+    memcpy(&capacity, bytes + (table->chan_capacity - start), sizeof(capacity));
+    memcpy(&length, bytes + (table->chan_length - start), sizeof(length));
+    memcpy(&closed, bytes + (table->chan_closed - start), sizeof(closed));
+    if (length > capacity || closed > 1)
+        return;
+    ret->capacity = rec_saturate(capacity);
+    ret->length = rec_saturate(length);
+    ret->detail_flags = (uint16_t)(REC_DETAIL_CHANNEL | (closed ? REC_DETAIL_CLOSED : 0));
+}
+
+void taskrt_objects_read(struct taskrt_looks *looks, size_t count)
+{
+    size_t chan_bytes, pieces = 0;
+    uint64_t start = chan_start(looks->table, &chan_bytes);
+    for (size_t i = 0; i < count; i++) {
+        struct taskrt_look *look = &looks->rows[i];
+        uint32_t reason = taskrt_look_is_parked(look) ? half_at(look->task, looks->table->reason)
+                                                      : TASKRT_REASON_NONE;
+        uint64_t object =
+            taskrt_look_is_parked(look) ? word_at(look->task, looks->table->object) : 0;
+        struct mem_piece *piece = &looks->pieces[pieces];
+        look->channel = (struct snapshot_case){.object = object};
+        look->has_owner = false;
+        if (object == 0)
+            continue;
+        if (taskrt_waits_on_channel(reason) && chan_bytes <= TASKRT_CHAN_BYTES_MOST)
+            *piece = (struct mem_piece){.address = object + start, .bytes = chan_bytes};
+        else if (reason == TASKRT_REASON_MUTEX)
+            *piece = (struct mem_piece){.address = object + looks->table->mutex_owner, .bytes = 8};
+        else
+            continue;
+        if (pieces && piece[-1].address == piece->address && piece[-1].bytes == piece->bytes)
+            continue;
+        piece->to = looks->objects + pieces * TASKRT_CHAN_BYTES_MOST;
+        pieces++;
+    }
+    looks->memory->read(looks->memory, looks->pieces, pieces);
+    size_t at = 0;
+    for (size_t i = 0; i < count && pieces; i++) {
+        struct taskrt_look *look = &looks->rows[i];
+        uint32_t reason = taskrt_look_is_parked(look) ? half_at(look->task, looks->table->reason)
+                                                      : TASKRT_REASON_NONE;
+        uint64_t object = look->channel.object;
+        bool chan = taskrt_waits_on_channel(reason) && chan_bytes <= TASKRT_CHAN_BYTES_MOST;
+        if (object == 0 || (!chan && reason != TASKRT_REASON_MUTEX))
+            continue;
+        uint64_t address = object + (chan ? start : looks->table->mutex_owner);
+        size_t bytes = chan ? chan_bytes : 8;
+        if (looks->pieces[at].address != address || looks->pieces[at].bytes != bytes)
+            at++;
+        const unsigned char *from = looks->objects + at * TASKRT_CHAN_BYTES_MOST;
+        if (!looks->pieces[at].ok)
+            continue;
+        if (chan) {
+            take_channel(looks->table, from, start, &look->channel);
+        } else {
+            memcpy(&look->owner, from, sizeof(look->owner));
+            look->has_owner = true;
+        }
+    }
+}
+
+/* struct taskrt_case begins with the direction, an int, and the channel. */
+void taskrt_objects_read_cases(struct taskrt_looks *looks, struct taskrt_look *look,
+                               struct snapshot_builder *builder)
+{
+    struct snapshot_case cases[MOST_CASES];
+    unsigned char rows[MOST_CASES * 256], channel[TASKRT_CHAN_BYTES_MOST];
+    size_t chan_bytes, filled = 0;
+    uint64_t start = chan_start(looks->table, &chan_bytes);
+    uint64_t object = look->channel.object;
+    uint32_t count = half_at(look->task, looks->table->object_count);
+    look->case_count = 0;
+    if (count > MOST_CASES)
+        count = MOST_CASES;
+    if (count == 0 || object == 0 ||
+        !mem_read(looks->memory, object, rows, (size_t)count * looks->table->case_bytes))
+        return;
+    for (; filled < count; filled++) {
+        const unsigned char *row = rows + filled * looks->table->case_bytes;
+        uint32_t direction;
+        cases[filled] = (struct snapshot_case){0};
+        memcpy(&direction, row, sizeof(direction));
+        memcpy(&cases[filled].object, row + sizeof(uint64_t), sizeof(uint64_t));
+        cases[filled].op = direction == SEND ? REC_OP_CHAN_SEND : REC_OP_CHAN_RECEIVE;
+        if (cases[filled].object && chan_bytes <= sizeof(channel) &&
+            mem_read(looks->memory, cases[filled].object + start, channel, chan_bytes))
+            take_channel(looks->table, channel, start, &cases[filled]);
+    }
+    look->case_first = builder_add_cases(builder, cases, filled);
+    look->case_count = (uint16_t)(look->case_first ? filled : 0);
+}

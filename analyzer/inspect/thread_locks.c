@@ -1,0 +1,133 @@
+#include "analyzer/inspect/thread_locks.h"
+
+#include <linux/futex.h>
+#include <pthread.h>
+#include <stddef.h>
+#include <string.h>
+
+/* Values that glibc waits for a futex to leave. */
+#define MUTEX_LOCKED_WAITED 2 /* sysdeps/nptl/lowlevellock.h */
+#define ROBUST_KIND 16        /* PTHREAD_MUTEX_ROBUST_NORMAL_NP, nptl/pthreadP.h */
+#define RWLOCK_WAITED 2       /* PTHREAD_RWLOCK_FUTEX_USED, nptl/pthread_rwlock_common.c */
+
+/* nptl/internaltypes.h: struct pthread_barrier. */
+#define BARRIER_ROUND 4
+#define BARRIER_OUT 16
+
+/* struct pthread begins with a tcbhead_t: its own address, the dtv, its own address again
+ * (sysdeps/x86_64/nptl/tls.h). */
+#define DESCRIPTOR_SELF 16
+#define DESCRIPTOR_ALIGNMENT 16
+
+static uint64_t cond_of(uint64_t word)
+{
+    uint64_t first = word - offsetof(pthread_cond_t, __data.__g_signals);
+    uint64_t second = first - sizeof(unsigned);
+    return first % _Alignof(pthread_cond_t) == 0 ? first : second;
+}
+
+/* A reader waits on __wrphase_futex for 0, and where writers are preferred, on __readers; a writer
+ * waits on __wrphase_futex for 1, or on __writers_futex for 0. */
+static uint64_t rwlock_of(enum rec_op op, uint64_t word, uint32_t expected)
+{
+    bool phase =
+        op == REC_OP_RWLOCK_RDLOCK ? expected == (RWLOCK_WAITED | 1) : expected == RWLOCK_WAITED;
+    if (phase)
+        return word - offsetof(pthread_rwlock_t, __data.__wrphase_futex);
+    return op == REC_OP_RWLOCK_RDLOCK ? word - offsetof(pthread_rwlock_t, __data.__readers)
+                                      : word - offsetof(pthread_rwlock_t, __data.__writers_futex);
+}
+
+void thread_lock_find(enum rec_op op, const uint64_t args[6], struct thread_lock *ret)
+{
+    uint64_t word = args[0];
+    uint32_t expected = (uint32_t)args[2];
+    unsigned command = args[1] & FUTEX_CMD_MASK;
+    *ret = (struct thread_lock){.op = op};
+    switch (op) {
+    case REC_OP_MUTEX_LOCK:
+    case REC_OP_SEM_WAIT:
+    case REC_OP_ONCE_WAIT:
+        ret->object = word;
+        break;
+    case REC_OP_COND_WAIT:
+        /* It was woken, and waits for the mutex that the wait gave up. */
+        if (command != FUTEX_WAIT_BITSET && expected == MUTEX_LOCKED_WAITED) {
+            ret->op = REC_OP_MUTEX_LOCK;
+            ret->object = word;
+        } else {
+            ret->object = cond_of(word);
+        }
+        break;
+    case REC_OP_RWLOCK_RDLOCK:
+    case REC_OP_RWLOCK_WRLOCK:
+        ret->object = rwlock_of(op, word, expected);
+        break;
+    case REC_OP_BARRIER_WAIT:
+        ret->object = word - (word % 8 == BARRIER_ROUND ? BARRIER_ROUND : BARRIER_OUT);
+        break;
+    case REC_OP_THREAD_JOIN:
+        ret->joined_word = word;
+        ret->joined = expected;
+        break;
+    default:
+        ret->object = word;
+        break;
+    }
+}
+
+bool thread_lock_is_mutex(const uint64_t args[6], struct mem_reader *memory)
+{
+    unsigned command = args[1] & FUTEX_CMD_MASK;
+    pthread_mutex_t mutex;
+    uint32_t expected = (uint32_t)args[2];
+    if (command == FUTEX_LOCK_PI || command == FUTEX_LOCK_PI2)
+        return mem_read(memory, args[0], &mutex, sizeof(mutex)) &&
+               ((uint32_t)mutex.__data.__lock & FUTEX_TID_MASK) == (uint32_t)mutex.__data.__owner;
+    if (!(expected & FUTEX_WAITERS) || !mem_read(memory, args[0], &mutex, sizeof(mutex)))
+        return false;
+    return (mutex.__data.__kind & ROBUST_KIND) &&
+           (expected & FUTEX_TID_MASK) == (uint32_t)mutex.__data.__owner;
+}
+
+bool thread_lock_owner(enum rec_op op, uint64_t object, struct mem_reader *memory,
+                       uint32_t *ret_tid)
+{
+    switch (op) {
+    case REC_OP_MUTEX_LOCK:
+        return mem_read(memory, object + offsetof(pthread_mutex_t, __data.__owner), ret_tid,
+                        sizeof(*ret_tid));
+    case REC_OP_RWLOCK_RDLOCK:
+    case REC_OP_RWLOCK_WRLOCK:
+        return mem_read(memory, object + offsetof(pthread_rwlock_t, __data.__cur_writer), ret_tid,
+                        sizeof(*ret_tid));
+    default:
+        return false;
+    }
+}
+
+bool thread_is_descriptor(uint64_t address, struct mem_reader *memory)
+{
+    uint64_t words[DESCRIPTOR_SELF / sizeof(uint64_t) + 1];
+    return address % DESCRIPTOR_ALIGNMENT == 0 && mem_read(memory, address, words, sizeof(words)) &&
+           words[0] == address && words[DESCRIPTOR_SELF / sizeof(uint64_t)] == address;
+}
+
+uint64_t thread_find_descriptor(const struct thread_layout *layout, const void *memory,
+                                uint64_t address, size_t bytes, uint32_t tid)
+{
+    const unsigned char *at = memory;
+    if (layout->tid == 0 || bytes < layout->tid + sizeof(tid))
+        return 0;
+    size_t skipped = (DESCRIPTOR_ALIGNMENT - address % DESCRIPTOR_ALIGNMENT) % DESCRIPTOR_ALIGNMENT;
+    for (size_t i = skipped; i <= bytes - layout->tid - sizeof(tid); i += DESCRIPTOR_ALIGNMENT) {
+        uint64_t first, second;
+        uint32_t found;
+        memcpy(&first, at + i, sizeof(first));
+        memcpy(&second, at + i + DESCRIPTOR_SELF, sizeof(second));
+        memcpy(&found, at + i + layout->tid, sizeof(found));
+        if (first == address + i && second == first && found == tid)
+            return first;
+    }
+    return 0;
+}

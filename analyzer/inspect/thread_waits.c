@@ -1,0 +1,243 @@
+#include "analyzer/inspect/thread_waits.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "analyzer/base/clock.h"
+#include "analyzer/snapshot/kept_stacks.h"
+
+#define ROUNDS 3
+/* How long a stopped thread may take to get back to its call. */
+#define BACK_NS UINT64_C(50000000)
+
+bool thread_waits_init(struct thread_waits *ret, struct image *image, struct thread_names *names,
+                       struct thread_stacks *stacks)
+{
+    *ret = (struct thread_waits){
+        .image = image, .names = names, .stacks = stacks, .count = image->thread_count};
+    ret->rows = calloc(ret->count + 1, sizeof(*ret->rows));
+    for (size_t i = 0; ret->rows && i < ret->count; i++)
+        ret->rows[i].look.thread = image->threads[i];
+    return ret->rows != NULL;
+}
+
+void thread_waits_deinit(struct thread_waits *waits)
+{
+    for (size_t i = 0; waits->rows && i < waits->count; i++)
+        thread_look_deinit(&waits->rows[i].look);
+    free(waits->rows);
+    *waits = (struct thread_waits){0};
+}
+
+/* ---- Reading ---- */
+
+/* The number of the call that was interrupted and taken up again: where it was first made, the
+ * number was put into eax right before (mov $N,%eax; syscall), or a function's name says. */
+static int64_t restarted(struct thread_waits *waits, struct thread_wait *wait)
+{
+    uint64_t pc = wait->look.thread.registers.value[IMAGE_REGISTER_PC];
+    unsigned char code[7];
+    if (mem_read(waits->image->memory, pc - sizeof(code), code, sizeof(code)) && code[0] == 0xb8 &&
+        code[5] == 0x0f && code[6] == 0x05) {
+        uint32_t number;
+        memcpy(&number, code + 1, sizeof(number));
+        return number;
+    }
+    struct thread_call any = {.op = REC_OP_FUTEX_WAIT};
+    static const enum rec_op ops[] = {REC_OP_FUTEX_WAIT, REC_OP_SLEEP, REC_OP_IO_WAIT};
+    for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]); i++) {
+        any.op = ops[i];
+        const struct thread_function *function =
+            thread_names_parked_in(waits->names, wait->look.pcs, wait->look.pc_count, &any);
+        if (function)
+            return thread_call_restarted(function);
+    }
+    return -1;
+}
+
+/* What the futex that it waits for is a part of. */
+static void find_lock(struct thread_waits *waits, struct thread_wait *wait)
+{
+    const uint64_t *args = wait->look.thread.args;
+    struct mem_reader *memory = waits->image->memory;
+    enum rec_op op = wait->function ? wait->function->op : REC_OP_NONE;
+    if (!thread_names_are_glibc(waits->names))
+        return;
+    if (op == REC_OP_NONE && !wait->function && thread_lock_is_mutex(args, memory)) {
+        wait->function = thread_function_find("pthread_mutex_lock");
+        op = REC_OP_MUTEX_LOCK;
+    }
+    if (op == REC_OP_NONE)
+        return;
+    wait->is_lock = true;
+    thread_lock_find(op, args, &wait->lock);
+    wait->has_owner = thread_lock_owner(wait->lock.op, wait->lock.object, memory, &wait->owner);
+
+    uint64_t offset = thread_names_layout(waits->names).tid;
+    if (wait->lock.joined_word && offset &&
+        thread_is_descriptor(wait->lock.joined_word - offset, memory))
+        wait->lock.object = wait->lock.joined_word - offset;
+}
+
+static void read_call(struct thread_waits *waits, struct thread_wait *wait)
+{
+    const struct image_thread *thread = &wait->look.thread;
+    int64_t number = wait->look.remembered ? wait->look.first_call : thread->call;
+    bool again = number == THREAD_CALL_RESTART;
+    if (again && (number = restarted(waits, wait)) < 0)
+        number = THREAD_CALL_RESTART;
+    thread_call_read(number, thread->args, waits->image->memory, &wait->call);
+    wait->function =
+        thread_names_parked_in(waits->names, wait->look.pcs, wait->look.pc_count, &wait->call);
+    if (number == THREAD_CALL_RESTART)
+        wait->function = NULL; /* "syscall", or nothing: which call it was is not known */
+    if (number == THREAD_CALL_FUTEX && wait->call.op == REC_OP_FUTEX_WAIT)
+        find_lock(waits, wait);
+}
+
+/* Reads the given threads. */
+static bool read_all(struct thread_waits *waits, struct thread_wait *rows, size_t count)
+{
+    struct thread_look *looks = calloc(count + 1, sizeof(*looks));
+    if (!looks)
+        return false;
+    for (size_t i = 0; i < count; i++)
+        looks[i] = rows[i].look;
+    bool ok = thread_stacks_read(waits->stacks, looks, count);
+    for (size_t i = 0; i < count; i++)
+        rows[i].look = looks[i];
+    free(looks);
+    for (size_t i = 0; ok && i < count; i++) {
+        if (rows[i].look.thread.parked && !rows[i].look.moved)
+            read_call(waits, &rows[i]);
+    }
+    return ok;
+}
+
+/* ---- The second look ---- */
+
+bool thread_wait_owner_is_same(const struct thread_waits *waits, const struct thread_wait *wait)
+{
+    uint32_t owner;
+    return !wait->has_owner ||
+           (thread_lock_owner(wait->lock.op, wait->lock.object, waits->image->memory, &owner) &&
+            owner == wait->owner);
+}
+
+/* Whether a thread ran between two looks, and parked in the same place again. One that was stopped
+ * ran for that; its stack was copied while it stood. */
+static bool ran_between(const struct thread_wait *wait, const struct image_thread *now)
+{
+    return !wait->look.stopped && wait->look.thread.switches != now->switches;
+}
+
+/* A stop makes the kernel take a call up again, by another number. */
+static bool is_taken_up(const struct thread_wait *wait, const struct image_thread *now)
+{
+    struct image_thread was = wait->look.thread;
+    if (!wait->look.stopped || now->call != THREAD_CALL_RESTART)
+        return false;
+    was.call = now->call;
+    return image_thread_is_parked_alike(&was, now);
+}
+
+/* Looks at a thread again. One that was let go after a stop is on its way back into its call, and
+ * in none for that long. False: it has ended. */
+static bool look_at(struct image *image, const struct thread_wait *wait, struct image_thread *now)
+{
+    uint64_t began_ns = clock_ns(CLOCK_MONOTONIC);
+    bool was_in_call = wait->look.stopped && !wait->look.moved;
+    for (;;) {
+        if (!image->functions->look(image, now))
+            return false;
+        bool on_its_way = !now->parked && now->registers.known == 0;
+        if (!was_in_call || !on_its_way || clock_ns(CLOCK_MONOTONIC) - began_ns > BACK_NS)
+            return true;
+        nanosleep(&(struct timespec){.tv_nsec = 50000}, NULL);
+    }
+}
+
+/* Whether a thread was seen nowhere but in its call: all that it may have done since is to come
+ * back from a stop, for which it found no processor yet. */
+static bool may_be_back(const struct thread_wait *wait, const struct image_thread *now)
+{
+    return wait->look.stopped && !wait->look.moved && !now->parked && now->registers.known == 0;
+}
+
+/* Keeps what a stop told for the looks to come, which find the thread as it is now. */
+static void keep_for_later(struct thread_waits *waits, const struct thread_wait *wait,
+                           const struct image_thread *now)
+{
+    const struct thread_look *look = &wait->look;
+    struct kept_stack kept = {
+        .thread = *now,
+        .call = look->thread.call,
+        .switches = look->thread.switches,
+        .descriptor = look->descriptor,
+        .pcs = look->pcs,
+        .pc_count = look->pc_count,
+        .flags = look->flags,
+    };
+    if (!look->stopped || !waits->image->kept)
+        return;
+    uint64_t now_ns = clock_ns(CLOCK_MONOTONIC);
+    uint64_t age_ns = look->thread.parked_ns > 0 ? (uint64_t)look->thread.parked_ns : 0;
+    kept.since_ns = age_ns < now_ns ? now_ns - age_ns : 0;
+    kept_stacks_put(waits->image->kept, &kept);
+}
+
+/* Looks at the first `count` threads again: those that stayed are settled, those that did not are
+ * put to the front of the array as they are now, for another round. Returns how many. */
+static size_t look_again(struct thread_waits *waits, size_t count)
+{
+    struct image *image = waits->image;
+    size_t moved = 0;
+    for (size_t i = 0; i < count && image->functions->look; i++) {
+        struct thread_wait *wait = &waits->rows[i];
+        struct image_thread now = wait->look.thread;
+        if (!look_at(image, wait, &now)) {
+            thread_look_deinit(&wait->look);
+            wait->look.thread.ended = true;
+            continue;
+        }
+        if (!wait->look.thread.parked && !now.parked)
+            continue;
+        wait->settled =
+            !wait->look.moved && thread_wait_owner_is_same(waits, wait) &&
+            (image_thread_is_parked_alike(&wait->look.thread, &now) || is_taken_up(wait, &now)) &&
+            !ran_between(wait, &now);
+        if (wait->settled) {
+            keep_for_later(waits, wait, &now);
+            continue;
+        }
+        if (may_be_back(wait, &now))
+            continue;
+        thread_look_deinit(&wait->look);
+        now.parked_ns = now.parked ? 0 : -1; /* no longer than since the look before */
+        *wait = waits->rows[moved];
+        waits->rows[moved++] = (struct thread_wait){.look = {.thread = now}};
+    }
+    return moved;
+}
+
+/* Those that do not stand still run. */
+static void give_up(struct thread_waits *waits, size_t moved)
+{
+    for (size_t i = 0; i < moved; i++) {
+        thread_look_deinit(&waits->rows[i].look);
+        waits->rows[i].look.thread.parked = false;
+    }
+}
+
+bool thread_waits_read(struct thread_waits *waits)
+{
+    size_t count = waits->count;
+    for (int round = 0; count && round < ROUNDS; round++) {
+        if (!read_all(waits, waits->rows, count))
+            return false;
+        count = look_again(waits, count);
+    }
+    give_up(waits, count);
+    return true;
+}

@@ -1,0 +1,221 @@
+#include "analyzer/process/fd.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "analyzer/base/text.h"
+#include "analyzer/process/unix_peers.h"
+
+#define SOCKETS_MOST (1u << 22)
+#define TCP_LISTEN 10           /* enum of include/net/tcp_states.h */
+#define UNIX_LISTENS (1u << 16) /* __SO_ACCEPTCON of include/linux/net.h */
+
+#define UNIX_SOCKET "unix socket"
+
+struct process_socket {
+    uint64_t inode;
+    bool listens;
+    char text[144]; /* "tcp 127.0.0.1:80 -> 10.0.0.7:5123" */
+};
+
+static void add_socket(struct process_fds *fds, const struct process_socket *row)
+{
+    if (fds->count == fds->room) {
+        size_t room = fds->room ? 2 * fds->room : 256;
+        struct process_socket *more =
+            room <= SOCKETS_MOST ? reallocarray(fds->sockets, room, sizeof(*more)) : NULL;
+        if (!more)
+            return;
+        fds->sockets = more;
+        fds->room = room;
+    }
+    fds->sockets[fds->count++] = *row;
+}
+
+/* "0100007F:1F90" (words in the byte order of the machine, hexadecimal) as "127.0.0.1:8080"; an
+ * IPv6 address in brackets. */
+static void put_address(const char *hex, unsigned port, char *to, size_t bytes)
+{
+    uint32_t words[4] = {0};
+    char address[INET6_ADDRSTRLEN] = "?";
+    size_t count = strlen(hex) / 8;
+    for (size_t i = 0; i < count && i < 4; i++) {
+        char word[9];
+        memcpy(word, hex + 8 * i, 8);
+        word[8] = '\0';
+        words[i] = (uint32_t)strtoul(word, NULL, 16);
+    }
+    inet_ntop(count == 4 ? AF_INET6 : AF_INET, words, address, sizeof(address));
+    snprintf(to, bytes, count == 4 ? "[%s]:%u" : "%s:%u", address, port);
+}
+
+static void take_internet(struct process_fds *fds, const char *kind, const char *line)
+{
+    char from[33], to[33];
+    unsigned from_port, to_port, state;
+    struct process_socket row = {0};
+    if (sscanf(line, " %*d: %32[0-9A-F]:%x %32[0-9A-F]:%x %x %*s %*s %*s %*u %*d %" SCNu64, from,
+               &from_port, to, &to_port, &state, &row.inode) != 6)
+        return;
+    char local[64], peer[64];
+    put_address(from, from_port, local, sizeof(local));
+    put_address(to, to_port, peer, sizeof(peer));
+    row.listens = strncmp(kind, "tcp", 3) == 0 && state == TCP_LISTEN;
+    if (row.listens || to_port == 0)
+        snprintf(row.text, sizeof(row.text), "%.3s %s%s", kind, local,
+                 row.listens ? " listening" : "");
+    else
+        snprintf(row.text, sizeof(row.text), "%.3s %s -> %s", kind, local, peer);
+    add_socket(fds, &row);
+}
+
+/* "ffff…: 00000002 00000000 00010000 0001 01 1234 /path": references, protocol, flags, type, state,
+ * inode. */
+static void take_unix(struct process_fds *fds, const char *kind, const char *line)
+{
+    struct process_socket row = {0};
+    unsigned flags;
+    char path[80] = "";
+    if (sscanf(line, "%*s %*x %*x %x %*x %*x %" SCNu64 " %79[^\n]", &flags, &row.inode, path) < 2)
+        return;
+    row.listens = (flags & UNIX_LISTENS) != 0;
+    (void)kind;
+    snprintf(row.text, sizeof(row.text), UNIX_SOCKET "%s%s%s", path[0] ? " " : "", path,
+             row.listens ? " listening" : "");
+    add_socket(fds, &row);
+}
+
+static int compare_sockets(const void *a, const void *b)
+{
+    const struct process_socket *left = a, *right = b;
+    return left->inode < right->inode ? -1 : left->inode > right->inode;
+}
+
+static struct process_socket *socket_row(struct process_fds *fds, uint64_t inode)
+{
+    struct process_socket key = {.inode = inode};
+    return fds->count
+               ? bsearch(&key, fds->sockets, fds->count, sizeof(*fds->sockets), compare_sockets)
+               : NULL;
+}
+
+/* One that connected has no name of its own: it is known by the other end's. */
+static void name_by_peer(uint64_t inode, uint64_t peer, void *arg)
+{
+    struct process_socket *row = socket_row(arg, inode), *other = socket_row(arg, peer);
+    size_t bytes = strlen(UNIX_SOCKET);
+    if (row && other && strcmp(row->text, UNIX_SOCKET) == 0 &&
+        strncmp(other->text, UNIX_SOCKET " ", bytes + 1) == 0 && other->text[bytes + 1] != '-')
+        snprintf(row->text, sizeof(row->text), UNIX_SOCKET " -> %.120s", other->text + bytes + 1);
+}
+
+/* Only of its own network namespace does the kernel tell us. */
+static bool is_our_network(pid_t pid)
+{
+    char path[64];
+    struct stat own, its;
+    snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)pid);
+    return stat("/proc/self/ns/net", &own) == 0 && stat(path, &its) == 0 &&
+           own.st_ino == its.st_ino && own.st_dev == its.st_dev;
+}
+
+static const struct {
+    const char *name;
+    void (*take)(struct process_fds *fds, const char *kind, const char *line);
+} tables[] = {
+    {"tcp", take_internet},  {"tcp6", take_internet}, {"udp", take_internet},
+    {"udp6", take_internet}, {"unix", take_unix},
+};
+
+static void read_table(struct process_fds *fds, size_t table)
+{
+    char path[64];
+    snprintf(path, sizeof(path), "/proc/%d/net/%s", (int)fds->pid, tables[table].name);
+    FILE *file = fopen(path, "re");
+    char *line = NULL;
+    size_t room = 0;
+    while (file && getline(&line, &room, file) > 0 && fds->count < SOCKETS_MOST)
+        tables[table].take(fds, tables[table].name, line);
+    free(line);
+    if (file)
+        fclose(file);
+    if (fds->count)
+        qsort(fds->sockets, fds->count, sizeof(*fds->sockets), compare_sockets);
+    if (fds->count && tables[table].take == take_unix && is_our_network(fds->pid))
+        unix_peers_each(name_by_peer, fds);
+}
+
+/* Reads no more tables than it takes: for those of TCP the kernel walks through a table of all
+ * connections that there may be, some milliseconds each. */
+static const struct process_socket *find_socket(struct process_fds *fds, uint64_t inode)
+{
+    const struct process_socket *row = socket_row(fds, inode);
+    while (!row && fds->tables_read < sizeof(tables) / sizeof(*tables)) {
+        read_table(fds, fds->tables_read++);
+        row = socket_row(fds, inode);
+    }
+    return row;
+}
+
+void process_fds_init(struct process_fds *ret, pid_t pid)
+{
+    *ret = (struct process_fds){.pid = pid};
+}
+
+void process_fds_deinit(struct process_fds *fds)
+{
+    free(fds->sockets);
+    *fds = (struct process_fds){0};
+}
+
+bool process_describe_fd(struct process_fds *fds, int fd, char *to, size_t bytes,
+                         bool *ret_listening)
+{
+    char path[64], link[4096];
+    bool unused;
+    bool *listening = ret_listening ? ret_listening : &unused;
+    *listening = false;
+    snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)fds->pid, fd);
+    ssize_t length = readlink(path, link, sizeof(link) - 1);
+    if (length <= 0)
+        return false;
+    link[length] = '\0';
+
+    uint64_t inode;
+    if (sscanf(link, "socket:[%" SCNu64 "]", &inode) == 1) {
+        const struct process_socket *row = find_socket(fds, inode);
+        *listening = row && row->listens;
+        text_printable(row ? row->text : "socket", to, bytes);
+    } else if (strncmp(link, "pipe:", 5) == 0) {
+        snprintf(to, bytes, "pipe");
+    } else if (strncmp(link, "anon_inode:", 11) == 0) {
+        /* "anon_inode:[eventfd]", "anon_inode:inotify" */
+        const char *name = link + 11 + (link[11] == '[');
+        snprintf(to, bytes, "%.*s", (int)strcspn(name, "]"), name);
+    } else {
+        text_printable(link, to, bytes);
+    }
+    return true;
+}
+
+pid_t process_of_pidfd(const struct process_fds *fds, int fd)
+{
+    char path[64], line[256];
+    long pid = 0;
+    snprintf(path, sizeof(path), "/proc/%d/fdinfo/%d", (int)fds->pid, fd);
+    FILE *file = fopen(path, "re");
+    while (file && fgets(line, sizeof(line), file)) {
+        if (sscanf(line, "Pid: %ld", &pid) == 1)
+            break;
+    }
+    if (file)
+        fclose(file);
+    return pid > 0 ? (pid_t)pid : 0;
+}

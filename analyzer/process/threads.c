@@ -1,0 +1,299 @@
+#include "analyzer/process/threads.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "analyzer/base/clock.h"
+#include "analyzer/process/process.h"
+
+#define CPUS_MOST 4096
+#define THREADS_MOST (1u << 22) /* the kernel's own limit of ids (PID_MAX_LIMIT) */
+#define LENGTH(array) (sizeof(array) / sizeof(*(array)))
+#define NS_PER_S INT64_C(1000000000)
+
+/* The clocks by which the kernel says when a thread was last on a CPU: each CPU has its own, which
+ * lag by the time that the hypervisor took from it, and are read by running there. */
+struct cpu_clocks {
+    int64_t now_ns[CPUS_MOST];                                  /* 0: not read; -1: it cannot be */
+    unsigned long own[CPUS_MOST / (8 * sizeof(unsigned long))]; /* where this program may run */
+    bool moved;
+};
+
+struct looker {
+    int tasks; /* /proc/PID/task */
+    int64_t boot_ns;
+    struct cpu_clocks *clocks;
+    pid_t pid;
+    bool nested; /* the process knows its threads by other ids than we do */
+    bool denied;
+};
+
+/* Reads "NAME" of a folder; the text, or NULL with errno. */
+static char *read_text(int folder, const char *name, char *to, size_t bytes)
+{
+    int fd = openat(folder, name, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return NULL;
+    ssize_t got = read(fd, to, bytes - 1);
+    int error = errno;
+    close(fd);
+    errno = error;
+    if (got <= 0)
+        return NULL;
+    to[got] = '\0';
+    return to;
+}
+
+/* The time of a line "se.exec_start : 12345.678901" (ms) in ns; 0: there is none. */
+static int64_t parse_exec_start(const char *text)
+{
+    const char *line = strstr(text, "se.exec_start");
+    const char *at = line ? strchr(line, ':') : NULL;
+    if (!at)
+        return 0;
+    char *end;
+    unsigned long long ms = strtoull(at + 1, &end, 10);
+    unsigned long long ns = *end == '.' ? strtoull(end + 1, NULL, 10) : 0;
+    return ms < UINT64_C(1) << 42 && ns < 1000000 ? (int64_t)(ms * 1000000 + ns) : 0;
+}
+
+/* The number of a line "nr_switches : 1234", never 0; 0: there is none. */
+static uint64_t parse_switches(const char *text, const char *name)
+{
+    const char *line = strstr(text, name);
+    const char *at = line ? strchr(line, ':') : NULL;
+    return at ? strtoull(at + 1, NULL, 10) + 1 : 0;
+}
+
+/* ret_switches: how often it came to a CPU and left it; NULL: not wanted. */
+static int64_t read_exec_start(int folder, const char *name, uint64_t *ret_switches)
+{
+    char text[1024]; /* they stand in the third and in the seventh line */
+    if (!read_text(folder, name, text, sizeof(text)))
+        return 0;
+    if (ret_switches)
+        *ret_switches = parse_switches(text, "nr_switches");
+    return parse_exec_start(text);
+}
+
+/* How often it went to sleep, by a file that every kernel has, and that takes longer. */
+static uint64_t read_voluntary(int folder, const char *name)
+{
+    char text[32768]; /* it stands behind the groups: some 3,000 of them leave room for it */
+    return read_text(folder, name, text, sizeof(text))
+               ? parse_switches(text, "\nvoluntary_ctxt_switches")
+               : 0;
+}
+
+/* The present time of a CPU's clock: our own exec_start, right after we came to run there. */
+static int64_t cpu_now_ns(struct cpu_clocks *clocks, int cpu)
+{
+    if (cpu < 0 || cpu >= CPUS_MOST)
+        return -1;
+    if (clocks->now_ns[cpu] != 0)
+        return clocks->now_ns[cpu];
+    clocks->now_ns[cpu] = -1;
+
+    unsigned long set[LENGTH(clocks->own)] = {0};
+    CPU_SET_S((unsigned)cpu, sizeof(set), (cpu_set_t *)set);
+    if (sched_setaffinity(0, sizeof(set), (cpu_set_t *)set) == 0) {
+        clocks->moved = true;
+        sched_yield(); /* brings it up to date */
+        int64_t now_ns = read_exec_start(AT_FDCWD, "/proc/thread-self/sched", NULL);
+        clocks->now_ns[cpu] = now_ns > 0 ? now_ns : -1;
+    }
+    return clocks->now_ns[cpu];
+}
+
+/* "123 (name) S 1 …": the fields that are wanted. */
+static bool parse_stat(const char *text, struct image_thread *thread, int64_t *ret_started_ns,
+                       int *ret_cpu)
+{
+    const char *name = strchr(text, '(');
+    const char *at = strrchr(text, ')');
+    if (!name || !at || at < name || at[1] != ' ' || !at[2])
+        return false;
+    size_t bytes = (size_t)(at - name - 1);
+    if (bytes >= sizeof(thread->name))
+        bytes = sizeof(thread->name) - 1;
+    memcpy(thread->name, name + 1, bytes);
+    thread->state = at[2];
+    thread->ended = thread->state == 'Z' || thread->state == 'X';
+
+    *ret_started_ns = 0;
+    *ret_cpu = -1;
+    at += 2;
+    for (int field = 3; *at; field++) {
+        if (field == 22)
+            *ret_started_ns =
+                (int64_t)(strtoull(at, NULL, 10) * (uint64_t)(NS_PER_S / sysconf(_SC_CLK_TCK)));
+        if (field == 39)
+            *ret_cpu = (int)strtol(at, NULL, 10);
+        at += strcspn(at, " ");
+        at += *at == ' ';
+    }
+    return true;
+}
+
+/* "202 0x… (6 arguments) 0x(sp) 0x(pc)", "-1 0x(sp) 0x(pc)" (not in a call), "running". */
+static void parse_syscall(const char *text, struct image_thread *thread)
+{
+    char *at;
+    thread->call = -1;
+    long long number = strtoll(text, &at, 10);
+    if (at == text)
+        return;
+    uint64_t words[8];
+    unsigned count = 0;
+    while (*at == ' ' && count < 8)
+        words[count++] = strtoull(at + 1, &at, 16);
+    if (number >= 0 && count != 8)
+        return;
+    if (number >= 0) {
+        thread->call = number;
+        memcpy(thread->args, words, sizeof(thread->args));
+    }
+    if (count >= 2) {
+        struct image_registers *registers = &thread->registers;
+        registers->value[IMAGE_REGISTER_SP] = words[count - 2];
+        registers->value[IMAGE_REGISTER_PC] = words[count - 1];
+        registers->known = 1u << IMAGE_REGISTER_SP | 1u << IMAGE_REGISTER_PC;
+    }
+    thread->parked = number >= 0 && !thread->ended && thread->state != 'R';
+}
+
+/* False: the thread has ended meanwhile. */
+static bool read_thread(struct looker *looker, const char *tid, struct image_thread *ret)
+{
+    char name[32], text[2048];
+    int64_t started_ns;
+    int cpu;
+    memset(ret, 0, sizeof(*ret));
+    ret->tid = ret->host_tid = (uint32_t)strtoul(tid, NULL, 10);
+    ret->first = ret->host_tid == (uint32_t)looker->pid;
+    ret->call = -1;
+    ret->parked_ns = -1;
+
+    snprintf(name, sizeof(name), "%.15s/stat", tid);
+    if (!read_text(looker->tasks, name, text, sizeof(text)) ||
+        !parse_stat(text, ret, &started_ns, &cpu))
+        return false;
+    struct process_status status;
+    if (looker->nested && process_read_status((pid_t)ret->host_tid, &status))
+        ret->tid = (uint32_t)status.own_id;
+    if (ret->state == 'R' || ret->ended)
+        return true;
+    snprintf(name, sizeof(name), "%.15s/syscall", tid);
+    if (read_text(looker->tasks, name, text, sizeof(text)))
+        parse_syscall(text, ret);
+    else
+        looker->denied = looker->denied || errno == EPERM || errno == EACCES;
+    if (!looker->clocks || (ret->state != 'S' && ret->state != 'D'))
+        return true;
+
+    /* The other clock is read after it, so that neither can make it older than it is. */
+    snprintf(name, sizeof(name), "%.15s/sched", tid);
+    int64_t ran_ns = read_exec_start(looker->tasks, name, &ret->switches);
+    if (ret->switches == 0) {
+        snprintf(name, sizeof(name), "%.15s/status", tid);
+        ret->switches = read_voluntary(looker->tasks, name);
+    }
+    int64_t now_ns = ran_ns > 0 ? cpu_now_ns(looker->clocks, cpu) : -1;
+    if (now_ns > 0) {
+        int64_t age_ns = now_ns > ran_ns ? now_ns - ran_ns : 0;
+        int64_t life_ns = looker->boot_ns > started_ns ? looker->boot_ns - started_ns : 0;
+        ret->parked_ns = age_ns < life_ns ? age_ns : life_ns;
+    }
+    return true;
+}
+
+bool process_read_threads(pid_t pid, struct image_thread **ret, size_t *ret_count, bool *ret_denied)
+{
+    char path[64];
+    snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+    DIR *folder = opendir(path);
+    if (!folder)
+        return false;
+    struct process_status status;
+    struct looker looker = {
+        .tasks = dirfd(folder),
+        .pid = pid,
+        .nested = process_read_status(pid, &status) && status.nested,
+        .boot_ns = (int64_t)clock_ns(CLOCK_BOOTTIME),
+        .clocks = calloc(1, sizeof(*looker.clocks)),
+    };
+    bool affinity = looker.clocks && sched_getaffinity(0, sizeof(looker.clocks->own),
+                                                       (cpu_set_t *)looker.clocks->own) == 0;
+    for (int i = 0; looker.clocks && !affinity && i < CPUS_MOST; i++)
+        looker.clocks->now_ns[i] = -1; /* we could not go back to where we were allowed to run */
+
+    struct image_thread *threads = NULL;
+    size_t count = 0, room = 0;
+    bool ok = looker.clocks != NULL;
+    struct dirent *entry;
+    while (ok && count < THREADS_MOST && (entry = readdir(folder)) != NULL) {
+        if (entry->d_name[0] < '0' || entry->d_name[0] > '9')
+            continue;
+        if (count == room) {
+            room = room ? 2 * room : 64;
+            struct image_thread *more = reallocarray(threads, room, sizeof(*threads));
+            ok = more != NULL;
+            threads = ok ? more : threads;
+        }
+        if (ok && read_thread(&looker, entry->d_name, &threads[count]))
+            count++;
+    }
+    if (looker.clocks && looker.clocks->moved)
+        sched_setaffinity(0, sizeof(looker.clocks->own), (cpu_set_t *)looker.clocks->own);
+    free(looker.clocks);
+    closedir(folder);
+    *ret_denied = looker.denied;
+    if (ok && count > 0) {
+        *ret = threads;
+        *ret_count = count;
+        return true;
+    }
+    free(threads);
+    errno = ok ? ESRCH : ENOMEM;
+    return false;
+}
+
+bool process_read_call(pid_t pid, pid_t tid, struct image_thread *ret)
+{
+    char path[64], name[16];
+    snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+    snprintf(name, sizeof(name), "%d", (int)tid);
+    struct looker looker = {.tasks = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+    bool ok = looker.tasks >= 0 && read_thread(&looker, name, ret);
+    if (looker.tasks >= 0)
+        close(looker.tasks);
+    return ok;
+}
+
+bool process_look_again(pid_t pid, struct image_thread *thread)
+{
+    char name[64], text[512];
+    snprintf(name, sizeof(name), "/proc/%d/task/%u/syscall", (int)pid, thread->host_tid);
+    if (!read_text(AT_FDCWD, name, text, sizeof(text)))
+        return false;
+    thread->parked = false;
+    thread->switches = 0;
+    thread->registers.known = 0;
+    thread->state = 'S'; /* of one that runs, the file says so */
+    parse_syscall(text, thread);
+    if (!thread->parked)
+        return true;
+    snprintf(name, sizeof(name), "/proc/%d/task/%u/sched", (int)pid, thread->host_tid);
+    read_exec_start(AT_FDCWD, name, &thread->switches);
+    if (thread->switches == 0) {
+        snprintf(name, sizeof(name), "/proc/%d/task/%u/status", (int)pid, thread->host_tid);
+        thread->switches = read_voluntary(AT_FDCWD, name);
+    }
+    return true;
+}

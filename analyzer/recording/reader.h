@@ -1,0 +1,43 @@
+/* A recording while a snapshot is made of it: shared by what reads its header, its tasks, and the
+ * tables that these refer to. */
+#ifndef LEAKSPY_RECORDING_READER_H
+#define LEAKSPY_RECORDING_READER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "analyzer/base/err.h"
+#include "analyzer/recording/file.h"
+#include "analyzer/snapshot/snapshot.h"
+
+/* More rows than any program has; what a damaged count may cost is bounded by it. */
+#define RECORDING_ROWS_MOST (UINT64_C(1) << 26)
+
+struct recording_reader {
+    struct rec_file file;
+    struct snapshot *snapshot;
+    bool live;             /* the file is being written */
+    bool scanned;          /* there are tasks that were found by looking into their runtime */
+    uint64_t now_ns;       /* CLOCK_MONOTONIC that ages refer to */
+    uint64_t last_walk_ns; /* of the sampler, when the reading began */
+    uint32_t *rows;        /* in the file, of the tasks so far */
+    size_t row_room;
+    struct err *err;
+};
+
+/* The age at a moment of something that began at `since_ns` (CLOCK_MONOTONIC; 0: not known). */
+static inline int64_t recording_age_at(uint64_t now_ns, uint64_t since_ns)
+{
+    if (since_ns == 0)
+        return SNAPSHOT_AGE_UNKNOWN;
+    uint64_t age_ns = now_ns > since_ns ? now_ns - since_ns : 0;
+    return age_ns < INT64_MAX ? (int64_t)age_ns : INT64_MAX;
+}
+
+/* Its age now. */
+static inline int64_t recording_age(const struct recording_reader *reader, uint64_t since_ns)
+{
+    return recording_age_at(reader->now_ns, since_ns);
+}
+
+#endif

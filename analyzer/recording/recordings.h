@@ -1,0 +1,53 @@
+/* Where recordings are: the folder of a user, and the processes that have one. */
+#ifndef LEAKSPY_RECORDING_RECORDINGS_H
+#define LEAKSPY_RECORDING_RECORDINGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "analyzer/base/err.h"
+
+struct recording_entry {
+    char *path;
+    uint32_t pid;
+    bool this_boot;
+    uint64_t started_ns; /* by a clock that nobody sets; of another boot, by CLOCK_REALTIME */
+};
+
+struct recording_list {
+    struct recording_entry *rows; /* newest first */
+    size_t count;
+    size_t unreadable; /* files with the name of a recording that are none, or damaged */
+};
+
+/* The folder where a user's programs record. Returns `to`. */
+char *recordings_folder(uid_t uid, char to[64]);
+
+/* The recordings in a folder; one that does not exist has none. Errors: it belongs to somebody
+ * other than `uid`, is a link, may not be read. */
+bool recordings_list(const char *folder, uid_t uid, struct recording_list *ret, struct err *err);
+
+/* Adds the recordings that processes of `uid` are writing elsewhere (LEAKSPY_OUT), and sorts anew.
+ */
+void recordings_add_live(struct recording_list *list, uid_t uid);
+void recordings_list_deinit(struct recording_list *list);
+
+/* The path of the newest recording in a folder, to be freed. Error: there is none. */
+char *recordings_newest(const char *folder, uid_t uid, struct err *err);
+
+/* The path of the newest recording of a process that stands in the folder of `path`, `path` itself
+ * included, to be freed; NULL: there is none, or no memory. A program that executes another leaves
+ * one of itself, and the other's has a number behind it: PID-N.rec, or FILE.PID-N.
+ *
+ * start_ticks: of the process, as in rec_header; 0: not known, but of this boot. since_ns:
+ * recordings that began earlier by CLOCK_MONOTONIC are those of others. */
+char *recordings_beside(const char *path, uint32_t pid, uint64_t start_ticks, uint64_t since_ns);
+
+/* The path of the newest recording of a process, to be freed: in the folder of its user, or
+ * wherever it, or the parent that records it from outside, has one mapped. Errors: there is no such
+ * process, it was not recorded, or that cannot be seen. */
+char *recordings_of_pid(pid_t pid, struct err *err);
+
+#endif

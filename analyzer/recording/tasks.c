@@ -1,0 +1,231 @@
+#include "analyzer/recording/tasks.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "analyzer/base/large.h"
+
+/* Tasks read at once: 256 KiB, which stays in the cache for three reads. */
+#define CHUNK_ROWS 2048
+#define TRIES 4 /* readings of one task that changes all the time */
+
+/* Keeps the row in the file of the task that was just added. */
+static bool note_row(struct recording_reader *reader, uint64_t row)
+{
+    size_t count = reader->snapshot->task_count;
+    if (count > reader->row_room &&
+        !large_grow((void **)&reader->rows, &reader->row_room, count - 1, 0, sizeof(*reader->rows)))
+        return false;
+    reader->rows[count - 1] = (uint32_t)row;
+    return true;
+}
+
+static int compare_rows(const void *a, const void *b)
+{
+    uint32_t left = *(const uint32_t *)a, right = *(const uint32_t *)b;
+    return (left > right) - (left < right);
+}
+
+/* Holders of locks that the file names by their rows. They were taken in the order of their rows.
+ */
+static void name_owners(const struct recording_reader *reader)
+{
+    struct snapshot *snapshot = reader->snapshot;
+    for (size_t i = 0; i < snapshot->task_count; i++) {
+        struct snapshot_task *task = &snapshot->tasks[i];
+        if (!(task->detail_flags & REC_DETAIL_OWNER_ROW) || task->detail_a == 0)
+            continue;
+        const uint32_t *row = bsearch(&task->detail_a, reader->rows, snapshot->task_count,
+                                      sizeof(*reader->rows), compare_rows);
+        task->detail_a = row ? (uint32_t)(row - reader->rows) + 1 : 0;
+    }
+}
+
+static bool has_any(const struct snapshot_extra *extra)
+{
+    return extra->os_tid || extra->arg || extra->labels || extra->case_first || extra->case_count ||
+           extra->name[0] || extra->object_text;
+}
+
+/* What few tasks have, where this one has it. */
+static bool take_extra(struct recording_reader *reader, const struct snapshot_extra *extra,
+                       struct snapshot_task *task)
+{
+    if (!has_any(extra))
+        return true;
+    struct snapshot_extra *row = snapshot_extra_for(reader->snapshot, task);
+    if (!row)
+        return err_system(reader->err, reader->file.path, ENOMEM);
+    *row = *extra;
+    return true;
+}
+
+/* `first` and `last` were read before and after `middle`: whether the middle one is of one moment.
+ */
+static bool is_consistent(const struct rec_task *first, const struct rec_task *middle,
+                          const struct rec_task *last)
+{
+    return first->id == last->id && first->id == middle->id && first->state == last->state &&
+           first->state == middle->state && first->gen == last->gen && first->seq == last->seq &&
+           first->seen_gen == last->seen_gen &&
+           (first->gen == 0 ||
+            (first->gen == middle->gen &&
+             (middle->gen == middle->seq || middle->wait_flags & REC_WAIT_RESTORED)));
+}
+
+static void take_wait(const struct recording_reader *reader, const struct rec_task *row,
+                      struct snapshot_task *task, struct snapshot_extra *extra)
+{
+    uint64_t period_ns = reader->file.header.sample_period_ns;
+
+    task->flags |= SNAPSHOT_PARKED;
+    if (row->wait_flags & REC_WAIT_DEADLINE)
+        task->flags |= SNAPSHOT_DEADLINE;
+    if (row->wait_flags & REC_WAIT_FDS)
+        task->flags |= SNAPSHOT_FDS;
+    if (row->wait_flags & REC_WAIT_LOCKED)
+        task->flags |= SNAPSHOT_LOCKED;
+    if (row->wait_flags & REC_WAIT_CASES)
+        task->flags |= SNAPSHOT_CASES_KNOWN;
+    task->call = row->call;
+    extra->arg = row->arg;
+    task->object = row->object;
+    if (row->wait_flags & REC_WAIT_ASIDE)
+        task->object = extra->arg = 0;
+    task->wait_number = rec_task_wait(row);
+    task->parked_ns = 0;
+    if (!rec_task_is_seen(row))
+        return; /* begun since the sampler's last walk: nothing more is known */
+
+    task->parked_ns = recording_age(reader, row->since_ns);
+    if (row->gen == 0) { /* the kernel was asked; the task itself does not say that it goes on */
+        task->flags |= SNAPSHOT_AT_LEAST;
+        task->parked_ns = recording_age_at(reader->last_walk_ns, row->since_ns);
+    }
+    task->wait_site = row->wait_site;
+    task->detail_a = row->detail_a;
+    task->detail_b = row->detail_b;
+    task->detail_flags = row->detail_flags;
+    if (row->wait_flags & REC_WAIT_ASIDE && row->detail_flags & REC_DETAIL_FDS) {
+        task->object = (uint64_t)(int64_t)(int32_t)row->detail_a;
+        extra->arg = row->detail_b;
+    }
+    extra->case_first = row->case_first;
+    extra->case_count = row->case_count;
+    if (row->since_ns && reader->last_walk_ns > row->since_ns &&
+        reader->last_walk_ns - row->since_ns >= period_ns / 2)
+        task->flags |= SNAPSHOT_SETTLED;
+}
+
+/* Adds the task of a row. `moving`: its wait changed while it was read, so it is not parked. */
+static bool take_task(struct recording_reader *reader, uint64_t number, const struct rec_task *row,
+                      bool moving)
+{
+    if (row->state == REC_TASK_FREE || row->id == 0)
+        return true;
+    bool ended = row->state == REC_TASK_FINISHED ||
+                 (row->state == REC_TASK_ENDING && rec_task_wait(row) == 0 && !moving);
+    if (row->state == REC_TASK_ENDING && ended && !(row->flags & REC_TASK_JOINABLE))
+        return true;
+    if (ended && row->flags & REC_TASK_RELEASED)
+        return true; /* it was joined; who holds the slot has not freed it yet */
+    if (row->flags & REC_TASK_WORKER && rec_task_wait(row) == 0 && !moving)
+        return true; /* its runtime's tasks are told, and it does not wait itself */
+    if (row->state > REC_TASK_ENDING || row->kind == REC_KIND_NONE ||
+        row->kind > REC_KIND_GOROUTINE) {
+        reader->snapshot->loss.unreadable++;
+        return true;
+    }
+
+    struct snapshot_task *task = snapshot_add_task(reader->snapshot);
+    if (!task || !note_row(reader, number))
+        return err_system(reader->err, reader->file.path, ENOMEM);
+    struct snapshot_extra extra = {.os_tid = row->os_tid};
+    task->id = row->id;
+    task->kind = row->kind;
+    task->handle = row->handle;
+    task->spawn_site = row->spawn_site;
+    if (row->flags & REC_TASK_SCANNED && row->runtime_id) {
+        reader->scanned = true;
+        task->id = row->runtime_id;
+        task->spawner = row->spawner;
+        extra.labels = row->labels < UINT32_MAX ? (uint32_t)row->labels : UINT32_MAX;
+    }
+    memcpy(extra.name, row->name, sizeof(row->name));
+    if (row->flags & REC_TASK_MAIN)
+        task->flags |= SNAPSHOT_MAIN;
+    if (row->flags & REC_TASK_JOINABLE)
+        task->flags |= SNAPSHOT_JOINABLE;
+    if (row->flags & REC_TASK_SYSTEM)
+        task->flags |= SNAPSHOT_SYSTEM;
+    if (row->flags & REC_TASK_ABANDONED)
+        task->flags |= SNAPSHOT_ABANDONED;
+    if (ended) {
+        task->flags |= SNAPSHOT_FINISHED;
+        if (row->seen_gen == REC_SEEN_FINISHED)
+            task->parked_ns = recording_age(reader, row->since_ns);
+    } else if (rec_task_wait(row) != 0 && !moving) {
+        take_wait(reader, row, task, &extra);
+    }
+    return take_extra(reader, &extra, task);
+}
+
+static bool read_row(struct recording_reader *reader, uint64_t row, struct rec_task *ret)
+{
+    return rec_file_read(&reader->file, REC_TABLE_TASKS, row, 1, ret, sizeof(*ret), reader->err);
+}
+
+/* A row that changed between two readings: looked at again, a few times. */
+static bool retry_task(struct recording_reader *reader, uint64_t row)
+{
+    struct rec_task looks[3];
+    for (int i = 0; i < TRIES; i++) {
+        if (!read_row(reader, row, &looks[0]) || !read_row(reader, row, &looks[1]) ||
+            !read_row(reader, row, &looks[2]))
+            return false;
+        if (is_consistent(&looks[0], &looks[1], &looks[2]))
+            return take_task(reader, row, &looks[1], false);
+    }
+    return take_task(reader, row, &looks[1], true);
+}
+
+bool recording_read_tasks(struct recording_reader *reader)
+{
+    struct rec_task *looks = malloc(3 * CHUNK_ROWS * sizeof(*looks));
+    if (!looks)
+        return err_system(reader->err, reader->file.path, ENOMEM);
+    struct rec_task *middle = looks + CHUNK_ROWS;
+    struct rec_task *last = looks + 2 * CHUNK_ROWS;
+
+    uint64_t rows = rec_file_rows(&reader->file, REC_TABLE_TASKS);
+    if (rows > RECORDING_ROWS_MOST) {
+        reader->snapshot->loss.unreadable += rows - RECORDING_ROWS_MOST;
+        rows = RECORDING_ROWS_MOST;
+    }
+
+    bool ok = true;
+    uint64_t row = rec_file_next_data(&reader->file, REC_TABLE_TASKS, 0);
+    while (ok && row < rows) {
+        size_t count = rows - row < CHUNK_ROWS ? (size_t)(rows - row) : CHUNK_ROWS;
+        struct rec_task *chunks[3] = {looks, middle, last};
+        for (int i = 0; ok && i < (reader->live ? 3 : 1); i++)
+            ok = rec_file_read(&reader->file, REC_TABLE_TASKS, row, count, chunks[i],
+                               sizeof(*looks), reader->err);
+        for (size_t i = 0; ok && i < count; i++) {
+            if (!reader->live)
+                ok = take_task(reader, row + i, &looks[i], false);
+            else if (is_consistent(&looks[i], &middle[i], &last[i]))
+                ok = take_task(reader, row + i, &middle[i], false);
+            else
+                ok = retry_task(reader, row + i);
+        }
+        row = rec_file_next_data(&reader->file, REC_TABLE_TASKS, row + count);
+    }
+    if (ok)
+        name_owners(reader);
+    free(looks);
+    free(reader->rows);
+    reader->rows = NULL;
+    return ok;
+}

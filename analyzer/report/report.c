@@ -1,0 +1,116 @@
+#include "analyzer/report/report.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "analyzer/base/text.h"
+
+const struct report_format report_formats[] = {
+    {"text", report_write_text},
+    {"json", report_write_json},
+    {NULL, NULL},
+};
+
+const struct report_format *report_format_find(const char *name)
+{
+    for (const struct report_format *format = report_formats; format->name; format++) {
+        if (strcmp(format->name, name) == 0)
+            return format;
+    }
+    return NULL;
+}
+
+bool report_shows(const struct report *report, const struct group *group)
+{
+    if (group->verdict == VERDICT_WAITING && !report->options->all)
+        return false;
+    return group->count >= report->options->min_count;
+}
+
+size_t report_findings(const struct report *report)
+{
+    size_t findings = 0;
+    for (size_t i = 0; i < report->verdicts->count; i++) {
+        const struct group *group = &report->verdicts->groups[i];
+        findings += group->verdict != VERDICT_WAITING && report_shows(report, group);
+    }
+    return findings;
+}
+
+/* That nobody has looked at the tasks, or not lately. */
+static void write_unwatched(const struct snapshot *snapshot, char *to, size_t bytes)
+{
+    char ago[32], period[32];
+    text_duration(snapshot->look_age_ns, ago);
+    text_duration(snapshot->look_period_ns, period);
+    if (snapshot->end != SNAPSHOT_RUNNING)
+        snprintf(to, bytes,
+                 "it ended before anybody looked at its tasks (that happens every %s): "
+                 "how long they were parked is not known",
+                 period);
+    else if (snapshot->look_age_ns == SNAPSHOT_AGE_UNKNOWN)
+        snprintf(to, bytes,
+                 "nobody has looked at its tasks yet (that happens every %s, unless "
+                 "the library could not start its thread): how long they are parked is "
+                 "not known",
+                 period);
+    else
+        snprintf(to, bytes,
+                 "nobody has looked at its tasks for %s (that happens every %s, unless "
+                 "the process is stopped or keeps the library's thread from running): "
+                 "waits that are newer have no age",
+                 ago, period);
+}
+
+/* That tasks may be past the threshold of which nobody knows since when they are parked. */
+static void write_undecided(const struct report *report, char *to, size_t bytes)
+{
+    uint64_t count = report->verdicts->totals.undecided;
+    bool live = report->snapshot->end == SNAPSHOT_RUNNING &&
+                strcmp(report->snapshot->source_kind, "core") != 0;
+    char threshold[32];
+    text_duration(report->options->threshold_ns, threshold);
+    snprintf(to, bytes,
+             "%" PRIu64 " parked task%s may be so for %s or longer, nobody knows since when: "
+             "--threshold 0 shows %s%s",
+             count, count == 1 ? "" : "s", threshold, count == 1 ? "it" : "them",
+             live ? ", --watch 10s tells whether they stay" : "");
+}
+
+void report_notes(const struct report *report, void (*visit)(const char *note, void *arg),
+                  void *arg)
+{
+    char note[256];
+    char *long_note;
+    if (report->snapshot->continued_in &&
+        asprintf(&long_note, "the program that it executed is recorded in %s",
+                 report->snapshot->continued_in) >= 0) {
+        visit(long_note, arg);
+        free(long_note);
+    }
+    for (size_t i = 0; i < report->snapshot->note_count; i++)
+        visit(report->snapshot->notes[i], arg);
+    if (snapshot_is_unwatched(report->snapshot)) {
+        write_unwatched(report->snapshot, note, sizeof(note));
+        visit(note, arg);
+    }
+    if (report->verdicts->totals.undecided) {
+        write_undecided(report, note, sizeof(note));
+        visit(note, arg);
+    }
+}
+
+const char *report_doubt(const struct report *report)
+{
+    if (snapshot_lost_tasks(report->snapshot))
+        return "tasks were lost to the recording";
+    if (report->snapshot->doubt)
+        return report->snapshot->doubt;
+    if (report->snapshot->continued_in)
+        return "it went on as another program, which has a recording of its own";
+    if (snapshot_is_unwatched(report->snapshot))
+        return "nobody has looked at its tasks lately";
+    return NULL;
+}

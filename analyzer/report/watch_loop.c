@@ -1,0 +1,170 @@
+/* The loop of a watch: when to look, and when to stop. */
+#include "analyzer/report/watch.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "analyzer/base/clock.h"
+#include "analyzer/base/text.h"
+#include "analyzer/process/process.h"
+
+#define SHORTEST_NS UINT64_C(100000000)
+#define LONGEST_NS UINT64_C(2000000000)
+
+static volatile sig_atomic_t interrupted;
+
+static void on_interrupt(int signal)
+{
+    (void)signal;
+    interrupted = 1;
+}
+
+uint64_t watch_next_look(uint64_t begin_ns, uint64_t end_ns, uint64_t last_ns, int64_t duration_ns)
+{
+    uint64_t look_ns = end_ns - begin_ns;
+    uint64_t period_ns = (uint64_t)duration_ns / 10;
+    if (period_ns < SHORTEST_NS)
+        period_ns = SHORTEST_NS;
+    if (period_ns > LONGEST_NS)
+        period_ns = LONGEST_NS;
+    uint64_t next_ns = begin_ns + period_ns;
+    if (next_ns < end_ns + look_ns)
+        next_ns = end_ns + look_ns;
+    /* A look that would run into the last one says less than it costs. */
+    return next_ns + 2 * look_ns >= last_ns ? last_ns : next_ns;
+}
+
+/* False: it was interrupted. */
+static bool sleep_until(uint64_t when_ns)
+{
+    struct timespec when = {(time_t)(when_ns / UINT64_C(1000000000)),
+                            (long)(when_ns % UINT64_C(1000000000))};
+    while (!interrupted && clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &when, NULL) == EINTR)
+        ;
+    return !interrupted;
+}
+
+__attribute__((format(printf, 2, 3))) static void note(struct snapshot *snapshot,
+                                                       const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    (void)snapshot_note(snapshot, format, arguments);
+    va_end(arguments);
+}
+
+struct loop {
+    struct watch *watch;
+    const struct watch_source *source;
+    struct snapshot latest;
+    uint64_t begin_ns, end_ns; /* of the latest look */
+    uint64_t start_ticks;      /* of the process that is watched */
+    const char *ended;         /* why there is nothing more to be seen; NULL: there is */
+};
+
+/* Whether a later look is at what the first one was at. */
+static bool is_same(struct loop *loop, const struct snapshot *now)
+{
+    uint64_t ticks;
+    process_look((pid_t)now->pid, &ticks);
+    if (now->pid != loop->latest.pid || (ticks && loop->start_ticks && ticks != loop->start_ticks))
+        loop->ended = "it ended while it was watched";
+    else if (strcmp(now->exe, loop->latest.exe) != 0)
+        loop->ended = "it executed another program while it was watched";
+    return !loop->ended;
+}
+
+static bool look(struct loop *loop, bool first, struct err *err)
+{
+    struct snapshot now;
+    snapshot_init(&now);
+    uint64_t begin_ns = clock_ns(CLOCK_MONOTONIC);
+    if (!loop->source->read(loop->source->arg, &now, err)) {
+        snapshot_deinit(&now);
+        if (first || err->kind == ERR_MEMORY)
+            return false;
+        memset(err, 0, sizeof(*err));
+        loop->ended = process_look((pid_t)loop->latest.pid, NULL) == PROCESS_ALIVE
+                          ? "it could not be read any more while it was watched"
+                          : "it ended while it was watched";
+        return true;
+    }
+    uint64_t end_ns = clock_ns(CLOCK_MONOTONIC);
+    if (!first && !is_same(loop, &now)) {
+        snapshot_deinit(&now);
+        return true;
+    }
+    if (first)
+        process_look((pid_t)now.pid, &loop->start_ticks);
+    if (!watch_look(loop->watch, &now, begin_ns, end_ns)) {
+        snapshot_deinit(&now);
+        return err_system(err, "--watch", ENOMEM);
+    }
+    if (!first)
+        snapshot_deinit(&loop->latest);
+    loop->latest = now;
+    loop->begin_ns = begin_ns;
+    loop->end_ns = end_ns;
+    if (now.end == SNAPSHOT_RUNNING)
+        return true;
+    if (first) {
+        const char *what = now.path ? now.path : now.exe;
+        err_set(err, ERR_USAGE, "--watch", "nothing moves in %s: its process does not run", what);
+        snapshot_deinit(&loop->latest);
+        return false;
+    }
+    loop->ended = "it ended while it was watched";
+    return true;
+}
+
+static bool run(struct loop *loop, int64_t duration_ns, struct err *err)
+{
+    if (!look(loop, true, err))
+        return false;
+    uint64_t last_ns = loop->end_ns + (uint64_t)duration_ns;
+    uint64_t next_ns = watch_next_look(loop->begin_ns, loop->end_ns, last_ns, duration_ns);
+    bool done = false;
+    while (!done && !loop->ended && sleep_until(next_ns)) {
+        if (!look(loop, false, err)) {
+            snapshot_deinit(&loop->latest);
+            return false;
+        }
+        done = next_ns >= last_ns;
+        next_ns = watch_next_look(loop->begin_ns, loop->end_ns, last_ns, duration_ns);
+    }
+    if (!watch_tell(loop->watch, &loop->latest)) {
+        snapshot_deinit(&loop->latest);
+        return err_system(err, "--watch", ENOMEM);
+    }
+    char age[32];
+    text_duration(loop->latest.watched_ns, age);
+    if (loop->ended)
+        note(&loop->latest, "%s, after %s", loop->ended, age);
+    else if (!done)
+        note(&loop->latest, "the watch was interrupted after %s", age);
+    return true;
+}
+
+bool watch_run(const struct watch_source *source, int64_t duration_ns, struct snapshot *ret,
+               struct err *err)
+{
+    struct loop loop = {.watch = watch_create(), .source = source};
+    if (!loop.watch)
+        return err_system(err, "--watch", ENOMEM);
+
+    struct sigaction before, action = {.sa_handler = on_interrupt, .sa_flags = (int)SA_RESETHAND};
+    interrupted = 0;
+    sigaction(SIGINT, NULL, &before);
+    bool caught = before.sa_handler != SIG_IGN;
+    if (caught)
+        sigaction(SIGINT, &action, NULL);
+    bool ok = run(&loop, duration_ns, err);
+    if (caught)
+        sigaction(SIGINT, &before, NULL);
+    watch_destroy(loop.watch);
+    if (ok)
+        *ret = loop.latest;
+    return ok;
+}

@@ -1,0 +1,326 @@
+/* One table. A stack is read from its innermost frame outwards, through frames of libraries that
+ * are known to wait on behalf of others, up to the first frame that no row knows: that is the
+ * program's own code, and what it called, the outermost row with an op, is what the programmer
+ * wrote.
+ *
+ * The language of a pattern is that of fnmatch(3) with FNM_EXTMATCH: `*`, `?`, `[abc]`,
+ * `@(one|other)`. A pattern is compared with the function's name after its generic arguments were
+ * taken away, so that one row fits what legacy and v0 mangling of Rust and what C++ make of a
+ * generic function:
+ *
+ *     <std::sync::mpmc::list::Channel<i32>>::recv::{closure#1}     (Rust, v0)
+ *     std::sync::mpmc::list::Channel<T>::recv::{{closure}}         (Rust, legacy)
+ *     std::sync::mpmc::list::Channel::recv::{closure#1}            what is compared
+ *     <X as Trait>::method   is   X::method
+ *
+ * A pattern with a `<` in it is compared with the whole name. "FILE!" stands for a frame whose file
+ * is all that is known of it. Such frames, the static functions of stripped files, are stepped over
+ * where they are in the file of the next frame with a name, inwards or outwards, or in the C
+ * library; elsewhere they may be the program's own code, which nobody knows.
+ */
+#include "analyzer/snapshot/op_rules.h"
+
+#include <fnmatch.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Of longer names only the beginning is compared. */
+#define NAME_BYTES 512
+
+struct op_rule {
+    const char *function; /* pattern */
+    const char *op;   /* what the wait is called; NULL: a step on the way out, no name of its own */
+    const char *idle; /* why the wait is expected; NULL: it is not */
+    const char *only; /* pattern: applies to waits that were recorded as this op; NULL: to all */
+    bool anywhere;    /* on any frame; else only on those reached through frames of this table */
+};
+
+static const char go_idle[] = "a thread of the Go runtime without a goroutine to run";
+static const char go_own[] = "a goroutine of the Go runtime itself";
+
+static const struct op_rule rules[] = {
+    /* libtaskrt */
+    {"taskrt_worker_idle", NULL, "a worker of libtaskrt without a task to run", NULL, true},
+
+    /* The C library, where a source shows its inner frames */
+    {"@(syscall|__libc_pause|pause)", NULL, NULL, NULL, false},
+    {"*@(futex_wait|futex_abstimed_wait|futex_wake|lll_lock_wait|lll_mutex_lock)*", NULL, NULL,
+     NULL, false},
+    {"*pthread_@(cond|mutex|rwlock|clockjoin|timedjoin|join|barrier|once)*", NULL, NULL, NULL,
+     false},
+    {"timer_helper_thread", NULL, "the C library's thread for POSIX timers", NULL, true},
+    {"handle_fildes_io", NULL, "the C library's thread for asynchronous I/O", "cond wait", true},
+
+    /* Rust's standard library, 1.62 and later */
+    {"std::sys*::@(futex_mutex|mutex::futex)::Mutex::lock*", "mutex lock", NULL, NULL, false},
+    {"std::sys*::@(futex_rwlock|rwlock::futex)::RwLock::read*", "rwlock rdlock", NULL, NULL, false},
+    {"std::sys*::@(futex_rwlock|rwlock::futex)::RwLock::write*", "rwlock wrlock", NULL, NULL,
+     false},
+    {"std::sys*::@(futex_condvar|condvar::futex)::Condvar::wait*", "cond wait", NULL, NULL, false},
+    {"std::sys*::once::futex::Once::@(call|wait)*", "once wait", NULL, NULL, false},
+    {"std::sys*::thread_park*::Parker::park*", "thread park", NULL, NULL, false},
+    {"std::thread::*park*", "thread park", NULL, NULL, false},
+    {"std::sync::*arrier::wait*", "barrier wait", NULL, NULL, false},
+    {"std::sync::mp[ms]c::*::@(recv|recv_*|next|try_next)?(::*)", "chan receive", NULL, NULL,
+     false},
+    {"std::sync::mp[ms]c::*::send*", "chan send", NULL, NULL, false},
+    {"std::thread::scoped::scope*", "thread join", NULL, NULL, false},
+    {"std::thread::*Join@(Handle|Inner)::join*", "thread join", NULL, NULL, false},
+    {"std::@(sys|sys_common|sync|thread)::*", NULL, NULL, NULL, false},
+    {"@(core|alloc)::*", NULL, NULL, NULL, false},
+
+    /* Rust's crates */
+    {"crossbeam_channel::flavors::*::Channel::recv*", "chan receive", NULL, NULL, false},
+    {"crossbeam_channel::flavors::*::Channel::send*", "chan send", NULL, NULL, false},
+    {"crossbeam_channel::channel::Receiver::recv*", "chan receive", NULL, NULL, false},
+    {"crossbeam_channel::channel::Sender::send*", "chan send", NULL, NULL, false},
+    {"crossbeam_channel::select::*", "select", NULL, NULL, false},
+    {"crossbeam_@(channel|utils)::*", NULL, NULL, NULL, false},
+    {"parking_lot::raw_mutex::RawMutex::lock*", "mutex lock", NULL, NULL, false},
+    {"parking_lot::raw_rwlock::RawRwLock::@(lock_shared|try_lock_shared)*", "rwlock rdlock", NULL,
+     NULL, false},
+    {"parking_lot::raw_rwlock::RawRwLock::@(lock|wait_for_readers|upgrade)*", "rwlock wrlock", NULL,
+     NULL, false},
+    {"parking_lot::condvar::Condvar::wait*", "cond wait", NULL, NULL, false},
+    {"parking_lot::once::Once::call_once*", "once wait", NULL, NULL, false},
+    {"@(parking_lot|parking_lot_core|lock_api|parking)::*", NULL, NULL, NULL, false},
+    {"flume::@(Receiver|Shared)::recv*", "chan receive", NULL, NULL, false},
+    {"flume::@(Sender|Shared)::send*", "chan send", NULL, NULL, false},
+    {"flume::select::*", "select", NULL, NULL, false},
+    {"async_channel::@(Recv::wait|*::recv_blocking)*", "chan receive", NULL, NULL, false},
+    {"async_channel::@(Send::wait|*::send_blocking)*", "chan send", NULL, NULL, false},
+    {"@(flume|async_channel|event_listener|event_listener_strategy)::*", NULL, NULL, NULL, false},
+    {"tokio::sync::*::blocking_recv*", "chan receive", NULL, NULL, false},
+    {"tokio::sync::*::blocking_send*", "chan send", NULL, NULL, false},
+    {"tokio::sync::*::blocking_lock*", "mutex lock", NULL, NULL, false},
+    {"tokio::sync::*::blocking_read*", "rwlock rdlock", NULL, NULL, false},
+    {"tokio::sync::*::blocking_write*", "rwlock wrlock", NULL, NULL, false},
+    {"tokio::runtime::blocking::pool::Inner::run*", NULL,
+     "a thread of tokio's blocking pool without work", NULL, false},
+    {"tokio::runtime::@(scheduler::multi_thread|thread_pool)*::park::*", NULL,
+     "a worker of tokio's runtime without a task to run", NULL, true},
+    {"tokio::*::block_on*", "future wait", NULL, NULL, false},
+    {"@(futures_executor|futures_lite|async_io|pollster)::*block_on*", "future wait", NULL, NULL,
+     false},
+    {"futures_executor::local_pool::run_executor*", "future wait", NULL, NULL, false},
+    {"@(tokio|futures_executor|futures_lite)::*", NULL, NULL, NULL, false},
+    {"rayon_core::sleep::Sleep::sleep*", NULL, "a worker of rayon without a task to run", NULL,
+     false},
+    {"rayon_core::latch::LockLatch::wait*", "task join", NULL, NULL, false},
+    {"rayon_core::*", NULL, NULL, NULL, false},
+
+    /* C++: libstdc++ and libc++ */
+    {"std::__atomic_wait_address*<*std::__atomic_semaphore::*", "sem wait", NULL, NULL, false},
+    {"std::__atomic_wait_address*<*std::latch::*", "barrier wait", NULL, NULL, false},
+    {"std::__atomic_wait_address*<*std::__tree_barrier*", "barrier wait", NULL, NULL, false},
+    {"std::@(__atomic_semaphore|__platform_semaphore|counting_semaphore)::*", "sem wait", NULL,
+     NULL, false},
+    {"std::@(latch|barrier|__tree_barrier)::*", "barrier wait", NULL, NULL, false},
+    {"std::@(__1::)@(latch|barrier)::*", "barrier wait", NULL, NULL, false},
+    {"std::__1::counting_semaphore::*", "sem wait", NULL, NULL, false},
+    {"std::__atomic_futex_unsigned*", "future wait", NULL, NULL, false},
+    {"std::__future_base::*wait*", "future wait", NULL, NULL, false},
+    {"std::@(__basic_future|future|shared_future)::*", "future wait", NULL, NULL, false},
+    {"std::__1::__assoc_sub_state::*wait*", "future wait", NULL, NULL, false},
+    {"std::*condition_variable*::wait*", "cond wait", NULL, NULL, false},
+    {"std::@(__atomic|__detail)*", NULL, NULL, NULL, false},
+    {"std::atomic*::wait*", NULL, NULL, NULL, false},
+
+    /* Boost, and Asio without it */
+    {"boost::condition_variable*::*wait*", "cond wait", NULL, NULL, false},
+    {"boost::shared_mutex::lock_shared*", "rwlock rdlock", NULL, NULL, false},
+    {"boost::shared_mutex::*lock*", "rwlock wrlock", NULL, NULL, false},
+    {"boost::barrier::*wait*", "barrier wait", NULL, NULL, false},
+    {"boost::detail::shared_state*", "future wait", NULL, NULL, false},
+    {"boost::@(detail::basic_future|unique_future|shared_future)::*", "future wait", NULL, NULL,
+     false},
+    {"boost::posix::pthread_cond_*", NULL, NULL, NULL, false},
+    {"?(boost::)asio::detail::*event::@(wait|wait_for_usec)", NULL, NULL, "cond wait", false},
+    {"?(boost::)asio::detail::scheduler::do_@(run|wait)_one", NULL,
+     "a thread of Asio without a handler to run", "cond wait", false},
+
+    /* Qt 5 */
+    {"QBasicMutex::lockInternal", "mutex lock", NULL, NULL, false},
+    {"@(QMutex|QRecursiveMutex|QRecursiveMutexPrivate|QMutexLocker)::*", "mutex lock", NULL, NULL,
+     false},
+    {"QSemaphore::@(acquire|tryAcquire)", "sem wait", NULL, NULL, false},
+    {"QReadWriteLock@(|Private)::*Read", "rwlock rdlock", NULL, NULL, false},
+    {"QReadWriteLock@(|Private)::*Write", "rwlock wrlock", NULL, NULL, false},
+    {"QWaitCondition::wait", "cond wait", NULL, NULL, false},
+    {"QThread::wait", "thread join", NULL, NULL, false},
+    {"QThreadPool::waitForDone", "task join", NULL, NULL, false},
+    {"QThreadPoolThread::run", NULL, "a thread of a pool of Qt without work", NULL, false},
+
+    /* oneTBB */
+    {"tbb::detail::r1::wait_bounded_queue_monitor", NULL, NULL, "futex wait", false},
+    {"tbb::detail::d?::concurrent_bounded_queue::@(internal_pop|pop)*", "chan receive", NULL, NULL,
+     false},
+    {"tbb::detail::d?::concurrent_bounded_queue::@(internal_push|push|emplace)*", "chan send", NULL,
+     NULL, false},
+    {"tbb::detail::d?::*", NULL, NULL, "futex wait", false},
+
+    /* GLib */
+    {"g_async_queue_@(pop|timeout_pop|timed_pop)*", "chan receive", NULL, NULL, false},
+    {"g_cond_wait*", "cond wait", NULL, NULL, false},
+    {"g_@(mutex|rec_mutex)_lock*", "mutex lock", NULL, NULL, false},
+    {"g_rw_lock_reader_lock*", "rwlock rdlock", NULL, NULL, false},
+    {"g_rw_lock_writer_lock*", "rwlock wrlock", NULL, NULL, false},
+    {"g_once_@(impl|init_enter|init_enter_pointer)", "once wait", NULL, NULL, false},
+    {"g_thread_pool_@(wait_for_new_task|wait_for_new_pool|thread_proxy)", NULL,
+     "a thread of a GLib pool without work", NULL, false},
+    {"g_main_context_@(poll|iterate)*", NULL, "a main loop of GLib without an event", "io wait",
+     false},
+    {"g_main_loop_run", NULL, "a main loop of GLib without an event", "io wait", false},
+
+    /* Go's runtime, libgo's and that of Go's own compiler: threads, then the runtime's goroutines
+     */
+    {"runtime.notetsleepg", NULL, go_own, "syscall", true},
+    {"runtime.@(futexsleep|notesleep|notetsleep|stopm|mPark|sysmon|templateThread)*", NULL, go_idle,
+     NULL, true},
+    {"runtime.futex", NULL, "a thread of the Go runtime that waits for its own work", "futex wait",
+     true},
+    {"runtime.@(bgsweep|bgscavenge|forcegchelper|gcBgMarkWorker|timerproc)*", NULL, go_own, NULL,
+     true},
+    {"runtime.runfinq", NULL, go_own, "finalizer wait", true}, /* else it runs the program's code */
+    {"runtime.netpoll", NULL, "the poller of the Go runtime", "io wait", true},
+    {"os/signal.@(loop|signal_recv)", NULL, go_own, NULL, true},
+    {"internal/poll.FD.Accept", NULL, "it waits for the next connection", "IO wait", true},
+    {"internal/poll.(*FD).Accept", NULL, "it waits for the next connection", "IO wait", true},
+
+    /* The runtimes of Haskell (GHC) and Erlang */
+    {"@(waitCondition|yieldCapability|schedule)", NULL, NULL, "cond wait", false},
+    {"scheduleWorker", NULL, "a worker of GHC's runtime without a Haskell thread to run",
+     "cond wait", false},
+    {"itimer_thread_func", NULL, "the timer of GHC's runtime, which is at rest", "cond wait",
+     false},
+    {"@(ethr_event_wait|ethr_event_twait|scheduler_wait)", NULL, NULL, "futex wait", false},
+    {"erts_schedule", NULL, "a scheduler of Erlang's runtime without a process to run",
+     "futex wait", false},
+
+    /* Programs and libraries with threads of their own */
+    {"uv_sem_wait", "sem wait", NULL, NULL, false},
+    {"bioProcessBackgroundJobs", NULL, "a background thread of redis without work", "cond wait",
+     true},
+    {"IOThreadMain", NULL, "an I/O thread of redis that was sent to rest", "mutex lock", true},
+    {"ap_queue_pop_something", NULL, "a worker of Apache without a connection", "cond wait", false},
+    {"ap_mpm_podx_check", NULL, "a process of Apache that waits to be told to end", "io wait",
+     false},
+    {"squidaio_thread_loop", NULL, "an I/O thread of squid without work", "cond wait", false},
+    {"handle_manager", NULL, "the manager thread of MariaDB without work", "cond wait", false},
+    {"slave_deadlock_handler", NULL,
+     "the thread of MariaDB for deadlocks of replicas, without work", "cond wait", false},
+    {"*background_thread_entry", NULL, "the background thread of jemalloc", NULL, true},
+    {"libjemalloc.so*!", NULL, "the background thread of jemalloc", "cond wait", true},
+};
+
+/* The ops that say how a task waits rather than what for; only these get another name. */
+static bool may_be_renamed(const char *op)
+{
+    static const char *const mechanisms[] = {"futex wait", "cond wait", "sem wait"};
+    for (size_t i = 0; i < sizeof(mechanisms) / sizeof(mechanisms[0]); i++)
+        if (strcmp(op, mechanisms[i]) == 0)
+            return true;
+    return false;
+}
+
+/* Copy a name without its generic arguments, cut to what fits in NAME_BYTES bytes. */
+static void name_without_generics(const char *name, char *ret)
+{
+    char *to = ret;
+    char *const end = ret + NAME_BYTES - 1;
+    /* Characters are kept at the depth `kept`: 1 in the "<X as Trait>" that a name may begin with.
+     */
+    int kept = name[0] == '<' ? 1 : 0;
+    int depth = kept;
+    bool in_trait = false;
+    for (const char *from = name + kept; *from != '\0' && to < end; from++) {
+        bool arrow = *from == '>' && from != name && (from[-1] == '-' || from[-1] == '=');
+        if (*from == '<') {
+            if (depth++ == kept && to - ret >= 2 && memcmp(to - 2, "::", 2) == 0)
+                to -= 2; /* "with::<F>" */
+        } else if (*from == '>' && !arrow && depth > kept) {
+            depth--;
+        } else if (*from == '>' && !arrow && kept == 1) {
+            kept = depth = 0;
+            in_trait = false;
+        } else if (depth == kept) {
+            in_trait = in_trait || (kept == 1 && strncmp(from, " as ", 4) == 0);
+            if (!in_trait)
+                *to++ = *from;
+        }
+    }
+    *to = '\0';
+}
+
+static bool fits(const char *pattern, const char *text)
+{
+    return fnmatch(pattern, text, FNM_EXTMATCH | FNM_NOESCAPE) == 0;
+}
+
+/* The first row for a frame; NULL: none. */
+static const struct op_rule *find_rule(const char *function, const char *op_text, bool reached)
+{
+    char plain[NAME_BYTES];
+    char whole[NAME_BYTES];
+    name_without_generics(function, plain);
+    size_t bytes = strnlen(function, NAME_BYTES - 1);
+    memcpy(whole, function, bytes);
+    whole[bytes] = '\0';
+    for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
+        const struct op_rule *rule = &rules[i];
+        if ((reached || rule->anywhere) &&
+            fits(rule->function, strchr(rule->function, '<') != NULL ? whole : plain) &&
+            (rule->only == NULL || fits(rule->only, op_text)))
+            return rule;
+    }
+    return NULL;
+}
+
+/* The file of the next frame with a name, from the frame `at` on, in steps of `step`. */
+static const char *named_file(const struct op_frame *frames, size_t count, size_t at, size_t step)
+{
+    for (; at < count; at += step) /* below 0 it is above any count */
+        if (frames[at].function != NULL)
+            return frames[at].file;
+    return NULL;
+}
+
+static bool same_file(const char *one, const char *other)
+{
+    return one != NULL && other != NULL && strcmp(one, other) == 0;
+}
+
+/* Whether the frame `at`, which has no name, is one that waits on behalf of those around it. */
+static bool is_step(const struct op_frame *frames, size_t count, size_t at)
+{
+    const char *file = frames[at].file;
+    return (file != NULL && fits("@(libc.so.*|libc-*.so|libpthread*)", file)) ||
+           same_file(file, named_file(frames, count, at, (size_t)-1)) ||
+           same_file(file, named_file(frames, count, at, 1));
+}
+
+struct op_verdict op_rules_apply(const char *op_text, const struct op_frame *frames, size_t count)
+{
+    struct op_verdict verdict = {.op = op_text};
+    if (op_text == NULL)
+        return verdict;
+    bool rename = may_be_renamed(op_text);
+    bool reached = true;
+    for (size_t i = 0; i < count; i++) {
+        char nameless[64] = "";
+        if (frames[i].file != NULL)
+            snprintf(nameless, sizeof(nameless), "%.60s!", frames[i].file);
+        const char *name = frames[i].function ? frames[i].function : nameless;
+        const struct op_rule *rule = find_rule(name, op_text, reached);
+        if (rule == NULL) {
+            reached = reached && !frames[i].function && is_step(frames, count, i);
+            continue;
+        }
+        if (rename && reached && rule->op != NULL)
+            verdict.op = rule->op;
+        if (rule->idle != NULL && verdict.idle_because == NULL)
+            verdict.idle_because = rule->idle;
+    }
+    return verdict;
+}

@@ -1,0 +1,34 @@
+/* What a wait really is, from the functions on its stack.
+ *
+ * Many runtimes park their threads by a futex or a condition variable: the call that was
+ * intercepted says "futex wait" where the programmer wrote a channel's receive. A table of function
+ * names says better, and knows which waits are a runtime's own idle workers. The table's language
+ * is described in op_rules.c.
+ */
+#ifndef LEAKSPY_SNAPSHOT_OP_RULES_H
+#define LEAKSPY_SNAPSHOT_OP_RULES_H
+
+#include <stddef.h>
+
+/* A frame of a wait stack. */
+struct op_frame {
+    const char *function; /* demangled name; NULL: not known */
+    const char *file;     /* base name of the file that it is in; NULL: not known */
+};
+
+struct op_verdict {
+    const char *op;           /* the op to show; never NULL unless op_text was */
+    const char *idle_because; /* NULL, or why this wait is expected, as a clause for a sentence:
+                                 "a worker of libtaskrt without a task to run" */
+};
+
+/* Name the op of a wait.
+ *
+ * op_text: the op as it was recorded ("futex wait", "cond wait", …), or a runtime's wait reason.
+ * frames: the wait stack, innermost first, inlined calls included. count: how many.
+ *
+ * Returns the op of the first rule that fits, else op_text, and whether the wait is an idle one.
+ * The strings live as long as the program, or as op_text. Pure; any thread. */
+struct op_verdict op_rules_apply(const char *op_text, const struct op_frame *frames, size_t count);
+
+#endif

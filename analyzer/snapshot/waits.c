@@ -1,0 +1,180 @@
+#include "analyzer/snapshot/waits.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "analyzer/base/large.h"
+#include "analyzer/base/table.h"
+#include "analyzer/base/text.h"
+#include "analyzer/snapshot/op_rules.h"
+
+bool waits_init(struct waits *waits, const struct snapshot *snapshot)
+{
+    memset(waits, 0, sizeof(*waits));
+    struct table table;
+    size_t room = 64;
+    waits->of_task = large_calloc(snapshot->task_count + 1, sizeof(*waits->of_task));
+    waits->rows = calloc(room, sizeof(*waits->rows));
+    waits->same_site = malloc((snapshot->site_count + 1) * sizeof(*waits->same_site));
+    bool ok = table_init(&table, 64) && waits->of_task && waits->rows && waits->same_site;
+    waits->count = 1;
+    for (uint32_t i = 0; ok && i < snapshot->site_count; i++)
+        waits->same_site[i] = i;
+
+    for (size_t i = 0; ok && i < snapshot->task_count; i++) {
+        const struct snapshot_task *task = &snapshot->tasks[i];
+        if (!(task->flags & SNAPSHOT_PARKED))
+            continue;
+        uint32_t *row = table_at(&table, (struct table_key){task->call, task->wait_site});
+        if (!row) {
+            ok = false;
+            break;
+        }
+        if (*row == 0) {
+            if (waits->count == room) {
+                room *= 2;
+                struct wait *rows = realloc(waits->rows, room * sizeof(*rows));
+                if (!rows) {
+                    ok = false;
+                    break;
+                }
+                waits->rows = rows;
+            }
+            *row = (uint32_t)waits->count;
+            waits->rows[waits->count++] = (struct wait){
+                .call = task->call,
+                .site = task->wait_site,
+                .op = snapshot->calls[task->call].op,
+            };
+        }
+        waits->of_task[i] = *row;
+    }
+    table_deinit(&table);
+    if (!ok)
+        waits_deinit(waits);
+    return ok;
+}
+
+void waits_deinit(struct waits *waits)
+{
+    free(waits->rows);
+    free(waits->of_task);
+    free(waits->same_site);
+    memset(waits, 0, sizeof(*waits));
+}
+
+/* Whether two stacks read the same: addresses may differ, functions, files and lines may not. Where
+ * lines are not known, addresses decide. */
+static bool reads_same(const struct stack *a, const struct stack *b)
+{
+    if (a->count != b->count || a->flags != b->flags)
+        return false;
+    for (size_t i = 0; i < a->count; i++) {
+        const struct frame *left = &a->frames[i];
+        const struct frame *right = &b->frames[i];
+        if (left->pc == right->pc && left->module == right->module)
+            continue;
+        /* Equal strings are the same pointer (debug/symbols.h). */
+        if (left->line == 0 || left->line != right->line || left->function != right->function ||
+            left->file != right->file || left->inlined != right->inlined ||
+            left->module != right->module)
+            return false;
+    }
+    return true;
+}
+
+/* What stacks that read the same have in common. */
+static struct table_key reading_of(const struct stack *stack)
+{
+    uint64_t sum = stack->count;
+    for (size_t i = 0; i < stack->count; i++) {
+        const struct frame *frame = &stack->frames[i];
+        uint64_t word =
+            frame->line ? (uint64_t)frame->line ^ (uintptr_t)frame->function : frame->pc;
+        sum = (sum ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+        sum ^= sum >> 29;
+    }
+    return (struct table_key){sum, 0};
+}
+
+/* Finds the first site that reads as `site` does. Two readings with the same key, which nobody will
+ * see, keep their own sites. */
+static bool find_same(struct waits *waits, struct stacks *stacks, struct table *readings,
+                      struct table *done, uint32_t site)
+{
+    uint32_t *known = table_at(done, (struct table_key){site, 0});
+    if (!known)
+        return false;
+    if (site == 0 || *known)
+        return true;
+    *known = 1;
+    const struct stack *stack = stacks_get(stacks, site);
+    if (stack->count == 0)
+        return true;
+    uint32_t *first = table_at(readings, reading_of(stack));
+    if (!first)
+        return false;
+    if (*first == 0)
+        *first = site;
+    else if (reads_same(stacks_get(stacks, *first), stack))
+        waits->same_site[site] = *first;
+    return true;
+}
+
+/* Makes waits one that have the same call and sites that read the same. */
+static bool merge_waits(struct waits *waits, const struct snapshot *snapshot)
+{
+    struct table table;
+    uint32_t *kept = malloc(waits->count * sizeof(*kept)); /* by row: the row to use instead */
+    bool ok = table_init(&table, waits->count) && kept;
+    if (ok)
+        kept[0] = 0;
+    for (uint32_t i = 1; ok && i < waits->count; i++) {
+        const struct wait *wait = &waits->rows[i];
+        uint32_t *first =
+            table_at(&table, (struct table_key){wait->call, waits->same_site[wait->site]});
+        if (first && *first == 0)
+            *first = i;
+        ok = first != NULL;
+        if (ok)
+            kept[i] = *first;
+    }
+    for (size_t i = 0; ok && i < snapshot->task_count; i++)
+        waits->of_task[i] = kept[waits->of_task[i]];
+    table_deinit(&table);
+    free(kept);
+    return ok;
+}
+
+bool waits_name(struct waits *waits, const struct snapshot *snapshot, struct stacks *stacks)
+{
+    struct op_frame frames[256];
+    for (size_t i = 1; i < waits->count; i++) {
+        struct wait *wait = &waits->rows[i];
+        const struct stack *stack = stacks_get(stacks, wait->site);
+        size_t count = 0;
+        for (; count < stack->count && count < sizeof(frames) / sizeof(frames[0]); count++) {
+            const struct frame *frame = &stack->frames[count];
+            frames[count] = (struct op_frame){
+                frame->function, frame->module ? text_basename(frame->module->path) : NULL};
+        }
+        struct op_verdict verdict = op_rules_apply(wait->op, frames, count);
+        if (verdict.op)
+            wait->op = verdict.op;
+        wait->idle_because = verdict.idle_because;
+    }
+
+    struct table readings, done;
+    bool ok = table_init(&readings, 64);
+    ok = table_init(&done, 64) && ok;
+    for (size_t i = 1; ok && i < waits->count; i++)
+        ok = find_same(waits, stacks, &readings, &done, waits->rows[i].site);
+    for (size_t i = 0; ok && i < snapshot->task_count; i++) {
+        const struct snapshot_task *task = &snapshot->tasks[i];
+        if (task->flags & (SNAPSHOT_PARKED | SNAPSHOT_FINISHED))
+            ok = find_same(waits, stacks, &readings, &done, task->spawn_site);
+    }
+    table_deinit(&readings);
+    table_deinit(&done);
+    return ok && merge_waits(waits, snapshot);
+}

@@ -1,0 +1,286 @@
+#include "analyzer/source/recording.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "analyzer/base/clock.h"
+#include "analyzer/inspect/go_symbols.h"
+#include "analyzer/inspect/scanned_tasks.h"
+#include "analyzer/process/process.h"
+#include "analyzer/recording/reader.h"
+#include "analyzer/recording/recordings.h"
+#include "analyzer/recording/tables.h"
+#include "analyzer/recording/tasks.h"
+#include "preload/goscan/layout.h"
+
+enum snapshot_end source_recording_end(const struct rec_header *header)
+{
+    switch (header->state) {
+    case REC_STATE_EXITED:
+        return SNAPSHOT_EXITED;
+    case REC_STATE_SIGNALLED:
+        return SNAPSHOT_SIGNALLED;
+    case REC_STATE_EXEC:
+        return SNAPSHOT_EXEC;
+    case REC_STATE_RUNNING:
+        if (process_here((pid_t)header->pid, header->process_start_ticks, header->boot_id) != 0)
+            return SNAPSHOT_RUNNING;
+        return SNAPSHOT_VANISHED;
+    default:
+        return SNAPSHOT_VANISHED;
+    }
+}
+
+static uint64_t most(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+static bool read_cmdline(struct recording_reader *reader)
+{
+    struct snapshot *snapshot = reader->snapshot;
+    const struct rec_header *header = &reader->file.header;
+    size_t from = header->cmdline;
+    size_t bytes = header->cmdline_bytes;
+    if (from >= snapshot->string_bytes)
+        bytes = 0;
+    else if (bytes > snapshot->string_bytes - from)
+        bytes = snapshot->string_bytes - from;
+
+    const char *text = snapshot->strings + (bytes ? from : 0);
+    size_t words = 0;
+    for (size_t i = 0; i < bytes; i++)
+        words += i == 0 || text[i - 1] == '\0';
+    snapshot->cmdline = calloc(words + 1, sizeof(char *));
+    if (!snapshot->cmdline)
+        return err_system(reader->err, reader->file.path, ENOMEM);
+    for (size_t word = 0, i = 0; word < words; word++) {
+        size_t length = strnlen(text + i, bytes - i);
+        snapshot->cmdline[word] = strndup(text + i, length);
+        if (!snapshot->cmdline[word])
+            return err_system(reader->err, reader->file.path, ENOMEM);
+        i += length + 1;
+    }
+    return true;
+}
+
+__attribute__((format(printf, 2, 3))) static bool note(struct snapshot *snapshot,
+                                                       const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    bool ok = snapshot_note(snapshot, format, arguments);
+    va_end(arguments);
+    return ok;
+}
+
+/* Says which waits were recorded, where not all were. */
+static bool tell_classes(struct snapshot *snapshot, uint32_t classes)
+{
+    static const struct {
+        uint32_t bit;
+        const char *name;
+    } rows[] = {
+#define X(name, bit, text) {bit, text},
+        REC_CLASSES(X)
+#undef X
+    };
+    char list[64] = "";
+    if ((classes & REC_CLASS_ALL) == REC_CLASS_ALL)
+        return true;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        if (classes & rows[i].bit)
+            snprintf(list + strlen(list), sizeof(list) - strlen(list), "%s%s", list[0] ? "," : "",
+                     rows[i].name);
+    return note(snapshot,
+                "only a part of the waits was recorded (LEAKSPY_OPS=%s): tasks that wait otherwise "
+                "count as running",
+                list);
+}
+
+static bool doubt(struct snapshot *snapshot, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static bool doubt(struct snapshot *snapshot, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    bool ok = snapshot_doubt(snapshot, format, arguments);
+    va_end(arguments);
+    return ok;
+}
+
+/* Why a program of Go's own compiler has no goroutines in its recording. */
+static bool tell_unread_goroutines(struct snapshot *snapshot)
+{
+    unsigned minor;
+    const char *version = snapshot->go_version;
+    if (!version[0])
+        return doubt(snapshot,
+                     "%s is a program of Go's own compiler, and its goroutines were not read (it "
+                     "may only have been starting): only threads are told",
+                     snapshot->exe);
+    if (sscanf(version, "go1.%u", &minor) == 1 && minor < GO_MINOR_OLDEST)
+        return doubt(snapshot,
+                     "%s was built with %s: the goroutines of versions before go1.%d cannot be "
+                     "told, only threads are",
+                     snapshot->exe, version, GO_MINOR_OLDEST);
+    return doubt(snapshot,
+                 "%s was built with %s, which the library that recorded it does not know: its "
+                 "goroutines were not read, only threads are told",
+                 snapshot->exe, version);
+}
+
+/* The library looks for Go's runtime in the program only. */
+static bool tell_go_libraries(struct snapshot *snapshot)
+{
+    for (size_t i = 1; i < snapshot->module_count; i++) {
+        const char *path = snapshot->modules[i].path; /* NULL: of a row that was never filled */
+        struct go_symbols symbols;
+        if (!path || path[0] != '/' || strcmp(path, snapshot->exe) == 0)
+            continue;
+        go_symbols_read(path, 0, &symbols);
+        if (symbols.is_go)
+            return doubt(snapshot,
+                         "%s is a library of Go's own compiler: goroutines of libraries are not "
+                         "recorded; start the program without the recording, and report on its PID",
+                         path);
+    }
+    return true;
+}
+
+/* What the header says of the process, when everything else was read. */
+static bool take_header(struct recording_reader *reader, enum snapshot_end end)
+{
+    struct snapshot *snapshot = reader->snapshot;
+    const struct rec_header *header = &reader->file.header;
+    const struct rec_table *tables = reader->file.tables;
+    struct snapshot_loss *loss = &snapshot->loss;
+
+    snapshot->path = strdup(reader->file.path);
+    snapshot->exe = strdup(recording_string(snapshot, header->exe));
+    if (!snapshot->path || !snapshot->exe)
+        return err_system(reader->err, reader->file.path, ENOMEM);
+    if (end == SNAPSHOT_EXEC)
+        snapshot->continued_in = recordings_beside(
+            reader->file.path, header->pid, header->process_start_ticks, header->started_ns + 1);
+    snapshot->pid = header->pid;
+    if (end == SNAPSHOT_RUNNING) {
+        pid_t here = process_here((pid_t)header->pid, header->process_start_ticks, header->boot_id);
+        snapshot->pid = here != 0 ? (uint32_t)here : header->pid;
+    }
+    snapshot->runtimes = header->runtimes;
+    snapshot->end = end;
+    snapshot->has_exit_code = end == SNAPSHOT_EXITED;
+    snapshot->exit_code = snapshot->has_exit_code ? header->exit_code : 0;
+    snapshot->signal = end == SNAPSHOT_SIGNALLED ? header->exit_code : 0;
+    snapshot->started_unix_ns = (int64_t)header->started_unix_ns;
+    if (end == SNAPSHOT_RUNNING) {
+        /* The moment that the ages refer to: to read it all took a while since. */
+        snapshot->taken_unix_ns =
+            (int64_t)(clock_ns(CLOCK_REALTIME) - (clock_ns(CLOCK_MONOTONIC) - reader->now_ns));
+    } else {
+        uint64_t lasted_ns =
+            reader->now_ns > header->started_ns ? reader->now_ns - header->started_ns : 0;
+        snapshot->taken_unix_ns = (int64_t)((header->started_unix_ns + lasted_ns) & INT64_MAX);
+    }
+    snapshot->look_period_ns =
+        (int64_t)(most(header->sample_period_ns, header->rest_ns) & INT64_MAX);
+    snapshot->look_age_ns = recording_age(reader, reader->last_walk_ns);
+    /* From now on back, where there is a now: the machine may have slept since the start, or its
+     * clock been set. */
+    if (reader->last_walk_ns && end == SNAPSHOT_RUNNING)
+        snapshot->looked_unix_ns = snapshot->taken_unix_ns - snapshot->look_age_ns;
+    else if (reader->last_walk_ns)
+        snapshot->looked_unix_ns =
+            (int64_t)((header->started_unix_ns + reader->last_walk_ns - header->started_ns) &
+                      INT64_MAX);
+    snprintf(snapshot->go_version, sizeof(snapshot->go_version), "%s",
+             recording_string(snapshot, header->go_version));
+    /* Of tasks that are looked for, those that came and went between two looks were not seen. */
+    snapshot->has_spawned = !(header->runtimes & REC_RUNTIME_GO);
+    snapshot->spawned = header->spawned;
+    /* The header may have been read while tasks came and went, word by word. */
+    snapshot->finished = header->finished < header->spawned ? header->finished : header->spawned;
+    loss->unreadable += header->unreadable_tasks;
+    /* Not what the table of tasks lost: a thread may have asked for a slot twice. */
+    loss->tasks += header->lost_tasks;
+    /* Not what the table of addresses lost: those are many a stack, each of which is counted here.
+     */
+    loss->sites += most(header->lost_sites, tables[REC_TABLE_SITES].lost);
+    loss->stacks += header->lost_stacks;
+    static const enum rec_table_id others[] = {REC_TABLE_FRAMES, REC_TABLE_STRINGS,
+                                               REC_TABLE_MODULES, REC_TABLE_CALLS, REC_TABLE_CASES};
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+        loss->rows += tables[others[i]].lost;
+    if ((header->runtimes & (REC_RUNTIME_GO | REC_RUNTIME_GO_PROGRAM)) == REC_RUNTIME_GO_PROGRAM &&
+        !tell_unread_goroutines(snapshot))
+        return err_system(reader->err, reader->file.path, ENOMEM);
+    if (!(header->runtimes & REC_RUNTIME_GO_PROGRAM) && !tell_go_libraries(snapshot))
+        return err_system(reader->err, reader->file.path, ENOMEM);
+    if (!tell_classes(snapshot, header->op_classes))
+        return err_system(reader->err, reader->file.path, ENOMEM);
+    return read_cmdline(reader);
+}
+
+bool source_recording_await_looks(const char *path, int looks)
+{
+    const uint64_t second_ns = UINT64_C(1000000000);
+    uint64_t until_ns = clock_ns(CLOCK_MONOTONIC) + 10 * second_ns, seen_ns = 0;
+    struct rec_file file;
+    for (bool first = true; rec_file_open(&file, path, NULL); first = false) {
+        const struct rec_header header = file.header;
+        rec_file_close(&file);
+        uint64_t now_ns = clock_ns(CLOCK_MONOTONIC);
+        if (!first && header.last_walk_ns != seen_ns && --looks == 0)
+            return true;
+        seen_ns = header.last_walk_ns;
+        if (now_ns > until_ns || most(seen_ns, header.started_ns) + 2 * second_ns < now_ns ||
+            most(header.sample_period_ns, header.rest_ns) > second_ns ||
+            source_recording_end(&header) != SNAPSHOT_RUNNING)
+            return false;
+        nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+    }
+    return false;
+}
+
+bool source_recording_read(const char *path, struct snapshot *ret, struct err *err)
+{
+    struct recording_reader reader = {.snapshot = ret, .err = err};
+    if (!rec_file_open(&reader.file, path, err))
+        return false;
+
+    const struct rec_header *header = &reader.file.header;
+    enum snapshot_end end = source_recording_end(header);
+    reader.live = end == SNAPSHOT_RUNNING;
+    reader.last_walk_ns = header->last_walk_ns;
+    reader.now_ns =
+        reader.live ? clock_ns(CLOCK_MONOTONIC) : most(header->last_walk_ns, header->ended_ns);
+
+    /* The tables are read after the tasks, and so is how long they are by then. */
+    bool ok = recording_read_tasks(&reader);
+    if (ok && reader.live) {
+        struct rec_file again;
+        ok = rec_file_open(&again, path, err);
+        if (ok && again.header.pid == header->pid &&
+            again.header.started_ns == header->started_ns) {
+            memcpy(reader.file.tables, again.tables, sizeof(again.tables));
+            reader.file.header = again.header;
+        }
+        if (ok)
+            rec_file_close(&again);
+    }
+    ok = ok && recording_read_tables(&reader);
+    if (ok && reader.scanned && !(scanned_tasks_number(ret) && scanned_tasks_label(ret)))
+        ok = err_system(err, path, ENOMEM);
+    if (ok) {
+        recording_check_references(ret);
+        ok = take_header(&reader, end);
+    }
+    rec_file_close(&reader.file);
+    return ok;
+}

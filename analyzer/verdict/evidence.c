@@ -1,0 +1,178 @@
+#include "analyzer/verdict/evidence.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "analyzer/base/text.h"
+#include "analyzer/verdict/rules.h"
+
+#define CYCLES_MOST 3       /* of one group that are told */
+#define CYCLE_TASKS_MOST 12 /* of one cycle */
+
+void evidence_add(struct group *group, const char *format, ...)
+{
+    if (group->evidence_count == EVIDENCE_MOST)
+        return;
+    char *sentence;
+    va_list args;
+    va_start(args, format);
+    int length = vasprintf(&sentence, format, args);
+    va_end(args);
+    if (length >= 0)
+        group->evidence[group->evidence_count++] = sentence;
+}
+
+const char *evidence_plural(const char *word, uint64_t count, char to[64])
+{
+    size_t length = strlen(word);
+    bool es = length > 1 && (word[length - 1] == 'x' || strcmp(word + length - 2, "ch") == 0);
+    snprintf(to, 64, "%s%s", word, count == 1 ? "" : es ? "es" : "s");
+    return to;
+}
+
+const char *evidence_task_name(const struct snapshot *snapshot, uint32_t index, char to[64])
+{
+    const struct snapshot_task *task = &snapshot->tasks[index];
+    int length = snprintf(to, 64, "%s %" PRIu64, snapshot_kind_name(task->kind), task->id);
+    const char *name = snapshot_extra(snapshot, task)->name;
+    if (name[0])
+        snprintf(to + length, 64 - (size_t)length, " (%s)", name);
+    return to;
+}
+
+struct object_look evidence_look_at(const struct snapshot *snapshot, const struct waitgraph *graph,
+                                    uint32_t index)
+{
+    const struct snapshot_task *task = &snapshot->tasks[index];
+    const struct snapshot_extra *extra = snapshot_extra(snapshot, task);
+    struct object_look look = {.kind = REC_OBJECT_NONE, .owner = WAITGRAPH_NONE};
+    if (!(task->flags & SNAPSHOT_PARKED))
+        return look;
+    look.kind = snapshot_op_object(snapshot->calls[task->call].number);
+    /* Descriptor 0 is one that a thread may wait for, and the first queue of a system is number 0;
+     * addresses and handles that are 0 say nothing. */
+    bool numbered = look.kind == REC_OBJECT_FD || look.kind == REC_OBJECT_QUEUE ||
+                    look.kind == REC_OBJECT_SEMSET;
+    if (task->object == 0 && !(task->flags & SNAPSHOT_OBJECT_KNOWN) &&
+        (!numbered || task->kind != REC_KIND_THREAD))
+        look.kind = REC_OBJECT_NONE;
+    /* A poll of no descriptor, or whose first one is left out: a negative number. */
+    if ((task->flags & SNAPSHOT_FDS) && (extra->arg == 0 || task->object > INT32_MAX))
+        look.kind = REC_OBJECT_NONE;
+    look.address = task->object;
+    if (look.kind == REC_OBJECT_CHANNEL && (task->detail_flags & REC_DETAIL_CHANNEL)) {
+        look.has_channel = true;
+        look.capacity = task->detail_a;
+        look.length = task->detail_b;
+        look.closed = task->detail_flags & REC_DETAIL_CLOSED;
+    }
+    if (waitgraph_has_owner(snapshot, task))
+        look.owner = waitgraph_next(graph, index);
+    if (extra->object_text)
+        look.text = snapshot->object_texts[extra->object_text];
+    return look;
+}
+
+void evidence_add_threshold(const struct judge *judge, struct group *group)
+{
+    char threshold[32];
+    text_duration(judge->options->threshold_ns, threshold);
+    if (group->unknown_age == group->count)
+        evidence_add(group, "no deadline; nobody knows since when %s parked",
+                     group->count == 1 ? "it is" : "they are");
+    else if (group->undecided == group->count)
+        evidence_add(group, "no deadline; whether parked for %s or longer is not known", threshold);
+    else if (group->undecided)
+        evidence_add(
+            group, "no deadline; %zu of %zu are parked for %s or longer, of %zu that is not known",
+            group->past_threshold, group->count, threshold, group->undecided);
+    else if (group->past_threshold == 0)
+        evidence_add(group, "parked for less than the threshold of %s", threshold);
+    else if (group->past_threshold < group->count)
+        evidence_add(group, "no deadline; %zu of %zu are parked for %s or longer",
+                     group->past_threshold, group->count, threshold);
+    else if (judge->options->threshold_ns == 0)
+        evidence_add(group, "no deadline");
+    else
+        evidence_add(group, "no deadline, and parked for %s or longer", threshold);
+}
+
+const char *evidence_object_name(enum rec_object kind, uint64_t address, char to[64])
+{
+    if (kind == REC_OBJECT_FD)
+        snprintf(to, 64, "descriptor %" PRIu64, address);
+    else if (kind == REC_OBJECT_PROCESS && (int64_t)address == -1) /* as of waitpid */
+        snprintf(to, 64, "any child process");
+    else if (kind == REC_OBJECT_PROCESS && (int64_t)address < -1)
+        snprintf(to, 64, "any child process of group %" PRId64, -(int64_t)address);
+    else if (kind == REC_OBJECT_PROCESS)
+        snprintf(to, 64, "process %" PRIu64, address);
+    else
+        snprintf(to, 64, "%s %#" PRIx64, snapshot_object_name(kind), address);
+    return to;
+}
+
+/* The tasks of a cycle, in the order in which each waits for the next. */
+static void write_cycle(FILE *out, const struct judge *judge, uint32_t first)
+{
+    uint32_t at = first, count = 0;
+    do {
+        uint32_t next = waitgraph_next(judge->graph, at);
+        if (count++ < CYCLE_TASKS_MOST) {
+            struct object_look look = evidence_look_at(judge->snapshot, judge->graph, at);
+            char who[64], object[64], whom[64];
+            evidence_task_name(judge->snapshot, at, who);
+            evidence_task_name(judge->snapshot, next, whom);
+            fputs(at == first ? "" : "; ", out);
+            if (waitgraph_is_join(judge->snapshot, &judge->snapshot->tasks[at]))
+                fprintf(out, "%s joins %s", who, whom);
+            else
+                fprintf(out, "%s waits for %s, held by %s", who,
+                        evidence_object_name(look.kind, look.address, object),
+                        next == at ? "itself" : whom);
+        }
+        at = next;
+    } while (at != first);
+    if (count > CYCLE_TASKS_MOST)
+        fprintf(out, "; and so on, %" PRIu32 " tasks in all", count);
+}
+
+static bool is_told(const uint32_t *told, size_t count, uint32_t cycle)
+{
+    for (size_t i = 0; i < count; i++)
+        if (told[i] == cycle)
+            return true;
+    return false;
+}
+
+void evidence_add_cycles(const struct judge *judge, struct group *group)
+{
+    uint32_t told[CYCLES_MOST]; /* a cycle is known by its first task */
+    size_t told_count = 0;
+    bool more = false;
+    for (size_t i = 0; i < group->count; i++) {
+        uint32_t first = waitgraph_cycle(judge->graph, group->members[i]);
+        if (is_told(told, told_count, first))
+            continue;
+        if (told_count == CYCLES_MOST) {
+            more = true;
+            continue;
+        }
+        told[told_count++] = first;
+
+        char *text = NULL;
+        size_t bytes;
+        FILE *out = open_memstream(&text, &bytes);
+        if (!out)
+            return;
+        write_cycle(out, judge, first);
+        if (fclose(out) == 0)
+            evidence_add(group, "a cycle: %s", text);
+        free(text);
+    }
+    if (more)
+        evidence_add(group, "and more such cycles");
+}

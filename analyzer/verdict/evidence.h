@@ -1,0 +1,42 @@
+/* The sentences of a verdict: each one something that a person can check. */
+#ifndef LEAKSPY_VERDICT_EVIDENCE_H
+#define LEAKSPY_VERDICT_EVIDENCE_H
+
+#include "analyzer/verdict/verdict.h"
+
+struct judge;
+
+/* Adds a sentence; dropped when the group has its fill or there is no memory. */
+void evidence_add(struct group *group, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Why the wait counts as too long. */
+void evidence_add_threshold(const struct judge *judge, struct group *group);
+
+/* Who waits for whom, round each cycle that the group has a part in. */
+void evidence_add_cycles(const struct judge *judge, struct group *group);
+
+/* The parts of a group's object as the first member saw it. owner: the index of the task that holds
+ * it, or WAITGRAPH_NONE. */
+struct object_look {
+    enum rec_object kind;
+    uint64_t address;
+    bool has_channel; /* capacity, length and closed are known */
+    uint32_t capacity, length;
+    bool closed;
+    uint32_t owner;
+    const char *text; /* what it is: "socket 127.0.0.1:80"; NULL: nothing more is known */
+};
+struct object_look evidence_look_at(const struct snapshot *snapshot, const struct waitgraph *graph,
+                                    uint32_t task);
+
+/* "thread 7 (worker)". */
+const char *evidence_task_name(const struct snapshot *snapshot, uint32_t task, char to[64]);
+
+/* "mutex 0x1234" or "descriptor 5". */
+const char *evidence_object_name(enum rec_object kind, uint64_t address, char to[64]);
+
+/* "thread" or "threads", as the count wants. */
+const char *evidence_plural(const char *word, uint64_t count, char to[64]);
+
+#endif

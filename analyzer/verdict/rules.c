@@ -1,0 +1,336 @@
+#include "analyzer/verdict/rules.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const struct snapshot_task *task_at(const struct judge *judge, uint32_t index)
+{
+    return &judge->snapshot->tasks[index];
+}
+
+static unsigned op_of(const struct judge *judge, uint32_t index)
+{
+    return judge->snapshot->calls[task_at(judge, index)->call].number;
+}
+
+static bool is_past(const struct judge *judge, uint32_t index)
+{
+    return verdict_is_past(task_at(judge, index), judge->options->threshold_ns);
+}
+
+static bool is_finished(const struct judge *judge, uint32_t index)
+{
+    return task_at(judge, index)->flags & SNAPSHOT_FINISHED;
+}
+
+/* A loop joins the threads that a loop started, in order: those that ended early are next. */
+static bool sibling_is_joined(const struct judge *judge, uint32_t index)
+{
+    const struct snapshot_task *task = task_at(judge, index);
+    return is_finished(judge, index) && task->spawn_site &&
+           judge->snapshot->end == SNAPSHOT_RUNNING &&
+           table_find(&judge->joined_sites, (struct table_key){task->spawn_site, 0});
+}
+
+static void explain_sibling(const struct judge *judge, struct group *group)
+{
+    (void)judge;
+    evidence_add(group, "ended and not joined yet, while a thread that was started at the same "
+                        "place is being joined");
+}
+
+/* A recording says of a thread that ended unseen nothing but that; of a process, nobody knows when
+ * it was. */
+static bool ended_lately(const struct judge *judge, uint32_t index)
+{
+    bool known = task_at(judge, index)->parked_ns != SNAPSHOT_AGE_UNKNOWN ||
+                 strcmp(judge->snapshot->source_kind, "recording") != 0;
+    return is_finished(judge, index) && judge->snapshot->end == SNAPSHOT_RUNNING && known &&
+           !is_past(judge, index);
+}
+
+static void explain_unjoined(const struct judge *judge, struct group *group)
+{
+    const char *which = group->count == 1 ? "a joinable thread" : "joinable threads";
+    if (judge->snapshot->end == SNAPSHOT_RUNNING)
+        evidence_add(group, "%s that ended, and nobody has joined or detached %s", which,
+                     group->count == 1 ? "it" : "them");
+    else
+        evidence_add(group, "%s that ended, and nobody joined or detached %s before the process %s",
+                     which, group->count == 1 ? "it" : "them",
+                     judge->snapshot->end == SNAPSHOT_EXEC ? "executed another program" : "ended");
+    if (group->oldest_ns == SNAPSHOT_AGE_UNKNOWN &&
+        strcmp(judge->snapshot->source_kind, "recording") != 0)
+        evidence_add(group, "nobody knows when %s ended", group->count == 1 ? "it" : "they");
+    evidence_add(group, "%s and what is left of %s descriptor stay in memory until then",
+                 group->count == 1 ? "its stack" : "their stacks",
+                 group->count == 1 ? "its" : "their");
+}
+
+static bool is_in_cycle(const struct judge *judge, uint32_t index)
+{
+    return waitgraph_cycle(judge->graph, index) != WAITGRAPH_NONE;
+}
+
+static bool is_system(const struct judge *judge, uint32_t index)
+{
+    return (task_at(judge, index)->flags & SNAPSHOT_SYSTEM) || op_of(judge, index) == REC_OP_IDLE;
+}
+
+static void explain_system(const struct judge *judge, struct group *group)
+{
+    (void)judge;
+    evidence_add(group, "%s to the runtime itself: parked while there is nothing to do",
+                 group->count == 1 ? "it belongs" : "they belong");
+}
+
+static bool is_idle_by_stack(const struct judge *judge, uint32_t index)
+{
+    return judge->waits->rows[judge->waits->of_task[index]].idle_because != NULL;
+}
+
+static void explain_idle(const struct judge *judge, struct group *group)
+{
+    (void)judge;
+    evidence_add(group, "an idle wait that is expected: %s", group->wait->idle_because);
+}
+
+static bool has_deadline(const struct judge *judge, uint32_t index)
+{
+    return (task_at(judge, index)->flags & SNAPSHOT_DEADLINE) ||
+           op_of(judge, index) == REC_OP_SLEEP;
+}
+
+static void explain_deadline(const struct judge *judge, struct group *group)
+{
+    (void)judge;
+    /* All that is known of a call which the kernel took up again: only such ones are. */
+    if (group->call && strcmp(group->call, "restart_syscall") == 0) {
+        evidence_add(group, "an interrupted call with a timeout");
+        return;
+    }
+    evidence_add(group, "%s a deadline: %s by %s", group->count == 1 ? "it has" : "they have",
+                 group->count == 1 ? "it ends" : "they end",
+                 group->count == 1 ? "itself" : "themselves");
+}
+
+static bool has_only_nil_cases(const struct judge *judge, const struct snapshot_task *task)
+{
+    const struct snapshot_extra *extra = snapshot_extra(judge->snapshot, task);
+    for (uint32_t i = 0; i < extra->case_count; i++) {
+        if (judge->snapshot->cases[extra->case_first + i].object)
+            return false;
+    }
+    return extra->case_count > 0;
+}
+
+/* Whether all cases of a select were recorded, and for the wait that it is in now: as many as the
+ * call was given. */
+static bool has_all_cases(const struct judge *judge, const struct snapshot_task *task)
+{
+    return (task->flags & SNAPSHOT_SETTLED) && snapshot_extra(judge->snapshot, task)->case_count ==
+                                                   snapshot_cases_given(judge->snapshot, task);
+}
+
+/* A select with no case at all, or with none of a channel. A task gives the call the number of its
+ * cases; of a goroutine it counts only where they were read. */
+static bool has_no_case(const struct judge *judge, const struct snapshot_task *task)
+{
+    const struct snapshot_extra *extra = snapshot_extra(judge->snapshot, task);
+    bool known = task->kind == REC_KIND_TASK || (task->flags & SNAPSHOT_CASES_KNOWN);
+    return known && (task->flags & SNAPSHOT_SETTLED) && extra->arg == 0 && extra->case_count == 0;
+}
+
+/* A channel that is none, or a select over nothing but such. Of a goroutine the runtime's own words
+ * say so; of a task, the object that it gave the call; of a select, its cases. */
+static bool waits_on_nothing(const struct judge *judge, uint32_t index)
+{
+    const struct snapshot_task *task = task_at(judge, index);
+    const char *reason = judge->snapshot->calls[task->call].name;
+    unsigned op = op_of(judge, index);
+    if (strstr(reason, "(nil chan)") || strstr(reason, "(no cases)"))
+        return true;
+    if (op == REC_OP_SELECT)
+        return has_no_case(judge, task) ||
+               (has_all_cases(judge, task) && has_only_nil_cases(judge, task));
+    if (task->kind != REC_KIND_TASK)
+        return false;
+    return (op == REC_OP_CHAN_SEND || op == REC_OP_CHAN_RECEIVE) && task->object == 0;
+}
+
+static void explain_nothing(const struct judge *judge, struct group *group)
+{
+    bool select = strstr(group->op, "select") != NULL;
+    (void)judge;
+    evidence_add(group,
+                 select ? "it has no case that could ever be ready: nothing can wake it"
+                        : "the channel is nil: no other task can ever use it, nothing can wake it");
+}
+
+static bool is_poller(const struct judge *judge, uint32_t index)
+{
+    static const char *const pollers[] = {
+        "accept", "accept4", "epoll_wait", "epoll_pwait", "epoll_pwait2", "poll",
+        "ppoll",  "select",  "pselect",    "__poll",      "__select",
+    };
+    const struct snapshot_task *task = task_at(judge, index);
+    if (op_of(judge, index) != REC_OP_IO_WAIT)
+        return false;
+    if (task->detail_flags & REC_DETAIL_LISTENING)
+        return true;
+    const char *call = judge->snapshot->calls[task->call].name;
+    for (size_t i = 0; i < sizeof(pollers) / sizeof(pollers[0]); i++) {
+        if (strcmp(call, pollers[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void explain_poller(const struct judge *judge, struct group *group)
+{
+    (void)judge;
+    evidence_add(group, "an idle wait that is expected: %s waits for whatever comes next",
+                 group->call);
+}
+
+static bool waits_for_signal(const struct judge *judge, uint32_t index)
+{
+    return op_of(judge, index) == REC_OP_SIGNAL_WAIT;
+}
+
+static void explain_signal(const struct judge *judge, struct group *group)
+{
+    (void)judge;
+    evidence_add(group, "an idle wait that is expected: it waits for a signal from outside");
+}
+
+static bool is_fresh(const struct judge *judge, uint32_t index)
+{
+    return snapshot_is_fresh(judge->snapshot, task_at(judge, index));
+}
+
+static void explain_fresh(const struct judge *judge, struct group *group)
+{
+    if (group->past_threshold)
+        evidence_add(group, "begun only just now: another look will tell whether it lasts");
+    else
+        evidence_add_threshold(judge, group);
+}
+
+static bool is_below_threshold(const struct judge *judge, uint32_t index)
+{
+    return !is_past(judge, index);
+}
+
+/* The task that `index` joins, when it is in the snapshot. */
+static uint32_t joined_by(const struct judge *judge, uint32_t index)
+{
+    if (!waitgraph_is_join(judge->snapshot, task_at(judge, index)))
+        return WAITGRAPH_NONE;
+    return waitgraph_next(judge->graph, index);
+}
+
+static bool joins_one_that_goes_on(const struct judge *judge, uint32_t index)
+{
+    uint32_t target = joined_by(judge, index);
+    if (target == WAITGRAPH_NONE)
+        return false;
+    uint8_t rule = judge->rule_of_task[target];
+    return rule == RULE_NONE || rules[rule].verdict == VERDICT_WAITING ||
+           rules[rule].verdict == VERDICT_UNJOINED;
+}
+
+static bool always(const struct judge *judge, uint32_t index)
+{
+    (void)judge;
+    (void)index;
+    return true;
+}
+
+static void explain_stuck(const struct judge *judge, struct group *group)
+{
+    evidence_add_threshold(judge, group);
+    if (task_at(judge, group->members[0])->flags & SNAPSHOT_ABANDONED)
+        evidence_add(group, "its runtime has stopped while it was parked: it will not run again");
+}
+
+enum lot { LOT_OWN, LOT_BY_AGE };
+
+const struct verdict_rule rules[] = {
+    {"sibling joined", VERDICT_WAITING, LOT_OWN, sibling_is_joined, explain_sibling},
+    {"ended lately", VERDICT_WAITING, LOT_OWN, ended_lately, explain_unjoined},
+    {"unjoined", VERDICT_UNJOINED, LOT_OWN, is_finished, explain_unjoined},
+    {"cycle", VERDICT_DEADLOCKED, LOT_OWN, is_in_cycle, evidence_add_cycles},
+    {"system", VERDICT_WAITING, LOT_OWN, is_system, explain_system},
+    {"idle by stack", VERDICT_WAITING, LOT_OWN, is_idle_by_stack, explain_idle},
+    {"deadline", VERDICT_WAITING, LOT_OWN, has_deadline, explain_deadline},
+    {"nothing", VERDICT_LEAKED, LOT_OWN, waits_on_nothing, explain_nothing},
+    {"poller", VERDICT_WAITING, LOT_OWN, is_poller, explain_poller},
+    {"signal", VERDICT_WAITING, LOT_OWN, waits_for_signal, explain_signal},
+    {"fresh", VERDICT_WAITING, LOT_BY_AGE, is_fresh, explain_fresh},
+    {"below threshold", VERDICT_WAITING, LOT_BY_AGE, is_below_threshold, explain_stuck},
+    {"joins", VERDICT_WAITING, LOT_OWN, joins_one_that_goes_on, NULL},
+    {"stuck", VERDICT_STUCK, LOT_BY_AGE, always, explain_stuck},
+};
+const size_t rule_count = sizeof(rules) / sizeof(rules[0]);
+
+bool rules_go_by_age(uint8_t rule)
+{
+    return rule != RULE_NONE && rules[rule].lot == LOT_BY_AGE;
+}
+
+static uint8_t first_that_fits(const struct judge *judge, uint32_t index)
+{
+    if (!(task_at(judge, index)->flags & (SNAPSHOT_PARKED | SNAPSHOT_FINISHED)))
+        return RULE_NONE;
+    uint8_t rule = 0;
+    while (!rules[rule].fits(judge, index))
+        rule++;
+    return rule;
+}
+
+/* Judges a task after the one that it joins: along the chain to its end, and back. A chain that
+ * comes back to itself (one whose cycle is not proved) is cut where it was entered. */
+static void judge_chain(struct judge *judge, uint32_t start, uint8_t *judged, uint32_t *path)
+{
+    size_t depth = 0;
+    for (uint32_t at = start; at != WAITGRAPH_NONE && !judged[at]; at = joined_by(judge, at)) {
+        judged[at] = 1;
+        path[depth++] = at;
+    }
+    while (depth) {
+        uint32_t at = path[--depth];
+        judge->rule_of_task[at] = first_that_fits(judge, at);
+    }
+}
+
+static bool note_joined_sites(struct judge *judge)
+{
+    for (uint32_t i = 0; i < judge->snapshot->task_count; i++) {
+        uint32_t target = joined_by(judge, i);
+        if (target == WAITGRAPH_NONE || task_at(judge, target)->spawn_site == 0)
+            continue;
+        uint32_t *value = table_at(&judge->joined_sites,
+                                   (struct table_key){task_at(judge, target)->spawn_site, 0});
+        if (!value)
+            return false;
+        *value = 1;
+    }
+    return true;
+}
+
+bool rules_judge(struct judge *judge)
+{
+    size_t count = judge->snapshot->task_count;
+    uint8_t *judged = calloc(count + 1, 1);
+    uint32_t *path = malloc((count + 1) * sizeof(*path));
+    bool ok = judged && path && note_joined_sites(judge);
+    if (ok) {
+        memset(judge->rule_of_task, (int)(rule_count - 1), count);
+        for (uint32_t i = 0; i < count; i++)
+            judge_chain(judge, i, judged, path);
+    }
+    free(judged);
+    free(path);
+    return ok;
+}

@@ -1,0 +1,309 @@
+#include "analyzer/verdict/verdict.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "analyzer/base/large.h"
+#include "analyzer/base/table.h"
+#include "analyzer/verdict/evidence_object.h"
+#include "analyzer/verdict/growth.h"
+#include "analyzer/verdict/rules.h"
+
+static const char *const names[VERDICT_COUNT] = {
+    [VERDICT_DEADLOCKED] = "deadlocked", [VERDICT_LEAKED] = "leaked",   [VERDICT_STUCK] = "stuck",
+    [VERDICT_UNJOINED] = "unjoined",     [VERDICT_WAITING] = "waiting",
+};
+
+const char *verdict_name(enum verdict verdict)
+{
+    return names[verdict];
+}
+
+bool verdict_is_past(const struct snapshot_task *task, int64_t threshold_ns)
+{
+    return threshold_ns == 0 || task->parked_ns >= threshold_ns;
+}
+
+bool verdict_is_undecided(const struct snapshot_task *task, int64_t threshold_ns)
+{
+    return !verdict_is_past(task, threshold_ns) &&
+           (task->parked_ns == SNAPSHOT_AGE_UNKNOWN ||
+            (task->flags & SNAPSHOT_AT_LEAST &&
+             (task->kind != REC_KIND_THREAD || task->flags & SNAPSHOT_INTERRUPTED)));
+}
+
+/* What makes tasks one group. */
+static struct table_key group_key(const struct judge *judge, uint32_t index)
+{
+    const struct snapshot_task *task = &judge->snapshot->tasks[index];
+    uint8_t rule = judge->rule_of_task[index];
+    unsigned lot = rules[rule].lot ? 0x100 + rules[rule].lot : rule;
+    bool deadline = task->flags & SNAPSHOT_DEADLINE;
+    return (struct table_key){
+        (uint64_t)judge->waits->of_task[index] << 32 | judge->waits->same_site[task->spawn_site],
+        (uint64_t)lot << 16 | (uint64_t)task->kind << 1 | deadline,
+    };
+}
+
+static void begin_group(struct group *group, const struct judge *judge, uint32_t index)
+{
+    const struct snapshot_task *task = &judge->snapshot->tasks[index];
+    memset(group, 0, sizeof(*group));
+    group->verdict = VERDICT_WAITING;
+    group->rule = judge->rule_of_task[index];
+    group->kind = task->kind;
+    group->deadline = task->flags & SNAPSHOT_DEADLINE;
+    group->spawn_site = task->spawn_site;
+    group->op = "exited";
+    group->oldest_ns = SNAPSHOT_AGE_UNKNOWN;
+    group->newest_ns = SNAPSHOT_AGE_UNKNOWN;
+    if (judge->waits->of_task[index]) {
+        group->wait = &judge->waits->rows[judge->waits->of_task[index]];
+        group->op = group->wait->op;
+        group->call = judge->snapshot->calls[task->call].name;
+        group->object = snapshot_op_object(judge->snapshot->calls[task->call].number);
+    }
+    group->same_object = true;
+}
+
+static void add_to_group(struct group *group, const struct judge *judge, uint32_t index)
+{
+    const struct snapshot_task *task = &judge->snapshot->tasks[index];
+    uint8_t rule = judge->rule_of_task[index];
+    group->count++;
+    if (rules[rule].verdict < group->verdict || group->count == 1) {
+        group->verdict = rules[rule].verdict;
+        group->rule = rule;
+    }
+    if (verdict_is_past(task, judge->options->threshold_ns))
+        group->past_threshold++;
+    group->undecided += verdict_is_undecided(task, judge->options->threshold_ns);
+    if (task->parked_ns == SNAPSHOT_AGE_UNKNOWN) {
+        group->unknown_age++;
+        return;
+    }
+    if (task->parked_ns < VERDICT_GROWTH_NS && !(task->flags & SNAPSHOT_AT_LEAST))
+        group->grown++;
+    group->at_least = group->at_least || task->flags & SNAPSHOT_AT_LEAST;
+    if (group->oldest_ns == SNAPSHOT_AGE_UNKNOWN || task->parked_ns > group->oldest_ns)
+        group->oldest_ns = task->parked_ns;
+    if (group->newest_ns == SNAPSHOT_AGE_UNKNOWN || task->parked_ns < group->newest_ns)
+        group->newest_ns = task->parked_ns;
+}
+
+/* Sorts tasks into groups: first how many each has, then who they are. `group_of` is by task. */
+static bool make_groups(struct verdicts *ret, const struct judge *judge, uint32_t *group_of)
+{
+    const struct snapshot *snapshot = judge->snapshot;
+    struct table table;
+    size_t room = 0;
+    size_t judged = 0;
+    bool ok = table_init(&table, 64);
+
+    for (uint32_t i = 0; ok && i < snapshot->task_count; i++) {
+        if (judge->rule_of_task[i] == RULE_NONE)
+            continue;
+        uint32_t *number = table_at(&table, group_key(judge, i));
+        if (number && *number == 0 && ret->count == room) {
+            room = room ? room * 2 : 64;
+            struct group *groups = realloc(ret->groups, room * sizeof(*groups));
+            if (!groups)
+                number = NULL;
+            else
+                ret->groups = groups;
+        }
+        if (!number) {
+            ok = false;
+            break;
+        }
+        if (*number == 0) {
+            *number = (uint32_t)++ret->count;
+            begin_group(&ret->groups[*number - 1], judge, i);
+        }
+        group_of[i] = *number;
+        add_to_group(&ret->groups[*number - 1], judge, i);
+        judged++;
+    }
+    table_deinit(&table);
+
+    ret->members = ok ? malloc((judged + 1) * sizeof(*ret->members)) : NULL;
+    if (!ret->members)
+        return false;
+    uint32_t *next = ret->members;
+    for (size_t i = 0; i < ret->count; i++) {
+        ret->groups[i].members = next;
+        next += ret->groups[i].count;
+    }
+    /* `listed_count` counts along while the members are filled in. */
+    for (uint32_t i = 0; i < snapshot->task_count; i++) {
+        if (!group_of[i])
+            continue;
+        struct group *group = &ret->groups[group_of[i] - 1];
+        ((uint32_t *)group->members)[group->listed_count++] = i;
+    }
+    return true;
+}
+
+/* Whether task `a` is to be listed before task `b`: older first, then by id. */
+static bool comes_before(const struct snapshot *snapshot, uint32_t a, uint32_t b)
+{
+    const struct snapshot_task *left = &snapshot->tasks[a];
+    const struct snapshot_task *right = &snapshot->tasks[b];
+    if (left->parked_ns != right->parked_ns)
+        return left->parked_ns > right->parked_ns;
+    return left->id < right->id;
+}
+
+/* Moves the element at `at` down in a heap whose root is the one to be listed last. */
+static void sift_down(const struct snapshot *snapshot, uint32_t *heap, size_t count, size_t at)
+{
+    for (;;) {
+        size_t last = at;
+        for (size_t child = 2 * at + 1; child <= 2 * at + 2 && child < count; child++) {
+            if (comes_before(snapshot, heap[last], heap[child]))
+                last = child;
+        }
+        if (last == at)
+            return;
+        uint32_t swap = heap[at];
+        heap[at] = heap[last];
+        heap[last] = swap;
+        at = last;
+    }
+}
+
+/* Picks the tasks of a group that are listed, without sorting the others. */
+static bool list_tasks(struct group *group, const struct snapshot *snapshot, uint64_t max_tasks)
+{
+    size_t room = group->count < max_tasks ? group->count : (size_t)max_tasks;
+    group->listed_count = 0;
+    group->listed = malloc((room + 1) * sizeof(*group->listed));
+    if (!group->listed)
+        return false;
+    if (room == 0)
+        return true;
+
+    uint32_t *heap = group->listed;
+    memcpy(heap, group->members, room * sizeof(*heap));
+    for (size_t i = room / 2 + 1; i-- > 0;)
+        sift_down(snapshot, heap, room, i);
+    for (size_t i = room; i < group->count; i++) {
+        if (comes_before(snapshot, group->members[i], heap[0])) {
+            heap[0] = group->members[i];
+            sift_down(snapshot, heap, room, 0);
+        }
+    }
+    for (size_t left = room; left > 1; left--) {
+        uint32_t swap = heap[0];
+        heap[0] = heap[left - 1];
+        heap[left - 1] = swap;
+        sift_down(snapshot, heap, left - 1, 0);
+    }
+    group->listed_count = room;
+    return true;
+}
+
+static void compare_objects(struct group *group, const struct judge *judge)
+{
+    uint64_t object = judge->snapshot->tasks[group->members[0]].object;
+    bool any = object != 0;
+    for (size_t i = 1; i < group->count; i++) {
+        uint64_t other = judge->snapshot->tasks[group->members[i]].object;
+        group->same_object = group->same_object && other == object;
+        any = any || other != 0;
+    }
+    if (!any && group->object != REC_OBJECT_FD)
+        group->object = REC_OBJECT_NONE;
+}
+
+static int compare_groups(const void *a, const void *b)
+{
+    const struct group *left = a;
+    const struct group *right = b;
+    if (left->verdict != right->verdict)
+        return left->verdict < right->verdict ? -1 : 1;
+    if (left->count != right->count)
+        return left->count > right->count ? -1 : 1;
+    if (left->oldest_ns != right->oldest_ns)
+        return left->oldest_ns > right->oldest_ns ? -1 : 1;
+    return left->members < right->members ? -1 : left->members > right->members;
+}
+
+static void count_totals(struct verdicts *ret, const struct judge *judge)
+{
+    struct totals *totals = &ret->totals;
+    const struct snapshot *snapshot = judge->snapshot;
+    for (size_t i = 0; i < snapshot->task_count; i++) {
+        const struct snapshot_task *task = &snapshot->tasks[i];
+        if (task->flags & SNAPSHOT_FINISHED) {
+            totals->unjoined++;
+            continue;
+        }
+        totals->tasks++;
+        if (!(task->flags & SNAPSHOT_PARKED)) {
+            totals->running++;
+            continue;
+        }
+        totals->parked++;
+        totals->past_threshold += verdict_is_past(task, judge->options->threshold_ns);
+        totals->undecided += verdict_is_undecided(task, judge->options->threshold_ns) &&
+                             judge->snapshot->look_age_ns != SNAPSHOT_AGE_UNKNOWN &&
+                             rules_go_by_age(judge->rule_of_task[i]);
+    }
+    totals->lost = snapshot_lost(snapshot);
+    for (size_t i = 0; i < ret->count; i++)
+        totals->by_verdict[ret->groups[i].verdict] += ret->groups[i].count;
+}
+
+bool verdicts_init(struct verdicts *ret, const struct snapshot *snapshot, const struct waits *waits,
+                   const struct verdict_options *options)
+{
+    memset(ret, 0, sizeof(*ret));
+    struct judge judge = {
+        .snapshot = snapshot, .waits = waits, .options = options, .graph = &ret->graph};
+    uint32_t *group_of = large_calloc(snapshot->task_count + 1, sizeof(*group_of));
+    ret->rule_of_task = malloc(snapshot->task_count + 1);
+    judge.rule_of_task = ret->rule_of_task;
+
+    bool ok = group_of && ret->rule_of_task && table_init(&judge.joined_sites, 16) &&
+              table_init(&judge.waiters, 64) && waitgraph_init(&ret->graph, snapshot) &&
+              rules_judge(&judge) && make_groups(ret, &judge, group_of) &&
+              growth_count(ret, snapshot, group_of);
+    free(group_of);
+    for (size_t i = 0; ok && i < ret->count; i++)
+        compare_objects(&ret->groups[i], &judge);
+    ok = ok && evidence_count_waiters(&judge, ret->groups, ret->count, &judge.waiters);
+    for (size_t i = 0; ok && i < ret->count; i++) {
+        struct group *group = &ret->groups[i];
+        ok = list_tasks(group, snapshot, options->max_tasks);
+        evidence_add_object(&judge, group);
+        if (rules[group->rule].explain)
+            rules[group->rule].explain(&judge, group);
+        growth_explain(group, snapshot);
+    }
+    if (ok) {
+        if (ret->count)
+            qsort(ret->groups, ret->count, sizeof(*ret->groups), compare_groups);
+        count_totals(ret, &judge);
+    }
+    table_deinit(&judge.joined_sites);
+    ret->waiters = judge.waiters;
+    if (!ok)
+        verdicts_deinit(ret);
+    return ok;
+}
+
+void verdicts_deinit(struct verdicts *verdicts)
+{
+    table_deinit(&verdicts->waiters);
+    for (size_t i = 0; i < verdicts->count; i++) {
+        free(verdicts->groups[i].listed);
+        for (size_t k = 0; k < verdicts->groups[i].evidence_count; k++)
+            free(verdicts->groups[i].evidence[k]);
+    }
+    free(verdicts->groups);
+    free(verdicts->members);
+    free(verdicts->rule_of_task);
+    waitgraph_deinit(&verdicts->graph);
+    memset(verdicts, 0, sizeof(*verdicts));
+}
