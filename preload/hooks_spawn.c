@@ -7,9 +7,9 @@
 #include "preload/lifecycle.h"
 #include "preload/memory.h"
 #include "preload/own_stack.h"
+#include "preload/own_tid.h"
 #include "preload/sampler.h"
 #include "preload/sites.h"
-#include "preload/sys.h"
 #include "preload/unwind.h"
 
 uint32_t hooks_spawn_site(uint64_t pc, uint64_t sp, uint64_t fp, uint64_t high)
@@ -58,7 +58,7 @@ static void thread_begin(struct rec_task *task)
     recorder_thread.task = task;
     __atomic_store_n(&task->handle, (uint64_t)pthread_self(), __ATOMIC_RELEASE);
     if (!recorder_quiet)
-        __atomic_store_n(&task->os_tid, (uint32_t)sys_call(SYS_gettid, 0), __ATOMIC_RELEASE);
+        __atomic_store_n(&task->os_tid, own_tid(), __ATOMIC_RELEASE);
 }
 
 static void *thread_main(void *arg)

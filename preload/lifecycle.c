@@ -15,6 +15,7 @@
 #include "preload/libgo.h"
 #include "preload/modules.h"
 #include "preload/options.h"
+#include "preload/own_tid.h"
 #include "preload/place.h"
 #include "preload/recorder.h"
 #include "preload/sampler.h"
@@ -82,6 +83,7 @@ static bool begin(bool may_open_unwinder)
     bool unwinder = unwind_init(may_open_unwinder);
     sampler_init();
     own_stack_init();
+    own_tid_init();
     if (hooks_has("runtime.gopark"))
         libgo_init();
     bool is_go = adapter_go_init();

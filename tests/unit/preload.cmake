@@ -20,6 +20,7 @@ add_library(
   ${CMAKE_SOURCE_DIR}/preload/modules.c
   ${CMAKE_SOURCE_DIR}/preload/names.c
   ${CMAKE_SOURCE_DIR}/preload/own_stack.c
+  ${CMAKE_SOURCE_DIR}/preload/own_tid.c
   ${CMAKE_SOURCE_DIR}/preload/place.c
   ${CMAKE_SOURCE_DIR}/preload/process_reader.c
   ${CMAKE_SOURCE_DIR}/preload/recorded.c
@@ -54,6 +55,7 @@ endfunction()
 preload_test(text)
 preload_test(bytes)
 preload_test(memory)
+preload_test(own_tid)
 
 # The library as it is shipped, and the source tree.
 pkg_check_modules(LIBELF REQUIRED IMPORTED_TARGET libelf)

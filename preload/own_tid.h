@@ -1,0 +1,18 @@
+/* The kernel's id of the calling thread, without a system call: the C library keeps it in the
+ * thread's descriptor, and tells debuggers where.
+ *
+ * Source: glibc 2.36, nptl_db/structs.def and nptl_db/db_info.c.
+ */
+#ifndef LEAKSPY_OWN_TID_H
+#define LEAKSPY_OWN_TID_H
+
+#include <stdint.h>
+
+/* Learns where it is kept, and tries it. At start, once, on a thread that the C library made. */
+void own_tid_init(void);
+
+/* On a thread that the C library made; where it keeps no id, it is asked of the kernel. Lock-free,
+ * async-signal-safe. */
+uint32_t own_tid(void);
+
+#endif
