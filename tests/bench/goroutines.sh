@@ -1,18 +1,19 @@
 #!/bin/bash
 # What it takes to see all goroutines of a running Go program: leakspy report PID beside what else there is. The
 # program measures how long it stalls meanwhile, and how long it does when nothing happens for as long: a machine
-# stalls programs by itself. Prints a table; judges nothing.
+# stalls programs by itself. Then, in turns, how long it stalls while it is reported, while another one that is its like
+# is, while something copies memory, and while nothing happens. Prints tables; judges nothing.
 #
-# Usage: tests/bench/goroutines.sh [GOROUTINES...]      (1000000 10000; a million need 4 GB of memory)
+# Usage: tests/bench/goroutines.sh [GOROUTINES...]      (1000000 10000; a million need 7 GB of memory)
 # Needs what tests/run.sh needs, and installs what is missing of: golang-go 1.19, delve, curl, time.
 # LEAKSPY: the command (build/default/analyzer/leakspy). NEWEST: the other Go (1.27); a folder with
 # bin/go in it, or a version for tests/go-toolchain.sh. ROUNDS: how often each is measured (3;
-# what takes more than a minute is measured once).
+# what takes more than a minute is measured once; the turns are seven times as many).
 set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
 # shellcheck source=tests/packages.sh
 . "$root/tests/packages.sh"
-install_packages golang-1.19-go delve curl time
+install_packages golang-1.19-go delve curl python3 time
 leakspy=${LEAKSPY:-$root/build/default/analyzer/leakspy}
 newest=${NEWEST:-1.27}
 rounds=${ROUNDS:-3}
@@ -20,8 +21,13 @@ rounds=${ROUNDS:-3}
 [ -x "$leakspy" ] || { echo "$0: there is no $leakspy: build it first" >&2; exit 2; }
 
 work=$(mktemp -d)
-program=
-trap '[ -z "$program" ] || kill -9 "$program" 2>/dev/null; rm -rf "$work"' EXIT
+program='' other=''
+leave() {
+    local pid
+    for pid in $program $other; do kill -9 "$pid" 2>/dev/null; done
+    rm -rf "$work"
+}
+trap leave EXIT
 if [ ! -x "$newest/bin/go" ]; then
     "$root/tests/go-toolchain.sh" "$newest"
     newest=$root/build/go/$newest
@@ -40,10 +46,9 @@ start() { # PROGRAM COUNT
     read -r address <"$work/out"
     rm "$work/out"
 }
-stop() {
-    kill -9 "$program"
-    wait "$program" 2>/dev/null || true
-    program=
+stop() { # PID
+    kill -9 "$1"
+    wait "$1" 2>/dev/null || true
 }
 stall() { curl -sS "http://$address/stall"; }
 
@@ -90,9 +95,6 @@ look() { # PROGRAM COUNT
     printf '\n%s goroutines, %s, %s resident\n\n' "$2" "$version" "$(stall | cut -d' ' -f2-)"
     printf '| %-44s | %9s | %10s | %10s | %10s | %10s | %10s |\n' what takes uses stall worst without worst
     echo '|---|---|---|---|---|---|---|'
-    measure 'any program that computes for a second' bash -c \
-        'end=$((${EPOCHREALTIME/./} + 1000000)); while ((${EPOCHREALTIME/./} < end)); do :; done'
-    measure 'any program that fills 90 MB of new memory' dd if=/dev/zero of=/dev/null bs=90MB count=1
     measure 'leakspy report PID' "$leakspy" report --threshold 0 "$program"
     measure 'leakspy report PID --format json' "$leakspy" report --threshold 0 --format json "$program"
     export address
@@ -107,7 +109,38 @@ look() { # PROGRAM COUNT
         measure 'delve goroutines -group userloc' bash -c \
             'yes n | dlv attach --allow-non-terminal-interactive=true --init "$2" "$1"' - "$program" "$work/delve"
     fi
-    stop
+    compare_stalls "$1" "$2"
+    stop "$program"
+    program=
+}
+
+# While as much is done to somebody else, the program stalls by what it shares with any other: processors, memory.
+compare_stalls() { # PROGRAM COUNT
+    local own=$program own_address=$address seconds what i
+    start "$1" "$2"
+    other=$program program=$own address=$own_address
+    seconds=$(/usr/bin/time -f %e "$leakspy" report --threshold 0 "$program" 2>&1 >/dev/null)
+    local names=('leakspy report of it' 'leakspy report of its like' 'something that copies memory' 'nothing')
+    rm -f "$work"/turn-*
+    for ((i = 0; i < rounds * 7 * ${#names[@]}; i++)); do
+        what=$((i % ${#names[@]}))
+        sleep 1
+        stall >/dev/null
+        case $what in
+        0) "$leakspy" report --threshold 0 "$program" >/dev/null ;;
+        1) "$leakspy" report --threshold 0 "$other" >/dev/null ;;
+        2) timeout "$seconds" python3 -c 'while 1: bytearray(1 << 26).copy()' || true ;;
+        3) sleep "$seconds" ;;
+        esac
+        stall | cut -d' ' -f1 >>"$work/turn-$what"
+    done
+    printf '\n| %-44s | %10s | %10s | %10s |\n|---|---|---|---|\n' "meanwhile ($((rounds * 7)) turns)" quarter stall worst
+    for what in "${!names[@]}"; do
+        printf '| %-44s | %7.1f ms | %s |\n' "${names[what]}" "$(sort -n "$work/turn-$what" | head -n $((rounds * 7 / 4 + 1)) | tail -n 1)" \
+            "$(longest "turn-$what")"
+    done
+    stop "$other"
+    other=
 }
 
 echo "on $(nproc) CPUs, $(uname -r); medians of $rounds rounds; the memory is the command's, the stall is the program's, and without\
