@@ -1,6 +1,6 @@
 /* Values of options: read the same way by every command. */
-#ifndef LEAKSPY_ARGS_H
-#define LEAKSPY_ARGS_H
+#ifndef LEAKSPY_ANALYZER_ARGS_H
+#define LEAKSPY_ANALYZER_ARGS_H
 
 #include <stdbool.h>
 #include <stdint.h>

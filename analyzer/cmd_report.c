@@ -10,15 +10,16 @@
 #include "analyzer/base/limits.h"
 #include "analyzer/base/output.h"
 #include "analyzer/commands.h"
+#include "analyzer/core/image.h"
 #include "analyzer/image/image.h"
+#include "analyzer/image/kept_stacks.h"
+#include "analyzer/naming/waits.h"
 #include "analyzer/recording/recordings.h"
 #include "analyzer/report/report.h"
-#include "analyzer/report/watch.h"
-#include "analyzer/snapshot/kept_stacks.h"
-#include "analyzer/snapshot/waits.h"
 #include "analyzer/source/core.h"
 #include "analyzer/source/process.h"
 #include "analyzer/source/recording.h"
+#include "analyzer/source/watch.h"
 
 struct request {
     struct report_options report;

@@ -1,7 +1,7 @@
 /* The commands of leakspy. To add one: a file cmd_<name>.c with its function, and one row in
  * main.c. */
-#ifndef LEAKSPY_COMMANDS_H
-#define LEAKSPY_COMMANDS_H
+#ifndef LEAKSPY_ANALYZER_COMMANDS_H
+#define LEAKSPY_ANALYZER_COMMANDS_H
 
 #include <stdbool.h>
 

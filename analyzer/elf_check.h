@@ -1,6 +1,6 @@
 /* Whether a program will load a preloaded library: looked at before it is started. */
-#ifndef LEAKSPY_ELF_CHECK_H
-#define LEAKSPY_ELF_CHECK_H
+#ifndef LEAKSPY_ANALYZER_ELF_CHECK_H
+#define LEAKSPY_ANALYZER_ELF_CHECK_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* Where libleakspy.so is. */
-#ifndef LEAKSPY_PRELOAD_LIBRARY_H
-#define LEAKSPY_PRELOAD_LIBRARY_H
+#ifndef LEAKSPY_ANALYZER_PRELOAD_LIBRARY_H
+#define LEAKSPY_ANALYZER_PRELOAD_LIBRARY_H
 
 /* The absolute path of the library: LEAKSPY_LIBRARY of the environment, or beside this program (in
  * a build tree or installed), or where it was to be installed. To be freed; NULL: it is in none of

@@ -10,8 +10,8 @@
 #include "analyzer/base/clock.h"
 #include "analyzer/base/text.h"
 #include "analyzer/elf_check.h"
-#include "analyzer/image/image.h"
 #include "analyzer/inspect/go_runtime.h"
+#include "analyzer/process/image.h"
 #include "analyzer/process/process.h"
 #include "preload/writer.h"
 

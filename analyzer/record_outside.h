@@ -1,7 +1,7 @@
 /* Records a Go program that loads no library, from outside: a child of this process, which goes on
  * undisturbed. One at a time in a process. */
-#ifndef LEAKSPY_RECORD_OUTSIDE_H
-#define LEAKSPY_RECORD_OUTSIDE_H
+#ifndef LEAKSPY_ANALYZER_RECORD_OUTSIDE_H
+#define LEAKSPY_ANALYZER_RECORD_OUTSIDE_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
 /* The system's clocks as one number. */
-#ifndef LEAKSPY_BASE_CLOCK_H
-#define LEAKSPY_BASE_CLOCK_H
+#ifndef LEAKSPY_ANALYZER_BASE_CLOCK_H
+#define LEAKSPY_ANALYZER_BASE_CLOCK_H
 
 #include <stdint.h>
 #include <time.h>

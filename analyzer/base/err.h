@@ -1,6 +1,6 @@
 /* Why something could not be done: made where it happens, printed once, in main. */
-#ifndef LEAKSPY_BASE_ERR_H
-#define LEAKSPY_BASE_ERR_H
+#ifndef LEAKSPY_ANALYZER_BASE_ERR_H
+#define LEAKSPY_ANALYZER_BASE_ERR_H
 
 #include <stdbool.h>
 

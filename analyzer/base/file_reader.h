@@ -1,7 +1,7 @@
 /* Files that somebody else chose: only regular ones are opened, and their bytes are read as the
  * memory of a process is. */
-#ifndef LEAKSPY_BASE_FILE_READER_H
-#define LEAKSPY_BASE_FILE_READER_H
+#ifndef LEAKSPY_ANALYZER_BASE_FILE_READER_H
+#define LEAKSPY_ANALYZER_BASE_FILE_READER_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
 /* Memory for tables that may have a row for each of a million tasks. */
-#ifndef LEAKSPY_BASE_LARGE_H
-#define LEAKSPY_BASE_LARGE_H
+#ifndef LEAKSPY_ANALYZER_BASE_LARGE_H
+#define LEAKSPY_ANALYZER_BASE_LARGE_H
 
 #include <stdbool.h>
 #include <stddef.h>

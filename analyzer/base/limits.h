@@ -1,6 +1,6 @@
 /* What a report may cost, whatever it is made of. */
-#ifndef LEAKSPY_BASE_LIMITS_H
-#define LEAKSPY_BASE_LIMITS_H
+#ifndef LEAKSPY_ANALYZER_BASE_LIMITS_H
+#define LEAKSPY_ANALYZER_BASE_LIMITS_H
 
 /* What is read may be made by somebody else, to be costly: from now on this process takes at most
  * three quarters of the machine's memory (more is an allocation that fails), and LIMITS_LOOK_S of

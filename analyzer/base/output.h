@@ -1,6 +1,6 @@
 /* Where a command writes to: standard output or a file. */
-#ifndef LEAKSPY_BASE_OUTPUT_H
-#define LEAKSPY_BASE_OUTPUT_H
+#ifndef LEAKSPY_ANALYZER_BASE_OUTPUT_H
+#define LEAKSPY_ANALYZER_BASE_OUTPUT_H
 
 #include <stdbool.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* Tables of rows that begin with `uint64_t start, end`, the first address and the first one past:
  * sorted by start, and no two rows overlap. As for qsort(3), `row_bytes` is the size of a row. */
-#ifndef LEAKSPY_BASE_RANGES_H
-#define LEAKSPY_BASE_RANGES_H
+#ifndef LEAKSPY_ANALYZER_BASE_RANGES_H
+#define LEAKSPY_ANALYZER_BASE_RANGES_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
 /* A hash table from two words to a number: open addressing, no memory per entry. */
-#ifndef LEAKSPY_BASE_TABLE_H
-#define LEAKSPY_BASE_TABLE_H
+#ifndef LEAKSPY_ANALYZER_BASE_TABLE_H
+#define LEAKSPY_ANALYZER_BASE_TABLE_H
 
 #include <stdbool.h>
 #include <stddef.h>

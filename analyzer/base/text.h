@@ -1,6 +1,6 @@
 /* Text for people and for JSON, made of bytes that somebody else chose. */
-#ifndef LEAKSPY_BASE_TEXT_H
-#define LEAKSPY_BASE_TEXT_H
+#ifndef LEAKSPY_ANALYZER_BASE_TEXT_H
+#define LEAKSPY_ANALYZER_BASE_TEXT_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -2,8 +2,8 @@
  *
  * Layout: core(5), elf(5); notes as Linux writes them (fs/binfmt_elf.c) and gdb's gcore does.
  */
-#ifndef LEAKSPY_CORE_FILE_H
-#define LEAKSPY_CORE_FILE_H
+#ifndef LEAKSPY_ANALYZER_CORE_FILE_H
+#define LEAKSPY_ANALYZER_CORE_FILE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,4 +1,5 @@
-/* The image of a process whose core was dumped. */
+#include "analyzer/core/image.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -14,7 +15,6 @@
 #include "analyzer/core/modules.h"
 #include "analyzer/core/words.h"
 #include "analyzer/image/elf.h"
-#include "analyzer/image/image.h"
 #include "analyzer/image/modules.h"
 
 struct own {

@@ -1,7 +1,7 @@
 /* The memory of a process as a core has it: what was dumped, and where that was left out, the
  * mapped files, as far as they are known to be the same. */
-#ifndef LEAKSPY_CORE_MEMORY_H
-#define LEAKSPY_CORE_MEMORY_H
+#ifndef LEAKSPY_ANALYZER_CORE_MEMORY_H
+#define LEAKSPY_ANALYZER_CORE_MEMORY_H
 
 #include <stdbool.h>
 #include <stddef.h>

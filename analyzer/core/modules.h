@@ -1,6 +1,6 @@
 /* Which files are those that a core's process had loaded. */
-#ifndef LEAKSPY_CORE_MODULES_H
-#define LEAKSPY_CORE_MODULES_H
+#ifndef LEAKSPY_ANALYZER_CORE_MODULES_H
+#define LEAKSPY_ANALYZER_CORE_MODULES_H
 
 #include "analyzer/base/err.h"
 #include "analyzer/core/memory.h"

@@ -1,6 +1,6 @@
 /* The command line of a process, out of its core. */
-#ifndef LEAKSPY_CORE_WORDS_H
-#define LEAKSPY_CORE_WORDS_H
+#ifndef LEAKSPY_ANALYZER_CORE_WORDS_H
+#define LEAKSPY_ANALYZER_CORE_WORDS_H
 
 #include "analyzer/core/file.h"
 #include "preload/goscan/reader.h"

@@ -4,8 +4,8 @@
  * Source: DWARF 5, section 6.4; System V ABI, AMD64, section 3.6.2 for the numbers of registers.
  * Files are not trusted: what libdw refuses is no answer, every program that is run is bounded.
  */
-#ifndef LEAKSPY_DEBUG_CFI_H
-#define LEAKSPY_DEBUG_CFI_H
+#ifndef LEAKSPY_ANALYZER_DEBUG_CFI_H
+#define LEAKSPY_ANALYZER_DEBUG_CFI_H
 
 #include <stdbool.h>
 #include <stddef.h>

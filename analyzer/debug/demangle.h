@@ -1,6 +1,6 @@
 /* Names as the programmer wrote them, from names as the linker knows them. */
-#ifndef LEAKSPY_DEBUG_DEMANGLE_H
-#define LEAKSPY_DEBUG_DEMANGLE_H
+#ifndef LEAKSPY_ANALYZER_DEBUG_DEMANGLE_H
+#define LEAKSPY_ANALYZER_DEBUG_DEMANGLE_H
 
 /* Longer names than this, in bytes, are returned as they are. */
 #define DEMANGLE_MAX_BYTES 65536

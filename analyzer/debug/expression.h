@@ -1,7 +1,7 @@
 /* Expressions of call frame information, run over the registers of a frame (DWARF 5, section 2.5).
  * Knows libdw. */
-#ifndef LEAKSPY_DEBUG_EXPRESSION_H
-#define LEAKSPY_DEBUG_EXPRESSION_H
+#ifndef LEAKSPY_ANALYZER_DEBUG_EXPRESSION_H
+#define LEAKSPY_ANALYZER_DEBUG_EXPRESSION_H
 
 #include <elfutils/libdw.h>
 

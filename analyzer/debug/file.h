@@ -4,8 +4,8 @@
  * Files are not trusted: what libdw refuses is no answer, and what could go round in circles or
  * unfold without end is counted. Addresses are in the file's own numbering.
  */
-#ifndef LEAKSPY_DEBUG_FILE_H
-#define LEAKSPY_DEBUG_FILE_H
+#ifndef LEAKSPY_ANALYZER_DEBUG_FILE_H
+#define LEAKSPY_ANALYZER_DEBUG_FILE_H
 
 #include <stdbool.h>
 #include <stddef.h>

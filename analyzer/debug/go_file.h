@@ -6,8 +6,8 @@
  * Layouts: System V ABI (segments, relocations), src/debug/buildinfo/buildinfo.go,
  * src/runtime/symtab.go (moduledata) of Go 1.18 to 1.27. Used by one thread at a time.
  */
-#ifndef LEAKSPY_DEBUG_GO_FILE_H
-#define LEAKSPY_DEBUG_GO_FILE_H
+#ifndef LEAKSPY_ANALYZER_DEBUG_GO_FILE_H
+#define LEAKSPY_ANALYZER_DEBUG_GO_FILE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -5,8 +5,8 @@
  * in another section has none: Go's linker writes names where they are used, other linkers do not.
  *
  * The file is not trusted, and is read, not mapped: it may be cut short meanwhile. */
-#ifndef LEAKSPY_DEBUG_HEAD_H
-#define LEAKSPY_DEBUG_HEAD_H
+#ifndef LEAKSPY_ANALYZER_DEBUG_HEAD_H
+#define LEAKSPY_ANALYZER_DEBUG_HEAD_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,8 +1,8 @@
 /* The functions of one ELF file by its own symbol tables: names at addresses, and addresses of
  * names. Quick, and without separate debug files: for what is to be recognized, not shown.
  * Knows libelf. Addresses are in the file's own numbering. */
-#ifndef LEAKSPY_DEBUG_NAMES_H
-#define LEAKSPY_DEBUG_NAMES_H
+#ifndef LEAKSPY_ANALYZER_DEBUG_NAMES_H
+#define LEAKSPY_ANALYZER_DEBUG_NAMES_H
 
 #include <stdbool.h>
 #include <stddef.h>

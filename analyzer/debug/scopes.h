@@ -1,6 +1,6 @@
 /* The namespaces, classes and functions around a declaration. */
-#ifndef LEAKSPY_DEBUG_SCOPES_H
-#define LEAKSPY_DEBUG_SCOPES_H
+#ifndef LEAKSPY_ANALYZER_DEBUG_SCOPES_H
+#define LEAKSPY_ANALYZER_DEBUG_SCOPES_H
 
 #include <elfutils/libdw.h>
 

@@ -9,8 +9,8 @@
  *
  * A struct symbols is used by one thread at a time.
  */
-#ifndef LEAKSPY_DEBUG_SYMBOLS_H
-#define LEAKSPY_DEBUG_SYMBOLS_H
+#ifndef LEAKSPY_ANALYZER_DEBUG_SYMBOLS_H
+#define LEAKSPY_ANALYZER_DEBUG_SYMBOLS_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,7 +1,7 @@
 /* The layout of the Go runtime's structures and the addresses of its data, from DWARF. All types of
  * a Go program stand in one unit: the last one of package runtime. */
-#ifndef LEAKSPY_DEBUG_TYPES_H
-#define LEAKSPY_DEBUG_TYPES_H
+#ifndef LEAKSPY_ANALYZER_DEBUG_TYPES_H
+#define LEAKSPY_ANALYZER_DEBUG_TYPES_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,8 +1,8 @@
 /* The functions, inlined calls and lines of a file's DWARF. Addresses are looked up by two indexes:
  * the ranges of all units, and the functions of one unit, which is made when the unit is first met.
  */
-#ifndef LEAKSPY_DEBUG_UNITS_H
-#define LEAKSPY_DEBUG_UNITS_H
+#ifndef LEAKSPY_ANALYZER_DEBUG_UNITS_H
+#define LEAKSPY_ANALYZER_DEBUG_UNITS_H
 
 #include <elfutils/libdw.h>
 

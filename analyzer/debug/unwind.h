@@ -1,6 +1,6 @@
 /* Stacks of native code, by the unwind tables of the loaded files. Knows libdw. */
-#ifndef LEAKSPY_DEBUG_UNWIND_H
-#define LEAKSPY_DEBUG_UNWIND_H
+#ifndef LEAKSPY_ANALYZER_DEBUG_UNWIND_H
+#define LEAKSPY_ANALYZER_DEBUG_UNWIND_H
 
 #include <stddef.h>
 #include <stdint.h>

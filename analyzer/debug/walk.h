@@ -1,6 +1,6 @@
 /* What all walks over debug information need: rows that grow, lists of entries that end. */
-#ifndef LEAKSPY_DEBUG_WALK_H
-#define LEAKSPY_DEBUG_WALK_H
+#ifndef LEAKSPY_ANALYZER_DEBUG_WALK_H
+#define LEAKSPY_ANALYZER_DEBUG_WALK_H
 
 #include <elfutils/libdw.h>
 #include <stdbool.h>

@@ -1,6 +1,6 @@
 /* What the start of a loaded ELF file says: where it lies, and which build it is. */
-#ifndef LEAKSPY_IMAGE_ELF_H
-#define LEAKSPY_IMAGE_ELF_H
+#ifndef LEAKSPY_ANALYZER_IMAGE_ELF_H
+#define LEAKSPY_ANALYZER_IMAGE_ELF_H
 
 #include <elf.h>
 #include <stdbool.h>

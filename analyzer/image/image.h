@@ -1,11 +1,10 @@
 /* An image: the memory, the loaded files and the threads of one process, running or dumped in a
  * core. Inspectors read it and fill a snapshot (see analyzer/inspect/inspect.h).
  *
- * Running processes are known by analyzer/process, the only user of /proc and ptrace; cores by
- * analyzer/core.
+ * Running processes are opened by analyzer/process/image.h, cores by analyzer/core/image.h.
  */
-#ifndef LEAKSPY_IMAGE_H
-#define LEAKSPY_IMAGE_H
+#ifndef LEAKSPY_ANALYZER_IMAGE_IMAGE_H
+#define LEAKSPY_ANALYZER_IMAGE_IMAGE_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -62,7 +61,7 @@ struct image_thread {
     uint64_t args[6];  /* of the system call */
     int64_t parked_ns; /* a lower bound; -1: nobody knows */
     uint64_t switches; /* changes whenever it has run; 0: not known */
-    uint64_t thread_pointer; /* FS base, by core or after image_stop_thread; 0: not known */
+    uint64_t thread_pointer;          /* FS base, by core or after stop_thread; 0: not known */
     struct image_registers registers; /* sp and pc of a parked thread; all of them in a core */
 };
 
@@ -130,20 +129,6 @@ struct image_kind {
     bool (*check)(struct image *image, struct err *err);
     void (*close)(struct image *image);
 };
-
-/* Opens a running process. Errors: no such process, not permitted (with how to be), it is being
- * looked at by its own user's rules (yama), it is of 32 bits or of another machine, it is a kernel
- * thread. */
-bool image_open_process(struct image *ret, pid_t pid, struct err *err);
-
-/* Opens a core. exe: the file to take for its executable; NULL: the one that it names, if its
- * build-id is the core's. Errors: no core, truncated so that nothing is to be read, of another
- * machine or of 32 bits. */
-bool image_open_core(struct image *ret, const char *path, const char *exe, struct err *err);
-
-/* Whether a file is to be opened as a core: it is one, packed perhaps, or a program that was taken
- * for one. */
-bool image_is_core(const char *path);
 
 void image_close(struct image *image);
 

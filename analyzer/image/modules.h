@@ -1,6 +1,6 @@
 /* The loaded files of an image, found in its mappings and its memory. */
-#ifndef LEAKSPY_IMAGE_MODULES_H
-#define LEAKSPY_IMAGE_MODULES_H
+#ifndef LEAKSPY_ANALYZER_IMAGE_MODULES_H
+#define LEAKSPY_ANALYZER_IMAGE_MODULES_H
 
 #include "analyzer/image/image.h"
 

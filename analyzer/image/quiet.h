@@ -1,7 +1,7 @@
 /* For how long nothing has run in a process: so long at least its tasks have been parked that were
  * so when they were read meanwhile. */
-#ifndef LEAKSPY_IMAGE_QUIET_H
-#define LEAKSPY_IMAGE_QUIET_H
+#ifndef LEAKSPY_ANALYZER_IMAGE_QUIET_H
+#define LEAKSPY_ANALYZER_IMAGE_QUIET_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* Registers as the kernel writes them, for ptrace and in cores. */
-#ifndef LEAKSPY_IMAGE_REGISTERS_H
-#define LEAKSPY_IMAGE_REGISTERS_H
+#ifndef LEAKSPY_ANALYZER_IMAGE_REGISTERS_H
+#define LEAKSPY_ANALYZER_IMAGE_REGISTERS_H
 
 #include "analyzer/image/image.h"
 

@@ -1,8 +1,8 @@
 /* Where the loaded files of an image have their symbols: by the hash tables that the loader uses,
  * from the file or, where that is not to be had, from memory; and by the table of all symbols,
  * which only files have. */
-#ifndef LEAKSPY_IMAGE_SYMBOLS_H
-#define LEAKSPY_IMAGE_SYMBOLS_H
+#ifndef LEAKSPY_ANALYZER_IMAGE_SYMBOLS_H
+#define LEAKSPY_ANALYZER_IMAGE_SYMBOLS_H
 
 #include <stdbool.h>
 #include <stddef.h>

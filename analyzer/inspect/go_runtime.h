@@ -3,15 +3,15 @@
  * How it is laid out is told by the program's own DWARF; else by the table of versions; else, where
  * that does not have the version, by DWARF in a separate file.
  */
-#ifndef LEAKSPY_INSPECT_GO_RUNTIME_H
-#define LEAKSPY_INSPECT_GO_RUNTIME_H
+#ifndef LEAKSPY_ANALYZER_INSPECT_GO_RUNTIME_H
+#define LEAKSPY_ANALYZER_INSPECT_GO_RUNTIME_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "analyzer/debug/go_symbols.h"
 #include "analyzer/image/image.h"
-#include "analyzer/inspect/go_symbols.h"
 #include "preload/goscan/goscan.h"
 
 struct go_runtime {

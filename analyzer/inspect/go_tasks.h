@@ -1,7 +1,7 @@
 /* From goroutines, as the scanner tells of them, to tasks of a snapshot. Knows neither where the
  * runtime is nor how its memory is read. */
-#ifndef LEAKSPY_INSPECT_GO_TASKS_H
-#define LEAKSPY_INSPECT_GO_TASKS_H
+#ifndef LEAKSPY_ANALYZER_INSPECT_GO_TASKS_H
+#define LEAKSPY_ANALYZER_INSPECT_GO_TASKS_H
 
 #include <stdbool.h>
 #include <stddef.h>

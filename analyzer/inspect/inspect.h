@@ -1,8 +1,8 @@
 /* From an image to a snapshot: each runtime has an inspector that tells of its tasks.
  *
  * To add a runtime: one file with one inspector, and one row in inspect.c. */
-#ifndef LEAKSPY_INSPECT_H
-#define LEAKSPY_INSPECT_H
+#ifndef LEAKSPY_ANALYZER_INSPECT_INSPECT_H
+#define LEAKSPY_ANALYZER_INSPECT_INSPECT_H
 
 #include <stdbool.h>
 

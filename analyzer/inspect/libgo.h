@@ -1,6 +1,6 @@
 /* The goroutines of a libgo that was found, into a snapshot. */
-#ifndef LEAKSPY_INSPECT_LIBGO_H
-#define LEAKSPY_INSPECT_LIBGO_H
+#ifndef LEAKSPY_ANALYZER_INSPECT_LIBGO_H
+#define LEAKSPY_ANALYZER_INSPECT_LIBGO_H
 
 #include <stdbool.h>
 

@@ -3,8 +3,8 @@
  *
  * The process runs meanwhile: a goroutine is parked when its state, its number of turns and its
  * registers were the same before and after all that was read of it. */
-#ifndef LEAKSPY_INSPECT_LIBGO_LOOKS_H
-#define LEAKSPY_INSPECT_LIBGO_LOOKS_H
+#ifndef LEAKSPY_ANALYZER_INSPECT_LIBGO_LOOKS_H
+#define LEAKSPY_ANALYZER_INSPECT_LIBGO_LOOKS_H
 
 #include <stdbool.h>
 #include <stddef.h>

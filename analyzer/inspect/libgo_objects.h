@@ -1,7 +1,7 @@
 /* What goroutines of a libgo wait on: their sudogs and channels, and what stands on their stacks.
  */
-#ifndef LEAKSPY_INSPECT_LIBGO_OBJECTS_H
-#define LEAKSPY_INSPECT_LIBGO_OBJECTS_H
+#ifndef LEAKSPY_ANALYZER_INSPECT_LIBGO_OBJECTS_H
+#define LEAKSPY_ANALYZER_INSPECT_LIBGO_OBJECTS_H
 
 #include <stdbool.h>
 

@@ -1,6 +1,6 @@
 /* gccgo's libgo in an image: where its data is, and what its wait reasons mean. */
-#ifndef LEAKSPY_INSPECT_LIBGO_RUNTIME_H
-#define LEAKSPY_INSPECT_LIBGO_RUNTIME_H
+#ifndef LEAKSPY_ANALYZER_INSPECT_LIBGO_RUNTIME_H
+#define LEAKSPY_ANALYZER_INSPECT_LIBGO_RUNTIME_H
 
 #include <stdbool.h>
 #include <stddef.h>

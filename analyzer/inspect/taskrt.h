@@ -1,6 +1,6 @@
 /* The tasks of a libtaskrt whose table was found, into a snapshot. */
-#ifndef LEAKSPY_INSPECT_TASKRT_H
-#define LEAKSPY_INSPECT_TASKRT_H
+#ifndef LEAKSPY_ANALYZER_INSPECT_TASKRT_H
+#define LEAKSPY_ANALYZER_INSPECT_TASKRT_H
 
 #include <stdbool.h>
 

@@ -1,8 +1,8 @@
 /* The list of tasks of a libtaskrt in an image, read by the table that it exports
  * (runtime/taskrt_inspect.h). Nothing in it is trusted: offsets are checked, and a list that comes
  * back to itself ends there. */
-#ifndef LEAKSPY_INSPECT_TASKRT_LIST_H
-#define LEAKSPY_INSPECT_TASKRT_LIST_H
+#ifndef LEAKSPY_ANALYZER_INSPECT_TASKRT_LIST_H
+#define LEAKSPY_ANALYZER_INSPECT_TASKRT_LIST_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -4,8 +4,8 @@
  * The process runs meanwhile. A task is parked when its count of waits was the same before and
  * after all that was read of it, and its state, looked at after the first of these, said so
  * (runtime/taskrt_inspect.h). */
-#ifndef LEAKSPY_INSPECT_TASKRT_LOOKS_H
-#define LEAKSPY_INSPECT_TASKRT_LOOKS_H
+#ifndef LEAKSPY_ANALYZER_INSPECT_TASKRT_LOOKS_H
+#define LEAKSPY_ANALYZER_INSPECT_TASKRT_LOOKS_H
 
 #include <stdbool.h>
 #include <stddef.h>

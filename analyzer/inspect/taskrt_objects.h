@@ -1,7 +1,7 @@
 /* What parked tasks of a libtaskrt wait on: channels, the channels of a select, owners of mutexes.
  */
-#ifndef LEAKSPY_INSPECT_TASKRT_OBJECTS_H
-#define LEAKSPY_INSPECT_TASKRT_OBJECTS_H
+#ifndef LEAKSPY_ANALYZER_INSPECT_TASKRT_OBJECTS_H
+#define LEAKSPY_ANALYZER_INSPECT_TASKRT_OBJECTS_H
 
 #include <stdbool.h>
 #include <stddef.h>

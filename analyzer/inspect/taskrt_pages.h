@@ -1,7 +1,7 @@
 /* Copies of many tasks at once, by the pages that they lie in: side by side, they cost a few system
  * calls and little more than the copying. */
-#ifndef LEAKSPY_INSPECT_TASKRT_PAGES_H
-#define LEAKSPY_INSPECT_TASKRT_PAGES_H
+#ifndef LEAKSPY_ANALYZER_INSPECT_TASKRT_PAGES_H
+#define LEAKSPY_ANALYZER_INSPECT_TASKRT_PAGES_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* From tasks of a libtaskrt, as they were read, to tasks of a snapshot. */
-#ifndef LEAKSPY_INSPECT_TASKRT_TASKS_H
-#define LEAKSPY_INSPECT_TASKRT_TASKS_H
+#ifndef LEAKSPY_ANALYZER_INSPECT_TASKRT_TASKS_H
+#define LEAKSPY_ANALYZER_INSPECT_TASKRT_TASKS_H
 
 #include <stdbool.h>
 #include <stddef.h>

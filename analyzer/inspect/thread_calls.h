@@ -1,7 +1,7 @@
 /* What a thread that is parked does, by what the C library calls it: a table from functions on its
  * stack to the ops of reports. What the system call itself says: preload/goscan/system_calls.h. */
-#ifndef LEAKSPY_INSPECT_THREAD_CALLS_H
-#define LEAKSPY_INSPECT_THREAD_CALLS_H
+#ifndef LEAKSPY_ANALYZER_INSPECT_THREAD_CALLS_H
+#define LEAKSPY_ANALYZER_INSPECT_THREAD_CALLS_H
 
 #include <stdbool.h>
 #include <stddef.h>

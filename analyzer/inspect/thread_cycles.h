@@ -2,8 +2,8 @@
  *
  * What each waits for, and who holds it, was read one after another, while the others ran: waits
  * and holders of different moments can look like a cycle that never was. */
-#ifndef LEAKSPY_INSPECT_THREAD_CYCLES_H
-#define LEAKSPY_INSPECT_THREAD_CYCLES_H
+#ifndef LEAKSPY_ANALYZER_INSPECT_THREAD_CYCLES_H
+#define LEAKSPY_ANALYZER_INSPECT_THREAD_CYCLES_H
 
 #include <stdbool.h>
 #include <stddef.h>

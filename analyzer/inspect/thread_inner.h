@@ -1,7 +1,7 @@
 /* Functions of the C library that have no name in its symbol table, by who calls or jumps to them:
  * a stack may have them and not the function that the program called, which has left its frame. */
-#ifndef LEAKSPY_INSPECT_THREAD_INNER_H
-#define LEAKSPY_INSPECT_THREAD_INNER_H
+#ifndef LEAKSPY_ANALYZER_INSPECT_THREAD_INNER_H
+#define LEAKSPY_ANALYZER_INSPECT_THREAD_INNER_H
 
 #include <stdbool.h>
 #include <stdint.h>

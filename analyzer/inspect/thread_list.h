@@ -3,8 +3,8 @@
  * Source: glibc 2.36, nptl/allocatestack.c and sysdeps/generic/ldsodefs.h
  * (_rtld_global._dl_stack_used, _dl_stack_user), found as libthread_db finds them
  * (nptl_db/structs.def). */
-#ifndef LEAKSPY_INSPECT_THREAD_LIST_H
-#define LEAKSPY_INSPECT_THREAD_LIST_H
+#ifndef LEAKSPY_ANALYZER_INSPECT_THREAD_LIST_H
+#define LEAKSPY_ANALYZER_INSPECT_THREAD_LIST_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -4,8 +4,8 @@
  * pthread_rwlock_t of its bits/ headers, struct pthread_barrier of nptl/internaltypes.h, struct
  * pthread of nptl/descr.h (found by the tables that it keeps for debuggers, nptl_db/structs.def).
  */
-#ifndef LEAKSPY_INSPECT_THREAD_LOCKS_H
-#define LEAKSPY_INSPECT_THREAD_LOCKS_H
+#ifndef LEAKSPY_ANALYZER_INSPECT_THREAD_LOCKS_H
+#define LEAKSPY_ANALYZER_INSPECT_THREAD_LOCKS_H
 
 #include <stdbool.h>
 #include <stdint.h>

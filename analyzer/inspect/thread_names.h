@@ -1,6 +1,6 @@
 /* What the C library's own frames on a stack say: which of its functions the program called. */
-#ifndef LEAKSPY_INSPECT_THREAD_NAMES_H
-#define LEAKSPY_INSPECT_THREAD_NAMES_H
+#ifndef LEAKSPY_ANALYZER_INSPECT_THREAD_NAMES_H
+#define LEAKSPY_ANALYZER_INSPECT_THREAD_NAMES_H
 
 #include <stdbool.h>
 #include <stddef.h>

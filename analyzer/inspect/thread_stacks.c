@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "analyzer/base/clock.h"
-#include "analyzer/snapshot/kept_stacks.h"
+#include "analyzer/image/kept_stacks.h"
 #include "preload/recording.h"
 
 #define BATCH 64

@@ -1,6 +1,6 @@
 /* The stacks of a process's threads, read without stopping them where that can be. */
-#ifndef LEAKSPY_INSPECT_THREAD_STACKS_H
-#define LEAKSPY_INSPECT_THREAD_STACKS_H
+#ifndef LEAKSPY_ANALYZER_INSPECT_THREAD_STACKS_H
+#define LEAKSPY_ANALYZER_INSPECT_THREAD_STACKS_H
 
 #include <stdbool.h>
 #include <stddef.h>

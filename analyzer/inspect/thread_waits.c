@@ -5,7 +5,7 @@
 #include <time.h>
 
 #include "analyzer/base/clock.h"
-#include "analyzer/snapshot/kept_stacks.h"
+#include "analyzer/image/kept_stacks.h"
 
 #define ROUNDS 3
 /* How long a stopped thread may take to get back to its call. */

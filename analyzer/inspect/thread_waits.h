@@ -2,8 +2,8 @@
  *
  * Every thread is looked at twice: what was read in between is of one moment only where both looks
  * saw it in the same place. Those that moved are looked at again, a few times, and then run. */
-#ifndef LEAKSPY_INSPECT_THREAD_WAITS_H
-#define LEAKSPY_INSPECT_THREAD_WAITS_H
+#ifndef LEAKSPY_ANALYZER_INSPECT_THREAD_WAITS_H
+#define LEAKSPY_ANALYZER_INSPECT_THREAD_WAITS_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* Which system calls a thread may be stopped in. */
-#ifndef LEAKSPY_PROCESS_CALLS_H
-#define LEAKSPY_PROCESS_CALLS_H
+#ifndef LEAKSPY_ANALYZER_PROCESS_CALLS_H
+#define LEAKSPY_ANALYZER_PROCESS_CALLS_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
 /* What the descriptors of another process are. */
-#ifndef LEAKSPY_PROCESS_FD_H
-#define LEAKSPY_PROCESS_FD_H
+#ifndef LEAKSPY_ANALYZER_PROCESS_FD_H
+#define LEAKSPY_ANALYZER_PROCESS_FD_H
 
 #include <stdbool.h>
 #include <stddef.h>

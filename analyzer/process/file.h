@@ -1,6 +1,6 @@
 /* Files of /proc, which say how long they are only by being read. */
-#ifndef LEAKSPY_PROCESS_FILE_H
-#define LEAKSPY_PROCESS_FILE_H
+#ifndef LEAKSPY_ANALYZER_PROCESS_FILE_H
+#define LEAKSPY_ANALYZER_PROCESS_FILE_H
 
 #include <stddef.h>
 

@@ -1,4 +1,5 @@
-/* The image of a running process. Only process*.c know how the kernel tells of it. */
+#include "analyzer/process/image.h"
+
 #include <elf.h>
 #include <errno.h>
 #include <stdio.h>
@@ -7,7 +8,6 @@
 #include <unistd.h>
 
 #include "analyzer/base/clock.h"
-#include "analyzer/image/image.h"
 #include "analyzer/image/modules.h"
 #include "analyzer/process/fd.h"
 #include "analyzer/process/maps.h"

@@ -1,6 +1,6 @@
 /* What a running process has mapped, and where the files of it are to be opened. */
-#ifndef LEAKSPY_PROCESS_MAPS_H
-#define LEAKSPY_PROCESS_MAPS_H
+#ifndef LEAKSPY_ANALYZER_PROCESS_MAPS_H
+#define LEAKSPY_ANALYZER_PROCESS_MAPS_H
 
 #include <stdbool.h>
 #include <sys/types.h>

@@ -1,6 +1,6 @@
 /* The memory of another process, read without stopping it. */
-#ifndef LEAKSPY_PROCESS_MEMORY_H
-#define LEAKSPY_PROCESS_MEMORY_H
+#ifndef LEAKSPY_ANALYZER_PROCESS_MEMORY_H
+#define LEAKSPY_ANALYZER_PROCESS_MEMORY_H
 
 #include <stdbool.h>
 #include <sys/types.h>

@@ -1,6 +1,7 @@
-/* What /proc says about processes: with process_*.c, the only user of it, and of ptrace. */
-#ifndef LEAKSPY_PROCESS_H
-#define LEAKSPY_PROCESS_H
+/* What /proc tells of processes. The files of this folder are the only ones that ask it for others'
+ * memory, mappings and threads, and the only users of ptrace. */
+#ifndef LEAKSPY_ANALYZER_PROCESS_PROCESS_H
+#define LEAKSPY_ANALYZER_PROCESS_PROCESS_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
 /* Stopping one thread for a moment, to read what the kernel tells of no other. */
-#ifndef LEAKSPY_PROCESS_STOP_H
-#define LEAKSPY_PROCESS_STOP_H
+#ifndef LEAKSPY_ANALYZER_PROCESS_STOP_H
+#define LEAKSPY_ANALYZER_PROCESS_STOP_H
 
 #include <stdbool.h>
 #include <sys/types.h>

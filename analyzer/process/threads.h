@@ -1,6 +1,6 @@
 /* The threads of a running process, as the kernel tells of them without stopping any. */
-#ifndef LEAKSPY_PROCESS_THREADS_H
-#define LEAKSPY_PROCESS_THREADS_H
+#ifndef LEAKSPY_ANALYZER_PROCESS_THREADS_H
+#define LEAKSPY_ANALYZER_PROCESS_THREADS_H
 
 #include <stdbool.h>
 #include <stddef.h>

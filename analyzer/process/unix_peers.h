@@ -1,6 +1,6 @@
 /* Who is at the other end of sockets of the machine itself (AF_UNIX). */
-#ifndef LEAKSPY_PROCESS_UNIX_PEERS_H
-#define LEAKSPY_PROCESS_UNIX_PEERS_H
+#ifndef LEAKSPY_ANALYZER_PROCESS_UNIX_PEERS_H
+#define LEAKSPY_ANALYZER_PROCESS_UNIX_PEERS_H
 
 #include <stdint.h>
 

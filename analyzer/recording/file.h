@@ -3,8 +3,8 @@
  * Nothing in the file is trusted. It is read with pread and never mapped, because its writer may
  * cut it short at any moment. Memory is bounded by what is asked for, not by what the file says.
  */
-#ifndef LEAKSPY_RECORDING_FILE_H
-#define LEAKSPY_RECORDING_FILE_H
+#ifndef LEAKSPY_ANALYZER_RECORDING_FILE_H
+#define LEAKSPY_ANALYZER_RECORDING_FILE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,7 +1,7 @@
 /* A recording while a snapshot is made of it: shared by what reads its header, its tasks, and the
  * tables that these refer to. */
-#ifndef LEAKSPY_RECORDING_READER_H
-#define LEAKSPY_RECORDING_READER_H
+#ifndef LEAKSPY_ANALYZER_RECORDING_READER_H
+#define LEAKSPY_ANALYZER_RECORDING_READER_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
 /* Where recordings are: the folder of a user, and the processes that have one. */
-#ifndef LEAKSPY_RECORDING_RECORDINGS_H
-#define LEAKSPY_RECORDING_RECORDINGS_H
+#ifndef LEAKSPY_ANALYZER_RECORDING_RECORDINGS_H
+#define LEAKSPY_ANALYZER_RECORDING_RECORDINGS_H
 
 #include <stdbool.h>
 #include <stddef.h>

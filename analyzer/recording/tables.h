@@ -1,6 +1,6 @@
 /* The tables of a recording that its tasks and its header refer to. */
-#ifndef LEAKSPY_RECORDING_TABLES_H
-#define LEAKSPY_RECORDING_TABLES_H
+#ifndef LEAKSPY_ANALYZER_RECORDING_TABLES_H
+#define LEAKSPY_ANALYZER_RECORDING_TABLES_H
 
 #include <stdbool.h>
 #include <stdint.h>

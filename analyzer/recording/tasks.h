@@ -1,6 +1,6 @@
 /* The tasks of a recording. */
-#ifndef LEAKSPY_RECORDING_TASKS_H
-#define LEAKSPY_RECORDING_TASKS_H
+#ifndef LEAKSPY_ANALYZER_RECORDING_TASKS_H
+#define LEAKSPY_ANALYZER_RECORDING_TASKS_H
 
 #include <stdbool.h>
 

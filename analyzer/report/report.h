@@ -1,15 +1,15 @@
 /* A report: a snapshot and its verdicts, written in one of several formats.
  *
  * To add a format: one file with one function, and one row in report.c. */
-#ifndef LEAKSPY_REPORT_H
-#define LEAKSPY_REPORT_H
+#ifndef LEAKSPY_ANALYZER_REPORT_REPORT_H
+#define LEAKSPY_ANALYZER_REPORT_REPORT_H
 
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
+#include "analyzer/naming/stacks.h"
 #include "analyzer/snapshot/snapshot.h"
-#include "analyzer/snapshot/stacks.h"
 #include "analyzer/verdict/verdict.h"
 
 struct report_options {

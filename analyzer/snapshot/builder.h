@@ -1,7 +1,7 @@
 /* Fills a snapshot row by row: what sources other than recordings build theirs with. Calls, sites,
  * strings, label sets are stored once. */
-#ifndef LEAKSPY_SNAPSHOT_BUILDER_H
-#define LEAKSPY_SNAPSHOT_BUILDER_H
+#ifndef LEAKSPY_ANALYZER_SNAPSHOT_BUILDER_H
+#define LEAKSPY_ANALYZER_SNAPSHOT_BUILDER_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -3,8 +3,8 @@
  * A source fills it; naming, verdicts and reports read it and nothing else. Rows refer to rows of
  * other tables by index, 0 means none, and a source has checked every index before it stores one.
  */
-#ifndef LEAKSPY_SNAPSHOT_H
-#define LEAKSPY_SNAPSHOT_H
+#ifndef LEAKSPY_ANALYZER_SNAPSHOT_SNAPSHOT_H
+#define LEAKSPY_ANALYZER_SNAPSHOT_SNAPSHOT_H
 
 #include <stdarg.h>
 #include <stdbool.h>

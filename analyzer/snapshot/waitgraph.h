@@ -1,7 +1,7 @@
 /* Who waits for whom: each parked task waits for one other at most, the holder of its lock or the
  * task that it joins. */
-#ifndef LEAKSPY_SNAPSHOT_WAITGRAPH_H
-#define LEAKSPY_SNAPSHOT_WAITGRAPH_H
+#ifndef LEAKSPY_ANALYZER_SNAPSHOT_WAITGRAPH_H
+#define LEAKSPY_ANALYZER_SNAPSHOT_WAITGRAPH_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 #include "analyzer/source/core.h"
 
-#include "analyzer/image/image.h"
+#include "analyzer/core/image.h"
 #include "analyzer/inspect/inspect.h"
 
 bool source_core_read(const char *path, const char *exe, struct snapshot *ret, struct err *err)

@@ -1,6 +1,6 @@
 /* A core dump, as a snapshot. */
-#ifndef LEAKSPY_SOURCE_CORE_H
-#define LEAKSPY_SOURCE_CORE_H
+#ifndef LEAKSPY_ANALYZER_SOURCE_CORE_H
+#define LEAKSPY_ANALYZER_SOURCE_CORE_H
 
 #include "analyzer/base/err.h"
 #include "analyzer/snapshot/snapshot.h"

@@ -1,8 +1,8 @@
 #include "analyzer/source/process.h"
 
-#include "analyzer/image/image.h"
+#include "analyzer/image/kept_stacks.h"
 #include "analyzer/inspect/inspect.h"
-#include "analyzer/snapshot/kept_stacks.h"
+#include "analyzer/process/image.h"
 
 bool source_process_read(pid_t pid, struct kept_stacks *kept, struct snapshot *ret, struct err *err)
 {

@@ -1,6 +1,6 @@
 /* A running process that was not recorded, as a snapshot. */
-#ifndef LEAKSPY_SOURCE_PROCESS_H
-#define LEAKSPY_SOURCE_PROCESS_H
+#ifndef LEAKSPY_ANALYZER_SOURCE_PROCESS_H
+#define LEAKSPY_ANALYZER_SOURCE_PROCESS_H
 
 #include <sys/types.h>
 

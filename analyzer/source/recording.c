@@ -8,11 +8,11 @@
 #include <time.h>
 
 #include "analyzer/base/clock.h"
-#include "analyzer/inspect/go_symbols.h"
-#include "analyzer/inspect/scanned_tasks.h"
+#include "analyzer/debug/go_symbols.h"
 #include "analyzer/process/process.h"
 #include "analyzer/recording/reader.h"
 #include "analyzer/recording/recordings.h"
+#include "analyzer/recording/scanned_tasks.h"
 #include "analyzer/recording/tables.h"
 #include "analyzer/recording/tasks.h"
 #include "preload/goscan/layout.h"

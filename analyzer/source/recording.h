@@ -1,6 +1,6 @@
 /* A recording as a snapshot. */
-#ifndef LEAKSPY_SOURCE_RECORDING_H
-#define LEAKSPY_SOURCE_RECORDING_H
+#ifndef LEAKSPY_ANALYZER_SOURCE_RECORDING_H
+#define LEAKSPY_ANALYZER_SOURCE_RECORDING_H
 
 #include "analyzer/base/err.h"
 #include "analyzer/recording/file.h"

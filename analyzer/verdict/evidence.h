@@ -1,6 +1,6 @@
 /* The sentences of a verdict: each one something that a person can check. */
-#ifndef LEAKSPY_VERDICT_EVIDENCE_H
-#define LEAKSPY_VERDICT_EVIDENCE_H
+#ifndef LEAKSPY_ANALYZER_VERDICT_EVIDENCE_H
+#define LEAKSPY_ANALYZER_VERDICT_EVIDENCE_H
 
 #include "analyzer/verdict/verdict.h"
 

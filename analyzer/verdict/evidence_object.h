@@ -1,6 +1,6 @@
 /* The sentences of a verdict about what tasks wait on, and who else waits on it. */
-#ifndef LEAKSPY_VERDICT_EVIDENCE_OBJECT_H
-#define LEAKSPY_VERDICT_EVIDENCE_OBJECT_H
+#ifndef LEAKSPY_ANALYZER_VERDICT_EVIDENCE_OBJECT_H
+#define LEAKSPY_ANALYZER_VERDICT_EVIDENCE_OBJECT_H
 
 #include <stdbool.h>
 

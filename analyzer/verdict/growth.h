@@ -1,7 +1,7 @@
 /* What a watch (report --watch) says of groups: how many there were at its first look, and how many
  * of them are there still. */
-#ifndef LEAKSPY_VERDICT_GROWTH_H
-#define LEAKSPY_VERDICT_GROWTH_H
+#ifndef LEAKSPY_ANALYZER_VERDICT_GROWTH_H
+#define LEAKSPY_ANALYZER_VERDICT_GROWTH_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
 /* The table of verdict rules: to add a rule, add a row in rules.c. */
-#ifndef LEAKSPY_VERDICT_RULES_H
-#define LEAKSPY_VERDICT_RULES_H
+#ifndef LEAKSPY_ANALYZER_VERDICT_RULES_H
+#define LEAKSPY_ANALYZER_VERDICT_RULES_H
 
 #include "analyzer/base/table.h"
 #include "analyzer/verdict/evidence.h"

@@ -1,16 +1,16 @@
 /* Verdicts: what a snapshot means. Pure functions over a const snapshot and the named waits: no
  * clock, no I/O, no globals. */
-#ifndef LEAKSPY_VERDICT_H
-#define LEAKSPY_VERDICT_H
+#ifndef LEAKSPY_ANALYZER_VERDICT_VERDICT_H
+#define LEAKSPY_ANALYZER_VERDICT_VERDICT_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "analyzer/base/table.h"
+#include "analyzer/naming/waits.h"
 #include "analyzer/snapshot/snapshot.h"
 #include "analyzer/snapshot/waitgraph.h"
-#include "analyzer/snapshot/waits.h"
 
 /* Worst first. */
 enum verdict {

@@ -12,6 +12,7 @@
 
 #include "analyzer/image/image.h"
 #include "analyzer/inspect/go_runtime.h"
+#include "analyzer/process/image.h"
 
 static const char *program = "go_churn_cgo";
 static int scan_count = 10000, report_count = 100;

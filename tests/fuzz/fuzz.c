@@ -7,9 +7,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "analyzer/naming/stacks.h"
+#include "analyzer/naming/waits.h"
 #include "analyzer/report/report.h"
-#include "analyzer/snapshot/stacks.h"
-#include "analyzer/snapshot/waits.h"
 #include "analyzer/verdict/verdict.h"
 
 const char *fuzz_file(const uint8_t *data, size_t bytes)

@@ -3,11 +3,11 @@
 #include "analyzer/debug/cfi.h"
 #include "analyzer/debug/file.h"
 #include "analyzer/debug/go_file.h"
+#include "analyzer/debug/go_symbols.h"
 #include "analyzer/debug/names.h"
 #include "analyzer/debug/types.h"
 #include "analyzer/elf_check.h"
 #include "analyzer/image/elf.h"
-#include "analyzer/inspect/go_symbols.h"
 #include "tests/fuzz/fuzz.h"
 
 static bool read_word(struct cfi_memory *memory, uint64_t address, uint64_t *ret)

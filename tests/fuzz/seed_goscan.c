@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "analyzer/inspect/go_runtime.h"
+#include "analyzer/process/image.h"
 #include "tests/fuzz/sparse.h"
 
 #define MOST_BYTES 16384 /* of a piece: a deep stack makes an input long, and a run slow */

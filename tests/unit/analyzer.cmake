@@ -70,13 +70,13 @@ leakspy_test(test_thread_cycles SOURCES analyzer/test_thread_cycles.c LIBRARIES 
              LABEL analyzer)
 
 # Running processes and cores.
-foreach(subject process_memory image_process)
+foreach(subject process_memory process_image)
   leakspy_test(test_${subject} SOURCES analyzer/test_${subject}.c analyzer/child.c
                LIBRARIES leakspy_analyzer LABEL analyzer)
 endforeach()
 leakspy_test(test_process_stop SOURCES analyzer/test_process_stop.c analyzer/child.c
              LIBRARIES leakspy_analyzer LABEL analyzer THREADS)
-leakspy_test(test_image_core SOURCES analyzer/test_image_core.c analyzer/core_builder.c
+leakspy_test(test_core_image SOURCES analyzer/test_core_image.c analyzer/core_builder.c
              LIBRARIES leakspy_analyzer LABEL analyzer)
 leakspy_test(test_inspect_runtimes SOURCES analyzer/test_inspect_runtimes.c
              LIBRARIES leakspy_analyzer LABEL analyzer)

@@ -11,8 +11,8 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "analyzer/debug/go_symbols.h"
 #include "analyzer/debug/types.h"
-#include "analyzer/inspect/go_symbols.h"
 
 #define FIXTURE(name) LEAKSPY_GO_FIXTURES "/" name
 

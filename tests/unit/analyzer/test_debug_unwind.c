@@ -17,6 +17,7 @@
 
 #include "analyzer/debug/expression.h"
 #include "analyzer/debug/unwind.h"
+#include "analyzer/process/image.h"
 #include "preload/recording.h"
 
 /* ---- a stack whose return addresses are known ---- */

@@ -387,7 +387,7 @@ static void damaged_file__opens_or_not__without_harm(void **state)
     }
 }
 
-/* ---- As symbols.c tells it ---- */
+/* ---- As debug/symbols.c tells it ---- */
 
 static const char *note_of(struct symbols *symbols, const char *path, enum symbol_file at_path)
 {

@@ -9,8 +9,8 @@
 #include <cmocka.h>
 
 #include "analyzer/debug/file.h"
+#include "analyzer/debug/go_symbols.h"
 #include "analyzer/debug/types.h"
-#include "analyzer/inspect/go_symbols.h"
 #include "tests/unit/goroutines.h"
 
 static uint16_t value_of(const struct go_layout *layout, const struct go_layout_field *field)

@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "analyzer/inspect/go_tasks.h"
-#include "analyzer/snapshot/waits.h"
+#include "analyzer/naming/waits.h"
 #include "analyzer/verdict/verdict.h"
 
 #define SECOND INT64_C(1000000000)

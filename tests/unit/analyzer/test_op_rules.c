@@ -1,6 +1,6 @@
 /* Wait stacks as debuggers and our own demangler showed them for real programs, and what they are.
  */
-#include "analyzer/snapshot/op_rules.h"
+#include "analyzer/naming/op_rules.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

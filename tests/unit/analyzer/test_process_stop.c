@@ -35,6 +35,7 @@
 #include <unistd.h>
 
 #include "analyzer/image/image.h"
+#include "analyzer/process/image.h"
 #include "analyzer/process/process.h"
 #include "tests/unit/analyzer/child.h"
 

@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyzer/naming/stacks.h"
+#include "analyzer/naming/waits.h"
 #include "analyzer/report/report.h"
-#include "analyzer/snapshot/stacks.h"
-#include "analyzer/snapshot/waits.h"
 #include "analyzer/source/recording.h"
 #include "analyzer/verdict/verdict.h"
 #include "tests/unit/analyzer/recording_builder.h"

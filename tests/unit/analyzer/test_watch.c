@@ -6,8 +6,8 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "analyzer/report/watch.h"
 #include "analyzer/snapshot/builder.h"
+#include "analyzer/source/watch.h"
 #include "analyzer/verdict/verdict.h"
 
 #define SECOND INT64_C(1000000000)

@@ -4,8 +4,8 @@
  * The clock itself reads nothing and knows no time but what it is told; watch_run is the loop
  * around it.
  */
-#ifndef LEAKSPY_REPORT_WATCH_H
-#define LEAKSPY_REPORT_WATCH_H
+#ifndef LEAKSPY_ANALYZER_SOURCE_WATCH_H
+#define LEAKSPY_ANALYZER_SOURCE_WATCH_H
 
 #include <stdbool.h>
 #include <stdint.h>

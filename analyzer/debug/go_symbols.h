@@ -1,7 +1,7 @@
 /* What the section headers and symbols of a file say of a Go runtime in it: where its data is.
  * Reads only these, since it is asked of every file of a process. */
-#ifndef LEAKSPY_INSPECT_GO_SYMBOLS_H
-#define LEAKSPY_INSPECT_GO_SYMBOLS_H
+#ifndef LEAKSPY_ANALYZER_DEBUG_GO_SYMBOLS_H
+#define LEAKSPY_ANALYZER_DEBUG_GO_SYMBOLS_H
 
 #include <stdbool.h>
 #include <stdint.h>

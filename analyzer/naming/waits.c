@@ -1,4 +1,4 @@
-#include "analyzer/snapshot/waits.h"
+#include "analyzer/naming/waits.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -6,7 +6,7 @@
 #include "analyzer/base/large.h"
 #include "analyzer/base/table.h"
 #include "analyzer/base/text.h"
-#include "analyzer/snapshot/op_rules.h"
+#include "analyzer/naming/op_rules.h"
 
 bool waits_init(struct waits *waits, const struct snapshot *snapshot)
 {

@@ -1,4 +1,4 @@
-#include "analyzer/inspect/go_symbols.h"
+#include "analyzer/debug/go_symbols.h"
 
 #include <elf.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 /* The loop of a watch: when to look, and when to stop. */
-#include "analyzer/report/watch.h"
+#include "analyzer/source/watch.h"
 
 #include <errno.h>
 #include <signal.h>

@@ -1,4 +1,4 @@
-#include "analyzer/snapshot/kept_stacks.h"
+#include "analyzer/image/kept_stacks.h"
 
 #include <stdlib.h>
 #include <string.h>

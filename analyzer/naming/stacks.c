@@ -1,4 +1,4 @@
-#include "analyzer/snapshot/stacks.h"
+#include "analyzer/naming/stacks.h"
 
 #include <fnmatch.h>
 #include <stdlib.h>

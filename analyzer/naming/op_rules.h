@@ -5,8 +5,8 @@
  * names says better, and knows which waits are a runtime's own idle workers. The table's language
  * is described in op_rules.c.
  */
-#ifndef LEAKSPY_SNAPSHOT_OP_RULES_H
-#define LEAKSPY_SNAPSHOT_OP_RULES_H
+#ifndef LEAKSPY_ANALYZER_NAMING_OP_RULES_H
+#define LEAKSPY_ANALYZER_NAMING_OP_RULES_H
 
 #include <stddef.h>
 

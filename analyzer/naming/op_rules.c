@@ -18,7 +18,7 @@
  * where they are in the file of the next frame with a name, inwards or outwards, or in the C
  * library; elsewhere they may be the program's own code, which nobody knows.
  */
-#include "analyzer/snapshot/op_rules.h"
+#include "analyzer/naming/op_rules.h"
 
 #include <fnmatch.h>
 #include <stdbool.h>

@@ -1,8 +1,8 @@
 /* What stops of threads told, kept from one look of a watch to the next: a thread that has not
  * moved since is not stopped again, and what the stop itself changed is not taken for a movement of
  * the thread. */
-#ifndef LEAKSPY_SNAPSHOT_KEPT_STACKS_H
-#define LEAKSPY_SNAPSHOT_KEPT_STACKS_H
+#ifndef LEAKSPY_ANALYZER_IMAGE_KEPT_STACKS_H
+#define LEAKSPY_ANALYZER_IMAGE_KEPT_STACKS_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -4,15 +4,15 @@
  * at stacks, and so needs symbols; it is done once for each wait, before the verdicts, which then
  * need nothing but data.
  */
-#ifndef LEAKSPY_SNAPSHOT_WAITS_H
-#define LEAKSPY_SNAPSHOT_WAITS_H
+#ifndef LEAKSPY_ANALYZER_NAMING_WAITS_H
+#define LEAKSPY_ANALYZER_NAMING_WAITS_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "analyzer/naming/stacks.h"
 #include "analyzer/snapshot/snapshot.h"
-#include "analyzer/snapshot/stacks.h"
 
 struct wait {
     uint32_t call; /* row of snapshot->calls */

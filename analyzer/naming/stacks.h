@@ -1,6 +1,6 @@
 /* Sites as stacks of named frames: where a snapshot meets its symbols. */
-#ifndef LEAKSPY_SNAPSHOT_STACKS_H
-#define LEAKSPY_SNAPSHOT_STACKS_H
+#ifndef LEAKSPY_ANALYZER_NAMING_STACKS_H
+#define LEAKSPY_ANALYZER_NAMING_STACKS_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -17,6 +17,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "analyzer/core/image.h"
 #include "analyzer/image/image.h"
 #include "tests/unit/analyzer/core_builder.h"
 
@@ -311,7 +312,7 @@ static void build_core_of_own_program(enum dumped dumped, bool names)
     uint64_t pairs[][2] = {{33, 1}, {AT_PHDR, BASE + own.header->e_phoff}, {AT_NULL, 0}};
     unsigned char page[4096];
     memcpy(page, own.bytes, sizeof(page));
-    core_builder_process(b, 7, "test_image_core", "test_image_core");
+    core_builder_process(b, 7, "test_core_image", "test_core_image");
     add_thread(7, 0);
     core_builder_vector(b, (const uint64_t(*)[2])pairs, 3);
     for (uint16_t i = 0; i < own.header->e_phnum; i++) {

@@ -1,4 +1,4 @@
-#include "analyzer/report/watch.h"
+#include "analyzer/source/watch.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-#include "analyzer/inspect/scanned_tasks.h"
+#include "analyzer/recording/scanned_tasks.h"
 
 #include <stdlib.h>
 #include <string.h>

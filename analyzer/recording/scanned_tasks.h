@@ -1,7 +1,7 @@
 /* Of a recording whose tasks were found by looking into their runtime: what has to be made of the
  * runtime's own numbers and texts, once all tables are read. */
-#ifndef LEAKSPY_INSPECT_SCANNED_TASKS_H
-#define LEAKSPY_INSPECT_SCANNED_TASKS_H
+#ifndef LEAKSPY_ANALYZER_RECORDING_SCANNED_TASKS_H
+#define LEAKSPY_ANALYZER_RECORDING_SCANNED_TASKS_H
 
 #include <stdbool.h>
 
