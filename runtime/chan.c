@@ -4,7 +4,8 @@
  * go on, one of those that can is carried out, chosen at random. If none can, the task queues a
  * waiter at every channel and parks, which unlocks the channels. Whoever can serve a waiter takes
  * it off its queue, claims the wait, copies the element to or from the parked task's memory, and
- * makes the task ready; the task then removes its other waiters itself.
+ * makes the task ready; the task then removes its other waiters itself. Until it has, its channels
+ * cannot be freed (`returning`), though it may be in no queue any more.
  */
 #include "runtime/chan.h"
 
@@ -57,6 +58,15 @@ static void take(struct taskrt_chan *chan, void *to)
     RT_SET(chan->length, RT_GET(chan->length) - 1);
 }
 
+/* The first waiter whose wait nobody ended yet, claimed (rt_queue_claim); NULL: none. */
+static struct rt_waiter *claim(struct taskrt_chan *chan, struct rt_queue *queue)
+{
+    struct rt_waiter *waiter = rt_queue_claim(queue);
+    if (waiter && waiter->alone)
+        chan->returning--;
+    return waiter;
+}
+
 /* The first waiter whose wait has not ended; drops the others. */
 static struct rt_waiter *live_waiter(struct rt_queue *queue)
 {
@@ -94,7 +104,7 @@ static bool try_send(struct taskrt_chan *chan, const void *element, int *result,
         *result = -EPIPE;
         return true;
     }
-    struct rt_waiter *receiver = rt_queue_claim(&chan->receivers);
+    struct rt_waiter *receiver = claim(chan, &chan->receivers);
     if (receiver) {
         copy_element(chan, receiver->target, element);
         *woken = end_wait(receiver, 0);
@@ -113,7 +123,7 @@ static bool try_receive(struct taskrt_chan *chan, void *element, int *result,
     bool buffered = RT_GET(chan->length) > 0;
     if (buffered)
         take(chan, element);
-    struct rt_waiter *sender = rt_queue_claim(&chan->senders);
+    struct rt_waiter *sender = claim(chan, &chan->senders);
     if (sender) { /* its element is the next to be buffered, or the one to be received */
         if (buffered)
             put(chan, sender->source);
@@ -175,8 +185,10 @@ static void unlock_all(void *arg)
 
 static void lock_chan(struct taskrt_chan *chan)
 {
-    if (rt_lock_in_run(&chan->lock, &chan->run))
-        chan->senders = chan->receivers = (struct rt_queue){NULL, NULL};
+    if (!rt_lock_in_run(&chan->lock, &chan->run))
+        return;
+    chan->senders = chan->receivers = (struct rt_queue){NULL, NULL};
+    chan->returning = 0;
 }
 
 static void lock_all(struct select_op *op)
@@ -215,16 +227,24 @@ static void sort_channels(struct select_op *op)
             op->locked[op->locked_count++] = op->locked[i];
 }
 
-static void queue_waiters(struct select_op *op)
+/* A task comes back to its channels when it was woken, unless it had one case, and was not woken by
+ * its deadline. */
+static void queue_waiters(struct select_op *op, bool has_deadline)
 {
+    bool alone = op->count == 1 && has_deadline;
     for (size_t i = 0; i < op->count; i++) {
         struct taskrt_case *c = &op->cases[i];
         struct rt_waiter *waiter = &op->waiters[i];
-        *waiter = (struct rt_waiter){
-            .task = op->self, .source = c->element, .target = c->element, .index = (int32_t)i};
-        if (c->chan)
-            rt_queue_push(c->direction == TASKRT_SEND ? &c->chan->senders : &c->chan->receivers,
-                          waiter);
+        *waiter = (struct rt_waiter){.task = op->self,
+                                     .source = c->element,
+                                     .target = c->element,
+                                     .index = (int32_t)i,
+                                     .alone = alone};
+        if (!c->chan)
+            continue;
+        rt_queue_push(c->direction == TASKRT_SEND ? &c->chan->senders : &c->chan->receivers,
+                      waiter);
+        c->chan->returning += op->count > 1 || alone;
     }
 }
 
@@ -232,9 +252,11 @@ static void remove_waiters(struct select_op *op)
 {
     for (size_t i = 0; i < op->count; i++) {
         struct taskrt_case *c = &op->cases[i];
-        if (c->chan)
-            rt_queue_remove(c->direction == TASKRT_SEND ? &c->chan->senders : &c->chan->receivers,
-                            &op->waiters[i]);
+        if (!c->chan)
+            continue;
+        rt_queue_remove(c->direction == TASKRT_SEND ? &c->chan->senders : &c->chan->receivers,
+                        &op->waiters[i]);
+        c->chan->returning--;
     }
 }
 
@@ -256,7 +278,7 @@ static int select_cases(struct select_op *op, enum taskrt_reason reason, uint64_
         unlock_all(op);
         return result;
     }
-    queue_waiters(op);
+    queue_waiters(op, deadline_ns != TASKRT_NEVER);
     rt_unlock_fn *unlock = op->locked_count == 1 ? unlock_one
                            : op->locked_count    ? unlock_all
                                                  : NULL;
@@ -371,7 +393,7 @@ int taskrt_chan_destroy(struct taskrt_chan *chan)
     if (!chan)
         return 0;
     lock_chan(chan);
-    bool used = chan->senders.first || chan->receivers.first;
+    bool used = chan->senders.first || chan->receivers.first || chan->returning;
     rt_unlock(&chan->lock);
     if (used)
         return -EBUSY;
@@ -394,12 +416,12 @@ int taskrt_chan_close(struct taskrt_chan *chan)
     struct taskrt_task *first = NULL;
     struct taskrt_task **last = &first;
     struct rt_waiter *waiter;
-    while ((waiter = rt_queue_claim(&chan->receivers)) != NULL) {
+    while ((waiter = claim(chan, &chan->receivers)) != NULL) {
         copy_element(chan, waiter->target, NULL);
         *last = end_wait(waiter, -EPIPE);
         last = &waiter->task->link;
     }
-    while ((waiter = rt_queue_claim(&chan->senders)) != NULL) {
+    while ((waiter = claim(chan, &chan->senders)) != NULL) {
         *last = end_wait(waiter, -EPIPE);
         last = &waiter->task->link;
     }

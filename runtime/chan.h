@@ -9,6 +9,7 @@ struct taskrt_chan {
     struct rt_lock lock;
     uint32_t run; /* in which the queues were used last */
     _Atomic uint32_t closed;
+    uint32_t returning; /* waits whose tasks come back to the channel once they are woken */
     size_t element_bytes;
     _Atomic uint64_t capacity; /* fixed */
     _Atomic uint64_t length;   /* elements in the buffer */

@@ -92,6 +92,7 @@ struct rt_waiter {
     void *target;       /* of a receive */
     int32_t index;      /* of the select case */
     bool queued;        /* under the lock of the queue */
+    bool alone;         /* of a channel: who claims it ends all that the task has to do there */
 };
 
 /* All zeroes is the empty queue. */

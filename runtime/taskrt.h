@@ -91,8 +91,8 @@ int taskrt_sleep(int64_t duration_ns); /* 0 or less: like taskrt_yield */
  * sizes that overflow. */
 struct taskrt_chan *taskrt_chan_create(size_t element_bytes, size_t capacity);
 
-/* Frees a channel; NULL is fine. 0; -EBUSY: tasks are parked on it, or a select that was just woken
- * by another of its channels has not run yet; nothing was freed. */
+/* Frees a channel; NULL is fine. 0; -EBUSY: tasks are parked on it, or one that was just woken by a
+ * deadline, or from a select that it is a case of, has not run yet; nothing was freed. */
 int taskrt_chan_destroy(struct taskrt_chan *chan);
 
 /* 0: sent or received. On a closed channel sends give -EPIPE, and receives give what is still

@@ -187,6 +187,67 @@ static void close_wakes(void *arg)
     destroy(chan);
 }
 
+struct limited {
+    struct taskrt_chan *chan;
+    int64_t until_ns;
+    int got;
+    int result;
+};
+
+static void receive_for_a_while(void *arg)
+{
+    struct limited *it = arg;
+    int result = taskrt_receive_until(it->chan, &it->got, it->until_ns);
+    __atomic_store_n(&it->result, result, __ATOMIC_RELEASE);
+}
+
+/* On one worker: who was woken has not run when the channel is freed. */
+static void free_after_wake(void *arg)
+{
+    (void)arg;
+    struct limited limited = {.chan = taskrt_chan_create(sizeof(int), 0),
+                              .until_ns = INT64_MAX - 1};
+    struct taskrt_task *task = spawn(receive_for_a_while, &limited);
+    await_parked(task, TASKRT_REASON_RECEIVE);
+    int value = 8;
+    expect_int(taskrt_send(limited.chan, &value), 0);
+    destroy(limited.chan); /* at once: only who timed out comes back to it */
+    join(task);
+    expect_int(limited.result, 0);
+    expect_int(limited.got, 8);
+}
+
+/* The deadline is claimed on one worker, while another one drops the waiter and frees the channel.
+ */
+static void free_after_deadline(void *arg)
+{
+    (void)arg;
+    for (int i = 0; i < 200; i++) {
+        struct limited limited = {.chan = taskrt_chan_create(sizeof(int), 0), .result = 1};
+        limited.until_ns = taskrt_now_ns() + TASKRT_MS;
+        struct taskrt_task *task = spawn(receive_for_a_while, &limited);
+        while (task_half(task, taskrt_inspect.state) != TASKRT_STATE_PARKED &&
+               __atomic_load_n(&limited.result, __ATOMIC_ACQUIRE) == 1)
+            taskrt_yield();
+        while (taskrt_now_ns() < limited.until_ns) {
+        }
+        int value = 8;
+        int sent = taskrt_try_send(limited.chan, &value);
+        while (taskrt_chan_destroy(limited.chan) == -EBUSY)
+            sent = sent == -EAGAIN ? taskrt_try_send(limited.chan, &value) : sent;
+        join(task);
+        expect_int(limited.result, sent == 0 ? 0 : -ETIMEDOUT);
+    }
+}
+
+static void destroy__after_the_last_wait__waits_for_who_comes_back(void **state)
+{
+    (void)state;
+    in_task_on(1, free_after_wake, NULL, 0);
+    for (int threads = 2; threads <= 4; threads++)
+        in_task_on(threads, free_after_deadline, NULL, 0);
+}
+
 static void close__wakes_all_that_are_parked(void **state)
 {
     (void)state;
@@ -318,6 +379,7 @@ int main(void)
         cmocka_unit_test(try_and_until__do_not_wait_longer),
         cmocka_unit_test(closed__sends_fail__receives_drain),
         cmocka_unit_test(close__wakes_all_that_are_parked),
+        cmocka_unit_test(destroy__after_the_last_wait__waits_for_who_comes_back),
         cmocka_unit_test(null_channel__is_never_ready),
         cmocka_unit_test(null_element__zeroes_or_drops),
         cmocka_unit_test(sizes_that_overflow__no_channel),

@@ -145,6 +145,33 @@ static void parked_select__is_woken_by_any_of_its_cases(void **state)
     }
 }
 
+/* On one worker, so that the select does not run before it is let. */
+static void woken_select(void *arg)
+{
+    (void)arg;
+    struct taskrt_chan *chans[] = {ints(0), ints(0)};
+    struct selector selector = {.chans = chans, .count = 2};
+    struct taskrt_task *task = spawn(select_any, &selector);
+    await_parked(task, TASKRT_REASON_SELECT);
+    struct send_one one = {chans[0], 5};
+    send_it(&one);
+    expect_int(taskrt_chan_destroy(chans[0]), -EBUSY); /* it will come back to both */
+    expect_int(taskrt_try_send(chans[1], &one.value), -EAGAIN);
+    expect_int(taskrt_chan_close(chans[1]), 0);
+    expect_int(taskrt_chan_destroy(chans[1]), -EBUSY);
+    join(task);
+    expect_int(selector.chosen, 0);
+    expect_int(selector.got, 5);
+    expect_int(taskrt_chan_destroy(chans[0]), 0);
+    expect_int(taskrt_chan_destroy(chans[1]), 0);
+}
+
+static void woken_select__that_has_not_run__keeps_its_channels(void **state)
+{
+    (void)state;
+    in_task_on(1, woken_select, NULL, 0);
+}
+
 static void closed_cases(void *arg)
 {
     (void)arg;
@@ -244,6 +271,7 @@ int main(void)
         cmocka_unit_test(nothing_ready__default_or_deadline),
         cmocka_unit_test(several_ready__each_is_chosen_about_as_often),
         cmocka_unit_test(parked_select__is_woken_by_any_of_its_cases),
+        cmocka_unit_test(woken_select__that_has_not_run__keeps_its_channels),
         cmocka_unit_test(closed_channel__is_ready_with_epipe),
         cmocka_unit_test(selects_against_selects__lose_nothing),
     };
