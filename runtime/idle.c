@@ -214,9 +214,12 @@ static int64_t poller_timeout(struct rt_runtime *rt, int64_t watch_ns)
 {
     bool watching = watch_ns != 0 && atomic_load(&rt->idle_count) != rt->count;
     atomic_store(&rt->watch_off, !watching);
+    /* What came before those who queued it could see watch_off: who yields is in a ring. */
+    if (!watching && anything_queued(rt))
+        return 0;
     for (unsigned int i = 0; !watching && i < rt->count; i++)
         if (atomic_load(&rt->workers[i].next))
-            return 0; /* it came before its waker could see watch_off */
+            return 0;
     for (;;) {
         int64_t until_ns = rt_timer_earliest();
         int64_t now_ns = 0;

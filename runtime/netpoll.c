@@ -236,7 +236,11 @@ static void unlock_fd(void *arg)
 static int poll_now(int fd, int events)
 {
     struct pollfd one = {.fd = fd, .events = (short)events};
-    if (poll(&one, 1, 0) < 0)
+    int ready;
+    do
+        ready = poll(&one, 1, 0);
+    while (ready < 0 && errno == EINTR); /* by a signal that came meanwhile: it waits for nothing */
+    if (ready < 0)
         return -errno;
     if (one.revents & POLLNVAL)
         return -EBADF;

@@ -74,6 +74,14 @@ static int mutex_lock(struct rt_mutex *mutex, struct taskrt_task *self, int64_t 
                    deadline_ns);
 }
 
+static bool is_owner(struct rt_mutex *mutex, const struct taskrt_task *self)
+{
+    enter_mutex(mutex); /* what an earlier run left does not count */
+    bool owner = RT_GET(mutex->owner) == self;
+    rt_unlock(&mutex->lock);
+    return owner;
+}
+
 static int mutex_unlock(struct rt_mutex *mutex, struct taskrt_task *self)
 {
     enter_mutex(mutex);
@@ -118,7 +126,7 @@ static void enter_cond(struct rt_cond *cond)
 static int cond_wait(struct rt_cond *cond, struct rt_mutex *mutex, int64_t deadline_ns)
 {
     struct taskrt_task *self = rt_self();
-    if (!self || RT_GET(mutex->owner) != self)
+    if (!self || !is_owner(mutex, self))
         return -EPERM;
     int result = rt_deadline_check(deadline_ns);
     if (result < 0)
