@@ -9,9 +9,9 @@
 #include "analyzer/args.h"
 #include "analyzer/base/limits.h"
 #include "analyzer/base/output.h"
+#include "analyzer/base/text.h"
 #include "analyzer/commands.h"
 #include "analyzer/core/image.h"
-#include "analyzer/image/image.h"
 #include "analyzer/image/kept_stacks.h"
 #include "analyzer/naming/waits.h"
 #include "analyzer/recording/recordings.h"
@@ -202,7 +202,9 @@ static int write_report(const struct request *request, const struct snapshot *sn
         if (request->exit_code && report_findings(&report))
             status = EXIT_FOUND;
         else if (request->exit_code && report_doubt(&report)) {
-            fprintf(stderr, "leakspy: nothing found, but %s\n", report_doubt(&report));
+            char *why = text_printable_dup(report_doubt(&report));
+            fprintf(stderr, "leakspy: nothing found, but %s\n", why ? why : "it is not certain");
+            free(why);
             status = EXIT_CANNOT_SAY;
         }
     } else if (!judged) {

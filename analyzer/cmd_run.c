@@ -68,9 +68,9 @@ static bool is_taken(const char *path)
                  : -1;
     if (fd < 0)
         return true;
-    bool is_recording = pread(fd, &magic, sizeof(magic), 0) == sizeof(magic) && magic == REC_MAGIC;
+    bool readable = pread(fd, &magic, sizeof(magic), 0) >= 0;
     close(fd);
-    return !is_recording;
+    return !readable || (magic != REC_MAGIC && magic != 0); /* 0: it is empty, or being made */
 }
 
 /* Says beforehand that the file to record to cannot be had. */

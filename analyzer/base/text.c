@@ -169,6 +169,20 @@ char *text_rfc3339(int64_t unix_ns, char to[40])
     return to;
 }
 
+size_t text_plain_function(const char *symbol, const char **ret)
+{
+    if (strncmp(symbol, "__GI_", 5) == 0)
+        symbol += 5;
+    symbol += strspn(symbol, "_");
+    if (strncmp(symbol, "libc_", 5) == 0)
+        symbol += 5;
+    *ret = symbol;
+    size_t length = strcspn(symbol, "@");
+    if (length > 4 && strncmp(symbol + length - 4, "_chk", 4) == 0)
+        length -= 4;
+    return length;
+}
+
 const char *text_basename(const char *path)
 {
     const char *slash = strrchr(path, '/');

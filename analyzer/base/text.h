@@ -23,6 +23,11 @@ char *text_duration(int64_t duration_ns, char to[32]);
 /* A time of CLOCK_REALTIME in ns as RFC 3339 in UTC: "2026-11-23T10:00:00.123Z". */
 char *text_rfc3339(int64_t unix_ns, char to[40]);
 
+/* A function of the C library under the name that programs are written with, of whose bytes it
+ * returns the number: "__GI___pthread_mutex_lock@@GLIBC_2.2.5" is pthread_mutex_lock, "__read_chk"
+ * is read. *ret points into `symbol`. */
+size_t text_plain_function(const char *symbol, const char **ret);
+
 /* The part of a path after its last '/'. */
 const char *text_basename(const char *path);
 

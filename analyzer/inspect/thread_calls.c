@@ -3,6 +3,8 @@
 #include <string.h>
 #include <sys/syscall.h>
 
+#include "analyzer/base/text.h"
+
 /* clang-format off */
 static const struct thread_function functions[] = {
     {"pthread_mutex_lock", REC_OP_MUTEX_LOCK},
@@ -93,25 +95,10 @@ static const struct thread_function functions[] = {
 
 /* ---- Functions ---- */
 
-/* "__GI___pthread_mutex_lock@@GLIBC_2.2.5" is pthread_mutex_lock, "__read_chk" is read. */
-static size_t plain_name(const char *symbol, const char **ret)
-{
-    if (strncmp(symbol, "__GI_", 5) == 0)
-        symbol += 5;
-    symbol += strspn(symbol, "_");
-    if (strncmp(symbol, "libc_", 5) == 0)
-        symbol += 5;
-    *ret = symbol;
-    size_t length = strcspn(symbol, "@");
-    if (length > 4 && strncmp(symbol + length - 4, "_chk", 4) == 0)
-        length -= 4;
-    return length;
-}
-
 const struct thread_function *thread_function_find(const char *symbol)
 {
     const char *name;
-    size_t length = plain_name(symbol, &name);
+    size_t length = text_plain_function(symbol, &name);
     for (size_t i = 0; i < sizeof(functions) / sizeof(functions[0]); i++) {
         if (strncmp(functions[i].name, name, length) == 0 && functions[i].name[length] == '\0')
             return &functions[i];

@@ -17,6 +17,7 @@ struct recording_reader {
     struct rec_file file;
     struct snapshot *snapshot;
     bool live;             /* the file is being written */
+    bool late;             /* nobody looked at the tasks for long (snapshot_look_is_late_after) */
     bool scanned;          /* there are tasks that were found by looking into their runtime */
     uint64_t now_ns;       /* CLOCK_MONOTONIC that ages refer to */
     uint64_t last_walk_ns; /* of the sampler, when the reading began */

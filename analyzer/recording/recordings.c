@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -259,6 +260,7 @@ void recordings_add_live(struct recording_list *list, uid_t uid)
 struct wanted {
     pid_t pid;
     uint64_t start_ticks; /* 0: any */
+    uint64_t started_ns;  /* of the recording; 0: any */
     pid_t mapper;         /* whose files are looked at; 0: they are named as we know them */
     char *path;
 };
@@ -269,7 +271,8 @@ static bool is_recording_at(const char *path, struct wanted *wanted)
     if (!open_found(&file, path))
         return false;
     if (file.header.pid == (uint32_t)wanted->pid &&
-        (!wanted->start_ticks || file.header.process_start_ticks == wanted->start_ticks))
+        (!wanted->start_ticks || file.header.process_start_ticks == wanted->start_ticks) &&
+        (!wanted->started_ns || file.header.started_ns == wanted->started_ns))
         wanted->path = strdup(path);
     rec_file_close(&file);
     return wanted->path != NULL;
@@ -289,6 +292,33 @@ static bool is_recording_of(const char *path, void *arg)
     return found;
 }
 
+/* The same, and any file that is not there: it has been deleted, or is out of our sight. */
+static bool may_be_recording_of(const char *path, void *arg)
+{
+    const struct wanted *wanted = arg;
+    char there[PATH_MAX];
+    snprintf(there, sizeof(there), "/proc/%d/root%s", (int)wanted->mapper, path);
+    return (access(path, F_OK) != 0 && access(there, F_OK) != 0) || is_recording_of(path, arg);
+}
+
+bool recordings_is_written_by(pid_t here, const struct rec_header *header)
+{
+    /* What is recorded from outside, the process itself has not mapped. */
+    if (!(header->runtimes & REC_RUNTIME_PTHREAD))
+        return true;
+    char *exe =
+        process_exe(here); /* NULL: nothing of it may be seen, or it has no memory any more */
+    struct wanted wanted = {.pid = (pid_t)header->pid,
+                            .start_ticks = header->process_start_ticks,
+                            .started_ns = header->started_ns,
+                            .mapper = here};
+    bool denied = false;
+    bool written = !exe || process_shared_files(here, may_be_recording_of, &wanted, &denied);
+    free(exe);
+    free(wanted.path);
+    return written || denied;
+}
+
 /* The recording that a process of another PID namespace has mapped: it knows itself by another
  * number. */
 static char *find_nested(pid_t pid, uint64_t start_ticks)
@@ -302,8 +332,8 @@ static char *find_nested(pid_t pid, uint64_t start_ticks)
     return wanted.path;
 }
 
-/* The newest recording of `pid` in a user's folder that the process with these start ticks made; 0:
- * of any process that had the pid. */
+/* The newest recording of `pid` in a user's folder that the process with these start ticks made,
+ * and did not leave behind when it executed something else; 0: of any process that had the pid. */
 static char *find_in_folder(uid_t uid, pid_t pid, uint64_t start_ticks)
 {
     char folder[64];
@@ -315,7 +345,9 @@ static char *find_in_folder(uid_t uid, pid_t pid, uint64_t start_ticks)
         struct rec_file file;
         if (list.rows[i].pid != (uint32_t)pid || !open_found(&file, list.rows[i].path))
             continue;
-        if (start_ticks == 0 || file.header.process_start_ticks == start_ticks)
+        bool left = start_ticks != 0 && file.header.state == REC_STATE_RUNNING &&
+                    !recordings_is_written_by(pid, &file.header);
+        if ((start_ticks == 0 || file.header.process_start_ticks == start_ticks) && !left)
             found = strdup(list.rows[i].path);
         rec_file_close(&file);
     }

@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include "analyzer/base/err.h"
+#include "preload/recording.h"
 
 struct recording_entry {
     char *path;
@@ -44,6 +45,11 @@ char *recordings_newest(const char *folder, uid_t uid, struct err *err);
  * start_ticks: of the process, as in rec_header; 0: not known, but of this boot. since_ns:
  * recordings that began earlier by CLOCK_MONOTONIC are those of others. */
 char *recordings_beside(const char *path, uint32_t pid, uint64_t start_ticks, uint64_t since_ns);
+
+/* Whether a process, which has the number `here`, still writes the recording of this header, as
+ * that says. False: it has executed a program that the library is not in. True also where it cannot
+ * be known. */
+bool recordings_is_written_by(pid_t here, const struct rec_header *header);
 
 /* The path of the newest recording of a process, to be freed: in the folder of its user, or
  * wherever it, or the parent that records it from outside, has one mapped. Errors: there is no such

@@ -94,12 +94,14 @@ static void take_wait(const struct recording_reader *reader, const struct rec_ta
     if (row->wait_flags & REC_WAIT_ASIDE)
         task->object = extra->arg = 0;
     task->wait_number = rec_task_wait(row);
-    task->parked_ns = 0;
+    task->parked_ns = reader->late ? SNAPSHOT_AGE_UNKNOWN : 0;
     if (!rec_task_is_seen(row))
         return; /* begun since the sampler's last walk: nothing more is known */
 
     task->parked_ns = recording_age(reader, row->since_ns);
-    if (row->gen == 0) { /* the kernel was asked; the task itself does not say that it goes on */
+    /* The kernel was asked, or the runtime looked into: the task itself does not say that it goes
+     * on. */
+    if (row->gen == 0 || (reader->late && row->flags & REC_TASK_SCANNED)) {
         task->flags |= SNAPSHOT_AT_LEAST;
         task->parked_ns = recording_age_at(reader->last_walk_ns, row->since_ns);
     }

@@ -45,11 +45,16 @@ static void write_unwatched(const struct snapshot *snapshot, char *to, size_t by
     char ago[32], period[32];
     text_duration(snapshot->look_age_ns, ago);
     text_duration(snapshot->look_period_ns, period);
-    if (snapshot->end != SNAPSHOT_RUNNING)
+    if (snapshot->end != SNAPSHOT_RUNNING && snapshot->look_age_ns == SNAPSHOT_AGE_UNKNOWN)
         snprintf(to, bytes,
                  "it ended before anybody looked at its tasks (that happens every %s): "
                  "how long they were parked is not known",
                  period);
+    else if (snapshot->end != SNAPSHOT_RUNNING)
+        snprintf(to, bytes,
+                 "nobody looked at its tasks in the %s before it ended (that happens every %s): "
+                 "waits that began then have no age",
+                 ago, period);
     else if (snapshot->look_age_ns == SNAPSHOT_AGE_UNKNOWN)
         snprintf(to, bytes,
                  "nobody has looked at its tasks yet (that happens every %s, unless "
@@ -110,6 +115,8 @@ const char *report_doubt(const struct report *report)
         return report->snapshot->doubt;
     if (report->snapshot->continued_in)
         return "it went on as another program, which has a recording of its own";
+    if (report->snapshot->end == SNAPSHOT_EXEC)
+        return "it went on as another program, of which no recording was found";
     if (snapshot_is_unwatched(report->snapshot))
         return "nobody has looked at its tasks lately";
     return NULL;

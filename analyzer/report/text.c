@@ -49,7 +49,7 @@ static void put_totals(const struct writer *writer)
         any = true;
     }
     const char *nothing =
-        snapshot->doubt ? "nothing found among what could be read" : "nothing found";
+        report_doubt(writer->report) ? "nothing found among what could be read" : "nothing found";
     fprintf(out,
             "%s: %" PRIu64 " %s, %" PRIu64 " %s, %" PRIu64 " parked, %" PRIu64
             " of them for %s or longer",

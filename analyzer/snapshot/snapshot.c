@@ -124,13 +124,7 @@ uint64_t snapshot_lost_tasks(const struct snapshot *snapshot)
 
 bool snapshot_is_unwatched(const struct snapshot *snapshot)
 {
-    const int64_t least_ns = INT64_C(3000000000); /* a busy machine delays a look, too */
-    int64_t due_ns = least_ns;
-    if (snapshot->look_period_ns > INT64_MAX / 3)
-        due_ns = INT64_MAX;
-    else if (snapshot->look_period_ns * 3 > least_ns)
-        due_ns = snapshot->look_period_ns * 3;
-    bool late = snapshot->end == SNAPSHOT_RUNNING && snapshot->look_age_ns > due_ns;
+    bool late = snapshot->look_age_ns > snapshot_look_is_late_after(snapshot->look_period_ns);
     if (!late && snapshot->look_age_ns != SNAPSHOT_AGE_UNKNOWN)
         return false;
     for (size_t i = 0; i < snapshot->task_count; i++) {

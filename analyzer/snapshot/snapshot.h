@@ -250,6 +250,26 @@ static inline bool snapshot_is_fresh(const struct snapshot *snapshot,
            task->parked_ns < SNAPSHOT_FRESH_NS;
 }
 
+/* Whether `object` of a parked task, whose kind is that of the op, says what it waits on.
+ * Descriptor 0 is one that a thread may wait for, and the first queue of a system is number 0;
+ * addresses and handles that are 0 say nothing. */
+static inline bool snapshot_has_object(const struct snapshot_task *task, enum rec_object kind)
+{
+    bool numbered = kind == REC_OBJECT_FD || kind == REC_OBJECT_QUEUE || kind == REC_OBJECT_SEMSET;
+    return kind != REC_OBJECT_NONE && (task->object || (task->flags & SNAPSHOT_OBJECT_KNOWN) ||
+                                       (numbered && task->kind == REC_KIND_THREAD));
+}
+
+/* After how long without a look it is late, where one is due every so often: not just on a busy
+ * machine. */
+static inline int64_t snapshot_look_is_late_after(int64_t look_period_ns)
+{
+    const int64_t least_ns = INT64_C(3000000000);
+    if (look_period_ns > INT64_MAX / 3)
+        return INT64_MAX;
+    return look_period_ns * 3 > least_ns ? look_period_ns * 3 : least_ns;
+}
+
 /* Makes room for so many more tasks at once, where there is memory for them: a table that grows is
  * copied each time. */
 void snapshot_expect_tasks(struct snapshot *snapshot, size_t more);

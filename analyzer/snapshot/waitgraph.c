@@ -57,6 +57,19 @@ static bool find_wanted(const struct snapshot *snapshot, struct table *ret)
     return ok;
 }
 
+/* Several may have a name: the kernel's id is that of a thread, and of the goroutine that the
+ * thread runs; and of threads that ended, nobody joined and whose id was given away since. The best
+ * claim counts. */
+static unsigned claim(const struct snapshot_task *task)
+{
+    if (task->flags & SNAPSHOT_FINISHED)
+        return 1;
+    if (task->kind == REC_KIND_THREAD)
+        return 4;
+    return task->flags & SNAPSHOT_PARKED ? 3
+                                         : 2; /* one that runs may be on another thread by now */
+}
+
 /* Finds who has these names, and from there who waits for whom. */
 static void find_next(struct waitgraph *graph, const struct snapshot *snapshot,
                       const struct table *names)
@@ -71,7 +84,9 @@ static void find_next(struct waitgraph *graph, const struct snapshot *snapshot,
         };
         for (size_t k = 0; k < sizeof(keys) / sizeof(keys[0]); k++) {
             uint32_t *value = keys[k].b ? table_find(names, keys[k]) : NULL;
-            if (value) /* somebody wants it */
+            if (!value) /* nobody wants it */
+                continue;
+            if (*value == 0 || claim(task) >= claim(&snapshot->tasks[*value - 1]))
                 *value = (uint32_t)i + 1;
         }
     }

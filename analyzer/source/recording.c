@@ -19,6 +19,7 @@
 
 enum snapshot_end source_recording_end(const struct rec_header *header)
 {
+    pid_t here;
     switch (header->state) {
     case REC_STATE_EXITED:
         return SNAPSHOT_EXITED;
@@ -27,9 +28,10 @@ enum snapshot_end source_recording_end(const struct rec_header *header)
     case REC_STATE_EXEC:
         return SNAPSHOT_EXEC;
     case REC_STATE_RUNNING:
-        if (process_here((pid_t)header->pid, header->process_start_ticks, header->boot_id) != 0)
-            return SNAPSHOT_RUNNING;
-        return SNAPSHOT_VANISHED;
+        here = process_here((pid_t)header->pid, header->process_start_ticks, header->boot_id);
+        if (here == 0)
+            return SNAPSHOT_VANISHED;
+        return recordings_is_written_by(here, header) ? SNAPSHOT_RUNNING : SNAPSHOT_EXEC;
     default:
         return SNAPSHOT_VANISHED;
     }
@@ -153,6 +155,11 @@ static bool tell_go_libraries(struct snapshot *snapshot)
     return true;
 }
 
+static int64_t look_period_ns(const struct rec_header *header)
+{
+    return (int64_t)(most(header->sample_period_ns, header->rest_ns) & INT64_MAX);
+}
+
 /* What the header says of the process, when everything else was read. */
 static bool take_header(struct recording_reader *reader, enum snapshot_end end)
 {
@@ -188,8 +195,7 @@ static bool take_header(struct recording_reader *reader, enum snapshot_end end)
             reader->now_ns > header->started_ns ? reader->now_ns - header->started_ns : 0;
         snapshot->taken_unix_ns = (int64_t)((header->started_unix_ns + lasted_ns) & INT64_MAX);
     }
-    snapshot->look_period_ns =
-        (int64_t)(most(header->sample_period_ns, header->rest_ns) & INT64_MAX);
+    snapshot->look_period_ns = look_period_ns(header);
     snapshot->look_age_ns = recording_age(reader, reader->last_walk_ns);
     /* From now on back, where there is a now: the machine may have slept since the start, or its
      * clock been set. */
@@ -260,6 +266,8 @@ bool source_recording_read(const char *path, struct snapshot *ret, struct err *e
     reader.last_walk_ns = header->last_walk_ns;
     reader.now_ns =
         reader.live ? clock_ns(CLOCK_MONOTONIC) : most(header->last_walk_ns, header->ended_ns);
+    reader.late = recording_age(&reader, most(header->last_walk_ns, header->started_ns)) >
+                  snapshot_look_is_late_after(look_period_ns(header));
 
     /* The tables are read after the tasks, and so is how long they are by then. */
     bool ok = recording_read_tasks(&reader);

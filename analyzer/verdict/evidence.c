@@ -52,12 +52,7 @@ struct object_look evidence_look_at(const struct snapshot *snapshot, const struc
     if (!(task->flags & SNAPSHOT_PARKED))
         return look;
     look.kind = snapshot_op_object(snapshot->calls[task->call].number);
-    /* Descriptor 0 is one that a thread may wait for, and the first queue of a system is number 0;
-     * addresses and handles that are 0 say nothing. */
-    bool numbered = look.kind == REC_OBJECT_FD || look.kind == REC_OBJECT_QUEUE ||
-                    look.kind == REC_OBJECT_SEMSET;
-    if (task->object == 0 && !(task->flags & SNAPSHOT_OBJECT_KNOWN) &&
-        (!numbered || task->kind != REC_KIND_THREAD))
+    if (!snapshot_has_object(task, look.kind))
         look.kind = REC_OBJECT_NONE;
     /* A poll of no descriptor, or whose first one is left out: a negative number. */
     if ((task->flags & SNAPSHOT_FDS) && (extra->arg == 0 || task->object > INT32_MAX))

@@ -142,7 +142,7 @@ bool evidence_count_waiters(const struct judge *judge, const struct group *group
             continue;
         unsigned op = snapshot->calls[task->call].number;
         enum rec_object kind = snapshot_op_object(op);
-        if (task->object && kind != REC_OBJECT_NONE &&
+        if (snapshot_has_object(task, kind) &&
             !count_one(&questions, kind, task->object, op == REC_OP_CHAN_RECEIVE))
             return false;
         const struct snapshot_extra *extra = snapshot_extra(snapshot, task);
@@ -198,10 +198,17 @@ static const char *doing(const struct judge *judge, uint32_t index, char *to, si
     return to;
 }
 
+static bool is_recorded(const struct judge *judge)
+{
+    return strcmp(judge->snapshot->source_kind, "recording") == 0;
+}
+
 /* Where other tasks may exist of which nothing is known, "nobody" is not certain. */
 static const char *known(const struct judge *judge)
 {
-    return snapshot_lost_tasks(judge->snapshot) ? " that was recorded" : "";
+    if (!snapshot_lost_tasks(judge->snapshot) && !judge->snapshot->doubt)
+        return "";
+    return is_recorded(judge) ? " that was recorded" : " that could be read";
 }
 
 static void explain_channel(const struct judge *judge, struct group *group,
@@ -247,10 +254,7 @@ static void explain_lock(const struct judge *judge, struct group *group,
                      "%s: held by the thread with the system's id %" PRIu32
                      ", which is none of this process: it has ended, %sor another process has "
                      "locked it; %" PRIu32 " waiting for it",
-                     object, task->detail_a,
-                     strcmp(judge->snapshot->source_kind, "recording") == 0 ? "was not recorded, "
-                                                                            : "",
-                     count);
+                     object, task->detail_a, is_recorded(judge) ? "was not recorded, " : "", count);
     else
         evidence_add(group, "%s: who holds it is not known; %" PRIu32 " waiting for it", object,
                      count);
@@ -440,6 +444,24 @@ static void explain_locked(const struct judge *judge, struct group *group)
         evidence_add(group, count == 1 ? "locked to its thread" : "each is locked to its thread");
 }
 
+/* What of the verdict others might change, of whom nothing is known: a proved one stands. */
+static void explain_loss(const struct judge *judge, struct group *group)
+{
+    uint64_t lost = snapshot_lost_tasks(judge->snapshot);
+    bool proved = group->verdict == VERDICT_LEAKED || group->verdict == VERDICT_DEADLOCKED;
+    if (lost == 0 || group->verdict == VERDICT_WAITING)
+        return;
+    evidence_add(group, "%" PRIu64 " %s %s: others may wait here too%s%s", lost,
+                 lost == 1 ? "task" : "tasks",
+                 is_recorded(judge)
+                     ? lost == 1 ? "was lost to the recording" : "were lost to the recording"
+                     : "could not be read",
+                 proved ? "" : ", or be the ones to wake ",
+                 proved              ? ""
+                 : group->count == 1 ? "it"
+                                     : "these");
+}
+
 void evidence_add_object(const struct judge *judge, struct group *group)
 {
     if (!group->wait)
@@ -461,11 +483,5 @@ void evidence_add_object(const struct judge *judge, struct group *group)
     explain_cases(judge, group);
     explain_locked(judge, group);
     explain_blocked(judge, group);
-    uint64_t lost = snapshot_lost_tasks(judge->snapshot);
-    if (lost && group->verdict != VERDICT_WAITING)
-        evidence_add(group,
-                     "%" PRIu64 " %s lost to the recording: others may wait here too, or be the "
-                     "ones to wake %s",
-                     lost, lost == 1 ? "task was" : "tasks were",
-                     group->count == 1 ? "it" : "these");
+    explain_loss(judge, group);
 }

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyzer/base/text.h"
+
 static const struct snapshot_task *task_at(const struct judge *judge, uint32_t index)
 {
     return &judge->snapshot->tasks[index];
@@ -95,6 +97,18 @@ static void explain_idle(const struct judge *judge, struct group *group)
     evidence_add(group, "an idle wait that is expected: %s", group->wait->idle_because);
 }
 
+static bool is_abandoned(const struct judge *judge, const struct group *group)
+{
+    return task_at(judge, group->members[0])->flags & SNAPSHOT_ABANDONED;
+}
+
+static const char *abandoned(const struct group *group)
+{
+    return group->count == 1 ? "its runtime has stopped while it was parked: it will not run again"
+                             : "their runtime has stopped while they were parked: they will not "
+                               "run again";
+}
+
 static bool has_deadline(const struct judge *judge, uint32_t index)
 {
     return (task_at(judge, index)->flags & SNAPSHOT_DEADLINE) ||
@@ -103,14 +117,17 @@ static bool has_deadline(const struct judge *judge, uint32_t index)
 
 static void explain_deadline(const struct judge *judge, struct group *group)
 {
-    (void)judge;
+    const char *have = group->count == 1 ? "it has" : "they have";
     /* All that is known of a call which the kernel took up again: only such ones are. */
     if (group->call && strcmp(group->call, "restart_syscall") == 0) {
         evidence_add(group, "an interrupted call with a timeout");
         return;
     }
-    evidence_add(group, "%s a deadline: %s by %s", group->count == 1 ? "it has" : "they have",
-                 group->count == 1 ? "it ends" : "they end",
+    if (is_abandoned(judge, group)) {
+        evidence_add(group, "%s a deadline; but %s", have, abandoned(group));
+        return;
+    }
+    evidence_add(group, "%s a deadline: %s by %s", have, group->count == 1 ? "it ends" : "they end",
                  group->count == 1 ? "itself" : "themselves");
 }
 
@@ -170,17 +187,18 @@ static void explain_nothing(const struct judge *judge, struct group *group)
 static bool is_poller(const struct judge *judge, uint32_t index)
 {
     static const char *const pollers[] = {
-        "accept", "accept4", "epoll_wait", "epoll_pwait", "epoll_pwait2", "poll",
-        "ppoll",  "select",  "pselect",    "__poll",      "__select",
+        "accept", "accept4", "epoll_wait", "epoll_pwait", "epoll_pwait2",
+        "poll",   "ppoll",   "select",     "pselect",     "pselect6",
     };
     const struct snapshot_task *task = task_at(judge, index);
     if (op_of(judge, index) != REC_OP_IO_WAIT)
         return false;
     if (task->detail_flags & REC_DETAIL_LISTENING)
         return true;
-    const char *call = judge->snapshot->calls[task->call].name;
+    const char *call;
+    size_t length = text_plain_function(judge->snapshot->calls[task->call].name, &call);
     for (size_t i = 0; i < sizeof(pollers) / sizeof(pollers[0]); i++) {
-        if (strcmp(call, pollers[i]) == 0)
+        if (strncmp(call, pollers[i], length) == 0 && pollers[i][length] == '\0')
             return true;
     }
     return false;
@@ -211,7 +229,9 @@ static bool is_fresh(const struct judge *judge, uint32_t index)
 
 static void explain_fresh(const struct judge *judge, struct group *group)
 {
-    if (group->past_threshold)
+    if (group->past_threshold && group->unknown_age)
+        evidence_add(group, "nobody knows since when: another look will tell whether it lasts");
+    else if (group->past_threshold)
         evidence_add(group, "begun only just now: another look will tell whether it lasts");
     else
         evidence_add_threshold(judge, group);
@@ -250,8 +270,8 @@ static bool always(const struct judge *judge, uint32_t index)
 static void explain_stuck(const struct judge *judge, struct group *group)
 {
     evidence_add_threshold(judge, group);
-    if (task_at(judge, group->members[0])->flags & SNAPSHOT_ABANDONED)
-        evidence_add(group, "its runtime has stopped while it was parked: it will not run again");
+    if (is_abandoned(judge, group))
+        evidence_add(group, "%s", abandoned(group));
 }
 
 enum lot { LOT_OWN, LOT_BY_AGE };

@@ -205,12 +205,13 @@ static bool list_tasks(struct group *group, const struct snapshot *snapshot, uin
 
 static void compare_objects(struct group *group, const struct judge *judge)
 {
-    uint64_t object = judge->snapshot->tasks[group->members[0]].object;
-    bool any = object != 0;
-    for (size_t i = 1; i < group->count; i++) {
-        uint64_t other = judge->snapshot->tasks[group->members[i]].object;
-        group->same_object = group->same_object && other == object;
-        any = any || other != 0;
+    const struct snapshot_task *tasks = judge->snapshot->tasks;
+    uint64_t object = tasks[group->members[0]].object;
+    bool any = false;
+    for (size_t i = 0; i < group->count; i++) {
+        const struct snapshot_task *task = &tasks[group->members[i]];
+        group->same_object = group->same_object && task->object == object;
+        any = any || snapshot_has_object(task, group->object);
     }
     if (!any && group->object != REC_OBJECT_FD)
         group->object = REC_OBJECT_NONE;

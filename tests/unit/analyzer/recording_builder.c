@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -279,6 +280,14 @@ void builder_write_bytes(const char *path, const void *bytes, size_t count)
 void builder_write(struct builder *builder, const char *path)
 {
     builder_write_bytes(path, builder->bytes, builder->count);
+}
+
+void builder_map(const char *path)
+{
+    int fd = open(path, O_RDWR);
+    must(fd >= 0 && mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) != MAP_FAILED &&
+             close(fd) == 0,
+         "the file cannot be mapped");
 }
 
 static char folder[] = "/tmp/leakspy-test-XXXXXX";

@@ -59,6 +59,10 @@ void builder_finish(struct rec_task *task, int64_t ended_ns);
 /* The bytes of the file; valid until the builder changes or goes. */
 const char *builder_bytes(struct builder *builder, size_t *ret_bytes);
 void builder_write(struct builder *builder, const char *path);
+
+/* Maps a file as the library maps what it records to, until the process ends: a recording of this
+ * process counts as one that it writes. */
+void builder_map(const char *path);
 void builder_write_bytes(const char *path, const void *bytes, size_t count);
 
 /* A path in a folder of this test program, which is removed when the program ends. The

@@ -217,6 +217,22 @@ static void exit_code__tasks_lost__could_not_say(void **state)
     assert_did(0, ", 3 LOST", "");
 }
 
+static void exit_code__doubt_names_a_program__without_its_escapes(void **state)
+{
+    (void)state;
+    struct builder *b = recording_builder_create();
+    struct rec_header *header = builder_header(b);
+    header->runtimes = REC_RUNTIME_PTHREAD | REC_RUNTIME_GO_PROGRAM;
+    header->exe = builder_string(b, "/opt/\033]0;x\a\n1 stuck");
+    const char *path = builder_path("escapes.rec");
+    builder_write(b, path);
+    recording_builder_destroy(b);
+    leakspy("report", "--exit-code", path, NULL);
+    assert_did(2, "nothing found among",
+               "nothing found, but /opt/\\x1b]0;x\\x07\\x0a1 stuck is a program of Go's");
+    assert_null(strchr(did.err, '\033'));
+}
+
 static void exit_code__nobody_looked__could_not_say(void **state)
 {
     (void)state;
@@ -232,7 +248,7 @@ static void exit_code__nobody_looked__could_not_say(void **state)
     assert_did(2, "note: it ended before anybody looked at its tasks",
                "leakspy: nothing found, but nobody has looked at its tasks lately\n");
     leakspy("report", path, NULL);
-    assert_did(0, "nothing found:", "");
+    assert_did(0, "nothing found among what could be read:", "");
     leakspy("report", "--exit-code", "--threshold=0", path, NULL);
     assert_did(1, "1 stuck:", "");
 }
@@ -258,7 +274,8 @@ static void exec__report_names_what_followed(void **state)
     (void)state;
     const char *path = write_program("gate.rec", 0, true);
     leakspy("report", "--exit-code", path, NULL);
-    assert_did(0, "which executed another program", "");
+    assert_did(2, "which executed another program",
+               "nothing found, but it went on as another program, of which no recording was found");
     assert_null(strstr(did.out, "note:"));
 
     const char *other = write_program("gate.rec.2147483632-0", SECOND, true);
@@ -334,6 +351,12 @@ static void run__output_is_something_else__said_beforehand(void **state)
         assert_true(strstr(did.err, "started") > strstr(did.err, line));
         assert_null(strstr(did.err, "left no recording"));
     }
+    /* An empty file is left alone, and recorded beside. */
+    const char *empty = builder_path("empty");
+    builder_write_bytes(empty, "", 0);
+    leakspy("run", "-o", empty, "/bin/true", NULL);
+    assert_did(0, "", "left no recording");
+    assert_null(strstr(did.err, "exists and is not"));
     /* An older recording of one's own is replaced. */
     leakspy("run", "-o", write_recording(SECOND, 0), "/bin/true", NULL);
     assert_did(0, "", "left no recording");
@@ -411,6 +434,7 @@ int main(void)
         cmocka_unit_test(process_that_was_not_recorded__is_looked_at),
         cmocka_unit_test(exit_code__says_what_was_found),
         cmocka_unit_test(exit_code__tasks_lost__could_not_say),
+        cmocka_unit_test(exit_code__doubt_names_a_program__without_its_escapes),
         cmocka_unit_test(exit_code__nobody_looked__could_not_say),
         cmocka_unit_test(exec__report_names_what_followed),
         cmocka_unit_test(run__after_an_exec__names_the_last_recording),

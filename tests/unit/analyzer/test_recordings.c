@@ -159,10 +159,7 @@ static void process__found_by_what_it_has_mapped(void **state)
     assert_int_equal(err.kind, ERR_NOT_RECORDED);
 
     write_one(path, (uint32_t)getpid(), 0);
-    int fd = open(path, O_RDWR);
-    void *map = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    assert_true(map != MAP_FAILED);
-    close(fd);
+    builder_map(path);
     char *found = recordings_of_pid(getpid(), &err);
     assert_non_null(found);
     assert_string_equal(found, path);
@@ -175,7 +172,6 @@ static void process__found_by_what_it_has_mapped(void **state)
         mine += strcmp(list.rows[i].path, path) == 0;
     assert_int_equal(mine, 1);
     recordings_list_deinit(&list);
-    munmap(map, 4096);
 }
 
 static void process__that_never_was(void **state)

@@ -26,6 +26,7 @@ static char *write_report(struct builder *b, const struct report_options *option
     struct verdicts verdicts;
     struct err err = {0};
     builder_write(b, path);
+    builder_map(path);
     recording_builder_destroy(b);
     snapshot_init(&snapshot);
     if (!source_recording_read(path, &snapshot, &err))
@@ -273,6 +274,20 @@ static void text__ended_before_anybody_looked__said(void **state)
     builder_header(b)->state = REC_STATE_EXITED;
     char *text = write_report(b, &usual, 100, report_write_text);
     assert_non_null(strstr(text, "it ended before anybody looked at its tasks"));
+    free(text);
+
+    /* Its sampler had stopped long before: what began to wait since may be parked for long. */
+    b = build_unwatched(60 * SECOND);
+    builder_header(b)->state = REC_STATE_EXITED;
+    builder_header(b)->ended_ns = builder_header(b)->last_walk_ns + 50 * (uint64_t)SECOND;
+    struct rec_task *late = builder_thread(b, "late");
+    builder_park(b, late, "read", REC_OP_IO_WAIT, 3, 0, 0);
+    late->seen_gen = 0;
+    text = write_report(b, &usual, 100, report_write_text);
+    assert_non_null(strstr(text, "nobody looked at its tasks in the 50s before it ended (that "
+                                 "happens every 100ms): waits that began then have no age"));
+    assert_non_null(strstr(text, "1 parked task may be so for 10s or longer, nobody knows since "
+                                 "when: --threshold 0 shows it"));
     free(text);
 }
 

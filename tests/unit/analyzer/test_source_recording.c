@@ -267,7 +267,13 @@ static void end__follows_state_and_process(void **state)
     assert_int_equal(end_of(b, &s), SNAPSHOT_VANISHED); /* its start ticks are others */
     assert_int_equal(process_look(getpid(), &header->process_start_ticks), PROCESS_ALIVE);
     const char *path = builder_path("end.rec");
+    assert_int_equal(end_of(b, &s), SNAPSHOT_EXEC); /* the process has it not mapped any more */
+    uint32_t runtimes = header->runtimes;
+    header->runtimes = REC_RUNTIME_GO;
+    assert_int_equal(end_of(b, &s), SNAPSHOT_RUNNING); /* somebody else writes it */
+    header->runtimes = runtimes;
     builder_write(b, path);
+    builder_map(path);
     struct err err;
     assert_true(read_path(path, &s, &err));
     assert_int_equal(s.end, SNAPSHOT_RUNNING);

@@ -229,6 +229,24 @@ static void deadline__waiting(void **state)
     done(&j);
 }
 
+static void deadline__of_a_runtime_that_stopped__ends_by_nobody(void **state)
+{
+    (void)state;
+    struct builder *b = recording_builder_create();
+    for (int i = 0; i < 2; i++) {
+        struct rec_task *task = builder_task(b, REC_KIND_TASK, "late");
+        builder_park(b, task, "taskrt_sleep", REC_OP_SLEEP, 0, 99 * SECOND, 0);
+        task->flags |= REC_TASK_ABANDONED;
+    }
+    struct judged j;
+    judge(&j, b, 10 * SECOND, NULL);
+    assert_group(&j, 0, VERDICT_WAITING, 2, "sleep");
+    assert_evidence(&j, 0,
+                    "they have a deadline; but their runtime has stopped while they were "
+                    "parked: they will not run again");
+    done(&j);
+}
+
 static void pollers_and_sleepers__waiting(void **state)
 {
     (void)state;
@@ -239,7 +257,9 @@ static void pollers_and_sleepers__waiting(void **state)
         {"accept4", REC_OP_IO_WAIT},
         {"epoll_wait", REC_OP_IO_WAIT},
         {"poll", REC_OP_IO_WAIT},
-        {"select", REC_OP_IO_WAIT},
+        {"__poll_chk", REC_OP_IO_WAIT},
+        {"__select", REC_OP_IO_WAIT},
+        {"pselect6", REC_OP_IO_WAIT},
         {"sigwaitinfo", REC_OP_SIGNAL_WAIT},
         {"pause", REC_OP_SIGNAL_WAIT},
         {"nanosleep", REC_OP_SLEEP},
@@ -253,8 +273,8 @@ static void pollers_and_sleepers__waiting(void **state)
     listener->detail_flags = REC_DETAIL_LISTENING;
     struct judged j;
     judge(&j, b, 10 * SECOND, NULL);
-    assert_int_equal(j.verdicts.totals.by_verdict[VERDICT_WAITING], 9);
-    assert_int_equal(j.verdicts.totals.past_threshold, 9);
+    assert_int_equal(j.verdicts.totals.by_verdict[VERDICT_WAITING], 11);
+    assert_int_equal(j.verdicts.totals.past_threshold, 11);
     done(&j);
 }
 
@@ -276,9 +296,10 @@ static void first_queue_of_a_system__is_told_by_its_number(void **state)
         const char *call;
         enum rec_op op;
         enum rec_object kind;
-    } rows[] = {{"msgrcv", REC_OP_MESSAGE_WAIT, REC_OBJECT_QUEUE},
-                {"semop", REC_OP_SEMOP_WAIT, REC_OBJECT_SEMSET},
-                {"sem_wait", REC_OP_SEM_WAIT, REC_OBJECT_NONE}};
+        const char *says;
+    } rows[] = {{"msgrcv", REC_OP_MESSAGE_WAIT, REC_OBJECT_QUEUE, "queue 0: 1 task waiting"},
+                {"semop", REC_OP_SEMOP_WAIT, REC_OBJECT_SEMSET, "semaphore set 0: 1 task waiting"},
+                {"sem_wait", REC_OP_SEM_WAIT, REC_OBJECT_NONE, NULL}};
     (void)state;
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
         struct builder *b = recording_builder_create();
@@ -286,6 +307,8 @@ static void first_queue_of_a_system__is_told_by_its_number(void **state)
         struct judged j;
         judge(&j, b, 10 * SECOND, NULL);
         assert_int_equal(evidence_look_at(&j.snapshot, NULL, 0).kind, rows[i].kind);
+        if (rows[i].says)
+            assert_evidence(&j, 0, rows[i].says);
         done(&j);
     }
 }
@@ -620,6 +643,37 @@ static void cycle_of_2__deadlocked(void **state)
 }
 
 /* A deadlock is one before the threshold, too. */
+/* A goroutine has the id of the thread that it runs on, and a thread that nobody joined one that
+ * the kernel has given away since: wherever they stand, the thread that lives is meant. */
+static void cycle__through_ids_that_others_have_too__deadlocked(void **state)
+{
+    (void)state;
+    for (int order = 0; order < 2; order++) {
+        struct builder *b = recording_builder_create();
+        struct rec_task *others[2], *a = NULL, *c = NULL;
+        if (order) {
+            a = builder_thread(b, "a");
+            c = builder_thread(b, "c");
+        }
+        others[0] = builder_task(b, REC_KIND_GOROUTINE, "");
+        builder_park(b, others[0], "syscall", REC_OP_IO_WAIT, 0, 15 * SECOND, 0);
+        others[1] = builder_thread(b, "old");
+        builder_finish(others[1], 99 * SECOND);
+        if (!order) {
+            a = builder_thread(b, "a");
+            c = builder_thread(b, "c");
+        }
+        wait_for(b, a, c, 0x600);
+        wait_for(b, c, a, 0x700);
+        others[0]->os_tid = a->os_tid;
+        others[1]->os_tid = c->os_tid;
+        struct judged j;
+        judge(&j, b, 10 * SECOND, NULL);
+        assert_int_equal(j.verdicts.totals.by_verdict[VERDICT_DEADLOCKED], 2);
+        done(&j);
+    }
+}
+
 static void cycle_below_the_threshold__deadlocked(void **state)
 {
     (void)state;
@@ -837,7 +891,23 @@ static void lost_tasks__weaken_the_evidence(void **state)
     assert_int_equal(j.verdicts.totals.lost, 3);
     assert_evidence(&j, 0, "no receiver that was recorded waiting");
     assert_evidence(&j, 0, "3 tasks were lost to the recording");
+    assert_evidence(&j, 0, "be the ones to wake it");
     assert_no_evidence(&j, 0, "can wake");
+    done(&j);
+}
+
+static void lost_tasks__change_nothing_of_a_proof(void **state)
+{
+    (void)state;
+    struct builder *b = recording_builder_create();
+    builder_park(b, builder_task(b, REC_KIND_TASK, "s"), "taskrt_send", REC_OP_CHAN_SEND, 0,
+                 20 * SECOND, 0);
+    builder_header(b)->lost_tasks = 3;
+    struct judged j;
+    judge(&j, b, 10 * SECOND, NULL);
+    assert_group(&j, 0, VERDICT_LEAKED, 1, "chan send");
+    assert_evidence(&j, 0, "3 tasks were lost to the recording: others may wait here too");
+    assert_no_evidence(&j, 0, "be the ones to wake");
     done(&j);
 }
 
@@ -853,6 +923,7 @@ int main(void)
         cmocka_unit_test(listed_tasks__are_the_oldest),
         cmocka_unit_test(groups__worst_then_largest_first),
         cmocka_unit_test(deadline__waiting),
+        cmocka_unit_test(deadline__of_a_runtime_that_stopped__ends_by_nobody),
         cmocka_unit_test(pollers_and_sleepers__waiting),
         cmocka_unit_test(read_on_a_descriptor__stuck),
         cmocka_unit_test(first_queue_of_a_system__is_told_by_its_number),
@@ -873,6 +944,7 @@ int main(void)
         cmocka_unit_test(mutex_of_an_unknown_holder__evidence_says_so),
         cmocka_unit_test(cycle_of_1__deadlocked),
         cmocka_unit_test(cycle_of_2__deadlocked),
+        cmocka_unit_test(cycle__through_ids_that_others_have_too__deadlocked),
         cmocka_unit_test(cycle_below_the_threshold__deadlocked),
         cmocka_unit_test(cycle_of_3_over_a_join__deadlocked),
         cmocka_unit_test(task_mutexes__owner_by_row__deadlocked),
@@ -886,6 +958,7 @@ int main(void)
         cmocka_unit_test(ended_thread__unjoined),
         cmocka_unit_test(ended_thread_of_unknown_age__unjoined),
         cmocka_unit_test(lost_tasks__weaken_the_evidence),
+        cmocka_unit_test(lost_tasks__change_nothing_of_a_proof),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
