@@ -121,7 +121,8 @@ void *hooks_find(const char *symbol, const char *version)
     int runtime = runtime_of(symbol);
     void *found = find_next(symbol, version);
     if (found == NULL && runtime != RUNTIMES) {
-        void *library = dlopen(runtimes[runtime].soname, RTLD_LAZY | RTLD_NOLOAD);
+        /* What is found there is kept for good, and so is the library. */
+        void *library = dlopen(runtimes[runtime].soname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
         if (library == NULL)
             return NULL;
         found = dlsym(library, symbol);

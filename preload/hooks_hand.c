@@ -122,12 +122,16 @@ int hook_prctl(int option, unsigned long a, unsigned long b, unsigned long c, un
 struct cloned {
     int (*fn)(void *);
     void *arg;
+    bool blocked; /* signals are, as in hook_syscall() */
+    uint64_t before;
 };
 
 static int clone_main(void *arg)
 {
     struct cloned *cloned = arg; /* in the child's copy of our frame */
     lifecycle_forked();
+    if (cloned->blocked)
+        signals_restore(cloned->before);
     int status = cloned->fn(cloned->arg);
     sampler_watch_end(status);
     return status;
@@ -136,10 +140,15 @@ static int clone_main(void *arg)
 int hook_clone(int (*fn)(void *), void *stack, int flags, void *arg, void *parent_tid, void *tls,
                void *child_tid)
 {
-    struct cloned cloned = {fn, arg};
+    struct cloned cloned = {fn, arg, recorder.classes != 0 && !recorder_quiet, 0};
     if (flags & CLONE_VM || fn == NULL || stack == NULL)
         return hooks_real.clone(fn, stack, flags, arg, parent_tid, tls, child_tid);
-    return hooks_real.clone(clone_main, stack, flags, &cloned, parent_tid, tls, child_tid);
+    if (cloned.blocked)
+        cloned.before = signals_block();
+    int pid = hooks_real.clone(clone_main, stack, flags, &cloned, parent_tid, tls, child_tid);
+    if (cloned.blocked)
+        signals_restore(cloned.before);
+    return pid;
 }
 
 /* --- fcntl ----------------------------------------------------------------------------------- */

@@ -184,13 +184,16 @@ static bool is_slot_of(const struct rec_task *task, uint64_t thread)
            SHARED_GET(task->kind) == REC_KIND_THREAD && SHARED_GET(task->state) != REC_TASK_FREE;
 }
 
-/* The slot that the thread itself has: NULL before it has begun. Thread-local storage lies at the
- * same distance from every thread's descriptor, and is there until the thread is joined. */
+/* The slot that the thread itself has, also while it publishes nowhere: NULL before it has begun.
+ * Thread-local storage lies at the same distance from every thread's descriptor, and is there until
+ * the thread is joined. */
 static struct rec_task *own_slot_of(uint64_t thread)
 {
-    uint64_t distance = (uint64_t)&recorder_thread.task - (uint64_t)pthread_self();
-    struct rec_task *task =
-        __atomic_load_n((struct rec_task **)(thread + distance), __ATOMIC_ACQUIRE);
+    uint64_t distance = (uint64_t)&recorder_thread - (uint64_t)pthread_self();
+    struct recorder_thread *its = (struct recorder_thread *)(thread + distance);
+    struct rec_task *task = __atomic_load_n(&its->task, __ATOMIC_ACQUIRE);
+    if (!is_slot_of(task, thread))
+        task = __atomic_load_n(&its->outside, __ATOMIC_ACQUIRE);
     return is_slot_of(task, thread) ? task : NULL;
 }
 

@@ -2,6 +2,7 @@
 
 #include <dlfcn.h>
 #include <elf.h>
+#include <limits.h>
 #include <link.h>
 #include <string.h>
 #include <time.h>
@@ -74,18 +75,45 @@ static void find_build_id(struct rec_module *module)
             return;
 }
 
+/* What the loader says of a module. False: it goes, or has gone, meanwhile: a thread that stood in
+ * it when its stack was taken need not do so any more. */
+static bool ask_loader(const struct dl_find_object *found, uint64_t *ret_bias,
+                       const char **ret_path)
+{
+    static char path[PATH_MAX]; /* whoever asks has the unwinder's lock */
+    struct link_map map;
+    struct dl_find_object again;
+    bool may_copy =
+        memory_read((uint64_t)found, &again, sizeof(again)); /* a filter may forbid it */
+    if (!may_copy)
+        map = *found->dlfo_link_map;
+    else if (!memory_read((uint64_t)found->dlfo_link_map, &map, sizeof(map)))
+        return false;
+    size_t bytes = 0;
+    if (map.l_name != NULL && may_copy)
+        bytes = memory_read_some((uint64_t)map.l_name, path, sizeof(path) - 1);
+    else if (map.l_name != NULL)
+        memcpy(path, map.l_name, bytes = strnlen(map.l_name, sizeof(path) - 1));
+    path[bytes] = '\0';
+    *ret_bias = map.l_addr;
+    *ret_path = path;
+    return _dl_find_object(found->dlfo_map_start, &again) == 0 &&
+           again.dlfo_link_map == found->dlfo_link_map &&
+           again.dlfo_map_start == found->dlfo_map_start &&
+           again.dlfo_map_end == found->dlfo_map_end;
+}
+
 static uint32_t add(const struct dl_find_object *found)
 {
-    struct link_map *map = found->dlfo_link_map;
-    const char *path = map->l_name;
-    uint32_t row = recorder_take(REC_TABLE_MODULES, 1);
+    uint64_t bias;
+    const char *path;
+    uint32_t row = ask_loader(found, &bias, &path) ? recorder_take(REC_TABLE_MODULES, 1) : 0;
     if (row == 0)
         return 0;
     struct rec_module *module = &recorder.modules[row];
     module->end = (uint64_t)found->dlfo_map_end;
-    module->bias = map->l_addr;
-    module->path = path != NULL && path[0] != '\0' ? recorder_add_string(path, strlen(path))
-                                                   : recorder.header->exe;
+    module->bias = bias;
+    module->path = path[0] != '\0' ? recorder_add_string(path, strlen(path)) : recorder.header->exe;
     module->loaded_epoch = recorder.header->epoch;
     module->loaded_ns = clock_now_ns();
     struct rec_module draft = *module;
@@ -93,7 +121,7 @@ static uint32_t add(const struct dl_find_object *found)
     find_build_id(&draft);
     memcpy(module->build_id, draft.build_id, sizeof(module->build_id));
     module->build_id_bytes = draft.build_id_bytes;
-    loaded[row].map = map;
+    loaded[row].map = found->dlfo_link_map;
     loaded[row].start = draft.start;
     loaded_count = row + 1;
     __atomic_store_n(&module->start, draft.start, __ATOMIC_RELEASE);

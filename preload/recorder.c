@@ -18,6 +18,7 @@ uint64_t recorder_lost_threads;
 
 /* Has this process come from fork, and no recording of its own yet? */
 static enum { CHILD_NONE, CHILD_PENDING, CHILD_OPENING } child;
+static uint32_t child_pid; /* of the one that is pending */
 
 bool recorder_open(bool fork_child)
 {
@@ -48,6 +49,7 @@ void recorder_forget(void)
     bool was_recorded = recorder.header != NULL || child != CHILD_NONE;
     bool pending = was_recorded && recorder_options.children && !recorder_quiet;
     child = pending ? CHILD_PENDING : CHILD_NONE;
+    child_pid = pending ? (uint32_t)sys_call(SYS_getpid, 0) : 0;
     recorded_forget();
     recorder.classes = pending ? recorder_options.classes : 0;
     recorder_thread.task = NULL;
@@ -86,8 +88,9 @@ static void take_back_loss(void)
 static bool open_in_child(void)
 {
     __typeof__(child) pending = CHILD_PENDING;
-    if (__atomic_load_n(&child, __ATOMIC_RELAXED) != pending)
-        return false;
+    if (__atomic_load_n(&child, __ATOMIC_RELAXED) != pending ||
+        (uint32_t)sys_call(SYS_getpid, 0) != child_pid)
+        return false; /* or a vfork child of its own, on its memory */
     uint64_t before = signals_block();
     bool ours = __atomic_compare_exchange_n(&child, &pending, CHILD_OPENING, false,
                                             __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);

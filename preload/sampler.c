@@ -29,6 +29,7 @@
 #define REFRESHES_A_WALK 10000
 #define THREADS_EVERY 8    /* walks between two looks for threads that are gone */
 #define FOLLOW_NS NS_PER_S /* between two looks at the credentials of a Go program, at most */
+#define STOP_TASKS 256     /* tasks between two questions whether it shall stop */
 #define HEARTBEAT_TASKS (1 << 14) /* tasks between two updates of last_walk_ns */
 #define CHEAP_NS (NS_PER_S / 100) /* of a processor; what has cost more has the lowest priority */
 
@@ -269,14 +270,17 @@ static void note_finished(struct rec_task *task)
     recorder_let_go(task);
 }
 
-/* `last`: there will be no second look, so that stacks are taken at the first. */
-static void walk(uint32_t number, bool last)
+/* `last`: there will be no second look, so that stacks are taken at the first. False: it was broken
+ * off, since somebody waits for the sampler's end. */
+static bool walk(uint32_t number, bool last)
 {
     struct rec_header *header = recorder.header;
     uint32_t count = recorder_rows(REC_TABLE_TASKS);
     refreshes = REFRESHES_A_WALK;
     for (uint32_t row = 1; row < count; row++) {
         struct rec_task *task = &recorder.tasks[row];
+        if (row % STOP_TASKS == 0 && sampler_asked() == SAMPLER_STOP_NOW)
+            return false;
         if (row % HEARTBEAT_TASKS == 0)
             __atomic_store_n(&header->last_walk_ns, clock_now_ns(), __ATOMIC_RELEASE);
         uint8_t state = __atomic_load_n(&task->state, __ATOMIC_ACQUIRE);
@@ -293,6 +297,7 @@ static void walk(uint32_t number, bool last)
         if (state == REC_TASK_ENDING || number % THREADS_EVERY == 0)
             look_for_end(task);
     }
+    return true;
 }
 
 /* What new stacks have brought, and modules that are gone. */
@@ -335,8 +340,9 @@ static uint64_t rest_after(uint64_t took_ns, uint64_t longest_ns)
 static uint64_t look_around(uint32_t number, bool last)
 {
     uint64_t start_ns = clock_now_ns();
-    walk(number, last);
     uint64_t pause_ns = recorder.header->sample_period_ns;
+    if (!walk(number, last))
+        return pause_ns;
     uint64_t after_walk_ns = rest_after(clock_now_ns() - start_ns, LONGEST_PAUSE_NS);
     uint64_t after_scan_ns = rest_after(scan(), LONGEST_SCAN_PAUSE_NS);
     __atomic_store_n(&recorder.header->last_walk_ns, clock_now_ns(), __ATOMIC_RELEASE);

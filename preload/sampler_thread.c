@@ -211,26 +211,36 @@ static void end_turn(uint64_t before)
     signals_restore(before);
 }
 
+/* Whether there is a sampler, or one that has ended and is not to be had again: where it may not
+ * look any more, it ends by itself. One that was told to stop, and did so after nobody waited for
+ * it any longer, does not count. */
+static bool has_sampler(void)
+{
+    return __atomic_load_n(&running, __ATOMIC_ACQUIRE) != 0 &&
+           !(__atomic_load_n(&tid, __ATOMIC_ACQUIRE) == 0 && sampler_asked() == SAMPLER_STOP_NOW);
+}
+
 /* With the turn. */
 static void start_sampler(void)
 {
-    if (recorder.header == NULL || stopped > 0 || running != 0)
+    if (recorder.header == NULL || stopped > 0 || has_sampler())
         return;
     if (memory == NULL)
         memory = memory_reserve_unforked(STACK_BYTES + tls_below + tls_above + 8192);
     if (memory == NULL)
         return;
+    __atomic_store_n(&tid, 1, __ATOMIC_RELEASE);
+    __atomic_store_n(&stopping, SAMPLER_GO_ON, __ATOMIC_RELEASE);
     __atomic_store_n(&running, 1, __ATOMIC_RELEASE);
-    __atomic_store_n(&stopping, 0, __ATOMIC_RELEASE);
-    tid = 1;
-    if (start_thread(memory + STACK_BYTES, make_tls(memory + STACK_BYTES)) < 0)
-        tid = 0;
+    if (start_thread(memory + STACK_BYTES, make_tls(memory + STACK_BYTES)) >= 0)
+        return;
+    __atomic_store_n(&tid, 0, __ATOMIC_RELEASE);
+    __atomic_store_n(&running, 0, __ATOMIC_RELEASE); /* the next thread tries again */
 }
 
 void sampler_ensure(void)
 {
-    if (recorder.header == NULL || recorder_quiet || !tls_known ||
-        __atomic_load_n(&running, __ATOMIC_ACQUIRE) != 0)
+    if (recorder.header == NULL || recorder_quiet || !tls_known || has_sampler())
         return;
     uint64_t before = take_turn();
     start_sampler();

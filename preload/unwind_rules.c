@@ -59,8 +59,8 @@ bool unwind_lock(void)
     }
     lock_signals = before;
     /* libunwind locks a mutex of its own, by a function that we intercept. */
-    recorder_thread.outside = recorder_thread.task;
-    recorder_thread.task = &recorder_thread.sink;
+    __atomic_store_n(&recorder_thread.outside, recorder_thread.task, __ATOMIC_RELEASE);
+    __atomic_store_n(&recorder_thread.task, &recorder_thread.sink, __ATOMIC_RELEASE);
     recorder_thread.inside = true;
     return true;
 }

@@ -189,14 +189,39 @@ static void generations(void)
     _exit(0);
 }
 
+/* --- a child whose first calls are those of a child on its memory ------------------------------
+ */
+
+static void vforks(void)
+{
+    int ends[2];
+    char byte;
+    CHECK(pipe(ends) == 0);
+    pid_t pid = fork();
+    if (pid != 0) {
+        wait_for(pid);
+        return;
+    }
+    pid = vfork();
+    if (pid == 0) {
+        if (write(ends[1], "x", 1) != 1)
+            _exit(1);
+        _exit(0);
+    }
+    CHECK(pid > 0 && waitpid(pid, NULL, 0) == pid);
+    CHECK(read(ends[0], &byte, 1) == 1);
+    printf("child %d\n", (int)getpid());
+    fflush(stdout);
+    CHECK(read(STDIN_FILENO, &byte, 1) == 0); /* parked here */
+    _exit(0);
+}
+
 static const struct {
     const char *name;
     void (*run)(void);
 } cases[] = {
-    {"stream", stream},
-    {"crowd", crowd},
-    {"handler", handler},
-    {"generations", generations},
+    {"stream", stream},           {"crowd", crowd},   {"handler", handler},
+    {"generations", generations}, {"vforks", vforks},
 };
 
 int main(int argc, char **argv)

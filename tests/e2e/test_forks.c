@@ -1,6 +1,8 @@
 /* Forks at bad moments end under the preload as they do without: see forks.c. */
 #include "tests/e2e/harness.h"
 
+#include <string.h>
+
 static void same(const char *name)
 {
     assert_same_behaviour(LIST(LEAKSPY_TARGETS "/forks", name), NULL);
@@ -30,6 +32,31 @@ static void fork_children_of_children_that_waited_or_not(void **state)
     same("generations");
 }
 
+static void fork_child_whose_own_child_on_its_memory_calls_first__is_recorded(void **state)
+{
+    (void)state;
+    const struct expected_group reader = {.kind = "thread",
+                                          .op = "io wait",
+                                          .call = "read",
+                                          .count = 1,
+                                          .wait_function = "vforks",
+                                          .wait_file = "forks.c",
+                                          .wait_line =
+                                              line_of("tests/e2e/forks.c", "/* parked here */")};
+    struct target *target = target_start(true, LIST(LEAKSPY_TARGETS "/forks", "vforks"), NULL);
+    char pid[16];
+    snprintf(pid, sizeof pid, "%s", target_wait_line(target, "child ") + strlen("child "));
+    json_t *json = wait_for_group_in(pid, "60ms", NULL, &reader);
+    assert_string_equal(json_string_value(json_at(json, "source.kind")), "recording");
+    assert_string_equal(json_string_value(json_at(json, "source.end")), "running");
+    json_decref(json);
+    target_close_stdin(target);
+    struct outcome outcome = target_wait(target);
+    assert_int_equal(outcome.status, 0);
+    outcome_deinit(&outcome);
+    target_end(target);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -37,6 +64,7 @@ int main(void)
         cmocka_unit_test(fork_in_many_threads_while_the_sampler_is_stopped_and_started),
         cmocka_unit_test(fork_in_signal_handlers_wherever_they_come),
         cmocka_unit_test(fork_children_of_children_that_waited_or_not),
+        cmocka_unit_test(fork_child_whose_own_child_on_its_memory_calls_first__is_recorded),
     };
     return cmocka_run_group_tests(tests, NULL, end_all_targets);
 }

@@ -139,6 +139,32 @@ static void static_program__is_said_to_be_out_of_reach_and_runs(void **state)
     assert_runs_unrecorded("static", LEAKSPY_TARGETS "/static_program");
 }
 
+/* A recorded shell that became a program which loads no library: the recording is of the shell, and
+ * the process is looked at as what it is now. */
+static void program_that_becomes_a_static_one__is_not_told_as_its_old_self(void **state)
+{
+    (void)state;
+    struct target *target = target_start(
+        true,
+        LIST("/bin/sh", "-c", "/bin/true; exec \"$0\" ready", LEAKSPY_TARGETS "/static_program"),
+        NULL);
+    target_wait_line(target, "ready");
+    json_t *json = report(target->pid_text, "0", LIST("--all"));
+    assert_string_equal(json_string_value(json_at(json, "source.kind")), "process");
+    assert_non_null(strstr(json_string_value(json_at(json, "source.exe")), "/static_program"));
+    assert_group(json, &(struct expected_group){.kind = "thread", .op = "io wait", .count = 1});
+    json_decref(json);
+    json = report(target->recording, "0", LIST("--all"));
+    assert_string_equal(json_string_value(json_at(json, "source.end")), "exec");
+    json_decref(json);
+    assert_no_all_clear(target->recording);
+    target_close_stdin(target);
+    struct outcome outcome = target_wait(target);
+    assert_int_equal(WEXITSTATUS(outcome.status), 17);
+    outcome_deinit(&outcome);
+    target_end(target);
+}
+
 static void setuid_program__is_said_to_be_out_of_reach_and_runs(void **state)
 {
     char program[128];
@@ -243,6 +269,8 @@ int main(void)
         cmocka_unit_test_teardown(command__is_recorded_to_its_end, end_all_targets),
         cmocka_unit_test_teardown(command_that_is_killed__is_recorded_as_such, end_all_targets),
         cmocka_unit_test_teardown(recording_with_a_newline_in_its_name__is_found_by_pid,
+                                  end_all_targets),
+        cmocka_unit_test_teardown(program_that_becomes_a_static_one__is_not_told_as_its_old_self,
                                   end_all_targets),
         cmocka_unit_test_teardown(static_program__is_said_to_be_out_of_reach_and_runs,
                                   end_all_targets),

@@ -330,6 +330,14 @@ static void run_that_is_refused__leaves_the_tasks_of_the_other(void **state)
     target_end(target);
 }
 
+static void runtime_that_was_closed__is_looked_into_no_more(void **state)
+{
+    (void)state;
+    assert_same_behaviour(
+        LIST(LEAKSPY_TARGETS "/closed_runtime", LEAKSPY_TARGETS "/libruntime_plugin.so"),
+        LIST("TASKRT_THREADS=1"));
+}
+
 static void program_that_closed_everything__is_recorded_on(void **state)
 {
     (void)state;
@@ -389,6 +397,7 @@ int main(void)
         cmocka_unit_test_teardown(threads_that_freed_their_handles__are_recorded, end_all_targets),
         cmocka_unit_test_teardown(run_that_is_refused__leaves_the_tasks_of_the_other,
                                   end_all_targets),
+        cmocka_unit_test_teardown(runtime_that_was_closed__is_looked_into_no_more, end_all_targets),
         cmocka_unit_test_teardown(thread_with_the_handle_of_one_that_is_gone__is_joined,
                                   end_all_targets),
         cmocka_unit_test_teardown(program_that_closed_everything__is_recorded_on, end_all_targets),
