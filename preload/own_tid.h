@@ -11,8 +11,8 @@
 /* Learns where it is kept, and tries it. At start, once, on a thread that the C library made. */
 void own_tid_init(void);
 
-/* On a thread that the C library made; where it keeps no id, it is asked of the kernel. Lock-free,
- * async-signal-safe. */
+/* On a thread that the C library made, and not in a child of vfork or a bare clone, which finds its
+ * parent's there; where it keeps no id, it is asked of the kernel. Lock-free, async-signal-safe. */
 uint32_t own_tid(void);
 
 #endif

@@ -5,11 +5,12 @@
 # is, while something copies memory, and while nothing happens. Prints tables; judges nothing.
 #
 # Usage: tests/bench/goroutines.sh [GOROUTINES...]      (1000000 10000; a million need 7 GB of memory)
-# Needs what tests/run.sh needs, and installs what is missing of: golang-go 1.19, delve, curl, time.
+# Needs what tests/run.sh needs, and installs what is missing of: golang-go 1.19, delve, curl, python3, time.
 # LEAKSPY: the command (build/default/analyzer/leakspy). NEWEST: the other Go (1.27); a folder with
 # bin/go in it, or a version for tests/go-toolchain.sh. ROUNDS: how often each is measured (3;
 # what takes more than a minute is measured once; the turns are seven times as many).
 set -eu
+export LC_ALL=C # numbers with a point
 root=$(cd "$(dirname "$0")/../.." && pwd)
 # shellcheck source=tests/packages.sh
 . "$root/tests/packages.sh"
@@ -24,7 +25,7 @@ work=$(mktemp -d)
 program='' other=''
 leave() {
     local pid
-    for pid in $program $other; do kill -9 "$pid" 2>/dev/null; done
+    for pid in $program $other; do kill -9 "$pid" 2>/dev/null || true; done
     rm -rf "$work"
 }
 trap leave EXIT
@@ -47,7 +48,7 @@ start() { # PROGRAM COUNT
     rm "$work/out"
 }
 stop() { # PID
-    kill -9 "$1"
+    kill -9 "$1" 2>/dev/null || true
     wait "$1" 2>/dev/null || true
 }
 stall() { curl -sS "http://$address/stall"; }
@@ -114,29 +115,37 @@ look() { # PROGRAM COUNT
     program=
 }
 
+copier='
+a = bytearray(b"x") * (1 << 26)
+b = bytearray(a)
+while True:
+    b[:] = a'
+
 # While as much is done to somebody else, the program stalls by what it shares with any other: processors, memory.
 compare_stalls() { # PROGRAM COUNT
-    local own=$program own_address=$address seconds what i
+    local own_address=$address like seconds what i
+    other=$program # what is started next is the program, until it is known
     start "$1" "$2"
-    other=$program program=$own address=$own_address
-    seconds=$(/usr/bin/time -f %e "$leakspy" report --threshold 0 "$program" 2>&1 >/dev/null)
+    like=$program program=$other other=$like address=$own_address
+    /usr/bin/time -q -o "$work/time" -f %e "$leakspy" report --threshold 0 "$program" >/dev/null
+    seconds=$(awk '{ print ($1 < 0.05 ? 0.05 : $1) }' "$work/time")
     local names=('leakspy report of it' 'leakspy report of its like' 'something that copies memory' 'nothing')
     rm -f "$work"/turn-*
     for ((i = 0; i < rounds * 7 * ${#names[@]}; i++)); do
-        what=$((i % ${#names[@]}))
+        what=$(((i + i / ${#names[@]}) % ${#names[@]})) # each after each other one
         sleep 1
         stall >/dev/null
         case $what in
         0) "$leakspy" report --threshold 0 "$program" >/dev/null ;;
         1) "$leakspy" report --threshold 0 "$other" >/dev/null ;;
-        2) timeout "$seconds" python3 -c 'while 1: bytearray(1 << 26).copy()' || true ;;
+        2) timeout "$seconds" python3 -c "$copier" || [ $? -eq 124 ] ;;
         3) sleep "$seconds" ;;
         esac
         stall | cut -d' ' -f1 >>"$work/turn-$what"
     done
-    printf '\n| %-44s | %10s | %10s | %10s |\n|---|---|---|---|\n' "meanwhile ($((rounds * 7)) turns)" quarter stall worst
+    printf '\n| %-44s | %13s | %10s | %10s |\n|---|---|---|---|\n' "meanwhile ($((rounds * 7)) turns)" 'lower quarter' median worst
     for what in "${!names[@]}"; do
-        printf '| %-44s | %7.1f ms | %s |\n' "${names[what]}" "$(sort -n "$work/turn-$what" | head -n $((rounds * 7 / 4 + 1)) | tail -n 1)" \
+        printf '| %-44s | %10.1f ms | %s |\n' "${names[what]}" "$(sort -n "$work/turn-$what" | head -n $((rounds * 7 / 4 + 1)) | tail -n 1)" \
             "$(longest "turn-$what")"
     done
     stop "$other"

@@ -63,7 +63,8 @@ static void child__asked__has_its_own(void **state)
 static void ask_without_kernel(void)
 {
     uint32_t id = (uint32_t)gettid();
-    CHECK_INT(prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT), 0);
+    if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT) != 0)
+        _exit(HERE_CHILD_SKIPS); /* a filter holds already, as in a container */
     syscall(SYS_exit, own_tid() == id ? 0 : 1);
 }
 
@@ -71,7 +72,10 @@ static void kernel__after_start__is_not_asked(void **state)
 {
     (void)state;
     own_tid_init();
-    assert_int_equal(here_in_child(ask_without_kernel), 0);
+    int status = here_in_child(ask_without_kernel);
+    if (status == HERE_CHILD_SKIPS)
+        skip();
+    assert_int_equal(status, 0);
 }
 
 int main(void)
