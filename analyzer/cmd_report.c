@@ -239,7 +239,7 @@ static bool read_source(void *arg, struct snapshot *ret, struct err *err)
 /* Whether a wait may be a finding, if only the sampler had seen already that it lasts. */
 static bool is_too_early(const struct request *request, const struct snapshot *snapshot)
 {
-    if (strcmp(snapshot->source_kind, "recording") != 0 || snapshot->end != SNAPSHOT_RUNNING ||
+    if (snapshot->source != SNAPSHOT_RECORDING || snapshot->end != SNAPSHOT_RUNNING ||
         request->report.threshold_ns >= SNAPSHOT_FRESH_NS)
         return false;
     if (snapshot->runtimes & REC_RUNTIME_GO)
@@ -285,6 +285,8 @@ static bool look(struct request *request, struct snapshot *ret, struct err *err)
         bool ok = watch_run(&source, request->watch_ns, ret, err);
         kept_stacks_destroy(request->kept);
         request->kept = NULL;
+        if (newest)
+            request->source = NULL;
         free(newest);
         if (!ok)
             return false;

@@ -279,7 +279,6 @@ bool image_open_core(struct image *ret, const char *path, const char *exe, struc
     }
     core_memory_init(&own->memory, &own->core);
     *ret = (struct image){
-        .kind = "core",
         .path = strdup(path),
         .pid = (pid_t)own->core.pid,
         .signal = own->core.signal,

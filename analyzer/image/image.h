@@ -80,8 +80,7 @@ struct image_text;
 struct kept_stacks;
 
 struct image {
-    const char *kind; /* "process", "core" */
-    char *path;       /* of the core; NULL */
+    char *path; /* of the core; NULL */
     pid_t pid;
     char *exe;
     char **cmdline;             /* NULL-terminated */

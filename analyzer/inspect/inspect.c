@@ -49,7 +49,7 @@ static bool take_process(struct snapshot *snapshot, const struct image *image)
         ok = (snapshot->cmdline[i] = strdup(image->cmdline[i])) != NULL;
     snapshot->exe = strdup(image->exe ? image->exe : "");
     snapshot->path = image->path ? strdup(image->path) : NULL;
-    snapshot->source_kind = image->kind;
+    snapshot->source = image->live ? SNAPSHOT_PROCESS : SNAPSHOT_CORE;
     snapshot->pid = (uint32_t)image->pid;
     snapshot->started_unix_ns = image->started_unix_ns;
     snapshot->taken_unix_ns = image->taken_unix_ns;

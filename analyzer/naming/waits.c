@@ -15,7 +15,7 @@ bool waits_init(struct waits *waits, const struct snapshot *snapshot)
     size_t room = 64;
     waits->of_task = large_calloc(snapshot->task_count + 1, sizeof(*waits->of_task));
     waits->rows = calloc(room, sizeof(*waits->rows));
-    waits->same_site = malloc((snapshot->site_count + 1) * sizeof(*waits->same_site));
+    waits->same_site = calloc(snapshot->site_count + 1, sizeof(*waits->same_site));
     bool ok = table_init(&table, 64) && waits->of_task && waits->rows && waits->same_site;
     waits->count = 1;
     for (uint32_t i = 0; ok && i < snapshot->site_count; i++)

@@ -178,7 +178,6 @@ bool image_open_process(struct image *ret, pid_t pid, struct err *err)
     process_fds_init(&own->fds, task);
     process_stops_init(&own->stops, pid);
     *ret = (struct image){
-        .kind = "process",
         .pid = pid,
         .live = true,
         .memory = &own->memory.reader,

@@ -82,7 +82,7 @@ static json_t *source(const struct snapshot *snapshot)
         json_array_append_new(cmdline, text(*word));
 
     json_t *object = json_object();
-    json_object_set_new(object, "kind", json_string(snapshot->source_kind));
+    json_object_set_new(object, "kind", json_string(snapshot_source_name(snapshot->source)));
     json_object_set_new(object, "path", text(snapshot->path));
     json_object_set_new(object, "pid", count(snapshot->pid));
     json_object_set_new(object, "exe", text(snapshot->exe));

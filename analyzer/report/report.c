@@ -73,15 +73,13 @@ static void write_unwatched(const struct snapshot *snapshot, char *to, size_t by
 static void write_undecided(const struct report *report, char *to, size_t bytes)
 {
     uint64_t count = report->verdicts->totals.undecided;
-    bool live = report->snapshot->end == SNAPSHOT_RUNNING &&
-                strcmp(report->snapshot->source_kind, "core") != 0;
     char threshold[32];
     text_duration(report->options->threshold_ns, threshold);
     snprintf(to, bytes,
              "%" PRIu64 " parked task%s may be so for %s or longer, nobody knows since when: "
              "--threshold 0 shows %s%s",
              count, count == 1 ? "" : "s", threshold, count == 1 ? "it" : "them",
-             live ? ", --watch 10s tells whether they stay" : "");
+             snapshot_is_live(report->snapshot) ? ", --watch 10s tells whether they stay" : "");
 }
 
 void report_notes(const struct report *report, void (*visit)(const char *note, void *arg),

@@ -38,8 +38,7 @@ static void put_totals(const struct writer *writer)
     FILE *out = writer->out;
     char age[32], plural[64];
     /* Of a process that has ended, nothing runs any more. */
-    bool runs = snapshot->end == SNAPSHOT_RUNNING && strcmp(snapshot->source_kind, "core") != 0;
-    const char *running = runs ? "running" : "not parked";
+    const char *running = snapshot_is_live(snapshot) ? "running" : "not parked";
     bool any = false;
 
     for (unsigned i = 0; i < VERDICT_WAITING; i++) {
@@ -74,7 +73,7 @@ static void put_source(const struct writer *writer)
     fputs(INDENT "in ", out);
     put_printable(out, snapshot->exe[0] ? snapshot->exe : "an unknown program");
     fprintf(out, ", pid %" PRIu32 ", ", snapshot->pid);
-    bool core = strcmp(snapshot->source_kind, "core") == 0;
+    bool core = snapshot->source == SNAPSHOT_CORE;
     switch (snapshot->end) {
     case SNAPSHOT_RUNNING:
         fputs(core ? "dumped while it ran" : "running", out);

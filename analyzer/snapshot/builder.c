@@ -303,7 +303,7 @@ struct snapshot_extra *builder_extra(struct snapshot_builder *builder, struct sn
 
 static void add_note(struct snapshot_builder *builder, const char *format, va_list arguments)
 {
-    if (!snapshot_note(builder->snapshot, format, arguments))
+    if (!snapshot_vnote(builder->snapshot, format, arguments))
         builder->failed = true;
 }
 
@@ -319,7 +319,7 @@ void builder_doubt(struct snapshot_builder *builder, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    if (!snapshot_doubt(builder->snapshot, format, arguments))
+    if (!snapshot_vdoubt(builder->snapshot, format, arguments))
         builder->failed = true;
     va_end(arguments);
 }

@@ -9,7 +9,6 @@
 void snapshot_init(struct snapshot *snapshot)
 {
     memset(snapshot, 0, sizeof(*snapshot));
-    snapshot->source_kind = "recording";
 }
 
 void snapshot_deinit(struct snapshot *snapshot)
@@ -47,7 +46,7 @@ void snapshot_deinit(struct snapshot *snapshot)
     memset(snapshot, 0, sizeof(*snapshot));
 }
 
-bool snapshot_note(struct snapshot *snapshot, const char *format, va_list arguments)
+bool snapshot_vnote(struct snapshot *snapshot, const char *format, va_list arguments)
 {
     char *note;
     if (vasprintf(&note, format, arguments) < 0)
@@ -62,13 +61,31 @@ bool snapshot_note(struct snapshot *snapshot, const char *format, va_list argume
     return true;
 }
 
-bool snapshot_doubt(struct snapshot *snapshot, const char *format, va_list arguments)
+bool snapshot_note(struct snapshot *snapshot, const char *format, ...)
 {
-    if (!snapshot_note(snapshot, format, arguments))
+    va_list arguments;
+    va_start(arguments, format);
+    bool ok = snapshot_vnote(snapshot, format, arguments);
+    va_end(arguments);
+    return ok;
+}
+
+bool snapshot_vdoubt(struct snapshot *snapshot, const char *format, va_list arguments)
+{
+    if (!snapshot_vnote(snapshot, format, arguments))
         return false;
     if (!snapshot->doubt)
         snapshot->doubt = strdup(snapshot->notes[snapshot->note_count - 1]);
     return snapshot->doubt != NULL;
+}
+
+bool snapshot_doubt(struct snapshot *snapshot, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    bool ok = snapshot_vdoubt(snapshot, format, arguments);
+    va_end(arguments);
+    return ok;
 }
 
 static bool make_room(struct snapshot *snapshot, size_t expected)
@@ -125,6 +142,8 @@ uint64_t snapshot_lost_tasks(const struct snapshot *snapshot)
 bool snapshot_is_unwatched(const struct snapshot *snapshot)
 {
     bool late = snapshot->look_age_ns > snapshot_look_is_late_after(snapshot->look_period_ns);
+    if (late && snapshot->end != SNAPSHOT_RUNNING)
+        return true; /* whatever it did then: it may have executed another program */
     if (!late && snapshot->look_age_ns != SNAPSHOT_AGE_UNKNOWN)
         return false;
     for (size_t i = 0; i < snapshot->task_count; i++) {
@@ -202,6 +221,12 @@ static const char *const kinds[] = {
 #undef X
 };
 
+static const char *const sources[] = {
+    [SNAPSHOT_RECORDING] = "recording",
+    [SNAPSHOT_PROCESS] = "process",
+    [SNAPSHOT_CORE] = "core",
+};
+
 static const char *const ends[] = {
     [SNAPSHOT_RUNNING] = "running",     [SNAPSHOT_EXITED] = "exited",
     [SNAPSHOT_SIGNALLED] = "signalled", [SNAPSHOT_EXEC] = "exec",
@@ -228,6 +253,11 @@ const char *snapshot_object_name(unsigned object)
 enum rec_object snapshot_op_object(unsigned op)
 {
     return op < COUNT(ops) ? ops[op].object : REC_OBJECT_NONE;
+}
+
+const char *snapshot_source_name(enum snapshot_source source)
+{
+    return sources[source];
 }
 
 const char *snapshot_end_name(enum snapshot_end end)

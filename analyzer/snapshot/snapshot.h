@@ -142,6 +142,8 @@ struct snapshot_before {
     uint64_t count;
 };
 
+enum snapshot_source { SNAPSHOT_RECORDING, SNAPSHOT_PROCESS, SNAPSHOT_CORE };
+
 /* The rows of `end` in the JSON report. */
 enum snapshot_end {
     SNAPSHOT_RUNNING,
@@ -161,9 +163,9 @@ struct snapshot_loss {
 };
 
 struct snapshot {
-    const char *source_kind; /* "recording", "process", "core" */
-    char *path;              /* NULL: there is no file */
-    char *continued_in;      /* the source that tells of the program that it executed, or NULL */
+    enum snapshot_source source;
+    char *path;         /* NULL: there is no file */
+    char *continued_in; /* the source that tells of the program that it executed, or NULL */
     char *exe;
     char **cmdline; /* NULL-terminated */
     uint32_t pid;
@@ -240,6 +242,13 @@ struct snapshot_extra *snapshot_extra_for(struct snapshot *snapshot, struct snap
  * Go's own compiler, those of nil channels do not count. */
 uint32_t snapshot_cases_given(const struct snapshot *snapshot, const struct snapshot_task *task);
 
+/* Whether something of it may go on: a core is of a process that runs, perhaps, but tells nothing
+ * of it any more. */
+static inline bool snapshot_is_live(const struct snapshot *snapshot)
+{
+    return snapshot->end == SNAPSHOT_RUNNING && snapshot->source != SNAPSHOT_CORE;
+}
+
 /* Whether the wait of a task of a running process is younger than SNAPSHOT_FRESH_NS and was not
  * seen twice yet: it may be about to end, and its stack, which may say that it is expected, is not
  * there. */
@@ -275,18 +284,22 @@ static inline int64_t snapshot_look_is_late_after(int64_t look_period_ns)
 void snapshot_expect_tasks(struct snapshot *snapshot, size_t more);
 
 /* A sentence about the picture as a whole. False: no memory. */
-bool snapshot_note(struct snapshot *snapshot, const char *format, va_list arguments)
+bool snapshot_note(struct snapshot *snapshot, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+bool snapshot_vnote(struct snapshot *snapshot, const char *format, va_list arguments)
     __attribute__((format(printf, 2, 0)));
 
 /* A sentence that says why there may be tasks of which nothing is known. False: no memory. */
-bool snapshot_doubt(struct snapshot *snapshot, const char *format, va_list arguments)
+bool snapshot_doubt(struct snapshot *snapshot, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+bool snapshot_vdoubt(struct snapshot *snapshot, const char *format, va_list arguments)
     __attribute__((format(printf, 2, 0)));
 
 /* What was lost of which completeness depends: tasks of which nothing is known. */
 uint64_t snapshot_lost_tasks(const struct snapshot *snapshot);
 
 /* Whether tasks are parked of which nobody knows how long, or none is known at all: they were never
- * looked at, or, in a process that runs, not lately. */
+ * looked at, or not lately: before now, or before the process ended. */
 bool snapshot_is_unwatched(const struct snapshot *snapshot);
 
 /* Everything that was lost, for the totals. */
@@ -305,6 +318,7 @@ const char *snapshot_kind_name(unsigned kind);
 const char *snapshot_op_name(unsigned op);
 const char *snapshot_object_name(unsigned object);
 enum rec_object snapshot_op_object(unsigned op);
+const char *snapshot_source_name(enum snapshot_source source);
 const char *snapshot_end_name(enum snapshot_end end);
 
 #endif

@@ -1,7 +1,6 @@
 #include "analyzer/source/recording.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,9 +28,10 @@ enum snapshot_end source_recording_end(const struct rec_header *header)
         return SNAPSHOT_EXEC;
     case REC_STATE_RUNNING:
         here = process_here((pid_t)header->pid, header->process_start_ticks, header->boot_id);
-        if (here == 0)
-            return SNAPSHOT_VANISHED;
-        return recordings_is_written_by(here, header) ? SNAPSHOT_RUNNING : SNAPSHOT_EXEC;
+        if (here != 0 && recordings_is_written_by(here, header))
+            return SNAPSHOT_RUNNING;
+        here = process_here((pid_t)header->pid, header->process_start_ticks, header->boot_id);
+        return here != 0 ? SNAPSHOT_EXEC : SNAPSHOT_VANISHED;
     default:
         return SNAPSHOT_VANISHED;
     }
@@ -70,16 +70,6 @@ static bool read_cmdline(struct recording_reader *reader)
     return true;
 }
 
-__attribute__((format(printf, 2, 3))) static bool note(struct snapshot *snapshot,
-                                                       const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    bool ok = snapshot_note(snapshot, format, arguments);
-    va_end(arguments);
-    return ok;
-}
-
 /* Says which waits were recorded, where not all were. */
 static bool tell_classes(struct snapshot *snapshot, uint32_t classes)
 {
@@ -98,22 +88,11 @@ static bool tell_classes(struct snapshot *snapshot, uint32_t classes)
         if (classes & rows[i].bit)
             snprintf(list + strlen(list), sizeof(list) - strlen(list), "%s%s", list[0] ? "," : "",
                      rows[i].name);
-    return note(snapshot,
-                "only a part of the waits was recorded (LEAKSPY_OPS=%s): tasks that wait otherwise "
-                "count as running",
-                list);
-}
-
-static bool doubt(struct snapshot *snapshot, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-
-static bool doubt(struct snapshot *snapshot, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    bool ok = snapshot_doubt(snapshot, format, arguments);
-    va_end(arguments);
-    return ok;
+    return snapshot_note(
+        snapshot,
+        "only a part of the waits was recorded (LEAKSPY_OPS=%s): tasks that wait otherwise "
+        "count as running",
+        list);
 }
 
 /* Why a program of Go's own compiler has no goroutines in its recording. */
@@ -122,19 +101,22 @@ static bool tell_unread_goroutines(struct snapshot *snapshot)
     unsigned minor;
     const char *version = snapshot->go_version;
     if (!version[0])
-        return doubt(snapshot,
-                     "%s is a program of Go's own compiler, and its goroutines were not read (it "
-                     "may only have been starting): only threads are told",
-                     snapshot->exe);
+        return snapshot_doubt(
+            snapshot,
+            "%s is a program of Go's own compiler, and its goroutines were not read (it "
+            "may only have been starting): only threads are told",
+            snapshot->exe);
     if (sscanf(version, "go1.%u", &minor) == 1 && minor < GO_MINOR_OLDEST)
-        return doubt(snapshot,
-                     "%s was built with %s: the goroutines of versions before go1.%d cannot be "
-                     "told, only threads are",
-                     snapshot->exe, version, GO_MINOR_OLDEST);
-    return doubt(snapshot,
-                 "%s was built with %s, which the library that recorded it does not know: its "
-                 "goroutines were not read, only threads are told",
-                 snapshot->exe, version);
+        return snapshot_doubt(
+            snapshot,
+            "%s was built with %s: the goroutines of versions before go1.%d cannot be "
+            "told, only threads are",
+            snapshot->exe, version, GO_MINOR_OLDEST);
+    return snapshot_doubt(
+        snapshot,
+        "%s was built with %s, which the library that recorded it does not know: its "
+        "goroutines were not read, only threads are told",
+        snapshot->exe, version);
 }
 
 /* The library looks for Go's runtime in the program only. */
@@ -147,10 +129,11 @@ static bool tell_go_libraries(struct snapshot *snapshot)
             continue;
         go_symbols_read(path, 0, &symbols);
         if (symbols.is_go)
-            return doubt(snapshot,
-                         "%s is a library of Go's own compiler: goroutines of libraries are not "
-                         "recorded; start the program without the recording, and report on its PID",
-                         path);
+            return snapshot_doubt(
+                snapshot,
+                "%s is a library of Go's own compiler: goroutines of libraries are not "
+                "recorded; start the program without the recording, and report on its PID",
+                path);
     }
     return true;
 }
@@ -160,33 +143,45 @@ static int64_t look_period_ns(const struct rec_header *header)
     return (int64_t)(most(header->sample_period_ns, header->rest_ns) & INT64_MAX);
 }
 
-/* What the header says of the process, when everything else was read. */
-static bool take_header(struct recording_reader *reader, enum snapshot_end end)
+/* Which process it was, and how it stands. False: no memory. */
+static bool take_process(struct recording_reader *reader, enum snapshot_end end)
 {
     struct snapshot *snapshot = reader->snapshot;
     const struct rec_header *header = &reader->file.header;
-    const struct rec_table *tables = reader->file.tables;
-    struct snapshot_loss *loss = &snapshot->loss;
-
+    snapshot->source = SNAPSHOT_RECORDING;
     snapshot->path = strdup(reader->file.path);
     snapshot->exe = strdup(recording_string(snapshot, header->exe));
     if (!snapshot->path || !snapshot->exe)
-        return err_system(reader->err, reader->file.path, ENOMEM);
-    if (end == SNAPSHOT_EXEC)
-        snapshot->continued_in = recordings_beside(
-            reader->file.path, header->pid, header->process_start_ticks, header->started_ns + 1);
+        return false;
     snapshot->pid = header->pid;
     if (end == SNAPSHOT_RUNNING) {
         pid_t here = process_here((pid_t)header->pid, header->process_start_ticks, header->boot_id);
         snapshot->pid = here != 0 ? (uint32_t)here : header->pid;
     }
-    snapshot->runtimes = header->runtimes;
+    if (end == SNAPSHOT_EXEC)
+        snapshot->continued_in = recordings_beside(
+            reader->file.path, header->pid, header->process_start_ticks, header->started_ns + 1);
     snapshot->end = end;
     snapshot->has_exit_code = end == SNAPSHOT_EXITED;
     snapshot->exit_code = snapshot->has_exit_code ? header->exit_code : 0;
     snapshot->signal = end == SNAPSHOT_SIGNALLED ? header->exit_code : 0;
+    snapshot->runtimes = header->runtimes;
+    snprintf(snapshot->go_version, sizeof(snapshot->go_version), "%s",
+             recording_string(snapshot, header->go_version));
+    /* Of tasks that are looked for, those that came and went between two looks were not seen. */
+    snapshot->has_spawned = !(header->runtimes & REC_RUNTIME_GO);
+    snapshot->spawned = header->spawned;
+    /* The header may have been read while tasks came and went, word by word. */
+    snapshot->finished = header->finished < header->spawned ? header->finished : header->spawned;
+    return true;
+}
+
+static void take_moments(struct recording_reader *reader)
+{
+    struct snapshot *snapshot = reader->snapshot;
+    const struct rec_header *header = &reader->file.header;
     snapshot->started_unix_ns = (int64_t)header->started_unix_ns;
-    if (end == SNAPSHOT_RUNNING) {
+    if (snapshot->end == SNAPSHOT_RUNNING) {
         /* The moment that the ages refer to: to read it all took a while since. */
         snapshot->taken_unix_ns =
             (int64_t)(clock_ns(CLOCK_REALTIME) - (clock_ns(CLOCK_MONOTONIC) - reader->now_ns));
@@ -199,19 +194,21 @@ static bool take_header(struct recording_reader *reader, enum snapshot_end end)
     snapshot->look_age_ns = recording_age(reader, reader->last_walk_ns);
     /* From now on back, where there is a now: the machine may have slept since the start, or its
      * clock been set. */
-    if (reader->last_walk_ns && end == SNAPSHOT_RUNNING)
+    if (reader->last_walk_ns && snapshot->end == SNAPSHOT_RUNNING)
         snapshot->looked_unix_ns = snapshot->taken_unix_ns - snapshot->look_age_ns;
     else if (reader->last_walk_ns)
         snapshot->looked_unix_ns =
             (int64_t)((header->started_unix_ns + reader->last_walk_ns - header->started_ns) &
                       INT64_MAX);
-    snprintf(snapshot->go_version, sizeof(snapshot->go_version), "%s",
-             recording_string(snapshot, header->go_version));
-    /* Of tasks that are looked for, those that came and went between two looks were not seen. */
-    snapshot->has_spawned = !(header->runtimes & REC_RUNTIME_GO);
-    snapshot->spawned = header->spawned;
-    /* The header may have been read while tasks came and went, word by word. */
-    snapshot->finished = header->finished < header->spawned ? header->finished : header->spawned;
+}
+
+static void take_losses(struct recording_reader *reader)
+{
+    static const enum rec_table_id others[] = {REC_TABLE_FRAMES, REC_TABLE_STRINGS,
+                                               REC_TABLE_MODULES, REC_TABLE_CALLS, REC_TABLE_CASES};
+    const struct rec_header *header = &reader->file.header;
+    const struct rec_table *tables = reader->file.tables;
+    struct snapshot_loss *loss = &reader->snapshot->loss;
     loss->unreadable += header->unreadable_tasks;
     /* Not what the table of tasks lost: a thread may have asked for a slot twice. */
     loss->tasks += header->lost_tasks;
@@ -219,16 +216,29 @@ static bool take_header(struct recording_reader *reader, enum snapshot_end end)
      */
     loss->sites += most(header->lost_sites, tables[REC_TABLE_SITES].lost);
     loss->stacks += header->lost_stacks;
-    static const enum rec_table_id others[] = {REC_TABLE_FRAMES, REC_TABLE_STRINGS,
-                                               REC_TABLE_MODULES, REC_TABLE_CALLS, REC_TABLE_CASES};
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
         loss->rows += tables[others[i]].lost;
-    if ((header->runtimes & (REC_RUNTIME_GO | REC_RUNTIME_GO_PROGRAM)) == REC_RUNTIME_GO_PROGRAM &&
-        !tell_unread_goroutines(snapshot))
+}
+
+/* What the recording leaves out, other than by loss. False: no memory. */
+static bool tell_gaps(struct snapshot *snapshot, const struct rec_header *header)
+{
+    bool is_go = header->runtimes & REC_RUNTIME_GO_PROGRAM;
+    if (is_go && !(header->runtimes & REC_RUNTIME_GO) && !tell_unread_goroutines(snapshot))
+        return false;
+    if (!is_go && !tell_go_libraries(snapshot))
+        return false;
+    return tell_classes(snapshot, header->op_classes);
+}
+
+/* What the header says, when everything else was read. */
+static bool take_header(struct recording_reader *reader, enum snapshot_end end)
+{
+    if (!take_process(reader, end))
         return err_system(reader->err, reader->file.path, ENOMEM);
-    if (!(header->runtimes & REC_RUNTIME_GO_PROGRAM) && !tell_go_libraries(snapshot))
-        return err_system(reader->err, reader->file.path, ENOMEM);
-    if (!tell_classes(snapshot, header->op_classes))
+    take_moments(reader);
+    take_losses(reader);
+    if (!tell_gaps(reader->snapshot, &reader->file.header))
         return err_system(reader->err, reader->file.path, ENOMEM);
     return read_cmdline(reader);
 }

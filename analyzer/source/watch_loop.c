@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <string.h>
 
 #include "analyzer/base/clock.h"
@@ -44,15 +43,6 @@ static bool sleep_until(uint64_t when_ns)
     while (!interrupted && clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &when, NULL) == EINTR)
         ;
     return !interrupted;
-}
-
-__attribute__((format(printf, 2, 3))) static void note(struct snapshot *snapshot,
-                                                       const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    (void)snapshot_note(snapshot, format, arguments);
-    va_end(arguments);
 }
 
 struct loop {
@@ -141,9 +131,9 @@ static bool run(struct loop *loop, int64_t duration_ns, struct err *err)
     char age[32];
     text_duration(loop->latest.watched_ns, age);
     if (loop->ended)
-        note(&loop->latest, "%s, after %s", loop->ended, age);
+        (void)snapshot_note(&loop->latest, "%s, after %s", loop->ended, age);
     else if (!done)
-        note(&loop->latest, "the watch was interrupted after %s", age);
+        (void)snapshot_note(&loop->latest, "the watch was interrupted after %s", age);
     return true;
 }
 

@@ -200,7 +200,7 @@ static const char *doing(const struct judge *judge, uint32_t index, char *to, si
 
 static bool is_recorded(const struct judge *judge)
 {
-    return strcmp(judge->snapshot->source_kind, "recording") == 0;
+    return judge->snapshot->source == SNAPSHOT_RECORDING;
 }
 
 /* Where other tasks may exist of which nothing is known, "nobody" is not certain. */

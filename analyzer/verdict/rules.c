@@ -46,7 +46,7 @@ static void explain_sibling(const struct judge *judge, struct group *group)
 static bool ended_lately(const struct judge *judge, uint32_t index)
 {
     bool known = task_at(judge, index)->parked_ns != SNAPSHOT_AGE_UNKNOWN ||
-                 strcmp(judge->snapshot->source_kind, "recording") != 0;
+                 judge->snapshot->source != SNAPSHOT_RECORDING;
     return is_finished(judge, index) && judge->snapshot->end == SNAPSHOT_RUNNING && known &&
            !is_past(judge, index);
 }
@@ -61,8 +61,7 @@ static void explain_unjoined(const struct judge *judge, struct group *group)
         evidence_add(group, "%s that ended, and nobody joined or detached %s before the process %s",
                      which, group->count == 1 ? "it" : "them",
                      judge->snapshot->end == SNAPSHOT_EXEC ? "executed another program" : "ended");
-    if (group->oldest_ns == SNAPSHOT_AGE_UNKNOWN &&
-        strcmp(judge->snapshot->source_kind, "recording") != 0)
+    if (group->oldest_ns == SNAPSHOT_AGE_UNKNOWN && judge->snapshot->source != SNAPSHOT_RECORDING)
         evidence_add(group, "nobody knows when %s ended", group->count == 1 ? "it" : "they");
     evidence_add(group, "%s and what is left of %s descriptor stay in memory until then",
                  group->count == 1 ? "its stack" : "their stacks",
@@ -229,7 +228,7 @@ static bool is_fresh(const struct judge *judge, uint32_t index)
 
 static void explain_fresh(const struct judge *judge, struct group *group)
 {
-    if (group->past_threshold && group->unknown_age)
+    if (group->past_threshold && group->unknown_age == group->count)
         evidence_add(group, "nobody knows since when: another look will tell whether it lasts");
     else if (group->past_threshold)
         evidence_add(group, "begun only just now: another look will tell whether it lasts");

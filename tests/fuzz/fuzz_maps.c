@@ -35,7 +35,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     if (text_bytes)
         memcpy(text, data, text_bytes);
     text[text_bytes] = '\0';
-    struct image image = {.kind = "process", .live = true};
+    struct image image = {.live = true};
     image.memory = fuzz_memory(nul ? nul + 1 : data, rest);
     FUZZ_CHECK(process_parse_maps(&image, text));
     FUZZ_CHECK(image_find_modules(&image, FUZZ_ADDRESS + 64));

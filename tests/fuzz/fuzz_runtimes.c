@@ -54,8 +54,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     uint8_t *copy = malloc(bytes);
     FUZZ_CHECK(copy);
     memcpy(copy, data, bytes);
-    struct image image = {.kind = "process",
-                          .exe = exe,
+    struct image image = {.exe = exe,
                           .live = true,
                           .memory = fuzz_memory(copy, bytes),
                           .modules = &module,

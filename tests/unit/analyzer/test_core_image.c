@@ -133,7 +133,6 @@ static void thread_in_a_call__tells_it(void **state)
     open_core(&image, NULL);
     assert_int_equal(image.thread_count, count);
     assert_int_equal(image.pid, 100);
-    assert_string_equal(image.kind, "core");
     assert_string_equal(image.path, core_path);
     assert_string_equal(image.exe, "program");
     assert_string_equal(image.cmdline[1], "-x");

@@ -71,7 +71,7 @@ static int set_up(void **state)
 {
     struct fixture *f = calloc(1, sizeof(*f));
     snapshot_init(&f->snapshot);
-    f->snapshot.source_kind = "process";
+    f->snapshot.source = SNAPSHOT_PROCESS;
     f->builder = builder_create(&f->snapshot);
     f->threads[0] = (struct image_thread){
         .tid = 70, .parked = true, .call = 0 /* read */, .args = {5}, .parked_ns = 5 * SECOND};

@@ -60,7 +60,7 @@ static void begin(void)
 {
     static char exe[] = "app";
     memory.reader.read = read_own;
-    image = (struct image){.kind = "process", .exe = exe, .live = true, .memory = &memory.reader};
+    image = (struct image){.exe = exe, .live = true, .memory = &memory.reader};
     image.modules = calloc(1, sizeof(*image.modules));
     image.module_count = 1;
     snapshot_init(&snapshot);

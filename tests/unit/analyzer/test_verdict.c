@@ -642,7 +642,6 @@ static void cycle_of_2__deadlocked(void **state)
     done(&j);
 }
 
-/* A deadlock is one before the threshold, too. */
 /* A goroutine has the id of the thread that it runs on, and a thread that nobody joined one that
  * the kernel has given away since: wherever they stand, the thread that lives is meant. */
 static void cycle__through_ids_that_others_have_too__deadlocked(void **state)
@@ -674,6 +673,7 @@ static void cycle__through_ids_that_others_have_too__deadlocked(void **state)
     }
 }
 
+/* A deadlock is one before the threshold, too. */
 static void cycle_below_the_threshold__deadlocked(void **state)
 {
     (void)state;

@@ -411,7 +411,7 @@ static bool read_script(void *arg, struct snapshot *ret, struct err *err)
     int look = script->looks++;
     if (look == script->fail_at)
         return err_set(err, ERR_NO_SUCH_PROCESS, "1", "is gone");
-    ret->source_kind = "process";
+    ret->source = SNAPSHOT_PROCESS;
     ret->exe = strdup(look && script->second_exe ? script->second_exe : "app");
     ret->end = look == script->end_at ? SNAPSHOT_VANISHED : SNAPSHOT_RUNNING;
     rows = builder_create(ret);
