@@ -127,6 +127,7 @@ static void spawned(struct rec_task *task, bool ok, const void *place)
                                         __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
         recorder_thread.last_spawned = task;
         recorder_thread.last_spawned_id = task->id;
+        sampler_ensure(); /* it may have ended since, or could not be started */
     } else {
         recorder_take_back(task);
     }

@@ -83,8 +83,8 @@ static bool ask_loader(const struct dl_find_object *found, uint64_t *ret_bias,
     static char path[PATH_MAX]; /* whoever asks has the unwinder's lock */
     struct link_map map;
     struct dl_find_object again;
-    bool may_copy =
-        memory_read((uint64_t)found, &again, sizeof(again)); /* a filter may forbid it */
+    /* A thread that asks for itself stands in it. And a filter may forbid to copy. */
+    bool may_copy = recorder_thread.sampler && memory_read((uint64_t)found, &again, sizeof(again));
     if (!may_copy)
         map = *found->dlfo_link_map;
     else if (!memory_read((uint64_t)found->dlfo_link_map, &map, sizeof(map)))

@@ -235,7 +235,7 @@ static void start_sampler(void)
     if (start_thread(memory + STACK_BYTES, make_tls(memory + STACK_BYTES)) >= 0)
         return;
     __atomic_store_n(&tid, 0, __ATOMIC_RELEASE);
-    __atomic_store_n(&running, 0, __ATOMIC_RELEASE); /* the next thread tries again */
+    __atomic_store_n(&running, 0, __ATOMIC_RELEASE); /* whoever makes a thread tries again */
 }
 
 void sampler_ensure(void)

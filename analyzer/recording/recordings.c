@@ -292,11 +292,16 @@ static bool is_recording_of(const char *path, void *arg)
     return found;
 }
 
-/* The same, and any file that is not there: it has been deleted, or is out of our sight. */
+/* The same, and any file that is not there: it has been deleted, or is out of our sight. But none
+ * that never was: memory that has the form of a file. */
 static bool may_be_recording_of(const char *path, void *arg)
 {
+    static const char *const memory[] = {"/dev/zero", "/memfd:", "/SYSV", "/anon_hugepage"};
     const struct wanted *wanted = arg;
     char there[PATH_MAX];
+    for (size_t i = 0; i < sizeof(memory) / sizeof(memory[0]); i++)
+        if (strncmp(path, memory[i], strlen(memory[i])) == 0)
+            return false;
     snprintf(there, sizeof(there), "/proc/%d/root%s", (int)wanted->mapper, path);
     return (access(path, F_OK) != 0 && access(there, F_OK) != 0) || is_recording_of(path, arg);
 }
@@ -306,17 +311,17 @@ bool recordings_is_written_by(pid_t here, const struct rec_header *header)
     /* What is recorded from outside, the process itself has not mapped. */
     if (!(header->runtimes & REC_RUNTIME_PTHREAD))
         return true;
-    char *exe =
-        process_exe(here); /* NULL: nothing of it may be seen, or it has no memory any more */
     struct wanted wanted = {.pid = (pid_t)header->pid,
                             .start_ticks = header->process_start_ticks,
                             .started_ns = header->started_ns,
                             .mapper = here};
     bool denied = false;
-    bool written = !exe || process_shared_files(here, may_be_recording_of, &wanted, &denied);
-    free(exe);
+    bool written = process_shared_files(here, may_be_recording_of, &wanted, &denied);
     free(wanted.path);
-    return written || denied;
+    /* NULL: nothing of it may be seen, or its memory was about to go. */
+    char *exe = written || denied ? NULL : process_exe(here);
+    free(exe);
+    return exe == NULL;
 }
 
 /* The recording that a process of another PID namespace has mapped: it knows itself by another
@@ -332,6 +337,13 @@ static char *find_nested(pid_t pid, uint64_t start_ticks)
     return wanted.path;
 }
 
+/* Whether the process of the recording, which lives, is another program by now. */
+static bool was_left(pid_t here, const struct rec_header *header)
+{
+    return header->state == REC_STATE_EXEC ||
+           (header->state == REC_STATE_RUNNING && !recordings_is_written_by(here, header));
+}
+
 /* The newest recording of `pid` in a user's folder that the process with these start ticks made,
  * and did not leave behind when it executed something else; 0: of any process that had the pid. */
 static char *find_in_folder(uid_t uid, pid_t pid, uint64_t start_ticks)
@@ -345,9 +357,8 @@ static char *find_in_folder(uid_t uid, pid_t pid, uint64_t start_ticks)
         struct rec_file file;
         if (list.rows[i].pid != (uint32_t)pid || !open_found(&file, list.rows[i].path))
             continue;
-        bool left = start_ticks != 0 && file.header.state == REC_STATE_RUNNING &&
-                    !recordings_is_written_by(pid, &file.header);
-        if ((start_ticks == 0 || file.header.process_start_ticks == start_ticks) && !left)
+        if (start_ticks == 0 ||
+            (file.header.process_start_ticks == start_ticks && !was_left(pid, &file.header)))
             found = strdup(list.rows[i].path);
         rec_file_close(&file);
     }

@@ -100,8 +100,10 @@ static void take_wait(const struct recording_reader *reader, const struct rec_ta
 
     task->parked_ns = recording_age(reader, row->since_ns);
     /* The kernel was asked, or the runtime looked into: the task itself does not say that it goes
-     * on. */
-    if (row->gen == 0 || (reader->late && row->flags & REC_TASK_SCANNED)) {
+     * on. Nor does any when the process ended long after the last look: it may have executed
+     * another program. */
+    bool old = reader->late && (!reader->live || row->flags & REC_TASK_SCANNED);
+    if (row->gen == 0 || old) {
         task->flags |= SNAPSHOT_AT_LEAST;
         task->parked_ns = recording_age_at(reader->last_walk_ns, row->since_ns);
     }

@@ -165,6 +165,22 @@ static void program_that_becomes_a_static_one__is_not_told_as_its_old_self(void 
     target_end(target);
 }
 
+/* The same behind a wrapper, in the folder of the user: two recordings of the process lie there. */
+static void process_that_left_two_recordings__is_looked_at(void **state)
+{
+    (void)state;
+    struct target *target =
+        target_start(true,
+                     LIST("/usr/bin/env", "-u", "LEAKSPY_OUT", "/usr/bin/env", "/bin/sh", "-c",
+                          "/bin/true; exec \"$0\" ready", LEAKSPY_TARGETS "/static_program"),
+                     NULL);
+    target_wait_line(target, "ready");
+    json_t *json = report(target->pid_text, "0", LIST("--all"));
+    assert_string_equal(json_string_value(json_at(json, "source.kind")), "process");
+    json_decref(json);
+    target_end(target);
+}
+
 static void setuid_program__is_said_to_be_out_of_reach_and_runs(void **state)
 {
     char program[128];
@@ -272,6 +288,7 @@ int main(void)
                                   end_all_targets),
         cmocka_unit_test_teardown(program_that_becomes_a_static_one__is_not_told_as_its_old_self,
                                   end_all_targets),
+        cmocka_unit_test_teardown(process_that_left_two_recordings__is_looked_at, end_all_targets),
         cmocka_unit_test_teardown(static_program__is_said_to_be_out_of_reach_and_runs,
                                   end_all_targets),
         cmocka_unit_test_teardown(setuid_program__is_said_to_be_out_of_reach_and_runs,
