@@ -30,8 +30,10 @@ target_compile_definitions(test_source_recording
                            PRIVATE FORMATS_FOLDER="${CMAKE_SOURCE_DIR}/tests/formats")
 leakspy_test(test_scanned_tasks SOURCES analyzer/test_scanned_tasks.c
              LIBRARIES leakspy_analyzer recording_builder LABEL analyzer)
-leakspy_test(test_verdict SOURCES analyzer/test_verdict.c
-             LIBRARIES leakspy_analyzer recording_builder LABEL analyzer)
+foreach(subject verdict verdict_chains)
+  leakspy_test(test_${subject} SOURCES analyzer/test_${subject}.c analyzer/judged.c
+               LIBRARIES leakspy_analyzer recording_builder LABEL analyzer)
+endforeach()
 leakspy_test(test_report SOURCES analyzer/test_report.c
              LIBRARIES leakspy_analyzer recording_builder LABEL analyzer)
 leakspy_test(test_elf_check SOURCES analyzer/test_elf_check.c

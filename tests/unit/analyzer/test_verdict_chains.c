@@ -1,0 +1,294 @@
+/* Verdicts on tasks that wait for each other: holders of locks, joins, cycles. */
+#include "tests/unit/analyzer/judged.h"
+
+static void mutex__evidence_says_who_holds_it(void **state)
+{
+    (void)state;
+    struct builder *b = recording_builder_create();
+    struct rec_task *holder = builder_thread(b, "holder");
+    builder_park(b, holder, "read", REC_OP_IO_WAIT, 5, 30 * SECOND, 0);
+    wait_for(b, builder_thread(b, "a"), holder, 0x500);
+    wait_for(b, builder_thread(b, "b"), holder, 0x500);
+    struct judged j;
+    judge(&j, b, 10 * SECOND, NULL);
+    assert_group(&j, 0, VERDICT_STUCK, 2, "mutex lock");
+    assert_evidence(&j, 0,
+                    "mutex 0x500: held by thread 1 (holder), which is in io wait for 30s; "
+                    "2 waiting for it");
+    done(&j);
+}
+
+static void mutex_of_an_unknown_holder__evidence_says_so(void **state)
+{
+    (void)state;
+    struct builder *b = recording_builder_create();
+    struct rec_task *task = builder_thread(b, "a");
+    wait_for(b, task, task, 0x500);
+    task->detail_a = 4711;
+    struct judged j;
+    judge(&j, b, 10 * SECOND, NULL);
+    assert_group(&j, 0, VERDICT_STUCK, 1, "mutex lock");
+    assert_evidence(&j, 0,
+                    "held by the thread with the system's id 4711, which is none of this process: "
+                    "it has ended, was not recorded, or another process has locked it");
+    done(&j);
+}
+
+static void cycle_of_1__deadlocked(void **state)
+{
+    (void)state;
+    struct builder *b = recording_builder_create();
+    struct rec_task *task = builder_thread(b, "self");
+    wait_for(b, task, task, 0x500);
+    struct judged j;
+    judge(&j, b, 10 * SECOND, NULL);
+    assert_group(&j, 0, VERDICT_DEADLOCKED, 1, "mutex lock");
+    assert_evidence(&j, 0, "a cycle: thread 1 (self) waits for mutex 0x500, held by itself");
+    done(&j);
+}
+
+static void cycle_of_2__deadlocked(void **state)
+{
+    (void)state;
+    struct builder *b = recording_builder_create();
+    struct rec_task *one = builder_thread(b, "one");
+    struct rec_task *two = builder_thread(b, "two");
+    wait_for(b, one, two, 0x500);
+    wait_for(b, two, one, 0x600);
+    struct judged j;
+    judge(&j, b, 10 * SECOND, NULL);
+    assert_int_equal(j.verdicts.count, 1);
+    assert_group(&j, 0, VERDICT_DEADLOCKED, 2, "mutex lock");
+    assert_evidence(&j, 0,
+                    "a cycle: thread 1 (one) waits for mutex 0x500, held by thread 2 (two); "
+                    "thread 2 (two) waits for mutex 0x600, held by thread 1 (one)");
+    done(&j);
+}
+
+/* A goroutine has the id of the thread that it runs on, and a thread that nobody joined one that
+ * the kernel has given away since: wherever they stand, the thread that lives is meant. */
+static void cycle__through_ids_that_others_have_too__deadlocked(void **state)
+{
+    (void)state;
+    for (int order = 0; order < 2; order++) {
+        struct builder *b = recording_builder_create();
+        struct rec_task *others[2], *a = NULL, *c = NULL;
+        if (order) {
+            a = builder_thread(b, "a");
+            c = builder_thread(b, "c");
+        }
+        others[0] = builder_task(b, REC_KIND_GOROUTINE, "");
+        builder_park(b, others[0], "syscall", REC_OP_IO_WAIT, 0, 15 * SECOND, 0);
+        others[1] = builder_thread(b, "old");
+        builder_finish(others[1], 99 * SECOND);
+        if (!order) {
+            a = builder_thread(b, "a");
+            c = builder_thread(b, "c");
+        }
+        wait_for(b, a, c, 0x600);
+        wait_for(b, c, a, 0x700);
+        others[0]->os_tid = a->os_tid;
+        others[1]->os_tid = c->os_tid;
+        struct judged j;
+        judge(&j, b, 10 * SECOND, NULL);
+        assert_int_equal(j.verdicts.totals.by_verdict[VERDICT_DEADLOCKED], 2);
+        done(&j);
+    }
+}
+
+/* A deadlock is one before the threshold, too. */
+static void cycle_below_the_threshold__deadlocked(void **state)
+{
+    (void)state;
+    struct builder *b = recording_builder_create();
+    struct rec_task *task = builder_thread(b, "self");
+    wait_for(b, task, task, 0x500);
+    struct judged j;
+    judge(&j, b, 3600 * SECOND, NULL);
+    assert_group(&j, 0, VERDICT_DEADLOCKED, 1, "mutex lock");
+    done(&j);
+}
+
+static void cycle_of_3_over_a_join__deadlocked(void **state)
+{
+    (void)state;
+    struct builder *b = recording_builder_create();
+    struct rec_task *one = builder_thread(b, "one");
+    struct rec_task *two = builder_thread(b, "two");
+    struct rec_task *three = builder_thread(b, "three");
+    wait_for(b, one, two, 0x500);
+    builder_park(b, two, "pthread_join", REC_OP_THREAD_JOIN, three->handle, 20 * SECOND, 0);
+    builder_park(b, three, "pthread_rwlock_wrlock", REC_OP_RWLOCK_WRLOCK, 0x600, 20 * SECOND, 0);
+    builder_owner(three, one);
+    struct judged j;
+    judge(&j, b, 10 * SECOND, NULL);
+    assert_int_equal(j.verdicts.totals.by_verdict[VERDICT_DEADLOCKED], 3);
+    assert_evidence(&j, 0,
+                    "thread 2 (two) joins thread 3 (three); thread 3 (three) waits for "
+                    "rwlock 0x600, held by thread 1 (one)");
+    done(&j);
+}
+
+static void task_mutexes__owner_by_row__deadlocked(void **state)
+{
+    (void)state;
+    struct builder *b = recording_builder_create();
+    struct rec_task *gone = builder_task(b, REC_KIND_TASK, "gone");
+    struct rec_task *one = builder_task(b, REC_KIND_TASK, "one");
+    struct rec_task *two = builder_task(b, REC_KIND_TASK, "two");
+    builder_park(b, one, "taskrt_mutex_lock", REC_OP_MUTEX_LOCK, 0x500, 20 * SECOND, 0);
+    builder_park(b, two, "taskrt_mutex_lock", REC_OP_MUTEX_LOCK, 0x600, 20 * SECOND, 0);
+    gone->state = REC_TASK_FREE; /* from here on, rows are not places in the snapshot */
+    one->detail_flags = two->detail_flags = REC_DETAIL_OWNER_ROW;
+    one->detail_a = 3;
+    two->detail_a = 2;
+    struct judged j;
+    judge(&j, b, 10 * SECOND, NULL);
+    assert_group(&j, 0, VERDICT_DEADLOCKED, 2, "mutex lock");
+    done(&j);
+}
+
+static void task_mutex__held_by_a_row_that_is_not_there__has_no_holder(void **state)
+{
+    (void)state;
+    struct builder *b = recording_builder_create();
+    struct rec_task *gone = builder_task(b, REC_KIND_TASK, "gone");
+    struct rec_task *one = builder_task(b, REC_KIND_TASK, "one");
+    builder_park(b, one, "taskrt_mutex_lock", REC_OP_MUTEX_LOCK, 0x500, 20 * SECOND, 0);
+    gone->state = REC_TASK_FREE;
+    one->detail_flags = REC_DETAIL_OWNER_ROW;
+    one->detail_a = 1; /* its own place among those that are there */
+    struct judged j;
+    judge(&j, b, 10 * SECOND, NULL);
+    assert_group(&j, 0, VERDICT_STUCK, 1, "mutex lock");
+    assert_int_equal(waitgraph_next(&j.verdicts.graph, 0), WAITGRAPH_NONE);
+    done(&j);
+}
+
+static void behind_a_cycle__stuck_and_said(void **state)
+{
+    (void)state;
+    struct builder *b = recording_builder_create();
+    struct rec_task *one = builder_thread(b, "one");
+    struct rec_task *two = builder_thread(b, "two");
+    struct rec_task *behind = builder_thread(b, "behind");
+    struct rec_task *last = builder_thread(b, "last");
+    wait_for(b, one, two, 0x500);
+    wait_for(b, two, one, 0x600);
+    wait_for(b, behind, two, 0x600);
+    builder_park(b, last, "pthread_join", REC_OP_THREAD_JOIN, behind->handle, 20 * SECOND, 0);
+    struct judged j;
+    judge(&j, b, 10 * SECOND, NULL);
+    assert_int_equal(j.verdicts.count, 3);
+    assert_group(&j, 0, VERDICT_DEADLOCKED, 2, "mutex lock");
+    assert_group(&j, 1, VERDICT_STUCK, 1, "thread join");
+    assert_evidence(&j, 1, "waiting behind it: behind thread 2 (two)");
+    assert_group(&j, 2, VERDICT_STUCK, 1, "mutex lock");
+    assert_evidence(&j, 2, "waiting behind it: behind thread 2 (two)");
+    done(&j);
+}
+
+static void cycle_with_a_deadline__not_deadlocked(void **state)
+{
+    (void)state;
+    struct builder *b = recording_builder_create();
+    struct rec_task *one = builder_thread(b, "one");
+    struct rec_task *two = builder_thread(b, "two");
+    wait_for(b, one, two, 0x500);
+    wait_for(b, two, one, 0x600);
+    two->wait_flags = REC_WAIT_DEADLINE;
+    struct judged j;
+    judge(&j, b, 10 * SECOND, NULL);
+    assert_group(&j, 0, VERDICT_STUCK, 1, "mutex lock");
+    assert_group(&j, 1, VERDICT_WAITING, 1, "mutex lock");
+    done(&j);
+}
+
+/* Owners that were read at different moments do not make a cycle. */
+static void cycle_seen_once__not_deadlocked_yet(void **state)
+{
+    (void)state;
+    struct builder *b = recording_builder_create();
+    struct rec_task *one = builder_thread(b, "one");
+    struct rec_task *two = builder_thread(b, "two");
+    wait_for(b, one, two, 0x500);
+    wait_for(b, two, one, 0x600);
+    two->since_ns = BUILDER_NOW_NS;
+    struct judged j;
+    judge(&j, b, 10 * SECOND, NULL);
+    assert_int_equal(j.verdicts.totals.by_verdict[VERDICT_DEADLOCKED], 0);
+    done(&j);
+}
+
+static void join_of_a_thread_that_runs__waiting(void **state)
+{
+    (void)state;
+    struct builder *b = recording_builder_create();
+    struct rec_task *main_thread = builder_thread(b, "main");
+    struct rec_task *worker = builder_thread(b, "worker");
+    builder_park(b, main_thread, "pthread_join", REC_OP_THREAD_JOIN, worker->handle, 60 * SECOND,
+                 0);
+    struct judged j;
+    judge(&j, b, 10 * SECOND, NULL);
+    assert_int_equal(j.verdicts.count, 1);
+    assert_group(&j, 0, VERDICT_WAITING, 1, "thread join");
+    assert_evidence(&j, 0, "joins thread 2 (worker), which was not parked");
+    done(&j);
+}
+
+static void join_chain__follows_its_end(void **state)
+{
+    (void)state;
+    for (int stuck = 0; stuck < 2; stuck++) {
+        struct builder *b = recording_builder_create();
+        struct rec_task *one = builder_thread(b, "one");
+        struct rec_task *two = builder_thread(b, "two");
+        struct rec_task *end = builder_thread(b, "end");
+        builder_park(b, one, "pthread_join", REC_OP_THREAD_JOIN, two->handle, 60 * SECOND, 0);
+        builder_park(b, two, "pthread_join", REC_OP_THREAD_JOIN, end->handle, 60 * SECOND, 0);
+        if (stuck)
+            builder_park(b, end, "sem_wait", REC_OP_SEM_WAIT, 0x500, 60 * SECOND, 0);
+        else
+            builder_park(b, end, "epoll_wait", REC_OP_IO_WAIT, 4, 60 * SECOND, 0);
+        struct judged j;
+        judge(&j, b, 10 * SECOND, NULL);
+        assert_int_equal(j.verdicts.totals.by_verdict[VERDICT_STUCK], stuck ? 3 : 0);
+        assert_int_equal(j.verdicts.totals.by_verdict[VERDICT_WAITING], stuck ? 0 : 3);
+        done(&j);
+    }
+}
+
+static void join_of_an_unknown_thread__stuck(void **state)
+{
+    (void)state;
+    struct builder *b = recording_builder_create();
+    builder_park(b, builder_thread(b, "main"), "pthread_join", REC_OP_THREAD_JOIN, 0xabc,
+                 60 * SECOND, 0);
+    struct judged j;
+    judge(&j, b, 10 * SECOND, NULL);
+    assert_group(&j, 0, VERDICT_STUCK, 1, "thread join");
+    assert_evidence(&j, 0, "joins a thread (0xabc) that is not among those recorded");
+    done(&j);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(mutex__evidence_says_who_holds_it),
+        cmocka_unit_test(mutex_of_an_unknown_holder__evidence_says_so),
+        cmocka_unit_test(cycle_of_1__deadlocked),
+        cmocka_unit_test(cycle_of_2__deadlocked),
+        cmocka_unit_test(cycle__through_ids_that_others_have_too__deadlocked),
+        cmocka_unit_test(cycle_below_the_threshold__deadlocked),
+        cmocka_unit_test(cycle_of_3_over_a_join__deadlocked),
+        cmocka_unit_test(task_mutexes__owner_by_row__deadlocked),
+        cmocka_unit_test(task_mutex__held_by_a_row_that_is_not_there__has_no_holder),
+        cmocka_unit_test(behind_a_cycle__stuck_and_said),
+        cmocka_unit_test(cycle_with_a_deadline__not_deadlocked),
+        cmocka_unit_test(cycle_seen_once__not_deadlocked_yet),
+        cmocka_unit_test(join_of_a_thread_that_runs__waiting),
+        cmocka_unit_test(join_chain__follows_its_end),
+        cmocka_unit_test(join_of_an_unknown_thread__stuck),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
