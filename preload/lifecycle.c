@@ -13,6 +13,7 @@
 #include "preload/filter.h"
 #include "preload/hooks.h"
 #include "preload/libgo.h"
+#include "preload/memory.h"
 #include "preload/modules.h"
 #include "preload/options.h"
 #include "preload/own_tid.h"
@@ -26,6 +27,10 @@
 /* RECORDED: this process, or the one that it was forked from. */
 static enum { UNRECORDED, WAITS_FOR_THREAD, BEGINS, RECORDED } life;
 static bool forked; /* it is not the process that executed the program */
+
+/* True: this process knows that it is one of its own. In memory that a fork child finds empty; NULL
+ * where that cannot be had. */
+static bool *known;
 
 static void at_exit(int status, void *unused)
 {
@@ -61,8 +66,14 @@ static void after_fork_child(void)
     unwind_after_fork();
 }
 
+/* A program may run the handlers of pthread_atfork itself, after a clone() of which we know:
+ * Firefox does, and has its executable collect them. What is forgotten twice is the child's own. */
 void lifecycle_forked(void)
 {
+    if (known != NULL && *known)
+        return;
+    if (known != NULL)
+        *known = true;
     recorder_forget();
     forked = true;
     if (life == BEGINS || (life == WAITS_FOR_THREAD && !recorder_options.children))
@@ -71,6 +82,11 @@ void lifecycle_forked(void)
 
 static void watch_life(void)
 {
+    known = memory_reserve(sizeof(*known));
+    if (known != NULL && memory_wipe_on_fork(known, sizeof(*known)))
+        *known = true;
+    else
+        known = NULL;
     on_exit(at_exit, NULL);
     (void)at_quick_exit(at_quickly_exit); /* else the end is not told */
     pthread_atfork(before_fork, after_fork_parent, after_fork_child);

@@ -59,11 +59,16 @@ void *memory_reserve(size_t bytes)
     return address < 0 && address > -4096 ? NULL : (void *)address;
 }
 
+bool memory_wipe_on_fork(void *memory, size_t bytes)
+{
+    return sys_call(SYS_madvise, memory, bytes, MADV_WIPEONFORK) == 0;
+}
+
 void *memory_reserve_unforked(size_t bytes)
 {
     void *memory = memory_reserve(bytes);
     if (memory != NULL)
-        sys_call(SYS_madvise, memory, bytes, MADV_WIPEONFORK);
+        (void)memory_wipe_on_fork(memory, bytes);
     return memory;
 }
 

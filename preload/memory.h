@@ -25,8 +25,11 @@ size_t memory_read_some(uint64_t address, void *buffer, size_t bytes);
  */
 void *memory_reserve(size_t bytes);
 
-/* The same, but a fork child finds zeroes there, and fork does not copy it. (Before Linux 4.14 it
- * is copied.) */
+/* From now on, a fork child finds zeroes in such memory. False: the kernel cannot do that. */
+bool memory_wipe_on_fork(void *memory, size_t bytes);
+
+/* memory_reserve(), but a fork child finds zeroes there, and fork does not copy it. (Before Linux
+ * 4.14 it is copied.) */
 void *memory_reserve_unforked(size_t bytes);
 
 /* Fills such memory with zeroes, by one system call. */

@@ -52,7 +52,9 @@ void recorder_forget(void)
     child_pid = pending ? (uint32_t)sys_call(SYS_getpid, 0) : 0;
     recorded_forget();
     recorder.classes = pending ? recorder_options.classes : 0;
-    recorder_thread.task = NULL;
+    /* Between the handlers of a fork it publishes nowhere: the last one of them gives back what was
+     * its slot before, which is none now. */
+    recorder_thread.task = recorder_thread.inside ? &recorder_thread.sink : NULL;
     recorder_thread.spare = NULL;
     recorder_lost_threads = 0;
     unwind_forget();

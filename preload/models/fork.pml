@@ -13,7 +13,7 @@
  * in when it was copied, and is kept from it by nothing else; nobody waits for ever.
  *
  * Left out: vfork; system call filters; children of children; how the recording is made.
- * Mutants: -DMUTANT=1 to 9, each of which must fail. */
+ * Mutants: -DMUTANT=1 to 10, each of which must fail. */
 #ifndef MUTANT
 #define MUTANT 0
 #endif
@@ -38,7 +38,8 @@ typedef memory {
     bool running;    /* there is a sampler */
     mtype recording; /* recorder.header */
     mtype old;       /* what lies where the parent's recording was mapped */
-    mtype due        /* `child` of recorder.c: one of its own */
+    mtype due;       /* `child` of recorder.c: one of its own */
+    bool known       /* wiped by a fork */
 };
 memory process[2];
 
@@ -151,6 +152,53 @@ proctype started()
     unwind(CHILD, STARTED)
 }
 
+/* lifecycle_forked, with recorder_forget. `inside`: it has the unwinder's lock */
+inline forget(inside)
+{
+    if
+#if MUTANT == 10
+    :: true ->
+#else
+    :: process[CHILD].known
+    :: else ->
+#endif
+       process[CHILD].known = true;
+#if MUTANT != 3
+       process[CHILD].old = PRIVATE;
+#endif
+       atomic { process[CHILD].recording = NOWHERE; process[CHILD].due = PENDING };
+       if
+       :: !inside ->
+          atomic {
+              if
+#if MUTANT == 4
+              :: false
+#elif MUTANT == 5
+              :: process[CHILD].lock != 0 -> process[CHILD].usable = false
+#else
+              :: process[CHILD].lock != 0 && !process[CHILD].by_fork -> process[CHILD].usable = false
+#endif
+              :: else
+              fi;
+              assert(process[CHILD].usable || somebody_inside);
+#if MUTANT != 6
+              process[CHILD].lock = 0;
+#endif
+              process[CHILD].by_fork = false
+          }
+       :: else -> assert(!somebody_inside)
+       fi;
+       atomic {
+#if MUTANT != 7
+           process[CHILD].turn = 0;
+#endif
+#if MUTANT != 8
+           process[CHILD].running = false
+#endif
+       };
+    fi
+}
+
 /* `in_wait`: the fork was made in a handler, which interrupted a wait */
 proctype child(byte me; bool inside, blocked, in_wait)
 {
@@ -160,40 +208,17 @@ proctype child(byte me; bool inside, blocked, in_wait)
     :: !blocked -> assert(process[CHILD].old != PARENTS) /* a handler waits in its thread's slot */
     :: true
     fi;
-    /* recorder_forget */
-#if MUTANT != 3
-    process[CHILD].old = PRIVATE;
-#endif
-    atomic { process[CHILD].recording = NOWHERE; process[CHILD].due = PENDING };
+    forget(inside);
+    /* A program that clones runs the handlers itself, ours among them. */
     if
-    :: !inside ->
-       atomic {
-           if
-#if MUTANT == 4
-           :: false
-#elif MUTANT == 5
-           :: process[CHILD].lock != 0 -> process[CHILD].usable = false
-#else
-           :: process[CHILD].lock != 0 && !process[CHILD].by_fork -> process[CHILD].usable = false
-#endif
-           :: else
-           fi;
-           assert(process[CHILD].usable || somebody_inside);
-#if MUTANT != 6
-           process[CHILD].lock = 0;
-#endif
-           process[CHILD].by_fork = false
-       }
-    :: else -> assert(!somebody_inside)
+    :: true ->
+       if
+       :: !inside -> wait_somewhere(me) /* else it publishes nowhere */
+       :: else
+       fi;
+       forget(inside)
+    :: true
     fi;
-    atomic {
-#if MUTANT != 7
-        process[CHILD].turn = 0;
-#endif
-#if MUTANT != 8
-        process[CHILD].running = false
-#endif
-    };
     /* unwind_after_fork */
     if
     :: inside -> process[CHILD].by_fork = false; give_back(CHILD, me)
@@ -226,6 +251,7 @@ inline copy(me, inside, blocked)
            process[CHILD].recording = PARENTS;
            process[CHILD].old = PARENTS;
            process[CHILD].due = NONE;
+           process[CHILD].known = false;
            somebody_inside = process[PARENT].lock != 0 && process[PARENT].lock != me &&
                              !process[PARENT].by_fork;
            if

@@ -32,29 +32,44 @@ static void fork_children_of_children_that_waited_or_not(void **state)
     same("generations");
 }
 
-static void fork_child_whose_own_child_on_its_memory_calls_first__is_recorded(void **state)
+/* `command` prints the number of a child that is parked in `function` of `file`, and of which there
+ * must be one recording. */
+static void child_is_recorded(const char *const *command, const char *function, const char *file)
 {
-    (void)state;
+    char source[64], pid[16];
+    snprintf(source, sizeof source, "tests/e2e/%s", file);
     const struct expected_group reader = {.kind = "thread",
                                           .op = "io wait",
                                           .call = "read",
                                           .count = 1,
-                                          .wait_function = "vforks",
-                                          .wait_file = "forks.c",
-                                          .wait_line =
-                                              line_of("tests/e2e/forks.c", "/* parked here */")};
-    struct target *target = target_start(true, LIST(LEAKSPY_TARGETS "/forks", "vforks"), NULL);
-    char pid[16];
+                                          .wait_function = function,
+                                          .wait_file = file,
+                                          .wait_line = line_of(source, "/* parked here */")};
+    struct target *target = target_start(true, command, NULL);
     snprintf(pid, sizeof pid, "%s", target_wait_line(target, "child ") + strlen("child "));
     json_t *json = wait_for_group_in(pid, "60ms", NULL, &reader);
+    const char *path = json_string_value(json_at(json, "source.path"));
     assert_string_equal(json_string_value(json_at(json, "source.kind")), "recording");
     assert_string_equal(json_string_value(json_at(json, "source.end")), "running");
+    assert_string_equal(strrchr(path, '-'), "-0"); /* the first of its own */
     json_decref(json);
     target_close_stdin(target);
     struct outcome outcome = target_wait(target);
     assert_int_equal(outcome.status, 0);
     outcome_deinit(&outcome);
     target_end(target);
+}
+
+static void fork_child_whose_own_child_on_its_memory_calls_first__is_recorded(void **state)
+{
+    (void)state;
+    child_is_recorded(LIST(LEAKSPY_TARGETS "/forks", "vforks"), "vforks", "forks.c");
+}
+
+static void child_that_is_told_twice_that_it_is_one__is_recorded_once(void **state)
+{
+    (void)state;
+    child_is_recorded(LIST(LEAKSPY_TARGETS "/own_fork"), "child", "own_fork.c");
 }
 
 int main(void)
@@ -65,6 +80,7 @@ int main(void)
         cmocka_unit_test(fork_in_signal_handlers_wherever_they_come),
         cmocka_unit_test(fork_children_of_children_that_waited_or_not),
         cmocka_unit_test(fork_child_whose_own_child_on_its_memory_calls_first__is_recorded),
+        cmocka_unit_test(child_that_is_told_twice_that_it_is_one__is_recorded_once),
     };
     return cmocka_run_group_tests(tests, NULL, end_all_targets);
 }
