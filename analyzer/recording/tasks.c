@@ -167,8 +167,12 @@ static bool take_task(struct recording_reader *reader, uint64_t number, const st
         task->flags |= SNAPSHOT_ABANDONED;
     if (ended) {
         task->flags |= SNAPSHOT_FINISHED;
-        if (row->seen_gen == REC_SEEN_FINISHED)
+        if (row->seen_gen == REC_SEEN_FINISHED) {
             task->parked_ns = recording_age(reader, row->since_ns);
+        } else if (reader->live && !reader->late) {
+            task->parked_ns = 0; /* the sampler has not seen it so yet, and looks soon */
+            task->flags |= SNAPSHOT_AT_LEAST;
+        }
     } else if (rec_task_wait(row) != 0 && !moving) {
         take_wait(reader, row, task, &extra);
     }

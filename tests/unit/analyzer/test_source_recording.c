@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "analyzer/base/clock.h"
 #include "analyzer/process/process.h"
 #include "analyzer/report/report.h"
 #include "analyzer/source/recording.h"
@@ -299,6 +300,32 @@ static void end__follows_state_and_process(void **state)
         assert_int_equal(s.has_exit_code, rows[i].end == SNAPSHOT_EXITED);
         assert_int_equal(s.exit_code, rows[i].end == SNAPSHOT_EXITED ? 9 : 0);
         assert_int_equal(s.signal, rows[i].end == SNAPSHOT_SIGNALLED ? 9 : 0);
+        snapshot_deinit(&s);
+    }
+    recording_builder_destroy(b);
+}
+
+/* What the sampler has not seen yet was not long ago, unless it does not look any more. */
+static void thread_that_ended_since_the_last_look__is_not_of_unknown_age(void **state)
+{
+    (void)state;
+    struct builder *b = recording_builder_create();
+    struct rec_header *header = builder_header(b);
+    builder_thread(b, "early")->state = REC_TASK_FINISHED;
+    header->pid = (uint32_t)getpid();
+    assert_int_equal(process_look(getpid(), &header->process_start_ticks), PROCESS_ALIVE);
+    const char *path = builder_path("early.rec");
+    for (int looks = 0; looks < 2; looks++) {
+        struct snapshot s;
+        struct err err;
+        header->started_ns = header->last_walk_ns = 1; /* when the machine was started */
+        if (looks)
+            header->last_walk_ns = clock_ns(CLOCK_MONOTONIC);
+        builder_write(b, path);
+        builder_map(path);
+        assert_true(read_path(path, &s, &err));
+        assert_int_equal(s.end, SNAPSHOT_RUNNING);
+        assert_int_equal(s.tasks[0].parked_ns, looks ? 0 : SNAPSHOT_AGE_UNKNOWN);
         snapshot_deinit(&s);
     }
     recording_builder_destroy(b);
@@ -716,6 +743,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(ended_task_that_needs_no_join__is_not_there),
         cmocka_unit_test(joined_thread_whose_slot_is_held__is_not_there),
         cmocka_unit_test(end__follows_state_and_process),
+        cmocka_unit_test(thread_that_ended_since_the_last_look__is_not_of_unknown_age),
         cmocka_unit_test(foreign_file__is_refused),
         cmocka_unit_test(other_version__is_refused_with_both_numbers),
         cmocka_unit_test(newer_minor_version__is_read),
