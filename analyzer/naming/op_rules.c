@@ -49,7 +49,7 @@ static const struct op_rule rules[] = {
      NULL, false},
     {"*pthread_@(cond|mutex|rwlock|clockjoin|timedjoin|join|barrier|once)*", NULL, NULL, NULL,
      false},
-    {"timer_helper_thread", NULL, "the C library's thread for POSIX timers", NULL, true},
+    {"timer_helper_thread", NULL, "the C library's thread for POSIX timers", "signal wait", true},
     {"handle_fildes_io", NULL, "the C library's thread for asynchronous I/O", "cond wait", true},
 
     /* Rust's standard library, 1.62 and later */
@@ -202,7 +202,7 @@ static const struct op_rule rules[] = {
     {"uv_sem_wait", "sem wait", NULL, NULL, false},
     {"bioProcessBackgroundJobs", NULL, "a background thread of redis without work", "cond wait",
      true},
-    {"IOThreadMain", NULL, "an I/O thread of redis that was sent to rest", "mutex lock", true},
+    {"IOThreadMain", NULL, "an I/O thread of redis that was sent to rest", "mutex lock", false},
     {"ap_queue_pop_something", NULL, "a worker of Apache without a connection", "cond wait", false},
     {"ap_mpm_podx_check", NULL, "a process of Apache that waits to be told to end", "io wait",
      false},
@@ -210,7 +210,10 @@ static const struct op_rule rules[] = {
     {"handle_manager", NULL, "the manager thread of MariaDB without work", "cond wait", false},
     {"slave_deadlock_handler", NULL,
      "the thread of MariaDB for deadlocks of replicas, without work", "cond wait", false},
-    {"*background_thread_entry", NULL, "the background thread of jemalloc", NULL, true},
+    {"background_@(thread_sleep|work_sleep_once|work|thread0_work)", NULL, NULL, "cond wait",
+     false},
+    {"?(je_|_rjem_je_)background_thread_entry", NULL, "the background thread of jemalloc",
+     "cond wait", false},
     {"libjemalloc.so*!", NULL, "the background thread of jemalloc", "cond wait", true},
 };
 
