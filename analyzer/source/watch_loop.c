@@ -52,17 +52,29 @@ struct loop {
     uint64_t begin_ns, end_ns; /* of the latest look */
     uint64_t start_ticks;      /* of the process that is watched */
     const char *ended;         /* why there is nothing more to be seen; NULL: there is */
+    bool goes_on;              /* though nobody could look at it any more */
 };
+
+/* A program that executes itself has another recording, in which all numbers begin again. */
+static bool is_same_recording(const struct snapshot *one, const struct snapshot *other)
+{
+    if (!one->path || !other->path)
+        return one->path == other->path;
+    return strcmp(one->path, other->path) == 0 && one->started_unix_ns == other->started_unix_ns;
+}
 
 /* Whether a later look is at what the first one was at. */
 static bool is_same(struct loop *loop, const struct snapshot *now)
 {
     uint64_t ticks;
     process_look((pid_t)now->pid, &ticks);
-    if (now->pid != loop->latest.pid || (ticks && loop->start_ticks && ticks != loop->start_ticks))
+    if (now->pid != loop->latest.pid ||
+        (ticks && loop->start_ticks && ticks != loop->start_ticks)) {
         loop->ended = "it ended while it was watched";
-    else if (strcmp(now->exe, loop->latest.exe) != 0)
+    } else if (strcmp(now->exe, loop->latest.exe) != 0 || !is_same_recording(now, &loop->latest)) {
         loop->ended = "it executed another program while it was watched";
+        loop->goes_on = true;
+    }
     return !loop->ended;
 }
 
@@ -76,9 +88,9 @@ static bool look(struct loop *loop, bool first, struct err *err)
         if (first || err->kind == ERR_MEMORY)
             return false;
         memset(err, 0, sizeof(*err));
-        loop->ended = process_look((pid_t)loop->latest.pid, NULL) == PROCESS_ALIVE
-                          ? "it could not be read any more while it was watched"
-                          : "it ended while it was watched";
+        loop->goes_on = process_look((pid_t)loop->latest.pid, NULL) == PROCESS_ALIVE;
+        loop->ended = loop->goes_on ? "it could not be read any more while it was watched"
+                                    : "it ended while it was watched";
         return true;
     }
     uint64_t end_ns = clock_ns(CLOCK_MONOTONIC);
@@ -130,7 +142,9 @@ static bool run(struct loop *loop, int64_t duration_ns, struct err *err)
     }
     char age[32];
     text_duration(loop->latest.watched_ns, age);
-    if (loop->ended)
+    if (loop->goes_on)
+        (void)snapshot_doubt(&loop->latest, "%s, after %s", loop->ended, age);
+    else if (loop->ended)
         (void)snapshot_note(&loop->latest, "%s, after %s", loop->ended, age);
     else if (!done)
         (void)snapshot_note(&loop->latest, "the watch was interrupted after %s", age);

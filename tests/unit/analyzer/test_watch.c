@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <cmocka.h>
+#include <unistd.h>
 
 #include "analyzer/snapshot/builder.h"
 #include "analyzer/source/watch.h"
@@ -403,6 +404,7 @@ static void next_look__rests_as_long_as_a_look_took(void **state)
 struct script {
     int looks, fail_at, end_at;
     const char *second_exe;
+    const char *second_recording;
 };
 
 static bool read_script(void *arg, struct snapshot *ret, struct err *err)
@@ -412,7 +414,10 @@ static bool read_script(void *arg, struct snapshot *ret, struct err *err)
     if (look == script->fail_at)
         return err_set(err, ERR_NO_SUCH_PROCESS, "1", "is gone");
     ret->source = SNAPSHOT_PROCESS;
+    ret->pid = (uint32_t)getpid();
     ret->exe = strdup(look && script->second_exe ? script->second_exe : "app");
+    if (script->second_recording)
+        ret->path = strdup(look ? script->second_recording : "1-0.rec");
     ret->end = look == script->end_at ? SNAPSHOT_VANISHED : SNAPSHOT_RUNNING;
     rows = builder_create(ret);
     park(1, "chan send", 0xc000, 10, NOBODY_KNOWS);
@@ -444,19 +449,24 @@ static void run__looks_until_the_time_is_over(void **state)
 static void run__ends_with_the_process_and_says_so(void **state)
 {
     (void)state;
-    struct script scripts[] = {
-        {.fail_at = 1, .end_at = -1},
-        {.fail_at = -1, .end_at = 1},
-        {.fail_at = -1, .end_at = -1, .second_exe = "other"},
+    static const char exec[] = "it executed another program";
+    struct {
+        struct script script;
+        const char *words;
+        bool goes_on; /* so that nothing found is no answer */
+    } cases[] = {
+        {{.fail_at = 1, .end_at = -1}, "while it was watched", true}, /* its number is this one's */
+        {{.fail_at = -1, .end_at = 1}, "it ended while it was watched", false},
+        {{.fail_at = -1, .end_at = -1, .second_exe = "other"}, exec, true},
+        {{.fail_at = -1, .end_at = -1, .second_recording = "1-1.rec"}, exec, true},
     };
-    const char *words[] = {"while it was watched", "it ended while it was watched",
-                           "it executed another program"};
-    for (int i = 0; i < 3; i++) {
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct err err;
-        assert_true(run(&scripts[i], &err));
-        assert_int_equal(scripts[i].looks, 2);
+        assert_true(run(&cases[i].script, &err));
+        assert_int_equal(cases[i].script.looks, 2);
         assert_int_equal(now.note_count, 1);
-        assert_non_null(strstr(now.notes[0], words[i]));
+        assert_non_null(strstr(now.notes[0], cases[i].words));
+        assert_int_equal(now.doubt != NULL, cases[i].goes_on);
         assert_int_equal(err.kind, ERR_NONE);
         snapshot_deinit(&now);
     }
