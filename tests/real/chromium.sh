@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2034,SC2154
-# Chromium without a window: a page with workers, shared memory, WebAssembly, a canvas and a database is rendered, and
-# its document and its picture are the same. The browser's own process is recorded: its zygote gives up when it finds
-# a thread that it did not make.
+# Chromium without a window: a page with workers, a hash, a blob and a canvas is rendered, and its document and its
+# picture are the same. The browser's own process is recorded: its zygote gives up when it finds a thread that it did
+# not make.
 packages=(chromium)
 
 run() {
