@@ -1,6 +1,7 @@
 #include "preload/descriptor.h"
 
 #include <sys/socket.h>
+#include <sys/time.h>
 
 #include "preload/sys.h"
 
@@ -8,20 +9,27 @@
 #define SYS_pidfd_getfd 438
 #endif
 
-bool descriptor_is_listening(uint32_t pid, int fd)
+static bool get_option(long fd, int option, void *to, uint32_t bytes)
 {
-    int listens = 0;
-    uint32_t bytes = sizeof(listens);
+    return sys_call(SYS_getsockopt, fd, SOL_SOCKET, option, to, &bytes) == 0;
+}
+
+struct descriptor descriptor_look(uint32_t pid, int fd, int timeout)
+{
+    struct descriptor look = {0};
     /* A second name for it among our own descriptors, for as long as the question takes. */
     long pidfd = sys_call(SYS_pidfd_open, pid, 0);
     if (pidfd < 0)
-        return false;
+        return look;
     long own = sys_call(SYS_pidfd_getfd, pidfd, fd, 0);
     if (own >= 0) {
-        if (sys_call(SYS_getsockopt, own, SOL_SOCKET, SO_ACCEPTCONN, &listens, &bytes) != 0)
-            listens = 0;
+        int listens = 0;
+        struct timeval within = {0};
+        look.listens = get_option(own, SO_ACCEPTCONN, &listens, sizeof(listens)) && listens != 0;
+        look.times_out = timeout != 0 && get_option(own, timeout, &within, sizeof(within)) &&
+                         (within.tv_sec != 0 || within.tv_usec != 0);
         sys_call(SYS_close, own);
     }
     sys_call(SYS_close, pidfd);
-    return listens != 0;
+    return look;
 }

@@ -254,7 +254,8 @@ struct go_wait {
     uint64_t object;
     uint32_t arg;
     uint16_t call, flags;
-    bool fd; /* the object is a descriptor */
+    bool fd;     /* the object is a descriptor */
+    int timeout; /* of a socket, that makes the call end by itself: see thread_call */
 };
 
 static void publish(struct go_row *row, struct rec_task *task, const struct go_wait *wait,
@@ -271,8 +272,12 @@ static void publish(struct go_row *row, struct rec_task *task, const struct go_w
     task->os_tid = it->os_tid;
     task->wait_site = wait_site(it);
     task->detail_flags = 0;
-    if (wait->fd && descriptor_is_listening(recorder.header->pid, (int)wait->object))
-        task->detail_flags |= REC_DETAIL_LISTENING;
+    if (wait->fd) {
+        struct descriptor look =
+            descriptor_look(recorder.header->pid, (int)wait->object, wait->timeout);
+        task->detail_flags |= look.listens ? REC_DETAIL_LISTENING : 0;
+        task->detail_flags |= look.times_out ? REC_DETAIL_TIMES_OUT : 0;
+    }
     task->since_ns = scan_ns;
     if (it->waiting_since > 0 && (uint64_t)it->waiting_since < scan_ns)
         task->since_ns = (uint64_t)it->waiting_since;
@@ -313,6 +318,7 @@ static bool take_system_call(const struct goscan *scan, const struct go_goroutin
     ret->arg = call.arg;
     ret->flags = (call.deadline ? REC_WAIT_DEADLINE : 0) | (call.fds ? REC_WAIT_FDS : 0);
     ret->fd = call.op == REC_OP_IO_WAIT && !call.fds;
+    ret->timeout = call.timeout;
     return is_recorded((uint16_t)call.op);
 }
 

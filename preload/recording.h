@@ -20,7 +20,7 @@
 
 #define REC_MAGIC 0x0a7970736b61656cULL /* "leakspy\n" in a little-endian file */
 #define REC_MAJOR 1                     /* a reader refuses a newer major version */
-#define REC_MINOR 3                     /* minor versions only add tables and use reserved fields */
+#define REC_MINOR 4                     /* minor versions only add tables and use reserved fields */
 #define REC_BYTE_ORDER 0x01020304U
 #define REC_HEADER_BYTES 4096U
 #define REC_DIR_PATTERN "/dev/shm/leakspy-%u" /* one folder a user (uid), mode 0700 */
@@ -151,6 +151,8 @@ enum rec_wait_flag {
                               the object is for the sampler alone */
     REC_WAIT_PASSING = 64, /* (1.3) for a lock that was free when it was asked for, so that the task
                               most likely got it: gen stays 0, see rec_task_wait */
+    REC_WAIT_SENDS = 128, /* (1.4) what the sampler asks a socket for: its timeout for sending, else
+                             that for receiving */
     REC_WAIT_RESTORED =
         0x8000, /* a wait inside it is over; else gen is seq, or not to be believed */
 };
@@ -170,6 +172,7 @@ enum rec_detail_flag {
                                   ++seq */
     REC_DETAIL_FDS = 256, /* (1.2) detail_a is the first of the descriptors that it waits for (as an
                             int; the call leaves a negative one out), detail_b how many they are */
+    REC_DETAIL_TIMES_OUT = 512, /* (1.4) the wait ends by itself: the socket has a timeout for it */
 };
 
 /* The number that a row has for one that may be too large for it. */

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 
 #include "preload/adapter.h"
 #include "preload/adapter_go.h"
@@ -115,6 +116,14 @@ static void set_flags(struct rec_task *task, uint16_t flags)
     SHARED_PUT(task->detail_flags, flags);
 }
 
+static uint32_t describe_descriptor(const struct rec_task *copy)
+{
+    int timeout = copy->wait_flags & REC_WAIT_SENDS ? SO_SNDTIMEO : SO_RCVTIMEO;
+    struct descriptor look = descriptor_look(recorder.header->pid, (int)copy->object, timeout);
+    return (look.listens ? REC_DETAIL_LISTENING : 0U) |
+           (look.times_out ? REC_DETAIL_TIMES_OUT : 0U);
+}
+
 static void describe(struct rec_task *task, const struct rec_task *copy, uint32_t sleep)
 {
     static struct wait_detail detail;
@@ -127,9 +136,7 @@ static void describe(struct rec_task *task, const struct rec_task *copy, uint32_
     if (!is_parked_still(copy) || (sleep != 0 && moved(task, copy, sleep)))
         return;
     if (op == REC_OP_IO_WAIT && own_files && may_ask_sockets && !(copy->wait_flags & REC_WAIT_FDS))
-        detail.flags |= descriptor_is_listening(recorder.header->pid, (int)copy->object)
-                            ? REC_DETAIL_LISTENING
-                            : 0;
+        detail.flags |= describe_descriptor(copy);
     task->detail_a = detail.a;
     task->detail_b = sleep != 0 ? rec_passing_key(copy) : detail.b;
     set_flags(task, detail.flags | (task->detail_flags &

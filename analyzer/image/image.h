@@ -116,6 +116,9 @@ struct image_kind {
     /* What a descriptor is: "socket 127.0.0.1:80 -> 10.0.0.7:5123", "pipe", "eventfd", a path.
      * False: not known. */
     bool (*describe_fd)(struct image *image, int fd, char *to, size_t bytes, bool *ret_listening);
+    /* Whether a descriptor is a socket with this timeout: SO_RCVTIMEO, SO_SNDTIMEO. NULL in cores.
+     */
+    bool (*fd_times_out)(struct image *image, int fd, int timeout);
     /* The process that a pidfd stands for; 0: not known. NULL in cores. */
     pid_t (*process_of_pidfd)(struct image *image, int fd);
     /* Looks at the threads again: which there are, what each is parked in, how long. */

@@ -14,6 +14,8 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "analyzer/process/fd.h"
+
 enum rule {
     SAFE = 1,
     SAFE_UNTIMED,  /* if it has no timeout, whose rest the kernel writes back at a stop: where that
@@ -84,13 +86,10 @@ static bool option_is(int fd, int option, int value)
            got == value;
 }
 
-/* TCP, UDP and local sockets that have no timeout and are content with one byte. The descriptor is
- * borrowed for a moment (pidfd_getfd(2)), which the process does not see. */
+/* TCP, UDP and local sockets that have no timeout and are content with one byte. */
 static bool socket_survives(pid_t pid, uint64_t fd)
 {
-    int process = (int)syscall(SYS_pidfd_open, pid, 0);
-    int borrowed =
-        process >= 0 && fd <= INT32_MAX ? (int)syscall(SYS_pidfd_getfd, process, (int)fd, 0) : -1;
+    int borrowed = fd <= INT32_MAX ? process_borrow_fd(pid, (int)fd) : -1;
     struct timeval timeout = {1, 0};
     socklen_t bytes = sizeof(timeout);
     bool known =
@@ -104,8 +103,6 @@ static bool socket_survives(pid_t pid, uint64_t fd)
                     timeout.tv_sec == 0 && timeout.tv_usec == 0;
     if (borrowed >= 0)
         close(borrowed);
-    if (process >= 0)
-        close(process);
     return survives;
 }
 

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "analyzer/base/text.h"
@@ -203,6 +205,26 @@ bool process_describe_fd(struct process_fds *fds, int fd, char *to, size_t bytes
         text_printable(link, to, bytes);
     }
     return true;
+}
+
+int process_borrow_fd(pid_t pid, int fd)
+{
+    int process = (int)syscall(SYS_pidfd_open, pid, 0);
+    int borrowed = process >= 0 ? (int)syscall(SYS_pidfd_getfd, process, fd, 0) : -1;
+    if (process >= 0)
+        close(process);
+    return borrowed;
+}
+
+bool process_fd_times_out(pid_t pid, int fd, int timeout)
+{
+    struct timeval within = {0};
+    socklen_t bytes = sizeof(within);
+    int borrowed = process_borrow_fd(pid, fd);
+    bool known = borrowed >= 0 && getsockopt(borrowed, SOL_SOCKET, timeout, &within, &bytes) == 0;
+    if (borrowed >= 0)
+        close(borrowed);
+    return known && (within.tv_sec != 0 || within.tv_usec != 0);
 }
 
 pid_t process_of_pidfd(const struct process_fds *fds, int fd)

@@ -26,6 +26,14 @@ void process_fds_deinit(struct process_fds *fds);
 bool process_describe_fd(struct process_fds *fds, int fd, char *to, size_t bytes,
                          bool *ret_listening);
 
+/* A second name for a descriptor of another process, to be closed. The process does not see it. -1:
+ * there is none, or it is not permitted. Source: pidfd_getfd(2). */
+int process_borrow_fd(pid_t pid, int fd);
+
+/* Whether a descriptor is a socket with a timeout, SO_RCVTIMEO or SO_SNDTIMEO of socket(7), which
+ * makes calls that wait for it end by themselves. False where that cannot be told. */
+bool process_fd_times_out(pid_t pid, int fd, int timeout);
+
 /* The process that a pidfd stands for, by the number that this command knows it by. 0: it has ended
  * and was waited for, it is not to be seen from here, or the descriptor is of no process. Source:
  * proc_pid_fdinfo(5). */

@@ -97,6 +97,11 @@ static bool describe_fd(struct image *image, int fd, char *to, size_t bytes, boo
     return process_describe_fd(&own->fds, fd, to, bytes, ret_listening);
 }
 
+static bool fd_times_out(struct image *image, int fd, int timeout)
+{
+    return process_fd_times_out(image->pid, fd, timeout);
+}
+
 static pid_t pidfd_process(struct image *image, int fd)
 {
     const struct own *own = image->own;
@@ -115,6 +120,7 @@ static void close_process(struct image *image)
 static const struct image_kind process_kind = {
     .stop_thread = stop_thread,
     .describe_fd = describe_fd,
+    .fd_times_out = fd_times_out,
     .process_of_pidfd = pidfd_process,
     .refresh = refresh,
     .look = look,

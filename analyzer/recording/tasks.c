@@ -111,6 +111,8 @@ static void take_wait(const struct recording_reader *reader, const struct rec_ta
     task->detail_a = row->detail_a;
     task->detail_b = row->detail_b;
     task->detail_flags = row->detail_flags;
+    if (row->detail_flags & REC_DETAIL_TIMES_OUT)
+        task->flags |= SNAPSHOT_DEADLINE;
     if (row->wait_flags & REC_WAIT_ASIDE && row->detail_flags & REC_DETAIL_FDS) {
         task->object = (uint64_t)(int64_t)(int32_t)row->detail_a;
         extra->arg = row->detail_b;

@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/select.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -26,8 +27,11 @@ enum object_source {
 enum deadline_source {
     NEVER,
     ALWAYS,
-    POINTER,  /* when the argument is not NULL */
-    MAY_COUNT /* when the argument, an int of milliseconds, is not negative */
+    POINTER,   /* when the argument is not NULL */
+    MAY_COUNT, /* when the argument, an int of milliseconds, is not negative */
+    RECEIVING, /* when the descriptor is a socket that has a timeout for it, which is not known here
+                */
+    SENDING,
 };
 
 struct call_row {
@@ -47,23 +51,23 @@ struct call_row {
 
 /* clang-format off */
 static const struct call_row calls[] = {
-    CALL(read, IO_WAIT, NUMBER, 0, NEVER, 0),
-    CALL(readv, IO_WAIT, NUMBER, 0, NEVER, 0),
+    CALL(read, IO_WAIT, NUMBER, 0, RECEIVING, 0),
+    CALL(readv, IO_WAIT, NUMBER, 0, RECEIVING, 0),
     CALL(pread64, IO_WAIT, NUMBER, 0, NEVER, 0),
     CALL(preadv, IO_WAIT, NUMBER, 0, NEVER, 0),
     CALL(preadv2, IO_WAIT, NUMBER, 0, NEVER, 0),
-    CALL(write, IO_WAIT, NUMBER, 0, NEVER, 0),
-    CALL(writev, IO_WAIT, NUMBER, 0, NEVER, 0),
+    CALL(write, IO_WAIT, NUMBER, 0, SENDING, 0),
+    CALL(writev, IO_WAIT, NUMBER, 0, SENDING, 0),
     CALL(pwrite64, IO_WAIT, NUMBER, 0, NEVER, 0),
     CALL(pwritev, IO_WAIT, NUMBER, 0, NEVER, 0),
     CALL(pwritev2, IO_WAIT, NUMBER, 0, NEVER, 0),
-    CALL(recvfrom, IO_WAIT, NUMBER, 0, NEVER, 0),
-    CALL(recvmsg, IO_WAIT, NUMBER, 0, NEVER, 0),
-    CALL(recvmmsg, IO_WAIT, NUMBER, 0, NEVER, 0), /* it looks at the time only when something arrives */
-    CALL(sendto, IO_WAIT, NUMBER, 0, NEVER, 0),
-    CALL(sendmsg, IO_WAIT, NUMBER, 0, NEVER, 0),
-    CALL(sendmmsg, IO_WAIT, NUMBER, 0, NEVER, 0),
-    CALL(sendfile, IO_WAIT, NUMBER, 0, NEVER, 0),
+    CALL(recvfrom, IO_WAIT, NUMBER, 0, RECEIVING, 0),
+    CALL(recvmsg, IO_WAIT, NUMBER, 0, RECEIVING, 0),
+    CALL(recvmmsg, IO_WAIT, NUMBER, 0, RECEIVING, 0), /* it looks at the time only when something arrives */
+    CALL(sendto, IO_WAIT, NUMBER, 0, SENDING, 0),
+    CALL(sendmsg, IO_WAIT, NUMBER, 0, SENDING, 0),
+    CALL(sendmmsg, IO_WAIT, NUMBER, 0, SENDING, 0),
+    CALL(sendfile, IO_WAIT, NUMBER, 0, SENDING, 0),
     CALL(splice, IO_WAIT, NUMBER, 0, NEVER, 0),
     CALL(tee, IO_WAIT, NUMBER, 0, NEVER, 0),
     CALL(vmsplice, IO_WAIT, NUMBER, 0, NEVER, 0),
@@ -72,9 +76,9 @@ static const struct call_row calls[] = {
     CALL(fsync, IO_WAIT, NUMBER, 0, NEVER, 0),
     CALL(fdatasync, IO_WAIT, NUMBER, 0, NEVER, 0),
     CALL(close, IO_WAIT, NUMBER, 0, NEVER, 0),
-    CALL(accept, IO_WAIT, NUMBER, 0, NEVER, 0),
-    CALL(accept4, IO_WAIT, NUMBER, 0, NEVER, 0),
-    CALL(connect, IO_WAIT, NUMBER, 0, NEVER, 0),
+    CALL(accept, IO_WAIT, NUMBER, 0, RECEIVING, 0),
+    CALL(accept4, IO_WAIT, NUMBER, 0, RECEIVING, 0),
+    CALL(connect, IO_WAIT, NUMBER, 0, SENDING, 0),
     CALL(ppoll, IO_WAIT, POLLED, 0, POINTER, 2),
     CALL(pselect6, IO_WAIT, CHOSEN, 0, POINTER, 4),
     CALL(epoll_pwait, IO_WAIT, NUMBER, 0, MAY_COUNT, 3),
@@ -181,6 +185,11 @@ static bool has_deadline(const struct call_row *row, const uint64_t args[6])
            (row->deadline == MAY_COUNT && (int32_t)arg >= 0);
 }
 
+static int socket_timeout(const struct call_row *row)
+{
+    return row->deadline == RECEIVING ? SO_RCVTIMEO : row->deadline == SENDING ? SO_SNDTIMEO : 0;
+}
+
 /* Calls that park by one of several commands, with any other one they do not. */
 static bool is_other_command(int64_t number, const uint64_t args[6])
 {
@@ -212,6 +221,7 @@ void thread_call_read(int64_t number, const uint64_t args[6], struct mem_reader 
         return;
     ret->op = row->op;
     ret->deadline = has_deadline(row, args);
+    ret->timeout = socket_timeout(row);
     switch (row->object) {
     case NUMBER:
         ret->object = (uint64_t)(int64_t)(int32_t)args[row->object_arg];

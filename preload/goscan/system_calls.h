@@ -19,6 +19,8 @@ struct thread_call {
     bool fds;
     bool has_pidfd;
     bool deadline; /* it ends by itself */
+    int timeout;   /* it does so, too, where its descriptor is a socket that has this option:
+                      SO_RCVTIMEO, SO_SNDTIMEO; 0: none */
 };
 
 /* Reads what a thread's system call says by itself: number and args. `memory`: where what its

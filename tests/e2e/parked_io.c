@@ -10,6 +10,7 @@
 #include <sys/select.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/uio.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -102,6 +103,40 @@ PARK(recv, RECEIVE_ROW)
     CHECK(recv(pair[0], buffer, sizeof buffer, 0) == 1);
 }
 
+static void give_time(int fd, int timeout)
+{
+    static const struct timeval hour = {.tv_sec = 3600};
+    CHECK(setsockopt(fd, SOL_SOCKET, timeout, &hour, sizeof hour) == 0);
+}
+
+static void make_timed_receiver(void)
+{
+    make_sockets();
+    give_time(pair[0], SO_RCVTIMEO);
+}
+
+PARK(timed_recv, .prepare = make_timed_receiver, .release = put_byte, .object = read_end)
+{
+    CHECK(recv(pair[0], buffer, sizeof buffer, 0) == 1);
+}
+
+PARK(timed_read, .prepare = make_timed_receiver, .release = put_byte, .object = read_end)
+{
+    CHECK(read(pair[0], buffer, sizeof buffer) == 1);
+}
+
+static void make_receiver_that_sends_timed(void)
+{
+    make_sockets();
+    give_time(pair[0], SO_SNDTIMEO);
+}
+
+PARK(untimed_recv, .prepare = make_receiver_that_sends_timed, .release = put_byte,
+     .object = read_end)
+{
+    CHECK(recv(pair[0], buffer, sizeof buffer, 0) == 1);
+}
+
 PARK(recv_chk, RECEIVE_ROW)
 {
     CHECK(__recv_chk(pair[0], buffer, 1, sizeof buffer, 0) == 1);
@@ -162,6 +197,17 @@ PARK(writev, WRITE_ROW)
 }
 
 PARK(send, SEND_ROW)
+{
+    CHECK(send(pair[1], "x", 1, 0) == 1);
+}
+
+static void make_timed_sender(void)
+{
+    make_full_sockets();
+    give_time(pair[1], SO_SNDTIMEO);
+}
+
+PARK(timed_send, .prepare = make_timed_sender, .release = drain, .object = write_end)
 {
     CHECK(send(pair[1], "x", 1, 0) == 1);
 }

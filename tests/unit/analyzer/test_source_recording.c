@@ -358,7 +358,7 @@ static void other_version__is_refused_with_both_numbers(void **state)
 
     header->major = 2;
     header->minor = 5;
-    assert_bytes_refused(bytes, count, ERR_NEWER_VERSION, "version 2.5, a newer version than 1.3");
+    assert_bytes_refused(bytes, count, ERR_NEWER_VERSION, "version 2.5, a newer version than 1.4");
     header->major = 0;
     assert_bytes_refused(bytes, count, ERR_CORRUPT, "version 0");
     header->major = 1;
