@@ -63,8 +63,22 @@ void waits_deinit(struct waits *waits)
     memset(waits, 0, sizeof(*waits));
 }
 
+/* Whether two rows are the same file, which was perhaps unloaded and loaded again. */
+static bool is_same_file(const struct snapshot_module *a, const struct snapshot_module *b)
+{
+    if (a == b || !a || !b)
+        return a == b;
+    return strcmp(a->path, b->path) == 0 && a->path[0] && a->build_id_bytes == b->build_id_bytes &&
+           memcmp(a->build_id, b->build_id, a->build_id_bytes) == 0;
+}
+
+static uint64_t place_of(const struct frame *frame)
+{
+    return frame->module ? frame->offset : frame->pc;
+}
+
 /* Whether two stacks read the same: addresses may differ, functions, files and lines may not. Where
- * lines are not known, addresses decide. */
+ * lines are not known, places in the files decide. */
 static bool reads_same(const struct stack *a, const struct stack *b)
 {
     if (a->count != b->count || a->flags != b->flags)
@@ -72,12 +86,13 @@ static bool reads_same(const struct stack *a, const struct stack *b)
     for (size_t i = 0; i < a->count; i++) {
         const struct frame *left = &a->frames[i];
         const struct frame *right = &b->frames[i];
-        if (left->pc == right->pc && left->module == right->module)
+        if (!is_same_file(left->module, right->module))
+            return false;
+        if (place_of(left) == place_of(right) && left->inlined == right->inlined)
             continue;
         /* Equal strings are the same pointer (debug/symbols.h). */
         if (left->line == 0 || left->line != right->line || left->function != right->function ||
-            left->file != right->file || left->inlined != right->inlined ||
-            left->module != right->module)
+            left->file != right->file || left->inlined != right->inlined)
             return false;
     }
     return true;
@@ -90,7 +105,7 @@ static struct table_key reading_of(const struct stack *stack)
     for (size_t i = 0; i < stack->count; i++) {
         const struct frame *frame = &stack->frames[i];
         uint64_t word =
-            frame->line ? (uint64_t)frame->line ^ (uintptr_t)frame->function : frame->pc;
+            frame->line ? (uint64_t)frame->line ^ (uintptr_t)frame->function : place_of(frame);
         sum = (sum ^ word) * UINT64_C(0x9e3779b97f4a7c15);
         sum ^= sum >> 29;
     }

@@ -652,6 +652,26 @@ static void json__unknown_age__null(void **state)
     json_decref(json);
 }
 
+static void json__sites_in_a_file_that_was_loaded_again__one_group(void **state)
+{
+    static const char *const paths[] = {"/nowhere/plugin.so", "/nowhere/plugin.so",
+                                        "/nowhere/other.so"};
+    (void)state;
+    struct builder *b = recording_builder_create();
+    for (uint64_t i = 0; i < 3; i++) {
+        uint64_t start = 0x10000 * (i + 1);
+        builder_module(b, paths[i], start, start + 0x1000);
+        builder_park(b, builder_thread(b, "w"), "sem_wait", REC_OP_SEM_WAIT, 0x500, 20 * SECOND,
+                     builder_site(b, (uint64_t[]){start + 0x10}, 1));
+    }
+    json_t *json = write_json(b, &usual, 100);
+    assert_contract(json);
+    const json_t *groups = json_object_get(json, "groups");
+    assert_int_equal(json_array_size(groups), 2);
+    assert_int_equal(json_integer_value(json_object_get(json_array_get(groups, 0), "count")), 2);
+    json_decref(json);
+}
+
 /* Sizes as they come: nothing grows faster than the number of tasks. */
 static void many_tasks__one_group_with_few_of_them_listed(void **state)
 {
@@ -697,6 +717,7 @@ int main(void)
         cmocka_unit_test(json__nobody_looked_lately__a_note),
         cmocka_unit_test(json__names_that_are_no_utf8__still_json),
         cmocka_unit_test(json__unknown_age__null),
+        cmocka_unit_test(json__sites_in_a_file_that_was_loaded_again__one_group),
         cmocka_unit_test(many_tasks__one_group_with_few_of_them_listed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
