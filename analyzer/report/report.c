@@ -73,13 +73,14 @@ static void write_unwatched(const struct snapshot *snapshot, char *to, size_t by
 static void write_undecided(const struct report *report, char *to, size_t bytes)
 {
     uint64_t count = report->verdicts->totals.undecided;
+    bool may_watch = snapshot_is_live(report->snapshot) && report->snapshot->looks < 2;
     char threshold[32];
     text_duration(report->options->threshold_ns, threshold);
     snprintf(to, bytes,
              "%" PRIu64 " parked task%s may be so for %s or longer, nobody knows since when: "
              "--threshold 0 shows %s%s",
              count, count == 1 ? "" : "s", threshold, count == 1 ? "it" : "them",
-             snapshot_is_live(report->snapshot) ? ", --watch 10s tells whether they stay" : "");
+             may_watch ? ", --watch 10s tells what stays" : "");
 }
 
 void report_notes(const struct report *report, void (*visit)(const char *note, void *arg),

@@ -270,8 +270,9 @@ static void explain_join(const struct judge *judge, struct group *group,
         evidence_add(group, "joins %s, %s", evidence_task_name(judge->snapshot, target, who),
                      doing(judge, target, what, sizeof(what)));
     else
-        evidence_add(group, "joins a %s (%#" PRIx64 ") that is not among those recorded",
-                     look->kind == REC_OBJECT_THREAD ? "thread" : "task", look->address);
+        evidence_add(group, "joins a %s (%#" PRIx64 ") that is not among those %s",
+                     look->kind == REC_OBJECT_THREAD ? "thread" : "task", look->address,
+                     is_recorded(judge) ? "recorded" : "read");
 }
 
 static void explain_waiters(const struct judge *judge, struct group *group,

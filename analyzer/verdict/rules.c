@@ -25,13 +25,19 @@ static bool is_finished(const struct judge *judge, uint32_t index)
     return task_at(judge, index)->flags & SNAPSHOT_FINISHED;
 }
 
+/* Where a task was spawned, as far as it reads the same. */
+static struct table_key spawn_place(const struct judge *judge, const struct snapshot_task *task)
+{
+    return (struct table_key){judge->waits->same_site[task->spawn_site], 0};
+}
+
 /* A loop joins the threads that a loop started, in order: those that ended early are next. */
 static bool sibling_is_joined(const struct judge *judge, uint32_t index)
 {
     const struct snapshot_task *task = task_at(judge, index);
     return is_finished(judge, index) && task->spawn_site &&
            judge->snapshot->end == SNAPSHOT_RUNNING &&
-           table_find(&judge->joined_sites, (struct table_key){task->spawn_site, 0});
+           table_find(&judge->joined_sites, spawn_place(judge, task));
 }
 
 static void explain_sibling(const struct judge *judge, struct group *group)
@@ -179,7 +185,7 @@ static void explain_nothing(const struct judge *judge, struct group *group)
     bool select = strstr(group->op, "select") != NULL;
     (void)judge;
     evidence_add(group,
-                 select ? "it has no case that could ever be ready: nothing can wake it"
+                 select ? "the select has no case that could ever be ready: nothing can wake it"
                         : "the channel is nil: no other task can ever use it, nothing can wake it");
 }
 
@@ -218,7 +224,7 @@ static bool waits_for_signal(const struct judge *judge, uint32_t index)
 static void explain_signal(const struct judge *judge, struct group *group)
 {
     (void)judge;
-    evidence_add(group, "an idle wait that is expected: it waits for a signal from outside");
+    evidence_add(group, "an idle wait that is expected: for a signal from outside");
 }
 
 static bool is_fresh(const struct judge *judge, uint32_t index)
@@ -329,8 +335,8 @@ static bool note_joined_sites(struct judge *judge)
         uint32_t target = joined_by(judge, i);
         if (target == WAITGRAPH_NONE || task_at(judge, target)->spawn_site == 0)
             continue;
-        uint32_t *value = table_at(&judge->joined_sites,
-                                   (struct table_key){task_at(judge, target)->spawn_site, 0});
+        uint32_t *value =
+            table_at(&judge->joined_sites, spawn_place(judge, task_at(judge, target)));
         if (!value)
             return false;
         *value = 1;

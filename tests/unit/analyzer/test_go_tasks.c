@@ -293,7 +293,7 @@ static void select_over_nil_channels__is_leaked(void **state)
     add(f, &it);
     const struct group *group = judge(f, 10 * SECOND);
     assert_int_equal(group->verdict, VERDICT_LEAKED);
-    assert_evidence(group, "it has no case that could ever be ready: nothing can wake it");
+    assert_evidence(group, "the select has no case that could ever be ready: nothing can wake it");
 }
 
 static void select_whose_cases_were_not_read__is_not_leaked(void **state)

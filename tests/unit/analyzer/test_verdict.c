@@ -344,7 +344,8 @@ static void select__leaked_only_when_all_cases_are_nil(void **state)
     for (enum rec_kind kind = REC_KIND_TASK; kind <= REC_KIND_GOROUTINE; kind++) {
         judge_select(&j, kind, 0, 3, 20 * SECOND);
         assert_group(&j, 0, VERDICT_LEAKED, 1, "select");
-        assert_evidence(&j, 0, "it has no case that could ever be ready: nothing can wake it");
+        assert_evidence(&j, 0,
+                        "the select has no case that could ever be ready: nothing can wake it");
         done(&j);
         judge_select(&j, kind, 0x600, 3, 20 * SECOND);
         assert_group(&j, 0, VERDICT_STUCK, 1, "select");
