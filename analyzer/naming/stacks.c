@@ -177,51 +177,56 @@ static const char *const runtime_modules[] = {
     "libstdc++.so*",  "libc++.so*",     "libgo.so*",     "libtaskrt.so*",   "libglib-2.0.so*",
     "libunwind*.so*", "linux-vdso.so*", "\\[vdso]",
 };
-static const char *const runtime_functions[] = {
-    "taskrt_*",
-    "runtime.*",
-    "runtime_*",
-    "pthread_*",
-    "__pthread_*",
-    "start_thread",
-    "__clone*",
-    "clone",
-    "clone3",
-    "_start",
-    "__libc_start_*",
-    "std::*",
-    "core::*",
-    "alloc::*",
-    "__rust_*",
-    "<std::*",
-    "<core::*",
-    "<alloc::*",
-    "syscall",
-    "internal/poll.*",
-    "sync.*",
-    "_Unwind_*",
-    "__gthread_*",
-    "futex_*",
-    "__futex_*",
-    "__lll_*",
-    "__new_sem_*",
-    "__go_*",
-    "g_thread_proxy",
-    "rust_begin_unwind",
-    "kickoff",
-    "__sanitizer_*",
-    "__interceptor_*",
-    "lang_start*",
-    "time.Sleep",
-    "internal/sync.*",
-    "internal/runtime/*",
-    "runtime/internal/*",
-    "syscall.*",
-    "internal/synctest.*",
-    "internal/syscall/*",
-    "crosscall*",
-    "_cgo_*",
-    "x_cgo_*",
+/* Some names are such as programs use, too: those are a runtime's in its own source files alone,
+ * where the file is known. */
+static const struct {
+    const char *function; /* pattern */
+    const char *file;     /* part of the path; NULL: any */
+} runtime_functions[] = {
+    {"taskrt_*", NULL},
+    {"runtime.*", NULL},
+    {"runtime_*", "/libgo/"},
+    {"pthread_*", NULL},
+    {"__pthread_*", NULL},
+    {"start_thread", NULL},
+    {"__clone*", NULL},
+    {"clone", NULL},
+    {"clone3", NULL},
+    {"_start", NULL},
+    {"__libc_start_*", NULL},
+    {"std::*", NULL},
+    {"core::*", "/library/"},
+    {"alloc::*", "/library/"},
+    {"__rust_*", NULL},
+    {"<std::*", NULL},
+    {"<core::*", NULL},
+    {"<alloc::*", NULL},
+    {"syscall", NULL},
+    {"internal/poll.*", NULL},
+    {"sync.*", NULL},
+    {"_Unwind_*", NULL},
+    {"__gthread_*", NULL},
+    {"futex_*", NULL},
+    {"__futex_*", NULL},
+    {"__lll_*", NULL},
+    {"__new_sem_*", NULL},
+    {"__go_*", NULL},
+    {"g_thread_proxy", NULL},
+    {"rust_begin_unwind", NULL},
+    {"kickoff", NULL},
+    {"__sanitizer_*", NULL},
+    {"__interceptor_*", NULL},
+    {"lang_start*", NULL},
+    {"time.Sleep", NULL},
+    {"internal/sync.*", NULL},
+    {"internal/runtime/*", NULL},
+    {"runtime/internal/*", NULL},
+    {"syscall.*", NULL},
+    {"internal/synctest.*", NULL},
+    {"internal/syscall/*", NULL},
+    {"crosscall*", NULL},
+    {"_cgo_*", NULL},
+    {"x_cgo_*", NULL},
 };
 
 static bool is_runtime(const struct frame *frame)
@@ -236,8 +241,9 @@ static bool is_runtime(const struct frame *frame)
     if (!frame->function)
         return false;
     for (size_t i = 0; i < sizeof(runtime_functions) / sizeof(runtime_functions[0]); i++) {
-        if (fnmatch(runtime_functions[i], frame->function, 0) == 0)
-            return true;
+        const char *file = runtime_functions[i].file;
+        if (fnmatch(runtime_functions[i].function, frame->function, 0) == 0)
+            return !file || !frame->file || strstr(frame->file, file);
     }
     return false;
 }

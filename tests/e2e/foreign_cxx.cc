@@ -6,7 +6,7 @@
 #include <thread>
 #include <unistd.h>
 
-namespace jobs
+namespace core // as the library of Rust is called
 {
 
 class Worker
@@ -41,11 +41,11 @@ class Worker
     bool stopped = false;
 };
 
-} // namespace jobs
+} // namespace core
 
 int main()
 {
-    jobs::Worker worker;
+    core::Worker worker;
     worker.start();
     puts("ready");
     fflush(stdout);

@@ -3,7 +3,22 @@
 #include "tests/e2e/harness.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
+
+/* The stacks that are shown begin with the program's own code. */
+static void assert_shown(const struct target *target, const struct expected_group *expected)
+{
+    char at[128], by[128];
+    snprintf(at, sizeof at, "\n       at  %s ", expected->wait_function);
+    snprintf(by, sizeof by, "\n       by  %s ", expected->spawn_function);
+    struct outcome text = run_program(
+        false, LIST(LEAKSPY_COMMAND, "report", "--threshold", "0", target->recording), NULL);
+    if (!strstr(text.out, at) || !strstr(text.out, by))
+        fail_msg("not at %s, by %s:\n%s", expected->wait_function, expected->spawn_function,
+                 text.out);
+    outcome_deinit(&text);
+}
 
 static void assert_found(const char *program, const struct expected_group *expected)
 {
@@ -19,6 +34,7 @@ static void assert_found(const char *program, const struct expected_group *expec
     assert_group(json, expected);
     assert_int_equal(count_findings(json), 1);
     json_decref(json);
+    assert_shown(target, expected);
     target_end(target);
     assert_same_behaviour(LIST(path), NULL);
 }
@@ -68,10 +84,10 @@ static void cxx_condition_variable__is_in_cond_wait(void **state)
                      .op = "cond wait",
                      .object_kind = "cond",
                      .count = 1,
-                     .wait_function = "jobs::Worker::wait_for_work",
+                     .wait_function = "core::Worker::wait_for_work",
                      .wait_file = "foreign_cxx.cc",
                      .wait_line = line_of("tests/e2e/foreign_cxx.cc", "changed.wait(lock)"),
-                     .spawn_function = "jobs::Worker::start",
+                     .spawn_function = "core::Worker::start",
                      .spawn_file = "foreign_cxx.cc",
                      .deadline = NO_DEADLINE,
                  });

@@ -271,7 +271,7 @@ static void cxx_condition_variable__is_in_cond_wait(void **state)
         .op = "cond wait",
         .object_kind = "cond",
         .count = 1,
-        .wait_function = "jobs::Worker::wait_for_work",
+        .wait_function = "core::Worker::wait_for_work",
         .wait_file = "foreign_cxx.cc",
         .wait_line = line_of("tests/e2e/foreign_cxx.cc", "changed.wait(lock)"),
         .deadline = NO_DEADLINE,
