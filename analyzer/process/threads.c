@@ -16,6 +16,9 @@
 #define THREADS_MOST (1u << 22) /* the kernel's own limit of ids (PID_MAX_LIMIT) */
 #define LENGTH(array) (sizeof(array) / sizeof(*(array)))
 #define NS_PER_S INT64_C(1000000000)
+/* include/linux/sched.h. Each alone meant something else before Linux 6.4. */
+#define PF_IO_WORKER 0x10
+#define PF_USER_WORKER 0x4000
 
 /* The clocks by which the kernel says when a thread was last on a CPU: each CPU has its own, which
  * lag by the time that the hypervisor took from it, and are read by running there. */
@@ -111,9 +114,15 @@ static int64_t cpu_now_ns(struct cpu_clocks *clocks, int cpu)
     return clocks->now_ns[cpu];
 }
 
+/* Of /proc/TID/stat. */
+struct stat_fields {
+    unsigned long flags; /* PF_… */
+    int64_t started_ns;
+    int cpu;
+};
+
 /* "123 (name) S 1 …": the fields that are wanted. */
-static bool parse_stat(const char *text, struct image_thread *thread, int64_t *ret_started_ns,
-                       int *ret_cpu)
+static bool parse_stat(const char *text, struct image_thread *thread, struct stat_fields *ret)
 {
     const char *name = strchr(text, '(');
     const char *at = strrchr(text, ')');
@@ -126,15 +135,16 @@ static bool parse_stat(const char *text, struct image_thread *thread, int64_t *r
     thread->state = at[2];
     thread->ended = thread->state == 'Z' || thread->state == 'X';
 
-    *ret_started_ns = 0;
-    *ret_cpu = -1;
+    *ret = (struct stat_fields){.cpu = -1};
     at += 2;
     for (int field = 3; *at; field++) {
+        if (field == 9)
+            ret->flags = strtoul(at, NULL, 10);
         if (field == 22)
-            *ret_started_ns =
+            ret->started_ns =
                 (int64_t)(strtoull(at, NULL, 10) * (uint64_t)(NS_PER_S / sysconf(_SC_CLK_TCK)));
         if (field == 39)
-            *ret_cpu = (int)strtol(at, NULL, 10);
+            ret->cpu = (int)strtol(at, NULL, 10);
         at += strcspn(at, " ");
         at += *at == ' ';
     }
@@ -168,12 +178,24 @@ static void parse_syscall(const char *text, struct image_thread *thread)
     thread->parked = number >= 0 && !thread->ended && thread->state != 'R';
 }
 
-/* False: the thread has ended meanwhile. */
+/* Whether it is the kernel's own, which does a program's work for io_uring, vhost or KVM and stands
+ * among its threads. It has no registers of a program: Linux makes it with all of them zero
+ * (arch/x86/kernel/process.c, copy_thread), and a call cannot have been made at address 0. */
+static bool is_kernel_worker(const struct image_thread *thread, unsigned long flags)
+{
+    const uint32_t needed = 1u << IMAGE_REGISTER_SP | 1u << IMAGE_REGISTER_PC;
+    const struct image_registers *registers = &thread->registers;
+    bool has_none = registers->known == needed && registers->value[IMAGE_REGISTER_SP] == 0 &&
+                    registers->value[IMAGE_REGISTER_PC] == 0;
+    bool is_flagged = (flags & PF_IO_WORKER) && (flags & PF_USER_WORKER);
+    return has_none || is_flagged;
+}
+
+/* False: the thread has ended meanwhile, or is none of the program's. */
 static bool read_thread(struct looker *looker, const char *tid, struct image_thread *ret)
 {
     char name[32], text[2048];
-    int64_t started_ns;
-    int cpu;
+    struct stat_fields stat;
     memset(ret, 0, sizeof(*ret));
     ret->tid = ret->host_tid = (uint32_t)strtoul(tid, NULL, 10);
     ret->first = ret->host_tid == (uint32_t)looker->pid;
@@ -181,8 +203,8 @@ static bool read_thread(struct looker *looker, const char *tid, struct image_thr
     ret->parked_ns = -1;
 
     snprintf(name, sizeof(name), "%.15s/stat", tid);
-    if (!read_text(looker->tasks, name, text, sizeof(text)) ||
-        !parse_stat(text, ret, &started_ns, &cpu))
+    if (!read_text(looker->tasks, name, text, sizeof(text)) || !parse_stat(text, ret, &stat) ||
+        is_kernel_worker(ret, stat.flags))
         return false;
     struct process_status status;
     if (looker->nested && process_read_status((pid_t)ret->host_tid, &status))
@@ -194,6 +216,8 @@ static bool read_thread(struct looker *looker, const char *tid, struct image_thr
         parse_syscall(text, ret);
     else
         looker->denied = looker->denied || errno == EPERM || errno == EACCES;
+    if (is_kernel_worker(ret, stat.flags))
+        return false;
     if (!looker->clocks || (ret->state != 'S' && ret->state != 'D'))
         return true;
 
@@ -204,10 +228,10 @@ static bool read_thread(struct looker *looker, const char *tid, struct image_thr
         snprintf(name, sizeof(name), "%.15s/status", tid);
         ret->switches = read_voluntary(looker->tasks, name);
     }
-    int64_t now_ns = ran_ns > 0 ? cpu_now_ns(looker->clocks, cpu) : -1;
+    int64_t now_ns = ran_ns > 0 ? cpu_now_ns(looker->clocks, stat.cpu) : -1;
     if (now_ns > 0) {
         int64_t age_ns = now_ns > ran_ns ? now_ns - ran_ns : 0;
-        int64_t life_ns = looker->boot_ns > started_ns ? looker->boot_ns - started_ns : 0;
+        int64_t life_ns = looker->boot_ns > stat.started_ns ? looker->boot_ns - stat.started_ns : 0;
         ret->parked_ns = age_ns < life_ns ? age_ns : life_ns;
     }
     return true;

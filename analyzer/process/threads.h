@@ -8,7 +8,8 @@
 
 #include "analyzer/image/image.h"
 
-/* All threads of a process: what each is parked in, and at least how long. *ret is to be freed.
+/* All threads of a process, without those that the kernel keeps among them for work of its own:
+ * what each is parked in, and at least how long. *ret is to be freed.
  * *ret_denied: what they are parked in may not be read. False, with errno: there is no such
  * process, or no memory.
  *

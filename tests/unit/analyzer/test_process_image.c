@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/filter.h>
+#include <linux/io_uring.h>
 #include <linux/seccomp.h>
 #include <netinet/in.h>
 #include <pthread.h>
@@ -325,6 +326,44 @@ static void first_thread_has_ended__others_are_told(void **state)
     assert_int_not_equal(image_exe_module(&image), 0);
     assert_true(image.functions->check(&image, &err));
     assert_int_equal(process_look(pid, NULL), PROCESS_ALIVE);
+    image_close(&image);
+    child_end(pid);
+}
+
+/* Whose ring a thread of the kernel polls, for some milliseconds, and sleeps then. */
+static void make_ring(void)
+{
+    struct io_uring_params params = {.flags = IORING_SETUP_SQPOLL, .sq_thread_idle = 50};
+    if (syscall(SYS_io_uring_setup, 4, &params) < 0)
+        shared->error = errno;
+    park();
+}
+
+static size_t count_named(const struct image *image, const char *start)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < image->thread_count; i++)
+        count += strncmp(image->threads[i].name, start, strlen(start)) == 0;
+    return count;
+}
+
+static void worker_of_the_kernel__is_no_thread_of_the_program(void **state)
+{
+    (void)state;
+    struct image image;
+    struct err err;
+    pid_t pid = child_start(make_ring);
+    if (shared->error) {
+        child_end(pid);
+        skip(); /* there is no io_uring, or it is not allowed */
+    }
+    open_image(&image, pid);
+    for (int i = 0; i < 30; i++) {
+        assert_int_equal(count_named(&image, "iou-"), 0);
+        sleep_ms(10);
+        assert_true(image.functions->refresh(&image, &err));
+    }
+    assert_true(thread_of(&image, pid)->parked);
     image_close(&image);
     child_end(pid);
 }
@@ -670,6 +709,7 @@ int main(void)
         cmocka_unit_test(other_mount_namespace__file_is_of_the_process),
         cmocka_unit_test(thread__tells_what_it_is_parked_in),
         cmocka_unit_test(first_thread_has_ended__others_are_told),
+        cmocka_unit_test(worker_of_the_kernel__is_no_thread_of_the_program),
         cmocka_unit_test(process_of_many_groups__is_known_whole),
         cmocka_unit_test(thread_id__is_taken_for_its_process),
         cmocka_unit_test(descriptor__tells_what_it_is),
