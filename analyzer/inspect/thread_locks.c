@@ -5,10 +5,8 @@
 #include <stddef.h>
 #include <string.h>
 
-/* Values that glibc waits for a futex to leave. */
-#define MUTEX_LOCKED_WAITED 2 /* sysdeps/nptl/lowlevellock.h */
-#define ROBUST_KIND 16        /* PTHREAD_MUTEX_ROBUST_NORMAL_NP, nptl/pthreadP.h */
-#define RWLOCK_WAITED 2       /* PTHREAD_RWLOCK_FUTEX_USED, nptl/pthread_rwlock_common.c */
+#define ROBUST_KIND 16  /* PTHREAD_MUTEX_ROBUST_NORMAL_NP, nptl/pthreadP.h */
+#define RWLOCK_WAITED 2 /* PTHREAD_RWLOCK_FUTEX_USED, nptl/pthread_rwlock_common.c */
 
 /* nptl/internaltypes.h: struct pthread_barrier. */
 #define BARRIER_ROUND 4
@@ -24,6 +22,14 @@ static uint64_t cond_of(uint64_t word)
     uint64_t first = word - offsetof(pthread_cond_t, __data.__g_signals);
     uint64_t second = first - sizeof(unsigned);
     return first % _Alignof(pthread_cond_t) == 0 ? first : second;
+}
+
+/* Whether who called pthread_cond_wait waits for the condition itself: before glibc 2.34 by
+ * FUTEX_WAIT, for a count of 0 to change. One that was woken waits for the mutex that the wait gave
+ * up, by FUTEX_WAIT for a lock that is held, or by FUTEX_LOCK_PI. */
+static bool is_condition(unsigned command, uint32_t expected)
+{
+    return command == FUTEX_WAIT_BITSET || (command == FUTEX_WAIT && expected == 0);
 }
 
 /* A reader waits on __wrphase_futex for 0, and where writers are preferred, on __readers; a writer
@@ -51,12 +57,11 @@ void thread_lock_find(enum rec_op op, const uint64_t args[6], struct thread_lock
         ret->object = word;
         break;
     case REC_OP_COND_WAIT:
-        /* It was woken, and waits for the mutex that the wait gave up. */
-        if (command != FUTEX_WAIT_BITSET && expected == MUTEX_LOCKED_WAITED) {
+        if (is_condition(command, expected)) {
+            ret->object = cond_of(word);
+        } else {
             ret->op = REC_OP_MUTEX_LOCK;
             ret->object = word;
-        } else {
-            ret->object = cond_of(word);
         }
         break;
     case REC_OP_RWLOCK_RDLOCK:

@@ -213,12 +213,37 @@ static void futex_words__find__are_parts_of_their_objects(void **state)
                      (uint64_t)&mutex);
     assert_int_equal(object_of(REC_OP_BARRIER_WAIT, (char *)&barrier + 4, FUTEX_WAIT, 0),
                      (uint64_t)&barrier);
+}
 
-    /* Woken, and waiting for the mutex that the wait gave up. */
-    struct thread_lock lock;
-    thread_lock_find(REC_OP_COND_WAIT, ARGS((uint64_t)&mutex, FUTEX_WAIT, 2), &lock);
-    assert_int_equal(lock.op, REC_OP_MUTEX_LOCK);
-    assert_int_equal(lock.object, (uint64_t)&mutex);
+/* The first row is glibc's before 2.34; the others were woken, and wait for the mutex that the wait
+ * gave up: a plain one, one that inherits priorities, a robust one. */
+static void waits_in_a_condition__find__are_for_it_or_for_its_mutex(void **state)
+{
+    (void)state;
+    static const struct {
+        unsigned command;
+        uint32_t expected;
+        enum rec_op op;
+    } rows[] = {
+        {FUTEX_WAIT, 0, REC_OP_COND_WAIT},
+        {FUTEX_WAIT_BITSET, 0, REC_OP_COND_WAIT},
+        {FUTEX_WAIT_BITSET, 2, REC_OP_COND_WAIT},
+        {FUTEX_WAIT, 2, REC_OP_MUTEX_LOCK},
+        {FUTEX_LOCK_PI, 0, REC_OP_MUTEX_LOCK},
+        {FUTEX_LOCK_PI2 | FUTEX_PRIVATE_FLAG, 0, REC_OP_MUTEX_LOCK},
+        {FUTEX_WAIT, 77 | FUTEX_WAITERS, REC_OP_MUTEX_LOCK},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        pthread_cond_t cond;
+        pthread_mutex_t mutex;
+        struct thread_lock lock;
+        bool for_mutex = rows[i].op == REC_OP_MUTEX_LOCK;
+        uint64_t object = for_mutex ? (uint64_t)&mutex : (uint64_t)&cond;
+        uint64_t word = for_mutex ? object : (uint64_t)&cond.__data.__g_signals[1];
+        thread_lock_find(REC_OP_COND_WAIT, ARGS(word, rows[i].command, rows[i].expected), &lock);
+        assert_int_equal(lock.op, rows[i].op);
+        assert_int_equal(lock.object, object);
+    }
 }
 
 static void held_locks__owner__is_who_holds_them(void **state)
@@ -399,6 +424,7 @@ int main(void)
         cmocka_unit_test(decorated_names__find__are_the_plain_functions),
         cmocka_unit_test(function_and_call__fit__when_one_makes_the_other),
         cmocka_unit_test(futex_words__find__are_parts_of_their_objects),
+        cmocka_unit_test(waits_in_a_condition__find__are_for_it_or_for_its_mutex),
         cmocka_unit_test(held_locks__owner__is_who_holds_them),
         cmocka_unit_test(robust_and_inheriting_mutexes__are_known_by_their_words),
         cmocka_unit_test(descriptor__find__is_pthread_self),
