@@ -192,8 +192,9 @@ static void explain_nothing(const struct judge *judge, struct group *group)
 static bool is_poller(const struct judge *judge, uint32_t index)
 {
     static const char *const pollers[] = {
-        "accept", "accept4", "epoll_wait", "epoll_pwait", "epoll_pwait2",
-        "poll",   "ppoll",   "select",     "pselect",     "pselect6",
+        "accept",         "accept4",      "epoll_wait",    "epoll_pwait", "epoll_pwait2",
+        "io_uring_enter", "io_getevents", "io_pgetevents", "poll",        "ppoll",
+        "select",         "pselect",      "pselect6",
     };
     const struct snapshot_task *task = task_at(judge, index);
     if (op_of(judge, index) != REC_OP_IO_WAIT)

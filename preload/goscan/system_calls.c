@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <linux/io_uring.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/select.h>
@@ -13,6 +14,10 @@
 
 #include "preload/goscan/waited.h"
 
+#ifndef IORING_ENTER_EXT_ARG_REG /* Linux 6.13 */
+#define IORING_ENTER_EXT_ARG_REG (1U << 6)
+#endif
+
 /* What an argument says of the object. */
 enum object_source {
     NO_OBJECT,
@@ -21,6 +26,8 @@ enum object_source {
     POLLED, /* struct pollfd[], and how many behind it */
     CHOSEN, /* the sets of select */
     WAITED, /* the kind of id of waitid, and the id behind it */
+    RING,   /* an int: a descriptor, or by the flags of io_uring_enter, none */
+    UNTOLD, /* descriptors, but not which */
 };
 
 /* Whether the call ends by itself. */
@@ -29,8 +36,8 @@ enum deadline_source {
     ALWAYS,
     POINTER,   /* when the argument is not NULL */
     MAY_COUNT, /* when the argument, an int of milliseconds, is not negative */
-    RECEIVING, /* when the descriptor is a socket that has a timeout for it, which is not known here
-                */
+    EXTENDED,  /* when the argument points to a struct io_uring_getevents_arg that has one */
+    RECEIVING, /* when the descriptor is a socket with a timeout for it, which is not known here */
     SENDING,
 };
 
@@ -83,7 +90,9 @@ static const struct call_row calls[] = {
     CALL(pselect6, IO_WAIT, CHOSEN, 0, POINTER, 4),
     CALL(epoll_pwait, IO_WAIT, NUMBER, 0, MAY_COUNT, 3),
     CALL(epoll_pwait2, IO_WAIT, NUMBER, 0, POINTER, 3),
-    CALL(io_uring_enter, IO_WAIT, NUMBER, 0, NEVER, 0),
+    CALL(io_uring_enter, IO_WAIT, RING, 0, EXTENDED, 4),
+    CALL(io_getevents, IO_WAIT, UNTOLD, 0, POINTER, 4),
+    CALL(io_pgetevents, IO_WAIT, UNTOLD, 0, POINTER, 4),
     CALL(mq_timedsend, IO_WAIT, NUMBER, 0, POINTER, 4),
     CALL(mq_timedreceive, IO_WAIT, NUMBER, 0, POINTER, 4),
     CALL(flock, FILE_LOCK, NUMBER, 0, NEVER, 0),
@@ -99,8 +108,6 @@ static const struct call_row calls[] = {
     CALL(nanosleep, SLEEP, NO_OBJECT, 0, ALWAYS, 0),
     CALL(clock_nanosleep, SLEEP, NO_OBJECT, 0, ALWAYS, 0),
     CALL(futex, FUTEX_WAIT, WORD, 0, POINTER, 3),
-    CALL(io_getevents, NONE, NO_OBJECT, 0, POINTER, 4),
-    CALL(io_pgetevents, NONE, NO_OBJECT, 0, POINTER, 4),
     CALL(futex_waitv, NONE, NO_OBJECT, 0, POINTER, 3),
     CALL(openat, NONE, NO_OBJECT, 0, NEVER, 0),
     CALL(openat2, NONE, NO_OBJECT, 0, NEVER, 0),
@@ -178,11 +185,37 @@ static void read_waited(const uint64_t args[6], struct thread_call *ret)
     ret->pidfd = ret->has_pidfd ? (int32_t)args[1] : 0;
 }
 
-static bool has_deadline(const struct call_row *row, const uint64_t args[6])
+/* A ring that was registered is called by its number among those. */
+static void read_ring(const uint64_t args[6], struct thread_call *ret)
+{
+    ret->fds = (args[3] & IORING_ENTER_REGISTERED_RING) != 0;
+    ret->object = ret->fds ? 0 : (uint64_t)(int64_t)(int32_t)args[0];
+}
+
+/* With another one of the flags of io_uring_enter, the argument is a number of its own kind. */
+static bool has_extended_deadline(const uint64_t args[6], uint64_t arg, struct mem_reader *memory)
+{
+    struct io_uring_getevents_arg extended;
+    return (args[3] & (IORING_ENTER_EXT_ARG | IORING_ENTER_EXT_ARG_REG)) == IORING_ENTER_EXT_ARG &&
+           mem_read(memory, arg, &extended, sizeof(extended)) && extended.ts != 0;
+}
+
+static bool has_deadline(const struct call_row *row, const uint64_t args[6],
+                         struct mem_reader *memory)
 {
     uint64_t arg = args[row->deadline_arg];
-    return row->deadline == ALWAYS || (row->deadline == POINTER && arg != 0) ||
-           (row->deadline == MAY_COUNT && (int32_t)arg >= 0);
+    switch (row->deadline) {
+    case ALWAYS:
+        return true;
+    case POINTER:
+        return arg != 0;
+    case MAY_COUNT:
+        return (int32_t)arg >= 0;
+    case EXTENDED:
+        return has_extended_deadline(args, arg, memory);
+    default:
+        return false;
+    }
 }
 
 static int socket_timeout(const struct call_row *row)
@@ -220,7 +253,7 @@ void thread_call_read(int64_t number, const uint64_t args[6], struct mem_reader 
     if (is_other_command(number, args))
         return;
     ret->op = row->op;
-    ret->deadline = has_deadline(row, args);
+    ret->deadline = has_deadline(row, args, memory);
     ret->timeout = socket_timeout(row);
     switch (row->object) {
     case NUMBER:
@@ -237,6 +270,12 @@ void thread_call_read(int64_t number, const uint64_t args[6], struct mem_reader 
         break;
     case WAITED:
         read_waited(args, ret);
+        break;
+    case RING:
+        read_ring(args, ret);
+        break;
+    case UNTOLD:
+        ret->fds = true;
         break;
     default:
         break;

@@ -24,7 +24,7 @@ struct thread_call {
 };
 
 /* Reads what a thread's system call says by itself: number and args. `memory`: where what its
- * arguments point to is read (of poll, select). */
+ * arguments point to is read (of poll, select, io_uring_enter). */
 void thread_call_read(int64_t number, const uint64_t args[6], struct mem_reader *memory,
                       struct thread_call *ret);
 

@@ -1,6 +1,7 @@
 /* System calls and functions of the C library, and what is said of a thread that is in them. */
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <linux/io_uring.h>
 #include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -53,6 +54,8 @@ static void numbers__read__give_op_object_and_deadline(void **state)
         {SYS_epoll_wait, {4, 1, 1, 0}, "epoll_wait", REC_OP_IO_WAIT, 4, true},
         {SYS_epoll_pwait2, {4, 1, 1, 0}, "epoll_pwait2", REC_OP_IO_WAIT, 4, false},
         {SYS_epoll_pwait2, {4, 1, 1, 99}, "epoll_pwait2", REC_OP_IO_WAIT, 4, true},
+        {SYS_io_getevents, {0x7000, 1, 1, 1, 0}, "io_getevents", REC_OP_IO_WAIT, 0, false},
+        {SYS_io_pgetevents, {0x7000, 1, 1, 1, 9}, "io_pgetevents", REC_OP_IO_WAIT, 0, true},
         {SYS_mq_timedreceive, {3, 1, 1, 0, 0}, "mq_timedreceive", REC_OP_IO_WAIT, 3, false},
         {SYS_mq_timedreceive, {3, 1, 1, 0, 9}, "mq_timedreceive", REC_OP_IO_WAIT, 3, true},
         {SYS_flock, {6}, "flock", REC_OP_FILE_LOCK, 6, false},
@@ -129,6 +132,34 @@ static void polls__read__give_the_first_descriptor_and_how_many(void **state)
     assert_true(call.deadline);
     thread_call_read(SYS_select, ARGS(MINUS_ONE, (uint64_t)&in, 0, 0, 1), &own, &call);
     assert_int_equal(call.arg, 0);
+}
+
+/* Where the flags say so, the fifth argument points to more, and a time may be in it. */
+static void rings__read__give_descriptor_and_deadline(void **state)
+{
+    (void)state;
+    struct io_uring_getevents_arg plain = {.sigmask = 1}, timed = {.ts = 9};
+    const struct {
+        uint64_t flags, extended;
+        bool deadline, registered;
+    } rows[] = {
+        {IORING_ENTER_GETEVENTS, 0, false, false},
+        {IORING_ENTER_GETEVENTS, (uint64_t)&timed, false, false}, /* a set of signals */
+        {IORING_ENTER_EXT_ARG, (uint64_t)&plain, false, false},
+        {IORING_ENTER_EXT_ARG, (uint64_t)&timed, true, false},
+        {IORING_ENTER_EXT_ARG, 16, false, false},                        /* cannot be read */
+        {IORING_ENTER_EXT_ARG | 1 << 6, (uint64_t)&timed, false, false}, /* registered waits */
+        {IORING_ENTER_EXT_ARG | IORING_ENTER_REGISTERED_RING, (uint64_t)&timed, true, true},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct thread_call call;
+        thread_call_read(SYS_io_uring_enter, ARGS(5, 0, 1, rows[i].flags, rows[i].extended, 24),
+                         &own, &call);
+        assert_int_equal(call.op, REC_OP_IO_WAIT);
+        assert_int_equal(call.deadline, rows[i].deadline);
+        assert_int_equal(call.fds, rows[i].registered);
+        assert_int_equal(call.object, rows[i].registered ? 0 : 5);
+    }
 }
 
 static void decorated_names__find__are_the_plain_functions(void **state)
@@ -421,6 +452,7 @@ int main(void)
         cmocka_unit_test(numbers__read__give_op_object_and_deadline),
         cmocka_unit_test(waitid__of_a_descriptor__gives_the_descriptor),
         cmocka_unit_test(polls__read__give_the_first_descriptor_and_how_many),
+        cmocka_unit_test(rings__read__give_descriptor_and_deadline),
         cmocka_unit_test(decorated_names__find__are_the_plain_functions),
         cmocka_unit_test(function_and_call__fit__when_one_makes_the_other),
         cmocka_unit_test(futex_words__find__are_parts_of_their_objects),
