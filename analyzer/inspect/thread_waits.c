@@ -126,10 +126,12 @@ bool thread_wait_owner_is_same(const struct thread_waits *waits, const struct th
 }
 
 /* Whether a thread ran between two looks, and parked in the same place again. One that was stopped
- * ran for that; its stack was copied while it stood. */
+ * ran for that; its stack was copied while it stood. Of one whose switches are not known, as in a
+ * process that a signal stopped, nothing says that it ran. */
 static bool ran_between(const struct thread_wait *wait, const struct image_thread *now)
 {
-    return !wait->look.stopped && wait->look.thread.switches != now->switches;
+    const struct thread_look *look = &wait->look;
+    return !look->stopped && look->thread.switches && look->thread.switches != now->switches;
 }
 
 /* A stop makes the kernel take a call up again, by another number. */
