@@ -44,7 +44,7 @@ static char *read_text(int folder, const char *name, char *to, size_t bytes)
     if (fd < 0)
         return NULL;
     ssize_t got = read(fd, to, bytes - 1);
-    int error = errno;
+    int error = got < 0 ? errno : ESRCH; /* nothing stands there of one that has ended */
     close(fd);
     errno = error;
     if (got <= 0)
@@ -304,13 +304,15 @@ bool process_look_again(pid_t pid, struct image_thread *thread)
 {
     char name[64], text[512];
     snprintf(name, sizeof(name), "/proc/%d/task/%u/syscall", (int)pid, thread->host_tid);
-    if (!read_text(AT_FDCWD, name, text, sizeof(text)))
+    bool told = read_text(AT_FDCWD, name, text, sizeof(text)) != NULL;
+    if (!told && (errno == ENOENT || errno == ESRCH))
         return false;
     thread->parked = false;
     thread->switches = 0;
     thread->registers.known = 0;
     thread->state = 'S'; /* of one that runs, the file says so */
-    parse_syscall(text, thread);
+    if (told)
+        parse_syscall(text, thread);
     if (!thread->parked)
         return true;
     snprintf(name, sizeof(name), "/proc/%d/task/%u/sched", (int)pid, thread->host_tid);

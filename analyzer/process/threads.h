@@ -21,8 +21,8 @@ bool process_read_threads(pid_t pid, struct image_thread **ret, size_t *ret_coun
 /* What one thread is parked in now; its age is left out. False: it has ended. */
 bool process_read_call(pid_t pid, pid_t tid, struct image_thread *ret);
 
-/* Looks at one thread again, quicker: call, args, registers, parked and switches of *thread. False:
- * it has ended. */
+/* Looks at one thread again, quicker: call, args, registers, parked and switches of *thread. One
+ * that may not be looked at is not parked, as far as is known. False: it has ended. */
 bool process_look_again(pid_t pid, struct image_thread *thread);
 
 #endif

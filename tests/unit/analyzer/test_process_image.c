@@ -22,6 +22,7 @@
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -287,6 +288,31 @@ static void thread__tells_what_it_is_parked_in(void **state)
     }
     image_close(&image);
     child_end(pid);
+}
+
+static void thread_that_cannot_be_looked_at__has_not_ended(void **state)
+{
+    (void)state;
+    struct image image;
+    struct rlimit limit;
+    pid_t pid = child_start(park);
+    child_wait_parked(pid);
+    open_image(&image, pid);
+    struct image_thread thread = *thread_of(&image, pid);
+    assert_true(image.functions->look(&image, &thread));
+    assert_true(thread.parked);
+
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &(struct rlimit){0, limit.rlim_max}), 0);
+    bool found = image.functions->look(&image, &thread);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    assert_true(found);
+    assert_false(thread.parked);
+    assert_int_equal(thread.registers.known, 0);
+
+    child_end(pid);
+    assert_false(image.functions->look(&image, &thread));
+    image_close(&image);
 }
 
 static void *wait_for_ever(void *arg)
@@ -708,6 +734,7 @@ int main(void)
         cmocka_unit_test(deleted_program__its_file_is_had_all_the_same),
         cmocka_unit_test(other_mount_namespace__file_is_of_the_process),
         cmocka_unit_test(thread__tells_what_it_is_parked_in),
+        cmocka_unit_test(thread_that_cannot_be_looked_at__has_not_ended),
         cmocka_unit_test(first_thread_has_ended__others_are_told),
         cmocka_unit_test(worker_of_the_kernel__is_no_thread_of_the_program),
         cmocka_unit_test(process_of_many_groups__is_known_whole),
