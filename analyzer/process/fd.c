@@ -64,7 +64,8 @@ static void take_internet(struct process_fds *fds, const char *kind, const char 
     unsigned from_port, to_port, state;
     struct process_socket row = {0};
     if (sscanf(line, " %*d: %32[0-9A-F]:%x %32[0-9A-F]:%x %x %*s %*s %*s %*u %*d %" SCNu64, from,
-               &from_port, to, &to_port, &state, &row.inode) != 6)
+               &from_port, to, &to_port, &state, &row.inode) != 6 ||
+        row.inode == 0) /* it has no descriptor (any more), as in TIME_WAIT: there may be many */
         return;
     char local[64], peer[64];
     put_address(from, from_port, local, sizeof(local));
@@ -142,13 +143,13 @@ static void read_table(struct process_fds *fds, size_t table)
     snprintf(path, sizeof(path), "/proc/%d/net/%s", (int)fds->pid, tables[table].name);
     FILE *file = fopen(path, "re");
     char *line = NULL;
-    size_t room = 0;
+    size_t room = 0, count = fds->count;
     while (file && getline(&line, &room, file) > 0 && fds->count < SOCKETS_MOST)
         tables[table].take(fds, tables[table].name, line);
     free(line);
     if (file)
         fclose(file);
-    if (fds->count)
+    if (fds->count > count)
         qsort(fds->sockets, fds->count, sizeof(*fds->sockets), compare_sockets);
     if (fds->count && tables[table].take == take_unix && is_our_network(fds->pid))
         unix_peers_each(name_by_peer, fds);

@@ -11,6 +11,7 @@
 #include <linux/filter.h>
 #include <linux/io_uring.h>
 #include <linux/seccomp.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <sched.h>
@@ -19,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -32,6 +34,7 @@
 #include <unistd.h>
 
 #include "analyzer/image/image.h"
+#include "analyzer/process/fd.h"
 #include "analyzer/process/image.h"
 #include "analyzer/process/process.h"
 #include "tests/unit/analyzer/child.h"
@@ -520,6 +523,54 @@ static void descriptor__tells_what_it_is(void **state)
     child_end(pid);
 }
 
+#define CLOSED_CONNECTIONS 20
+
+/* In a network of its own: one socket that listens, one of the machine itself, and connections that
+ * were closed and that the kernel keeps for a minute. */
+static void leave_closed_connections(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    socklen_t bytes = sizeof(address);
+    struct ifreq loopback = {.ifr_name = "lo", .ifr_flags = IFF_UP};
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (unshare(CLONE_NEWNET) != 0)
+        shared->error = errno;
+    int local = socket(AF_UNIX, SOCK_STREAM, 0), listener = socket(AF_INET, SOCK_STREAM, 0);
+    shared->fds[0] = local;
+    if (ioctl(listener, SIOCSIFFLAGS, &loopback) != 0)
+        shared->error = errno;
+    bind(listener, (struct sockaddr *)&address, sizeof(address));
+    listen(listener, 1);
+    getsockname(listener, (struct sockaddr *)&address, &bytes);
+    for (int i = 0; i < CLOSED_CONNECTIONS && !shared->error; i++) {
+        int client = socket(AF_INET, SOCK_STREAM, 0);
+        if (connect(client, (struct sockaddr *)&address, sizeof(address)) != 0)
+            shared->error = errno;
+        int server = accept(listener, NULL, NULL);
+        close(client);
+        close(server);
+    }
+    park();
+}
+
+static void closed_connections__are_not_kept(void **state)
+{
+    (void)state;
+    struct process_fds fds;
+    char text[256];
+    pid_t pid = child_start(leave_closed_connections);
+    if (shared->error) {
+        child_end(pid);
+        skip(); /* it may have no network of its own */
+    }
+    process_fds_init(&fds, pid);
+    assert_true(process_describe_fd(&fds, shared->fds[0], text, sizeof(text), NULL));
+    assert_string_equal(text, "unix socket");
+    assert_int_equal(fds.count, 2);
+    process_fds_deinit(&fds);
+    child_end(pid);
+}
+
 /* ---- what cannot be looked at ---- */
 
 static void no_such_process__is_said(void **state)
@@ -740,6 +791,7 @@ int main(void)
         cmocka_unit_test(process_of_many_groups__is_known_whole),
         cmocka_unit_test(thread_id__is_taken_for_its_process),
         cmocka_unit_test(descriptor__tells_what_it_is),
+        cmocka_unit_test(closed_connections__are_not_kept),
         cmocka_unit_test(no_such_process__is_said),
         cmocka_unit_test(zombie__is_said),
         cmocka_unit_test(kernel_thread__is_said),
