@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyzer/inspect/thread_ids.h"
+
 /* In this order: a runtime marks the threads that are its workers before threads are told of. */
 static const struct inspector *const inspectors[] = {
     &inspect_go, &inspect_libgo, &inspect_taskrt, &inspect_threads, NULL,
@@ -14,6 +16,23 @@ struct debug_unwind *inspection_unwind(struct inspection *inspection)
     if (!inspection->unwind)
         inspection->unwind = debug_unwind_create(inspection->image);
     return inspection->unwind;
+}
+
+struct thread_names *inspection_names(struct inspection *inspection)
+{
+    if (!inspection->names)
+        inspection->names = thread_names_create(inspection->image);
+    return inspection->names;
+}
+
+/* Of a process, the kernel told them. */
+static bool take_thread_ids(struct inspection *inspection)
+{
+    struct image *image = inspection->image;
+    if (image->live)
+        return true;
+    const struct thread_names *names = inspection_names(inspection);
+    return names && thread_ids_take_own(image, names);
 }
 
 static bool take_modules(struct inspection *inspection)
@@ -89,7 +108,8 @@ static bool finish(struct inspection *inspection, struct err *err)
 bool inspect_image(struct image *image, struct snapshot *ret, struct err *err)
 {
     struct inspection inspection = {.image = image, .builder = builder_create(ret)};
-    bool ok = inspection.builder && take_process(ret, image) && take_modules(&inspection);
+    bool ok = inspection.builder && take_process(ret, image) && take_modules(&inspection) &&
+              take_thread_ids(&inspection);
     if (!ok)
         err_system(err, image->exe, ENOMEM);
     for (size_t i = 0; ok && inspectors[i]; i++)
@@ -97,6 +117,7 @@ bool inspect_image(struct image *image, struct snapshot *ret, struct err *err)
     ok = ok && finish(&inspection, err);
     if (ok && !builder_is_complete(inspection.builder))
         ok = err_system(err, image->exe, ENOMEM);
+    thread_names_destroy(inspection.names);
     debug_unwind_destroy(inspection.unwind);
     free(inspection.module_rows);
     builder_destroy(inspection.builder);

@@ -292,7 +292,7 @@ static bool inspect(struct inspection *inspection, struct err *err)
     struct image *image = inspection->image;
     struct teller teller = {.inspection = inspection, .image = image};
     struct thread_stacks *stacks = NULL;
-    teller.names = thread_names_create(image);
+    teller.names = inspection_names(inspection);
     struct debug_unwind *unwind = inspection_unwind(inspection);
     if (teller.names && unwind)
         stacks = thread_stacks_create(image, unwind, thread_names_layout(teller.names));
@@ -307,7 +307,6 @@ static bool inspect(struct inspection *inspection, struct err *err)
     thread_waits_deinit(&teller.waits);
     free(teller.listed);
     thread_stacks_destroy(stacks);
-    thread_names_destroy(teller.names);
     return ok;
 }
 

@@ -68,6 +68,8 @@ leakspy_test(test_debug_unwind SOURCES analyzer/test_debug_unwind.c
              LIBRARIES leakspy_analyzer PkgConfig::LIBDW LABEL analyzer)
 leakspy_test(test_thread_calls SOURCES analyzer/test_thread_calls.c LIBRARIES leakspy_analyzer
              LABEL analyzer)
+leakspy_test(test_thread_ids SOURCES analyzer/test_thread_ids.c LIBRARIES leakspy_analyzer
+             LABEL analyzer)
 leakspy_test(test_thread_waits SOURCES analyzer/test_thread_waits.c LIBRARIES leakspy_analyzer
              LABEL analyzer)
 leakspy_test(test_thread_cycles SOURCES analyzer/test_thread_cycles.c LIBRARIES leakspy_analyzer
