@@ -1,8 +1,8 @@
 /* The list that glibc keeps of all its threads: those too that have ended and that nobody joined.
  *
  * Source: glibc 2.36, nptl/allocatestack.c and sysdeps/generic/ldsodefs.h
- * (_rtld_global._dl_stack_used, _dl_stack_user), found as libthread_db finds them
- * (nptl_db/structs.def). */
+ * (_rtld_global._dl_stack_used, _dl_stack_user; before 2.34 stack_used and __stack_user of
+ * libpthread), found as libthread_db finds them (nptl_db/structs.def). */
 #ifndef LEAKSPY_ANALYZER_INSPECT_THREAD_LIST_H
 #define LEAKSPY_ANALYZER_INSPECT_THREAD_LIST_H
 

@@ -12,32 +12,90 @@
 #define DESCRIPTOR_BYTES_MOST 65536
 #define CALLED_MOST 1024 /* places of calls that are remembered */
 #define UNKNOWN_MOST 4   /* frames without a name that are stepped over in a static program */
+#define PATTERNS_MOST 4
+
+/* The files that the C library is in: before glibc 2.34, what is about threads has one of its own.
+ */
+static const char *const patterns[][PATTERNS_MOST] = {
+    {"libc.so.6*", "libc-[0-9]*.so*", "ld-musl-*.so*", "libc.musl-*.so*"},
+    {"libpthread.so.0*", "libpthread-[0-9]*.so*"},
+};
+#define LIBRARIES (sizeof(patterns) / sizeof(patterns[0]))
+
+struct library {
+    uint32_t module; /* the program's own if it is static; 0: none */
+    uint64_t bias;
+    struct debug_names *symbols; /* NULL: none */
+    struct thread_inner inner;
+};
 
 struct thread_names {
     struct image *image;
-    uint32_t module; /* that the C library is in, the program's own if it is static; 0: none */
+    struct library libraries[LIBRARIES];
     bool is_static;
     bool is_glibc;
-    struct debug_names *symbols; /* NULL: none */
     struct thread_layout layout;
     struct thread_list_layout list;
     struct table called; /* by return address: number of `functions` + 1 */
     const struct thread_function *functions[CALLED_MOST];
     size_t called_count;
-    struct thread_inner inner;
 };
 
-/* The C library among the modules; 0: it is linked into the program. */
-static uint32_t find_library(const struct image *image)
+/* The first module of such a name; 0: there is none. */
+static uint32_t find_module(const struct image *image, const char *const names[PATTERNS_MOST])
 {
-    static const char *const patterns[] = {"libc.so.6*", "libc-[0-9]*.so*", "ld-musl-*.so*",
-                                           "libc.musl-*.so*"};
     for (uint32_t i = 1; i < image->module_count; i++) {
         const char *name = text_basename(image->modules[i].path);
-        for (size_t k = 0; k < sizeof(patterns) / sizeof(patterns[0]); k++) {
-            if (fnmatch(patterns[k], name, 0) == 0)
+        for (size_t k = 0; k < PATTERNS_MOST && names[k]; k++) {
+            if (fnmatch(names[k], name, 0) == 0)
                 return i;
         }
+    }
+    return 0;
+}
+
+static void open_library(struct thread_names *names, struct library *library, uint32_t module)
+{
+    const struct image_module *from = &names->image->modules[module];
+    library->module = module;
+    library->bias = from->bias;
+    library->symbols = from->file && from->file[0] ? debug_names_open(from->file) : NULL;
+}
+
+static void open_libraries(struct thread_names *names)
+{
+    for (size_t i = 0; i < LIBRARIES; i++) {
+        uint32_t module = find_module(names->image, patterns[i]);
+        if (i == 0 && module == 0) {
+            names->is_static = true;
+            module = image_exe_module(names->image);
+        }
+        if (module)
+            open_library(names, &names->libraries[i], module);
+        if (names->is_static)
+            return;
+    }
+}
+
+/* The one that an address is in; NULL: none. */
+static struct library *library_at(struct thread_names *names, uint64_t address)
+{
+    uint32_t module = image_module_at(names->image, address);
+    for (size_t i = 0; i < LIBRARIES; i++) {
+        if (module && names->libraries[i].module == module)
+            return &names->libraries[i];
+    }
+    return NULL;
+}
+
+/* Where the libraries have it, in memory; 0: none of them does. */
+static uint64_t find_symbol(const struct thread_names *names, const char *symbol)
+{
+    uint64_t address;
+    for (size_t i = 0; i < LIBRARIES; i++) {
+        const struct library *library = &names->libraries[i];
+        if (library->symbols && debug_names_find(library->symbols, symbol, &address))
+            return address + library->bias;
     }
     return 0;
 }
@@ -45,11 +103,9 @@ static uint32_t find_library(const struct image *image)
 /* One of the tables for debuggers: how many bits, how often, at which offset. */
 static uint32_t read_offset(const struct thread_names *names, const char *symbol)
 {
-    uint64_t address;
+    uint64_t address = find_symbol(names, symbol);
     uint32_t field[3];
-    if (!debug_names_find(names->symbols, symbol, &address) ||
-        !mem_read(names->image->memory, address + names->image->modules[names->module].bias, field,
-                  sizeof(field)) ||
+    if (!address || !mem_read(names->image->memory, address, field, sizeof(field)) ||
         field[2] > DESCRIPTOR_BYTES_MOST)
         return 0;
     return field[2];
@@ -75,22 +131,31 @@ static uint64_t find_loader_data(const struct thread_names *names)
     return 0;
 }
 
+/* Where one of the lists begins: in the loader's data, or before glibc 2.34 in a variable. 0: not
+ * known. */
+static uint64_t find_head(const struct thread_names *names, uint64_t data, const char *offset_of,
+                          const char *variable)
+{
+    uint64_t offset = data ? read_offset(names, offset_of) : 0;
+    return offset ? data + offset : find_symbol(names, variable);
+}
+
 static void find_list(struct thread_names *names)
 {
-    static const char *const heads[] = {"_thread_db_rtld_global__dl_stack_used",
-                                        "_thread_db_rtld_global__dl_stack_user"};
+    static const char *const heads[][2] = {
+        {"_thread_db_rtld_global__dl_stack_used", "stack_used"},
+        {"_thread_db_rtld_global__dl_stack_user", "__stack_user"},
+    };
     struct thread_list_layout *list = &names->list;
     uint64_t data = find_loader_data(names);
     list->tid = names->layout.tid;
     list->start_routine = names->layout.start_routine;
     list->list = read_offset(names, "_thread_db_pthread_list");
     list->cancelhandling = read_offset(names, "_thread_db_pthread_cancelhandling");
-    for (size_t i = 0; i < 2; i++) {
-        uint64_t offset = read_offset(names, heads[i]);
-        if (data && offset && list->tid && list->start_routine && list->list &&
-            list->cancelhandling)
-            list->heads[i] = data + offset;
-    }
+    if (!list->tid || !list->start_routine || !list->list || !list->cancelhandling)
+        return;
+    for (size_t i = 0; i < 2; i++)
+        list->heads[i] = find_head(names, data, heads[i][0], heads[i][1]);
 }
 
 struct thread_names *thread_names_create(struct image *image)
@@ -99,27 +164,19 @@ struct thread_names *thread_names_create(struct image *image)
     if (!names)
         return NULL;
     bool ok = table_init(&names->called, 64);
-    ok = thread_inner_init(&names->inner) && ok;
+    for (size_t i = 0; i < LIBRARIES; i++)
+        ok = thread_inner_init(&names->libraries[i].inner) && ok;
     if (!ok) {
         thread_names_destroy(names);
         return NULL;
     }
     names->image = image;
-    names->module = find_library(image);
-    if (names->module == 0) {
-        names->is_static = true;
-        names->module = image_exe_module(image);
-    }
-    const char *file = names->module ? image->modules[names->module].file : NULL;
-    names->symbols = file && file[0] ? debug_names_open(file) : NULL;
-    if (names->symbols) {
-        uint64_t unused;
-        names->is_glibc = debug_names_find(names->symbols, "gnu_get_libc_version", &unused) ||
-                          debug_names_find(names->symbols, "__libc_setup_tls", &unused);
-        names->layout.tid = read_offset(names, "_thread_db_pthread_tid");
-        names->layout.start_routine = read_offset(names, "_thread_db_pthread_start_routine");
-        find_list(names);
-    }
+    open_libraries(names);
+    names->is_glibc =
+        find_symbol(names, "gnu_get_libc_version") || find_symbol(names, "__libc_setup_tls");
+    names->layout.tid = read_offset(names, "_thread_db_pthread_tid");
+    names->layout.start_routine = read_offset(names, "_thread_db_pthread_start_routine");
+    find_list(names);
     return names;
 }
 
@@ -127,9 +184,11 @@ void thread_names_destroy(struct thread_names *names)
 {
     if (!names)
         return;
-    debug_names_close(names->symbols);
+    for (size_t i = 0; i < LIBRARIES; i++) {
+        debug_names_close(names->libraries[i].symbols);
+        thread_inner_deinit(&names->libraries[i].inner);
+    }
     table_deinit(&names->called);
-    thread_inner_deinit(&names->inner);
     free(names);
 }
 
@@ -148,17 +207,15 @@ struct thread_list_layout thread_names_list(const struct thread_names *names)
     return names->list;
 }
 
-/* Whether a frame is in the file that holds the C library; its function, or NULL. */
-static bool look_at(const struct thread_names *names, uint64_t pc, const char **ret_symbol)
+/* The file of the C library that a frame is in, NULL: none; its function, or NULL. */
+static struct library *look_at(struct thread_names *names, uint64_t pc, const char **ret_symbol)
 {
     uint64_t start;
-    *ret_symbol = NULL;
-    if (names->module == 0 || image_module_at(names->image, pc - 1) != names->module)
-        return false;
-    if (names->symbols)
-        *ret_symbol = debug_names_function(
-            names->symbols, pc - 1 - names->image->modules[names->module].bias, &start);
-    return true;
+    struct library *library = library_at(names, pc - 1);
+    *ret_symbol = library && library->symbols
+                      ? debug_names_function(library->symbols, pc - 1 - library->bias, &start)
+                      : NULL;
+    return library;
 }
 
 static bool read_slot(const struct thread_names *names, uint64_t after, const unsigned char *at,
@@ -191,11 +248,11 @@ static uint64_t through_stub(const struct thread_names *names, uint64_t address)
 
 /* The function that the call before a return address went to, if it is one of the C library's that
  * parks. It need not have a frame: where it ends in a jump to another one, it has left its own. */
-static const struct thread_function *called_at(const struct thread_names *names, uint64_t pc)
+static const struct thread_function *called_at(struct thread_names *names, uint64_t pc)
 {
     unsigned char code[6];
     uint64_t target = 0, start;
-    if (!names->symbols || !mem_read(names->image->memory, pc - sizeof(code), code, sizeof(code)))
+    if (!mem_read(names->image->memory, pc - sizeof(code), code, sizeof(code)))
         return NULL;
     if (code[0] == 0xff && code[1] == 0x15) { /* call *slot(%rip) */
         if (!read_slot(names, pc, code + 2, &target))
@@ -205,10 +262,11 @@ static const struct thread_function *called_at(const struct thread_names *names,
         memcpy(&distance, code + 2, sizeof(distance));
         target = through_stub(names, pc + (uint64_t)(int64_t)distance);
     }
-    if (image_module_at(names->image, target) != names->module)
+    const struct library *library = library_at(names, target);
+    if (!library || !library->symbols)
         return NULL;
-    target -= names->image->modules[names->module].bias;
-    const char *symbol = debug_names_function(names->symbols, target, &start);
+    target -= library->bias;
+    const char *symbol = debug_names_function(library->symbols, target, &start);
     return symbol && start == target ? thread_function_find(symbol) : NULL;
 }
 
@@ -238,13 +296,13 @@ static bool goes_with(const struct thread_function *function, const struct threa
 }
 
 /* The function that parks through one of the C library's inner ones; NULL: not known. */
-static const struct thread_function *by_inner(struct thread_names *names, uint64_t pc)
+static const struct thread_function *by_inner(struct thread_names *names, struct library *library,
+                                              uint64_t pc)
 {
-    uint64_t bias = names->image->modules[names->module].bias;
-    if (!names->symbols || names->is_static) /* there, all functions have names */
+    if (!library->symbols || names->is_static) /* there, all functions have names */
         return NULL;
-    return thread_inner_find(&names->inner, names->symbols, names->image->memory, bias,
-                             pc - 1 - bias);
+    return thread_inner_find(&library->inner, library->symbols, names->image->memory, library->bias,
+                             pc - 1 - library->bias);
 }
 
 const struct thread_function *thread_names_parked_in(struct thread_names *names,
@@ -256,7 +314,8 @@ const struct thread_function *thread_names_parked_in(struct thread_names *names,
     size_t unknown = 0, i = 0;
     for (; i < count; i++) {
         const char *symbol;
-        if (!look_at(names, pcs[i], &symbol))
+        struct library *library = look_at(names, pcs[i], &symbol);
+        if (!library)
             break;
         const struct thread_function *function = symbol ? thread_function_find(symbol) : NULL;
         if (function && !goes_with(function, found, call))
@@ -277,7 +336,7 @@ const struct thread_function *thread_names_parked_in(struct thread_names *names,
             found = NULL; /* another function uses the same inner one for its own purposes */
             break;
         } else if (!symbol && !found) {
-            const struct thread_function *inner = by_inner(names, pcs[i]);
+            const struct thread_function *inner = by_inner(names, library, pcs[i]);
             found = goes_with(inner, NULL, call) ? inner : NULL;
         }
     }

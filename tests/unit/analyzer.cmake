@@ -70,6 +70,21 @@ leakspy_test(test_thread_calls SOURCES analyzer/test_thread_calls.c LIBRARIES le
              LABEL analyzer)
 leakspy_test(test_thread_ids SOURCES analyzer/test_thread_ids.c LIBRARIES leakspy_analyzer
              LABEL analyzer)
+
+# A C library in two files, by the names that it had then.
+foreach(file libc libpthread)
+  add_library(old_${file} MODULE analyzer/fixtures/old_${file}.c)
+  target_link_libraries(old_${file} PRIVATE leakspy_warnings)
+  set_target_properties(old_${file} PROPERTIES PREFIX "" OUTPUT_NAME ${file}-2.31)
+endforeach()
+leakspy_test(test_thread_names SOURCES analyzer/test_thread_names.c LIBRARIES leakspy_analyzer
+             LABEL analyzer)
+target_compile_definitions(
+  test_thread_names PRIVATE LEAKSPY_OLD_LIBC="$<TARGET_FILE:old_libc>"
+                            LEAKSPY_OLD_LIBPTHREAD="$<TARGET_FILE:old_libpthread>")
+target_link_libraries(test_thread_names PRIVATE ${CMAKE_DL_LIBS})
+add_dependencies(test_thread_names old_libc old_libpthread)
+
 leakspy_test(test_thread_waits SOURCES analyzer/test_thread_waits.c LIBRARIES leakspy_analyzer
              LABEL analyzer)
 leakspy_test(test_thread_cycles SOURCES analyzer/test_thread_cycles.c LIBRARIES leakspy_analyzer
