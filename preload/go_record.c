@@ -43,11 +43,13 @@ static uint16_t reason_number(const struct go_goroutine *it)
 }
 
 /* Has it stayed parked since the last look, as far as the runtime's record of it tells? Its wait
- * number says so, but has few bits; the collector's clock says so, but is 0 until it runs. */
+ * number says so, but has few bits; the collector's clock says so, but is 0 until it runs. Without
+ * a number nobody knows. */
 static bool has_stayed(const struct go_row *row, const struct go_goroutine *it)
 {
     return row->id == it->id && row->task != 0 && recorder.tasks[row->task].gen != 0 &&
-           row->wait_number == it->wait_number && row->reason == reason_number(it) &&
+           it->wait_number != 0 && row->wait_number == it->wait_number &&
+           row->reason == reason_number(it) &&
            (row->waiting_since == 0 || row->waiting_since == it->waiting_since);
 }
 
@@ -278,7 +280,7 @@ static void publish(struct go_row *row, struct rec_task *task, const struct go_w
         task->detail_flags |= look.listens ? REC_DETAIL_LISTENING : 0;
         task->detail_flags |= look.times_out ? REC_DETAIL_TIMES_OUT : 0;
     }
-    task->since_ns = scan_ns;
+    task->since_ns = it->wait_number != 0 ? scan_ns : 0;
     if (it->waiting_since > 0 && (uint64_t)it->waiting_since < scan_ns)
         task->since_ns = (uint64_t)it->waiting_since;
     describe(task, it, reason);

@@ -229,7 +229,8 @@ struct rec_task {
 
     /* Written by the sampler alone, before seen_gen; valid while rec_task_is_seen. */
     uint32_t wait_site; /* 0: not unwound yet, or not possible */
-    uint64_t since_ns;  /* CLOCK_MONOTONIC, when the sampler first saw this wait */
+    uint64_t since_ns;  /* CLOCK_MONOTONIC, when the sampler first saw this wait; 0: whether it is
+                           still the one that it saw before, nobody knows */
     uint32_t seen_gen;  /* the gen of the wait that it saw (but see REC_DETAIL_PASSING);
                            REC_SEEN_FINISHED: since_ns is when it first saw the task FINISHED, and
                            who frees the slot makes it 0 */

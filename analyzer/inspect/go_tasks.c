@@ -222,7 +222,7 @@ bool go_tasks_add(const struct go_goroutine *it, void *arg)
     task->kind = REC_KIND_GOROUTINE;
     task->handle = it->g;
     task->spawner = it->parent_id;
-    task->wait_number = it->wait_number;
+    task->wait_number = it->wait_number ? it->wait_number : SNAPSHOT_WAITS_UNCOUNTED;
     if (it->os_tid)
         builder_extra(tasks->builder, task)->os_tid = it->os_tid;
     task->spawn_site = spawn_site;

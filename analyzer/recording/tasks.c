@@ -119,6 +119,10 @@ static void take_wait(const struct recording_reader *reader, const struct rec_ta
     }
     extra->case_first = row->case_first;
     extra->case_count = row->case_count;
+    if (row->since_ns == 0 && row->flags & REC_TASK_SCANNED) {
+        task->wait_number = SNAPSHOT_WAITS_UNCOUNTED;
+        task->flags |= SNAPSHOT_SETTLED; /* what is told of it was read in one piece */
+    }
     if (row->since_ns && reader->last_walk_ns > row->since_ns &&
         reader->last_walk_ns - row->since_ns >= period_ns / 2)
         task->flags |= SNAPSHOT_SETTLED;

@@ -16,6 +16,9 @@
 #define SNAPSHOT_AGE_UNKNOWN INT64_C(-1)
 #define SNAPSHOT_FRESH_NS INT64_C(1000000000) /* see snapshot_is_fresh() */
 
+/* As wait_number: it may have run without anything that would tell. */
+#define SNAPSHOT_WAITS_UNCOUNTED UINT32_MAX
+
 enum snapshot_task_flag {
     SNAPSHOT_PARKED = 1,   /* it has a wait; otherwise it runs, or has finished */
     SNAPSHOT_FINISHED = 2, /* it ended and nobody joined it yet */

@@ -125,6 +125,9 @@ static bool is_another(const struct seen *before, const struct seen *now, bool e
 {
     if (before->call != now->call || before->object != now->object)
         return true;
+    /* It is the same one only if no task has run. */
+    if (now->wait_number == SNAPSHOT_WAITS_UNCOUNTED)
+        return now->source_since_ns == 0 || now->source_since_ns > before->since_ns;
     bool counted = before->wait_number && now->wait_number;
     if (counted && (before->wait_number != now->wait_number || !is_short(now)))
         return before->wait_number != now->wait_number;
@@ -230,7 +233,8 @@ static void tell_task(const struct watch *watch, const struct seen *seen,
                       struct snapshot_task *task)
 {
     if (!seen->again) { /* since the look before: nothing, as far as looks tell */
-        if (task->parked_ns == SNAPSHOT_AGE_UNKNOWN)
+        if (task->parked_ns == SNAPSHOT_AGE_UNKNOWN &&
+            task->wait_number != SNAPSHOT_WAITS_UNCOUNTED)
             task->parked_ns = 0;
         return;
     }

@@ -58,6 +58,7 @@ struct go_reason {
     uint8_t lock;               /* enum go_lock, of a semaphore */
     bool idle;                  /* only the runtime's own goroutines wait so, with nothing to do */
     bool deadline;              /* it ends by itself */
+    bool uncounted; /* the runtime goes on with one that waits so without counting that it runs */
 };
 
 /* Fills what a reason means, from its text. */
@@ -69,6 +70,7 @@ static inline void go_reason_explain(struct go_reason *reason)
     reason->lock = rule->lock;
     reason->idle = rule->idle;
     reason->deadline = rule->deadline;
+    reason->uncounted = rule->uncounted;
 }
 
 struct go_channel {
@@ -100,7 +102,8 @@ struct go_goroutine {
     uint64_t created_pc;   /* return address of the go statement: the call is at pc - 1 */
     uint64_t start_pc;     /* entry of its function */
     int64_t waiting_since; /* the runtime's nanotime (CLOCK_MONOTONIC, ns); 0: not known */
-    uint32_t wait_number;  /* changes whenever it runs, never while it is parked; never 0 */
+    uint32_t wait_number;  /* changes whenever it runs, never while it is parked; 0: it may run
+                              without that */
     uint32_t status;       /* runtime._Gwaiting and so on, without the scan bit */
     uint16_t reason;       /* row of goscan.reasons; only when parked */
     bool parked;           /* _Gwaiting, _Gpreempted or _Gleaked, and read in one piece */

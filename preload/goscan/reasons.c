@@ -9,7 +9,7 @@
 static const struct go_reason_rule rules[] = {
 #define REASON(text, op, object, lock)                                                             \
     {                                                                                              \
-        text, REC_OP_##op, GO_OBJECT_##object, GO_LOCK_##lock, false, false                        \
+        text, REC_OP_##op, GO_OBJECT_##object, GO_LOCK_##lock, false, false, false                 \
     }
     REASON("chan receive", CHAN_RECEIVE, CHANNEL, NONE),
     REASON("chan send", CHAN_SEND, CHANNEL, NONE),
@@ -35,7 +35,6 @@ static const struct go_reason_rule rules[] = {
     /* It waits for other goroutines of its own, on nothing that has an address. */
     REASON("synctest.Run", NONE, NONE, NONE),
     REASON("synctest.Wait", NONE, NONE, NONE),
-    REASON("coroutine", NONE, NONE, NONE),
     /* A goroutine that calls finalizers and cleanups runs the program's code in between, and may
      * then park for ever; so it is not the reason that makes it the runtime's. */
     REASON("finalizer wait", IDLE, NONE, NONE),
@@ -61,7 +60,7 @@ static const struct go_reason_rule rules[] = {
 #undef REASON
 #define IDLE(text)                                                                                 \
     {                                                                                              \
-        text, REC_OP_IDLE, GO_OBJECT_NONE, GO_LOCK_NONE, true, false                               \
+        text, REC_OP_IDLE, GO_OBJECT_NONE, GO_LOCK_NONE, true, false, false                        \
     }
     IDLE("GC sweep wait"),
     IDLE("GC scavenge wait"),
@@ -71,11 +70,12 @@ static const struct go_reason_rule rules[] = {
     IDLE("timer goroutine (idle)"),
     IDLE("GOMAXPROCS updater (idle)"),
 #undef IDLE
-    {"sleep", REC_OP_SLEEP, GO_OBJECT_NONE, GO_LOCK_NONE, false, true},
+    {"sleep", REC_OP_SLEEP, GO_OBJECT_NONE, GO_LOCK_NONE, false, true, false},
+    {"coroutine", REC_OP_NONE, GO_OBJECT_NONE, GO_LOCK_NONE, false, false, true},
 };
 
-static const struct go_reason_rule unknown = {"",           REC_OP_NONE, GO_OBJECT_NONE,
-                                              GO_LOCK_NONE, false,       false};
+static const struct go_reason_rule unknown = {"",    REC_OP_NONE, GO_OBJECT_NONE, GO_LOCK_NONE,
+                                              false, false,       false};
 
 const struct go_reason_rule *go_reason_rule(const char *text)
 {

@@ -33,6 +33,7 @@ struct go_reason_rule {
     uint8_t lock;   /* enum go_lock, of a semaphore */
     bool idle;      /* only the runtime's own goroutines wait so, with nothing to do */
     bool deadline;  /* it ends by itself */
+    bool uncounted; /* the runtime goes on with one that waits so without counting that it runs */
 };
 
 /* The rule for a text; one of op REC_OP_NONE where there is none. */

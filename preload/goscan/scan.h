@@ -267,6 +267,9 @@ void scan_tell_g(struct goscan *scan, const struct scan_item *item, struct go_go
  */
 bool scan_is_system(struct goscan *scan, uint64_t start_pc, const char *reason);
 
+/* Whether a goroutine that began at `start_pc` is a coroutine (package iter). */
+bool scan_is_coroutine(struct goscan *scan, uint64_t start_pc);
+
 /* Which lock a goroutine is parked in. */
 enum go_lock scan_lock_of(struct goscan *scan, const struct go_stack *stack);
 

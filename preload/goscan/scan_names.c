@@ -8,7 +8,8 @@
 enum start {
     START_PROGRAM, /* the program's own function */
     START_RUNTIME,
-    START_CALLER, /* the runtime's, but it calls functions of the program */
+    START_CALLER,    /* the runtime's, but it calls functions of the program */
+    START_COROUTINE, /* the program's, called by a function of the runtime */
 };
 
 static bool begins(const char *text, const char *with)
@@ -24,7 +25,7 @@ static enum start start_of(const char *name)
         enum start start;
     } rows[] = {
         {"runtime.main", START_PROGRAM},
-        {"runtime.corostart", START_PROGRAM},
+        {"runtime.corostart", START_COROUTINE},
         {"runtime.handleAsyncEvent", START_PROGRAM},
         {"runtime.runfinq", START_CALLER}, /* until 1.24 */
         {"runtime.runFinalizers", START_CALLER},
@@ -39,11 +40,11 @@ static enum start start_of(const char *name)
     return START_RUNTIME;
 }
 
-bool scan_is_system(struct goscan *scan, uint64_t start_pc, const char *reason)
+static enum start start_at(struct goscan *scan, uint64_t start_pc)
 {
     struct scan_memo *memo = &scan_state(scan)->system[HASH(start_pc)];
     if (start_pc == 0)
-        return false;
+        return START_PROGRAM;
     if (memo->pc != start_pc) {
         struct pclntab_function function;
         char name[64];
@@ -53,9 +54,20 @@ bool scan_is_system(struct goscan *scan, uint64_t start_pc, const char *reason)
             pclntab_name(&scan->functions, &function, name, sizeof(name)))
             memo->value = start_of(name);
     }
-    if (memo->value == START_CALLER)
+    return memo->value;
+}
+
+bool scan_is_system(struct goscan *scan, uint64_t start_pc, const char *reason)
+{
+    enum start start = start_at(scan, start_pc);
+    if (start == START_CALLER)
         return strcmp(reason, "finalizer wait") == 0 || strcmp(reason, "cleanup wait") == 0;
-    return memo->value == START_RUNTIME;
+    return start == START_RUNTIME;
+}
+
+bool scan_is_coroutine(struct goscan *scan, uint64_t start_pc)
+{
+    return start_at(scan, start_pc) == START_COROUTINE;
 }
 
 /* ---- Which lock a semaphore is part of ---- */

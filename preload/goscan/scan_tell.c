@@ -43,11 +43,16 @@ void scan_tell_g(struct goscan *scan, const struct scan_item *item, struct go_go
         .labels = word_at(g, layout->g_labels),
     };
     if (ret->parked) {
-        ret->waiting_since = (int64_t)word_at(g, layout->g_wait_since);
         ret->reason = scan_reason_of(scan, item);
         reason = &scan->reasons[ret->reason];
         ret->op = reason->op;
         ret->deadline = reason->deadline;
+        /* A switch to a coroutine, or back to who asked it for a value, is no run that the runtime
+         * counts, and leaves when the wait before it began. */
+        if (reason->uncounted)
+            ret->wait_number = 0;
+        else if (!scan_is_coroutine(scan, ret->start_pc))
+            ret->waiting_since = (int64_t)word_at(g, layout->g_wait_since);
     }
     ret->system = reason->idle || scan_is_system(scan, ret->start_pc, reason->text);
 }

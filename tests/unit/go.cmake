@@ -48,5 +48,7 @@ add_dependencies(test_go_layout goroutines)
 leakspy_test(test_goscan_hostile SOURCES preload/test_goscan_hostile.c LIBRARIES goroutines_told
              LABEL preload TIMEOUT 300)
 add_dependencies(test_goscan_hostile goroutines)
+leakspy_test(test_goscan_tell SOURCES preload/test_goscan_tell.c LIBRARIES leakspy_goscan
+             PkgConfig::CMOCKA LABEL preload)
 leakspy_test(test_goscan_contexts SOURCES preload/test_goscan_contexts.c LIBRARIES leakspy_goscan
              PkgConfig::CMOCKA LABEL preload)

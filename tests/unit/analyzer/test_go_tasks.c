@@ -17,7 +17,7 @@
 #define WAITING 4
 #define SYSCALL 3
 
-enum reason { SEND, RECEIVE, NIL_SEND, SELECT, MUTEX, SLEEPING, IO, GC_WORKER, REASONS };
+enum reason { SEND, RECEIVE, NIL_SEND, SELECT, MUTEX, SLEEPING, IO, GC_WORKER, COROUTINE, REASONS };
 
 static const struct go_reason reasons[REASONS] = {
     [SEND] = {.text = "chan send", .op = REC_OP_CHAN_SEND, .object = GO_OBJECT_CHANNEL},
@@ -30,6 +30,7 @@ static const struct go_reason reasons[REASONS] = {
     [SLEEPING] = {.text = "sleep", .op = REC_OP_SLEEP, .deadline = true},
     [IO] = {.text = "IO wait", .op = REC_OP_IO_WAIT, .object = GO_OBJECT_POLL},
     [GC_WORKER] = {.text = "GC worker (idle)", .op = REC_OP_IDLE, .idle = true},
+    [COROUTINE] = {.text = "coroutine", .uncounted = true},
 };
 
 /* Memory from which labels are read: a text at each address. */
@@ -387,6 +388,16 @@ static void goroutine_of_the_runtime__waits_as_expected(void **state)
     assert_int_equal(judge(f, 0)->verdict, VERDICT_WAITING);
 }
 
+static void coroutine__may_have_run_at_any_time(void **state)
+{
+    struct fixture *f = *state;
+    struct go_goroutine it = parked(f, 7, COROUTINE);
+    const struct snapshot_task *task = add(f, &it);
+    assert_int_equal(task->wait_number, SNAPSHOT_WAITS_UNCOUNTED);
+    assert_int_equal(judge(f, 10 * SECOND)->verdict, VERDICT_WAITING);
+    assert_int_equal(f->verdicts.totals.undecided, 1);
+}
+
 static void moved_goroutine__runs(void **state)
 {
     struct fixture *f = *state;
@@ -554,6 +565,7 @@ int main(void)
         TEST(timer__is_a_deadline),
         TEST(sleeper__has_a_deadline_by_its_reason),
         TEST(goroutine_of_the_runtime__waits_as_expected),
+        TEST(coroutine__may_have_run_at_any_time),
         TEST(moved_goroutine__runs),
         TEST(system_call__is_parked_as_its_thread_is),
         TEST(descriptors__are_described),

@@ -108,6 +108,26 @@ static const struct snapshot_task *find(const struct snapshot *s, uint64_t id)
     return found;
 }
 
+/* Of a coroutine nobody knows when it ran last. */
+static void wait__without_a_beginning__has_no_age(void **state)
+{
+    (void)state;
+    struct snapshot s;
+    struct builder *b = recording_builder_create();
+    uint32_t wait = builder_site(b, (uint64_t[]){0x10010}, 1);
+    struct rec_task *coroutine = goroutine(b, 7, 1);
+    builder_park(b, coroutine, "coroutine", REC_OP_NONE, 0, SECOND, wait);
+    coroutine->since_ns = 0;
+    read_built(b, &s);
+    recording_builder_destroy(b);
+    const struct snapshot_task *task = find(&s, 7);
+    assert_int_equal(task->parked_ns, SNAPSHOT_AGE_UNKNOWN);
+    assert_int_equal(task->wait_number, SNAPSHOT_WAITS_UNCOUNTED);
+    assert_true(task->flags & SNAPSHOT_SETTLED);
+    assert_int_not_equal(task->wait_site, 0);
+    snapshot_deinit(&s);
+}
+
 static void goroutines__go_by_the_numbers_of_their_runtime(void **state)
 {
     (void)state;
@@ -274,6 +294,7 @@ int main(int argc, char **argv)
         return 0;
     }
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(wait__without_a_beginning__has_no_age),
         cmocka_unit_test(goroutines__go_by_the_numbers_of_their_runtime),
         cmocka_unit_test(goroutines__that_were_not_read__are_told_to_be_missing),
         cmocka_unit_test(thread__that_runs_goroutines__is_told_where_it_waits_itself),

@@ -210,6 +210,30 @@ static void number_of_8_bits__that_is_the_same__proves_nothing(void **state)
     done();
 }
 
+static void see_uncounted(int second)
+{
+    struct snapshot_task *tasks[] = {
+        park(1, "coroutine", 0, 10, NOBODY_KNOWS),
+        /* Nothing in the process ran since before the watch; since second 3. */
+        park(2, "coroutine", 0, 10, (60 + second) * SECOND),
+        park(3, "coroutine", 0, 10, second < 3 ? (60 + second) * SECOND : (second - 3) * SECOND),
+    };
+    for (int i = 0; i < 3; i++)
+        tasks[i]->wait_number = SNAPSHOT_WAITS_UNCOUNTED;
+}
+
+static void uncounted_wait__is_another_one_unless_nothing_ran(void **state)
+{
+    (void)state;
+    look_each_second(5, see_uncounted);
+    assert_int_equal(task_of(1)->parked_ns, NOBODY_KNOWS);
+    assert_int_equal(task_of(2)->parked_ns, 65 * SECOND);
+    assert_int_equal(task_of(3)->parked_ns, 2 * SECOND);
+    for (uint64_t id = 1; id <= 3; id++)
+        assert_int_equal(task_of(id)->flags & SNAPSHOT_STAYED, id == 2 ? SNAPSHOT_STAYED : 0);
+    done();
+}
+
 static void see_ages_of_the_source(int second)
 {
     /* Known all along, and older than the watch. */
@@ -493,6 +517,7 @@ int main(void)
         cmocka_unit_test(parked_on_something_else__is_parked_since_then),
         cmocka_unit_test(parked_again_on_the_same_thing__has_moved),
         cmocka_unit_test(number_of_8_bits__that_is_the_same__proves_nothing),
+        cmocka_unit_test(uncounted_wait__is_another_one_unless_nothing_ran),
         cmocka_unit_test(ages_of_the_source__are_never_lowered_and_tell_who_moved),
         cmocka_unit_test(ids__are_those_of_a_kind),
         cmocka_unit_test(groups__are_counted_at_the_first_look_and_the_last),

@@ -10,7 +10,7 @@
 #include "preload/goscan/scan.h"
 #include "tests/unit/preload/recording_here.h"
 
-enum { SEND, SELECT, MUTEX, IDLE, SLEEP, IO };
+enum { SEND, SELECT, MUTEX, IDLE, SLEEP, IO, COROUTINE };
 
 static struct goscan scan;
 static struct go_stack stack;
@@ -19,12 +19,15 @@ static struct go_totals totals;
 static int open_with_go(void **state)
 {
     static const struct go_reason reasons[] = {
-        [SEND] = {"chan send", REC_OP_CHAN_SEND, GO_OBJECT_CHANNEL, 0, false, false},
-        [SELECT] = {"select", REC_OP_SELECT, GO_OBJECT_SELECT, 0, false, false},
-        [MUTEX] = {"sync.Mutex.Lock", REC_OP_MUTEX_LOCK, GO_OBJECT_SEMAPHORE, 0, false, false},
-        [IDLE] = {"GC worker (idle)", REC_OP_IDLE, GO_OBJECT_NONE, 0, true, false},
-        [SLEEP] = {"sleep", REC_OP_SLEEP, GO_OBJECT_NONE, 0, false, true},
-        [IO] = {"IO wait", REC_OP_IO_WAIT, GO_OBJECT_POLL, 0, false, false},
+        [SEND] = {.text = "chan send", .op = REC_OP_CHAN_SEND, .object = GO_OBJECT_CHANNEL},
+        [SELECT] = {.text = "select", .op = REC_OP_SELECT, .object = GO_OBJECT_SELECT},
+        [MUTEX] = {.text = "sync.Mutex.Lock",
+                   .op = REC_OP_MUTEX_LOCK,
+                   .object = GO_OBJECT_SEMAPHORE},
+        [IDLE] = {.text = "GC worker (idle)", .op = REC_OP_IDLE, .idle = true},
+        [SLEEP] = {.text = "sleep", .op = REC_OP_SLEEP, .deadline = true},
+        [IO] = {.text = "IO wait", .op = REC_OP_IO_WAIT, .object = GO_OBJECT_POLL},
+        [COROUTINE] = {.text = "coroutine", .uncounted = true},
     };
     if (here_open(state) != 0)
         return 1;
@@ -236,6 +239,22 @@ static void wait__with_the_number_of_another__is_told_by_its_channels(void **sta
         it.stack = &stack;
         assert_true(scan.wants_stack(&it, NULL));
     }
+}
+
+/* Between two looks it may have run, and nothing would tell. */
+static void wait__of_a_coroutine__has_no_age(void **state)
+{
+    (void)state;
+    struct go_goroutine it = parked(42, COROUTINE);
+    it.wait_number = 0;
+    look_at(&it, 1);
+    uint32_t gen = only_task()->gen;
+    assert_int_not_equal(gen, 0);
+    assert_int_equal(only_task()->since_ns, 0);
+    assert_true(scan.wants_stack(&it, NULL));
+    look_at(&it, 1);
+    assert_int_equal(only_task()->gen, gen + 1);
+    assert_int_equal(only_task()->since_ns, 0);
 }
 
 /* Memory of a program with one g, which has labels in a list of one pair. */
@@ -645,6 +664,7 @@ int main(void)
         TEST(wait__that_lasts__keeps_its_number_and_its_age),
         TEST(wait__of_one_that_ran_meanwhile__is_a_new_one),
         TEST(wait__with_the_number_of_another__is_told_by_its_channels),
+        TEST(wait__of_a_coroutine__has_no_age),
         TEST(labels__of_one_that_ran__are_read_again),
         TEST(labels__that_it_has_no_more__are_not_told),
         TEST(stack__is_wanted_only_of_waits_that_are_new),

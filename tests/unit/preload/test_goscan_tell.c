@@ -1,0 +1,130 @@
+/* What the scanner tells of goroutines in memory that is made by hand, as of Go 1.27. What programs
+ * of Go make: test_goscan_program. */
+#include "preload/goscan/scan.h"
+
+#include <stdio.h>
+
+#include "preload/recording.h"
+#include "tests/unit/preload/arena.h"
+
+#define ARENA_BYTES (1U << 20)
+#define MINOR 27
+#define AT_ONCE 8
+#define STACK_BYTES 2048
+#define G_ROOM 512
+#define WAIT_SINCE 5000000
+#define RUNS 0x42 /* as the runtime counts them, of a goroutine */
+
+enum reason { NO_REASON, SEND, COROUTINE, REASONS };
+
+struct target {
+    struct mem_reader reader;
+    struct arena arena;
+    struct goscan scan;
+    struct go_totals totals;
+    uint64_t gs; /* the list of all of them */
+    uint64_t g_count;
+    struct go_goroutine seen[AT_ONCE]; /* those that were told */
+    size_t seen_count;
+};
+
+static void read_target(struct mem_reader *reader, struct mem_piece *pieces, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        arena_read(&((struct target *)reader)->arena, &pieces[i]);
+}
+
+static int set_up(void **state)
+{
+    static const char *const texts[REASONS] = {"", "chan send", "coroutine"};
+    struct target *target = calloc(1, sizeof(*target));
+    assert_non_null(target);
+    struct goscan *scan = &target->scan;
+    target->reader.read = read_target;
+    arena_init(&target->arena, ARENA_BYTES);
+    scan->reader = &target->reader;
+    scan->minor = MINOR;
+    scan->scratch_bytes = goscan_scratch_bytes(AT_ONCE);
+    scan->scratch = calloc(1, scan->scratch_bytes);
+    assert_true(scan->scratch && scan_state_init(scan));
+    assert_true(go_layout_of(MINOR, &scan->layout) && scan_state_take_layout(scan));
+    for (scan->reason_count = 0; scan->reason_count < REASONS; scan->reason_count++) {
+        struct go_reason *reason = &scan->reasons[scan->reason_count];
+        snprintf(reason->text, sizeof(reason->text), "%s", texts[scan->reason_count]);
+        go_reason_explain(reason);
+    }
+    scan->found.all_gs = arena_make(&target->arena, 24);
+    target->gs = arena_make(&target->arena, AT_ONCE * 8);
+    arena_put(&target->arena, scan->found.all_gs, target->gs);
+    arena_put(&target->arena, scan->found.all_gs + 16, AT_ONCE);
+    *state = target;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct target *target = *state;
+    free(target->scan.scratch);
+    arena_deinit(&target->arena);
+    free(target);
+    return 0;
+}
+
+/* A goroutine that waits. Returns the address of its g. */
+static uint64_t park(struct target *target, enum reason reason)
+{
+    struct arena *arena = &target->arena;
+    const struct go_layout *layout = &target->scan.layout;
+    uint64_t stack = arena_make(arena, STACK_BYTES), g = arena_make(arena, G_ROOM);
+    arena_put(arena, g + layout->g_stack_lo, stack);
+    arena_put(arena, g + layout->g_stack_hi, stack + STACK_BYTES);
+    arena_put(arena, g + layout->g_sched_sp, stack + STACK_BYTES - 256);
+    arena_put(arena, g + layout->g_id, target->g_count + 1);
+    arena_put(arena, g + layout->g_status, G_WAITING);
+    arena_put(arena, g + layout->g_wait_since, WAIT_SINCE);
+    arena_put_byte(arena, g + layout->g_wait_reason, reason);
+    arena_put_byte(arena, g + layout->g_tracking, RUNS);
+    arena_put(arena, target->gs + 8 * target->g_count++, g);
+    arena_put(arena, target->scan.found.all_gs + 8, target->g_count);
+    return g;
+}
+
+static bool remember(const struct go_goroutine *it, void *arg)
+{
+    struct target *target = arg;
+    assert_in_range(target->seen_count, 0, AT_ONCE - 1);
+    target->seen[target->seen_count++] = *it;
+    return true;
+}
+
+static void look(struct target *target)
+{
+    target->seen_count = 0;
+    assert_int_equal(goscan_run(&target->scan, remember, target, &target->totals), GO_OK);
+    assert_int_equal(target->seen_count, target->g_count);
+    for (size_t i = 0; i < target->seen_count; i++)
+        assert_true(target->seen[i].parked && !target->seen[i].moved);
+}
+
+/* The runtime goes on with coroutines, and with who waits for one, without counting it. */
+static void coroutine__has_no_number_and_no_beginning(void **state)
+{
+    struct target *target = *state;
+    park(target, SEND);
+    park(target, COROUTINE);
+    look(target);
+    assert_int_equal(target->seen[0].wait_number, 0x100 | RUNS);
+    assert_int_equal(target->seen[0].waiting_since, WAIT_SINCE);
+    assert_int_equal(target->seen[1].wait_number, 0);
+    assert_int_equal(target->seen[1].waiting_since, 0);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(coroutine__has_no_number_and_no_beginning),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
