@@ -12,8 +12,6 @@
  * less than a signal handler's frame, whose own locks would be taken for it otherwise. */
 #define LOCK_FRAMES_BYTES 1024
 
-#define OWN_PROCESS 0
-
 /* One number of the line, and what stands behind it. */
 static const char *take_word(const char *at, uint64_t *ret)
 {
@@ -92,13 +90,13 @@ bool blocked_in_lock(uint32_t tid, uint64_t lock, uint64_t cfa)
            cfa - call.sp < LOCK_FRAMES_BYTES;
 }
 
-uint32_t blocked_sleeps(uint32_t tid)
+uint32_t blocked_sleeps(uint32_t pid, uint32_t tid)
 {
     static char status[32U << 10]; /* groups take some 10 bytes each */
     char path[64];
     size_t bytes;
     uint64_t sleeps = 0;
-    thread_path(path, sizeof(path), OWN_PROCESS, tid, "/status");
+    thread_path(path, sizeof(path), pid, tid, "/status");
     place_read_file(path, status, sizeof(status));
     const char *at = text_line(status, "voluntary_ctxt_switches", &bytes);
     if (at != NULL && *at++ == '\t')

@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define OWN_PROCESS 0 /* as pid */
+
 struct blocked_call {
     bool running;
     int64_t number; /* of the system call; -1: it is parked, but in none */
@@ -25,8 +27,8 @@ bool blocked_below(uint32_t tid, uint64_t cfa);
  * whose stack pointer after the return is `cfa`. False also where /proc does not tell. */
 bool blocked_in_lock(uint32_t tid, uint64_t lock, uint64_t cfa);
 
-/* How often the thread `tid` has gone to sleep: the same number twice is the same sleep. 0: /proc
- * does not tell. */
-uint32_t blocked_sleeps(uint32_t tid);
+/* How often the thread `tid` of the process `pid` has gone to sleep: the same number twice is the
+ * same sleep. 0: /proc does not tell. */
+uint32_t blocked_sleeps(uint32_t pid, uint32_t tid);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "preload/blocked.h"
 #include "preload/clock.h"
 #include "preload/descriptor.h"
 #include "preload/go_calls.h"
@@ -42,14 +43,13 @@ static uint16_t reason_number(const struct go_goroutine *it)
     return it->status == STATUS_SYSCALL ? GO_MAX_REASONS : it->reason;
 }
 
-/* Has it stayed parked since the last look, as far as the runtime's record of it tells? Its wait
- * number says so, but has few bits; the collector's clock says so, but is 0 until it runs. Without
- * a number nobody knows. */
-static bool has_stayed(const struct go_row *row, const struct go_goroutine *it)
+/* Has it stayed parked since the last look, as far as the runtime's record of it tells? The number
+ * of its wait says so, but has few bits; the collector's clock says so, but is 0 until it runs.
+ * Without a number nobody knows. */
+static bool has_stayed(const struct go_row *row, const struct go_goroutine *it, uint32_t number)
 {
     return row->id == it->id && row->task != 0 && recorder.tasks[row->task].gen != 0 &&
-           it->wait_number != 0 && row->wait_number == it->wait_number &&
-           row->reason == reason_number(it) &&
+           number != 0 && row->wait_number == number && row->reason == reason_number(it) &&
            (row->waiting_since == 0 || row->waiting_since == it->waiting_since);
 }
 
@@ -64,7 +64,8 @@ static bool wants_stack(const struct go_goroutine *it, void *unused)
 {
     (void)unused;
     const struct go_row *row = go_table_row(it->g);
-    return row != NULL && (!has_stayed(row, it) || !has_stack(&recorder.tasks[row->task]));
+    return row != NULL &&
+           (!has_stayed(row, it, it->wait_number) || !has_stack(&recorder.tasks[row->task]));
 }
 
 void go_record_start(struct goscan *scan)
@@ -254,6 +255,7 @@ static bool same_channels(const struct rec_task *task, const struct go_goroutine
 /* What of a wait does not change while it lasts. */
 struct go_wait {
     uint64_t object;
+    uint32_t number; /* as that of the goroutine; 0: nobody knows whether it has run */
     uint32_t arg;
     uint16_t call, flags;
     bool fd;     /* the object is a descriptor */
@@ -280,13 +282,13 @@ static void publish(struct go_row *row, struct rec_task *task, const struct go_w
         task->detail_flags |= look.listens ? REC_DETAIL_LISTENING : 0;
         task->detail_flags |= look.times_out ? REC_DETAIL_TIMES_OUT : 0;
     }
-    task->since_ns = it->wait_number != 0 ? scan_ns : 0;
+    task->since_ns = wait->number != 0 ? scan_ns : 0;
     if (it->waiting_since > 0 && (uint64_t)it->waiting_since < scan_ns)
         task->since_ns = (uint64_t)it->waiting_since;
     describe(task, it, reason);
     __atomic_store_n(&task->gen, seq, __ATOMIC_RELEASE);
     __atomic_store_n(&task->seen_gen, seq, __ATOMIC_RELEASE);
-    row->wait_number = it->wait_number;
+    row->wait_number = wait->number;
     row->reason = reason_number(it);
     row->deadline_missed = false;
 }
@@ -298,6 +300,7 @@ static bool take_parked(const struct goscan *scan, const struct go_goroutine *it
     bool select = reason->object == GO_OBJECT_SELECT;
     *ret = (struct go_wait){
         .object = reason->object == GO_OBJECT_CHANNEL ? it->channel.address : it->object,
+        .number = it->wait_number,
         .arg = select ? goscan_case_numbers(it) : 0,
         .flags = (it->deadline ? REC_WAIT_DEADLINE : 0) | (it->locked ? REC_WAIT_LOCKED : 0) |
                  (select ? REC_WAIT_CASES : 0),
@@ -308,7 +311,9 @@ static bool take_parked(const struct goscan *scan, const struct go_goroutine *it
     return ret->call != 0;
 }
 
-/* The wait of one whose thread is parked in a system call. */
+/* The wait of one whose thread is parked in a system call. Newer versions of Go (1.27) do not count
+ * who comes back from a call and makes the next one, but the kernel counts when a thread goes to
+ * sleep. */
 static bool take_system_call(const struct goscan *scan, const struct go_goroutine *it,
                              struct go_wait *ret)
 {
@@ -317,6 +322,7 @@ static bool take_system_call(const struct goscan *scan, const struct go_goroutin
         !go_calls_read(scan->reader, it->os_tid, &call, &ret->call))
         return false;
     ret->object = call.object;
+    ret->number = it->wait_number ^ blocked_sleeps(recorder.header->pid, it->os_tid) << 9;
     ret->arg = call.arg;
     ret->flags = (call.deadline ? REC_WAIT_DEADLINE : 0) | (call.fds ? REC_WAIT_FDS : 0);
     ret->fd = call.op == REC_OP_IO_WAIT && !call.fds;
@@ -329,11 +335,9 @@ static void look_at(struct go_row *row, struct rec_task *task, const struct gosc
 {
     static const struct go_reason system_call = {.text = "syscall", .object = GO_OBJECT_POLL};
     const struct go_reason *reason = it->parked ? reason_of(scan, it) : &system_call;
-    bool stayed = has_stayed(row, it);
     struct go_wait wait = {0};
-    row->waiting_since = it->waiting_since;
-    if (it->parked && !it->moved && stayed && it->stack == NULL && has_stack(task) &&
-        same_channels(task, it, reason)) {
+    if (it->parked && !it->moved && has_stayed(row, it, it->wait_number) && it->stack == NULL &&
+        has_stack(task) && same_channels(task, it, reason)) {
         describe(task, it, reason); /* nor is there what only the stack tells */
         note_deadline(scan, row, task, it, reason);
         return;
@@ -344,8 +348,9 @@ static void look_at(struct go_row *row, struct rec_task *task, const struct gosc
             __atomic_store_n(&task->gen, 0, __ATOMIC_RELEASE);
         return;
     }
-    if (!stayed || task->call != wait.call || task->object != wait.object ||
-        !same_channels(task, it, reason) || !same_stack(task, it->stack)) {
+    if (!has_stayed(row, it, wait.number) || task->call != wait.call ||
+        task->object != wait.object || !same_channels(task, it, reason) ||
+        !same_stack(task, it->stack)) {
         publish(row, task, &wait, it, reason);
         return;
     }
@@ -418,6 +423,7 @@ bool go_record_visit(const struct go_goroutine *it, void *arg)
     set_system(task, system);
     uint32_t seq = task->seq;
     look_at(row, task, scan, it);
+    row->waiting_since = it->waiting_since;
     go_labels_note(row, task, it->labels, task->seq != seq);
     return !stopped;
 }

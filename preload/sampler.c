@@ -81,9 +81,10 @@ static uint32_t sleep_of(const struct rec_task *task, struct rec_task *ret_copy)
     copy_slot(task, ret_copy);
     if (!is_asleep(ret_copy))
         return 0; /* as nearly always */
-    uint32_t sleep = blocked_sleeps(ret_copy->os_tid);
+    uint32_t sleep = blocked_sleeps(OWN_PROCESS, ret_copy->os_tid);
     copy_slot(task, ret_copy);
-    return is_asleep(ret_copy) && blocked_sleeps(ret_copy->os_tid) == sleep ? sleep : 0;
+    return is_asleep(ret_copy) && blocked_sleeps(OWN_PROCESS, ret_copy->os_tid) == sleep ? sleep
+                                                                                         : 0;
 }
 
 static void put_cases(struct rec_task *task, const struct wait_detail *detail)

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyzer/image/kept_stacks.h"
 #include "analyzer/inspect/thread_calls.h"
 
 #define MOST_DESCRIBED 4096    /* descriptors that the system is asked about */
@@ -181,6 +182,17 @@ static void take_wait(struct go_tasks *tasks, const struct go_goroutine *it,
         task->flags |= SNAPSHOT_SYSTEM;
 }
 
+/* By which another look knows the call again: the runtime's number is the same in the next call (Go
+ * 1.27), so it is when its thread was switched to and from, in a form that says more than 8 bits.
+ */
+static uint32_t wait_number_of(const struct image *image, const struct image_thread *thread,
+                               uint32_t number)
+{
+    const struct kept_stack *kept = image->kept ? kept_stacks_find(image->kept, thread) : NULL;
+    uint64_t switches = kept ? kept->switches : thread->switches;
+    return switches ? 0x80000000U | (uint32_t)switches : number;
+}
+
 /* A goroutine in a system call: parked where its thread is. Where it is in C code, the thread is
  * told with its own stack as well. */
 static void take_system_call(struct go_tasks *tasks, const struct image_thread *thread,
@@ -194,6 +206,7 @@ static void take_system_call(struct go_tasks *tasks, const struct image_thread *
         builder_add_call_as(tasks->builder, call.name ? call.name : "syscall", call.op, "syscall");
     task->object = image_waited(tasks->image, &call);
     builder_extra(tasks->builder, task)->arg = call.arg;
+    task->wait_number = wait_number_of(tasks->image, thread, task->wait_number);
     task->parked_ns = thread->parked_ns;
     if (snapshot_op_object(call.op) == REC_OBJECT_FD && (!call.fds || call.arg > 0))
         describe(tasks, task);

@@ -56,7 +56,7 @@ struct snapshot_task {
                                     names is the index in tasks + 1 (0: nobody, or one that is
                                     not told) */
     uint32_t wait_number;  /* counts the task's waits, or whatever changes when it runs: looks that
-                              see the same number saw the same wait, except that those of
+                              see the same number saw the same wait, except that those of parked
                               goroutines in processes have 8 bits, beside a 0x100; 0: not known */
     uint32_t extra;        /* row of extras; 0: it has nothing of that */
     uint32_t call : 24;    /* row of calls; 0: not parked */

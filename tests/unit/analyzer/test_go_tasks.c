@@ -430,6 +430,23 @@ static void system_call__is_parked_as_its_thread_is(void **state)
     assert_false(add(f, &it)->flags & SNAPSHOT_PARKED);
 }
 
+/* The runtime's number may be that of the call before. */
+static void system_call__goes_by_the_number_of_its_thread(void **state)
+{
+    struct fixture *f = *state;
+    struct go_goroutine it = parked(f, 7, SEND);
+    it.parked = false;
+    it.status = SYSCALL;
+    it.os_tid = 70;
+    it.wait_number = 0x142;
+    assert_int_equal(add(f, &it)->wait_number, 0x142);
+    f->threads[0].switches = 0x123;
+    uint32_t number = add(f, &it)->wait_number;
+    assert_int_not_equal(number >> 8, 1); /* not taken for one of 8 bits */
+    f->threads[0].switches++;
+    assert_int_equal(add(f, &it)->wait_number, number + 1);
+}
+
 static bool describe_fd(struct image *image, int fd, char *to, size_t bytes, bool *ret_listening)
 {
     (void)image;
@@ -568,6 +585,7 @@ int main(void)
         TEST(coroutine__may_have_run_at_any_time),
         TEST(moved_goroutine__runs),
         TEST(system_call__is_parked_as_its_thread_is),
+        TEST(system_call__goes_by_the_number_of_its_thread),
         TEST(descriptors__are_described),
         TEST(descriptor_0__is_told),
         TEST(ancestors__are_the_stack_of_the_spawn),

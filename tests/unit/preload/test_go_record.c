@@ -1,10 +1,13 @@
 /* From goroutines, here made by hand, to rows of the recording. */
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "preload/blocked.h"
 #include "preload/go_record.h"
 #include "preload/go_table.h"
 #include "preload/goscan/scan.h"
@@ -255,6 +258,62 @@ static void wait__of_a_coroutine__has_no_age(void **state)
     look_at(&it, 1);
     assert_int_equal(only_task()->gen, gen + 1);
     assert_int_equal(only_task()->since_ns, 0);
+}
+
+/* A thread that reads byte after byte, until there is none left. */
+static struct byte_reader {
+    pthread_t thread;
+    int pipe[2];
+    uint32_t tid;
+} bytes_read;
+
+static void *read_bytes(void *unused)
+{
+    char byte;
+    (void)unused;
+    __atomic_store_n(&bytes_read.tid, (uint32_t)syscall(SYS_gettid), __ATOMIC_RELEASE);
+    while (read(bytes_read.pipe[0], &byte, 1) == 1)
+        ;
+    return NULL;
+}
+
+/* Waits until it is in its call once more. */
+static void await_reader(uint32_t sleeps_before)
+{
+    struct blocked_call call = {.running = true};
+    uint32_t tid;
+    while ((tid = __atomic_load_n(&bytes_read.tid, __ATOMIC_ACQUIRE)) == 0 ||
+           blocked_sleeps(OWN_PROCESS, tid) == sleeps_before ||
+           !blocked_call(OWN_PROCESS, tid, &call) || call.running || call.number != SYS_read)
+        usleep(1000);
+}
+
+/* Its number as the runtime has it does not tell (Go 1.27). */
+static void system_call__made_again_and_again__is_a_new_wait(void **state)
+{
+    (void)state;
+    bytes_read = (struct byte_reader){0};
+    assert_int_equal(pipe(bytes_read.pipe), 0);
+    assert_int_equal(pthread_create(&bytes_read.thread, NULL, read_bytes, NULL), 0);
+    await_reader(0);
+    struct go_goroutine it = parked(42, SEND);
+    it.parked = false;
+    it.status = 3;
+    it.os_tid = bytes_read.tid;
+    look_at(&it, 1);
+    uint32_t gen = only_task()->gen;
+    assert_int_not_equal(gen, 0);
+    look_at(&it, 1);
+    assert_int_equal(only_task()->gen, gen);
+    uint32_t sleeps = blocked_sleeps(OWN_PROCESS, bytes_read.tid);
+    assert_int_equal(write(bytes_read.pipe[1], "", 1), 1);
+    await_reader(sleeps);
+    look_at(&it, 1);
+    assert_int_equal(only_task()->gen, gen + 1);
+    assert_int_equal(only_task()->since_ns, now_ns);
+    close(bytes_read.pipe[1]);
+    pthread_join(bytes_read.thread, NULL);
+    close(bytes_read.pipe[0]);
 }
 
 /* Memory of a program with one g, which has labels in a list of one pair. */
@@ -665,6 +724,7 @@ int main(void)
         TEST(wait__of_one_that_ran_meanwhile__is_a_new_one),
         TEST(wait__with_the_number_of_another__is_told_by_its_channels),
         TEST(wait__of_a_coroutine__has_no_age),
+        TEST(system_call__made_again_and_again__is_a_new_wait),
         TEST(labels__of_one_that_ran__are_read_again),
         TEST(labels__that_it_has_no_more__are_not_told),
         TEST(stack__is_wanted_only_of_waits_that_are_new),

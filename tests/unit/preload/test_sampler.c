@@ -85,7 +85,7 @@ static void wait_for_first_lock(void)
     wait_until_blocked(0);
     here_sampler_walk();
     here_sampler_walk();
-    assert_int_equal(rec_task_wait(slot), blocked_sleeps(slot->os_tid));
+    assert_int_equal(rec_task_wait(slot), blocked_sleeps(OWN_PROCESS, slot->os_tid));
     assert_true(rec_task_is_seen(slot));
     assert_int_equal(stack_top(), places[0]);
 }
