@@ -50,6 +50,21 @@ static const struct image_thread *thread_of(const struct go_tasks *tasks, uint32
     return row ? &tasks->image->threads[*row - 1] : NULL;
 }
 
+/* Whether a goroutine's thread is parked, and has been since the threads were read: what was read
+ * of the goroutine since belongs to its call. */
+static bool is_in_call(const struct go_tasks *tasks, const struct go_goroutine *it,
+                       const struct image_thread *thread)
+{
+    struct image *image = tasks->image;
+    if (it->moved || !thread || !thread->parked)
+        return false;
+    if (!image->functions || !image->functions->look)
+        return true; /* of a core, all was read at one moment */
+    struct image_thread now = *thread;
+    return image->functions->look(image, &now) && image_thread_is_parked_alike(&now, thread) &&
+           (thread->switches == 0 || now.switches == thread->switches);
+}
+
 /* The row of a wait reason that is understood as `op`. */
 static uint32_t call_of(struct go_tasks *tasks, const struct go_goroutine *it)
 {
@@ -224,7 +239,7 @@ bool go_tasks_add(const struct go_goroutine *it, void *arg)
     struct go_tasks *tasks = arg;
     const struct image_thread *thread =
         it->status == STATUS_SYSCALL ? thread_of(tasks, it->os_tid) : NULL;
-    bool in_call = !it->moved && thread && thread->parked;
+    bool in_call = is_in_call(tasks, it, thread);
     bool parked = it->parked && !it->moved;
     uint32_t spawn_site = spawn_site_of(tasks, it);
     uint32_t wait_site = parked || in_call ? wait_site_of(tasks, it) : 0;

@@ -447,6 +447,38 @@ static void system_call__goes_by_the_number_of_its_thread(void **state)
     assert_int_equal(add(f, &it)->wait_number, number + 1);
 }
 
+static struct image_thread now; /* thread 70 */
+
+static bool look(struct image *image, struct image_thread *thread)
+{
+    (void)image;
+    *thread = now;
+    return now.tid == 70;
+}
+
+/* The threads were read before the goroutines. */
+static void system_call__of_a_thread_that_moved_on__is_not_told(void **state)
+{
+    struct fixture *f = *state;
+    const struct image_kind functions = {.look = look};
+    f->image.functions = &functions;
+    f->threads[0].switches = 7;
+    struct go_goroutine it = parked(f, 7, SEND);
+    it.parked = false;
+    it.status = SYSCALL;
+    it.os_tid = 70;
+    now = f->threads[0];
+    assert_true(add(f, &it)->flags & SNAPSHOT_PARKED);
+    now.switches = 8;
+    assert_false(add(f, &it)->flags & SNAPSHOT_PARKED);
+    f->threads[0].switches = 0; /* not known, of one that was stopped */
+    assert_true(add(f, &it)->flags & SNAPSHOT_PARKED);
+    now.call = 202; /* futex */
+    assert_false(add(f, &it)->flags & SNAPSHOT_PARKED);
+    now = (struct image_thread){0}; /* it has ended */
+    assert_false(add(f, &it)->flags & SNAPSHOT_PARKED);
+}
+
 static bool describe_fd(struct image *image, int fd, char *to, size_t bytes, bool *ret_listening)
 {
     (void)image;
@@ -586,6 +618,7 @@ int main(void)
         TEST(moved_goroutine__runs),
         TEST(system_call__is_parked_as_its_thread_is),
         TEST(system_call__goes_by_the_number_of_its_thread),
+        TEST(system_call__of_a_thread_that_moved_on__is_not_told),
         TEST(descriptors__are_described),
         TEST(descriptor_0__is_told),
         TEST(ancestors__are_the_stack_of_the_spawn),
