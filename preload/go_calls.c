@@ -9,26 +9,32 @@
 #define ASK_MOST 256 /* threads in one scan: each costs some microseconds */
 
 static uint16_t rows[MOST_NUMBERS]; /* by number of the call; 0: not made yet */
-static uint32_t asked;
+static uint32_t first, met;         /* of those that the scan meets: which are asked begin there */
 
 void go_calls_reset(void)
 {
     memset(rows, 0, sizeof(rows));
+    first = met = 0;
 }
 
 void go_calls_begin(void)
 {
-    asked = 0;
+    first = first + ASK_MOST < met ? first + ASK_MOST : 0;
+    met = 0;
+}
+
+bool go_calls_turn(void)
+{
+    uint32_t number = met++;
+    return number >= first && number - first < ASK_MOST;
 }
 
 bool go_calls_read(struct mem_reader *memory, uint32_t tid, struct thread_call *ret,
                    uint16_t *ret_row)
 {
     struct blocked_call call;
-    if (tid == 0 || asked == ASK_MOST)
-        return false;
-    asked++;
-    if (!blocked_call(recorder.header->pid, tid, &call) || call.running || call.number < 0)
+    if (tid == 0 || !blocked_call(recorder.header->pid, tid, &call) || call.running ||
+        call.number < 0)
         return false;
     thread_call_read(call.number, call.args, memory, ret);
     uint16_t *row = &rows[call.number < MOST_NUMBERS ? call.number : 0];

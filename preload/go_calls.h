@@ -12,8 +12,11 @@
 /* For a new recording: no call stands in it. */
 void go_calls_reset(void);
 
-/* A scan begins: it may ask the kernel so many times. */
+/* A scan begins: it may ask the kernel so many times, and goes on where the last one ended. */
 void go_calls_begin(void);
+
+/* Counts a goroutine that is in a system call: whether it is its turn to be asked about. */
+bool go_calls_turn(void);
 
 /* What the thread `tid` is parked in; *ret_row: its row in the recording's calls. False: it is not
  * parked, or that cannot be told. */

@@ -311,6 +311,15 @@ static bool take_parked(const struct goscan *scan, const struct go_goroutine *it
     return ret->call != 0;
 }
 
+#define RUNTIMES_BITS 9 /* of the number of a wait in a system call: the goroutine's own number */
+
+/* Whether what was told of one in a system call may be so still, by the runtime alone. */
+static bool may_have_stayed(const struct go_row *row, const struct go_goroutine *it)
+{
+    uint32_t sleeps = row->wait_number >> RUNTIMES_BITS;
+    return !it->moved && has_stayed(row, it, it->wait_number ^ sleeps << RUNTIMES_BITS);
+}
+
 /* The wait of one whose thread is parked in a system call. Newer versions of Go (1.27) do not count
  * who comes back from a call and makes the next one, but the kernel counts when a thread goes to
  * sleep. */
@@ -322,7 +331,8 @@ static bool take_system_call(const struct goscan *scan, const struct go_goroutin
         !go_calls_read(scan->reader, it->os_tid, &call, &ret->call))
         return false;
     ret->object = call.object;
-    ret->number = it->wait_number ^ blocked_sleeps(recorder.header->pid, it->os_tid) << 9;
+    ret->number = it->wait_number ^ blocked_sleeps(recorder.header->pid, it->os_tid)
+                                        << RUNTIMES_BITS;
     ret->arg = call.arg;
     ret->flags = (call.deadline ? REC_WAIT_DEADLINE : 0) | (call.fds ? REC_WAIT_FDS : 0);
     ret->fd = call.op == REC_OP_IO_WAIT && !call.fds;
@@ -342,7 +352,10 @@ static void look_at(struct go_row *row, struct rec_task *task, const struct gosc
         note_deadline(scan, row, task, it, reason);
         return;
     }
-    if (it->moved ||
+    bool asks = it->status != STATUS_SYSCALL || go_calls_turn();
+    if (!asks && may_have_stayed(row, it))
+        return;
+    if (it->moved || !asks ||
         !(it->parked ? take_parked(scan, it, reason, &wait) : take_system_call(scan, it, &wait))) {
         if (task->gen != 0)
             __atomic_store_n(&task->gen, 0, __ATOMIC_RELEASE);

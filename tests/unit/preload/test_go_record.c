@@ -288,18 +288,36 @@ static void await_reader(uint32_t sleeps_before)
         usleep(1000);
 }
 
-/* Its number as the runtime has it does not tell (Go 1.27). */
-static void system_call__made_again_and_again__is_a_new_wait(void **state)
+static struct go_goroutine in_system_call(uint64_t id)
 {
-    (void)state;
+    struct go_goroutine it = parked(id, SEND);
+    it.parked = false;
+    it.status = 3;
+    it.os_tid = bytes_read.tid;
+    return it;
+}
+
+static void start_reader(void)
+{
     bytes_read = (struct byte_reader){0};
     assert_int_equal(pipe(bytes_read.pipe), 0);
     assert_int_equal(pthread_create(&bytes_read.thread, NULL, read_bytes, NULL), 0);
     await_reader(0);
-    struct go_goroutine it = parked(42, SEND);
-    it.parked = false;
-    it.status = 3;
-    it.os_tid = bytes_read.tid;
+}
+
+static void end_reader(void)
+{
+    close(bytes_read.pipe[1]);
+    pthread_join(bytes_read.thread, NULL);
+    close(bytes_read.pipe[0]);
+}
+
+/* Its number as the runtime has it does not tell (Go 1.27). */
+static void system_call__made_again_and_again__is_a_new_wait(void **state)
+{
+    (void)state;
+    start_reader();
+    struct go_goroutine it = in_system_call(42);
     look_at(&it, 1);
     uint32_t gen = only_task()->gen;
     assert_int_not_equal(gen, 0);
@@ -311,9 +329,34 @@ static void system_call__made_again_and_again__is_a_new_wait(void **state)
     look_at(&it, 1);
     assert_int_equal(only_task()->gen, gen + 1);
     assert_int_equal(only_task()->since_ns, now_ns);
-    close(bytes_read.pipe[1]);
-    pthread_join(bytes_read.thread, NULL);
-    close(bytes_read.pipe[0]);
+    end_reader();
+}
+
+static uint32_t told_waits(void)
+{
+    uint32_t told = 0;
+    for (uint32_t row = 1; row < recorder.header->tables[REC_TABLE_TASKS - 1].count; row++)
+        told += recorder.tasks[row].gen == 1;
+    return told;
+}
+
+/* A look asks the kernel about 256 threads, the next one about others. */
+static void system_calls__of_many__are_told_in_turns_and_stay(void **state)
+{
+    static struct go_goroutine all[600];
+    (void)state;
+    start_reader();
+    for (uint64_t i = 0; i < 600; i++)
+        all[i] = in_system_call(i + 1);
+    static const uint32_t told[] = {256, 512, 600, 600, 600};
+    for (size_t i = 0; i < sizeof(told) / sizeof(*told); i++) {
+        look_at(all, 600);
+        assert_int_equal(told_waits(), told[i]);
+    }
+    run_again(&all[0]); /* it is the turn of the last ones */
+    look_at(all, 600);
+    assert_int_equal(told_waits(), 599);
+    end_reader();
 }
 
 /* Memory of a program with one g, which has labels in a list of one pair. */
@@ -725,6 +768,7 @@ int main(void)
         TEST(wait__with_the_number_of_another__is_told_by_its_channels),
         TEST(wait__of_a_coroutine__has_no_age),
         TEST(system_call__made_again_and_again__is_a_new_wait),
+        TEST(system_calls__of_many__are_told_in_turns_and_stay),
         TEST(labels__of_one_that_ran__are_read_again),
         TEST(labels__that_it_has_no_more__are_not_told),
         TEST(stack__is_wanted_only_of_waits_that_are_new),
