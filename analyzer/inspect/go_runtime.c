@@ -221,6 +221,14 @@ static bool has_only_go(const struct image *image, const struct go_runtime *runt
     return true;
 }
 
+/* Whether a thread is in code of the program's own file that is not Go's: in C, which was linked
+ * into it. */
+static bool is_in_c(const struct image *image, const struct go_runtime *runtime, uint64_t pc)
+{
+    const struct image_mapping *mapping = image_mapping_at(image, pc);
+    return mapping && mapping->module == runtime->module;
+}
+
 void go_runtime_mark_threads(const struct go_runtime *runtime, struct image *image)
 {
     const struct pclntab *functions = &runtime->scan.functions;
@@ -229,8 +237,9 @@ void go_runtime_mark_threads(const struct go_runtime *runtime, struct image *ima
     for (size_t i = 0; i < image->thread_count; i++) {
         struct image_thread *thread = &image->threads[i];
         uint64_t pc = thread->registers.value[IMAGE_REGISTER_PC];
-        if (alone ||
-            ((thread->registers.known & pc_bit) && pc >= functions->text && pc < functions->etext))
+        bool known = thread->registers.known & pc_bit;
+        if ((known && pc >= functions->text && pc < functions->etext) ||
+            (alone && !(known && is_in_c(image, runtime, pc))))
             thread->runtime = true;
     }
 }

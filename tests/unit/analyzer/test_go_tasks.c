@@ -9,6 +9,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "analyzer/inspect/go_runtime.h"
 #include "analyzer/inspect/go_tasks.h"
 #include "analyzer/naming/waits.h"
 #include "analyzer/verdict/verdict.h"
@@ -590,6 +591,37 @@ static void labels__are_read_once_a_set(void **state)
     assert_int_equal(snapshot_extra(&f->snapshot, &f->snapshot.tasks[1])->labels, 0);
 }
 
+/* A program that is linked statically, with cgo: Go's code, C's, and no library. */
+static void threads_in_c__of_a_static_program__are_no_workers(void **state)
+{
+    enum { IN_GO, IN_C, IN_VDSO, ANYWHERE, THREADS };
+    static const uint64_t pcs[THREADS] = {[IN_GO] = 0x1500, [IN_C] = 0x2500, [IN_VDSO] = 0x9500};
+    struct image_mapping mappings[] = {{.start = 0x1000, .end = 0x3000, .module = 1},
+                                       {.start = 0x9000, .end = 0xa000, .module = 2}};
+    struct image_module modules[] = {{0}, {.path = "/app"}, {.path = "[vdso]"}, {.path = "/lib"}};
+    struct go_runtime runtime = {.module = 1, .scan.functions = {.text = 0x1000, .etext = 0x2000}};
+    (void)state;
+    for (size_t count = 3; count <= 4; count++) {
+        struct image_thread threads[THREADS] = {0};
+        struct image image = {.mappings = mappings,
+                              .mapping_count = 2,
+                              .modules = modules,
+                              .module_count = count,
+                              .threads = threads,
+                              .thread_count = THREADS};
+        for (int i = 0; i < THREADS; i++) {
+            threads[i].registers.value[IMAGE_REGISTER_PC] = pcs[i];
+            threads[i].registers.known = pcs[i] ? 1U << IMAGE_REGISTER_PC : 0;
+        }
+        go_runtime_mark_threads(&runtime, &image);
+        bool alone = count == 3; /* there is no library */
+        assert_true(threads[IN_GO].runtime);
+        assert_false(threads[IN_C].runtime);
+        assert_int_equal(threads[IN_VDSO].runtime, alone);
+        assert_int_equal(threads[ANYWHERE].runtime, alone);
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -625,6 +657,7 @@ int main(void)
         TEST(stack_that_could_not_be_read__is_counted),
         TEST(unknown_reason_and_op__are_told_as_that),
         TEST(labels__are_read_once_a_set),
+        TEST(threads_in_c__of_a_static_program__are_no_workers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
