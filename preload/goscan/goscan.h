@@ -124,6 +124,7 @@ struct go_goroutine {
     uint64_t labels;              /* address of its pprof labels; 0: none. See goscan_labels */
     const uint64_t *ancestor_pcs; /* the stack of its creator at that time; NULL: not kept */
     uint32_t ancestor_count;
+    bool ancestors_cut; /* that stack was longer than what was kept or read of it */
 };
 
 struct goscan {

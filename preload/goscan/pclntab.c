@@ -433,32 +433,71 @@ static void name_call(const struct pclntab *table, const struct pclntab_function
     call->role = function->role;
 }
 
+/* A function with what was inlined into it. */
+struct inliner {
+    struct pclntab_function function;
+    struct record record;
+    uint64_t tree; /* 0: nothing was */
+    uint32_t index_values;
+};
+
+static bool find_inliner(const struct pclntab *table, uint64_t pc, struct inliner *ret)
+{
+    *ret = (struct inliner){0};
+    if (table == NULL || !pclntab_find(table, pc, &ret->function) ||
+        !read_record(table, ret->function.row, &ret->record))
+        return false;
+    ret->tree = inlined_calls(table, &ret->record, &ret->index_values);
+    return true;
+}
+
+/* The innermost call at `pc`, and *ret_outer: where it was inlined. False: it is none that was. */
+static bool find_inlined(const struct pclntab *table, const struct inliner *inliner, uint64_t pc,
+                         struct pclntab_function *ret, uint64_t *ret_outer)
+{
+    const struct pclntab_function *function = &inliner->function;
+    uint32_t parent;
+    if (inliner->tree == 0)
+        return false;
+    int32_t index = value_at(table, function, inliner->index_values, pc);
+    if (index < 0 || !read_inlined(table, inliner->tree, index, ret, &parent) ||
+        parent >= function->end - function->entry)
+        return false;
+    *ret_outer = function->entry + parent;
+    return true;
+}
+
+uint64_t pclntab_outer_call(const struct pclntab *table, uint64_t pc)
+{
+    struct inliner inliner;
+    struct pclntab_function inlined;
+    uint64_t outer;
+    table = table_of(table, pc);
+    return find_inliner(table, pc, &inliner) && find_inlined(table, &inliner, pc, &inlined, &outer)
+               ? outer
+               : 0;
+}
+
 size_t pclntab_calls(const struct pclntab *table, uint64_t pc,
                      struct pclntab_call calls[PCLNTAB_MAX_INLINED])
 {
-    struct pclntab_function function, inlined;
-    struct record record;
-    uint32_t index_values = 0, parent;
+    struct pclntab_function inlined;
+    struct inliner inliner;
+    uint64_t outer;
     table = table_of(table, pc);
-    if (table == NULL || !pclntab_find(table, pc, &function) ||
-        !read_record(table, function.row, &record))
+    if (!find_inliner(table, pc, &inliner))
         return 0;
-    uint64_t tree = inlined_calls(table, &record, &index_values);
     size_t count = 0;
-    while (tree != 0 && count < PCLNTAB_MAX_INLINED - 1) {
-        int32_t index = value_at(table, &function, index_values, pc);
-        if (index < 0 || !read_inlined(table, tree, index, &inlined, &parent) ||
-            parent >= function.end - function.entry)
-            break;
+    while (count < PCLNTAB_MAX_INLINED - 1 && find_inlined(table, &inliner, pc, &inlined, &outer)) {
         struct pclntab_call *call = &calls[count++];
         name_call(table, &inlined, call);
-        file_and_line(table, &function, &record, pc, call);
+        file_and_line(table, &inliner.function, &inliner.record, pc, call);
         call->inlined = true;
-        pc = function.entry + parent;
+        pc = outer;
     }
     struct pclntab_call *call = &calls[count++];
-    name_call(table, &function, call);
-    file_and_line(table, &function, &record, pc, call);
+    name_call(table, &inliner.function, call);
+    file_and_line(table, &inliner.function, &inliner.record, pc, call);
     call->inlined = false;
     return count;
 }

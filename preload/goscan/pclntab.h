@@ -104,6 +104,10 @@ bool pclntab_name(const struct pclntab *table, const struct pclntab_function *fu
 size_t pclntab_calls(const struct pclntab *table, uint64_t pc,
                      struct pclntab_call calls[PCLNTAB_MAX_INLINED]);
 
+/* Where the innermost of these calls was inlined: the address of the call of it, in the same
+ * function. 0: it is the function itself. */
+uint64_t pclntab_outer_call(const struct pclntab *table, uint64_t pc);
+
 /* ---- Unwinding a parked goroutine ---- */
 
 #define GO_STACK_DEPTH 128

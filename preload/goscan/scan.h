@@ -154,6 +154,7 @@ struct scan_state {
     struct scan_memo locks[SCAN_MEMOS];
     struct scan_memo timers[SCAN_MEMOS];
     struct scan_memo closures[SCAN_MEMOS];
+    struct scan_memo inlined[SCAN_MEMOS];
     struct {
         uint64_t m;
         uint32_t os_tid;
@@ -272,6 +273,9 @@ bool scan_is_coroutine(struct goscan *scan, uint64_t start_pc);
 
 /* Which lock a goroutine is parked in. */
 enum go_lock scan_lock_of(struct goscan *scan, const struct go_stack *stack);
+
+/* Where the innermost call at `pc` was inlined, see pclntab_outer_call. */
+uint64_t scan_outer_call(struct goscan *scan, uint64_t pc);
 
 /* What a timer's function does. */
 enum scan_timer_function {

@@ -137,6 +137,19 @@ enum go_lock scan_lock_of(struct goscan *scan, const struct go_stack *stack)
     return (marks & MARK_WAITGROUP) != 0 ? GO_LOCK_WAITGROUP : GO_LOCK_NONE;
 }
 
+/* ---- Inlined calls ---- */
+
+uint64_t scan_outer_call(struct goscan *scan, uint64_t pc)
+{
+    struct scan_memo *memo = &scan_state(scan)->inlined[HASH(pc)];
+    if (memo->pc != pc) {
+        uint64_t outer = pclntab_outer_call(&scan->functions, pc);
+        memo->pc = pc;
+        memo->value = outer != 0 ? (uint32_t)(outer - pc) : 0; /* in the same function */
+    }
+    return memo->value != 0 ? pc + (uint64_t)(int64_t)(int32_t)memo->value : 0;
+}
+
 /* ---- What timers call ---- */
 
 /* The name of the function that begins at `pc`; "": it has none that fits. */

@@ -3,6 +3,7 @@
 
 #include "preload/recording.h"
 
+#define MOST_ANCESTORS 50          /* that the runtime keeps since 1.21; 100 before */
 #define MAIN_ID 1                  /* of the first goroutine, which no go statement created */
 #define SYNC_TIMERS_SINCE_MINOR 27 /* all channels of timers know them */
 #define TIME_BYTES 24              /* of a time.Time, which timers send */
@@ -211,6 +212,23 @@ static void tell_poll(struct goscan *scan, const struct scan_item *item, struct 
 
 /* ---- Ancestors ---- */
 
+/* The runtime keeps an address for each inlined call as well, which return addresses do not need:
+ * leaves out those of the calls that the one before was inlined into. Returns how many are left. */
+static uint32_t drop_outer_calls(struct goscan *scan, uint64_t *pcs, uint32_t count)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < count;) {
+        uint64_t call = pcs[i] - 1;
+        pcs[kept++] = pcs[i++];
+        for (int depth = 0; i < count && depth < PCLNTAB_MAX_INLINED; depth++) {
+            if ((call = scan_outer_call(scan, call)) == 0)
+                break;
+            i += pcs[i] == call + 1; /* not that of a wrapper, which is not kept */
+        }
+    }
+    return kept;
+}
+
 static void tell_ancestors(struct goscan *scan, const struct scan_item *item,
                            struct go_goroutine *ret)
 {
@@ -227,7 +245,8 @@ static void tell_ancestors(struct goscan *scan, const struct scan_item *item,
     if (count == 0 || !mem_read(scan->reader, pcs[0], state->ancestors, count * sizeof(uint64_t)))
         return;
     ret->ancestor_pcs = state->ancestors;
-    ret->ancestor_count = (uint32_t)count;
+    ret->ancestor_count = drop_outer_calls(scan, state->ancestors, (uint32_t)count);
+    ret->ancestors_cut = pcs[1] > count || pcs[1] == MOST_ANCESTORS;
 }
 
 /* ---- All of it ---- */
@@ -290,7 +309,7 @@ const uint64_t *goscan_spawn_pcs(const struct go_goroutine *it, uint32_t *ret_co
     for (uint32_t i = 0; it->created_pc != 0 && i < it->ancestor_count; i++) {
         if (it->ancestor_pcs[i] == it->created_pc) {
             *ret_count = it->ancestor_count - i;
-            *ret_cut = false;
+            *ret_cut = it->ancestors_cut;
             return it->ancestor_pcs + i;
         }
     }

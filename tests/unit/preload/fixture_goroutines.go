@@ -234,8 +234,13 @@ func labelled() { <-never }
 
 func child() { <-never }
 
+//go:noinline
+func startChild() { go child() }
+
+func callInlined() { startChild() }
+
 func parent() {
-	go child()
+	callInlined()
 	<-never
 }
 

@@ -119,12 +119,54 @@ static void coroutine__has_no_number_and_no_beginning(void **state)
     assert_int_equal(target->seen[1].waiting_since, 0);
 }
 
+/* The stack of a goroutine's creator, of which the runtime kept so many addresses. */
+static void keep_ancestors(struct target *target, uint64_t g, uint64_t count)
+{
+    const struct go_layout *layout = &target->scan.layout;
+    struct arena *arena = &target->arena;
+    uint64_t slice = arena_make(arena, 24), info = arena_make(arena, 64);
+    uint64_t pcs = arena_make(arena, count * 8);
+    arena_put(arena, g + layout->g_ancestors, slice);
+    arena_put(arena, slice, info);
+    arena_put(arena, slice + 8, 1);
+    arena_put(arena, info + layout->ancestor_pcs, pcs);
+    arena_put(arena, info + layout->ancestor_pcs + 8, count);
+    for (uint64_t i = 0; i < count; i++)
+        arena_put(arena, pcs + 8 * i, 0x400000 + i);
+    arena_put(arena, g + layout->g_created_pc, 0x400003);
+}
+
+static void creators_stack__of_which_no_more_was_kept__is_cut(void **state)
+{
+    static const struct {
+        uint64_t kept;
+        uint32_t told;
+        bool cut;
+    } rows[] = {{49, 46, false}, {50, 47, true}, {70, GO_MAX_ANCESTORS - 3, true}};
+    struct target *target = *state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        uint64_t g = park(target, SEND);
+        target->g_count = 1; /* instead of the one before */
+        arena_put(&target->arena, target->gs, g);
+        arena_put(&target->arena, target->scan.found.all_gs + 8, 1);
+        arena_put(&target->arena, g + target->scan.layout.g_id, 7);
+        keep_ancestors(target, g, rows[i].kept);
+        look(target);
+        uint32_t count;
+        bool cut;
+        assert_non_null(goscan_spawn_pcs(&target->seen[0], &count, &cut));
+        assert_int_equal(count, rows[i].told);
+        assert_int_equal(cut, rows[i].cut);
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(coroutine__has_no_number_and_no_beginning),
+        TEST(creators_stack__of_which_no_more_was_kept__is_cut),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
