@@ -252,8 +252,13 @@ static void count_totals(struct verdicts *ret, const struct judge *judge)
                              rules_go_by_age(judge->rule_of_task[i]);
     }
     totals->lost = snapshot_lost(snapshot);
-    for (size_t i = 0; i < ret->count; i++)
-        totals->by_verdict[ret->groups[i].verdict] += ret->groups[i].count;
+    /* A group has the verdict of its worst task, which is not that of those that are younger. */
+    for (size_t i = 0; i < ret->count; i++) {
+        const struct group *group = &ret->groups[i];
+        size_t judged = group->verdict == VERDICT_STUCK ? group->past_threshold : group->count;
+        totals->by_verdict[group->verdict] += judged;
+        totals->by_verdict[VERDICT_WAITING] += group->count - judged;
+    }
 }
 
 bool verdicts_init(struct verdicts *ret, const struct snapshot *snapshot, const struct waits *waits,

@@ -99,6 +99,8 @@ static void same_sites__one_group_with_the_worst_verdict(void **state)
     assert_int_equal(j.verdicts.groups[0].grown, 4);
     assert_evidence(&j, 0, "2 of 4 are parked for 10s or longer");
     assert_group(&j, 1, VERDICT_STUCK, 1, "sem wait");
+    assert_int_equal(j.verdicts.totals.by_verdict[VERDICT_STUCK], 3);
+    assert_int_equal(j.verdicts.totals.by_verdict[VERDICT_WAITING], 2);
     done(&j);
 }
 
