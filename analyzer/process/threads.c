@@ -3,30 +3,20 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "analyzer/base/clock.h"
+#include "analyzer/process/cpu_clocks.h"
 #include "analyzer/process/process.h"
 
-#define CPUS_MOST 4096
 #define THREADS_MOST (1u << 22) /* the kernel's own limit of ids (PID_MAX_LIMIT) */
-#define LENGTH(array) (sizeof(array) / sizeof(*(array)))
 #define NS_PER_S INT64_C(1000000000)
 /* include/linux/sched.h. Each alone meant something else before Linux 6.4. */
 #define PF_IO_WORKER 0x10
 #define PF_USER_WORKER 0x4000
-
-/* The clocks by which the kernel says when a thread was last on a CPU: each CPU has its own, which
- * lag by the time that the hypervisor took from it, and are read by running there. */
-struct cpu_clocks {
-    int64_t now_ns[CPUS_MOST];                                  /* 0: not read; -1: it cannot be */
-    unsigned long own[CPUS_MOST / (8 * sizeof(unsigned long))]; /* where this program may run */
-    bool moved;
-};
 
 struct looker {
     int tasks; /* /proc/PID/task */
@@ -53,19 +43,6 @@ static char *read_text(int folder, const char *name, char *to, size_t bytes)
     return to;
 }
 
-/* The time of a line "se.exec_start : 12345.678901" (ms) in ns; 0: there is none. */
-static int64_t parse_exec_start(const char *text)
-{
-    const char *line = strstr(text, "se.exec_start");
-    const char *at = line ? strchr(line, ':') : NULL;
-    if (!at)
-        return 0;
-    char *end;
-    unsigned long long ms = strtoull(at + 1, &end, 10);
-    unsigned long long ns = *end == '.' ? strtoull(end + 1, NULL, 10) : 0;
-    return ms < UINT64_C(1) << 42 && ns < 1000000 ? (int64_t)(ms * 1000000 + ns) : 0;
-}
-
 /* The number of a line "nr_switches : 1234", never 0; 0: there is none. */
 static uint64_t parse_switches(const char *text, const char *name)
 {
@@ -74,15 +51,15 @@ static uint64_t parse_switches(const char *text, const char *name)
     return at ? strtoull(at + 1, NULL, 10) + 1 : 0;
 }
 
-/* ret_switches: how often it came to a CPU and left it; NULL: not wanted. */
+/* When it was last on its CPU, in ns; 0: not known. ret_switches: how often it came to a CPU and
+ * left it. */
 static int64_t read_exec_start(int folder, const char *name, uint64_t *ret_switches)
 {
     char text[1024]; /* they stand in the third and in the seventh line */
     if (!read_text(folder, name, text, sizeof(text)))
         return 0;
-    if (ret_switches)
-        *ret_switches = parse_switches(text, "nr_switches");
-    return parse_exec_start(text);
+    *ret_switches = parse_switches(text, "nr_switches");
+    return cpu_clocks_last_ns(text);
 }
 
 /* How often it went to sleep, by a file that every kernel has, and that takes longer. */
@@ -92,26 +69,6 @@ static uint64_t read_voluntary(int folder, const char *name)
     return read_text(folder, name, text, sizeof(text))
                ? parse_switches(text, "\nvoluntary_ctxt_switches")
                : 0;
-}
-
-/* The present time of a CPU's clock: our own exec_start, right after we came to run there. */
-static int64_t cpu_now_ns(struct cpu_clocks *clocks, int cpu)
-{
-    if (cpu < 0 || cpu >= CPUS_MOST)
-        return -1;
-    if (clocks->now_ns[cpu] != 0)
-        return clocks->now_ns[cpu];
-    clocks->now_ns[cpu] = -1;
-
-    unsigned long set[LENGTH(clocks->own)] = {0};
-    CPU_SET_S((unsigned)cpu, sizeof(set), (cpu_set_t *)set);
-    if (sched_setaffinity(0, sizeof(set), (cpu_set_t *)set) == 0) {
-        clocks->moved = true;
-        sched_yield(); /* brings it up to date */
-        int64_t now_ns = read_exec_start(AT_FDCWD, "/proc/thread-self/sched", NULL);
-        clocks->now_ns[cpu] = now_ns > 0 ? now_ns : -1;
-    }
-    return clocks->now_ns[cpu];
 }
 
 /* Of /proc/TID/stat. */
@@ -228,7 +185,7 @@ static bool read_thread(struct looker *looker, const char *tid, struct image_thr
         snprintf(name, sizeof(name), "%.15s/status", tid);
         ret->switches = read_voluntary(looker->tasks, name);
     }
-    int64_t now_ns = ran_ns > 0 ? cpu_now_ns(looker->clocks, stat.cpu) : -1;
+    int64_t now_ns = ran_ns > 0 ? cpu_clocks_now_ns(looker->clocks, stat.cpu) : -1;
     if (now_ns > 0) {
         int64_t age_ns = now_ns > ran_ns ? now_ns - ran_ns : 0;
         int64_t life_ns = looker->boot_ns > stat.started_ns ? looker->boot_ns - stat.started_ns : 0;
@@ -250,13 +207,8 @@ bool process_read_threads(pid_t pid, struct image_thread **ret, size_t *ret_coun
         .pid = pid,
         .nested = process_read_status(pid, &status) && status.nested,
         .boot_ns = (int64_t)clock_ns(CLOCK_BOOTTIME),
-        .clocks = calloc(1, sizeof(*looker.clocks)),
+        .clocks = cpu_clocks_create(),
     };
-    bool affinity = looker.clocks && sched_getaffinity(0, sizeof(looker.clocks->own),
-                                                       (cpu_set_t *)looker.clocks->own) == 0;
-    for (int i = 0; looker.clocks && !affinity && i < CPUS_MOST; i++)
-        looker.clocks->now_ns[i] = -1; /* we could not go back to where we were allowed to run */
-
     struct image_thread *threads = NULL;
     size_t count = 0, room = 0;
     bool ok = looker.clocks != NULL;
@@ -273,9 +225,7 @@ bool process_read_threads(pid_t pid, struct image_thread **ret, size_t *ret_coun
         if (ok && read_thread(&looker, entry->d_name, &threads[count]))
             count++;
     }
-    if (looker.clocks && looker.clocks->moved)
-        sched_setaffinity(0, sizeof(looker.clocks->own), (cpu_set_t *)looker.clocks->own);
-    free(looker.clocks);
+    cpu_clocks_destroy(looker.clocks);
     closedir(folder);
     *ret_denied = looker.denied;
     if (ok && count > 0) {

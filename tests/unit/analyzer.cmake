@@ -91,7 +91,7 @@ leakspy_test(test_thread_cycles SOURCES analyzer/test_thread_cycles.c LIBRARIES 
              LABEL analyzer)
 
 # Running processes and cores.
-foreach(subject process_memory process_image)
+foreach(subject process_memory process_image cpu_clocks)
   leakspy_test(test_${subject} SOURCES analyzer/test_${subject}.c analyzer/child.c
                LIBRARIES leakspy_analyzer LABEL analyzer)
 endforeach()

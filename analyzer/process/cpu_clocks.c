@@ -1,0 +1,110 @@
+#include "analyzer/process/cpu_clocks.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "analyzer/base/clock.h"
+#include "analyzer/process/file.h"
+
+#define CPUS_MOST 4096
+#define LENGTH(array) (sizeof(array) / sizeof(*(array)))
+#define NS_PER_S UINT64_C(1000000000)
+
+/* How long a CPU may take to let us run, and how many may take longer before none is asked. */
+#define PATIENCE_NS UINT64_C(100000000)
+#define LATE_MOST 4
+
+struct cpu_clocks {
+    int64_t now_ns[CPUS_MOST];                                  /* 0: not read; -1: it cannot be */
+    unsigned long own[CPUS_MOST / (8 * sizeof(unsigned long))]; /* where this program may run */
+    unsigned late;
+};
+
+struct cpu_clocks *cpu_clocks_create(void)
+{
+    struct cpu_clocks *clocks = calloc(1, sizeof(*clocks));
+    if (clocks && sched_getaffinity(0, sizeof(clocks->own), (cpu_set_t *)clocks->own) != 0)
+        clocks->late = LATE_MOST; /* nobody could be called back from where it does not run */
+    return clocks;
+}
+
+void cpu_clocks_destroy(struct cpu_clocks *clocks)
+{
+    free(clocks);
+}
+
+int64_t cpu_clocks_last_ns(const char *text)
+{
+    /* "se.exec_start : 12345.678901" (ms) */
+    const char *line = strstr(text, "se.exec_start");
+    const char *at = line ? strchr(line, ':') : NULL;
+    if (!at)
+        return 0;
+    char *end;
+    unsigned long long ms = strtoull(at + 1, &end, 10);
+    unsigned long long ns = *end == '.' ? strtoull(end + 1, NULL, 10) : 0;
+    return ms < UINT64_C(1) << 42 && ns < 1000000 ? (int64_t)(ms * 1000000 + ns) : 0;
+}
+
+/* A thread that runs on the CPU: its own time there is the present one. */
+static void *read_own(void *ret_ns)
+{
+    char text[1024];
+    sched_yield(); /* brings it up to date */
+    process_file_start("/proc/thread-self/sched", text, sizeof(text));
+    *(int64_t *)ret_ns = cpu_clocks_last_ns(text);
+    return NULL;
+}
+
+/* Starts read_own on a CPU. It is not there for signals. */
+static bool start_on(int cpu, int64_t *ret_ns, pthread_t *ret)
+{
+    unsigned long set[CPUS_MOST / (8 * sizeof(unsigned long))] = {0};
+    pthread_attr_t attributes;
+    sigset_t all;
+    CPU_SET_S((unsigned)cpu, sizeof(set), (cpu_set_t *)set);
+    sigfillset(&all);
+    if (pthread_attr_init(&attributes) != 0)
+        return false;
+    bool ok = pthread_attr_setaffinity_np(&attributes, sizeof(set), (cpu_set_t *)set) == 0 &&
+              pthread_attr_setsigmask_np(&attributes, &all) == 0 &&
+              pthread_create(ret, &attributes, read_own, ret_ns) == 0;
+    pthread_attr_destroy(&attributes);
+    return ok;
+}
+
+/* Whether it ended in time. Else it is called back to where it can run. */
+static bool wait_for(const struct cpu_clocks *clocks, pthread_t reader)
+{
+    uint64_t until_ns = clock_ns(CLOCK_REALTIME) + PATIENCE_NS;
+    const struct timespec until = {.tv_sec = (time_t)(until_ns / NS_PER_S),
+                                   .tv_nsec = (long)(until_ns % NS_PER_S)};
+    if (pthread_timedjoin_np(reader, NULL, &until) == 0)
+        return true;
+    pthread_setaffinity_np(reader, sizeof(clocks->own), (const cpu_set_t *)clocks->own);
+    pthread_join(reader, NULL);
+    return false;
+}
+
+int64_t cpu_clocks_now_ns(struct cpu_clocks *clocks, int cpu)
+{
+    if (cpu < 0 || cpu >= CPUS_MOST)
+        return -1;
+    if (clocks->now_ns[cpu] != 0)
+        return clocks->now_ns[cpu];
+    clocks->now_ns[cpu] = -1;
+
+    pthread_t reader;
+    int64_t now_ns = 0;
+    if (clocks->late == LATE_MOST || !start_on(cpu, &now_ns, &reader))
+        return -1;
+    if (!wait_for(clocks, reader))
+        clocks->late++;
+    else if (now_ns > 0)
+        clocks->now_ns[cpu] = now_ns;
+    return clocks->now_ns[cpu];
+}
