@@ -165,7 +165,7 @@ enum go_result goscan_run(struct goscan *scan,
     memset(ret, 0, sizeof(*ret));
     if (state->plugins_lacking)
         scan_take_plugins(scan);
-    state->searches = 0;
+    state->searches = state->far_cases = 0;
     state->scan_timers.read = false;
     state->scan_timers.unknown = &ret->timers_unknown;
     memset(state->threads, 0, sizeof(state->threads));

@@ -162,6 +162,7 @@ struct scan_state {
     uint16_t preempted_reason;         /* row of goscan.reasons; 0: there is none */
     int32_t special_at[SPECIAL_COUNT]; /* offset from sp at which it was found + 1; 0: never */
     uint32_t searches;                 /* of stacks for such words, in this run */
+    uint32_t far_cases;                /* of selects, beyond those that are kept, in this run */
     struct scan_timers scan_timers;
     struct pclntab plugins[SCAN_PLUGINS];
     uint32_t plugin_count;

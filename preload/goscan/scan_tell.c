@@ -3,6 +3,7 @@
 
 #include "preload/recording.h"
 
+#define MOST_FAR_CASES 8192        /* of selects, in one run: each costs some microseconds */
 #define MOST_ANCESTORS 50          /* that the runtime keeps since 1.21; 100 before */
 #define MAIN_ID 1                  /* of the first goroutine, which no go statement created */
 #define SYNC_TIMERS_SINCE_MINOR 27 /* all channels of timers know them */
@@ -129,6 +130,51 @@ static bool is_send(struct goscan *scan, const struct scan_item *item,
     return receivers == 0 || queue_holds(scan, item, senders, sudog->address);
 }
 
+/* Whether a timer will wake it on a channel that was not read yet; *ret_known is set where that can
+ * be told. */
+static bool has_far_timer(struct goscan *scan, uint64_t address, bool *ret_known)
+{
+    const struct go_layout *layout = &scan->layout;
+    uint8_t bytes[SCAN_CHANNEL_BYTES];
+    struct scan_channel channel = {.address = address, .copy.bytes = bytes};
+    *ret_known = mem_read(scan->reader, address, bytes, scan_state(scan)->channel_bytes);
+    if (!*ret_known)
+        return false;
+    uint64_t timer = layout->channel_timer == GO_ABSENT ? 0 : word_at(bytes, layout->channel_timer);
+    if (timer != 0) {
+        channel.timer_ok = mem_read(scan->reader, timer + layout->timer_when, &channel.timer_when,
+                                    sizeof(channel.timer_when));
+        *ret_known = channel.timer_ok;
+    }
+    return has_timer(scan, &channel);
+}
+
+/* Whether a timer will wake a select by one of the cases that are not kept. */
+static bool far_cases_end(struct goscan *scan, const struct scan_item *item)
+{
+    const struct go_layout *layout = &scan->layout;
+    struct scan_state *state = scan_state(scan);
+    const struct scan_sudog *last = &state->sudogs[item->last_sudog - 1];
+    uint8_t sudog[SCAN_SUDOG_BYTES];
+    bool all_known = *last->copy.ok;
+    uint64_t next = all_known ? word_at(last->copy.bytes, layout->sudog_wait_link) : 0;
+    for (; next != 0; next = word_at(sudog, layout->sudog_wait_link)) {
+        bool known;
+        if (state->far_cases++ >= MOST_FAR_CASES || next % 8 != 0 ||
+            !mem_read(scan->reader, next, sudog, state->sudog_bytes) ||
+            word_at(sudog, layout->sudog_g) != item->g || sudog[layout->sudog_is_select] == 0) {
+            all_known = false;
+            break;
+        }
+        if (has_far_timer(scan, word_at(sudog, layout->sudog_channel), &known))
+            return true;
+        all_known &= known;
+    }
+    if (!all_known)
+        *state->scan_timers.unknown = true;
+    return false;
+}
+
 static void tell_select(struct goscan *scan, const struct scan_item *item, struct go_goroutine *ret)
 {
     struct scan_state *state = scan_state(scan);
@@ -143,6 +189,8 @@ static void tell_select(struct goscan *scan, const struct scan_item *item, struc
         it->send = is_send(scan, item, sudog);
         ret->deadline |= it->channel.timer && !it->send;
     }
+    if (item->more_sudogs && item->last_sudog != 0 && !ret->deadline)
+        ret->deadline = far_cases_end(scan, item);
     ret->cases = state->cases;
     ret->case_count = count;
     ret->cases_given = item->sudog_count + (item->more_sudogs ? 1 : 0);

@@ -7,7 +7,7 @@
 #include "preload/recording.h"
 #include "tests/unit/preload/arena.h"
 
-#define ARENA_BYTES (1U << 20)
+#define ARENA_BYTES (8U << 20)
 #define MINOR 27
 #define AT_ONCE 8
 #define STACK_BYTES 2048
@@ -15,7 +15,7 @@
 #define WAIT_SINCE 5000000
 #define RUNS 0x42 /* as the runtime counts them, of a goroutine */
 
-enum reason { NO_REASON, SEND, COROUTINE, REASONS };
+enum reason { NO_REASON, SEND, SELECT, COROUTINE, REASONS };
 
 struct target {
     struct mem_reader reader;
@@ -36,7 +36,7 @@ static void read_target(struct mem_reader *reader, struct mem_piece *pieces, siz
 
 static int set_up(void **state)
 {
-    static const char *const texts[REASONS] = {"", "chan send", "coroutine"};
+    static const char *const texts[REASONS] = {"", "chan send", "select", "coroutine"};
     struct target *target = calloc(1, sizeof(*target));
     assert_non_null(target);
     struct goscan *scan = &target->scan;
@@ -160,6 +160,53 @@ static void creators_stack__of_which_no_more_was_kept__is_cut(void **state)
     }
 }
 
+/* A select that receives from so many channels, the last of which has a timer; when: of the timer.
+ */
+static void put_select(struct target *target, uint64_t cases, uint64_t when)
+{
+    const struct go_layout *layout = &target->scan.layout;
+    struct arena *arena = &target->arena;
+    uint64_t g = park(target, SELECT), next = 0, timer = arena_make(arena, 64);
+    arena_put(arena, timer + layout->timer_when, when);
+    for (uint64_t i = 0; i < cases; i++) {
+        uint64_t sudog = arena_make(arena, 128), channel = arena_make(arena, 128);
+        arena_put(arena, sudog + layout->sudog_g, g);
+        arena_put_byte(arena, sudog + layout->sudog_is_select, 1);
+        arena_put(arena, sudog + layout->sudog_wait_link, next);
+        arena_put(arena, sudog + layout->sudog_channel, channel);
+        arena_put(arena, channel + layout->channel_receivers, sudog);
+        arena_put(arena, channel + layout->channel_element, 8);
+        if (i == 0)
+            arena_put(arena, channel + layout->channel_timer, timer);
+        next = sudog;
+    }
+    arena_put(arena, g + layout->g_waiting, next);
+}
+
+static void select__of_many_cases__has_the_deadline_of_any(void **state)
+{
+    struct target *target = *state;
+    put_select(target, GO_MAX_CASES, 1);
+    put_select(target, GO_MAX_CASES + 1, 1);
+    put_select(target, GO_MAX_CASES + 1000, 1);
+    put_select(target, GO_MAX_CASES + 1000, 0);
+    look(target);
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(target->seen[i].deadline, i < 3);
+        assert_int_equal(target->seen[i].case_count, GO_MAX_CASES);
+    }
+    assert_false(target->totals.timers_unknown);
+}
+
+static void select__of_too_many_cases__may_have_a_deadline(void **state)
+{
+    struct target *target = *state;
+    put_select(target, 20000, 1);
+    look(target);
+    assert_false(target->seen[0].deadline);
+    assert_true(target->totals.timers_unknown);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -167,6 +214,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(coroutine__has_no_number_and_no_beginning),
         TEST(creators_stack__of_which_no_more_was_kept__is_cut),
+        TEST(select__of_many_cases__has_the_deadline_of_any),
+        TEST(select__of_too_many_cases__may_have_a_deadline),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
