@@ -6,15 +6,18 @@
 
 #define TEXT_BYTES 256 /* of a key or a value, the NUL included; longer ones are cut */
 #define SET_BYTES 4096 /* of all labels of a goroutine; those that do not fit are left out */
-/* Rows of the table of different sets of labels, half of which are used at most: goroutines with
- * yet another set have no labels. */
+/* Rows of the table of different sets of labels, half of which are stored at most: goroutines with
+ * yet another set have no labels, which is counted once a set as far as a quarter of the rows goes.
+ */
 #define SETS (1U << 12)
+#define SETS_STORED (SETS / 2)
+#define SETS_COUNTED (SETS_STORED + SETS / 4)
 #define READ_MOST 1000 /* sets that are read in one scan; the others wait for the next */
 #define RECENT (1U << 10)
 
 static struct {
-    uint64_t hash; /* 0: free */
-    uint32_t offset, bytes;
+    uint64_t hash;          /* 0: free */
+    uint32_t offset, bytes; /* offset 0: there was no place for one more */
 } sets[SETS];
 static uint32_t set_count;
 
@@ -41,6 +44,24 @@ void go_labels_begin(void)
     read_count = 0;
 }
 
+/* A set that stands in row `at`: stored, or counted as lost. Returns its offset. */
+static uint32_t store_new(uint32_t at, uint64_t hash, const char *text, uint32_t bytes)
+{
+    uint32_t offset = 0;
+    if (set_count < SETS_STORED)
+        offset = recorder_add_string(text, bytes);
+    else if (set_count < SETS_COUNTED)
+        __atomic_fetch_add(&recorder.header->tables[REC_TABLE_STRINGS - 1].lost, 1,
+                           __ATOMIC_RELAXED);
+    if (offset == 0 && (set_count < SETS_STORED || set_count >= SETS_COUNTED))
+        return 0;
+    sets[at].hash = hash;
+    sets[at].offset = offset;
+    sets[at].bytes = bytes;
+    set_count++;
+    return offset;
+}
+
 /* The offset of a text that is stored once. 0: no room. */
 static uint32_t store(const char *text, uint32_t bytes)
 {
@@ -50,19 +71,13 @@ static uint32_t store(const char *text, uint32_t bytes)
     hash |= 1;
     for (uint32_t i = 0; i < SETS; i++) {
         uint32_t at = ((uint32_t)(hash >> 32) + i) & (SETS - 1);
+        if (sets[at].hash == hash && sets[at].bytes == bytes && sets[at].offset == 0)
+            return 0;
         if (sets[at].hash == hash && sets[at].bytes == bytes &&
             memcmp(recorder.strings + sets[at].offset, text, bytes) == 0)
             return sets[at].offset;
-        if (sets[at].hash != 0)
-            continue;
-        uint32_t offset = set_count < SETS / 2 ? recorder_add_string(text, bytes) : 0;
-        if (offset == 0)
-            return 0;
-        sets[at].hash = hash;
-        sets[at].offset = offset;
-        sets[at].bytes = bytes;
-        set_count++;
-        return offset;
+        if (sets[at].hash == 0)
+            return store_new(at, hash, text, bytes);
     }
     return 0;
 }

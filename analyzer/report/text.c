@@ -113,7 +113,7 @@ static void put_loss(const struct writer *writer)
         {loss->unreadable, "task", " could not be read whole"},
         {loss->sites, "stack", " had no room in the recording"},
         {loss->stacks, "stack", " could not be unwound"},
-        {loss->rows, "", "names, modules or select cases are missing"},
+        {loss->rows, "", "names, labels, modules or select cases are missing"},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         if (rows[i].count)

@@ -322,7 +322,7 @@ static const struct row rows[] = {
      .program = LIMITS "_modules",
      .arguments = {MODULE, "600"},
      .environment = {"LEAKSPY_MAX_TASKS=64"},
-     .report = "names, modules or select cases are missing",
+     .report = "names, labels, modules or select cases are missing",
      .facts = {{"totals.spawned", 601, 601}, {"totals.lost_by_kind.rows", 80, 10000}}},
     {.name = "modules_come_and_go_1000_times",
      .program = LIMITS "_modules",

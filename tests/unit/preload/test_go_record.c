@@ -426,6 +426,23 @@ static void labels__of_one_that_ran__are_read_again(void **state)
     assert_value("sold");
 }
 
+static void labels__of_too_many_kinds__are_lost_once_each(void **state)
+{
+    const struct rec_table *strings = &recorder.header->tables[REC_TABLE_STRINGS - 1];
+    (void)state;
+    struct go_goroutine it = labelled();
+    for (unsigned i = 0; i < 2 * 2060; i++) {
+        snprintf(memory.value, sizeof(memory.value), "%04u", i % 2060);
+        it.wait_number = 0x100 | (i & 0xff);
+        look_at(&it, 1);
+        if (i % 2060 < 2048)
+            assert_value(memory.value);
+        else
+            assert_int_equal(only_task()->labels, 0);
+    }
+    assert_int_equal(strings->lost, 12);
+}
+
 static void labels__that_it_has_no_more__are_not_told(void **state)
 {
     (void)state;
@@ -770,6 +787,7 @@ int main(void)
         TEST(system_call__made_again_and_again__is_a_new_wait),
         TEST(system_calls__of_many__are_told_in_turns_and_stay),
         TEST(labels__of_one_that_ran__are_read_again),
+        TEST(labels__of_too_many_kinds__are_lost_once_each),
         TEST(labels__that_it_has_no_more__are_not_told),
         TEST(stack__is_wanted_only_of_waits_that_are_new),
         TEST(collectors_clock__earlier_than_our_look__is_the_beginning),
