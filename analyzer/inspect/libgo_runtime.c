@@ -10,6 +10,7 @@
 #define MOST_PROCESSORS 4096
 #define MOST_TIMERS (1U << 23) /* of all processors */
 #define TIMERS_AT_ONCE 128
+#define WRITERS_FRAMES 2   /* from what waits for a Mutex to RWMutex.Lock, Mutex.Lock between */
 #define GO_STRING_BYTES 16 /* a string: address, length */
 
 enum symbol {
@@ -103,14 +104,35 @@ bool libgo_find(struct image *image, struct libgo_runtime *ret)
     return true;
 }
 
+/* Which lock the function around a return address waits for. */
+static enum go_lock lock_at(const struct libgo_runtime *runtime, uint64_t pc)
+{
+    for (size_t k = 0; k < LIBGO_LOCKERS; k++) {
+        const struct libgo_locker *locker = &runtime->lockers[k];
+        if (pc > locker->start && pc <= locker->end)
+            return locker->lock;
+    }
+    return GO_LOCK_NONE;
+}
+
+/* Whether a wait for a Mutex is that of RWMutex.Lock, for another writer. `pcs`: its callers. */
+static bool is_writers(const struct libgo_runtime *runtime, const uint64_t *pcs, size_t count)
+{
+    for (size_t i = 0; i < count && i < WRITERS_FRAMES; i++) {
+        if (lock_at(runtime, pcs[i]) == GO_LOCK_RWLOCK_WRITE)
+            return true;
+    }
+    return false;
+}
+
 enum go_lock libgo_lock_of(const struct libgo_runtime *runtime, const uint64_t *pcs, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        for (size_t k = 0; k < LIBGO_LOCKERS; k++) {
-            const struct libgo_locker *locker = &runtime->lockers[k];
-            if (pcs[i] > locker->start && pcs[i] <= locker->end)
-                return locker->lock;
-        }
+        enum go_lock lock = lock_at(runtime, pcs[i]);
+        if (lock == GO_LOCK_MUTEX && is_writers(runtime, pcs + i + 1, count - i - 1))
+            return GO_LOCK_RWLOCK_MUTEX;
+        if (lock != GO_LOCK_NONE)
+            return lock;
     }
     return GO_LOCK_NONE;
 }
@@ -119,6 +141,7 @@ uint32_t libgo_semaphore_offset(enum go_lock lock)
 {
     static const uint32_t offsets[GO_LOCK_COUNT] = {
         [GO_LOCK_MUTEX] = LIBGO_MUTEX_SEMA,
+        [GO_LOCK_RWLOCK_MUTEX] = LIBGO_MUTEX_SEMA,
         [GO_LOCK_RWLOCK_READ] = LIBGO_RWMUTEX_READER_SEMA,
         [GO_LOCK_RWLOCK_WRITE] = LIBGO_RWMUTEX_WRITER_SEMA,
         [GO_LOCK_WAITGROUP] = LIBGO_WAITGROUP_SEMA,

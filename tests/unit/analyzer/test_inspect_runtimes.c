@@ -809,6 +809,33 @@ static void bits_that_flip_in_goroutines__harm_nobody(void **state)
     }
 }
 
+/* RWMutex.Lock takes the Mutex in the RWMutex first. */
+static void writer_behind_another_one__waits_for_the_rwmutex(void **state)
+{
+    enum { SLOW = 0x1100, READ = 0x2100, WRITE = 0x3100, MUTEX_LOCK = 0x4100, OTHER = 0x5100 };
+    static const struct libgo_runtime locking = {.lockers = {
+                                                     {0x1000, 0x1200, GO_LOCK_MUTEX},
+                                                     {0x2000, 0x2200, GO_LOCK_RWLOCK_READ},
+                                                     {0x3000, 0x3200, GO_LOCK_RWLOCK_WRITE},
+                                                 }};
+    static const struct {
+        uint64_t pcs[5];
+        enum go_lock lock;
+    } rows[] = {
+        {{OTHER, SLOW, MUTEX_LOCK, WRITE, OTHER}, GO_LOCK_RWLOCK_MUTEX},
+        {{OTHER, SLOW, WRITE, OTHER, OTHER}, GO_LOCK_RWLOCK_MUTEX},
+        {{OTHER, SLOW, MUTEX_LOCK, OTHER, WRITE}, GO_LOCK_MUTEX},
+        {{OTHER, SLOW, MUTEX_LOCK, READ, OTHER}, GO_LOCK_MUTEX},
+        {{OTHER, OTHER, OTHER, OTHER, SLOW}, GO_LOCK_MUTEX},
+        {{OTHER, WRITE, OTHER, OTHER, OTHER}, GO_LOCK_RWLOCK_WRITE},
+        {{OTHER, OTHER, OTHER, OTHER, OTHER}, GO_LOCK_NONE},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+        assert_int_equal(libgo_lock_of(&locking, rows[i].pcs, 5), rows[i].lock);
+    assert_int_equal(libgo_semaphore_offset(GO_LOCK_RWLOCK_MUTEX), LIBGO_MUTEX_SEMA);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -833,6 +860,7 @@ int main(void)
         cmocka_unit_test(list__that_the_memory_cannot_hold__is_none),
         cmocka_unit_test(lists_of_goroutines_that_are_none__are_said),
         cmocka_unit_test(bits_that_flip_in_goroutines__harm_nobody),
+        cmocka_unit_test(writer_behind_another_one__waits_for_the_rwmutex),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
