@@ -37,6 +37,12 @@ static bool layout_holds(const struct rec_task *task)
     return seen;
 }
 
+/* What ends a receive by itself. */
+static uint16_t describe_timer(uint64_t chan)
+{
+    return libgo_has_timer(chan) ? REC_DETAIL_TIMES_OUT : 0;
+}
+
 /* The object of a select is its array of cases, sends first; how many of each is in arg. */
 static void describe_select(const struct rec_task *task, struct wait_detail *detail)
 {
@@ -53,6 +59,8 @@ static void describe_select(const struct rec_task *task, struct wait_detail *det
             .op = i < sends ? REC_OP_CHAN_SEND : REC_OP_CHAN_RECEIVE,
         };
         to->detail_flags = describe_channel(chan, &to->capacity, &to->length);
+        if (to->op == REC_OP_CHAN_RECEIVE)
+            detail->flags |= describe_timer(chan);
         detail->case_count = (uint16_t)(i + 1);
     }
 }
@@ -66,6 +74,8 @@ static void describe(const struct rec_task *task, enum rec_op op, struct wait_de
     case REC_OP_CHAN_RECEIVE:
         if (layout_holds(task))
             detail->flags = describe_channel(task->object, &detail->a, &detail->b);
+        if (op == REC_OP_CHAN_RECEIVE)
+            detail->flags |= describe_timer(task->object);
         break;
     case REC_OP_SELECT:
         describe_select(task, detail);

@@ -60,6 +60,13 @@ struct goroutine *libgo_row(uint64_t g);
 /* A slot for a goroutine whose start was not seen. NULL: no room (counted once). */
 struct rec_task *libgo_adopt(struct goroutine *self);
 
+/* Makes room for what is known of timers. When the layout is known. */
+void libgo_timers_init(void);
+
+/* Whether a timer is set that will send on a channel. False also where that is not known: of a
+ * timer that was started before there was a recording, or displaced by many others. The sampler. */
+bool libgo_has_timer(uint64_t channel);
+
 /* What lies at `offset` from the thread pointer. */
 static inline uint64_t libgo_thread_word(int64_t offset)
 {

@@ -42,6 +42,7 @@ bool libgo_attach(void)
         libgo.layout_known = dlsym(known, "runtime.getg") == (void *)get_g;
         dlclose(known);
     }
+    libgo_timers_init();
     libgo.get_g = get_g;
     if (dlsym(RTLD_DEFAULT, "runtime.getg") != NULL) {
         libgo.g_offset = thread_offset("runtime.g");

@@ -23,10 +23,14 @@ enum libgo_layout {
     LIBGO_M_CURG = 160,
     LIBGO_M_NEXT = 296,        /* in runtime.allm */
     LIBGO_P_TIMERS = 8832,     /* slice of runtime.timer * */
+    LIBGO_TIMER_WHEN = 8,
     LIBGO_TIMER_FUNCTION = 24, /* a pointer to a pointer to its code */
     LIBGO_TIMER_ARG = 32,      /* interface: type, value */
     LIBGO_TIMER_STATUS = 64,   /* u32 */
     LIBGO_TIMER_BYTES = 72,
+    LIBGO_TYPE_KIND = 23, /* u8 of runtime._type */
+    LIBGO_TYPE_KIND_MASK = 31,
+    LIBGO_TYPE_CHANNEL = 18,
     LIBGO_SUDOG_G = 0,
     LIBGO_SUDOG_PREV = 16,
     LIBGO_SUDOG_ELEM = 24,

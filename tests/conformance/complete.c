@@ -30,7 +30,7 @@ _Static_assert(LENGTH(waits_for) == LENGTH(intercepted), "one of each");
 
 static bool is_of_libc(const char *symbol)
 {
-    static const char *const others[] = {"taskrt_", "runtime.", "sync.", "__go_"};
+    static const char *const others[] = {"taskrt_", "runtime.", "sync.", "time.", "__go_"};
     for (size_t i = 0; i < LENGTH(others); i++)
         if (strncmp(symbol, others[i], strlen(others[i])) == 0)
             return false;

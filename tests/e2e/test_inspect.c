@@ -259,7 +259,7 @@ static void runtime__its_own__is_no_finding(void **state)
 
 /* ---- Timers of libgo ---- */
 
-static void timer__is_a_deadline_unless_it_was_stopped(void **state)
+static void assert_timers(bool preload)
 {
     static const struct {
         const char *function, *where, *verdict;
@@ -269,8 +269,7 @@ static void timer__is_a_deadline_unless_it_was_stopped(void **state)
         {"main.selects", "selects", "waiting"},
         {"main.stopped", "stopped", "stuck"},
     };
-    (void)state;
-    struct target *target = target_start(false, LIST(LEAKSPY_TARGETS "/libgo_timers"), NULL);
+    struct target *target = target_start(preload, LIST(LEAKSPY_TARGETS "/libgo_timers"), NULL);
     target_wait_line(target, "ready");
     for (size_t i = 0; i < LENGTH(kinds); i++) {
         char mark[64];
@@ -291,6 +290,18 @@ static void timer__is_a_deadline_unless_it_was_stopped(void **state)
         json_decref(json);
     }
     target_end(target);
+}
+
+static void timer__is_a_deadline_unless_it_was_stopped(void **state)
+{
+    (void)state;
+    assert_timers(false);
+}
+
+static void timer__recorded__is_a_deadline_unless_it_was_stopped(void **state)
+{
+    (void)state;
+    assert_timers(true);
 }
 
 /* ---- Watching ---- */
@@ -403,9 +414,12 @@ int main(int argc, char **argv)
 #endif
     if (strcmp(group, "waits") == 0)
         add_waits(&suite);
-    if (strcmp(group, "timers") == 0)
+    if (strcmp(group, "timers") == 0) {
         add(&suite, "is_a_deadline_unless_it_was_stopped", "timer",
             timer__is_a_deadline_unless_it_was_stopped, NULL);
+        add(&suite, "is_a_deadline_unless_it_was_stopped", "timer__recorded",
+            timer__recorded__is_a_deadline_unless_it_was_stopped, NULL);
+    }
     for (size_t i = 0; i < server_count; i++) {
         if (strcmp(group, "server") == 0)
             add(&suite, "leaves_one_group_of_fifty", servers[i].program,
