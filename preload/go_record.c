@@ -177,7 +177,7 @@ static void describe(struct rec_task *task, const struct go_goroutine *it,
     else if (reason->object == GO_OBJECT_SELECT)
         put_cases(task, it);
     else if (reason->object == GO_OBJECT_POLL)
-        flags |= task->detail_flags & REC_DETAIL_LISTENING;
+        flags |= task->detail_flags & (REC_DETAIL_LISTENING | REC_DETAIL_TIMES_OUT);
     if (task->detail_a == a && task->detail_b == b && task->detail_flags == flags)
         return; /* a page that is not written to stays clean */
     task->detail_a = a;
@@ -311,6 +311,7 @@ static bool take_parked(const struct goscan *scan, const struct go_goroutine *it
     return ret->call != 0;
 }
 
+#define CALLS_UNCOUNTED_SINCE_MINOR 27
 #define RUNTIMES_BITS 9 /* of the number of a wait in a system call: the goroutine's own number */
 
 /* Whether what was told of one in a system call may be so still, by the runtime alone. */
@@ -320,9 +321,17 @@ static bool may_have_stayed(const struct go_row *row, const struct go_goroutine 
     return !it->moved && has_stayed(row, it, it->wait_number ^ sleeps << RUNTIMES_BITS);
 }
 
-/* The wait of one whose thread is parked in a system call. Newer versions of Go (1.27) do not count
- * who comes back from a call and makes the next one, but the kernel counts when a thread goes to
- * sleep. */
+/* What tells the call of a goroutine from its next one. Newer versions of Go do not count who comes
+ * back from a call, but the kernel counts when a thread goes to sleep, if also when a signal has
+ * woken it. */
+static uint32_t call_number(const struct goscan *scan, const struct go_goroutine *it)
+{
+    if (scan->minor < CALLS_UNCOUNTED_SINCE_MINOR)
+        return it->wait_number;
+    return it->wait_number ^ blocked_sleeps(recorder.header->pid, it->os_tid) << RUNTIMES_BITS;
+}
+
+/* The wait of one whose thread is parked in a system call. */
 static bool take_system_call(const struct goscan *scan, const struct go_goroutine *it,
                              struct go_wait *ret)
 {
@@ -331,8 +340,7 @@ static bool take_system_call(const struct goscan *scan, const struct go_goroutin
         !go_calls_read(scan->reader, it->os_tid, &call, &ret->call))
         return false;
     ret->object = call.object;
-    ret->number = it->wait_number ^ blocked_sleeps(recorder.header->pid, it->os_tid)
-                                        << RUNTIMES_BITS;
+    ret->number = call_number(scan, it);
     ret->arg = call.arg;
     ret->flags = (call.deadline ? REC_WAIT_DEADLINE : 0) | (call.fds ? REC_WAIT_FDS : 0);
     ret->fd = call.op == REC_OP_IO_WAIT && !call.fds;

@@ -80,13 +80,18 @@ void lifecycle_forked(void)
         life = UNRECORDED;
 }
 
-static void watch_life(void)
+/* Where the library may make its system calls. */
+static void know_self(void)
 {
     known = memory_reserve(sizeof(*known));
     if (known != NULL && memory_wipe_on_fork(known, sizeof(*known)))
         *known = true;
     else
         known = NULL;
+}
+
+static void watch_life(void)
+{
     on_exit(at_exit, NULL);
     (void)at_quick_exit(at_quickly_exit); /* else the end is not told */
     pthread_atfork(before_fork, after_fork_parent, after_fork_child);
@@ -107,6 +112,7 @@ static bool begin(bool may_open_unwinder)
         return false;
     if (!recorder_open(forked))
         return false;
+    know_self();
     if (!unwinder)
         recorder_say("cannot be loaded; stacks follow frame pointers only", "libunwind", 0);
     if (is_go)

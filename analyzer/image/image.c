@@ -86,6 +86,12 @@ uint64_t image_waited(struct image *image, const struct thread_call *call)
     return (uint64_t)image->functions->process_of_pidfd(image, call->pidfd);
 }
 
+bool image_times_out(struct image *image, const struct thread_call *call)
+{
+    return call->timeout && !call->fds && image->functions && image->functions->fd_times_out &&
+           image->functions->fd_times_out(image, (int)call->object, call->timeout);
+}
+
 bool image_thread_is_parked_alike(const struct image_thread *a, const struct image_thread *b)
 {
     return a->parked && b->parked && a->call == b->call &&

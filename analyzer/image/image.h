@@ -148,6 +148,9 @@ uint64_t image_room_for(const struct image *image, uint64_t bytes);
  * descriptor of it. */
 uint64_t image_waited(struct image *image, const struct thread_call *call);
 
+/* Whether a thread's system call ends by a timeout of its socket. False where that is not known. */
+bool image_times_out(struct image *image, const struct thread_call *call);
+
 /* Whether both are inside the same system call, with the same arguments, called from the same
  * place. */
 bool image_thread_is_parked_alike(const struct image_thread *a, const struct image_thread *b);

@@ -225,6 +225,8 @@ static void take_system_call(struct go_tasks *tasks, const struct image_thread *
     task->parked_ns = thread->parked_ns;
     if (snapshot_op_object(call.op) == REC_OBJECT_FD && (!call.fds || call.arg > 0))
         describe(tasks, task);
+    if (image_times_out(tasks->image, &call))
+        task->flags |= SNAPSHOT_DEADLINE;
 }
 
 /* A moment stands in parked_ns, apart from all ages, until go_tasks_date makes an age of it; and

@@ -56,10 +56,9 @@ static void tell_object(struct teller *teller, const struct thread_wait *wait,
             builder_add_object_text(teller->inspection->builder, text);
         if (listening)
             task->detail_flags |= REC_DETAIL_LISTENING;
-        if (wait->call.timeout && image->functions->fd_times_out &&
-            image->functions->fd_times_out(image, (int)task->object, wait->call.timeout))
-            task->flags |= SNAPSHOT_DEADLINE;
     }
+    if (image_times_out(image, &wait->call))
+        task->flags |= SNAPSHOT_DEADLINE;
 }
 
 static void tell_wait(struct teller *teller, const struct thread_wait *wait,

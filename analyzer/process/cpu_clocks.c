@@ -77,15 +77,24 @@ static bool start_on(int cpu, int64_t *ret_ns, pthread_t *ret)
     return ok;
 }
 
+/* Calls a reader back from a CPU to the others, if there are any. */
+static void call_back(const struct cpu_clocks *clocks, int cpu, pthread_t reader)
+{
+    unsigned long others[CPUS_MOST / (8 * sizeof(unsigned long))];
+    memcpy(others, clocks->own, sizeof(others));
+    CPU_CLR_S((unsigned)cpu, sizeof(others), (cpu_set_t *)others);
+    pthread_setaffinity_np(reader, sizeof(others), (const cpu_set_t *)others);
+}
+
 /* Whether it ended in time. Else it is called back to where it can run. */
-static bool wait_for(const struct cpu_clocks *clocks, pthread_t reader)
+static bool wait_for(const struct cpu_clocks *clocks, int cpu, pthread_t reader)
 {
     uint64_t until_ns = clock_ns(CLOCK_REALTIME) + PATIENCE_NS;
     const struct timespec until = {.tv_sec = (time_t)(until_ns / NS_PER_S),
                                    .tv_nsec = (long)(until_ns % NS_PER_S)};
     if (pthread_timedjoin_np(reader, NULL, &until) == 0)
         return true;
-    pthread_setaffinity_np(reader, sizeof(clocks->own), (const cpu_set_t *)clocks->own);
+    call_back(clocks, cpu, reader);
     pthread_join(reader, NULL);
     return false;
 }
@@ -102,7 +111,7 @@ int64_t cpu_clocks_now_ns(struct cpu_clocks *clocks, int cpu)
     int64_t now_ns = 0;
     if (clocks->late == LATE_MOST || !start_on(cpu, &now_ns, &reader))
         return -1;
-    if (!wait_for(clocks, reader))
+    if (!wait_for(clocks, cpu, reader))
         clocks->late++;
     else if (now_ns > 0)
         clocks->now_ns[cpu] = now_ns;

@@ -72,7 +72,9 @@ static bool is_same(struct loop *loop, const struct snapshot *now)
         (ticks && loop->start_ticks && ticks != loop->start_ticks)) {
         loop->ended = "it ended while it was watched";
     } else if (strcmp(now->exe, loop->latest.exe) != 0 || !is_same_recording(now, &loop->latest)) {
-        loop->ended = "it executed another program while it was watched";
+        bool same_kind = !now->path == !loop->latest.path;
+        loop->ended = same_kind ? "it executed another program while it was watched"
+                                : "its recording began or was removed while it was watched";
         loop->goes_on = true;
     }
     return !loop->ended;

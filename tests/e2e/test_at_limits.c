@@ -123,6 +123,11 @@ static const struct row rows[] = {
      .arguments = {"kill", TEXT_OF(SYS_clone3), "threads"},
      .said = WAITS,
      .not_recorded = true},
+    /* Which no start of a program makes. */
+    {.name = "filter_that_kills_for_madvise_of_a_program_without_threads",
+     .arguments = {"kill", TEXT_OF(SYS_madvise), "alone"},
+     .said = WAITS,
+     .not_recorded = true},
     /* Without it, nobody may say anything, nor make an end of the child that died of it. */
     {.name = "filter_that_kills_for_wait4",
      .arguments = {"kill", TEXT_OF(SYS_wait4), "threads"},

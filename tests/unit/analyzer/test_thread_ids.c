@@ -58,10 +58,43 @@ static void threads_of_a_core__have_the_ids_that_their_descriptors_say(void **st
         assert_int_equal(threads[i].tid, HOST_TID + i);
 }
 
+/* As the sampler of the preload library has a copy of its maker's. */
+static void descriptor_that_two_threads_have__is_the_first_threads(void **state)
+{
+    (void)state;
+    uint64_t self = (uint64_t)pthread_self();
+    struct image_thread threads[] = {
+        {.tid = HOST_TID, .thread_pointer = self},
+        {.tid = HOST_TID + 1, .thread_pointer = self, .first = true},
+    };
+    image.threads = threads;
+    image.thread_count = sizeof(threads) / sizeof(threads[0]);
+    assert_true(thread_ids_take_own(&image, names));
+    assert_int_equal(threads[0].tid, HOST_TID);
+    assert_int_equal(threads[1].tid, gettid());
+}
+
+static void threads_of_a_core_that_has_the_programs_ids__keep_them(void **state)
+{
+    (void)state;
+    uint64_t self = (uint64_t)pthread_self();
+    struct image_thread threads[] = {
+        {.tid = HOST_TID, .thread_pointer = self},
+        {.tid = (uint32_t)gettid(), .thread_pointer = self},
+    };
+    image.threads = threads;
+    image.thread_count = sizeof(threads) / sizeof(threads[0]);
+    assert_true(thread_ids_take_own(&image, names));
+    assert_int_equal(threads[0].tid, HOST_TID);
+    assert_int_equal(threads[1].tid, gettid());
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(threads_of_a_core__have_the_ids_that_their_descriptors_say),
+        cmocka_unit_test(descriptor_that_two_threads_have__is_the_first_threads),
+        cmocka_unit_test(threads_of_a_core_that_has_the_programs_ids__keep_them),
     };
     return cmocka_run_group_tests(tests, open_own, close_own);
 }

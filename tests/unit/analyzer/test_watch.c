@@ -429,6 +429,7 @@ struct script {
     int looks, fail_at, end_at;
     const char *second_exe;
     const char *second_recording;
+    bool late; /* it is the first one */
 };
 
 static bool read_script(void *arg, struct snapshot *ret, struct err *err)
@@ -441,7 +442,9 @@ static bool read_script(void *arg, struct snapshot *ret, struct err *err)
     ret->pid = (uint32_t)getpid();
     ret->exe = strdup(look && script->second_exe ? script->second_exe : "app");
     if (script->second_recording)
-        ret->path = strdup(look ? script->second_recording : "1-0.rec");
+        ret->path = look           ? strdup(script->second_recording)
+                    : script->late ? NULL
+                                   : strdup("1-0.rec");
     ret->end = look == script->end_at ? SNAPSHOT_VANISHED : SNAPSHOT_RUNNING;
     rows = builder_create(ret);
     park(1, "chan send", 0xc000, 10, NOBODY_KNOWS);
@@ -483,6 +486,9 @@ static void run__ends_with_the_process_and_says_so(void **state)
         {{.fail_at = -1, .end_at = 1}, "it ended while it was watched", false},
         {{.fail_at = -1, .end_at = -1, .second_exe = "other"}, exec, true},
         {{.fail_at = -1, .end_at = -1, .second_recording = "1-1.rec"}, exec, true},
+        {{.fail_at = -1, .end_at = -1, .second_recording = "1-0.rec", .late = true},
+         "its recording began",
+         true},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct err err;

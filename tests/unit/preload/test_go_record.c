@@ -317,6 +317,7 @@ static void system_call__made_again_and_again__is_a_new_wait(void **state)
 {
     (void)state;
     start_reader();
+    scan.minor = 27;
     struct go_goroutine it = in_system_call(42);
     look_at(&it, 1);
     uint32_t gen = only_task()->gen;
@@ -761,6 +762,25 @@ static void listening_socket__waited_for__is_noticed(void **state)
     }
 }
 
+/* What another look finds of a goroutine changes nothing of what its socket says. */
+static void socket_with_a_timeout__waited_for_in_a_call__stays_noticed(void **state)
+{
+    (void)state;
+    const struct timeval hour = {.tv_sec = 3600};
+    start_reader();
+    int sockets[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets), 0);
+    assert_int_equal(setsockopt(sockets[0], SOL_SOCKET, SO_RCVTIMEO, &hour, sizeof(hour)), 0);
+    assert_int_equal(dup2(sockets[0], bytes_read.pipe[0]), bytes_read.pipe[0]);
+    struct go_goroutine it = in_system_call(42);
+    look_at(&it, 1);
+    look_at(&it, 1);
+    assert_int_equal(only_task()->detail_flags, REC_DETAIL_TIMES_OUT);
+    end_reader();
+    close(sockets[0]);
+    close(sockets[1]);
+}
+
 static void reason__that_the_table_lacks__is_said_to_be_unknown(void **state)
 {
     (void)state;
@@ -808,6 +828,7 @@ int main(void)
         TEST(operations__that_are_not_asked_for__are_not_recorded),
         TEST(runtimes_own_goroutine__is_marked_while_it_is_that),
         TEST(listening_socket__waited_for__is_noticed),
+        TEST(socket_with_a_timeout__waited_for_in_a_call__stays_noticed),
         TEST(reason__that_the_table_lacks__is_said_to_be_unknown),
     };
     return cmocka_run_group_tests(tests, here_start, here_stop);
