@@ -51,9 +51,9 @@ static void forget_image(void)
 /* Nothing can be recorded of this program. */
 static void give_up(const char *why)
 {
-    say(why);
     writer_close(REC_STATE_RUNNING, 0);
     unlink(outside.path);
+    say(why);
     outside.recorded = false;
     outside.state = IDLE;
 }

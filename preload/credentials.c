@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 
+#include "preload/filter.h"
 #include "preload/place.h"
 #include "preload/sys.h"
 #include "preload/text.h"
@@ -15,6 +16,24 @@
 static const char main_path[] = "/proc/self/status", own_path[] = "/proc/thread-self/status";
 static char main_status[STATUS_BYTES], own_status[STATUS_BYTES];
 static uint64_t filter_mode, filter_count; /* of the sampler when it was started */
+
+/* The calls are the kernel's: libc's might be another library's. */
+bool credentials_have_way_back(uid_t real, uid_t saved)
+{
+    uid_t users[3];
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct words[2];
+    const uint32_t needed = 1U << CAP_SETUID | 1U << CAP_SETGID;
+    if (filter_forbids(SYS_getresuid) || filter_forbids(SYS_capget) ||
+        sys_call(SYS_getresuid, &users[0], &users[1], &users[2]) != 0 ||
+        sys_call(SYS_capget, &header, words) != 0)
+        return false;
+    if (real == CREDENTIALS_KEPT)
+        real = users[0];
+    if (saved == CREDENTIALS_KEPT)
+        saved = users[2];
+    return (real == 0 || saved == 0) && (words[0].permitted & needed) == needed;
+}
 
 /* Reads up to `most` decimal numbers of a line. Returns how many there are, which may be more. */
 static size_t numbers_of(const char *status, const char *name, uint32_t *ret, size_t most)

@@ -1,10 +1,22 @@
-/* Keeps the sampler's credentials those of the program. A program that changes them without libc
- * (Go's runtime does) changes them for the threads that it knows, and the sampler is not among
- * these. The same holds for system call filters. Called by the sampler only. */
+/* Keeps the sampler's credentials no better than those of the program. A program that changes them
+ * changes them for the threads that libc knows, or those that Go's runtime knows, and the sampler
+ * is not among these. The same holds for system call filters. */
 #ifndef LEAKSPY_CREDENTIALS_H
 #define LEAKSPY_CREDENTIALS_H
 
 #include <stdbool.h>
+#include <sys/types.h>
+
+#define CREDENTIALS_KEPT ((uid_t)-1) /* as setresuid(2) has it */
+#define CREDENTIALS_UNKNOWN ((uid_t)-2)
+
+/* Whether the program can undo at any time what it does to its credentials now, as servers do that
+ * act for users: then the sampler, which keeps its own, may do nothing that the program may not do.
+ * So it is where the superuser is among its users and will stay there, with the right to change
+ * users and groups. `real`, `saved`: the users that the call sets. Any thread, without a filter. */
+bool credentials_have_way_back(uid_t real, uid_t saved);
+
+/* The rest is called by the sampler only. */
 
 /* Remembers the filters that the sampler was started under. */
 void credentials_begin(void);

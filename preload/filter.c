@@ -96,6 +96,8 @@ static struct {
     {.number = SYS_close, .args = {-1}},
     {.number = SYS_close_range, .args = {~0U, ~0U, CLOSE_RANGE_UNSHARE}},
     {.number = SYS_setpriority, .spare = true, .args = {PRIO_PROCESS, 0, 19}},
+    {.number = SYS_getresuid, .spare = true},
+    {.number = SYS_capget, .spare = true},
     {.number = SYS_pidfd_open, .spare = true, .args = {-1}},
     {.number = SYS_pidfd_getfd, .spare = true, .args = {-1}},
     {.number = SYS_getsockopt, .spare = true, .args = {-1}},

@@ -6,6 +6,7 @@
 #include <link.h>
 #include <string.h>
 
+#include "preload/credentials.h"
 #include "preload/goscan/waited.h"
 #include "preload/libgo.h"
 #include "preload/modules.h"
@@ -215,10 +216,13 @@ void hooks_add_calls(void)
     PARK(recorder_self(), result, name, params, args, op, object, arg, flags)
 #define TASK(result, name, params, args, op, object, arg, flags)                                   \
     PARK(taskrt_slot(), result, name, params, args, op, object, arg, flags)
-#define ALONE(result, name, params, args)                                                          \
+#define KEPT CREDENTIALS_KEPT
+#define UNKNOWN CREDENTIALS_UNKNOWN
+#define WAY_BACK(real, saved) credentials_have_way_back(real, saved)
+#define ALONE(result, name, params, args, undone)                                                  \
     result hook_##name params                                                                      \
     {                                                                                              \
-        bool ran = recorder.header != NULL && !recorder_quiet && sampler_stop();                   \
+        bool ran = recorder.header != NULL && !recorder_quiet && !(undone) && sampler_stop();      \
         result done = hooks_real.name args;                                                        \
         if (ran)                                                                                   \
             sampler_go_on();                                                                       \

@@ -8,6 +8,7 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
+#include "preload/credentials.h"
 #include "preload/lifecycle.h"
 #include "preload/memory.h"
 #include "preload/sampler.h"
@@ -62,17 +63,28 @@ static void watch_filter(long number, long a, long b, long program)
         before_filter(false);
 }
 
-/* Credentials belong to a thread, and ours is not among those that libc sets them for. */
-static bool changes_credentials(long number)
+/* Credentials belong to a thread, and ours is not among those that libc sets them for. Whether a
+ * call changes them in a way that may be for good. */
+static bool gives_up_credentials(long number, long a, long c)
 {
-    static const long numbers[] = {
-        SYS_setuid,    SYS_setgid,    SYS_setreuid, SYS_setregid, SYS_setresuid,
-        SYS_setresgid, SYS_setgroups, SYS_capset,   SYS_unshare,  SYS_setns,
-    };
-    for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)
-        if (number == numbers[i])
-            return true;
-    return false;
+    switch (number) {
+    case SYS_setuid:
+    case SYS_capset:
+    case SYS_unshare:
+    case SYS_setns:
+        return true;
+    case SYS_setreuid:
+        return !credentials_have_way_back((uid_t)a, CREDENTIALS_UNKNOWN);
+    case SYS_setresuid:
+        return !credentials_have_way_back((uid_t)a, (uid_t)c);
+    case SYS_setgid:
+    case SYS_setregid:
+    case SYS_setresgid:
+    case SYS_setgroups:
+        return !credentials_have_way_back(CREDENTIALS_KEPT, CREDENTIALS_KEPT);
+    default:
+        return false;
+    }
 }
 
 long hook_syscall(long number, long a, long b, long c, long d, long e, long f)
@@ -88,8 +100,8 @@ long hook_syscall(long number, long a, long b, long c, long d, long e, long f)
     if (number == SYS_exit)
         sampler_watch_end((int)a);
     watch_filter(number, a, b, c);
-    bool ran = unlikely(changes_credentials(number)) && recorder.header != NULL &&
-               !recorder_quiet && sampler_stop();
+    bool ran = recorder.header != NULL && !recorder_quiet &&
+               unlikely(gives_up_credentials(number, a, c)) && sampler_stop();
     /* Its arguments may not be looked into yet. */
     bool unseen_clone3 = number == SYS_clone3 && (recorder_quiet || recorder.classes == 0);
     bool forks = !unseen_clone3 && unlikely(is_bare_fork(number, a));

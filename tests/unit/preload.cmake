@@ -56,6 +56,10 @@ preload_test(text)
 preload_test(bytes)
 preload_test(memory)
 preload_test(own_tid)
+# With a filter of its own, which is none.
+add_library(credentials_here STATIC ${CMAKE_SOURCE_DIR}/preload/credentials.c)
+target_link_libraries(credentials_here PRIVATE leakspy_preload_test_flags)
+preload_test(credentials credentials_here)
 
 # The library as it is shipped, and the source tree.
 pkg_check_modules(LIBELF REQUIRED IMPORTED_TARGET libelf)
