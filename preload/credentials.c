@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 
+#include "preload/adapter_go.h"
 #include "preload/filter.h"
 #include "preload/place.h"
 #include "preload/sys.h"
@@ -16,24 +17,8 @@
 static const char main_path[] = "/proc/self/status", own_path[] = "/proc/thread-self/status";
 static char main_status[STATUS_BYTES], own_status[STATUS_BYTES];
 static uint64_t filter_mode, filter_count; /* of the sampler when it was started */
-
-/* The calls are the kernel's: libc's might be another library's. */
-bool credentials_have_way_back(uid_t real, uid_t saved)
-{
-    uid_t users[3];
-    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-    struct __user_cap_data_struct words[2];
-    const uint32_t needed = 1U << CAP_SETUID | 1U << CAP_SETGID;
-    if (filter_forbids(SYS_getresuid) || filter_forbids(SYS_capget) ||
-        sys_call(SYS_getresuid, &users[0], &users[1], &users[2]) != 0 ||
-        sys_call(SYS_capget, &header, words) != 0)
-        return false;
-    if (real == CREDENTIALS_KEPT)
-        real = users[0];
-    if (saved == CREDENTIALS_KEPT)
-        saved = users[2];
-    return (real == 0 || saved == 0) && (words[0].permitted & needed) == needed;
-}
+static uint64_t sampler_may;               /* the capabilities that it is permitted */
+static bool sampler_known;                 /* that is known, and no user or group is hidden */
 
 /* Reads up to `most` decimal numbers of a line. Returns how many there are, which may be more. */
 static size_t numbers_of(const char *status, const char *name, uint32_t *ret, size_t most)
@@ -122,6 +107,23 @@ static uint64_t number_of(const char *name)
     return number;
 }
 
+/* Whether all ids of the system are ids here: in a user namespace that lacks some, who gives up a
+ * group of outside does not get it back. user_namespaces(7) */
+static bool has_all_ids(const char *map_path)
+{
+    static const uint64_t all[3] = {0, 0, UINT32_MAX};
+    char map[128];
+    const char *at = map;
+    bool same = place_read_file(map_path, map, sizeof(map)) > 0;
+    for (int i = 0; i < 3 && same; i++) {
+        uint64_t number;
+        while (*at == ' ')
+            at++;
+        same = text_parse_number(&at, &number) && number == all[i];
+    }
+    return same;
+}
+
 void credentials_begin(void)
 {
     filter_mode = filter_count = 0;
@@ -129,6 +131,35 @@ void credentials_begin(void)
         return;
     filter_mode = number_of("Seccomp");
     filter_count = number_of("Seccomp_filters");
+    sampler_may = hex_of(own_status, "CapPrm");
+    __atomic_store_n(&sampler_known,
+                     has_all_ids("/proc/self/uid_map") && has_all_ids("/proc/self/gid_map"),
+                     __ATOMIC_RELEASE);
+}
+
+void credentials_forget(void)
+{
+    __atomic_store_n(&sampler_known, false, __ATOMIC_RELEASE);
+}
+
+/* The calls are the kernel's: libc's might be another library's. */
+bool credentials_have_way_back(uid_t real, uid_t saved)
+{
+    const uint64_t needed = 1U << CAP_SETUID | 1U << CAP_SETGID;
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct words[2];
+    uid_t users[3];
+    if (!__atomic_load_n(&sampler_known, __ATOMIC_ACQUIRE) || adapter_go_is_program() ||
+        filter_forbids(SYS_getresuid) || filter_forbids(SYS_capget) ||
+        sys_call(SYS_getresuid, &users[0], &users[1], &users[2]) != 0 ||
+        sys_call(SYS_capget, &header, words) != 0)
+        return false;
+    uint64_t may = words[0].permitted | (uint64_t)words[1].permitted << 32;
+    if (real == CREDENTIALS_KEPT)
+        real = users[0];
+    if (saved == CREDENTIALS_KEPT)
+        saved = users[2];
+    return (real == 0 || saved == 0) && ((needed | sampler_may) & ~may) == 0;
 }
 
 bool credentials_follow(void)

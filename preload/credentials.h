@@ -10,15 +10,20 @@
 #define CREDENTIALS_KEPT ((uid_t)-1) /* as setresuid(2) has it */
 #define CREDENTIALS_UNKNOWN ((uid_t)-2)
 
-/* Whether the program can undo at any time what it does to its credentials now, as servers do that
- * act for users: then the sampler, which keeps its own, may do nothing that the program may not do.
- * So it is where the superuser is among its users and will stay there, with the right to change
- * users and groups. `real`, `saved`: the users that the call sets. Any thread, without a filter. */
+/* Whether the calling thread can undo at any time what it does to its credentials now, as servers
+ * do that act for users: then the sampler, which keeps its own, may do nothing that the program may
+ * not do. So it is where the superuser is among its users and will stay there, with the right to
+ * change users and groups, and all capabilities that the sampler has. Not for Go, whose sampler
+ * follows. `real`, `saved`: the users that the call sets. Any thread; not under a filter of the
+ * program's. */
 bool credentials_have_way_back(uid_t real, uid_t saved);
+
+/* There will be another sampler: nothing is known of it. With the sampler's turn. */
+void credentials_forget(void);
 
 /* The rest is called by the sampler only. */
 
-/* Remembers the filters that the sampler was started under. */
+/* Remembers what the sampler was started with: its filters, its capabilities. */
 void credentials_begin(void);
 
 /* Gives the sampler the users, groups and capabilities that the main thread has now. False: that is

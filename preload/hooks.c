@@ -222,10 +222,11 @@ void hooks_add_calls(void)
 #define ALONE(result, name, params, args, undone)                                                  \
     result hook_##name params                                                                      \
     {                                                                                              \
-        bool ran = recorder.header != NULL && !recorder_quiet && !(undone) && sampler_stop();      \
+        enum sampler_change change = SAMPLER_UNTOUCHED;                                            \
+        if (recorder.header != NULL && !recorder_quiet)                                            \
+            change = sampler_before_change(undone);                                                \
         result done = hooks_real.name args;                                                        \
-        if (ran)                                                                                   \
-            sampler_go_on();                                                                       \
+        sampler_after_change(change);                                                              \
         return done;                                                                               \
     }
 #define HAND(result, name, symbol, params, args, op, version)

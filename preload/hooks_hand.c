@@ -49,6 +49,8 @@ static void before_filter(bool all_threads)
 {
     if (all_threads)
         sampler_stop();
+    else if (recorder.header != NULL && !recorder_quiet)
+        sampler_settle();
     recorder_quiet = true;
 }
 
@@ -63,27 +65,27 @@ static void watch_filter(long number, long a, long b, long program)
         before_filter(false);
 }
 
-/* Credentials belong to a thread, and ours is not among those that libc sets them for. Whether a
- * call changes them in a way that may be for good. */
-static bool gives_up_credentials(long number, long a, long c)
+/* Credentials belong to a thread, and ours is not among those that libc sets them for. Before a
+ * call that changes them. */
+static enum sampler_change before_change(long number, long a, long c)
 {
     switch (number) {
     case SYS_setuid:
     case SYS_capset:
     case SYS_unshare:
     case SYS_setns:
-        return true;
+        return sampler_before_change(false);
     case SYS_setreuid:
-        return !credentials_have_way_back((uid_t)a, CREDENTIALS_UNKNOWN);
+        return sampler_before_change(credentials_have_way_back((uid_t)a, CREDENTIALS_UNKNOWN));
     case SYS_setresuid:
-        return !credentials_have_way_back((uid_t)a, (uid_t)c);
+        return sampler_before_change(credentials_have_way_back((uid_t)a, (uid_t)c));
     case SYS_setgid:
     case SYS_setregid:
     case SYS_setresgid:
     case SYS_setgroups:
-        return !credentials_have_way_back(CREDENTIALS_KEPT, CREDENTIALS_KEPT);
+        return sampler_before_change(credentials_have_way_back(CREDENTIALS_KEPT, CREDENTIALS_KEPT));
     default:
-        return false;
+        return SAMPLER_UNTOUCHED;
     }
 }
 
@@ -100,8 +102,9 @@ long hook_syscall(long number, long a, long b, long c, long d, long e, long f)
     if (number == SYS_exit)
         sampler_watch_end((int)a);
     watch_filter(number, a, b, c);
-    bool ran = recorder.header != NULL && !recorder_quiet &&
-               unlikely(gives_up_credentials(number, a, c)) && sampler_stop();
+    enum sampler_change change = SAMPLER_UNTOUCHED;
+    if (recorder.header != NULL && !recorder_quiet)
+        change = before_change(number, a, c);
     /* Its arguments may not be looked into yet. */
     bool unseen_clone3 = number == SYS_clone3 && (recorder_quiet || recorder.classes == 0);
     bool forks = !unseen_clone3 && unlikely(is_bare_fork(number, a));
@@ -110,8 +113,7 @@ long hook_syscall(long number, long a, long b, long c, long d, long e, long f)
     bool blocked = forks && recorder.classes != 0 && !recorder_quiet;
     uint64_t before = blocked ? signals_block() : 0;
     long result = hooks_real.syscall(number, a, b, c, d, e, f);
-    if (ran)
-        sampler_go_on();
+    sampler_after_change(change);
     /* The kernel has read its arguments by now, and so can we. */
     bool forked_unseen = unseen_clone3 && result == 0 && !(*(const uint64_t *)a & CLONE_VM);
     if (forked_unseen || (forks && result == 0))

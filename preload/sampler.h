@@ -29,6 +29,17 @@ void sampler_ensure(void);
 bool sampler_stop(void);
 void sampler_go_on(void);
 
+/* Around a call that changes the credentials of the calling thread, or of all that libc knows: ends
+ * the sampler meanwhile. `undone`: credentials_have_way_back says that it can be undone, and the
+ * sampler goes on as it is. Not under a filter of the program's. */
+enum sampler_change { SAMPLER_UNTOUCHED, SAMPLER_LEFT_ALONE, SAMPLER_STOPPED };
+enum sampler_change sampler_before_change(bool undone);
+void sampler_after_change(enum sampler_change change);
+
+/* The program is about to set a filter under which it cannot be made to end the sampler any more:
+ * gives it the program's credentials. */
+void sampler_settle(void);
+
 /* At the exit of the process: the sampler looks at everything once more and ends. Waits for that,
  * but 0.2 s at most. */
 void sampler_last_walk(void);

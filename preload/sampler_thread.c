@@ -10,6 +10,7 @@
 
 #include "preload/arch.h"
 #include "preload/clock.h"
+#include "preload/credentials.h"
 #include "preload/memory.h"
 #include "preload/recorder.h"
 #include "preload/sampler.h"
@@ -25,6 +26,8 @@
 /* Whoever starts or stops the sampler has it, with all signals blocked. */
 static uint32_t busy;    /* 0 free, 1 taken, 2 taken and waited for */
 static uint32_t stopped; /* calls that want it stopped, and have not returned */
+
+static bool left_alone; /* the program changed its credentials, and the sampler did not */
 
 static uint32_t running;              /* 1 from the start of the thread to its end */
 static uint32_t stopping;             /* futex; enum sampler_stop */
@@ -229,6 +232,8 @@ static void start_sampler(void)
         memory = memory_reserve_unforked(STACK_BYTES + tls_below + tls_above + 8192);
     if (memory == NULL)
         return;
+    credentials_forget();
+    __atomic_store_n(&left_alone, false, __ATOMIC_RELAXED);
     __atomic_store_n(&tid, 1, __ATOMIC_RELEASE);
     __atomic_store_n(&stopping, SAMPLER_GO_ON, __ATOMIC_RELEASE);
     __atomic_store_n(&running, 1, __ATOMIC_RELEASE);
@@ -293,6 +298,31 @@ void sampler_go_on(void)
     if (stopped > 0 && --stopped == 0 && !recorder_quiet)
         start_sampler();
     end_turn(before);
+}
+
+enum sampler_change sampler_before_change(bool undone)
+{
+    if (undone) {
+        __atomic_store_n(&left_alone, true, __ATOMIC_RELAXED);
+        return SAMPLER_LEFT_ALONE;
+    }
+    return sampler_stop() ? SAMPLER_STOPPED : SAMPLER_UNTOUCHED;
+}
+
+/* Another thread may have changed the rest: only together they gave it up. */
+void sampler_after_change(enum sampler_change change)
+{
+    if (change == SAMPLER_LEFT_ALONE && !recorder_quiet &&
+        !credentials_have_way_back(CREDENTIALS_KEPT, CREDENTIALS_KEPT) && sampler_stop())
+        change = SAMPLER_STOPPED;
+    if (change == SAMPLER_STOPPED)
+        sampler_go_on();
+}
+
+void sampler_settle(void)
+{
+    if (__atomic_load_n(&left_alone, __ATOMIC_RELAXED) && sampler_stop())
+        sampler_go_on();
 }
 
 void sampler_last_walk(void)
