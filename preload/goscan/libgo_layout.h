@@ -21,8 +21,8 @@ enum libgo_layout {
     LIBGO_G_BYTES = 2432,
     LIBGO_M_PROCID = 8, /* the kernel's id of the thread */
     LIBGO_M_CURG = 160,
-    LIBGO_M_NEXT = 296,        /* in runtime.allm */
-    LIBGO_P_TIMERS = 8832,     /* slice of runtime.timer * */
+    LIBGO_M_NEXT = 296,    /* in runtime.allm */
+    LIBGO_P_TIMERS = 8832, /* slice of runtime.timer * */
     LIBGO_TIMER_WHEN = 8,
     LIBGO_TIMER_FUNCTION = 24, /* a pointer to a pointer to its code */
     LIBGO_TIMER_ARG = 32,      /* interface: type, value */
