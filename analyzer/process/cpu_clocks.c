@@ -89,10 +89,10 @@ static void call_back(const struct cpu_clocks *clocks, int cpu, pthread_t reader
 /* Whether it ended in time. Else it is called back to where it can run. */
 static bool wait_for(const struct cpu_clocks *clocks, int cpu, pthread_t reader)
 {
-    uint64_t until_ns = clock_ns(CLOCK_REALTIME) + PATIENCE_NS;
+    uint64_t until_ns = clock_ns(CLOCK_MONOTONIC) + PATIENCE_NS;
     const struct timespec until = {.tv_sec = (time_t)(until_ns / NS_PER_S),
                                    .tv_nsec = (long)(until_ns % NS_PER_S)};
-    if (pthread_timedjoin_np(reader, NULL, &until) == 0)
+    if (pthread_clockjoin_np(reader, NULL, CLOCK_MONOTONIC, &until) == 0)
         return true;
     call_back(clocks, cpu, reader);
     pthread_join(reader, NULL);

@@ -3,13 +3,12 @@
  * handlers are run and after that, for long enough to be sampled. The last one waits for the end of
  * its input. */
 #include <dlfcn.h>
-#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "tests/e2e/check.h"
+#include "tests/e2e/threads.h"
 
 enum { HANDLERS = 32, CHILDREN = 8, WATCHDOG_S = 60 };
 
@@ -38,13 +37,6 @@ static void *nothing(void *arg)
     return arg;
 }
 
-static void spawn_and_join(void)
-{
-    pthread_t thread;
-    CHECK(pthread_create(&thread, NULL, nothing, NULL) == 0);
-    CHECK(pthread_join(thread, NULL) == 0);
-}
-
 static int child(void *last)
 {
     char byte;
@@ -54,7 +46,7 @@ static int child(void *last)
         if (handlers[i].child)
             handlers[i].child();
     usleep(1000);
-    spawn_and_join();
+    join_thread(start_thread(nothing, NULL));
     if (!last) {
         usleep(150000);
         _exit(0);
@@ -85,7 +77,7 @@ int main(void)
     alarm(WATCHDOG_S);
     for (int i = 0; i < CHILDREN; i++) {
         fork_once(NULL);
-        spawn_and_join();
+        join_thread(start_thread(nothing, NULL));
     }
     fork_once(&handler_count);
     return 0;

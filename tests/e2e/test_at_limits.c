@@ -133,6 +133,8 @@ static const struct row rows[] = {
      .arguments = {"kill", TEXT_OF(SYS_wait4), "threads"},
      .not_recorded = true},
     KILLS_FOR_WHAT_WE_CAN_DO_WITHOUT(setpriority),
+    KILLS_FOR_WHAT_WE_CAN_DO_WITHOUT(getresuid),
+    KILLS_FOR_WHAT_WE_CAN_DO_WITHOUT(capget),
     KILLS_FOR_WHAT_WE_CAN_DO_WITHOUT(pidfd_open),
     KILLS_FOR_WHAT_WE_CAN_DO_WITHOUT(pidfd_getfd),
     KILLS_FOR_WHAT_WE_CAN_DO_WITHOUT(getsockopt),
