@@ -50,18 +50,33 @@ int64_t cpu_clocks_last_ns(const char *text)
     return ms < UINT64_C(1) << 42 && ns < 1000000 ? (int64_t)(ms * 1000000 + ns) : 0;
 }
 
-/* A thread that runs on the CPU: its own time there is the present one. */
-static void *read_own(void *ret_ns)
+/* A thread that runs on a CPU, where its own time is the present one. Its end is told by a
+ * condition: a join with a limit of time is none to ThreadSanitizer (GCC 12's does not know
+ * clockjoin). */
+struct reader {
+    pthread_mutex_t lock;
+    pthread_cond_t ended;
+    pthread_t thread;
+    int64_t now_ns;
+    bool has_ended;
+};
+
+static void *read_own(void *argument)
 {
+    struct reader *reader = argument;
     char text[1024];
     sched_yield(); /* brings it up to date */
     process_file_start("/proc/thread-self/sched", text, sizeof(text));
-    *(int64_t *)ret_ns = cpu_clocks_last_ns(text);
+    pthread_mutex_lock(&reader->lock);
+    reader->now_ns = cpu_clocks_last_ns(text);
+    reader->has_ended = true;
+    pthread_cond_signal(&reader->ended);
+    pthread_mutex_unlock(&reader->lock);
     return NULL;
 }
 
-/* Starts read_own on a CPU. It is not there for signals. */
-static bool start_on(int cpu, int64_t *ret_ns, pthread_t *ret)
+/* It is not there for signals. */
+static bool start_on(int cpu, struct reader *reader)
 {
     unsigned long set[CPUS_MOST / (8 * sizeof(unsigned long))] = {0};
     pthread_attr_t attributes;
@@ -72,31 +87,36 @@ static bool start_on(int cpu, int64_t *ret_ns, pthread_t *ret)
         return false;
     bool ok = pthread_attr_setaffinity_np(&attributes, sizeof(set), (cpu_set_t *)set) == 0 &&
               pthread_attr_setsigmask_np(&attributes, &all) == 0 &&
-              pthread_create(ret, &attributes, read_own, ret_ns) == 0;
+              pthread_create(&reader->thread, &attributes, read_own, reader) == 0;
     pthread_attr_destroy(&attributes);
     return ok;
 }
 
 /* Calls a reader back from a CPU to the others, if there are any. */
-static void call_back(const struct cpu_clocks *clocks, int cpu, pthread_t reader)
+static void call_back(const struct cpu_clocks *clocks, int cpu, const struct reader *reader)
 {
     unsigned long others[CPUS_MOST / (8 * sizeof(unsigned long))];
     memcpy(others, clocks->own, sizeof(others));
     CPU_CLR_S((unsigned)cpu, sizeof(others), (cpu_set_t *)others);
-    pthread_setaffinity_np(reader, sizeof(others), (const cpu_set_t *)others);
+    pthread_setaffinity_np(reader->thread, sizeof(others), (const cpu_set_t *)others);
 }
 
 /* Whether it ended in time. Else it is called back to where it can run. */
-static bool wait_for(const struct cpu_clocks *clocks, int cpu, pthread_t reader)
+static bool wait_for(const struct cpu_clocks *clocks, int cpu, struct reader *reader)
 {
     uint64_t until_ns = clock_ns(CLOCK_MONOTONIC) + PATIENCE_NS;
     const struct timespec until = {.tv_sec = (time_t)(until_ns / NS_PER_S),
                                    .tv_nsec = (long)(until_ns % NS_PER_S)};
-    if (pthread_clockjoin_np(reader, NULL, CLOCK_MONOTONIC, &until) == 0)
-        return true;
-    call_back(clocks, cpu, reader);
-    pthread_join(reader, NULL);
-    return false;
+    int late = 0;
+    pthread_mutex_lock(&reader->lock);
+    while (!reader->has_ended && late == 0)
+        late = pthread_cond_clockwait(&reader->ended, &reader->lock, CLOCK_MONOTONIC, &until);
+    bool in_time = reader->has_ended;
+    pthread_mutex_unlock(&reader->lock);
+    if (!in_time)
+        call_back(clocks, cpu, reader);
+    pthread_join(reader->thread, NULL);
+    return in_time;
 }
 
 int64_t cpu_clocks_now_ns(struct cpu_clocks *clocks, int cpu)
@@ -107,13 +127,12 @@ int64_t cpu_clocks_now_ns(struct cpu_clocks *clocks, int cpu)
         return clocks->now_ns[cpu];
     clocks->now_ns[cpu] = -1;
 
-    pthread_t reader;
-    int64_t now_ns = 0;
-    if (clocks->late == LATE_MOST || !start_on(cpu, &now_ns, &reader))
+    struct reader reader = {.lock = PTHREAD_MUTEX_INITIALIZER, .ended = PTHREAD_COND_INITIALIZER};
+    if (clocks->late == LATE_MOST || !start_on(cpu, &reader))
         return -1;
-    if (!wait_for(clocks, cpu, reader))
+    if (!wait_for(clocks, cpu, &reader))
         clocks->late++;
-    else if (now_ns > 0)
-        clocks->now_ns[cpu] = now_ns;
+    else if (reader.now_ns > 0)
+        clocks->now_ns[cpu] = reader.now_ns;
     return clocks->now_ns[cpu];
 }
