@@ -183,7 +183,7 @@ bool lifecycle_starts_thread(void)
         return false;
     int error = errno;
     uint64_t before = signals_block(); /* as the C library does now */
-    bool begun = filter_lets_us() && begin(may_still_open_unwinder());
+    bool begun = filter_lets_us(FILTER_SPECIAL) && begin(may_still_open_unwinder());
     __atomic_store_n(&life, begun ? RECORDED : UNRECORDED, __ATOMIC_RELEASE);
     signals_restore(before);
     errno = error;
@@ -203,7 +203,7 @@ __attribute__((constructor(101))) static void start(void)
         wait_for_thread();
         return;
     }
-    if (filter != FILTER_NONE && !filter_lets_us())
+    if (filter != FILTER_NONE && !filter_lets_us(filter))
         return;
     options_read();
     if (!begin(true))
