@@ -22,6 +22,7 @@
 #define TLS_MOST (INT64_C(64) << 20) /* where storage is larger than this, there is no sampler */
 #define TLS_ADDED (64 << 10)         /* that libraries opened since the start may have beside it */
 #define LAST_WALK_MS 200             /* that an exit waits for the last walk at most */
+#define UNCOUNTED_TRIES 5000         /* of 20 us and more each */
 
 /* Whoever starts or stops the sampler has it, with all signals blocked. */
 static uint32_t busy;    /* 0 free, 1 taken, 2 taken and waited for */
@@ -33,6 +34,7 @@ static uint32_t running;              /* 1 from the start of the thread to its e
 static uint32_t stopping;             /* futex; enum sampler_stop */
 static int last_status;               /* of a thread that left without libc; else 0 */
 static uint32_t tid;                  /* cleared and woken by the kernel when the thread is gone */
+static uint32_t started_tid;          /* of the last one; 0: it is certain that it is gone */
 static char *memory;                  /* stack and thread-local storage */
 static uint64_t tls_below, tls_above; /* bytes of storage below and above the thread pointer */
 static int64_t tls_most = TLS_MOST;   /* what is farther away was allocated elsewhere */
@@ -237,8 +239,11 @@ static void start_sampler(void)
     __atomic_store_n(&tid, 1, __ATOMIC_RELEASE);
     __atomic_store_n(&stopping, SAMPLER_GO_ON, __ATOMIC_RELEASE);
     __atomic_store_n(&running, 1, __ATOMIC_RELEASE);
-    if (start_thread(memory + STACK_BYTES, make_tls(memory + STACK_BYTES)) >= 0)
+    long started = start_thread(memory + STACK_BYTES, make_tls(memory + STACK_BYTES));
+    if (started >= 0) {
+        started_tid = (uint32_t)started;
         return;
+    }
     __atomic_store_n(&tid, 0, __ATOMIC_RELEASE);
     __atomic_store_n(&running, 0, __ATOMIC_RELEASE); /* whoever makes a thread tries again */
 }
@@ -276,16 +281,40 @@ static bool is_parents(void)
     return recorder.header == NULL || (uint32_t)sys_call(SYS_getpid, 0) != recorder.header->pid;
 }
 
-bool sampler_stop(void)
+/* The kernel clears `tid` when the thread has let go of the memory. It counts the thread until a
+ * moment later, when it does not know its number any more. */
+static void await_uncounted(void)
+{
+    static const struct timespec moment = {.tv_nsec = 20000};
+    static const uint32_t never = 0;
+    for (int tries = 0; tries < UNCOUNTED_TRIES; tries++) {
+        if (sys_call(SYS_tgkill, recorder.header->pid, started_tid, 0) != 0)
+            return;
+        sys_call(SYS_futex, &never, FUTEX_WAIT_PRIVATE, 0, &moment);
+    }
+}
+
+/* Once, for a second at most. With the turn. */
+static bool stop_now(void)
 {
     static const struct timespec within = {.tv_sec = 1};
+    if (!stop_sampler(SAMPLER_STOP_NOW, &within))
+        return false;
+    if (started_tid != 0)
+        await_uncounted();
+    started_tid = 0;
+    return true;
+}
+
+bool sampler_stop(void)
+{
     if (is_parents())
         return false;
     uint64_t before = take_turn();
     bool ran = running != 0 || stopped > 0;
     if (ran)
         stopped++;
-    stop_sampler(SAMPLER_STOP_NOW, &within);
+    stop_now();
     end_turn(before);
     return ran;
 }
@@ -365,4 +394,5 @@ void sampler_forget(void)
     running = 0;
     stopping = 0;
     tid = 0;
+    started_tid = 0;
 }
