@@ -1,9 +1,12 @@
 /* Expands hooks.def: the wrappers, the real functions, the table of calls. */
 #include "preload/hooks.h"
 
+#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <link.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "preload/credentials.h"
@@ -12,6 +15,7 @@
 #include "preload/modules.h"
 #include "preload/polled.h"
 #include "preload/sampler.h"
+#include "preload/thread_count.h"
 
 /* --- the real functions ---------------------------------------------------------------------- */
 
@@ -227,6 +231,21 @@ void hooks_add_calls(void)
             change = sampler_before_change(undone);                                                \
         result done = hooks_real.name args;                                                        \
         sampler_after_change(change);                                                              \
+        return done;                                                                               \
+    }
+#define COUNT(result, name, params, args, again, version)                                          \
+    result hook_##name params                                                                      \
+    {                                                                                              \
+        result done = hooks_real.name args;                                                        \
+        if (unlikely(again))                                                                       \
+            done = hooks_real.name args;                                                           \
+        return done;                                                                               \
+    }
+#define OPENS(result, name, params, args, fd)                                                      \
+    result hook_##name params                                                                      \
+    {                                                                                              \
+        result done = hooks_real.name args;                                                        \
+        thread_count_opened(fd, path);                                                             \
         return done;                                                                               \
     }
 #define HAND(result, name, symbol, params, args, op, version)

@@ -79,7 +79,9 @@ enum {
 /* The version of symbols that are there only for programs linked long ago. */
 #if defined(__x86_64__)
 #define HOOK_OLDEST "GLIBC_2.2.5"
+#define HOOK_FXSTATAT64 "GLIBC_2.4"
 #else
+#define HOOK_FXSTATAT64 "GLIBC_2.17"
 #define HOOK_OLDEST "GLIBC_2.17"
 #endif
 

@@ -13,6 +13,7 @@
 #include "preload/memory.h"
 #include "preload/sampler.h"
 #include "preload/signals.h"
+#include "preload/thread_count.h"
 
 /* --- syscall --------------------------------------------------------------------------------- */
 
@@ -89,6 +90,21 @@ static enum sampler_change before_change(long number, long a, long c)
     }
 }
 
+/* A call that has told the program how many threads it has, so that it has to be made again. */
+static bool has_counted(long number, long a, long b, long result)
+{
+    switch (number) {
+    case SYS_newfstatat:
+    case SYS_statx:
+        return result == 0 && thread_count_asked((int)a, (const char *)b);
+    case SYS_openat:
+        thread_count_opened((int)result, (const char *)b);
+        return false;
+    default:
+        return false;
+    }
+}
+
 long hook_syscall(long number, long a, long b, long c, long d, long e, long f)
 {
     if (number == SYS_futex && futex_waits(b) && HOOK_RECORDS(FUTEX_WAIT)) {
@@ -114,6 +130,8 @@ long hook_syscall(long number, long a, long b, long c, long d, long e, long f)
     uint64_t before = blocked ? signals_block() : 0;
     long result = hooks_real.syscall(number, a, b, c, d, e, f);
     sampler_after_change(change);
+    if (unlikely(has_counted(number, a, b, result)))
+        result = hooks_real.syscall(number, a, b, c, d, e, f);
     /* The kernel has read its arguments by now, and so can we. */
     bool forked_unseen = unseen_clone3 && result == 0 && !(*(const uint64_t *)a & CLONE_VM);
     if (forked_unseen || (forks && result == 0))

@@ -94,8 +94,9 @@ static struct rec_task *spawn_slot(bool joinable, uint32_t site, void *start, vo
     uint16_t flags = REC_TASK_HOLD | (joinable ? REC_TASK_JOINABLE : 0);
     char name[16] = "";
     /* A thread inherits its name; what the recorder knows of the spawner is good enough. */
-    if (recorder_thread.task != NULL)
-        memcpy(name, recorder_thread.task->name, sizeof(name));
+    const struct rec_task *self = recorder_known_self();
+    if (self != NULL)
+        memcpy(name, self->name, sizeof(name));
     name[sizeof(name) - 1] = '\0';
     struct rec_task *task = recorder_spawn(REC_KIND_THREAD, flags, site, 0, name);
     if (task != NULL)
@@ -348,14 +349,14 @@ int hook_pthread_setname_np(pthread_t thread, const char *name)
 /* The first thread has no function of ours around its own. */
 void hook_pthread_exit(void *value)
 {
-    end_thread(recorder_thread.task);
+    end_thread(recorder_known_self());
     hooks_real.pthread_exit(value);
     __builtin_unreachable();
 }
 
 void hook_thrd_exit(int result)
 {
-    end_thread(recorder_thread.task);
+    end_thread(recorder_known_self());
     hooks_real.thrd_exit(result);
     __builtin_unreachable();
 }

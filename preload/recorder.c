@@ -12,6 +12,7 @@
 #include "preload/sampler.h"
 #include "preload/signals.h"
 #include "preload/sys.h"
+#include "preload/thread_count.h"
 #include "preload/unwind.h"
 
 uint64_t recorder_lost_threads;
@@ -55,6 +56,7 @@ void recorder_forget(void)
     /* Between the handlers of a fork it publishes nowhere: the last one of them gives back what was
      * its slot before, which is none now. */
     recorder_thread.task = recorder_thread.inside ? &recorder_thread.sink : NULL;
+    recorder_thread.unwatched = NULL;
     recorder_thread.spare = NULL;
     recorder_lost_threads = 0;
     unwind_forget();
@@ -105,6 +107,18 @@ static bool open_in_child(void)
     return ours && recorder.header != NULL;
 }
 
+/* A thread that was not watched waits. */
+static struct rec_task *watch_again(struct recorder_thread *self)
+{
+    struct rec_task *task = self->unwatched;
+    if (thread_count_goes_on())
+        return task;
+    __atomic_store_n(&self->task, task, __ATOMIC_RELEASE);
+    __atomic_store_n(&self->unwatched, NULL, __ATOMIC_RELEASE);
+    sampler_ensure();
+    return task;
+}
+
 struct rec_task *recorder_adopt(void)
 {
     struct recorder_thread *self = &recorder_thread;
@@ -115,6 +129,8 @@ struct rec_task *recorder_adopt(void)
     long tid = sys_call(SYS_gettid, 0);
     if ((uint32_t)sys_call(SYS_getpid, 0) != recorder.header->pid)
         return &self->sink; /* a vfork child on its parent's memory */
+    if (self->unwatched != NULL)
+        return watch_again(self);
     char name[16] = "";
     sys_call(SYS_prctl, PR_GET_NAME, name);
     uint16_t flags =

@@ -68,8 +68,9 @@ struct recorder_thread {
     uint64_t stack_bytes;  /* of its stack; 0: not known */
     struct rec_task *last_spawned;
     uint64_t last_spawned_id;
-    struct rec_task *spare;   /* a free slot for its next runtime task */
-    struct rec_task *outside; /* its slot, while it is inside libunwind and publishes nowhere */
+    struct rec_task *spare;     /* a free slot for its next runtime task */
+    struct rec_task *outside;   /* its slot, while it is inside libunwind and publishes nowhere */
+    struct rec_task *unwatched; /* its slot, while there is no sampler (thread_count.h) */
     bool inside;
     bool forks;            /* it is between unwind_before_fork and unwind_after_fork */
     bool sampler;          /* it is the sampler */
@@ -118,6 +119,12 @@ void recorder_close(enum rec_state state, int exit_code);
 /* The slot of the calling thread, for wrappers; adopts threads whose spawn was not seen. Never
  * NULL. Keeps errno. Async-signal-safe. */
 struct rec_task *recorder_adopt(void);
+
+/* The same, if it has one: else NULL. */
+static inline struct rec_task *recorder_known_self(void)
+{
+    return recorder_thread.task != NULL ? recorder_thread.task : recorder_thread.unwatched;
+}
 
 static inline struct rec_task *recorder_self(void)
 {

@@ -29,6 +29,10 @@ void sampler_ensure(void);
 bool sampler_stop(void);
 void sampler_go_on(void);
 
+/* Ends it in the same way, until sampler_ensure starts it. False: it was not there, or would not
+ * end. Any thread, any context. */
+bool sampler_end_for_now(void);
+
 /* Around a call that changes the credentials of the calling thread, or of all that libc knows: ends
  * the sampler meanwhile. `undone`: credentials_have_way_back says that it can be undone, and the
  * sampler goes on as it is. Not under a filter of the program's. */

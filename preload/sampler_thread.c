@@ -306,6 +306,16 @@ static bool stop_now(void)
     return true;
 }
 
+bool sampler_end_for_now(void)
+{
+    if (is_parents())
+        return false;
+    uint64_t before = take_turn();
+    bool ended = running != 0 && stop_now();
+    end_turn(before);
+    return ended;
+}
+
 bool sampler_stop(void)
 {
     if (is_parents())

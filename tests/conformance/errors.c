@@ -90,4 +90,5 @@ void family_errors(struct rows *rows)
     errors_of_locks(rows);
     errors_of_threads(rows);
     errors_of_processes(rows);
+    errors_of_files(rows);
 }

@@ -20,7 +20,7 @@
         }
 
 family_fn errors_of_descriptors, errors_of_sockets, errors_of_ipc, errors_of_locks,
-    errors_of_threads, errors_of_processes;
+    errors_of_threads, errors_of_processes, errors_of_files;
 
 /* An address where nothing is. */
 extern void *const nowhere;

@@ -1,17 +1,22 @@
-/* Calls that do not park: threads and processes that begin and end, names, credentials. What is set
- * is what was there. */
+/* Calls that do not park: threads and processes that begin and end, names, credentials, files. What
+ * is set is what was there. */
 #include "tests/conformance/parkers.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <threads.h>
 #include <unistd.h>
+
+#include "tests/e2e/aliases.h"
 
 int capset(void *header, const void *data);
 
@@ -263,6 +268,79 @@ CALLER(do_setns)
     LIBC(setns(-1, 0));
 }
 
+/* --- files by their names -------------------------------------------------------------------- */
+
+CALLER(do_stat)
+{
+    struct stat of;
+    LIBC(stat("/dev/null", &of));
+    LIBC(stat("/nothing", &of));
+}
+
+CALLER(do_stat64)
+{
+    struct stat64 of;
+    LIBC(stat64("/dev/null", &of));
+}
+
+CALLER(do_fstatat)
+{
+    struct stat of;
+    LIBC(fstatat(AT_FDCWD, "/dev/null", &of, 0));
+}
+
+CALLER(do_fstatat64)
+{
+    struct stat64 of;
+    LIBC(fstatat64(AT_FDCWD, "/dev/null", &of, 0));
+}
+
+CALLER(do_fxstatat64)
+{
+    struct stat64 of;
+    LIBC(__fxstatat64(FXSTATAT_VERSION, AT_FDCWD, "/dev/null", &of, 0));
+}
+
+CALLER(do_open)
+{
+    int fd = open("/dev/null", O_RDONLY);
+    LIBC(fd >= 0);
+    close(fd);
+    LIBC(open("/nothing", O_RDONLY));
+}
+
+CALLER(do_open64)
+{
+    int fd = open64("/dev/null", O_RDONLY);
+    LIBC(fd >= 0);
+    close(fd);
+}
+
+static void say_stream(FILE *stream)
+{
+    LIBC(stream != NULL);
+    if (stream != NULL)
+        fclose(stream);
+}
+
+CALLER(do_fopen)
+{
+    say_stream(fopen("/dev/null", "r"));
+    say_stream(fopen("/nothing", "r"));
+}
+
+CALLER(do_fopen64)
+{
+    say_stream(fopen64("/dev/null", "r"));
+}
+
+CALLER(do_opendir)
+{
+    DIR *folder = opendir("/");
+    LIBC(folder != NULL);
+    closedir(folder);
+}
+
 #define CALL(function, call)                                                                       \
     {                                                                                              \
 #function, "", prepare_nothing, call, NULL, NULL, 0                                        \
@@ -295,5 +373,15 @@ const struct parker parkers_life[] = {
     CALL(capset, do_capset),
     CALL(unshare, do_unshare),
     CALL(setns, do_setns),
+    CALL(stat, do_stat),
+    CALL(stat64, do_stat64),
+    CALL(fstatat, do_fstatat),
+    CALL(fstatat64, do_fstatat64),
+    CALL(__fxstatat64, do_fxstatat64),
+    CALL(open, do_open),
+    CALL(open64, do_open64),
+    CALL(fopen, do_fopen),
+    CALL(fopen64, do_fopen64),
+    CALL(opendir, do_opendir),
 };
 const size_t parkers_life_count = LENGTH(parkers_life);

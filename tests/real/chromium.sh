@@ -1,12 +1,11 @@
 # shellcheck shell=bash disable=SC2034,SC2154
 # Chromium without a window: a page with workers, a hash, a blob and a canvas is rendered, and its document and its
-# picture are the same. The browser's own process is recorded: its zygote gives up when it finds a thread that it did
-# not make.
+# picture are the same. All of its processes are recorded; those that make others count their threads, and give up when
+# they find one that they did not make.
 packages=(chromium)
 
 run() {
     local sandbox=()
-    export LEAKSPY_CHILDREN=no
     [ "$(id -u)" -ne 0 ] || sandbox=(--no-sandbox)
     render() {
         under chromium --headless "${sandbox[@]}" --disable-gpu --disable-quic --no-first-run \

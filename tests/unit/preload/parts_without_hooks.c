@@ -2,6 +2,7 @@
  */
 #include "preload/hooks.h"
 #include "preload/sampler.h"
+#include "preload/thread_count.h"
 #include "tests/unit/preload/parts.h"
 
 void hooks_add_calls(void)
@@ -16,6 +17,12 @@ void sampler_ensure(void)
 
 void sampler_forget(void)
 {
+}
+
+/* Programs do not count threads here. */
+bool thread_count_goes_on(void)
+{
+    return false;
 }
 
 void parts_park(struct rec_task *task, const struct parts_wait *what, void (*meanwhile)(void *),

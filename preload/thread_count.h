@@ -1,0 +1,22 @@
+/* Programs that count their own threads, by what /proc says, and go by the number: the sandbox of
+ * Chromium, which has to be alone; python3 (3.12), which warns of a fork; Rust's `time`, which does
+ * not ask for the time zone. With the sampler, each would find one too many. So the sampler ends
+ * before a program that has no other thread is told, and comes back when the program waits next:
+ * until then, there is nothing to be seen. */
+#ifndef LEAKSPY_THREAD_COUNT_H
+#define LEAKSPY_THREAD_COUNT_H
+
+#include <stdbool.h>
+
+/* The program has asked for the state of a file (stat), and got it. True: the sampler was counted,
+ * and has ended; the program is to ask again. `path` is counted from `folder`, as in fstatat(2).
+ * Any thread, any context. */
+bool thread_count_asked(int folder, const char *path);
+
+/* The program has opened a file, and is about to read it. Any thread, any context. */
+void thread_count_opened(int fd, const char *path);
+
+/* Is it still to read what it opened? Asked by the thread that has. */
+bool thread_count_goes_on(void);
+
+#endif
