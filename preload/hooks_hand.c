@@ -10,6 +10,7 @@
 
 #include "preload/credentials.h"
 #include "preload/lifecycle.h"
+#include "preload/goscan/waited.h"
 #include "preload/memory.h"
 #include "preload/sampler.h"
 #include "preload/signals.h"
@@ -29,6 +30,12 @@ static bool futex_waits(long op)
     default:
         return false;
     }
+}
+
+/* libgo waits for processes in this way; recorded as the functions of the same name. */
+static bool waits_for_process(long number)
+{
+    return (number == SYS_waitid || number == SYS_wait4) && HOOK_RECORDS(PROCESS_WAIT);
 }
 
 /* A fork that libc does not see: nobody tells us, so that the child finds out here. */
@@ -111,6 +118,17 @@ long hook_syscall(long number, long a, long b, long c, long d, long e, long f)
         struct wait published;
         wait_begin(&published, recorder_self(), CALL_syscall, d != 0 ? REC_WAIT_DEADLINE : 0,
                    (uint64_t)a, 0);
+        long result = hooks_real.syscall(number, a, b, c, d, e, f);
+        wait_end(&published);
+        return result;
+    }
+    if (unlikely(waits_for_process(number))) {
+        struct wait published;
+        if (number == SYS_waitid)
+            wait_begin(&published, recorder_self(), CALL_waitid, 0,
+                       waited_process((idtype_t)a, (id_t)b), 0);
+        else
+            wait_begin(&published, recorder_self(), CALL_wait4, 0, (uint64_t)(pid_t)a, 0);
         long result = hooks_real.syscall(number, a, b, c, d, e, f);
         wait_end(&published);
         return result;

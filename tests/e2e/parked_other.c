@@ -10,6 +10,7 @@
 #include <sys/ipc.h>
 #include <sys/msg.h>
 #include <sys/sem.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <threads.h>
 #include <unistd.h>
@@ -370,6 +371,20 @@ PARK(waitid, WAIT_ROW, .object = child_number)
 {
     siginfo_t info;
     CHECK(waitid(P_PID, (id_t)child, &info, WEXITED) == 0);
+    CHECK(info.si_pid == child && info.si_status == SIGKILL);
+}
+
+PARK(raw_wait4, WAIT_ROW, .object = child_number)
+{
+    int status;
+    CHECK(syscall(SYS_wait4, child, &status, 0, NULL) == child);
+    check_killed(status);
+}
+
+PARK(raw_waitid, WAIT_ROW, .object = child_number)
+{
+    siginfo_t info;
+    CHECK(syscall(SYS_waitid, P_PID, child, &info, WEXITED, NULL) == 0);
     CHECK(info.si_pid == child && info.si_status == SIGKILL);
 }
 
