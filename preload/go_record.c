@@ -8,7 +8,6 @@
 #include "preload/go_calls.h"
 #include "preload/go_labels.h"
 #include "preload/go_table.h"
-#include "preload/memory.h"
 #include "preload/recorder.h"
 #include "preload/sites.h"
 
@@ -16,7 +15,6 @@
 #define ASK_EVERY 4096   /* goroutines between two questions whether to go on */
 
 static uint16_t call_rows[GO_MAX_REASONS + 1][REC_OP_COUNT]; /* 0: not made yet */
-static uint16_t *case_room; /* by slot: rows of cases that are its own */
 static uint32_t scan_number;
 static uint64_t scan_ns;
 static bool (*asked)(void);
@@ -29,12 +27,7 @@ bool go_record_reset(void)
     scan_number = 0;
     go_calls_reset();
     go_labels_reset();
-    size_t slots = recorder.header->tables[REC_TABLE_TASKS - 1].capacity;
-    if (case_room == NULL)
-        case_room = memory_reserve(slots * sizeof(*case_room));
-    else
-        memset(case_room, 0, slots * sizeof(*case_room));
-    return go_table_reset() && case_room != NULL;
+    return go_table_reset();
 }
 
 /* What row.reason is. */
@@ -141,29 +134,20 @@ static uint16_t describe_channel(const struct go_channel *channel, uint32_t *cap
     return REC_DETAIL_CHANNEL | (channel->closed ? REC_DETAIL_CLOSED : 0);
 }
 
-/* Rows belong to a slot for good: a select of as many cases, or less, uses them again. */
 static void put_cases(struct rec_task *task, const struct go_goroutine *it)
 {
+    static struct rec_case cases[GO_MAX_CASES];
     uint32_t count = it->case_count < GO_MAX_CASES ? it->case_count : GO_MAX_CASES;
-    uint16_t *room = &case_room[task - recorder.tasks];
-    if (*room < count) {
-        uint32_t first = recorder_take(REC_TABLE_CASES, count);
-        task->case_count = 0;
-        if (first == 0)
-            return;
-        task->case_first = first;
-        *room = (uint16_t)count;
-    }
     for (uint32_t i = 0; i < count; i++) {
         const struct go_case *from = &it->cases[i];
-        struct rec_case to = {
+        struct rec_case *to = &cases[i];
+        *to = (struct rec_case){
             .object = from->channel.address,
             .op = from->send ? REC_OP_CHAN_SEND : REC_OP_CHAN_RECEIVE,
         };
-        to.detail_flags = describe_channel(&from->channel, &to.capacity, &to.length);
-        recorder.cases[task->case_first + i] = to;
+        to->detail_flags = describe_channel(&from->channel, &to->capacity, &to->length);
     }
-    task->case_count = (uint16_t)count;
+    recorder_put_cases(task, cases, (uint16_t)count);
 }
 
 /* What may change while the goroutine stays parked. */
@@ -276,6 +260,7 @@ static void publish(struct go_row *row, struct rec_task *task, const struct go_w
     task->os_tid = it->os_tid;
     task->wait_site = wait_site(it);
     task->detail_flags = 0;
+    task->case_count = 0; /* those of a select before */
     if (wait->fd) {
         struct descriptor look =
             descriptor_look(recorder.header->pid, (int)wait->object, wait->timeout);

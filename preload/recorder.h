@@ -188,6 +188,10 @@ uint32_t recorder_add_call(const char *name, enum rec_op op, uint16_t flags);
  * given. Lock-free. Any thread, any context. */
 uint32_t recorder_take(enum rec_table_id id, uint32_t rows);
 
+/* Tells the cases of a task's select. Rows belong to a slot for good: a select of as many cases, or
+ * less, uses them again. No room for them (counted): none is told. Sampler. */
+void recorder_put_cases(struct rec_task *task, const struct rec_case *cases, uint16_t count);
+
 /* Counts something that was lost in one of the header's counters. */
 static inline void recorder_count(uint64_t *counter)
 {

@@ -237,8 +237,8 @@ struct rec_task {
                            who frees the slot makes it 0 */
     uint32_t detail_a;  /* by detail_flags; refreshed at every walk */
     uint32_t detail_b;
-    uint32_t case_first; /* first row of REC_TABLE_CASES of a select */
-    uint16_t case_count;
+    uint32_t case_first; /* first row of REC_TABLE_CASES of a select; stays when the wait is over */
+    uint16_t case_count; /* 0: it is none, or nothing is known of its cases */
     uint16_t detail_flags; /* enum rec_detail_flag */
     uint32_t next_free;    /* the next free slot, while this one is free; 0: none */
 };
@@ -339,7 +339,8 @@ struct rec_case {
     uint32_t length;
     uint16_t op;           /* REC_OP_CHAN_SEND or REC_OP_CHAN_RECEIVE */
     uint16_t detail_flags; /* enum rec_detail_flag */
-    uint32_t reserved0;
+    uint32_t room; /* (1.4) for the writer alone: of the row that a slot's case_first names, how
+                      many rows from there on are the slot's own */
 };
 
 /* Row 0 of every table is never used. */

@@ -87,21 +87,6 @@ static uint32_t sleep_of(const struct rec_task *task, struct rec_task *ret_copy)
                                                                                          : 0;
 }
 
-static void put_cases(struct rec_task *task, const struct wait_detail *detail)
-{
-    /* Rows belong to a slot for good: a select of as many cases uses them again. */
-    if (task->case_count < detail->case_count) {
-        uint32_t first = recorder_take(REC_TABLE_CASES, detail->case_count);
-        if (first == 0)
-            return;
-        task->case_count = 0;
-        task->case_first = first;
-    }
-    memcpy(&recorder.cases[task->case_first], detail->cases,
-           detail->case_count * sizeof(detail->cases[0]));
-    task->case_count = detail->case_count;
-}
-
 /* `sleep`: of a PASSING wait, else 0. */
 static bool moved(const struct rec_task *task, const struct rec_task *copy, uint32_t sleep)
 {
@@ -143,7 +128,7 @@ static void describe(struct rec_task *task, const struct rec_task *copy, uint32_
     set_flags(task, detail.flags | (task->detail_flags &
                                     (REC_DETAIL_NO_STACK | REC_DETAIL_PASSING | REC_DETAIL_WAITS)));
     if (detail.case_count > 0)
-        put_cases(task, &detail);
+        recorder_put_cases(task, detail.cases, detail.case_count);
 }
 
 static void take_stack(struct rec_task *task, const struct rec_task *copy, uint32_t sleep)
@@ -177,6 +162,7 @@ static void note_wait(struct rec_task *task, uint32_t number, uint16_t flags, ui
     SHARED_PUT(task->wait_site, 0);
     set_flags(task, flags);
     task->detail_b = key;
+    task->case_count = 0; /* those of a select before */
     __atomic_store_n(&task->seen_gen, number, __ATOMIC_RELEASE);
 }
 

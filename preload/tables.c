@@ -89,6 +89,24 @@ uint32_t recorder_add_string(const char *text, size_t bytes)
     return offset;
 }
 
+void recorder_put_cases(struct rec_task *task, const struct rec_case *cases, uint16_t count)
+{
+    uint32_t room = task->case_first != 0 ? recorder.cases[task->case_first].room : 0;
+    if (count > room) {
+        uint32_t first = recorder_take(REC_TABLE_CASES, count);
+        task->case_count = 0;
+        if (first == 0)
+            return;
+        task->case_first = first;
+        room = count;
+    }
+    if (count > 0) {
+        memcpy(&recorder.cases[task->case_first], cases, count * sizeof(*cases));
+        recorder.cases[task->case_first].room = room;
+    }
+    task->case_count = count;
+}
+
 uint32_t recorder_add_call(const char *name, enum rec_op op, uint16_t flags)
 {
     uint32_t row = recorder_take(REC_TABLE_CALLS, 1);

@@ -226,6 +226,19 @@ static bool has_cases(const struct snapshot *snapshot, const struct snapshot_ext
            (extra->case_count == 0 || extra->case_first != 0);
 }
 
+static void forget_cases(struct snapshot_extra *extra)
+{
+    extra->case_first = 0;
+    extra->case_count = 0;
+}
+
+/* Recorders up to 1.4 left the cases of a select with the task's later waits. */
+static bool is_in_select(const struct snapshot *snapshot, const struct snapshot_task *task)
+{
+    return (task->flags & SNAPSHOT_PARKED) && task->call < snapshot->call_count &&
+           snapshot->calls[task->call].number == REC_OP_SELECT;
+}
+
 void recording_check_references(struct snapshot *snapshot)
 {
     for (size_t i = 0; i < snapshot->task_count; i++) {
@@ -239,11 +252,12 @@ void recording_check_references(struct snapshot *snapshot)
             task->wait_site = 0;
             damaged = true;
         }
+        if (task->extra && !is_in_select(snapshot, task))
+            forget_cases(&snapshot->extras[task->extra]);
         if (task->extra && !has_cases(snapshot, &snapshot->extras[task->extra])) {
             struct snapshot_extra *extra = &snapshot->extras[task->extra];
             damaged = damaged || extra->case_count != 0;
-            extra->case_first = 0;
-            extra->case_count = 0;
+            forget_cases(extra);
         }
         if ((task->flags & SNAPSHOT_PARKED) &&
             (task->call == 0 || task->call >= snapshot->call_count ||

@@ -117,7 +117,7 @@ static void take_wait(const struct recording_reader *reader, const struct rec_ta
         task->object = (uint64_t)(int64_t)(int32_t)row->detail_a;
         extra->arg = row->detail_b;
     }
-    extra->case_first = row->case_first;
+    extra->case_first = row->case_count ? row->case_first : 0;
     extra->case_count = row->case_count;
     if (row->since_ns == 0 && row->flags & REC_TASK_SCANNED) {
         task->wait_number = SNAPSHOT_WAITS_UNCOUNTED;

@@ -163,6 +163,28 @@ static void wait_not_seen_by_the_sampler__is_parked_since_now(void **state)
     snapshot_deinit(&s);
 }
 
+/* Recorders left them where the task waited for something else later. */
+static void cases__of_a_wait_that_is_no_select__are_not_told(void **state)
+{
+    (void)state;
+    struct builder *b = recording_builder_create();
+    struct rec_task *task = builder_task(b, REC_KIND_TASK, "sender");
+    builder_park(b, task, "taskrt_send", REC_OP_CHAN_SEND, 0x500, 3 * SECOND, 0);
+    uint32_t first = builder_case(b, REC_OP_CHAN_RECEIVE, 0x600);
+    builder_case(b, REC_OP_CHAN_RECEIVE, 0x700);
+    builder_select(task, first, 2);
+    const char *path = builder_path("cases.rec");
+    builder_write(b, path);
+    recording_builder_destroy(b);
+
+    struct snapshot s;
+    struct err err;
+    assert_true(read_path(path, &s, &err));
+    assert_int_equal(snapshot_extra(&s, &s.tasks[0])->case_count, 0);
+    assert_int_equal(s.loss.unreadable, 0);
+    snapshot_deinit(&s);
+}
+
 /* A lock that was free when it was asked for: the sampler says whether the task waits for it. */
 static void lock_that_was_free__is_waited_for_as_the_sampler_says(void **state)
 {
@@ -739,6 +761,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(whole_recording__every_field_is_there),
         cmocka_unit_test(wait_not_seen_by_the_sampler__is_parked_since_now),
+        cmocka_unit_test(cases__of_a_wait_that_is_no_select__are_not_told),
         cmocka_unit_test(lock_that_was_free__is_waited_for_as_the_sampler_says),
         cmocka_unit_test(ended_task_that_needs_no_join__is_not_there),
         cmocka_unit_test(joined_thread_whose_slot_is_held__is_not_there),

@@ -6,7 +6,6 @@
 #include <stddef.h>
 #include <stdlib.h>
 
-#include "preload/adapter.h"
 #include "preload/credentials.h"
 #include "preload/filter.h"
 #include "preload/outlived.h"
@@ -69,7 +68,15 @@ static void describe_nothing(const struct rec_task *task, enum rec_op op,
     (void)task, (void)op, (void)detail;
 }
 
-const struct adapter adapter_taskrt = {.kind = REC_KIND_TASK, .describe = describe_nothing};
+struct adapter here_tasks;
+
+static void describe_task(const struct rec_task *task, enum rec_op op, struct wait_detail *detail)
+{
+    if (here_tasks.describe != NULL)
+        here_tasks.describe(task, op, detail);
+}
+
+const struct adapter adapter_taskrt = {.kind = REC_KIND_TASK, .describe = describe_task};
 const struct adapter adapter_libgo = {.kind = REC_KIND_GOROUTINE, .describe = describe_nothing};
 
 /* --- the thread ----------------------------------------------------------------------------------

@@ -5,6 +5,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "preload/adapter.h"
+
+/* What the sampler is told of tasks, as by an adapter: nothing, and that they are parked, unless a
+ * test sets it. */
+extern struct adapter here_tasks;
+
 /* `freely`: it looks again and again, without a pause. To be called where a recording is open. */
 void here_sampler_start(bool freely);
 

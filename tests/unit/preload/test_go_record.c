@@ -629,6 +629,21 @@ static void selects__of_one_goroutine__use_the_same_rows(void **state)
     assert_int_equal(recorder.header->tables[REC_TABLE_CASES - 1].count, 1 + 9);
 }
 
+static void cases_of_a_select__are_not_those_of_the_next_wait(void **state)
+{
+    static const struct go_case cases[] = {{.send = true}, {.send = false}};
+    (void)state;
+    for (uint32_t i = 0; i < 4; i++) {
+        struct go_goroutine it = parked(42, i % 2 ? SEND : SELECT);
+        it.wait_number += i;
+        it.cases = cases;
+        it.case_count = it.cases_given = i % 2 ? 0 : 2;
+        look_at(&it, 1);
+        assert_int_equal(only_task()->case_count, it.case_count);
+    }
+    assert_int_equal(recorder.header->tables[REC_TABLE_CASES - 1].count, 1 + 2);
+}
+
 static void select__of_as_many_cases_as_are_told__keeps_its_rows(void **state)
 {
     static const struct go_case cases[GO_MAX_CASES] = {{.send = true}};
@@ -821,6 +836,7 @@ int main(void)
         TEST(select__is_recorded_with_its_cases),
         TEST(selects__of_one_goroutine__use_the_same_rows),
         TEST(select__of_as_many_cases_as_are_told__keeps_its_rows),
+        TEST(cases_of_a_select__are_not_those_of_the_next_wait),
         TEST(deadline_and_thread__of_a_wait__are_recorded),
         TEST(deadline__set_or_stopped_meanwhile__is_recorded),
         TEST(deadline__that_was_not_looked_for__stays),

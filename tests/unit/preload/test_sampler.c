@@ -1,5 +1,6 @@
 /* What the sampler makes of locks that were free when they were asked for, and were not got at
- * once: the waits that are no waits to their owner. And when threads ended that nobody joins. */
+ * once: the waits that are no waits to their owner. When threads ended that nobody joins. And what
+ * it tells of the waits of tasks. */
 #include <pthread.h>
 #include <sched.h>
 #include <sys/syscall.h>
@@ -244,6 +245,55 @@ static void thread__in_the_slot_of_one_that_was_joined__ended_when_it_did(void *
     recorder_release(task);
 }
 
+/* --- tasks ----------------------------------------------------------------------------------- */
+
+static void describe_two_cases(const struct rec_task *task, enum rec_op op,
+                               struct wait_detail *detail)
+{
+    (void)task;
+    if (op != REC_OP_SELECT)
+        return;
+    detail->case_count = 2;
+    detail->cases[0].object = 0xa0;
+    detail->cases[1].object = 0xb0;
+}
+
+/* The task waits while the sampler looks so many times. Returns how many cases it was told with. */
+__attribute__((noinline)) static uint16_t wait_for_looks(struct rec_task *task, uint32_t call,
+                                                         int looks)
+{
+    struct wait wait;
+    wait_begin(&wait, task, (uint16_t)call, 0, 0x500, 0);
+    for (int i = 0; i < looks; i++)
+        here_sampler_walk();
+    wait_end(&wait);
+    return task->case_count;
+}
+
+static void cases_of_a_select__are_not_those_of_the_next_wait(void **state)
+{
+    (void)state;
+    recorder_thread.task = &recorder_thread.sink;
+    here_tasks.describe = describe_two_cases;
+    struct rec_task *task = recorder_spawn(REC_KIND_TASK, 0, 0, 0, "");
+    uint32_t select = recorder_add_call("select", REC_OP_SELECT, 0);
+    uint32_t send = recorder_add_call("send", REC_OP_CHAN_SEND, 0);
+    here_sampler_start(false);
+    uint16_t of_select = wait_for_looks(task, select, 2);
+    uint16_t of_send = wait_for_looks(task, send, 2);
+    uint16_t of_one_look = wait_for_looks(task, select, 1);
+    uint16_t of_another = wait_for_looks(task, select, 2);
+    here_sampler_stop(false);
+    here_tasks = (struct adapter){0};
+    assert_int_equal(of_select, 2);
+    assert_int_equal(of_send, 0);
+    assert_int_equal(of_one_look, 0);
+    assert_int_equal(of_another, 2);
+    assert_int_equal(recorder.cases[task->case_first + 1].object, 0xb0);
+    assert_int_equal(recorder_rows(REC_TABLE_CASES), 1 + 2); /* used again */
+    recorder_release(task);
+}
+
 #define WITH_RECORDING(test) cmocka_unit_test_setup_teardown(test, here_open, here_close)
 
 int main(void)
@@ -254,6 +304,7 @@ int main(void)
         WITH_RECORDING(wait__with_the_number_of_the_sleep_before__is_another),
         WITH_RECORDING(lock__that_its_thread_has_got__is_not_waited_for),
         WITH_RECORDING(thread__in_the_slot_of_one_that_was_joined__ended_when_it_did),
+        WITH_RECORDING(cases_of_a_select__are_not_those_of_the_next_wait),
     };
     return cmocka_run_group_tests(tests, here_start, here_stop);
 }
