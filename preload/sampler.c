@@ -150,9 +150,36 @@ static void take_stack(struct rec_task *task, const struct rec_task *copy, uint3
         recorder_count(&recorder.header->lost_stacks);
 }
 
-/* How many known waits a walk still may look at again, for a new owner or another length. With more
- * than that, what was told of the others at their first look stands. */
-static uint32_t refreshes;
+/* Of known waits, which a walk looks at again for a new owner or another length: so many, from the
+ * row on where the walk before had to stop. */
+static uint32_t refreshes, refresh_from, refresh_next;
+
+static bool may_refresh(const struct rec_task *task)
+{
+    uint32_t row = (uint32_t)(task - recorder.tasks);
+    if (row < refresh_from || refreshes == 0)
+        return false;
+    if (--refreshes == 0)
+        refresh_next = row + 1;
+    return true;
+}
+
+static uint64_t walk_began_ns, walk_before_began_ns;
+
+/* Waits for locks make cycles, which are proven by their owners: who waits does not let a lock go,
+ * so that what was told of a lock's owner stands from the first look at it in that wait on. So that
+ * look must not be missed: in the walk that finds the owner's wait, it may have come before. */
+static bool must_refresh(const struct rec_task *copy)
+{
+    struct rec_task owner;
+    if (!(copy->detail_flags & REC_DETAIL_OWNER_ROW))
+        return copy->detail_flags & REC_DETAIL_OWNER; /* a thread's number is no row */
+    if (copy->detail_a >= recorder_rows(REC_TABLE_TASKS))
+        return false; /* read from memory that was something else by then */
+    copy_slot(&recorder.tasks[copy->detail_a], &owner);
+    return rec_task_wait(&owner) != 0 &&
+           (!rec_task_is_seen(&owner) || owner.since_ns >= walk_before_began_ns);
+}
 
 /* A new wait, or (0) none any more. */
 static void note_wait(struct rec_task *task, uint32_t number, uint16_t flags, uint32_t key)
@@ -215,7 +242,7 @@ static void look_at(struct rec_task *task, bool last)
     if (gen != seq && !(copy.wait_flags & REC_WAIT_RESTORED))
         return;
     bool fresh = copy.wait_site == 0 && !(copy.detail_flags & REC_DETAIL_NO_STACK);
-    if (!fresh && refreshes == 0)
+    if (!fresh && !must_refresh(&copy) && !may_refresh(task))
         return;
     if (copy.kind == REC_KIND_THREAD && own_files && !blocked_below(copy.os_tid, copy.cfa)) {
         /* It is not parked, or not yet: the next look is the first. */
@@ -225,8 +252,6 @@ static void look_at(struct rec_task *task, bool last)
     describe(task, &copy, 0);
     if (fresh)
         take_stack(task, &copy, 0); /* last: a wait with a stack is a wait that was described */
-    else
-        refreshes--;
 }
 
 /* A thread's slot is its own until the kernel has forgotten the thread: destructors run after its
@@ -271,6 +296,10 @@ static bool walk(uint32_t number, bool last)
     struct rec_header *header = recorder.header;
     uint32_t count = recorder_rows(REC_TABLE_TASKS);
     refreshes = REFRESHES_A_WALK;
+    refresh_from = refresh_next;
+    refresh_next = 0;
+    walk_before_began_ns = walk_began_ns;
+    walk_began_ns = clock_now_ns();
     for (uint32_t row = 1; row < count; row++) {
         struct rec_task *task = &recorder.tasks[row];
         if (row % STOP_TASKS == 0 && sampler_asked() == SAMPLER_STOP_NOW)

@@ -294,7 +294,103 @@ static void cases_of_a_select__are_not_those_of_the_next_wait(void **state)
     recorder_release(task);
 }
 
+enum { MANY_TASKS = 25000 }; /* more than two walks look at again */
+
+static int open_for_many(void **state)
+{
+    (void)state;
+    here_options(here_path("recording"));
+    recorder_options.max_tasks = MANY_TASKS + 10;
+    return !recorder_open(false);
+}
+
+static uint32_t holder; /* row of who has the lock that `waiter` asked for */
+
+static void describe_lock(const struct rec_task *task, enum rec_op op, struct wait_detail *detail)
+{
+    (void)task;
+    if (op == REC_OP_MUTEX_LOCK) {
+        detail->flags = REC_DETAIL_OWNER_ROW;
+        detail->a = holder;
+    } else {
+        detail->flags = REC_DETAIL_CHANNEL;
+        detail->b = here_sampler_walks(); /* what its channel holds */
+    }
+}
+
+static void park(struct rec_task *task, uint32_t call)
+{
+    task->call = (uint16_t)call;
+    task->object = 0x500;
+    task->seq++;
+    __atomic_store_n(&task->gen, task->seq, __ATOMIC_RELEASE);
+}
+
+/* A task that waits, as its first look has told. */
+static struct rec_task *spawn_parked(uint32_t call)
+{
+    struct rec_task *task = recorder_spawn(REC_KIND_TASK, 0, 0, 0, "");
+    park(task, call);
+    task->since_ns = clock_now_ns();
+    task->detail_flags = REC_DETAIL_NO_STACK; /* it has no stack of its own */
+    task->seen_gen = task->gen;
+    return task;
+}
+
+static void waits__of_more_tasks_than_a_walk_looks_at_again__have_their_turns(void **state)
+{
+    struct rec_task *tasks[MANY_TASKS];
+    (void)state;
+    recorder_thread.task = &recorder_thread.sink;
+    here_tasks.describe = describe_lock;
+    uint32_t receive = recorder_add_call("receive", REC_OP_CHAN_RECEIVE, 0);
+    for (int i = 0; i < MANY_TASKS; i++)
+        tasks[i] = spawn_parked(receive);
+    here_sampler_start(false);
+    for (int i = 0; i < 3; i++)
+        here_sampler_walk();
+    uint32_t first = tasks[0]->detail_b, last = tasks[MANY_TASKS - 1]->detail_b;
+    here_sampler_walk();
+    uint32_t first_again = tasks[0]->detail_b;
+    here_sampler_stop(false);
+    here_tasks = (struct adapter){0};
+    assert_int_equal(first, 1);
+    assert_int_equal(last, 3);
+    assert_int_equal(first_again, 4);
+}
+
+/* It let the lock go before it began to wait. */
+static void lock__whose_holder_begins_to_wait__is_asked_again_whose_it_is(void **state)
+{
+    (void)state;
+    recorder_thread.task = &recorder_thread.sink;
+    here_tasks.describe = describe_lock;
+    uint32_t receive = recorder_add_call("receive", REC_OP_CHAN_RECEIVE, 0);
+    uint32_t lock = recorder_add_call("lock", REC_OP_MUTEX_LOCK, 0);
+    for (int i = 0; i < MANY_TASKS; i++)
+        spawn_parked(receive);
+    struct rec_task *waiter = spawn_parked(lock);
+    struct rec_task *before = recorder_spawn(REC_KIND_TASK, 0, 0, 0, "");
+    holder = (uint32_t)(before - recorder.tasks);
+    here_sampler_start(false);
+    for (int i = 0; i < 3; i++)
+        here_sampler_walk();
+    uint32_t told_before = waiter->detail_a;
+    holder = (uint32_t)(waiter - recorder.tasks) - 1;
+    here_sampler_walk(); /* it is not the turn of any of the two */
+    uint32_t told_meanwhile = waiter->detail_a;
+    park(before, receive);
+    here_sampler_walk();
+    uint32_t told = waiter->detail_a;
+    here_sampler_stop(false);
+    here_tasks = (struct adapter){0};
+    assert_int_equal(told_before, before - recorder.tasks);
+    assert_int_equal(told_meanwhile, told_before);
+    assert_int_equal(told, holder);
+}
+
 #define WITH_RECORDING(test) cmocka_unit_test_setup_teardown(test, here_open, here_close)
+#define WITH_MANY(test) cmocka_unit_test_setup_teardown(test, open_for_many, here_close)
 
 int main(void)
 {
@@ -305,6 +401,8 @@ int main(void)
         WITH_RECORDING(lock__that_its_thread_has_got__is_not_waited_for),
         WITH_RECORDING(thread__in_the_slot_of_one_that_was_joined__ended_when_it_did),
         WITH_RECORDING(cases_of_a_select__are_not_those_of_the_next_wait),
+        WITH_MANY(waits__of_more_tasks_than_a_walk_looks_at_again__have_their_turns),
+        WITH_MANY(lock__whose_holder_begins_to_wait__is_asked_again_whose_it_is),
     };
     return cmocka_run_group_tests(tests, here_start, here_stop);
 }
