@@ -27,6 +27,8 @@ struct adapter {
      * objects before counts only then. NULL: what the task publishes is all there is to know. The
      * same context. */
     bool (*is_parked)(const struct rec_task *task);
+    /* Does it say that the task runs, or could, where it is not parked? NULL, context: as above. */
+    bool (*is_awake)(const struct rec_task *task);
 };
 
 extern const struct adapter adapter_pthread, adapter_taskrt, adapter_libgo;

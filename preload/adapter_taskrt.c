@@ -186,13 +186,24 @@ static uint16_t describe_channel(uint64_t chan, uint32_t *capacity, uint32_t *le
     return REC_DETAIL_CHANNEL | (closed ? REC_DETAIL_CLOSED : 0);
 }
 
+static bool read_state(const struct rec_task *task, uint32_t *ret)
+{
+    return inspect != NULL && memory_read(task->handle + inspect->state, ret, sizeof(*ret));
+}
+
 /* A runtime that stops leaves zeroes of its tasks' stacks, and the program may give their objects'
  * memory to others then. It says first that the tasks are none any more. */
 static bool is_parked(const struct rec_task *task)
 {
     uint32_t state;
-    return inspect != NULL && memory_read(task->handle + inspect->state, &state, sizeof(state)) &&
-           state == TASKRT_STATE_PARKED;
+    return read_state(task, &state) && state == TASKRT_STATE_PARKED;
+}
+
+static bool is_awake(const struct rec_task *task)
+{
+    uint32_t state;
+    return read_state(task, &state) &&
+           (state == TASKRT_STATE_RUNNABLE || state == TASKRT_STATE_RUNNING);
 }
 
 static void describe_select(const struct rec_task *task, struct wait_detail *detail)
@@ -244,4 +255,8 @@ static void describe(const struct rec_task *task, enum rec_op op, struct wait_de
 }
 
 const struct adapter adapter_taskrt = {
-    .kind = REC_KIND_TASK, .describe = describe, .is_parked = is_parked};
+    .kind = REC_KIND_TASK,
+    .describe = describe,
+    .is_parked = is_parked,
+    .is_awake = is_awake,
+};

@@ -53,6 +53,12 @@ static bool is_parked_still(const struct rec_task *copy)
     return adapter == NULL || adapter->is_parked == NULL || adapter->is_parked(copy);
 }
 
+static bool is_awake(const struct rec_task *copy)
+{
+    const struct adapter *adapter = adapter_of(copy);
+    return adapter != NULL && adapter->is_awake != NULL && adapter->is_awake(copy);
+}
+
 /* A copy of a slot, of which each field is whole; whether they belong together, `moved` tells. */
 static void copy_slot(const struct rec_task *task, struct rec_task *ret)
 {
@@ -119,7 +125,12 @@ static void describe(struct rec_task *task, const struct rec_task *copy, uint32_
     if (adapter != NULL)
         adapter->describe(copy, op, &detail);
     /* Who got its lock meanwhile would be told to wait for itself. */
-    if (!is_parked_still(copy) || (sleep != 0 && moved(task, copy, sleep)))
+    if (!is_parked_still(copy)) {
+        if (is_awake(copy))
+            SHARED_PUT(task->seen_gen, 0); /* as long as no thread takes it, it waits for that */
+        return;
+    }
+    if (sleep != 0 && moved(task, copy, sleep))
         return;
     if (op == REC_OP_IO_WAIT && own_files && may_ask_sockets && !(copy->wait_flags & REC_WAIT_FDS))
         detail.flags |= describe_descriptor(copy);

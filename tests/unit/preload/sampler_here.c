@@ -76,7 +76,22 @@ static void describe_task(const struct rec_task *task, enum rec_op op, struct wa
         here_tasks.describe(task, op, detail);
 }
 
-const struct adapter adapter_taskrt = {.kind = REC_KIND_TASK, .describe = describe_task};
+static bool is_task_parked(const struct rec_task *task)
+{
+    return here_tasks.is_parked == NULL || here_tasks.is_parked(task);
+}
+
+static bool is_task_awake(const struct rec_task *task)
+{
+    return here_tasks.is_awake != NULL && here_tasks.is_awake(task);
+}
+
+const struct adapter adapter_taskrt = {
+    .kind = REC_KIND_TASK,
+    .describe = describe_task,
+    .is_parked = is_task_parked,
+    .is_awake = is_task_awake,
+};
 const struct adapter adapter_libgo = {.kind = REC_KIND_GOROUTINE, .describe = describe_nothing};
 
 /* --- the thread ----------------------------------------------------------------------------------

@@ -389,6 +389,40 @@ static void lock__whose_holder_begins_to_wait__is_asked_again_whose_it_is(void *
     assert_int_equal(told, holder);
 }
 
+static bool said_yes(const struct rec_task *task)
+{
+    (void)task;
+    return true;
+}
+
+static bool said_no(const struct rec_task *task)
+{
+    (void)task;
+    return false;
+}
+
+/* Its wait is over, but no thread of the runtime's has taken it yet. */
+static void task__that_was_woken_and_does_not_run__is_not_parked(void **state)
+{
+    (void)state;
+    recorder_thread.task = &recorder_thread.sink;
+    struct rec_task *task = spawn_parked(recorder_add_call("receive", REC_OP_CHAN_RECEIVE, 0));
+    here_sampler_start(false);
+    here_sampler_walk();
+    bool seen_parked = rec_task_is_seen(task);
+    here_tasks.is_parked = said_no; /* as where its runtime has stopped */
+    here_sampler_walk();
+    bool seen_gone = rec_task_is_seen(task);
+    here_tasks.is_awake = said_yes;
+    here_sampler_walk();
+    bool seen_awake = rec_task_is_seen(task);
+    here_sampler_stop(false);
+    here_tasks = (struct adapter){0};
+    assert_true(seen_parked);
+    assert_true(seen_gone);
+    assert_false(seen_awake);
+}
+
 #define WITH_RECORDING(test) cmocka_unit_test_setup_teardown(test, here_open, here_close)
 #define WITH_MANY(test) cmocka_unit_test_setup_teardown(test, open_for_many, here_close)
 
@@ -401,6 +435,7 @@ int main(void)
         WITH_RECORDING(lock__that_its_thread_has_got__is_not_waited_for),
         WITH_RECORDING(thread__in_the_slot_of_one_that_was_joined__ended_when_it_did),
         WITH_RECORDING(cases_of_a_select__are_not_those_of_the_next_wait),
+        WITH_RECORDING(task__that_was_woken_and_does_not_run__is_not_parked),
         WITH_MANY(waits__of_more_tasks_than_a_walk_looks_at_again__have_their_turns),
         WITH_MANY(lock__whose_holder_begins_to_wait__is_asked_again_whose_it_is),
     };
