@@ -1,6 +1,7 @@
 /* Threads: pthread and C11 locks (mtx_t is a pthread_mutex_t underneath) say who holds them. The
  * layout is glibc's own (bits/pthreadtypes.h), which its header gives us. A poll or select says
  * which descriptors it waits for. */
+#include <linux/futex.h>
 #include <pthread.h>
 #include <string.h>
 
@@ -8,6 +9,21 @@
 #include "preload/goscan/system_calls.h"
 #include "preload/memory.h"
 #include "preload/polled.h"
+
+/* What a robust mutex whose owner died has in the place of an owner: INCONSISTENT, or one less, by
+ * nptl/pthreadP.h. The lock itself says who holds it then. */
+#define OWNERS_END 0x7ffffffeU
+
+static void describe_mutex(uint64_t address, struct wait_detail *detail)
+{
+    pthread_mutex_t mutex;
+    if (!memory_read(address, &mutex, sizeof(mutex)))
+        return;
+    detail->a = (uint32_t)mutex.__data.__owner;
+    if (detail->a >= OWNERS_END)
+        detail->a = (uint32_t)mutex.__data.__lock & FUTEX_TID_MASK;
+    detail->flags = REC_DETAIL_OWNER;
+}
 
 static void describe_owner(uint64_t address, struct wait_detail *detail)
 {
@@ -46,7 +62,7 @@ static void describe(const struct rec_task *task, enum rec_op op, struct wait_de
 {
     switch (op) {
     case REC_OP_MUTEX_LOCK:
-        describe_owner(task->object + offsetof(pthread_mutex_t, __data.__owner), detail);
+        describe_mutex(task->object, detail);
         break;
     case REC_OP_RWLOCK_RDLOCK:
     case REC_OP_RWLOCK_WRLOCK:

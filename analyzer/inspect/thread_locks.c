@@ -8,6 +8,10 @@
 #define ROBUST_KIND 16  /* PTHREAD_MUTEX_ROBUST_NORMAL_NP, nptl/pthreadP.h */
 #define RWLOCK_WAITED 2 /* PTHREAD_RWLOCK_FUTEX_USED, nptl/pthread_rwlock_common.c */
 
+/* What a robust mutex whose owner died has in the place of an owner: PTHREAD_MUTEX_INCONSISTENT, or
+ * one less, nptl/pthreadP.h. */
+#define OWNERS_END 0x7ffffffeU
+
 /* nptl/internaltypes.h: struct pthread_barrier. */
 #define BARRIER_ROUND 4
 #define BARRIER_OUT 16
@@ -81,6 +85,17 @@ void thread_lock_find(enum rec_op op, const uint64_t args[6], struct thread_lock
     }
 }
 
+static uint32_t holder_in_lock(const pthread_mutex_t *mutex)
+{
+    return (uint32_t)mutex->__data.__lock & FUTEX_TID_MASK;
+}
+
+static uint32_t mutex_owner(const pthread_mutex_t *mutex)
+{
+    uint32_t owner = (uint32_t)mutex->__data.__owner;
+    return owner < OWNERS_END ? owner : holder_in_lock(mutex);
+}
+
 bool thread_lock_is_mutex(const uint64_t args[6], struct mem_reader *memory)
 {
     unsigned command = args[1] & FUTEX_CMD_MASK;
@@ -88,20 +103,23 @@ bool thread_lock_is_mutex(const uint64_t args[6], struct mem_reader *memory)
     uint32_t expected = (uint32_t)args[2];
     if (command == FUTEX_LOCK_PI || command == FUTEX_LOCK_PI2)
         return mem_read(memory, args[0], &mutex, sizeof(mutex)) &&
-               ((uint32_t)mutex.__data.__lock & FUTEX_TID_MASK) == (uint32_t)mutex.__data.__owner;
+               holder_in_lock(&mutex) == mutex_owner(&mutex);
     if (!(expected & FUTEX_WAITERS) || !mem_read(memory, args[0], &mutex, sizeof(mutex)))
         return false;
     return (mutex.__data.__kind & ROBUST_KIND) &&
-           (expected & FUTEX_TID_MASK) == (uint32_t)mutex.__data.__owner;
+           (expected & FUTEX_TID_MASK) == mutex_owner(&mutex);
 }
 
 bool thread_lock_owner(enum rec_op op, uint64_t object, struct mem_reader *memory,
                        uint32_t *ret_tid)
 {
+    pthread_mutex_t mutex;
     switch (op) {
     case REC_OP_MUTEX_LOCK:
-        return mem_read(memory, object + offsetof(pthread_mutex_t, __data.__owner), ret_tid,
-                        sizeof(*ret_tid));
+        if (!mem_read(memory, object, &mutex, sizeof(mutex)))
+            return false;
+        *ret_tid = mutex_owner(&mutex);
+        return true;
     case REC_OP_RWLOCK_RDLOCK:
     case REC_OP_RWLOCK_WRLOCK:
         return mem_read(memory, object + offsetof(pthread_rwlock_t, __data.__cur_writer), ret_tid,

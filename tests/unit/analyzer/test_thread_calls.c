@@ -1,4 +1,5 @@
 /* System calls and functions of the C library, and what is said of a thread that is in them. */
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <linux/io_uring.h>
@@ -297,6 +298,35 @@ static void held_locks__owner__is_who_holds_them(void **state)
     assert_false(thread_lock_owner(REC_OP_MUTEX_LOCK, 16, &own, &owner));
 }
 
+static void *lock_and_end(void *mutex)
+{
+    pthread_mutex_lock(mutex);
+    return NULL;
+}
+
+/* Until who has it says that all is well again, it has another mark than that thread's number. */
+static void robust_mutex__whose_owner_died__is_of_who_holds_it_now(void **state)
+{
+    (void)state;
+    pthread_mutexattr_t attributes;
+    pthread_mutex_t mutex;
+    pthread_t thread;
+    uint32_t owner;
+    pthread_mutexattr_init(&attributes);
+    pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST);
+    pthread_mutex_init(&mutex, &attributes);
+    pthread_mutexattr_destroy(&attributes);
+    assert_int_equal(pthread_create(&thread, NULL, lock_and_end, &mutex), 0);
+    pthread_join(thread, NULL);
+    assert_int_equal(pthread_mutex_lock(&mutex), EOWNERDEAD);
+    uint32_t waited = (uint32_t)gettid() | FUTEX_WAITERS;
+    assert_true(thread_lock_owner(REC_OP_MUTEX_LOCK, (uint64_t)&mutex, &own, &owner));
+    assert_int_equal(owner, gettid());
+    assert_true(thread_lock_is_mutex(ARGS((uint64_t)&mutex, FUTEX_WAIT, waited), &own));
+    pthread_mutex_unlock(&mutex); /* it is of no use any more */
+    pthread_mutex_destroy(&mutex);
+}
+
 static void robust_and_inheriting_mutexes__are_known_by_their_words(void **state)
 {
     (void)state;
@@ -458,6 +488,7 @@ int main(void)
         cmocka_unit_test(futex_words__find__are_parts_of_their_objects),
         cmocka_unit_test(waits_in_a_condition__find__are_for_it_or_for_its_mutex),
         cmocka_unit_test(held_locks__owner__is_who_holds_them),
+        cmocka_unit_test(robust_mutex__whose_owner_died__is_of_who_holds_it_now),
         cmocka_unit_test(robust_and_inheriting_mutexes__are_known_by_their_words),
         cmocka_unit_test(descriptor__find__is_pthread_self),
         cmocka_unit_test(threads_on_the_list__read__are_those_that_began),

@@ -1,4 +1,5 @@
 /* Who holds a lock, as glibc has it; which descriptors a poll or select waits for. */
+#include <errno.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sys/select.h>
@@ -40,6 +41,32 @@ static void mutex__locked_and_unlocked__says_who_holds_it(void **state)
     assert_owner(REC_OP_MUTEX_LOCK, &mutex, own_tid());
     pthread_mutex_unlock(&mutex);
     assert_owner(REC_OP_MUTEX_LOCK, &mutex, 0);
+}
+
+static void *lock_and_end(void *mutex)
+{
+    pthread_mutex_lock(mutex);
+    return NULL;
+}
+
+/* Until who has it says that all is well again, it has another mark than that thread's number. */
+static void robust_mutex__whose_owner_died__says_who_holds_it_now(void **state)
+{
+    pthread_mutexattr_t attributes;
+    pthread_mutex_t mutex;
+    pthread_t thread;
+    (void)state;
+    pthread_mutexattr_init(&attributes);
+    pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST);
+    pthread_mutex_init(&mutex, &attributes);
+    pthread_mutexattr_destroy(&attributes);
+    assert_int_equal(pthread_create(&thread, NULL, lock_and_end, &mutex), 0);
+    pthread_join(thread, NULL);
+    assert_int_equal(pthread_mutex_lock(&mutex), EOWNERDEAD);
+    assert_owner(REC_OP_MUTEX_LOCK, &mutex, own_tid());
+    pthread_mutex_unlock(&mutex); /* it is of no use any more */
+    assert_owner(REC_OP_MUTEX_LOCK, &mutex, 0);
+    pthread_mutex_destroy(&mutex);
 }
 
 static void c11_mutex__locked__says_who_holds_it(void **state)
@@ -125,6 +152,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(mutex__locked_and_unlocked__says_who_holds_it),
+        cmocka_unit_test(robust_mutex__whose_owner_died__says_who_holds_it_now),
         cmocka_unit_test(c11_mutex__locked__says_who_holds_it),
         cmocka_unit_test(rwlock__written_and_read__says_who_writes),
         cmocka_unit_test(object__that_is_gone_or_has_no_owner__says_nothing),
