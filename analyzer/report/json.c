@@ -177,6 +177,11 @@ static json_t *waiting(const struct report *report, const struct group *group, u
     return known ? count(number) : json_null();
 }
 
+static json_t *id_of(const struct snapshot *snapshot, uint32_t task)
+{
+    return task != WAITGRAPH_NONE ? count(snapshot->tasks[task].id) : json_null();
+}
+
 static json_t *object_of(const struct report *report, const struct group *group, uint32_t task)
 {
     struct object_look look = evidence_look_at(report->snapshot, &report->verdicts->graph, task);
@@ -192,9 +197,8 @@ static json_t *object_of(const struct report *report, const struct group *group,
                         look.has_channel ? json_boolean(look.closed) : json_null());
     json_object_set_new(object, "senders", waiting(report, group, task, look.kind, false));
     json_object_set_new(object, "receivers", waiting(report, group, task, look.kind, true));
-    json_object_set_new(object, "owner_task",
-                        look.owner != WAITGRAPH_NONE ? count(report->snapshot->tasks[look.owner].id)
-                                                     : json_null());
+    json_object_set_new(object, "owner_task", id_of(report->snapshot, look.owner));
+    json_object_set_new(object, "joined_task", id_of(report->snapshot, look.joined));
     return object;
 }
 

@@ -48,7 +48,8 @@ struct object_look evidence_look_at(const struct snapshot *snapshot, const struc
 {
     const struct snapshot_task *task = &snapshot->tasks[index];
     const struct snapshot_extra *extra = snapshot_extra(snapshot, task);
-    struct object_look look = {.kind = REC_OBJECT_NONE, .owner = WAITGRAPH_NONE};
+    struct object_look look = {
+        .kind = REC_OBJECT_NONE, .owner = WAITGRAPH_NONE, .joined = WAITGRAPH_NONE};
     if (!(task->flags & SNAPSHOT_PARKED))
         return look;
     look.kind = snapshot_op_object(snapshot->calls[task->call].number);
@@ -66,6 +67,8 @@ struct object_look evidence_look_at(const struct snapshot *snapshot, const struc
     }
     if (waitgraph_has_owner(snapshot, task))
         look.owner = waitgraph_next(graph, index);
+    if (waitgraph_is_join(snapshot, task))
+        look.joined = waitgraph_next(graph, index);
     if (extra->object_text)
         look.text = snapshot->object_texts[extra->object_text];
     return look;

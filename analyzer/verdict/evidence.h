@@ -16,15 +16,15 @@ void evidence_add_threshold(const struct judge *judge, struct group *group);
 /* Who waits for whom, round each cycle that the group has a part in. */
 void evidence_add_cycles(const struct judge *judge, struct group *group);
 
-/* The parts of a group's object as the first member saw it. owner: the index of the task that holds
- * it, or WAITGRAPH_NONE. */
+/* The parts of a group's object as the first member saw it. owner, joined: the index of the task
+ * that holds it, or that is joined, or WAITGRAPH_NONE. */
 struct object_look {
     enum rec_object kind;
     uint64_t address;
     bool has_channel; /* capacity, length and closed are known */
     uint32_t capacity, length;
     bool closed;
-    uint32_t owner;
+    uint32_t owner, joined;
     const char *text; /* what it is: "socket 127.0.0.1:80"; NULL: nothing more is known */
 };
 struct object_look evidence_look_at(const struct snapshot *snapshot, const struct waitgraph *graph,

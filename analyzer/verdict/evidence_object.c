@@ -263,12 +263,10 @@ static void explain_lock(const struct judge *judge, struct group *group,
 static void explain_join(const struct judge *judge, struct group *group,
                          const struct object_look *look)
 {
-    uint32_t target = waitgraph_next(judge->graph, group->members[0]);
     char who[64], what[128];
-    (void)look;
-    if (target != WAITGRAPH_NONE)
-        evidence_add(group, "joins %s, %s", evidence_task_name(judge->snapshot, target, who),
-                     doing(judge, target, what, sizeof(what)));
+    if (look->joined != WAITGRAPH_NONE)
+        evidence_add(group, "joins %s, %s", evidence_task_name(judge->snapshot, look->joined, who),
+                     doing(judge, look->joined, what, sizeof(what)));
     else
         evidence_add(group, "joins a %s (%#" PRIx64 ") that is not among those %s",
                      look->kind == REC_OBJECT_THREAD ? "thread" : "task", look->address,

@@ -417,9 +417,9 @@ static const struct key group_keys[] = {
     {"wait_stack", "a"}, {"spawn_stack", "a"}, {"tasks", "a"},      {"tasks_omitted", "i"},
     {NULL, NULL}};
 static const struct key object_keys[] = {
-    {"kind", "s"},     {"address", "s"},    {"capacity", "in"},
-    {"length", "in"},  {"closed", "bn"},    {"owner_task", "in"},
-    {"senders", "in"}, {"receivers", "in"}, {NULL, NULL}};
+    {"kind", "s"},         {"address", "s"},     {"capacity", "in"}, {"length", "in"},
+    {"closed", "bn"},      {"owner_task", "in"}, {"senders", "in"},  {"receivers", "in"},
+    {"joined_task", "in"}, {NULL, NULL}};
 static const struct key task_keys[] = {{"id", "i"},         {"os_tid", "in"},  {"name", "sn"},
                                        {"parked_ns", "in"}, {"deadline", "b"}, {"labels", "o"},
                                        {NULL, NULL}};
@@ -534,6 +534,36 @@ static void json__keeps_the_contract(void **state)
     assert_string_equal(string_at(group, "verdict"), "waiting");
     assert_true(json_is_null(json_object_get(group, "object")));
     json_decref(json);
+}
+
+/* What the report says of a thread that joins the one with this handle; 0: the first thread. */
+static json_t *write_join(uint64_t handle)
+{
+    struct builder *b = recording_builder_create();
+    const struct rec_task *worker = builder_thread(b, "worker");
+    builder_park(b, builder_thread(b, "main"), "pthread_join", REC_OP_THREAD_JOIN,
+                 handle ? handle : worker->handle, 30 * SECOND, 0);
+    struct report_options options = usual;
+    options.all = true; /* who joins one that runs waits as expected */
+    return write_json(b, &options, 100);
+}
+
+static void json__join__says_which_task_is_joined(void **state)
+{
+    (void)state;
+    for (uint64_t handle = 0; handle < 2; handle++) {
+        json_t *json = write_join(handle);
+        assert_contract(json);
+        const json_t *group = json_array_get(json_object_get(json, "groups"), 0);
+        const json_t *object = json_object_get(group, "object");
+        assert_string_equal(string_at(object, "kind"), "thread");
+        assert_true(json_is_null(json_object_get(object, "owner_task")));
+        if (handle)
+            assert_true(json_is_null(json_object_get(object, "joined_task")));
+        else
+            assert_int_equal(integer_at(object, "joined_task"), 1);
+        json_decref(json);
+    }
 }
 
 static void json__different_objects__stand_with_the_tasks(void **state)
@@ -711,6 +741,7 @@ int main(void)
         cmocka_unit_test(text__names_of_the_target__obeyed_by_no_terminal),
         cmocka_unit_test(text__colour__only_when_asked),
         cmocka_unit_test(json__keeps_the_contract),
+        cmocka_unit_test(json__join__says_which_task_is_joined),
         cmocka_unit_test(json__different_objects__stand_with_the_tasks),
         cmocka_unit_test(json__select__has_its_cases),
         cmocka_unit_test(json__different_channels__say_who_is_on_the_other_side),
