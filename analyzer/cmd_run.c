@@ -253,7 +253,7 @@ static char *find_recording(const struct launch *launch)
 {
     uint32_t pid = (uint32_t)launch->child;
     if (launch->output)
-        return recordings_beside(launch->output, pid, 0, launch->begun_ns);
+        return recordings_beside(launch->output, pid, 0, launch->begun_ns, RECORDINGS_NEWEST);
 
     char folder[64];
     char *found = NULL;

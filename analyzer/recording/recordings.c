@@ -184,12 +184,14 @@ static bool is_name_for(const char *name, const char *base, uint32_t pid)
            (dot && is_numbered(dot, ".", pid, ""));
 }
 
-char *recordings_beside(const char *path, uint32_t pid, uint64_t start_ticks, uint64_t since_ns)
+char *recordings_beside(const char *path, uint32_t pid, uint64_t start_ticks, uint64_t since_ns,
+                        enum recordings_pick pick)
 {
     const char *base = text_basename(path);
     char *folder = base == path ? strdup("./") : strndup(path, (size_t)(base - path));
     DIR *dir = folder ? opendir(folder) : NULL;
-    char *newest = NULL;
+    char *best = NULL;
+    uint64_t best_ns = 0;
     struct dirent *entry;
     while (dir && (entry = readdir(dir)) != NULL) {
         struct rec_file file;
@@ -202,14 +204,15 @@ char *recordings_beside(const char *path, uint32_t pid, uint64_t start_ticks, ui
             const struct rec_header *header = &file.header;
             fits = header->pid == pid && header->started_ns >= since_ns &&
                    (start_ticks ? header->process_start_ticks == start_ticks
-                                : process_is_of_this_boot(header->boot_id));
+                                : process_is_of_this_boot(header->boot_id)) &&
+                   (!best || (header->started_ns < best_ns) == (pick == RECORDINGS_OLDEST));
             if (fits)
-                since_ns = header->started_ns;
+                best_ns = header->started_ns;
             rec_file_close(&file);
         }
         if (fits) {
-            free(newest);
-            newest = candidate;
+            free(best);
+            best = candidate;
         } else {
             free(candidate);
         }
@@ -217,7 +220,7 @@ char *recordings_beside(const char *path, uint32_t pid, uint64_t start_ticks, ui
     if (dir)
         closedir(dir);
     free(folder);
-    return newest;
+    return best;
 }
 
 struct live {

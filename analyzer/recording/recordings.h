@@ -38,13 +38,17 @@ void recordings_list_deinit(struct recording_list *list);
 /* The path of the newest recording in a folder, to be freed. Error: there is none. */
 char *recordings_newest(const char *folder, uid_t uid, struct err *err);
 
-/* The path of the newest recording of a process that stands in the folder of `path`, `path` itself
+/* Of several recordings of one process, which executed one program after the other. */
+enum recordings_pick { RECORDINGS_OLDEST, RECORDINGS_NEWEST };
+
+/* The path of one recording of a process that stands in the folder of `path`, `path` itself
  * included, to be freed; NULL: there is none, or no memory. A program that executes another leaves
  * one of itself, and the other's has a number behind it: PID-N.rec, or FILE.PID-N.
  *
  * start_ticks: of the process, as in rec_header; 0: not known, but of this boot. since_ns:
  * recordings that began earlier by CLOCK_MONOTONIC are those of others. */
-char *recordings_beside(const char *path, uint32_t pid, uint64_t start_ticks, uint64_t since_ns);
+char *recordings_beside(const char *path, uint32_t pid, uint64_t start_ticks, uint64_t since_ns,
+                        enum recordings_pick pick);
 
 /* Whether a process, which has the number `here`, still writes the recording of this header, as
  * that says. False: it has executed a program that the library is not in. True also where it cannot

@@ -159,8 +159,9 @@ static bool take_process(struct recording_reader *reader, enum snapshot_end end)
         snapshot->pid = here != 0 ? (uint32_t)here : header->pid;
     }
     if (end == SNAPSHOT_EXEC)
-        snapshot->continued_in = recordings_beside(
-            reader->file.path, header->pid, header->process_start_ticks, header->started_ns + 1);
+        snapshot->continued_in =
+            recordings_beside(reader->file.path, header->pid, header->process_start_ticks,
+                              header->started_ns + 1, RECORDINGS_OLDEST);
     snapshot->end = end;
     snapshot->has_exit_code = end == SNAPSHOT_EXITED;
     snapshot->exit_code = snapshot->has_exit_code ? header->exit_code : 0;

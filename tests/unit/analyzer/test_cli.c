@@ -278,16 +278,18 @@ static void exec__report_names_what_followed(void **state)
                "nothing found, but it went on as another program, of which no recording was found");
     assert_null(strstr(did.out, "note:"));
 
-    const char *other = write_program("gate.rec.2147483632-0", SECOND, true);
+    const char *next = write_program("gate.rec.2147483632-0", SECOND, true);
     const char *last = write_program("gate.rec.2147483632-1", 2 * SECOND, false);
     char note[256];
-    snprintf(note, sizeof(note), "the program that it executed is recorded in %s", last);
+    snprintf(note, sizeof(note), "the program that it executed is recorded in %s\n", next);
     leakspy("report", path, NULL);
     assert_did(0, note, "");
-    leakspy("report", "--exit-code", other, NULL);
-    assert_did(2, note, "leakspy: nothing found, but it went on as another program");
+    snprintf(note, sizeof(note), "the program that it executed is recorded in %s\"", next);
     leakspy("report", "--format=json", path, NULL);
     assert_did(0, note, "");
+    snprintf(note, sizeof(note), "the program that it executed is recorded in %s\n", last);
+    leakspy("report", "--exit-code", next, NULL);
+    assert_did(2, note, "leakspy: nothing found, but it went on as another program");
     leakspy("report", "--exit-code", last, NULL);
     assert_did(1, "1 stuck:", "");
     assert_null(strstr(did.out, "note:"));

@@ -106,7 +106,7 @@ static void beside__the_newest_of_that_process(void **state)
     make_folder("beside");
     uint64_t begun = BUILDER_STARTED_NS;
     const char *out = builder_path("beside/out.rec");
-    assert_null(recordings_beside(out, 5, 0, begun));
+    assert_null(recordings_beside(out, 5, 0, begun, RECORDINGS_NEWEST));
     write_one(out, 5, 0);
     write_one(builder_path("beside/out.rec.5-0"), 5, SECOND);
     write_one(builder_path("beside/out.rec.5-1"), 5, 2 * SECOND);
@@ -115,23 +115,49 @@ static void beside__the_newest_of_that_process(void **state)
     write_one(builder_path("beside/out.rec.5-x"), 5, 3 * SECOND);
     builder_write_bytes(builder_path("beside/out.rec.5-3"), "no recording", 12);
     write_before_boot(builder_path("beside/out.rec.6-0"), 6, 0);
-    assert_null(recordings_beside(out, 6, 0, begun)); /* another process that had the number */
+    /* Another process that had the number. */
+    assert_null(recordings_beside(out, 6, 0, begun, RECORDINGS_NEWEST));
 
-    char *found = recordings_beside(out, 5, 0, begun);
+    char *found = recordings_beside(out, 5, 0, begun, RECORDINGS_NEWEST);
     assert_string_equal(found, builder_path("beside/out.rec.5-1"));
     free(found);
-    found = recordings_beside(out, 5, 12345, begun);
+    found = recordings_beside(out, 5, 12345, begun, RECORDINGS_NEWEST);
     assert_string_equal(found, builder_path("beside/out.rec.5-1"));
     free(found);
-    assert_null(recordings_beside(out, 5, 12346, begun));
-    assert_null(recordings_beside(out, 5, 0, begun + 2 * (uint64_t)SECOND + 1));
-    assert_null(recordings_beside("/nowhere/out.rec", 5, 0, begun));
+    assert_null(recordings_beside(out, 5, 12346, begun, RECORDINGS_NEWEST));
+    assert_null(recordings_beside(out, 5, 0, begun + 2 * (uint64_t)SECOND + 1, RECORDINGS_NEWEST));
+    assert_null(recordings_beside("/nowhere/out.rec", 5, 0, begun, RECORDINGS_NEWEST));
 
     write_one(builder_path("beside/7-0.rec"), 7, 0);
     write_one(builder_path("beside/7-1.rec"), 7, SECOND);
-    found = recordings_beside(builder_path("beside/7-0.rec"), 7, 12345, begun + 1);
+    found =
+        recordings_beside(builder_path("beside/7-0.rec"), 7, 12345, begun + 1, RECORDINGS_NEWEST);
     assert_string_equal(found, builder_path("beside/7-1.rec"));
     free(found);
+}
+
+/* A process that executed one program after the other. */
+static void beside__the_oldest_since_then(void **state)
+{
+    (void)state;
+    make_folder("chain");
+    uint64_t begun = BUILDER_STARTED_NS;
+    const char *first = builder_path("chain/out.rec");
+    write_one(first, 5, 0);
+    write_one(builder_path("chain/out.rec.5-0"), 5, SECOND);
+    write_one(builder_path("chain/out.rec.5-1"), 5, 2 * SECOND);
+    write_one(builder_path("chain/out.rec.5-2"), 5, 3 * SECOND);
+    static const char *const next[] = {"chain/out.rec.5-0", "chain/out.rec.5-1",
+                                       "chain/out.rec.5-2"};
+    for (size_t i = 0; i < sizeof(next) / sizeof(next[0]); i++) {
+        uint64_t since_ns = begun + i * (uint64_t)SECOND + 1;
+        char *found = recordings_beside(first, 5, 12345, since_ns, RECORDINGS_OLDEST);
+        assert_non_null(found);
+        assert_string_equal(found, builder_path(next[i]));
+        free(found);
+    }
+    assert_null(
+        recordings_beside(first, 5, 12345, begun + 3 * (uint64_t)SECOND + 1, RECORDINGS_OLDEST));
 }
 
 static void beside__a_path_without_a_folder(void **state)
@@ -141,7 +167,7 @@ static void beside__a_path_without_a_folder(void **state)
     write_one(builder_path("bare/out.rec"), 5, 0);
     char *before = getcwd(NULL, 0);
     assert_int_equal(chdir(builder_path("bare")), 0);
-    char *found = recordings_beside("out.rec", 5, 0, 0);
+    char *found = recordings_beside("out.rec", 5, 0, 0, RECORDINGS_NEWEST);
     assert_int_equal(chdir(before), 0);
     assert_non_null(found);
     assert_string_equal(found, "out.rec");
@@ -203,6 +229,7 @@ int main(void)
         cmocka_unit_test(no_folder__no_recordings),
         cmocka_unit_test(folder_of_somebody_else_or_a_link__refused),
         cmocka_unit_test(beside__the_newest_of_that_process),
+        cmocka_unit_test(beside__the_oldest_since_then),
         cmocka_unit_test(beside__a_path_without_a_folder),
         cmocka_unit_test(process__found_by_what_it_has_mapped),
         cmocka_unit_test(process__that_never_was),
