@@ -8,10 +8,10 @@
 #include "preload/go_calls.h"
 #include "preload/go_labels.h"
 #include "preload/go_table.h"
+#include "preload/goscan/g.h"
 #include "preload/recorder.h"
 #include "preload/sites.h"
 
-#define STATUS_SYSCALL 3 /* runtime._Gsyscall */
 #define ASK_EVERY 4096   /* goroutines between two questions whether to go on */
 
 static uint16_t call_rows[GO_MAX_REASONS + 1][REC_OP_COUNT]; /* 0: not made yet */
@@ -33,7 +33,7 @@ bool go_record_reset(void)
 /* What row.reason is. */
 static uint16_t reason_number(const struct go_goroutine *it)
 {
-    return it->status == STATUS_SYSCALL ? GO_MAX_REASONS : it->reason;
+    return it->status == G_SYSCALL ? GO_MAX_REASONS : it->reason;
 }
 
 /* Has it stayed parked since the last look, as far as the runtime's record of it tells? The number
@@ -321,7 +321,7 @@ static bool take_system_call(const struct goscan *scan, const struct go_goroutin
                              struct go_wait *ret)
 {
     struct thread_call call;
-    if (it->status != STATUS_SYSCALL || it->stack == NULL ||
+    if (it->status != G_SYSCALL || it->stack == NULL ||
         !go_calls_read(scan->reader, it->os_tid, &call, &ret->call))
         return false;
     ret->object = call.object;
@@ -345,7 +345,7 @@ static void look_at(struct go_row *row, struct rec_task *task, const struct gosc
         note_deadline(scan, row, task, it, reason);
         return;
     }
-    bool asks = it->status != STATUS_SYSCALL || go_calls_turn();
+    bool asks = it->status != G_SYSCALL || go_calls_turn();
     if (!asks && may_have_stayed(row, it))
         return;
     if (it->moved || !asks ||

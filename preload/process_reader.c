@@ -19,10 +19,8 @@ static void read_some(struct process_reader *self, struct mem_piece *pieces, siz
             from[i] = (struct iovec){.iov_base = (void *)piece->address, .iov_len = piece->bytes};
         }
         long got = sys_call(SYS_process_vm_readv, self->pid, to, batch, from, batch, 0);
-        if (got < 0) {
-            self->last_error = got;
+        if (got < 0)
             got = 0;
-        }
         size_t i = 0;
         while (i < batch && (size_t)got >= pieces[done + i].bytes) {
             got -= (long)pieces[done + i].bytes;

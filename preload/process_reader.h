@@ -10,7 +10,6 @@
 struct process_reader {
     struct mem_reader reader; /* first */
     long pid;
-    long last_error; /* of the last read that failed as a whole: a negative errno value */
 };
 
 void process_reader_init(struct process_reader *reader, long pid);

@@ -234,7 +234,6 @@ uint32_t rt_random(struct taskrt_task *self);
 int rt_deadline_check(int64_t deadline_ns);
 int64_t rt_now_ns(void);
 
-struct rt_worker *rt_task_worker(struct taskrt_task *self);
 /* Tells the worker that sleeps in the kernel for deadlines of one that comes sooner. */
 void rt_poller_deadline(int64_t deadline_ns);
 

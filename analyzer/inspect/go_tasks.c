@@ -5,9 +5,9 @@
 
 #include "analyzer/image/kept_stacks.h"
 #include "analyzer/inspect/thread_calls.h"
+#include "preload/goscan/g.h"
 
 #define MOST_DESCRIBED 4096    /* descriptors that the system is asked about */
-#define STATUS_SYSCALL 3       /* runtime._Gsyscall */
 #define MOST_LABEL_SETS 100000 /* that are read; tasks mostly share theirs */
 #define CHECKED_AT_ONCE 256    /* goroutines */
 #define LABEL_BYTES 256        /* of a key or a value; longer ones are cut */
@@ -240,7 +240,7 @@ bool go_tasks_add(const struct go_goroutine *it, void *arg)
 {
     struct go_tasks *tasks = arg;
     const struct image_thread *thread =
-        it->status == STATUS_SYSCALL ? thread_of(tasks, it->os_tid) : NULL;
+        it->status == G_SYSCALL ? thread_of(tasks, it->os_tid) : NULL;
     bool in_call = is_in_call(tasks, it, thread);
     bool parked = it->parked && !it->moved;
     uint32_t spawn_site = spawn_site_of(tasks, it);

@@ -16,7 +16,8 @@
 #include "analyzer/recording/tasks.h"
 #include "preload/goscan/layout.h"
 
-enum snapshot_end source_recording_end(const struct rec_header *header)
+/* How the process of a recording stands: by the header's state, and whether it is still there. */
+static enum snapshot_end end_of(const struct rec_header *header)
 {
     pid_t here;
     switch (header->state) {
@@ -258,7 +259,7 @@ bool source_recording_await_looks(const char *path, int looks)
         seen_ns = header.last_walk_ns;
         if (now_ns > until_ns || most(seen_ns, header.started_ns) + 2 * second_ns < now_ns ||
             most(header.sample_period_ns, header.rest_ns) > second_ns ||
-            source_recording_end(&header) != SNAPSHOT_RUNNING)
+            end_of(&header) != SNAPSHOT_RUNNING)
             return false;
         nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
     }
@@ -272,7 +273,7 @@ bool source_recording_read(const char *path, struct snapshot *ret, struct err *e
         return false;
 
     const struct rec_header *header = &reader.file.header;
-    enum snapshot_end end = source_recording_end(header);
+    enum snapshot_end end = end_of(header);
     reader.live = end == SNAPSHOT_RUNNING;
     reader.last_walk_ns = header->last_walk_ns;
     reader.now_ns =

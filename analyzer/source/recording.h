@@ -16,7 +16,4 @@ bool source_recording_read(const char *path, struct snapshot *ret, struct err *e
  * has ended; and for ten seconds at most. Returns whether it has. */
 bool source_recording_await_looks(const char *path, int looks);
 
-/* How the process of a recording stands: by the header's state, and whether it is still there. */
-enum snapshot_end source_recording_end(const struct rec_header *header);
-
 #endif

@@ -24,7 +24,9 @@ bool verdict_is_past(const struct snapshot_task *task, int64_t threshold_ns)
     return threshold_ns == 0 || task->parked_ns >= threshold_ns;
 }
 
-bool verdict_is_undecided(const struct snapshot_task *task, int64_t threshold_ns)
+/* Whether a parked task that is not known to be past the threshold may be. Threads are told by the
+ * kernel's clock, which is a lower bound only where they woke up for nothing. */
+static bool is_undecided(const struct snapshot_task *task, int64_t threshold_ns)
 {
     return !verdict_is_past(task, threshold_ns) &&
            (task->parked_ns == SNAPSHOT_AGE_UNKNOWN ||
@@ -77,7 +79,7 @@ static void add_to_group(struct group *group, const struct judge *judge, uint32_
     }
     if (verdict_is_past(task, judge->options->threshold_ns))
         group->past_threshold++;
-    group->undecided += verdict_is_undecided(task, judge->options->threshold_ns);
+    group->undecided += is_undecided(task, judge->options->threshold_ns);
     if (task->parked_ns == SNAPSHOT_AGE_UNKNOWN) {
         group->unknown_age++;
         return;
@@ -247,7 +249,7 @@ static void count_totals(struct verdicts *ret, const struct judge *judge)
         }
         totals->parked++;
         totals->past_threshold += verdict_is_past(task, judge->options->threshold_ns);
-        totals->undecided += verdict_is_undecided(task, judge->options->threshold_ns) &&
+        totals->undecided += is_undecided(task, judge->options->threshold_ns) &&
                              judge->snapshot->look_age_ns != SNAPSHOT_AGE_UNKNOWN &&
                              rules_go_by_age(judge->rule_of_task[i]);
     }

@@ -83,10 +83,6 @@ bool verdicts_init(struct verdicts *ret, const struct snapshot *snapshot, const 
                    const struct verdict_options *options);
 void verdicts_deinit(struct verdicts *verdicts);
 
-/* Whether a parked task that is not known to be past the threshold may be. Threads are told by the
- * kernel's clock, which is a lower bound only where they woke up for nothing. */
-bool verdict_is_undecided(const struct snapshot_task *task, int64_t threshold_ns);
-
 /* Whether a task has waited as long as the threshold. A wait of unknown age is past 0 only. */
 bool verdict_is_past(const struct snapshot_task *task, int64_t threshold_ns);
 
