@@ -12,7 +12,7 @@
 #include "preload/recorder.h"
 #include "preload/sites.h"
 
-#define ASK_EVERY 4096   /* goroutines between two questions whether to go on */
+#define ASK_EVERY 4096 /* goroutines between two questions whether to go on */
 
 static uint16_t call_rows[GO_MAX_REASONS + 1][REC_OP_COUNT]; /* 0: not made yet */
 static uint32_t scan_number;
