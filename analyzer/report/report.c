@@ -69,6 +69,35 @@ static void write_unwatched(const struct snapshot *snapshot, char *to, size_t by
                  ago, period);
 }
 
+/* Whether waits may be past the threshold that were told to be younger: how long one lasts is known
+ * from the first look at it on. Looks once a second are often enough, reports wait for those. */
+static bool is_looked_at_too_rarely(const struct report *report)
+{
+    const struct snapshot *snapshot = report->snapshot;
+    int64_t threshold_ns = report->options->threshold_ns;
+    if (threshold_ns == 0 || snapshot->look_period_ns <= threshold_ns ||
+        snapshot->look_period_ns <= SNAPSHOT_FRESH_NS)
+        return false;
+    for (size_t i = 0; i < snapshot->task_count; i++) {
+        const struct snapshot_task *task = &snapshot->tasks[i];
+        if ((task->flags & (SNAPSHOT_PARKED | SNAPSHOT_DEADLINE)) == SNAPSHOT_PARKED &&
+            task->parked_ns < threshold_ns)
+            return true;
+    }
+    return false;
+}
+
+static void write_too_rarely(const struct report *report, char *to, size_t bytes)
+{
+    char period[32], threshold[32];
+    text_duration(report->snapshot->look_period_ns, period);
+    text_duration(report->options->threshold_ns, threshold);
+    snprintf(to, bytes,
+             "somebody looks at its tasks only every %s: waits may be that much longer than told, "
+             "and past %s",
+             period, threshold);
+}
+
 /* That tasks may be past the threshold of which nobody knows since when they are parked. */
 static void write_undecided(const struct report *report, char *to, size_t bytes)
 {
@@ -99,6 +128,9 @@ void report_notes(const struct report *report, void (*visit)(const char *note, v
     if (snapshot_is_unwatched(report->snapshot)) {
         write_unwatched(report->snapshot, note, sizeof(note));
         visit(note, arg);
+    } else if (is_looked_at_too_rarely(report)) {
+        write_too_rarely(report, note, sizeof(note));
+        visit(note, arg);
     }
     if (report->verdicts->totals.undecided) {
         write_undecided(report, note, sizeof(note));
@@ -118,5 +150,7 @@ const char *report_doubt(const struct report *report)
         return "it went on as another program, of which no recording was found";
     if (snapshot_is_unwatched(report->snapshot))
         return "nobody has looked at its tasks lately";
+    if (is_looked_at_too_rarely(report))
+        return "its tasks are looked at less often than the threshold asks for";
     return NULL;
 }

@@ -267,6 +267,32 @@ static void text__nobody_looked_lately__said(void **state)
     free(text);
 }
 
+/* Between two looks a wait may begin and get older than the threshold. */
+static void text__looked_at_less_often_than_the_threshold_asks_for__said(void **state)
+{
+    static const struct report_options short_threshold = {.threshold_ns = SECOND / 2};
+    (void)state;
+    struct builder *b = build_unwatched(SECOND);
+    builder_header(b)->sample_period_ns = 20 * (uint64_t)SECOND;
+    char *text = write_report(b, &usual, 100, report_write_text);
+    assert_non_null(strstr(text, "nothing found among what could be read"));
+    assert_non_null(strstr(text, "somebody looks at its tasks only every 20s: waits may be that "
+                                 "much longer than told, and past 10s"));
+    free(text);
+
+    b = build_unwatched(SECOND);
+    builder_header(b)->sample_period_ns = 9 * (uint64_t)SECOND;
+    text = write_report(b, &usual, 100, report_write_text);
+    assert_null(strstr(text, "note:"));
+    free(text);
+
+    b = build_unwatched(SECOND / 4);
+    builder_header(b)->sample_period_ns = (uint64_t)SECOND;
+    text = write_report(b, &short_threshold, 100, report_write_text);
+    assert_null(strstr(text, "note:"));
+    free(text);
+}
+
 static void text__ended_before_anybody_looked__said(void **state)
 {
     (void)state;
@@ -735,6 +761,7 @@ int main(void)
         cmocka_unit_test(go_statement_alone__is_not_said_to_be_cut_in_the_text),
         cmocka_unit_test(text__loss_is_shown),
         cmocka_unit_test(text__nobody_looked_lately__said),
+        cmocka_unit_test(text__looked_at_less_often_than_the_threshold_asks_for__said),
         cmocka_unit_test(text__ended_before_anybody_looked__said),
         cmocka_unit_test(text__nothing_parked__nobody_needs_to_look),
         cmocka_unit_test(text__all_and_min_count__choose_groups),
