@@ -1,6 +1,7 @@
 /* The loop of a watch: when to look, and when to stop. */
 #include "analyzer/source/watch.h"
 
+#include <elf.h>
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
@@ -45,12 +46,15 @@ static bool sleep_until(uint64_t when_ns)
     return !interrupted;
 }
 
+static const char other_program[] = "it executed another program while it was watched";
+
 struct loop {
     struct watch *watch;
     const struct watch_source *source;
     struct snapshot latest;
     uint64_t begin_ns, end_ns; /* of the latest look */
     uint64_t start_ticks;      /* of the process that is watched */
+    uint64_t random;           /* where the kernel put 16 random bytes: differs with every exec */
     const char *ended;         /* why there is nothing more to be seen; NULL: there is */
     bool goes_on;              /* though nobody could look at it any more */
 };
@@ -63,18 +67,30 @@ static bool is_same_recording(const struct snapshot *one, const struct snapshot 
     return strcmp(one->path, other->path) == 0 && one->started_unix_ns == other->started_unix_ns;
 }
 
+/* Whether the process has executed something, perhaps its own program, since the first look. False
+ * also where that may not be read. */
+static bool has_executed(const struct loop *loop)
+{
+    uint64_t random = process_auxv((pid_t)loop->latest.pid, AT_RANDOM);
+    return random && loop->random && random != loop->random;
+}
+
 /* Whether a later look is at what the first one was at. */
 static bool is_same(struct loop *loop, const struct snapshot *now)
 {
+    /* A recording that has ended with the exec tells all there was. */
+    bool executed = now->end == SNAPSHOT_RUNNING && has_executed(loop);
     uint64_t ticks;
     process_look((pid_t)now->pid, &ticks);
     if (now->pid != loop->latest.pid ||
         (ticks && loop->start_ticks && ticks != loop->start_ticks)) {
         loop->ended = "it ended while it was watched";
-    } else if (strcmp(now->exe, loop->latest.exe) != 0 || !is_same_recording(now, &loop->latest)) {
+    } else if (executed || strcmp(now->exe, loop->latest.exe) != 0 ||
+               !is_same_recording(now, &loop->latest)) {
         bool same_kind = !now->path == !loop->latest.path;
-        loop->ended = same_kind ? "it executed another program while it was watched"
-                                : "its recording began or was removed while it was watched";
+        loop->ended = executed || same_kind
+                          ? other_program
+                          : "its recording began or was removed while it was watched";
         loop->goes_on = true;
     }
     return !loop->ended;
@@ -91,8 +107,12 @@ static bool look(struct loop *loop, bool first, struct err *err)
             return false;
         memset(err, 0, sizeof(*err));
         loop->goes_on = process_look((pid_t)loop->latest.pid, NULL) == PROCESS_ALIVE;
-        loop->ended = loop->goes_on ? "it could not be read any more while it was watched"
-                                    : "it ended while it was watched";
+        if (!loop->goes_on)
+            loop->ended = "it ended while it was watched";
+        else if (has_executed(loop))
+            loop->ended = other_program;
+        else
+            loop->ended = "it could not be read any more while it was watched";
         return true;
     }
     uint64_t end_ns = clock_ns(CLOCK_MONOTONIC);
@@ -100,8 +120,10 @@ static bool look(struct loop *loop, bool first, struct err *err)
         snapshot_deinit(&now);
         return true;
     }
-    if (first)
+    if (first) {
         process_look((pid_t)now.pid, &loop->start_ticks);
+        loop->random = process_auxv((pid_t)now.pid, AT_RANDOM);
+    }
     if (!watch_look(loop->watch, &now, begin_ns, end_ns)) {
         snapshot_deinit(&now);
         return err_system(err, "--watch", ENOMEM);

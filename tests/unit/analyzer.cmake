@@ -43,7 +43,8 @@ target_compile_definitions(test_cli PRIVATE LEAKSPY_PROGRAM="$<TARGET_FILE:leaks
 add_dependencies(test_cli leakspy)
 leakspy_test(test_recordings SOURCES analyzer/test_recordings.c
              LIBRARIES leakspy_analyzer recording_builder LABEL analyzer)
-leakspy_test(test_watch SOURCES analyzer/test_watch.c LIBRARIES leakspy_analyzer LABEL analyzer)
+leakspy_test(test_watch SOURCES analyzer/test_watch.c analyzer/child.c LIBRARIES leakspy_analyzer
+             LABEL analyzer)
 leakspy_test(test_image_symbols SOURCES analyzer/test_image_symbols.c LIBRARIES leakspy_analyzer
              LABEL analyzer)
 leakspy_test(test_go_tasks SOURCES analyzer/test_go_tasks.c LIBRARIES leakspy_analyzer LABEL analyzer)

@@ -5,11 +5,15 @@
 #include <stdint.h>
 #include <string.h>
 #include <cmocka.h>
+#include <elf.h>
+#include <stdlib.h>
 #include <unistd.h>
 
+#include "analyzer/process/process.h"
 #include "analyzer/snapshot/builder.h"
 #include "analyzer/source/watch.h"
 #include "analyzer/verdict/verdict.h"
+#include "tests/unit/analyzer/child.h"
 
 #define SECOND INT64_C(1000000000)
 #define MILLISECOND INT64_C(1000000)
@@ -430,16 +434,45 @@ struct script {
     const char *second_exe;
     const char *second_recording;
     bool late; /* it is the first one */
+    pid_t pid; /* 0: this process */
 };
+
+/* A child that executes when it is told to. Without an environment: its stack begins elsewhere then
+ * also where the kernel leaves nothing to chance. */
+static void execute_when_told(void)
+{
+    child_ready();
+    while (!shared->words[0])
+        sleep_ms(1);
+    execle("/bin/sleep", "sleep", "100", (char *)NULL, (char *[]){NULL});
+}
+
+static void tell_to_execute(pid_t pid)
+{
+    char *own = process_exe(pid);
+    bool executed = false;
+    assert_non_null(own);
+    shared->words[0] = 1;
+    for (int i = 0; i < 10000 && !executed; i++) {
+        char *exe = process_exe(pid);
+        executed = exe && strcmp(exe, own) != 0 && process_auxv(pid, AT_RANDOM);
+        free(exe);
+        sleep_ms(1);
+    }
+    free(own);
+    assert_true(executed);
+}
 
 static bool read_script(void *arg, struct snapshot *ret, struct err *err)
 {
     struct script *script = arg;
     int look = script->looks++;
+    if (script->pid && look == 1)
+        tell_to_execute(script->pid);
     if (look == script->fail_at)
         return err_set(err, ERR_NO_SUCH_PROCESS, "1", "is gone");
     ret->source = SNAPSHOT_PROCESS;
-    ret->pid = (uint32_t)getpid();
+    ret->pid = (uint32_t)(script->pid ? script->pid : getpid());
     ret->exe = strdup(look && script->second_exe ? script->second_exe : "app");
     if (script->second_recording)
         ret->path = look           ? strdup(script->second_recording)
@@ -502,6 +535,41 @@ static void run__ends_with_the_process_and_says_so(void **state)
     }
 }
 
+/* Nothing else may differ when a program executes itself, and its recording begins later. */
+static void run__exec_of_the_same_program__said(void **state)
+{
+    (void)state;
+    struct script cases[] = {
+        {.fail_at = -1, .end_at = -1},
+        {.fail_at = -1, .end_at = -1, .second_recording = "1-0.rec", .late = true},
+        {.fail_at = 1, .end_at = -1},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct err err;
+        cases[i].pid = child_start(execute_when_told);
+        assert_true(run(&cases[i], &err));
+        child_end(cases[i].pid);
+        assert_int_equal(cases[i].looks, 2);
+        assert_int_equal(now.note_count, 1);
+        assert_non_null(strstr(now.notes[0], "it executed another program while it was watched"));
+        assert_non_null(now.doubt);
+        snapshot_deinit(&now);
+    }
+}
+
+/* Its recording, which tells so itself, is the last look. */
+static void run__recording_that_ends_with_the_exec__is_told(void **state)
+{
+    (void)state;
+    struct script script = {.fail_at = -1, .end_at = 1, .pid = child_start(execute_when_told)};
+    struct err err;
+    assert_true(run(&script, &err));
+    child_end(script.pid);
+    assert_int_equal(now.looks, 2);
+    assert_non_null(strstr(now.notes[0], "it ended while it was watched"));
+    snapshot_deinit(&now);
+}
+
 static void run__refuses_what_does_not_move(void **state)
 {
     (void)state;
@@ -533,6 +601,8 @@ int main(void)
         cmocka_unit_test(next_look__rests_as_long_as_a_look_took),
         cmocka_unit_test(run__looks_until_the_time_is_over),
         cmocka_unit_test(run__ends_with_the_process_and_says_so),
+        cmocka_unit_test(run__exec_of_the_same_program__said),
+        cmocka_unit_test(run__recording_that_ends_with_the_exec__is_told),
         cmocka_unit_test(run__refuses_what_does_not_move),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
