@@ -1,7 +1,6 @@
 /* Threads: pthread and C11 locks (mtx_t is a pthread_mutex_t underneath) say who holds them. The
  * layout is glibc's own (bits/pthreadtypes.h), which its header gives us. A poll or select says
  * which descriptors it waits for. */
-#include <linux/futex.h>
 #include <pthread.h>
 #include <string.h>
 
@@ -10,28 +9,29 @@
 #include "preload/memory.h"
 #include "preload/polled.h"
 
-/* What a robust mutex whose owner died has in the place of an owner: INCONSISTENT, or one less, by
- * nptl/pthreadP.h. The lock itself says who holds it then. */
-#define OWNERS_END 0x7ffffffeU
+#define SHARED_MUTEX 128 /* PTHREAD_MUTEX_PSHARED_BIT of __kind, nptl/pthreadP.h */
 
-static void describe_mutex(uint64_t address, struct wait_detail *detail)
+static void put_owner(uint32_t owner, struct wait_detail *detail)
 {
-    pthread_mutex_t mutex;
-    if (!memory_read(address, &mutex, sizeof(mutex)))
-        return;
-    detail->a = (uint32_t)mutex.__data.__owner;
-    if (detail->a >= OWNERS_END)
-        detail->a = (uint32_t)mutex.__data.__lock & FUTEX_TID_MASK;
+    detail->a = owner;
     detail->flags = REC_DETAIL_OWNER;
 }
 
-static void describe_owner(uint64_t address, struct wait_detail *detail)
+/* Other processes may hold a lock that is shared: its owner is told by an id of the owner's PID
+ * namespace, which may be that of another thread of ours. So nobody is named. glibc marks robust
+ * mutexes alike. */
+static void describe_mutex(uint64_t address, struct wait_detail *detail)
 {
-    int owner;
-    if (memory_read(address, &owner, sizeof(owner))) {
-        detail->a = (uint32_t)owner;
-        detail->flags = REC_DETAIL_OWNER;
-    }
+    pthread_mutex_t mutex;
+    if (memory_read(address, &mutex, sizeof(mutex)) && !(mutex.__data.__kind & SHARED_MUTEX))
+        put_owner((uint32_t)mutex.__data.__owner, detail);
+}
+
+static void describe_rwlock(uint64_t address, struct wait_detail *detail)
+{
+    pthread_rwlock_t rwlock;
+    if (memory_read(address, &rwlock, sizeof(rwlock)) && rwlock.__data.__shared == 0)
+        put_owner((uint32_t)rwlock.__data.__cur_writer, detail);
 }
 
 static void read_pieces(struct mem_reader *reader, struct mem_piece *pieces, size_t count)
@@ -66,7 +66,7 @@ static void describe(const struct rec_task *task, enum rec_op op, struct wait_de
         break;
     case REC_OP_RWLOCK_RDLOCK:
     case REC_OP_RWLOCK_WRLOCK:
-        describe_owner(task->object + offsetof(pthread_rwlock_t, __data.__cur_writer), detail);
+        describe_rwlock(task->object, detail);
         break;
     case REC_OP_IO_WAIT:
         if (task->wait_flags & REC_WAIT_ASIDE)

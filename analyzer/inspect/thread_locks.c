@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define ROBUST_KIND 16  /* PTHREAD_MUTEX_ROBUST_NORMAL_NP, nptl/pthreadP.h */
+#define SHARED_KIND 128 /* PTHREAD_MUTEX_PSHARED_BIT, nptl/pthreadP.h */
 #define RWLOCK_WAITED 2 /* PTHREAD_RWLOCK_FUTEX_USED, nptl/pthread_rwlock_common.c */
 
 /* What a robust mutex whose owner died has in the place of an owner: PTHREAD_MUTEX_INCONSISTENT, or
@@ -124,6 +125,24 @@ bool thread_lock_owner(enum rec_op op, uint64_t object, struct mem_reader *memor
     case REC_OP_RWLOCK_WRLOCK:
         return mem_read(memory, object + offsetof(pthread_rwlock_t, __data.__cur_writer), ret_tid,
                         sizeof(*ret_tid));
+    default:
+        return false;
+    }
+}
+
+bool thread_lock_is_shared(enum rec_op op, uint64_t object, struct mem_reader *memory)
+{
+    uint32_t word;
+    switch (op) {
+    case REC_OP_MUTEX_LOCK:
+        return mem_read(memory, object + offsetof(pthread_mutex_t, __data.__kind), &word,
+                        sizeof(word)) &&
+               (word & SHARED_KIND);
+    case REC_OP_RWLOCK_RDLOCK:
+    case REC_OP_RWLOCK_WRLOCK:
+        return mem_read(memory, object + offsetof(pthread_rwlock_t, __data.__shared), &word,
+                        sizeof(word)) &&
+               word;
     default:
         return false;
     }

@@ -33,6 +33,11 @@ bool thread_lock_is_mutex(const uint64_t args[6], struct mem_reader *memory);
 bool thread_lock_owner(enum rec_op op, uint64_t object, struct mem_reader *memory,
                        uint32_t *ret_tid);
 
+/* Whether threads of other processes may hold it: then the holder's id is one of the holder's own
+ * PID namespace, where it may be that of another thread. Of every robust mutex, too: glibc marks
+ * those alike. */
+bool thread_lock_is_shared(enum rec_op op, uint64_t object, struct mem_reader *memory);
+
 /* Where struct pthread has what; all 0: not known. */
 struct thread_layout {
     uint32_t tid, start_routine;

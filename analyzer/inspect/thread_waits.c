@@ -56,6 +56,24 @@ static int64_t restarted(struct thread_waits *waits, struct thread_wait *wait)
     return -1;
 }
 
+static bool has_thread(const struct thread_waits *waits, uint32_t tid)
+{
+    for (size_t i = 0; i < waits->count; i++) {
+        if (waits->rows[i].look.thread.tid == tid)
+            return true;
+    }
+    return false;
+}
+
+/* Of a lock that processes share, an id of one of our threads may be that of a thread in another
+ * PID namespace. */
+static bool find_owner(struct thread_waits *waits, const struct thread_lock *lock, uint32_t *ret)
+{
+    struct mem_reader *memory = waits->image->memory;
+    return thread_lock_owner(lock->op, lock->object, memory, ret) &&
+           !(thread_lock_is_shared(lock->op, lock->object, memory) && has_thread(waits, *ret));
+}
+
 /* What the futex that it waits for is a part of. */
 static void find_lock(struct thread_waits *waits, struct thread_wait *wait)
 {
@@ -72,7 +90,7 @@ static void find_lock(struct thread_waits *waits, struct thread_wait *wait)
         return;
     wait->is_lock = true;
     thread_lock_find(op, args, &wait->lock);
-    wait->has_owner = thread_lock_owner(wait->lock.op, wait->lock.object, memory, &wait->owner);
+    wait->has_owner = find_owner(waits, &wait->lock, &wait->owner);
 
     uint64_t offset = thread_names_layout(waits->names).tid;
     if (wait->lock.joined_word && offset &&

@@ -326,8 +326,8 @@ static void thread_that_waits_by_pidfd__names_the_process(void **state)
     target_end(target);
 }
 
-/* Its owner is alive, and no thread of the process that waits. */
-static void lock_held_by_another_process__is_not_said_to_be_a_dead_threads(void **state)
+/* A process waits for a lock that its child has. `patch`: what the child does to the lock. */
+static void assert_held_by_a_child(const char *patch, const char *said)
 {
     static const char script[] = "import ctypes, mmap, os, sys\n"
                                  "libc = ctypes.CDLL(None)\n"
@@ -339,6 +339,7 @@ static void lock_held_by_another_process__is_not_said_to_be_a_dead_threads(void 
                                  "libc.pthread_mutex_init(mutex, ctypes.byref(attribute))\n"
                                  "if os.fork() == 0:\n"
                                  "    libc.pthread_mutex_lock(mutex)\n"
+                                 "    exec(sys.argv[1])\n"
                                  "    print('locked', flush=True)\n"
                                  "    while os.read(0, 1): pass\n"
                                  "    os._exit(0)\n"
@@ -346,16 +347,30 @@ static void lock_held_by_another_process__is_not_said_to_be_a_dead_threads(void 
                                  "libc.pthread_mutex_lock(mutex)\n";
     const struct expected_group waits = {
         .verdict = "stuck", .kind = "thread", .op = "mutex lock", .count = 1};
-    (void)state;
-    struct target *target = start_foreign(PYTHON, LIST(PYTHON, "-I", "-c", script));
+    struct target *target = start_foreign(PYTHON, LIST(PYTHON, "-I", "-c", script, patch));
     target_wait_line(target, "locked");
     json_t *json = wait_for_group_in(target->pid_text, "0", LIST("--all"), &waits);
     assert_group(json, &waits);
     const json_t *evidence =
         json_array_get(json_object_get(find_group(json, &waits), "evidence"), 0);
-    assert_non_null(strstr(json_string_value(evidence), "or another process has locked it"));
+    assert_non_null(strstr(json_string_value(evidence), said));
     json_decref(json);
     target_end(target);
+}
+
+/* Its owner is alive, and no thread of the process that waits. */
+static void lock_held_by_another_process__is_not_said_to_be_a_dead_threads(void **state)
+{
+    (void)state;
+    assert_held_by_a_child("pass", "or another process has locked it");
+}
+
+/* In its own PID namespace, the owner may have the id that the waiting thread has in its own. */
+static void lock_held_by_another_process__is_not_said_to_be_held_by_its_namesake(void **state)
+{
+    (void)state;
+    assert_held_by_a_child("shared[8:12] = os.getppid().to_bytes(4, 'little')",
+                           "who holds it is not known");
 }
 
 static void idle_redis__is_silent(void **state)
@@ -751,6 +766,8 @@ int main(int argc, char **argv)
             thread_that_waits_by_pidfd__names_the_process, NULL);
         add("lock_held_by_another_process", "is_not_said_to_be_a_dead_threads",
             lock_held_by_another_process__is_not_said_to_be_a_dead_threads, NULL);
+        add("lock_held_by_another_process", "is_not_said_to_be_held_by_its_namesake",
+            lock_held_by_another_process__is_not_said_to_be_held_by_its_namesake, NULL);
         add("idle_redis", "is_silent", idle_redis__is_silent, NULL);
         add("moving_threads", "are_never_told_torn", moving_threads__are_never_told_torn, NULL);
         add("thread_with_frame_pointers", "is_stopped_and_goes_on",

@@ -327,6 +327,28 @@ static void robust_mutex__whose_owner_died__is_of_who_holds_it_now(void **state)
     pthread_mutex_destroy(&mutex);
 }
 
+static void locks__shared__are_those_that_other_processes_may_hold(void **state)
+{
+    (void)state;
+    pthread_mutexattr_t of_mutex;
+    pthread_rwlockattr_t of_rwlock;
+    pthread_mutex_t own_mutex = PTHREAD_MUTEX_INITIALIZER, mutex;
+    pthread_rwlock_t own_rwlock = PTHREAD_RWLOCK_INITIALIZER, rwlock;
+    pthread_mutexattr_init(&of_mutex);
+    pthread_mutexattr_setpshared(&of_mutex, PTHREAD_PROCESS_SHARED);
+    pthread_mutex_init(&mutex, &of_mutex);
+    pthread_rwlockattr_init(&of_rwlock);
+    pthread_rwlockattr_setpshared(&of_rwlock, PTHREAD_PROCESS_SHARED);
+    pthread_rwlock_init(&rwlock, &of_rwlock);
+    assert_false(thread_lock_is_shared(REC_OP_MUTEX_LOCK, (uint64_t)&own_mutex, &own));
+    assert_true(thread_lock_is_shared(REC_OP_MUTEX_LOCK, (uint64_t)&mutex, &own));
+    assert_false(thread_lock_is_shared(REC_OP_RWLOCK_WRLOCK, (uint64_t)&own_rwlock, &own));
+    assert_true(thread_lock_is_shared(REC_OP_RWLOCK_RDLOCK, (uint64_t)&rwlock, &own));
+    assert_true(thread_lock_is_shared(REC_OP_RWLOCK_WRLOCK, (uint64_t)&rwlock, &own));
+    assert_false(thread_lock_is_shared(REC_OP_COND_WAIT, (uint64_t)&rwlock, &own));
+    assert_false(thread_lock_is_shared(REC_OP_MUTEX_LOCK, 16, &own));
+}
+
 static void robust_and_inheriting_mutexes__are_known_by_their_words(void **state)
 {
     (void)state;
@@ -489,6 +511,7 @@ int main(void)
         cmocka_unit_test(waits_in_a_condition__find__are_for_it_or_for_its_mutex),
         cmocka_unit_test(held_locks__owner__is_who_holds_them),
         cmocka_unit_test(robust_mutex__whose_owner_died__is_of_who_holds_it_now),
+        cmocka_unit_test(locks__shared__are_those_that_other_processes_may_hold),
         cmocka_unit_test(robust_and_inheriting_mutexes__are_known_by_their_words),
         cmocka_unit_test(descriptor__find__is_pthread_self),
         cmocka_unit_test(threads_on_the_list__read__are_those_that_began),

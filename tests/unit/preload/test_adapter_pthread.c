@@ -43,32 +43,6 @@ static void mutex__locked_and_unlocked__says_who_holds_it(void **state)
     assert_owner(REC_OP_MUTEX_LOCK, &mutex, 0);
 }
 
-static void *lock_and_end(void *mutex)
-{
-    pthread_mutex_lock(mutex);
-    return NULL;
-}
-
-/* Until who has it says that all is well again, it has another mark than that thread's number. */
-static void robust_mutex__whose_owner_died__says_who_holds_it_now(void **state)
-{
-    pthread_mutexattr_t attributes;
-    pthread_mutex_t mutex;
-    pthread_t thread;
-    (void)state;
-    pthread_mutexattr_init(&attributes);
-    pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST);
-    pthread_mutex_init(&mutex, &attributes);
-    pthread_mutexattr_destroy(&attributes);
-    assert_int_equal(pthread_create(&thread, NULL, lock_and_end, &mutex), 0);
-    pthread_join(thread, NULL);
-    assert_int_equal(pthread_mutex_lock(&mutex), EOWNERDEAD);
-    assert_owner(REC_OP_MUTEX_LOCK, &mutex, own_tid());
-    pthread_mutex_unlock(&mutex); /* it is of no use any more */
-    assert_owner(REC_OP_MUTEX_LOCK, &mutex, 0);
-    pthread_mutex_destroy(&mutex);
-}
-
 static void c11_mutex__locked__says_who_holds_it(void **state)
 {
     mtx_t mutex;
@@ -91,6 +65,28 @@ static void rwlock__written_and_read__says_who_writes(void **state)
     pthread_rwlock_rdlock(&lock);
     assert_owner(REC_OP_RWLOCK_WRLOCK, &lock, 0); /* readers are not told */
     pthread_rwlock_unlock(&lock);
+}
+
+/* In its own PID namespace, a holder in another process may have the id of a thread of ours. */
+static void lock__that_processes_share__says_nothing(void **state)
+{
+    pthread_mutexattr_t of_mutex;
+    pthread_rwlockattr_t of_rwlock;
+    pthread_mutex_t mutex;
+    pthread_rwlock_t rwlock;
+    (void)state;
+    pthread_mutexattr_init(&of_mutex);
+    pthread_mutexattr_setpshared(&of_mutex, PTHREAD_PROCESS_SHARED);
+    pthread_mutex_init(&mutex, &of_mutex);
+    pthread_rwlockattr_init(&of_rwlock);
+    pthread_rwlockattr_setpshared(&of_rwlock, PTHREAD_PROCESS_SHARED);
+    pthread_rwlock_init(&rwlock, &of_rwlock);
+    pthread_mutex_lock(&mutex);
+    pthread_rwlock_wrlock(&rwlock);
+    assert_int_equal(ask(REC_OP_MUTEX_LOCK, &mutex).flags, 0);
+    assert_int_equal(ask(REC_OP_RWLOCK_RDLOCK, &rwlock).flags, 0);
+    pthread_rwlock_unlock(&rwlock);
+    pthread_mutex_unlock(&mutex);
 }
 
 static void object__that_is_gone_or_has_no_owner__says_nothing(void **state)
@@ -152,9 +148,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(mutex__locked_and_unlocked__says_who_holds_it),
-        cmocka_unit_test(robust_mutex__whose_owner_died__says_who_holds_it_now),
         cmocka_unit_test(c11_mutex__locked__says_who_holds_it),
         cmocka_unit_test(rwlock__written_and_read__says_who_writes),
+        cmocka_unit_test(lock__that_processes_share__says_nothing),
         cmocka_unit_test(object__that_is_gone_or_has_no_owner__says_nothing),
         cmocka_unit_test(poll__says_the_first_descriptor_and_how_many),
         cmocka_unit_test(select__says_the_first_descriptor_and_how_many),
