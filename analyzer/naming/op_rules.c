@@ -4,9 +4,9 @@
  * wrote.
  *
  * The language of a pattern is that of fnmatch(3) with FNM_EXTMATCH: `*`, `?`, `[abc]`,
- * `@(one|other)`. A pattern is compared with the function's name after its generic arguments were
- * taken away, so that one row fits what legacy and v0 mangling of Rust and what C++ make of a
- * generic function:
+ * `@(one|other)`, `!(none|of|these)`. A pattern is compared with the function's name after its
+ * generic arguments were taken away, so that one row fits what legacy and v0 mangling of Rust and
+ * what C++ make of a generic function:
  *
  *     <std::sync::mpmc::list::Channel<i32>>::recv::{closure#1}     (Rust, v0)
  *     std::sync::mpmc::list::Channel<T>::recv::{{closure}}         (Rust, legacy)
@@ -100,11 +100,16 @@ static const struct op_rule rules[] = {
      "a thread of tokio's blocking pool without work", NULL, false},
     {"tokio::runtime::@(scheduler::multi_thread|thread_pool)*::park::*", NULL,
      "a worker of tokio's runtime without a task to run", NULL, true},
+    {"tokio::runtime::@(scheduler::multi_thread|thread_pool)*::worker::@(Context::*|run*)", NULL,
+     "a worker of tokio's runtime without a task to run", NULL, false},
     {"tokio::*::block_on*", "future wait", NULL, NULL, false},
     {"@(futures_executor|futures_lite|async_io|pollster)::*block_on*", "future wait", NULL, NULL,
      false},
     {"futures_executor::local_pool::run_executor*", "future wait", NULL, NULL, false},
-    {"@(tokio|futures_executor|futures_lite)::*", NULL, NULL, NULL, false},
+    /* A task's code is often inlined into the functions of `task` that run it: they are no steps.
+     */
+    {"tokio::!(?(runtime::)?(blocking::)task::*)", NULL, NULL, NULL, false},
+    {"@(futures_executor|futures_lite)::*", NULL, NULL, NULL, false},
     {"rayon_core::sleep::Sleep::sleep*", NULL, "a worker of rayon without a task to run", NULL,
      false},
     {"rayon_core::latch::LockLatch::wait*", "task join", NULL, NULL, false},
@@ -217,10 +222,12 @@ static const struct op_rule rules[] = {
     {"libjemalloc.so*!", NULL, "the background thread of jemalloc", "cond wait", true},
 };
 
-/* The ops that say how a task waits rather than what for; only these get another name. */
+/* The ops that say how a task waits rather than what for; only these get another name. So a
+ * channel's receive keeps its name in a future of which the code was inlined into `block_on`. */
 static bool may_be_renamed(const char *op)
 {
-    static const char *const mechanisms[] = {"futex wait", "cond wait", "sem wait"};
+    static const char *const mechanisms[] = {"futex wait", "cond wait", "sem wait", "thread park",
+                                             "future wait"};
     for (size_t i = 0; i < sizeof(mechanisms) / sizeof(mechanisms[0]); i++)
         if (strcmp(op, mechanisms[i]) == 0)
             return true;
@@ -308,7 +315,6 @@ struct op_verdict op_rules_apply(const char *op_text, const struct op_frame *fra
     struct op_verdict verdict = {.op = op_text};
     if (op_text == NULL)
         return verdict;
-    bool rename = may_be_renamed(op_text);
     bool reached = true;
     for (size_t i = 0; i < count; i++) {
         char nameless[64] = "";
@@ -320,7 +326,7 @@ struct op_verdict op_rules_apply(const char *op_text, const struct op_frame *fra
             reached = reached && !frames[i].function && is_step(frames, count, i);
             continue;
         }
-        if (rename && reached && rule->op != NULL)
+        if (reached && rule->op != NULL && may_be_renamed(verdict.op))
             verdict.op = rule->op;
         if (rule->idle != NULL && verdict.idle_because == NULL)
             verdict.idle_because = rule->idle;

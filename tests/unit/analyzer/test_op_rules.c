@@ -231,6 +231,62 @@ static void stack_of_a_crate__apply__names_the_operation(void **state)
     CHECK(samples);
 }
 
+/* What rustc 1.95 made of tokio 1.24: no debug information, and the program's closures inlined into
+ * the functions that run them. */
+static void code_inlined_into_tokio__apply__is_the_programs_own(void **state)
+{
+    (void)state;
+    static const struct sample samples[] = {
+        {"futex wait",
+         "chan receive",
+         NULL, /* spawn_blocking */
+         {"syscall", "<std::thread::thread::Thread>::park",
+          "std::sync::mpmc::list::Channel<T>::recv::{{closure}}",
+          "std::sync::mpmc::list::Channel<T>::recv", "tokio::runtime::task::core::Core<T,S>::poll",
+          "tokio::runtime::task::harness::Harness<T,S>::poll",
+          "tokio::runtime::blocking::pool::Inner::run",
+          "std::sys::backtrace::__rust_begin_short_backtrace"}},
+        {"futex wait",
+         "chan receive",
+         NULL, /* spawn */
+         {"syscall", "<std::thread::thread::Thread>::park",
+          "std::sync::mpmc::list::Channel<T>::recv", "tokio::runtime::task::core::Core<T,S>::poll",
+          "tokio::runtime::task::harness::Harness<T,S>::poll",
+          "tokio::runtime::scheduler::multi_thread::worker::Context::run_task",
+          "tokio::runtime::scheduler::multi_thread::worker::Context::run",
+          "tokio::macros::scoped_tls::ScopedKey<T>::set",
+          "tokio::runtime::scheduler::multi_thread::worker::run",
+          "tokio::runtime::task::core::Core<T,S>::poll",
+          "tokio::runtime::task::harness::Harness<T,S>::poll",
+          "tokio::runtime::blocking::pool::Inner::run"}},
+        {"futex wait",
+         "future wait",
+         NULL, /* blocking_recv of tokio's own channel, in spawn_blocking */
+         {"syscall", "<std::sys::sync::condvar::futex::Condvar>::wait",
+          "tokio::runtime::park::Inner::park", "tokio::runtime::park::CachedParkThread::block_on",
+          "tokio::runtime::task::core::Core<T,S>::poll",
+          "tokio::runtime::task::harness::Harness<T,S>::poll",
+          "tokio::runtime::blocking::pool::Inner::run"}},
+        {"futex wait",
+         "chan receive",
+         NULL, /* the standard library's channel, in an async block */
+         {"syscall", "<std::thread::thread::Thread>::park",
+          "std::sync::mpmc::list::Channel<T>::recv",
+          "<core::pin::Pin<P> as core::future::future::Future>::poll",
+          "tokio::runtime::scheduler::current_thread::Context::enter",
+          "tokio::macros::scoped_tls::ScopedKey<T>::set",
+          "tokio::runtime::scheduler::current_thread::CurrentThread::block_on",
+          "tokio::runtime::runtime::Runtime::block_on", "tk::main"}},
+        {"futex wait",
+         "cond wait",
+         "worker of tokio", /* inlined, too: the parker */
+         {"syscall", "<std::sys::sync::condvar::futex::Condvar>::wait",
+          "tokio::runtime::scheduler::multi_thread::worker::Context::park_timeout",
+          "tokio::runtime::task::raw::poll", "tokio::runtime::blocking::pool::Inner::run"}},
+    };
+    CHECK(samples);
+}
+
 static void cplus_stack__apply__names_the_operation(void **state)
 {
     (void)state;
@@ -542,6 +598,7 @@ int main(void)
         cmocka_unit_test(rust_v0_stack__apply__names_the_operation),
         cmocka_unit_test(rust_legacy_stack__apply__names_the_operation),
         cmocka_unit_test(stack_of_a_crate__apply__names_the_operation),
+        cmocka_unit_test(code_inlined_into_tokio__apply__is_the_programs_own),
         cmocka_unit_test(cplus_stack__apply__names_the_operation),
         cmocka_unit_test(c_library_stack__apply__names_the_operation),
         cmocka_unit_test(nameless_frame__apply__is_a_step_of_its_own_file_alone),
