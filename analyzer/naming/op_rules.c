@@ -13,8 +13,9 @@
  *     std::sync::mpmc::list::Channel::recv::{closure#1}            what is compared
  *     <X as Trait>::method   is   X::method
  *
- * A pattern with a `<` in it is compared with the whole name. "FILE!" stands for a frame whose file
- * is all that is known of it. Such frames, the static functions of stripped files, are stepped over
+ * A pattern with a `<` in it is compared with the whole name. "FILE!FUNCTION" asks for the file,
+ * too, where any program may have a function of that name. "FILE!" stands for a frame whose file is
+ * all that is known of it. Such frames, the static functions of stripped files, are stepped over
  * where they are in the file of the next frame with a name, inwards or outwards, or in the C
  * library; elsewhere they may be the program's own code, which nobody knows.
  */
@@ -49,7 +50,8 @@ static const struct op_rule rules[] = {
      NULL, false},
     {"*pthread_@(cond|mutex|rwlock|clockjoin|timedjoin|join|barrier|once)*", NULL, NULL, NULL,
      false},
-    {"timer_helper_thread", NULL, "the C library's thread for POSIX timers", "signal wait", true},
+    {"@(libc|librt)[.-]*!timer_helper_thread", NULL, "the C library's thread for POSIX timers",
+     "signal wait", true},
     {"handle_fildes_io", NULL, "the C library's thread for asynchronous I/O", "cond wait", true},
 
     /* Rust's standard library, 1.62 and later */
@@ -200,20 +202,23 @@ static const struct op_rule rules[] = {
     {"itimer_thread_func", NULL, "the timer of GHC's runtime, which is at rest", "cond wait",
      false},
     {"@(ethr_event_wait|ethr_event_twait|scheduler_wait)", NULL, NULL, "futex wait", false},
-    {"erts_schedule", NULL, "a scheduler of Erlang's runtime without a process to run",
+    {"beam*!erts_schedule", NULL, "a scheduler of Erlang's runtime without a process to run",
      "futex wait", false},
 
     /* Programs and libraries with threads of their own */
     {"uv_sem_wait", "sem wait", NULL, NULL, false},
     {"bioProcessBackgroundJobs", NULL, "a background thread of redis without work", "cond wait",
      true},
-    {"IOThreadMain", NULL, "an I/O thread of redis that was sent to rest", "mutex lock", false},
+    /* Debian's redis-server is a link to redis-check-rdb. */
+    {"@(redis|valkey|keydb)-*!IOThreadMain", NULL, "an I/O thread of redis that was sent to rest",
+     "mutex lock", false},
     {"ap_queue_pop_something", NULL, "a worker of Apache without a connection", "cond wait", false},
     {"ap_mpm_podx_check", NULL, "a process of Apache that waits to be told to end", "io wait",
      false},
     {"squidaio_thread_loop", NULL, "an I/O thread of squid without work", "cond wait", false},
-    {"handle_manager", NULL, "the manager thread of MariaDB without work", "cond wait", false},
-    {"slave_deadlock_handler", NULL,
+    {"@(mariadbd|mysqld)*!handle_manager", NULL, "the manager thread of MariaDB without work",
+     "cond wait", false},
+    {"@(mariadbd|mysqld)*!slave_deadlock_handler", NULL,
      "the thread of MariaDB for deadlocks of replicas, without work", "cond wait", false},
     {"background_@(thread_sleep|work_sleep_once|work|thread0_work)", NULL, NULL, "cond wait",
      false},
@@ -268,19 +273,31 @@ static bool fits(const char *pattern, const char *text)
     return fnmatch(pattern, text, FNM_EXTMATCH | FNM_NOESCAPE) == 0;
 }
 
+static bool asks_for_file(const char *pattern)
+{
+    const char *mark = strchr(pattern, '!');
+    return mark != NULL && mark[1] != '('; /* "!(" is fnmatch's */
+}
+
 /* The first row for a frame; NULL: none. */
-static const struct op_rule *find_rule(const char *function, const char *op_text, bool reached)
+static const struct op_rule *find_rule(const struct op_frame *frame, const char *op_text,
+                                       bool reached)
 {
     char plain[NAME_BYTES];
     char whole[NAME_BYTES];
+    char in_file[64 + NAME_BYTES];
+    const char *function = frame->function ? frame->function : "";
     name_without_generics(function, plain);
+    snprintf(in_file, sizeof(in_file), "%.60s!%s", frame->file ? frame->file : "", plain);
     size_t bytes = strnlen(function, NAME_BYTES - 1);
     memcpy(whole, function, bytes);
     whole[bytes] = '\0';
     for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
         const struct op_rule *rule = &rules[i];
-        if ((reached || rule->anywhere) &&
-            fits(rule->function, strchr(rule->function, '<') != NULL ? whole : plain) &&
+        const char *text = asks_for_file(rule->function)         ? in_file
+                           : strchr(rule->function, '<') != NULL ? whole
+                                                                 : plain;
+        if ((reached || rule->anywhere) && fits(rule->function, text) &&
             (rule->only == NULL || fits(rule->only, op_text)))
             return rule;
     }
@@ -317,11 +334,7 @@ struct op_verdict op_rules_apply(const char *op_text, const struct op_frame *fra
         return verdict;
     bool reached = true;
     for (size_t i = 0; i < count; i++) {
-        char nameless[64] = "";
-        if (frames[i].file != NULL)
-            snprintf(nameless, sizeof(nameless), "%.60s!", frames[i].file);
-        const char *name = frames[i].function ? frames[i].function : nameless;
-        const struct op_rule *rule = find_rule(name, op_text, reached);
+        const struct op_rule *rule = find_rule(&frames[i], op_text, reached);
         if (rule == NULL) {
             reached = reached && !frames[i].function && is_step(frames, count, i);
             continue;
