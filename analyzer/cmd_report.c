@@ -32,6 +32,7 @@ struct request {
     int64_t watch_ns;         /* 0: one look */
     struct kept_stacks *kept; /* of a watch, from one look to the next; NULL: there is one look */
     bool has_threshold;
+    bool has_relatives; /* what was found to report on was started by others, or started them */
     bool exit_code;
     bool help;
 };
@@ -145,10 +146,11 @@ static bool read_request(struct request *request, int argc, char **argv, struct 
 }
 
 /* The path of the newest recording of this user, to be freed. */
-static char *find_newest(struct err *err)
+static char *find_newest(struct request *request, struct err *err)
 {
     char folder[64];
-    return recordings_newest(recordings_folder(getuid(), folder), getuid(), err);
+    return recordings_newest(recordings_folder(getuid(), folder), getuid(), &request->has_relatives,
+                             err);
 }
 
 /* Reads what was recorded of a process, else looks at it. */
@@ -220,13 +222,13 @@ static int write_report(const struct request *request, const struct snapshot *sn
 /* Fills an initialized, empty snapshot from the source that is meant (struct watch_source). */
 static bool read_source(void *arg, struct snapshot *ret, struct err *err)
 {
-    const struct request *request = arg;
+    struct request *request = arg;
     limits_begin();
     if (request->source && is_number(request->source))
         return read_process(request->source, request->kept, ret, err);
     if (request->source && image_is_core(request->source))
         return source_core_read(request->source, request->exe, ret, err);
-    char *path = request->source ? strdup(request->source) : find_newest(err);
+    char *path = request->source ? strdup(request->source) : find_newest(request, err);
     bool ok = path && source_recording_read(path, ret, err);
     free(path);
     return ok;
@@ -276,7 +278,7 @@ static bool look_once(struct request *request, struct snapshot *ret, struct err 
 static bool look(struct request *request, struct snapshot *ret, struct err *err)
 {
     if (request->watch_ns) {
-        char *newest = request->source ? NULL : find_newest(err);
+        char *newest = request->source ? NULL : find_newest(request, err);
         if (!request->source && !newest)
             return false;
         request->source = newest ? newest : request->source;
@@ -313,6 +315,9 @@ int cmd_report(int argc, char **argv, struct err *err)
     int status = EXIT_CANNOT_SAY;
     struct snapshot snapshot;
     if (look(&request, &snapshot, err)) {
+        if (request.has_relatives)
+            (void)snapshot_note(&snapshot, "programs that it started, or that started it, were "
+                                           "recorded, too: 'leakspy list' shows them");
         status = write_report(&request, &snapshot, err);
         snapshot_deinit(&snapshot);
     }

@@ -35,8 +35,10 @@ bool recordings_list(const char *folder, uid_t uid, struct recording_list *ret, 
 void recordings_add_live(struct recording_list *list, uid_t uid);
 void recordings_list_deinit(struct recording_list *list);
 
-/* The path of the newest recording in a folder, to be freed. Error: there is none. */
-char *recordings_newest(const char *folder, uid_t uid, struct err *err);
+/* The path of the newest recording in a folder, to be freed; of a process that a recorded program
+ * started, itself or by others, that of the first such program which had more than one task.
+ * *ret_relatives: there were others on the way to it. Error: there is none. */
+char *recordings_newest(const char *folder, uid_t uid, bool *ret_relatives, struct err *err);
 
 /* Of several recordings of one process, which executed one program after the other. */
 enum recordings_pick { RECORDINGS_OLDEST, RECORDINGS_NEWEST };

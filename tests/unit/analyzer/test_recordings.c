@@ -71,9 +71,102 @@ static void folder__newest_first(void **state)
     assert_int_equal(list.rows[4].pid, 4);
     recordings_list_deinit(&list);
 
-    char *newest = recordings_newest(folder, getuid(), &err);
+    bool relatives = true;
+    char *newest = recordings_newest(folder, getuid(), &relatives, &err);
     assert_string_equal(newest, builder_path("three/6-0.rec"));
+    assert_false(relatives);
     free(newest);
+}
+
+/* A process of a family; `lived_ns`: 0: it was killed after the sampler's look at the 10th second.
+ */
+static void write_relative(const char *path, uint32_t pid, uint32_t parent, uint64_t tasks,
+                           int64_t started_after_ns, int64_t lived_ns)
+{
+    struct builder *b = recording_builder_create();
+    struct rec_header *header = builder_header(b);
+    header->pid = pid;
+    header->parent_pid = parent;
+    header->spawned = tasks;
+    header->started_ns += (uint64_t)started_after_ns;
+    header->last_walk_ns = BUILDER_STARTED_NS + 10 * (uint64_t)SECOND;
+    header->state = lived_ns ? REC_STATE_EXITED : REC_STATE_RUNNING;
+    header->ended_ns = lived_ns ? header->started_ns + (uint64_t)lived_ns : 0;
+    builder_write(b, path);
+    recording_builder_destroy(b);
+}
+
+#define KILLED_PARENT 0x7ffffff0 /* above the kernel's limit: nobody has it */
+
+static void assert_newest(const char *folder, const char *name, bool has_relatives)
+{
+    bool relatives;
+    struct err err = {0};
+    char *newest = recordings_newest(builder_path(folder), getuid(), &relatives, &err);
+    assert_non_null(newest);
+    assert_string_equal(newest, builder_path(name));
+    assert_int_equal(relatives, has_relatives);
+    free(newest);
+}
+
+static void newest__a_child_gives_way_to_the_first_program(void **state)
+{
+    (void)state;
+    make_folder("family");
+    write_relative(builder_path("family/5-0.rec"), 5, 1, 3, 0, 60 * SECOND);
+    assert_newest("family", "family/5-0.rec", false);
+    write_relative(builder_path("family/6-0.rec"), 6, 5, 1, SECOND, SECOND);
+    assert_newest("family", "family/5-0.rec", true);
+    write_relative(builder_path("family/7-0.rec"), 7, 6, 2, SECOND, SECOND);
+    assert_newest("family", "family/5-0.rec", true);
+    /* Those that had the numbers before have nothing to do with it. */
+    write_relative(builder_path("family/8-0.rec"), 8, 5, 1, 61 * SECOND, SECOND);
+    assert_newest("family", "family/8-0.rec", false);
+}
+
+static void newest__the_first_program_is_not_a_shell(void **state)
+{
+    (void)state;
+    make_folder("script");
+    write_relative(builder_path("script/4-0.rec"), 4, 1, 1, 0, 60 * SECOND);
+    write_relative(builder_path("script/5-0.rec"), 5, 4, 1, SECOND, 50 * SECOND);
+    assert_newest("script", "script/4-0.rec", true);
+    write_relative(builder_path("script/6-0.rec"), 6, 5, 3, 2 * SECOND, 40 * SECOND);
+    assert_newest("script", "script/6-0.rec", true);
+    write_relative(builder_path("script/7-0.rec"), 7, 6, 1, 3 * SECOND, SECOND);
+    assert_newest("script", "script/6-0.rec", true);
+}
+
+static void newest__a_program_that_was_executed(void **state)
+{
+    (void)state;
+    make_folder("executed");
+    write_relative(builder_path("executed/5-0.rec"), 5, 1, 1, 0, SECOND);
+    write_relative(builder_path("executed/6-0.rec"), 6, 5, 1, SECOND / 2, 60 * SECOND);
+    write_relative(builder_path("executed/5-1.rec"), 5, 1, 3, SECOND, 60 * SECOND);
+    write_relative(builder_path("executed/7-0.rec"), 7, 6, 1, 2 * SECOND, SECOND);
+    assert_newest("executed", "executed/5-1.rec", true);
+}
+
+static void newest__a_parent_that_was_killed(void **state)
+{
+    (void)state;
+    make_folder("killed");
+    write_relative(builder_path("killed/5-0.rec"), KILLED_PARENT, 1, 3, 0, 0);
+    write_relative(builder_path("killed/6-0.rec"), 6, KILLED_PARENT, 1, 9 * SECOND, SECOND);
+    assert_newest("killed", "killed/5-0.rec", true);
+    write_relative(builder_path("killed/7-0.rec"), 7, KILLED_PARENT, 1, 11 * SECOND, SECOND);
+    assert_newest("killed", "killed/7-0.rec", false);
+}
+
+/* As only a damaged file has it. */
+static void newest__parents_in_a_circle(void **state)
+{
+    (void)state;
+    make_folder("circle");
+    write_relative(builder_path("circle/5-0.rec"), 5, 6, 3, 0, 60 * SECOND);
+    write_relative(builder_path("circle/6-0.rec"), 6, 5, 1, SECOND, 60 * SECOND);
+    assert_newest("circle", "circle/5-0.rec", true);
 }
 
 static void no_folder__no_recordings(void **state)
@@ -83,7 +176,8 @@ static void no_folder__no_recordings(void **state)
     struct err err = {0};
     assert_true(recordings_list("/nowhere/leakspy-0", getuid(), &list, &err));
     assert_int_equal(list.count, 0);
-    assert_null(recordings_newest("/nowhere/leakspy-0", getuid(), &err));
+    bool relatives;
+    assert_null(recordings_newest("/nowhere/leakspy-0", getuid(), &relatives, &err));
     assert_int_equal(err.kind, ERR_NOT_FOUND);
 }
 
@@ -226,6 +320,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(folder__newest_first),
+        cmocka_unit_test(newest__a_child_gives_way_to_the_first_program),
+        cmocka_unit_test(newest__the_first_program_is_not_a_shell),
+        cmocka_unit_test(newest__a_program_that_was_executed),
+        cmocka_unit_test(newest__a_parent_that_was_killed),
+        cmocka_unit_test(newest__parents_in_a_circle),
         cmocka_unit_test(no_folder__no_recordings),
         cmocka_unit_test(folder_of_somebody_else_or_a_link__refused),
         cmocka_unit_test(beside__the_newest_of_that_process),
