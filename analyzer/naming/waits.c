@@ -78,7 +78,7 @@ static uint64_t place_of(const struct frame *frame)
 }
 
 /* Whether two stacks read the same: addresses may differ, functions, files and lines may not. Where
- * lines are not known, places in the files decide. */
+ * lines are not known, places in the files decide. Both are the parts that are shown. */
 static bool reads_same(const struct stack *a, const struct stack *b)
 {
     if (a->count != b->count || a->flags != b->flags)
@@ -123,20 +123,37 @@ static bool find_same(struct waits *waits, struct stacks *stacks, struct table *
     if (site == 0 || *known)
         return true;
     *known = 1;
-    const struct stack *stack = stacks_get(stacks, site);
-    if (stack->count == 0)
+    const struct stack stack = stack_user_part(stacks_get(stacks, site));
+    if (stack.count == 0)
         return true;
-    uint32_t *first = table_at(readings, reading_of(stack));
-    if (!first)
+    uint32_t *row = table_at(readings, reading_of(&stack));
+    if (!row)
         return false;
-    if (*first == 0)
-        *first = site;
-    else if (reads_same(stacks_get(stacks, *first), stack))
-        waits->same_site[site] = *first;
+    if (*row == 0) {
+        *row = site;
+        return true;
+    }
+    const struct stack first = stack_user_part(stacks_get(stacks, *row));
+    if (reads_same(&first, &stack))
+        waits->same_site[site] = *row;
     return true;
 }
 
-/* Makes waits one that have the same call and sites that read the same. */
+/* Waits that may be one: they have the same call, sites that read the same, and, where frames that
+ * are not shown say different things, the same name. */
+static struct table_key meaning_of(const struct waits *waits, const struct wait *wait)
+{
+    return (struct table_key){(uint64_t)wait->call << 32 | waits->same_site[wait->site],
+                              (uintptr_t)wait->op * UINT64_C(0x9e3779b97f4a7c15) ^
+                                  (uintptr_t)wait->idle_because};
+}
+
+static bool is_named_the_same(const struct wait *a, const struct wait *b)
+{
+    return a->op == b->op && a->idle_because == b->idle_because;
+}
+
+/* Makes waits one that have the same call and name, and sites that read the same. */
 static bool merge_waits(struct waits *waits, const struct snapshot *snapshot)
 {
     struct table table;
@@ -146,13 +163,12 @@ static bool merge_waits(struct waits *waits, const struct snapshot *snapshot)
         kept[0] = 0;
     for (uint32_t i = 1; ok && i < waits->count; i++) {
         const struct wait *wait = &waits->rows[i];
-        uint32_t *first =
-            table_at(&table, (struct table_key){wait->call, waits->same_site[wait->site]});
+        uint32_t *first = table_at(&table, meaning_of(waits, wait));
         if (first && *first == 0)
             *first = i;
         ok = first != NULL;
         if (ok)
-            kept[i] = *first;
+            kept[i] = is_named_the_same(&waits->rows[*first], wait) ? *first : i;
     }
     for (size_t i = 0; ok && i < snapshot->task_count; i++)
         waits->of_task[i] = kept[waits->of_task[i]];

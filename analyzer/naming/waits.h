@@ -32,9 +32,10 @@ struct waits {
 bool waits_init(struct waits *waits, const struct snapshot *snapshot);
 void waits_deinit(struct waits *waits);
 
-/* Renames ops and marks idle waits by the functions on their stacks. Sites whose frames have the
- * same functions, files and lines become one: a compiler that unrolls a loop makes several of the
- * one that was written. False: no memory. */
+/* Renames ops and marks idle waits by the functions on their stacks. Sites become one whose frames
+ * that are shown (stack_user_part) have the same functions, files and lines: a compiler that
+ * unrolls a loop makes several of the one that was written, and a library takes several ways.
+ * False: no memory. */
 bool waits_name(struct waits *waits, const struct snapshot *snapshot, struct stacks *stacks);
 
 #endif

@@ -136,6 +136,54 @@ static void text__nothing_found(void **state)
     free(text);
 }
 
+/* Three threads whose stacks differ in frames of a library alone, at both ends. They wait in these
+ * functions of it; shown: for a function of the program. */
+static struct builder *build_library_frames(const char *const functions[3], bool shown)
+{
+    struct builder *b = recording_builder_create();
+    uint32_t library = builder_module(b, "/nowhere/libglib-2.0.so.0", 0x10000, 0x20000);
+    uint32_t app = builder_module(b, "/nowhere/app", 0x20000, 0x30000);
+    builder_frame(b, 0x20010, app, "worker");
+    builder_frame(b, 0x20020, app, "start_workers");
+    for (unsigned i = 0; i < 3; i++) {
+        uint64_t inner = 0x10010 + 16 * i;
+        uint64_t outer = 0x11010 + 16 * i;
+        uint64_t wait[] = {inner, shown ? 0x20010 : outer, outer};
+        struct rec_task *task = builder_thread(b, "worker");
+        task->spawn_site = builder_site(b, (uint64_t[]){inner, 0x20020, outer}, 3);
+        builder_frame(b, inner, library, functions[i]);
+        builder_frame(b, outer, library, "g_thread_proxy");
+        builder_park(b, task, "pthread_cond_wait", REC_OP_COND_WAIT, 0x500, 12 * SECOND,
+                     builder_site(b, wait, 3));
+    }
+    return b;
+}
+
+static void groups__are_not_split_by_frames_that_are_not_shown(void **state)
+{
+    (void)state;
+    static const char *const functions[] = {"g_cond_wait", "g_cond_wait", "g_cond_wait"};
+    char *text =
+        write_report(build_library_frames(functions, true), &usual, 100, report_write_text);
+    assert_non_null(strstr(text, "STUCK  3 threads in cond wait for 12s"));
+    free(text);
+    text = write_report(build_library_frames(functions, false), &usual, 100, report_write_text);
+    assert_non_null(strstr(text, "STUCK  1 thread in cond wait for 12s"));
+    free(text);
+}
+
+static void groups__are_split_by_what_such_frames_say(void **state)
+{
+    (void)state;
+    static const char *const functions[] = {"g_cond_wait", "g_async_queue_pop",
+                                            "g_async_queue_pop"};
+    char *text =
+        write_report(build_library_frames(functions, true), &usual, 100, report_write_text);
+    assert_non_null(strstr(text, "STUCK  2 threads in chan receive for 12s"));
+    assert_non_null(strstr(text, "STUCK  1 thread in cond wait for 12s"));
+    free(text);
+}
+
 static void text__stripped_program__ends_where_main_is_called(void **state)
 {
     (void)state;
@@ -756,6 +804,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(text__finding_first),
         cmocka_unit_test(text__nothing_found),
+        cmocka_unit_test(groups__are_not_split_by_frames_that_are_not_shown),
+        cmocka_unit_test(groups__are_split_by_what_such_frames_say),
         cmocka_unit_test(text__stripped_program__ends_where_main_is_called),
         cmocka_unit_test(stack_that_is_longer_than_what_was_kept__said),
         cmocka_unit_test(go_statement_alone__is_not_said_to_be_cut_in_the_text),
