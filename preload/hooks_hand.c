@@ -71,6 +71,9 @@ static void watch_filter(long number, long a, long b, long program)
         before_filter(b & SECCOMP_FILTER_FLAG_TSYNC);
     if (number == SYS_prctl && a == PR_SET_SECCOMP && (b == SECCOMP_MODE_STRICT || program != 0))
         before_filter(false);
+    /* A thread's calls from elsewhere than a range of code come back to it as signals. */
+    if (number == SYS_prctl && a == PR_SET_SYSCALL_USER_DISPATCH && b != 0)
+        before_filter(false);
 }
 
 /* Credentials belong to a thread, and ours is not among those that libc sets them for. Before a
@@ -191,7 +194,8 @@ int hook_clone(int (*fn)(void *), void *stack, int flags, void *arg, void *paren
                void *child_tid)
 {
     struct cloned cloned = {fn, arg, recorder.classes != 0 && !recorder_quiet, 0};
-    if (flags & CLONE_VM || fn == NULL || stack == NULL)
+    /* What we keep of a thread is not to be found beside storage that the program made. */
+    if (flags & (CLONE_VM | CLONE_SETTLS) || fn == NULL || stack == NULL)
         return hooks_real.clone(fn, stack, flags, arg, parent_tid, tls, child_tid);
     if (cloned.blocked)
         cloned.before = signals_block();
@@ -199,6 +203,17 @@ int hook_clone(int (*fn)(void *), void *stack, int flags, void *arg, void *paren
     if (cloned.blocked)
         signals_restore(cloned.before);
     return pid;
+}
+
+/* --- message queues -------------------------------------------------------------------------- */
+
+int hook_mq_notify(mqd_t fd, const struct sigevent *event)
+{
+    if (event != NULL && recorder.classes != 0 && !recorder_quiet) {
+        recorder_self(); /* the process may have no recording yet */
+        sampler_start_last();
+    }
+    return hooks_real.mq_notify(fd, event);
 }
 
 /* --- fcntl ----------------------------------------------------------------------------------- */

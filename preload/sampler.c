@@ -431,6 +431,7 @@ int sampler_run(void)
     /* With a table of our own, what we open and close is never seen by the program, not even as a
      * number that is taken for a moment. */
     own_files = sys_call(SYS_close_range, 0, ~0U, CLOSE_RANGE_UNSHARE) == 0;
+    sampler_has_left_files();
     may_ask_sockets = !filter_forbids(SYS_pidfd_open) && !filter_forbids(SYS_pidfd_getfd) &&
                       !filter_forbids(SYS_getsockopt);
     sys_call(SYS_prctl, PR_SET_NAME, "leakspy");

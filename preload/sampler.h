@@ -33,6 +33,11 @@ void sampler_go_on(void);
  * end. Any thread, any context. */
 bool sampler_end_for_now(void);
 
+/* The program is about to ask to be told of messages (mq_notify). The kernel forgets that when any
+ * thread of it closes a descriptor of the queue, as each new sampler does with its copies of all.
+ * So there will be none but the one that is there; it is started now, and has closed them. */
+void sampler_start_last(void);
+
 /* Around a call that changes the credentials of the calling thread, or of all that libc knows: ends
  * the sampler meanwhile. `undone`: credentials_have_way_back says that it can be undone, and the
  * sampler goes on as it is. Not under a filter of the program's. */

@@ -22,11 +22,14 @@
 #define TLS_MOST (INT64_C(64) << 20) /* where storage is larger than this, there is no sampler */
 #define TLS_ADDED (64 << 10)         /* that libraries opened since the start may have beside it */
 #define LAST_WALK_MS 200             /* that an exit waits for the last walk at most */
-#define UNCOUNTED_TRIES 5000         /* of 20 us and more each */
+#define MOMENTS_MOST 5000            /* of 20 us and more each */
 
 /* Whoever starts or stops the sampler has it, with all signals blocked. */
 static uint32_t busy;    /* 0 free, 1 taken, 2 taken and waited for */
 static uint32_t stopped; /* calls that want it stopped, and have not returned */
+
+static uint32_t left_files; /* the sampler has closed its copies of the program's descriptors */
+static bool is_last;        /* there shall be no other one */
 
 static bool left_alone; /* the program changed its credentials, and the sampler did not */
 
@@ -228,13 +231,14 @@ static bool has_sampler(void)
 /* With the turn. */
 static void start_sampler(void)
 {
-    if (recorder.header == NULL || stopped > 0 || has_sampler())
+    if (recorder.header == NULL || stopped > 0 || is_last || has_sampler())
         return;
     if (memory == NULL)
         memory = memory_reserve_unforked(STACK_BYTES + tls_below + tls_above + 8192);
     if (memory == NULL)
         return;
     credentials_forget();
+    __atomic_store_n(&left_files, 0, __ATOMIC_RELAXED);
     __atomic_store_n(&left_alone, false, __ATOMIC_RELAXED);
     __atomic_store_n(&tid, 1, __ATOMIC_RELEASE);
     __atomic_store_n(&stopping, SAMPLER_GO_ON, __ATOMIC_RELEASE);
@@ -281,16 +285,41 @@ static bool is_parents(void)
     return recorder.header == NULL || (uint32_t)sys_call(SYS_getpid, 0) != recorder.header->pid;
 }
 
+/* Long enough for another thread to go on. */
+static void wait_a_moment(void)
+{
+    static const struct timespec moment = {.tv_nsec = 20000};
+    static const uint32_t never = 0;
+    sys_call(SYS_futex, &never, FUTEX_WAIT_PRIVATE, 0, &moment);
+}
+
+void sampler_has_left_files(void)
+{
+    __atomic_store_n(&left_files, 1, __ATOMIC_RELEASE);
+}
+
+void sampler_start_last(void)
+{
+    if (is_parents())
+        return;
+    sampler_ensure();
+    uint64_t before = take_turn();
+    for (int tries = 0; tries < MOMENTS_MOST && __atomic_load_n(&running, __ATOMIC_ACQUIRE) != 0 &&
+                        __atomic_load_n(&left_files, __ATOMIC_ACQUIRE) == 0;
+         tries++)
+        wait_a_moment();
+    is_last = true;
+    end_turn(before);
+}
+
 /* The kernel clears `tid` when the thread has let go of the memory. It counts the thread until a
  * moment later, when it does not know its number any more. */
 static void await_uncounted(void)
 {
-    static const struct timespec moment = {.tv_nsec = 20000};
-    static const uint32_t never = 0;
-    for (int tries = 0; tries < UNCOUNTED_TRIES; tries++) {
+    for (int tries = 0; tries < MOMENTS_MOST; tries++) {
         if (sys_call(SYS_tgkill, recorder.header->pid, started_tid, 0) != 0)
             return;
-        sys_call(SYS_futex, &never, FUTEX_WAIT_PRIVATE, 0, &moment);
+        wait_a_moment();
     }
 }
 
@@ -405,4 +434,6 @@ void sampler_forget(void)
     stopping = 0;
     tid = 0;
     started_tid = 0;
+    left_files = 0;
+    is_last = false;
 }

@@ -18,6 +18,9 @@ int sampler_run(void);
 /* What the sampler was told to do. Any thread. */
 enum sampler_stop sampler_asked(void);
 
+/* The sampler has closed its copies of the program's descriptors. The sampler only. */
+void sampler_has_left_files(void);
+
 /* The status given to the last sampler_watch_end(); 0 if a thread ended by libc since. */
 int sampler_last_status(void);
 

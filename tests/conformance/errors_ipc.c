@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <mqueue.h>
+#include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
 #include <sys/mman.h>
@@ -53,8 +54,19 @@ static mqd_t queue_for(bool sends, int flags)
     return again;
 }
 
+static void notification_errors(struct rows *rows)
+{
+    struct sigevent by_signal = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGURG};
+    struct sigevent by_nothing = {.sigev_notify = 77};
+    FAILS(mq_notify, EBADF, "of no queue", LIBC(mq_notify(-1, &by_signal)))
+    FAILS(mq_notify, EBUSY, "that tells somebody already", mqd_t queue = queue_for(false, O_RDWR);
+          CHECK(mq_notify(queue, &by_signal) == 0); LIBC(mq_notify(queue, &by_signal)))
+    FAILS(mq_notify, EINVAL, "in no way", LIBC(mq_notify(queue_for(false, O_RDWR), &by_nothing)))
+}
+
 static void queue_errors(struct rows *rows)
 {
+    notification_errors(rows);
     struct timespec hour = in_an_hour(CLOCK_REALTIME);
     EACH(queues, EAGAIN, "that may not block",
          LIBC(queues[i].call(queue_for(queues[i].sends, O_RDWR | O_NONBLOCK), 8, &hour)))

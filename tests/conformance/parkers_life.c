@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
+#include <mqueue.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -270,6 +271,13 @@ CALLER(do_setns)
 
 /* --- files by their names -------------------------------------------------------------------- */
 
+CALLER(do_notify)
+{
+    struct sigevent event = {.sigev_notify = SIGEV_NONE};
+    LIBC(mq_notify(-1, &event));
+    LIBC(mq_notify(-1, NULL));
+}
+
 CALLER(do_stat)
 {
     struct stat of;
@@ -373,6 +381,7 @@ const struct parker parkers_life[] = {
     CALL(capset, do_capset),
     CALL(unshare, do_unshare),
     CALL(setns, do_setns),
+    CALL(mq_notify, do_notify),
     CALL(stat, do_stat),
     CALL(stat64, do_stat64),
     CALL(fstatat, do_fstatat),

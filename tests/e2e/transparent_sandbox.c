@@ -2,9 +2,12 @@
  * calls, processes made by hand. */
 #include "tests/e2e/transparent.h"
 
+#include <fcntl.h>
+#include <link.h>
 #include <linux/filter.h>
 #include <linux/sched.h>
 #include <linux/seccomp.h>
+#include <mqueue.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -70,6 +73,81 @@ int filter_of_calls(void)
 int filter_of_calls_for_all_threads(void)
 {
     return filter_calls(SECCOMP_FILTER_FLAG_TSYNC);
+}
+
+/* The addresses of libc's code. */
+struct range {
+    unsigned long start, bytes;
+};
+
+static int find_libc(struct dl_phdr_info *info, size_t bytes, void *arg)
+{
+    struct range *ret = arg;
+    (void)bytes;
+    for (int i = 0; strstr(info->dlpi_name, "libc.so.6") && i < info->dlpi_phnum; i++) {
+        const ElfW(Phdr) *part = &info->dlpi_phdr[i];
+        if (part->p_type == PT_LOAD && part->p_flags & PF_X)
+            *ret = (struct range){info->dlpi_addr + part->p_vaddr, part->p_memsz};
+    }
+    return 0;
+}
+
+static volatile sig_atomic_t foreign_calls;
+
+static void count_foreign_call(int signal)
+{
+    (void)signal;
+    foreign_calls++;
+}
+
+static void *nothing(void *arg)
+{
+    return arg;
+}
+
+/* As emulators do: system calls from elsewhere than libc come back as signals (user dispatch). */
+int dispatch_of_calls(void)
+{
+    static volatile char selector = SYSCALL_DISPATCH_FILTER_ALLOW;
+    struct range libc = {0};
+    dl_iterate_phdr(find_libc, &libc);
+    CHECK(libc.bytes > 0 && signal(SIGSYS, count_foreign_call) != SIG_ERR);
+    usleep(20000);
+    CHECK(prctl(PR_SET_SYSCALL_USER_DISPATCH, PR_SYS_DISPATCH_ON, libc.start, libc.bytes,
+                &selector) == 0);
+    selector = SYSCALL_DISPATCH_FILTER_BLOCK;
+    join_thread(start_thread(nothing, NULL));
+    selector = SYSCALL_DISPATCH_FILTER_ALLOW;
+    printf("%d calls from elsewhere\n", (int)foreign_calls);
+    return 0;
+}
+
+/* ---- what the kernel gives up when a descriptor is closed ---- */
+
+/* Before the first wait, and before a call that ends and starts the sampler. */
+int message_notifications(void)
+{
+    struct mq_attr attributes = {.mq_maxmsg = 4, .mq_msgsize = 8};
+    struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1};
+    struct timespec second = {.tv_sec = 1};
+    sigset_t usr1;
+    char name[64], bytes[8];
+    snprintf(name, sizeof name, "/transparent-%d", (int)getpid());
+    mqd_t queue = mq_open(name, O_RDWR | O_CREAT | O_EXCL, 0600, &attributes);
+    CHECK(queue >= 0 && mq_unlink(name) == 0);
+    sigemptyset(&usr1);
+    sigaddset(&usr1, SIGUSR1);
+    CHECK(sigprocmask(SIG_BLOCK, &usr1, NULL) == 0);
+    for (int round = 0; round < 2; round++) {
+        CHECK(mq_notify(queue, &event) == 0);
+        if (round > 0)
+            CHECK(unshare(0) == 0);
+        usleep(50000);
+        CHECK(mq_send(queue, "", 1, 0) == 0);
+        printf("signal %d\n", sigtimedwait(&usr1, NULL, &second));
+        CHECK(mq_receive(queue, bytes, sizeof bytes, NULL) == 1);
+    }
+    return 0;
 }
 
 static int enter_and_end(void *arg)
