@@ -190,7 +190,7 @@ bool waits_name(struct waits *waits, const struct snapshot *snapshot, struct sta
                 frame->function, frame->module ? text_basename(frame->module->path) : NULL};
         }
         struct op_verdict verdict = op_rules_apply(wait->op, frames, count);
-        if (verdict.op)
+        if (verdict.op && strcmp(verdict.op, wait->op) != 0) /* the same name, the same pointer */
             wait->op = verdict.op;
         wait->idle_because = verdict.idle_because;
     }

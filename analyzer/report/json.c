@@ -312,7 +312,8 @@ static json_t *group_of(const struct report *report, const struct group *group)
     json_object_set_new(object, "object",
                         group->same_object ? object_of(report, group, group->members[0])
                                            : json_null());
-    uint32_t wait_site = group->wait ? group->wait->site : 0;
+    /* Of one of the tasks: the others may have other frames where the text shows none. */
+    uint32_t wait_site = group->wait ? report->snapshot->tasks[group->members[0]].wait_site : 0;
     json_object_set_new(object, "wait_stack", stack(report, wait_site));
     json_object_set_new(object, "wait_stack_cut", is_cut(report, wait_site));
     json_object_set_new(object, "spawn_stack", stack(report, group->spawn_site));

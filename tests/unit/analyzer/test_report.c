@@ -172,6 +172,26 @@ static void groups__are_not_split_by_frames_that_are_not_shown(void **state)
     free(text);
 }
 
+/* Also where the same wait is that of another group's tasks. */
+static void json__stack_of_a_group_is_that_of_one_of_its_tasks(void **state)
+{
+    (void)state;
+    static const char *const functions[] = {"g_cond_wait", "g_cond_wait", "g_cond_wait"};
+    struct builder *b = build_library_frames(functions, true);
+    builder_park(b, builder_thread(b, "alone"), "pthread_cond_wait", REC_OP_COND_WAIT, 0x500,
+                 12 * SECOND, builder_site(b, (uint64_t[]){0x10090, 0x20010}, 2));
+    json_t *json = write_json(b, &usual, 100);
+    static const char *const pcs[] = {"0x10010", "0x10090"};
+    const json_t *groups = json_object_get(json, "groups");
+    assert_int_equal(json_array_size(groups), 2);
+    for (size_t i = 0; i < 2; i++) {
+        const json_t *stack = json_object_get(json_array_get(groups, i), "wait_stack");
+        const json_t *frame = json_array_get(stack, 0);
+        assert_string_equal(json_string_value(json_object_get(frame, "pc")), pcs[i]);
+    }
+    json_decref(json);
+}
+
 static void groups__are_split_by_what_such_frames_say(void **state)
 {
     (void)state;
@@ -805,6 +825,7 @@ int main(void)
         cmocka_unit_test(text__finding_first),
         cmocka_unit_test(text__nothing_found),
         cmocka_unit_test(groups__are_not_split_by_frames_that_are_not_shown),
+        cmocka_unit_test(json__stack_of_a_group_is_that_of_one_of_its_tasks),
         cmocka_unit_test(groups__are_split_by_what_such_frames_say),
         cmocka_unit_test(text__stripped_program__ends_where_main_is_called),
         cmocka_unit_test(stack_that_is_longer_than_what_was_kept__said),
