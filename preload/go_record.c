@@ -327,7 +327,8 @@ static bool take_system_call(const struct goscan *scan, const struct go_goroutin
     ret->object = call.object;
     ret->number = call_number(scan, it);
     ret->arg = call.arg;
-    ret->flags = (call.deadline ? REC_WAIT_DEADLINE : 0) | (call.fds ? REC_WAIT_FDS : 0);
+    ret->flags = (call.deadline ? REC_WAIT_DEADLINE : 0) | (call.fds ? REC_WAIT_FDS : 0) |
+                 (it->locked ? REC_WAIT_LOCKED : 0);
     ret->fd = call.op == REC_OP_IO_WAIT && !call.fds;
     ret->timeout = call.timeout;
     return is_recorded((uint16_t)call.op);

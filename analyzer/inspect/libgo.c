@@ -252,10 +252,9 @@ static bool run(struct libgo *libgo)
                                                                : libgo->tasks.latest_ns);
         if (quiet_ns > 0)
             go_tasks_were_quiet(&libgo->tasks, quiet_ns);
-        libgo_mark_threads(&libgo->runtime, image);
         snapshot->loss.stacks += libgo->tasks.stacks_lost;
         snapshot->loss.unreadable += libgo->strange;
-        ok = !libgo->tasks.failed;
+        ok = libgo_mark_threads(&libgo->runtime, image, snapshot) && !libgo->tasks.failed;
     }
     if (ok && libgo->reading.reads_left == 0)
         builder_note(libgo->inspection->builder,

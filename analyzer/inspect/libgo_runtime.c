@@ -218,11 +218,12 @@ bool libgo_timed_channels(const struct libgo_runtime *runtime, struct image *ima
     return complete;
 }
 
-void libgo_mark_threads(const struct libgo_runtime *runtime, struct image *image)
+bool libgo_mark_threads(const struct libgo_runtime *runtime, struct image *image,
+                        struct snapshot *snapshot)
 {
     uint64_t m;
     if (runtime->all_m == 0 || !mem_read(image->memory, runtime->all_m, &m, sizeof(m)))
-        return;
+        return true;
     for (int i = 0; m && i < MOST_THREADS; i++) {
         uint64_t tid, current, next;
         struct mem_piece pieces[] = {
@@ -232,11 +233,14 @@ void libgo_mark_threads(const struct libgo_runtime *runtime, struct image *image
         };
         image->memory->read(image->memory, pieces, 3);
         if (!pieces[0].ok || !pieces[1].ok || !pieces[2].ok)
-            return;
+            return true;
+        if (!snapshot_add_carrier(snapshot, (uint32_t)tid))
+            return false;
         for (size_t k = 0; current == 0 && k < image->thread_count; k++) {
             if (image->threads[k].tid == tid)
                 image->threads[k].runtime = true;
         }
         m = next;
     }
+    return true;
 }

@@ -8,6 +8,7 @@
 
 #include "analyzer/base/table.h"
 #include "analyzer/image/image.h"
+#include "analyzer/snapshot/snapshot.h"
 #include "preload/goscan/goscan.h"
 
 #define LIBGO_LOCKERS 4
@@ -41,7 +42,9 @@ uint32_t libgo_semaphore_offset(enum go_lock lock);
 bool libgo_timed_channels(const struct libgo_runtime *runtime, struct image *image,
                           struct table *channels);
 
-/* Marks the threads of the runtime that have no goroutine to run. */
-void libgo_mark_threads(const struct libgo_runtime *runtime, struct image *image);
+/* Notes the threads of the runtime, and marks those that have no goroutine to run. False: no
+ * memory. */
+bool libgo_mark_threads(const struct libgo_runtime *runtime, struct image *image,
+                        struct snapshot *snapshot);
 
 #endif

@@ -175,12 +175,12 @@ static struct image_thread *thread_of(const struct image *image, uint32_t tid)
 
 /* A worker that runs no task has nothing to do but wait for one. One that runs a task has that
  * task's stack, and waits for what the task called. */
-static void mark_workers(const struct taskrt *rt)
+static bool mark_workers(const struct taskrt *rt)
 {
     struct image *image = rt->inspection->image;
     struct taskrt_inspect_workers workers;
     if (!taskrt_find_workers(image, &workers))
-        return;
+        return true;
     for (uint32_t i = 0; i < workers.count && i < MOST_WORKERS; i++) {
         uint64_t worker = workers.first + (uint64_t)i * workers.stride;
         uint32_t tid;
@@ -192,9 +192,12 @@ static void mark_workers(const struct taskrt *rt)
         rt->memory->read(rt->memory, pieces, 2);
         struct image_thread *thread =
             pieces[0].ok && pieces[1].ok && tid ? thread_of(image, tid) : NULL;
+        if (thread && !snapshot_add_carrier(builder_snapshot(rt->builder), tid))
+            return false;
         if (thread && current == 0)
             thread->runtime = true;
     }
+    return true;
 }
 
 static bool run(struct taskrt *rt)
@@ -221,9 +224,9 @@ static bool run(struct taskrt *rt)
     }
     int64_t quiet_ns = image_quiet_end(&quiet, rt->inspection->image);
     if (ok) {
-        mark_workers(rt);
+        ok = mark_workers(rt);
         settle(rt, quiet_ns);
-        ok = taskrt_tasks_name_owners(&rt->tasks);
+        ok = ok && taskrt_tasks_name_owners(&rt->tasks);
     }
     if (ok && rt->list.broken)
         builder_doubt(rt->builder, "the list of libtaskrt's tasks could not be followed to its "

@@ -142,6 +142,9 @@ static bool tell_thread(struct teller *teller, const struct thread_wait *wait, u
         task->flags |= SNAPSHOT_MAIN;
     if (thread->runtime)
         task->flags |= SNAPSHOT_SYSTEM;
+    if (thread->runtime &&
+        !snapshot_add_carrier(builder_snapshot(teller->inspection->builder), thread->tid))
+        return false;
     if (!(task->flags & SNAPSHOT_MAIN))
         task->spawn_site = start_site(teller, wait);
     if (thread->parked)

@@ -140,6 +140,8 @@ static bool take_task(struct recording_reader *reader, uint64_t number, const st
         return true;
     if (ended && row->flags & REC_TASK_RELEASED)
         return true; /* it was joined; who holds the slot has not freed it yet */
+    if (row->flags & REC_TASK_WORKER && !snapshot_add_carrier(reader->snapshot, row->os_tid))
+        return err_system(reader->err, reader->file.path, ENOMEM);
     if (row->flags & REC_TASK_WORKER && rec_task_wait(row) == 0 && !moving)
         return true; /* its runtime's tasks are told, and it does not wait itself */
     if (row->state > REC_TASK_ENDING || row->kind == REC_KIND_NONE ||

@@ -23,6 +23,7 @@ void snapshot_deinit(struct snapshot *snapshot)
     free(snapshot->exe);
     free(snapshot->tasks);
     free(snapshot->extras);
+    free(snapshot->carriers);
     free(snapshot->sites);
     free(snapshot->pcs);
     free(snapshot->frames);
@@ -110,6 +111,16 @@ struct snapshot_task *snapshot_add_task(struct snapshot *snapshot)
     struct snapshot_task *task = &snapshot->tasks[snapshot->task_count++];
     task->parked_ns = SNAPSHOT_AGE_UNKNOWN;
     return task;
+}
+
+bool snapshot_add_carrier(struct snapshot *snapshot, uint32_t os_tid)
+{
+    if (snapshot->carrier_count == snapshot->carrier_room &&
+        !large_grow((void **)&snapshot->carriers, &snapshot->carrier_room, snapshot->carrier_count,
+                    0, sizeof(*snapshot->carriers)))
+        return false;
+    snapshot->carriers[snapshot->carrier_count++] = os_tid;
+    return true;
 }
 
 uint32_t snapshot_cases_given(const struct snapshot *snapshot, const struct snapshot_task *task)

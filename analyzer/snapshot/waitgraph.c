@@ -98,17 +98,53 @@ static void find_next(struct waitgraph *graph, const struct snapshot *snapshot,
     }
 }
 
-/* Whether what `task` waits for can be part of a cycle that holds for ever. */
-static bool is_firm(const struct snapshot_task *task)
+/* The threads whose tasks go on elsewhere: not those that a goroutine keeps to itself. Such a one
+ * has the value 1. */
+static bool find_carriers(const struct snapshot *snapshot, struct table *ret)
 {
-    return (task->flags & (SNAPSHOT_PARKED | SNAPSHOT_DEADLINE | SNAPSHOT_SETTLED)) ==
-           (SNAPSHOT_PARKED | SNAPSHOT_SETTLED);
+    bool ok = table_init(ret, 64);
+    for (size_t i = 0; ok && i < snapshot->carrier_count; i++)
+        ok = table_at(ret, (struct table_key){snapshot->carriers[i], NAME_TID});
+    for (size_t i = 0; ok && ret->count && i < snapshot->task_count; i++) {
+        const struct snapshot_task *task = &snapshot->tasks[i];
+        if (!(task->flags & SNAPSHOT_LOCKED))
+            continue;
+        struct table_key key = {snapshot_extra(snapshot, task)->os_tid, NAME_TID};
+        uint32_t *value = table_find(ret, key);
+        if (value)
+            *value = 1;
+    }
+    return ok;
+}
+
+/* The C library names the thread that took a lock, which a task may have done that is parked now.
+ */
+static bool find_loose(struct waitgraph *graph, const struct snapshot *snapshot)
+{
+    struct table carriers;
+    bool ok = find_carriers(snapshot, &carriers);
+    for (size_t i = 0; ok && carriers.count && i < snapshot->task_count; i++) {
+        struct table_key key = wanted(snapshot, &snapshot->tasks[i]);
+        const uint32_t *value = key.b == NAME_TID ? table_find(&carriers, key) : NULL;
+        graph->loose[i] = value && *value == 0;
+    }
+    table_deinit(&carriers);
+    return ok;
+}
+
+/* Whether what a task waits for can be part of a cycle that holds for ever. */
+static bool is_firm(const struct waitgraph *graph, const struct snapshot *snapshot, uint32_t task)
+{
+    return (snapshot->tasks[task].flags &
+            (SNAPSHOT_PARKED | SNAPSHOT_DEADLINE | SNAPSHOT_SETTLED)) ==
+               (SNAPSHOT_PARKED | SNAPSHOT_SETTLED) &&
+           !waitgraph_is_loose(graph, task);
 }
 
 static uint32_t firm_next(const struct waitgraph *graph, const struct snapshot *snapshot,
                           uint32_t task)
 {
-    return is_firm(&snapshot->tasks[task]) ? graph->next[task] : WAITGRAPH_NONE;
+    return is_firm(graph, snapshot, task) ? graph->next[task] : WAITGRAPH_NONE;
 }
 
 /* Each task is walked from once: `walk` holds the number of the walk that came by first. A walk
@@ -154,8 +190,10 @@ static bool fill(struct waitgraph *graph, const struct snapshot *snapshot,
     graph->next = large_calloc(count, sizeof(*graph->next));
     graph->cycle = large_calloc(count, sizeof(*graph->cycle));
     graph->blocked = large_calloc(count, sizeof(*graph->blocked));
+    graph->loose = large_calloc(count, sizeof(*graph->loose));
     uint32_t *walk = large_calloc(count, sizeof(*walk));
-    bool ok = graph->next && graph->cycle && graph->blocked && walk;
+    bool ok = graph->next && graph->cycle && graph->blocked && graph->loose && walk &&
+              find_loose(graph, snapshot);
     if (ok) {
         memset(graph->next, 0xff, bytes);
         memset(graph->cycle, 0xff, bytes);
@@ -186,5 +224,6 @@ void waitgraph_deinit(struct waitgraph *graph)
     free(graph->next);
     free(graph->cycle);
     free(graph->blocked);
+    free(graph->loose);
     memset(graph, 0, sizeof(*graph));
 }

@@ -14,6 +14,7 @@
 /* By task; all NULL where no task waits for one that could be named. */
 struct waitgraph {
     uint32_t *next, *cycle, *blocked;
+    bool *loose;
 };
 
 /* The task that a task waits for; WAITGRAPH_NONE: none. */
@@ -34,9 +35,16 @@ static inline uint32_t waitgraph_blocked(const struct waitgraph *graph, size_t t
     return graph->blocked ? graph->blocked[task] : WAITGRAPH_NONE;
 }
 
+/* Whether the lock that a task waits for names no more than a thread on which a runtime runs its
+ * tasks: one of them holds it, which may be parked, or on another thread by now. */
+static inline bool waitgraph_is_loose(const struct waitgraph *graph, size_t task)
+{
+    return graph->loose && graph->loose[task];
+}
+
 /* Tasks are named by their index in snapshot->tasks. A cycle is said only of waits without
- * deadlines that are settled: of others it may never have existed at one moment. False: no memory.
- */
+ * deadlines that are settled, and not loose: of others it may never have existed at one moment.
+ * False: no memory. */
 bool waitgraph_init(struct waitgraph *graph, const struct snapshot *snapshot);
 void waitgraph_deinit(struct waitgraph *graph);
 

@@ -65,7 +65,7 @@ struct object_look evidence_look_at(const struct snapshot *snapshot, const struc
         look.length = task->detail_b;
         look.closed = task->detail_flags & REC_DETAIL_CLOSED;
     }
-    if (waitgraph_has_owner(snapshot, task))
+    if (waitgraph_has_owner(snapshot, task) && !waitgraph_is_loose(graph, index))
         look.owner = waitgraph_next(graph, index);
     if (waitgraph_is_join(snapshot, task))
         look.joined = waitgraph_next(graph, index);

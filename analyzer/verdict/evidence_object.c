@@ -238,6 +238,17 @@ static void explain_channel(const struct judge *judge, struct group *group,
                  receivers ? "" : known(judge));
 }
 
+/* The thread on which the lock was taken that a task waits for. */
+static const char *carrier_name(const struct judge *judge, uint32_t index, char to[64])
+{
+    const struct snapshot *snapshot = judge->snapshot;
+    uint32_t thread = waitgraph_next(judge->graph, index);
+    if (thread != WAITGRAPH_NONE && snapshot->tasks[thread].kind == REC_KIND_THREAD)
+        return evidence_task_name(snapshot, thread, to);
+    snprintf(to, 64, "the thread with the system's id %" PRIu32, snapshot->tasks[index].detail_a);
+    return to;
+}
+
 static void explain_lock(const struct judge *judge, struct group *group,
                          const struct object_look *look)
 {
@@ -249,6 +260,11 @@ static void explain_lock(const struct judge *judge, struct group *group,
         evidence_add(group, "%s: held by %s, %s; %" PRIu32 " waiting for it", object,
                      evidence_task_name(judge->snapshot, look->owner, who),
                      doing(judge, look->owner, what, sizeof(what)), count);
+    else if (waitgraph_is_loose(judge->graph, group->members[0]))
+        evidence_add(group,
+                     "%s: locked on %s, on which a runtime runs its tasks: one of them holds it, "
+                     "which may be elsewhere by now; %" PRIu32 " waiting for it",
+                     object, carrier_name(judge, group->members[0], who), count);
     else if ((task->detail_flags & REC_DETAIL_OWNER) && task->detail_a)
         evidence_add(group,
                      "%s: held by the thread with the system's id %" PRIu32

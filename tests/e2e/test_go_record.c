@@ -182,7 +182,34 @@ static void thread__that_waits_in_c__is_told(void **state)
     struct target *target = start(way, way->program, LIST("mutex"), NULL);
     wait_ready(target);
     json_decref(wait_for_group(target, "60ms", NULL, &lock));
+    target_wait_walks(target, 2, 0);
+    json_t *json = report(target->recording, "60ms", NULL);
+    assert_group(json, &lock); /* not deadlocked, though the lock was taken on its own thread */
+    json_decref(json);
     end(way, target);
+
+    target = target_start(false, LIST(DYNAMIC, "mutex"), NULL);
+    target_wait_line(target, "ready");
+    json_decref(wait_for_group_in(target->pid_text, "60ms", NULL, &lock));
+    target_end(target);
+}
+
+static void deadlock__of_goroutines_that_keep_their_threads__is_told(void **state)
+{
+    const struct expected_group deadlocked = {
+        .verdict = "deadlocked",
+        .kind = "thread",
+        .op = "mutex lock",
+        .wait_function = "lock_in_c",
+    };
+    (void)state;
+    for (int preload = 0; preload < 2; preload++) {
+        struct target *target = target_start(preload, LIST(DYNAMIC, "mutex", "locked"), NULL);
+        target_wait_line(target, "ready");
+        json_decref(preload ? wait_for_group(target, "60ms", NULL, &deadlocked)
+                            : wait_for_group_in(target->pid_text, "60ms", NULL, &deadlocked));
+        target_end(target);
+    }
 }
 
 static size_t count_labels(const json_t *json, const char *key, const char *value)
@@ -442,6 +469,7 @@ int main(void)
         EACH(process__that_is_recorded__gives_its_recording),
         EACH(threads__that_run_goroutines__are_not_told),
         ONCE(thread__that_waits_in_c__is_told),
+        ONCE(deadlock__of_goroutines_that_keep_their_threads__is_told),
         EACH(labels__of_goroutines__are_recorded),
         EACH(deadlines__set_and_stopped_meanwhile__are_recorded),
         EACH(ancestors__where_they_are_kept__are_the_spawn_stack),

@@ -96,6 +96,69 @@ static void cycle__through_ids_that_others_have_too__deadlocked(void **state)
     }
 }
 
+/* Goroutines and tasks change threads, and the C library names the thread that took a lock. */
+static void cycle__through_a_thread_of_a_runtime__is_not_proved(void **state)
+{
+    (void)state;
+    struct builder *b = recording_builder_create();
+    struct rec_task *one = builder_thread(b, "one");
+    struct rec_task *self = builder_thread(b, "self");
+    struct rec_task *two = builder_thread(b, "two");
+    wait_for(b, one, two, 0x500);
+    wait_for(b, two, one, 0x600);
+    wait_for(b, self, self, 0x700);
+    two->flags |= REC_TASK_WORKER;
+    self->flags |= REC_TASK_WORKER;
+    struct judged j;
+    judge(&j, b, 10 * SECOND, NULL);
+    assert_int_equal(j.verdicts.totals.by_verdict[VERDICT_DEADLOCKED], 0);
+    assert_group(&j, 0, VERDICT_STUCK, 3, "mutex lock");
+    done(&j);
+}
+
+static void mutex_locked_on_a_thread_of_a_runtime__evidence_names_no_holder(void **state)
+{
+    (void)state;
+    for (int waits = 0; waits < 2; waits++) {
+        struct builder *b = recording_builder_create();
+        struct rec_task *carrier = builder_thread(b, "carrier");
+        carrier->flags |= REC_TASK_WORKER;
+        if (waits) /* else it is not told */
+            builder_park(b, carrier, "nanosleep", REC_OP_SLEEP, 0, 12 * SECOND, 0);
+        wait_for(b, builder_thread(b, "a"), carrier, 0x500);
+        struct judged j;
+        judge(&j, b, 10 * SECOND, NULL);
+        assert_group(&j, 0, VERDICT_STUCK, 1, "mutex lock");
+        assert_evidence(&j, 0,
+                        waits ? "mutex 0x500: locked on thread 1 (carrier), on which a runtime "
+                                "runs its tasks: one of them holds it, which may be elsewhere by "
+                                "now; 1 waiting for it"
+                              : "mutex 0x500: locked on the thread with the system's id 1001, on "
+                                "which a runtime runs its tasks: one of them holds it");
+        done(&j);
+    }
+}
+
+static void cycle__of_goroutines_that_are_locked_to_their_threads__deadlocked(void **state)
+{
+    (void)state;
+    struct builder *b = recording_builder_create();
+    struct rec_task *threads[] = {builder_thread(b, "one"), builder_thread(b, "two")};
+    for (int i = 0; i < 2; i++) {
+        struct rec_task *goroutine = builder_task(b, REC_KIND_GOROUTINE, "");
+        builder_park(b, goroutine, "futex", REC_OP_FUTEX_WAIT, 0x500, 15 * SECOND, 0);
+        goroutine->os_tid = threads[i]->os_tid;
+        goroutine->wait_flags = REC_WAIT_LOCKED;
+        threads[i]->flags |= REC_TASK_WORKER;
+        wait_for(b, threads[i], threads[!i], 0x500 + 0x100 * (uint64_t)i);
+    }
+    struct judged j;
+    judge(&j, b, 10 * SECOND, NULL);
+    assert_group(&j, 0, VERDICT_DEADLOCKED, 2, "mutex lock");
+    assert_evidence(&j, 0, "waits for mutex 0x500, held by thread 2 (two)");
+    done(&j);
+}
+
 /* A deadlock is one before the threshold, too. */
 static void cycle_below_the_threshold__deadlocked(void **state)
 {
@@ -279,6 +342,9 @@ int main(void)
         cmocka_unit_test(cycle_of_1__deadlocked),
         cmocka_unit_test(cycle_of_2__deadlocked),
         cmocka_unit_test(cycle__through_ids_that_others_have_too__deadlocked),
+        cmocka_unit_test(cycle__through_a_thread_of_a_runtime__is_not_proved),
+        cmocka_unit_test(mutex_locked_on_a_thread_of_a_runtime__evidence_names_no_holder),
+        cmocka_unit_test(cycle__of_goroutines_that_are_locked_to_their_threads__deadlocked),
         cmocka_unit_test(cycle_below_the_threshold__deadlocked),
         cmocka_unit_test(cycle_of_3_over_a_join__deadlocked),
         cmocka_unit_test(task_mutexes__owner_by_row__deadlocked),
