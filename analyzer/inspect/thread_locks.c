@@ -22,11 +22,50 @@
 #define DESCRIPTOR_SELF 16
 #define DESCRIPTOR_ALIGNMENT 16
 
-static uint64_t cond_of(uint64_t word)
+/* What is before __g_signals of a condition. From glibc 2.41 on there is no __g_refs: the rest
+ * begins 8 bytes later. */
+struct cond_words {
+    uint64_t first;            /* __wseq; later: of no condition */
+    uint64_t second;           /* __g1_start; later: __wseq */
+    uint64_t third;            /* __g_refs; later: __g1_start */
+    uint32_t size[2];          /* __g_size */
+    uint32_t first_group_size; /* __g1_orig_size, above 2 bits */
+    uint32_t waiters;          /* __wrefs, above 3 bits */
+};
+
+/* Whether there can be such a condition: no more threads are in the group that takes who begins to
+ * wait (the lowest bit of __wseq says which one) than wait. How many these are is told as by
+ * __condvar_quiesce_and_switch_g1, nptl/pthread_cond_common.c. */
+static bool are_counters(const struct cond_words *words, uint64_t wseq, uint64_t g1_start)
 {
-    uint64_t first = word - offsetof(pthread_cond_t, __data.__g_signals);
-    uint64_t second = first - sizeof(unsigned);
-    return first % _Alignof(pthread_cond_t) == 0 ? first : second;
+    uint64_t gave_up = -(uint64_t)(int32_t)words->size[wseq & 1];
+    uint64_t in_group = (wseq >> 1) - g1_start - (words->first_group_size >> 2) - gave_up;
+    return wseq >> 1 && in_group <= words->waiters >> 3;
+}
+
+/* The lowest bit of each of the words is none of the number. Whoever waits has a reference to the
+ * group. */
+static bool is_early(const struct cond_words *words, unsigned group)
+{
+    uint32_t references = (uint32_t)(words->third >> 32 * group) >> 1;
+    return references && references <= words->waiters >> 3 &&
+           are_counters(words, words->first, words->second >> 1);
+}
+
+/* The condition that has the word, one of the two of __g_signals; 0: it is in none that somebody
+ * waits for. The counters tell which layout it is of: a program may have another C library than
+ * this command. */
+static uint64_t cond_of(uint64_t word, struct mem_reader *memory)
+{
+    struct cond_words words = {0};
+    unsigned group = word % _Alignof(pthread_cond_t) ? 1 : 0;
+    uint64_t early = word - group * sizeof(uint32_t) - sizeof(words);
+    uint64_t late = early + sizeof(words.first);
+    if (mem_read(memory, early, &words, sizeof(words)) && is_early(&words, group))
+        return early;
+    bool is_late = mem_read(memory, late, &words.second, sizeof(words) - sizeof(words.first)) &&
+                   are_counters(&words, words.second, words.third);
+    return is_late ? late : 0;
 }
 
 /* Whether who called pthread_cond_wait waits for the condition itself: before glibc 2.34 by
@@ -49,7 +88,8 @@ static uint64_t rwlock_of(enum rec_op op, uint64_t word, uint32_t expected)
                                       : word - offsetof(pthread_rwlock_t, __data.__writers_futex);
 }
 
-void thread_lock_find(enum rec_op op, const uint64_t args[6], struct thread_lock *ret)
+void thread_lock_find(enum rec_op op, const uint64_t args[6], struct mem_reader *memory,
+                      struct thread_lock *ret)
 {
     uint64_t word = args[0];
     uint32_t expected = (uint32_t)args[2];
@@ -63,7 +103,7 @@ void thread_lock_find(enum rec_op op, const uint64_t args[6], struct thread_lock
         break;
     case REC_OP_COND_WAIT:
         if (is_condition(command, expected)) {
-            ret->object = cond_of(word);
+            ret->object = cond_of(word, memory);
         } else {
             ret->op = REC_OP_MUTEX_LOCK;
             ret->object = word;

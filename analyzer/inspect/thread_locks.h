@@ -1,8 +1,9 @@
 /* The objects of glibc that threads wait on: which one a futex word belongs to, and who holds it.
  *
- * Source of the layouts: glibc 2.36 (the same since 2.30), x86-64: pthread_mutex_t, pthread_cond_t,
- * pthread_rwlock_t of its bits/ headers, struct pthread_barrier of nptl/internaltypes.h, struct
- * pthread of nptl/descr.h (found by the tables that it keeps for debuggers, nptl_db/structs.def).
+ * Source of the layouts: glibc 2.36 (the same since 2.30), x86-64: pthread_mutex_t, pthread_cond_t
+ * (until 2.40; and that of 2.41, which has no __g_refs), pthread_rwlock_t of its bits/ headers,
+ * struct pthread_barrier of nptl/internaltypes.h, struct pthread of nptl/descr.h (found by the
+ * tables that it keeps for debuggers, nptl_db/structs.def).
  */
 #ifndef LEAKSPY_ANALYZER_INSPECT_THREAD_LOCKS_H
 #define LEAKSPY_ANALYZER_INSPECT_THREAD_LOCKS_H
@@ -22,7 +23,8 @@ struct thread_lock {
 };
 
 /* args: of the futex call. */
-void thread_lock_find(enum rec_op op, const uint64_t args[6], struct thread_lock *ret);
+void thread_lock_find(enum rec_op op, const uint64_t args[6], struct mem_reader *memory,
+                      struct thread_lock *ret);
 
 /* Whether the futex word of a call that no function's name explains is that of a mutex: a robust
  * one, or one with priority inheritance. */

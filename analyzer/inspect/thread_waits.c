@@ -89,7 +89,7 @@ static void find_lock(struct thread_waits *waits, struct thread_wait *wait)
     if (op == REC_OP_NONE)
         return;
     wait->is_lock = true;
-    thread_lock_find(op, args, &wait->lock);
+    thread_lock_find(op, args, memory, &wait->lock);
     wait->has_owner = find_owner(waits, &wait->lock, &wait->owner);
 
     uint64_t offset = thread_names_layout(waits->names).tid;

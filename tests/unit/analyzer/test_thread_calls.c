@@ -23,12 +23,16 @@
 #include "analyzer/inspect/thread_list.h"
 #include "analyzer/inspect/thread_locks.h"
 
+#define FIRST_PAGE 4096
+
+static uint64_t readable_from = FIRST_PAGE;
+
 /* Memory of this process. Addresses below a page, and those that no process has, cannot be read. */
 static void read_own(struct mem_reader *reader, struct mem_piece *pieces, size_t count)
 {
     (void)reader;
     for (size_t i = 0; i < count; i++) {
-        pieces[i].ok = pieces[i].address >= 4096 && pieces[i].address < UINT64_C(1) << 47;
+        pieces[i].ok = pieces[i].address >= readable_from && pieces[i].address < UINT64_C(1) << 47;
         if (pieces[i].ok)
             memcpy(pieces[i].to, (const void *)pieces[i].address, pieces[i].bytes);
     }
@@ -214,21 +218,16 @@ static void function_and_call__fit__when_one_makes_the_other(void **state)
 static uint64_t object_of(enum rec_op op, const void *word, unsigned command, uint32_t expected)
 {
     struct thread_lock lock;
-    thread_lock_find(op, ARGS((uint64_t)word, command, expected), &lock);
+    thread_lock_find(op, ARGS((uint64_t)word, command, expected), &own, &lock);
     return lock.object;
 }
 
 static void futex_words__find__are_parts_of_their_objects(void **state)
 {
     (void)state;
-    pthread_cond_t cond = PTHREAD_COND_INITIALIZER;
     pthread_rwlock_t rwlock = PTHREAD_RWLOCK_INITIALIZER;
     pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
     pthread_barrier_t barrier;
-    for (int i = 0; i < 2; i++)
-        assert_int_equal(
-            object_of(REC_OP_COND_WAIT, &cond.__data.__g_signals[i], FUTEX_WAIT_BITSET, 0),
-            (uint64_t)&cond);
     assert_int_equal(
         object_of(REC_OP_RWLOCK_RDLOCK, &rwlock.__data.__wrphase_futex, FUTEX_WAIT_BITSET, 3),
         (uint64_t)&rwlock);
@@ -245,6 +244,80 @@ static void futex_words__find__are_parts_of_their_objects(void **state)
                      (uint64_t)&mutex);
     assert_int_equal(object_of(REC_OP_BARRIER_WAIT, (char *)&barrier + 4, FUTEX_WAIT, 0),
                      (uint64_t)&barrier);
+}
+
+/* A condition in memory, as glibc has it before 2.41 and from then on. */
+struct old_cond {
+    uint64_t wseq, g1_start;
+    uint32_t refs[2], size[2], orig_size, wrefs, signals[2], behind[2];
+};
+
+struct new_cond {
+    uint64_t before, wseq, g1_start;
+    uint32_t size[2], orig_size, wrefs, signals[2], unused[2];
+};
+
+static const struct {
+    struct old_cond old;
+    unsigned group; /* that somebody waits in */
+} conds[] = {
+    {{.wseq = 2, .refs = {2, 0}, .wrefs = 8}, 0}, /* a first wait */
+    {{.wseq = 5, .g1_start = 1, .refs = {0, 2}, .orig_size = 4, .wrefs = 8},
+     1}, /* a signal later */
+    {{.wseq = 10, .g1_start = 6, .refs = {2, 0}, .orig_size = 4, .wrefs = 8}, 0}, /* after four */
+    {{.wseq = 9000, .g1_start = 8996, .refs = {2, 0}, .orig_size = 4, .wrefs = 9}, 0},
+    /* Two wait and one has given up; another one was not woken yet. */
+    {{21, 11, {2, 4}, {1, -1U}, 2 << 2, 3 << 3, {0}, {0}}, 0},
+    {{21, 11, {2, 4}, {1, -1U}, 2 << 2, 3 << 3, {0}, {0}}, 1},
+};
+
+static struct new_cond newer(const struct old_cond *old)
+{
+    return (struct new_cond){
+        .wseq = old->wseq,
+        .g1_start = old->g1_start >> 1,
+        .size = {old->size[0], old->size[1]},
+        .orig_size = old->orig_size,
+        .wrefs = old->wrefs,
+    };
+}
+
+static void condition__of_any_glibc__is_found(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(conds) / sizeof(conds[0]); i++) {
+        struct old_cond old = conds[i].old;
+        struct new_cond new = newer(&old);
+        unsigned group = conds[i].group;
+        assert_int_equal(object_of(REC_OP_COND_WAIT, &old.signals[group], FUTEX_WAIT_BITSET, 0),
+                         (uint64_t)&old);
+        assert_int_equal(object_of(REC_OP_COND_WAIT, &new.signals[group], FUTEX_WAIT_BITSET, 0),
+                         (uint64_t) & new.wseq);
+        new.before = 0x7f0012345678;
+        assert_int_equal(object_of(REC_OP_COND_WAIT, &new.signals[group], FUTEX_WAIT_BITSET, 0),
+                         (uint64_t) & new.wseq);
+    }
+}
+
+static void memory__without_a_waiters_condition__has_none(void **state)
+{
+    (void)state;
+    struct old_cond cond = {.wseq = 2, .g1_start = 0};
+    assert_int_equal(object_of(REC_OP_COND_WAIT, &cond.signals[0], FUTEX_WAIT_BITSET, 0), 0);
+    memset(&cond, 0x55, sizeof(cond));
+    assert_int_equal(object_of(REC_OP_COND_WAIT, &cond.signals[0], FUTEX_WAIT_BITSET, 0), 0);
+    assert_int_equal(object_of(REC_OP_COND_WAIT, (void *)64, FUTEX_WAIT_BITSET, 0), 0);
+}
+
+/* As at the start of a page: nothing before it can be read. */
+static void condition__without_memory_before_it__is_found(void **state)
+{
+    (void)state;
+    struct new_cond cond = newer(&conds[0].old);
+    readable_from = (uint64_t)&cond.wseq;
+    uint64_t object = object_of(REC_OP_COND_WAIT, &cond.signals[0], FUTEX_WAIT_BITSET, 0);
+    readable_from = FIRST_PAGE;
+    assert_int_equal(object, (uint64_t)&cond.wseq);
 }
 
 /* The first row is glibc's before 2.34; the others were woken, and wait for the mutex that the wait
@@ -266,13 +339,14 @@ static void waits_in_a_condition__find__are_for_it_or_for_its_mutex(void **state
         {FUTEX_WAIT, 77 | FUTEX_WAITERS, REC_OP_MUTEX_LOCK},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        pthread_cond_t cond;
+        struct old_cond cond = conds[1].old;
         pthread_mutex_t mutex;
         struct thread_lock lock;
         bool for_mutex = rows[i].op == REC_OP_MUTEX_LOCK;
         uint64_t object = for_mutex ? (uint64_t)&mutex : (uint64_t)&cond;
-        uint64_t word = for_mutex ? object : (uint64_t)&cond.__data.__g_signals[1];
-        thread_lock_find(REC_OP_COND_WAIT, ARGS(word, rows[i].command, rows[i].expected), &lock);
+        uint64_t word = for_mutex ? object : (uint64_t)&cond.signals[1];
+        thread_lock_find(REC_OP_COND_WAIT, ARGS(word, rows[i].command, rows[i].expected), &own,
+                         &lock);
         assert_int_equal(lock.op, rows[i].op);
         assert_int_equal(lock.object, object);
     }
@@ -508,6 +582,9 @@ int main(void)
         cmocka_unit_test(decorated_names__find__are_the_plain_functions),
         cmocka_unit_test(function_and_call__fit__when_one_makes_the_other),
         cmocka_unit_test(futex_words__find__are_parts_of_their_objects),
+        cmocka_unit_test(condition__of_any_glibc__is_found),
+        cmocka_unit_test(memory__without_a_waiters_condition__has_none),
+        cmocka_unit_test(condition__without_memory_before_it__is_found),
         cmocka_unit_test(waits_in_a_condition__find__are_for_it_or_for_its_mutex),
         cmocka_unit_test(held_locks__owner__is_who_holds_them),
         cmocka_unit_test(robust_mutex__whose_owner_died__is_of_who_holds_it_now),
