@@ -171,14 +171,17 @@ static bool stop_thread(struct image *image, struct image_thread *thread, struct
     return false; /* all of its registers are there already */
 }
 
-static bool describe_fd(struct image *image, int fd, char *to, size_t bytes, bool *ret_listening)
+static bool describe_fd(struct image *image, uint32_t tid, int fd, char *to, size_t bytes,
+                        bool *ret_listening)
 {
     (void)image;
+    (void)tid;
     (void)fd;
     (void)to;
     (void)bytes;
     (void)ret_listening;
-    return false; /* a core does not say */
+    errno = ENOTSUP; /* a core does not say */
+    return false;
 }
 
 static bool refresh(struct image *image, struct err *err)

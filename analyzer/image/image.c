@@ -79,17 +79,17 @@ uint32_t image_module_at(const struct image *image, uint64_t address)
     return row < image->module_count ? (uint32_t)row : 0;
 }
 
-uint64_t image_waited(struct image *image, const struct thread_call *call)
+uint64_t image_waited(struct image *image, uint32_t tid, const struct thread_call *call)
 {
     if (!call->has_pidfd || !image->functions || !image->functions->process_of_pidfd)
         return call->object;
-    return (uint64_t)image->functions->process_of_pidfd(image, call->pidfd);
+    return (uint64_t)image->functions->process_of_pidfd(image, tid, call->pidfd);
 }
 
-bool image_times_out(struct image *image, const struct thread_call *call)
+bool image_times_out(struct image *image, uint32_t tid, const struct thread_call *call)
 {
     return call->timeout && !call->fds && image->functions && image->functions->fd_times_out &&
-           image->functions->fd_times_out(image, (int)call->object, call->timeout);
+           image->functions->fd_times_out(image, tid, (int)call->object, call->timeout);
 }
 
 bool image_thread_is_parked_alike(const struct image_thread *a, const struct image_thread *b)

@@ -113,14 +113,16 @@ struct image_kind {
      * go: only where its system call goes on unharmed afterwards. False: not possible, or not safe.
      */
     bool (*stop_thread)(struct image *image, struct image_thread *thread, struct image_stop *ret);
-    /* What a descriptor is: "socket 127.0.0.1:80 -> 10.0.0.7:5123", "pipe", "eventfd", a path.
-     * False: not known. */
-    bool (*describe_fd)(struct image *image, int fd, char *to, size_t bytes, bool *ret_listening);
+    /* What a descriptor of a thread is (host_tid; 0: of the process): "socket 127.0.0.1:80 ->
+     * 10.0.0.7:5123", "pipe", "eventfd", a path. False: not known; errno is ENOENT where it is not
+     * open. */
+    bool (*describe_fd)(struct image *image, uint32_t tid, int fd, char *to, size_t bytes,
+                        bool *ret_listening);
     /* Whether a descriptor is a socket with this timeout: SO_RCVTIMEO, SO_SNDTIMEO. NULL in cores.
      */
-    bool (*fd_times_out)(struct image *image, int fd, int timeout);
+    bool (*fd_times_out)(struct image *image, uint32_t tid, int fd, int timeout);
     /* The process that a pidfd stands for; 0: not known. NULL in cores. */
-    pid_t (*process_of_pidfd)(struct image *image, int fd);
+    pid_t (*process_of_pidfd)(struct image *image, uint32_t tid, int fd);
     /* Looks at the threads again: which there are, what each is parked in, how long. */
     bool (*refresh)(struct image *image, struct err *err);
     /* Looks at one thread again: what it is parked in, its registers, its switches; the rest of
@@ -144,12 +146,12 @@ const struct image_mapping *image_mapping_at(const struct image *image, uint64_t
  * core itself: a bound for lists that were made to mislead. 0: that is not known. */
 uint64_t image_room_for(const struct image *image, uint64_t bytes);
 
-/* The object of a thread's system call. Whom it waits for is found out where the call names a
- * descriptor of it. */
-uint64_t image_waited(struct image *image, const struct thread_call *call);
+/* The object of a thread's system call (host_tid). Whom it waits for is found out where the call
+ * names a descriptor of it. */
+uint64_t image_waited(struct image *image, uint32_t tid, const struct thread_call *call);
 
 /* Whether a thread's system call ends by a timeout of its socket. False where that is not known. */
-bool image_times_out(struct image *image, const struct thread_call *call);
+bool image_times_out(struct image *image, uint32_t tid, const struct thread_call *call);
 
 /* Whether both are inside the same system call, with the same arguments, called from the same
  * place. */

@@ -157,8 +157,8 @@ static void add_labelled(struct go_tasks *tasks, uint64_t address)
     };
 }
 
-/* What a descriptor is. */
-static void describe(struct go_tasks *tasks, struct snapshot_task *task)
+/* What a descriptor is: of a thread in a system call, or (0) of the process. */
+static void describe(struct go_tasks *tasks, uint32_t tid, struct snapshot_task *task)
 {
     struct image *image = tasks->image;
     char text[256];
@@ -168,7 +168,8 @@ static void describe(struct go_tasks *tasks, struct snapshot_task *task)
         task->object > INT32_MAX)
         return;
     tasks->described++;
-    if (!image->functions->describe_fd(image, (int)task->object, text, sizeof(text), &listening))
+    if (!image->functions->describe_fd(image, tid, (int)task->object, text, sizeof(text),
+                                       &listening))
         return;
     builder_extra(tasks->builder, task)->object_text =
         builder_add_object_text(tasks->builder, text);
@@ -186,7 +187,7 @@ static void take_wait(struct go_tasks *tasks, const struct go_goroutine *it,
     task->call = call_of(tasks, it);
     task->object = it->object;
     if (snapshot_op_object(it->op) == REC_OBJECT_FD && it->object_known)
-        describe(tasks, task);
+        describe(tasks, 0, task);
     if (reason && reason->object == GO_OBJECT_CHANNEL)
         take_channel(&it->channel, task);
     else if (reason && reason->object == GO_OBJECT_SELECT)
@@ -219,13 +220,13 @@ static void take_system_call(struct go_tasks *tasks, const struct image_thread *
                               (call.deadline ? SNAPSHOT_DEADLINE : 0));
     task->call =
         builder_add_call_as(tasks->builder, call.name ? call.name : "syscall", call.op, "syscall");
-    task->object = image_waited(tasks->image, &call);
+    task->object = image_waited(tasks->image, thread->host_tid, &call);
     builder_extra(tasks->builder, task)->arg = call.arg;
     task->wait_number = wait_number_of(tasks->image, thread, task->wait_number);
     task->parked_ns = thread->parked_ns;
     if (snapshot_op_object(call.op) == REC_OBJECT_FD && (!call.fds || call.arg > 0))
-        describe(tasks, task);
-    if (image_times_out(tasks->image, &call))
+        describe(tasks, thread->host_tid, task);
+    if (image_times_out(tasks->image, thread->host_tid, &call))
         task->flags |= SNAPSHOT_DEADLINE;
 }
 

@@ -60,7 +60,7 @@ static bool is_listening(struct taskrt_tasks *tasks, uint64_t fd)
     bool listening = false;
     char what[256];
     return fd <= INT32_MAX && image->functions && image->functions->describe_fd &&
-           image->functions->describe_fd(image, (int)fd, what, sizeof(what), &listening) &&
+           image->functions->describe_fd(image, 0, (int)fd, what, sizeof(what), &listening) &&
            listening;
 }
 

@@ -30,6 +30,25 @@ static const char *call_name(const struct thread_wait *wait, char to[32])
     return to;
 }
 
+/* What its descriptor is. A thread waits on in a call whose descriptor another one has closed: it
+ * has the file still. */
+static bool describe_fd(struct image *image, const struct thread_wait *wait, char *to, size_t bytes,
+                        bool *ret_listening)
+{
+    const struct image_thread *thread = &wait->look.thread;
+    struct image_thread now = *thread;
+    int fd = (int)wait->call.object;
+    if (!image->functions->describe_fd)
+        return false;
+    if (image->functions->describe_fd(image, thread->host_tid, fd, to, bytes, ret_listening))
+        return true;
+    if (errno != ENOENT || fd < 0 || !wait->settled || !image->functions->look(image, &now) ||
+        !image_thread_is_parked_alike(thread, &now) || now.switches != thread->switches)
+        return false;
+    snprintf(to, bytes, "closed meanwhile");
+    return true;
+}
+
 static void tell_object(struct teller *teller, const struct thread_wait *wait,
                         struct snapshot_task *task)
 {
@@ -44,20 +63,20 @@ static void tell_object(struct teller *teller, const struct thread_wait *wait,
         }
         return;
     }
-    task->object = image_waited(image, &wait->call);
+    task->object = image_waited(image, wait->look.thread.host_tid, &wait->call);
     if (wait->call.fds) {
         task->flags |= SNAPSHOT_FDS;
         builder_extra(teller->inspection->builder, task)->arg = wait->call.arg;
     }
     if (snapshot_op_object(wait->call.op) == REC_OBJECT_FD &&
-        (!wait->call.fds || wait->call.arg > 0) && image->functions->describe_fd &&
-        image->functions->describe_fd(image, (int)task->object, text, sizeof(text), &listening)) {
+        (!wait->call.fds || wait->call.arg > 0) &&
+        describe_fd(image, wait, text, sizeof(text), &listening)) {
         builder_extra(teller->inspection->builder, task)->object_text =
             builder_add_object_text(teller->inspection->builder, text);
         if (listening)
             task->detail_flags |= REC_DETAIL_LISTENING;
     }
-    if (image_times_out(image, &wait->call))
+    if (image_times_out(image, wait->look.thread.host_tid, &wait->call))
         task->flags |= SNAPSHOT_DEADLINE;
 }
 

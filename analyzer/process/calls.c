@@ -87,9 +87,9 @@ static bool option_is(int fd, int option, int value)
 }
 
 /* TCP, UDP and local sockets that have no timeout and are content with one byte. */
-static bool socket_survives(pid_t pid, uint64_t fd)
+static bool socket_survives(pid_t pid, pid_t tid, uint64_t fd)
 {
-    int borrowed = fd <= INT32_MAX ? process_borrow_fd(pid, (int)fd) : -1;
+    int borrowed = fd <= INT32_MAX ? process_borrow_fd(pid, tid, (int)fd) : -1;
     struct timeval timeout = {1, 0};
     socklen_t bytes = sizeof(timeout);
     bool known =
@@ -108,7 +108,7 @@ static bool socket_survives(pid_t pid, uint64_t fd)
 
 /* Pipes and the like: their reads begin anew. Not terminals: a read that waits for several bytes
  * (VMIN) returns those that it has, and its time (VTIME) begins anew. */
-static bool file_survives(pid_t pid, uint64_t fd)
+static bool file_survives(pid_t pid, pid_t tid, uint64_t fd)
 {
     static const char *const names[] = {"pipe:", "anon_inode:[eventfd]", "anon_inode:[timerfd]",
                                         "anon_inode:[signalfd]", "anon_inode:inotify"};
@@ -116,13 +116,13 @@ static bool file_survives(pid_t pid, uint64_t fd)
     struct stat status;
     if (fd > INT32_MAX)
         return false;
-    snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)pid, (int)fd);
+    snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)tid, (int)fd);
     ssize_t length = readlink(path, link, sizeof(link) - 1);
     if (length <= 0)
         return false;
     link[length] = '\0';
     if (strncmp(link, "socket:", 7) == 0)
-        return socket_survives(pid, fd);
+        return socket_survives(pid, tid, fd);
     for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
         if (strncmp(link, names[i], strlen(names[i])) == 0)
             return true;
@@ -130,7 +130,7 @@ static bool file_survives(pid_t pid, uint64_t fd)
     return link[0] == '/' && stat(path, &status) == 0 && S_ISFIFO(status.st_mode);
 }
 
-bool process_call_survives_stop(pid_t pid, int64_t call, const uint64_t args[6])
+bool process_call_survives_stop(pid_t pid, pid_t tid, int64_t call, const uint64_t args[6])
 {
     switch (rule_of(call)) {
     case SAFE:
@@ -140,13 +140,13 @@ bool process_call_survives_stop(pid_t pid, int64_t call, const uint64_t args[6])
     case SAFE_FUTEX:
         return futex_survives(args[1]);
     case SAFE_FILE:
-        return file_survives(pid, args[0]);
+        return file_survives(pid, tid, args[0]);
     case SAFE_SOCKET:
-        return socket_survives(pid, args[0]);
+        return socket_survives(pid, tid, args[0]);
     case SAFE_RECVFROM:
-        return !(args[3] & MSG_WAITALL) && socket_survives(pid, args[0]);
+        return !(args[3] & MSG_WAITALL) && socket_survives(pid, tid, args[0]);
     case SAFE_RECVMSG:
-        return !(args[2] & MSG_WAITALL) && socket_survives(pid, args[0]);
+        return !(args[2] & MSG_WAITALL) && socket_survives(pid, tid, args[0]);
     default:
         return false;
     }

@@ -178,18 +178,27 @@ void process_fds_deinit(struct process_fds *fds)
     *fds = (struct process_fds){0};
 }
 
-bool process_describe_fd(struct process_fds *fds, int fd, char *to, size_t bytes,
+/* What /proc has for a descriptor: "/path", "socket:[1234]", "pipe:[1234]". */
+static bool read_link(pid_t tid, int fd, char *to, size_t bytes)
+{
+    char path[64];
+    snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)tid, fd);
+    ssize_t length = readlink(path, to, bytes - 1);
+    if (length <= 0)
+        return false;
+    to[length] = '\0';
+    return true;
+}
+
+bool process_describe_fd(struct process_fds *fds, pid_t tid, int fd, char *to, size_t bytes,
                          bool *ret_listening)
 {
-    char path[64], link[4096];
+    char link[4096];
     bool unused;
     bool *listening = ret_listening ? ret_listening : &unused;
     *listening = false;
-    snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)fds->pid, fd);
-    ssize_t length = readlink(path, link, sizeof(link) - 1);
-    if (length <= 0)
+    if (!read_link(tid ? tid : fds->pid, fd, link, sizeof(link)))
         return false;
-    link[length] = '\0';
 
     uint64_t inode;
     if (sscanf(link, "socket:[%" SCNu64 "]", &inode) == 1) {
@@ -208,8 +217,19 @@ bool process_describe_fd(struct process_fds *fds, int fd, char *to, size_t bytes
     return true;
 }
 
-int process_borrow_fd(pid_t pid, int fd)
+/* Whether a thread has the same file there as its process. */
+static bool is_shared(pid_t pid, pid_t tid, int fd)
 {
+    char own[256], common[256];
+    return pid == tid || (read_link(tid, fd, own, sizeof(own)) &&
+                          read_link(pid, fd, common, sizeof(common)) && strcmp(own, common) == 0);
+}
+
+/* Threads other than the first one have no pidfd before Linux 6.9. */
+int process_borrow_fd(pid_t pid, pid_t tid, int fd)
+{
+    if (!is_shared(pid, tid, fd))
+        return -1;
     int process = (int)syscall(SYS_pidfd_open, pid, 0);
     int borrowed = process >= 0 ? (int)syscall(SYS_pidfd_getfd, process, fd, 0) : -1;
     if (process >= 0)
@@ -217,22 +237,22 @@ int process_borrow_fd(pid_t pid, int fd)
     return borrowed;
 }
 
-bool process_fd_times_out(pid_t pid, int fd, int timeout)
+bool process_fd_times_out(pid_t pid, pid_t tid, int fd, int timeout)
 {
     struct timeval within = {0};
     socklen_t bytes = sizeof(within);
-    int borrowed = process_borrow_fd(pid, fd);
+    int borrowed = process_borrow_fd(pid, tid, fd);
     bool known = borrowed >= 0 && getsockopt(borrowed, SOL_SOCKET, timeout, &within, &bytes) == 0;
     if (borrowed >= 0)
         close(borrowed);
     return known && (within.tv_sec != 0 || within.tv_usec != 0);
 }
 
-pid_t process_of_pidfd(const struct process_fds *fds, int fd)
+pid_t process_of_pidfd(const struct process_fds *fds, pid_t tid, int fd)
 {
     char path[64], line[256];
     long pid = 0;
-    snprintf(path, sizeof(path), "/proc/%d/fdinfo/%d", (int)fds->pid, fd);
+    snprintf(path, sizeof(path), "/proc/%d/fdinfo/%d", (int)(tid ? tid : fds->pid), fd);
     FILE *file = fopen(path, "re");
     while (file && fgets(line, sizeof(line), file)) {
         if (sscanf(line, "Pid: %ld", &pid) == 1)

@@ -20,23 +20,25 @@ struct process_fds {
 void process_fds_init(struct process_fds *ret, pid_t pid);
 void process_fds_deinit(struct process_fds *fds);
 
-/* Describes a descriptor in `to`: "tcp 127.0.0.1:80 -> 10.0.0.7:5123", "unix socket /run/x",
+/* Describes a descriptor of a thread (0: of the process), which may have a table of its own
+ * (CLONE_FILES of unshare(2)), in `to`: "tcp 127.0.0.1:80 -> 10.0.0.7:5123", "unix socket /run/x",
  * "pipe", "eventfd", "/path". *ret_listening: it is a socket that waits for connections. False: it
- * is not open, or may not be read. Sources: proc_pid_fd(5), proc_pid_net(5). */
-bool process_describe_fd(struct process_fds *fds, int fd, char *to, size_t bytes,
+ * is not open (errno is ENOENT), or may not be read. Sources: proc_pid_fd(5), proc_pid_net(5). */
+bool process_describe_fd(struct process_fds *fds, pid_t tid, int fd, char *to, size_t bytes,
                          bool *ret_listening);
 
-/* A second name for a descriptor of another process, to be closed. The process does not see it. -1:
- * there is none, or it is not permitted. Source: pidfd_getfd(2). */
-int process_borrow_fd(pid_t pid, int fd);
+/* A second name for a descriptor of a thread of another process, to be closed. The process does not
+ * see it. -1: there is none, it is not permitted, or only that thread has it. Source:
+ * pidfd_getfd(2). */
+int process_borrow_fd(pid_t pid, pid_t tid, int fd);
 
 /* Whether a descriptor is a socket with a timeout, SO_RCVTIMEO or SO_SNDTIMEO of socket(7), which
  * makes calls that wait for it end by themselves. False where that cannot be told. */
-bool process_fd_times_out(pid_t pid, int fd, int timeout);
+bool process_fd_times_out(pid_t pid, pid_t tid, int fd, int timeout);
 
 /* The process that a pidfd stands for, by the number that this command knows it by. 0: it has ended
  * and was waited for, it is not to be seen from here, or the descriptor is of no process. Source:
  * proc_pid_fdinfo(5). */
-pid_t process_of_pidfd(const struct process_fds *fds, int fd);
+pid_t process_of_pidfd(const struct process_fds *fds, pid_t tid, int fd);
 
 #endif

@@ -91,21 +91,22 @@ static bool stop_thread(struct image *image, struct image_thread *thread, struct
     return stopped;
 }
 
-static bool describe_fd(struct image *image, int fd, char *to, size_t bytes, bool *ret_listening)
+static bool describe_fd(struct image *image, uint32_t tid, int fd, char *to, size_t bytes,
+                        bool *ret_listening)
 {
     struct own *own = image->own;
-    return process_describe_fd(&own->fds, fd, to, bytes, ret_listening);
+    return process_describe_fd(&own->fds, (pid_t)tid, fd, to, bytes, ret_listening);
 }
 
-static bool fd_times_out(struct image *image, int fd, int timeout)
+static bool fd_times_out(struct image *image, uint32_t tid, int fd, int timeout)
 {
-    return process_fd_times_out(image->pid, fd, timeout);
+    return process_fd_times_out(image->pid, tid ? (pid_t)tid : image->pid, fd, timeout);
 }
 
-static pid_t pidfd_process(struct image *image, int fd)
+static pid_t pidfd_process(struct image *image, uint32_t tid, int fd)
 {
     const struct own *own = image->own;
-    return process_of_pidfd(&own->fds, fd);
+    return process_of_pidfd(&own->fds, (pid_t)tid, fd);
 }
 
 static void close_process(struct image *image)

@@ -53,7 +53,7 @@ static bool may_stop(struct process_stops *stops, const struct image_thread *thr
            now.state == 'S' && now.parked && now.call == thread->call &&
            memcmp(now.args, thread->args, sizeof(now.args)) == 0 &&
            process_look_again(stops->pid, &again) && again.switches == thread->switches &&
-           process_call_survives_stop(stops->pid, now.call, now.args);
+           process_call_survives_stop(stops->pid, tid, now.call, now.args);
 }
 
 /* Waits until a thread has stopped. False: it has ended, or does not stop in time (*ret_late). */

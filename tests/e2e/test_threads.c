@@ -326,6 +326,29 @@ static void thread_that_waits_by_pidfd__names_the_process(void **state)
     target_end(target);
 }
 
+static void read_of_a_closed_descriptor__is_said_to_be_one(void **state)
+{
+    static const char script[] = "import os, threading, time\n"
+                                 "fd = os.pipe()[0]\n"
+                                 "thread = threading.Thread(target=os.read, args=(fd, 1))\n"
+                                 "thread.start()\n"
+                                 "time.sleep(0.5)\n"
+                                 "os.close(fd)\n"
+                                 "print('closed', flush=True)\n"
+                                 "thread.join()\n";
+    const struct expected_group waits = {
+        .kind = "thread", .op = "io wait", .call = "read", .count = 1};
+    (void)state;
+    struct target *target = start_foreign(PYTHON, LIST(PYTHON, "-I", "-c", script));
+    target_wait_line(target, "closed");
+    json_t *json = wait_for_group_in(target->pid_text, "0", LIST("--all"), &waits);
+    const json_t *evidence =
+        json_array_get(json_object_get(find_group(json, &waits), "evidence"), 0);
+    assert_non_null(strstr(json_string_value(evidence), "(closed meanwhile), in read"));
+    json_decref(json);
+    target_end(target);
+}
+
 /* A process waits for a lock that its child has. `patch`: what the child does to the lock. */
 static void assert_held_by_a_child(const char *patch, const char *said)
 {
@@ -764,6 +787,8 @@ int main(int argc, char **argv)
             python_thread_on_an_empty_queue__is_in_sem_wait, NULL);
         add("thread_that_waits_by_pidfd", "names_the_process",
             thread_that_waits_by_pidfd__names_the_process, NULL);
+        add("read_of_a_closed_descriptor", "is_said_to_be_one",
+            read_of_a_closed_descriptor__is_said_to_be_one, NULL);
         add("lock_held_by_another_process", "is_not_said_to_be_a_dead_threads",
             lock_held_by_another_process__is_not_said_to_be_a_dead_threads, NULL);
         add("lock_held_by_another_process", "is_not_said_to_be_held_by_its_namesake",

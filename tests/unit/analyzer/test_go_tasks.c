@@ -480,9 +480,11 @@ static void system_call__of_a_thread_that_moved_on__is_not_told(void **state)
     assert_false(add(f, &it)->flags & SNAPSHOT_PARKED);
 }
 
-static bool describe_fd(struct image *image, int fd, char *to, size_t bytes, bool *ret_listening)
+static bool describe_fd(struct image *image, uint32_t tid, int fd, char *to, size_t bytes,
+                        bool *ret_listening)
 {
     (void)image;
+    (void)tid;
     snprintf(to, bytes, "pipe %d", fd);
     *ret_listening = fd == 3;
     return fd < 100;

@@ -483,7 +483,7 @@ static void assert_fd(struct image *image, int fd, const char *text, bool listen
 {
     char got[256] = "";
     bool listening;
-    assert_true(image->functions->describe_fd(image, fd, got, sizeof(got), &listening));
+    assert_true(image->functions->describe_fd(image, 0, fd, got, sizeof(got), &listening));
     assert_string_equal(got, text);
     assert_int_equal(listening, listens);
 }
@@ -499,12 +499,12 @@ static void descriptor__tells_what_it_is(void **state)
     snprintf(text, sizeof(text), "tcp 127.0.0.1:%d listening", (int)shared->words[0]);
     assert_fd(&image, 3, text, true);
     snprintf(text, sizeof(text), " -> 127.0.0.1:%d", (int)shared->words[0]);
-    assert_true(image.functions->describe_fd(&image, 4, got, sizeof(got), &listening));
+    assert_true(image.functions->describe_fd(&image, 0, 4, got, sizeof(got), &listening));
     assert_memory_equal(got, "tcp 127.0.0.1:", 14);
     assert_non_null(strstr(got, text));
     assert_false(listening);
     if (shared->words[1]) {
-        assert_true(image.functions->describe_fd(&image, 5, got, sizeof(got), &listening));
+        assert_true(image.functions->describe_fd(&image, 0, 5, got, sizeof(got), &listening));
         assert_memory_equal(got, "tcp [::1]:", 10);
         assert_true(listening);
     }
@@ -517,8 +517,54 @@ static void descriptor__tells_what_it_is(void **state)
     assert_fd(&image, 20, text, false);
     snprintf(text, sizeof(text), "unix socket @leakspy-%d", (int)pid);
     assert_fd(&image, 21, text, false);
-    assert_false(image.functions->describe_fd(&image, 55, got, sizeof(got), &listening));
-    assert_false(image.functions->describe_fd(&image, -1, got, sizeof(got), &listening));
+    assert_false(image.functions->describe_fd(&image, 0, 55, got, sizeof(got), &listening));
+    assert_int_equal(errno, ENOENT);
+    assert_false(image.functions->describe_fd(&image, 0, -1, got, sizeof(got), &listening));
+    image_close(&image);
+    child_end(pid);
+}
+
+#define OWN_FD 40
+
+static void *replace_descriptor(void *arg)
+{
+    int pipes[2];
+    if (unshare(CLONE_FILES) != 0 || pipe(pipes) != 0 || dup2(pipes[0], OWN_FD) < 0)
+        shared->error = errno;
+    __atomic_store_n(&shared->tid, (int)syscall(SYS_gettid), __ATOMIC_SEQ_CST);
+    for (;;)
+        pause();
+    return arg;
+}
+
+/* A thread has a pipe where its process has a socket with a timeout. */
+static void have_two_tables(void)
+{
+    pthread_t thread;
+    struct timeval timeout = {.tv_sec = 100};
+    int local = socket(AF_UNIX, SOCK_STREAM, 0);
+    setsockopt(local, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
+    dup2(local, OWN_FD);
+    pthread_create(&thread, NULL, replace_descriptor, NULL);
+    while (!__atomic_load_n(&shared->tid, __ATOMIC_SEQ_CST))
+        sleep_ms(1);
+    park();
+}
+
+static void descriptor_of_a_thread__is_that_of_its_own_table(void **state)
+{
+    (void)state;
+    struct image image;
+    char got[256] = "";
+    bool listening;
+    pid_t pid = child_start(have_two_tables);
+    uint32_t tid = (uint32_t)shared->tid;
+    assert_int_equal(shared->error, 0);
+    open_image(&image, pid);
+    assert_fd(&image, OWN_FD, "unix socket", false);
+    assert_true(image.functions->describe_fd(&image, tid, OWN_FD, got, sizeof(got), &listening));
+    assert_string_equal(got, "pipe");
+    assert_false(image.functions->fd_times_out(&image, tid, OWN_FD, SO_RCVTIMEO));
     image_close(&image);
     child_end(pid);
 }
@@ -564,7 +610,7 @@ static void closed_connections__are_not_kept(void **state)
         skip(); /* it may have no network of its own */
     }
     process_fds_init(&fds, pid);
-    assert_true(process_describe_fd(&fds, shared->fds[0], text, sizeof(text), NULL));
+    assert_true(process_describe_fd(&fds, 0, shared->fds[0], text, sizeof(text), NULL));
     assert_string_equal(text, "unix socket");
     assert_int_equal(fds.count, 2);
     process_fds_deinit(&fds);
@@ -791,6 +837,7 @@ int main(void)
         cmocka_unit_test(process_of_many_groups__is_known_whole),
         cmocka_unit_test(thread_id__is_taken_for_its_process),
         cmocka_unit_test(descriptor__tells_what_it_is),
+        cmocka_unit_test(descriptor_of_a_thread__is_that_of_its_own_table),
         cmocka_unit_test(closed_connections__are_not_kept),
         cmocka_unit_test(no_such_process__is_said),
         cmocka_unit_test(zombie__is_said),
