@@ -13,7 +13,7 @@
 #include "tests/e2e/check.h"
 #include "tests/e2e/odd_jump.h"
 
-static pthread_mutex_t robust, inheriting;
+static pthread_mutex_t robust, inheriting, shared;
 static pthread_mutex_t self = PTHREAD_MUTEX_INITIALIZER, mixed = PTHREAD_MUTEX_INITIALIZER;
 static pthread_mutex_t given_up = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t cond = PTHREAD_COND_INITIALIZER;
@@ -104,6 +104,15 @@ static void *lock_twice(void *arg)
     return arg;
 }
 
+/* As where another process has it, by an id that in its own PID namespace is the same as ours. */
+static void *in_shared(void *arg)
+{
+    call_me("namesake");
+    pthread_mutex_lock(&shared);
+    pthread_mutex_lock(&shared);
+    return arg;
+}
+
 static void *behind_a_jump(void *arg)
 {
     call_me("jump");
@@ -165,6 +174,9 @@ int main(void)
     pthread_mutexattr_init(&attributes);
     pthread_mutexattr_setprotocol(&attributes, PTHREAD_PRIO_INHERIT);
     pthread_mutex_init(&inheriting, &attributes);
+    pthread_mutexattr_init(&attributes);
+    pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
+    pthread_mutex_init(&shared, &attributes);
     pthread_barrier_init(&both_have_one, NULL, 2);
     sem_init(&semaphore, 0, 0);
     sem_init(&go_on, 0, 0);
@@ -185,6 +197,7 @@ int main(void)
     start(lock_for_writing_first, NULL);
     start(lock_mutex_first, NULL);
     start(lock_twice, NULL);
+    start(in_shared, NULL);
     start(in_bare_call, NULL);
     start(behind_a_jump, NULL);
     start(running, NULL);
