@@ -116,6 +116,32 @@ static void cycle__through_a_thread_of_a_runtime__is_not_proved(void **state)
     done(&j);
 }
 
+/* A task of libtaskrt waits for a lock of C's on its worker's thread: only the stack tells it from
+ * a thread that does. */
+static void cycle__of_stacks_that_begin_in_a_runtime__is_not_proved(void **state)
+{
+    (void)state;
+    for (int part = 0; part < 3; part++) {
+        struct builder *b = recording_builder_create();
+        builder_header(b)->runtimes |= REC_RUNTIME_TASKRT;
+        builder_module(b, "/nowhere/app", 0x10000, 0x20000);
+        builder_module(b, "/nowhere/libtaskrt.so.1", 0x30000, 0x40000);
+        uint32_t site = builder_site(b, (uint64_t[]){0x10010, part == 0 ? 0x30010 : 0x10020}, 2);
+        if (part == 1)
+            builder_cut_site(b, site);
+        struct rec_task *task = builder_thread(b, "self");
+        wait_for(b, task, task, 0x500);
+        task->wait_site = site;
+        struct judged j;
+        judge(&j, b, 10 * SECOND, NULL);
+        assert_group(&j, 0, part < 2 ? VERDICT_STUCK : VERDICT_DEADLOCKED, 1, "mutex lock");
+        assert_evidence(&j, 0,
+                        part < 2 ? "mutex 0x500: locked on thread 1 (self), on which a runtime"
+                                 : "held by itself");
+        done(&j);
+    }
+}
+
 static void mutex_locked_on_a_thread_of_a_runtime__evidence_names_no_holder(void **state)
 {
     (void)state;
@@ -343,6 +369,7 @@ int main(void)
         cmocka_unit_test(cycle_of_2__deadlocked),
         cmocka_unit_test(cycle__through_ids_that_others_have_too__deadlocked),
         cmocka_unit_test(cycle__through_a_thread_of_a_runtime__is_not_proved),
+        cmocka_unit_test(cycle__of_stacks_that_begin_in_a_runtime__is_not_proved),
         cmocka_unit_test(mutex_locked_on_a_thread_of_a_runtime__evidence_names_no_holder),
         cmocka_unit_test(cycle__of_goroutines_that_are_locked_to_their_threads__deadlocked),
         cmocka_unit_test(cycle_below_the_threshold__deadlocked),
