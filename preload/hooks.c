@@ -106,18 +106,35 @@ static bool is_of_same_file(void *one, void *other)
     return module_find((uint64_t)one, &a) && module_find((uint64_t)other, &b) && a.start == b.start;
 }
 
+/* Libc's own functions that look others up, for which RTLD_NEXT is what comes after us. Those that
+ * a program or another library has would pass it on as what comes after them: before us, that is
+ * our own wrapper. Libc's have a version, by which they are found through such ones, too. */
+static __typeof__(&dlsym) libc_dlsym;
+static __typeof__(&dlvsym) libc_dlvsym;
+
+static void find_lookups(void)
+{
+    static const char version[] = "GLIBC_2.34"; /* when they came into libc */
+    void *plain = dlvsym(RTLD_NEXT, "dlsym", version);
+    void *versioned = dlvsym(RTLD_NEXT, "dlvsym", version);
+    libc_dlsym = plain != NULL ? (__typeof__(&dlsym))plain : dlsym;
+    libc_dlvsym = versioned != NULL ? (__typeof__(&dlvsym))versioned : dlvsym;
+}
+
 /* What the program would call without us. A library between it and libc, as the runtime of a
  * sanitizer, may have the function without a version: that is for every call, whichever version the
  * caller is bound to (ld.so), but dlvsym passes it by. The aliases that libc has, with `__`, are
  * not to be found without their version, and to look for what is not there would allocate. */
 static void *find_next(const char *symbol, const char *version)
 {
+    if (libc_dlsym == NULL || libc_dlvsym == NULL)
+        find_lookups();
     if (version == NULL)
-        return dlsym(RTLD_NEXT, symbol);
-    void *found = dlvsym(RTLD_NEXT, symbol, version);
+        return libc_dlsym(RTLD_NEXT, symbol);
+    void *found = libc_dlvsym(RTLD_NEXT, symbol, version);
     if (found == NULL || symbol[0] == '_')
         return found;
-    void *any = dlsym(RTLD_NEXT, symbol);
+    void *any = libc_dlsym(RTLD_NEXT, symbol);
     return is_of_same_file(any, found) ? found : any;
 }
 

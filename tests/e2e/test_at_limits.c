@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #define MODULE LEAKSPY_TARGETS "/liblimits_module.so"
+#define OWN_DLSYM LEAKSPY_TARGETS "/libown_dlsym.so"
 #define JEMALLOC "/usr/lib/x86_64-linux-gnu/libjemalloc.so.2"
 #define LIBASAN "/usr/lib/x86_64-linux-gnu/libasan.so.8"
 #define FAKETIME "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
@@ -253,6 +254,18 @@ static const struct row rows[] = {
      .arguments = {"after", FAKETIME, "threads"},
      .environment = {"FAKETIME=-10d"},
      .facts = TWO_THREADS},
+
+    /* Others look functions up for themselves, and for us. */
+    {.name = "dlsym_before",
+     .arguments = {"before", OWN_DLSYM, "meet", "8"},
+     .facts = {{"totals.spawned", 13, 13}, {"totals.lost", 0, 0}}},
+    {.name = "dlsym_after",
+     .arguments = {"after", OWN_DLSYM, "meet", "8"},
+     .facts = {{"totals.spawned", 13, 13}, {"totals.lost", 0, 0}}},
+    {.name = "dlsym_of_the_program",
+     .program = LIMITS "_own_dlsym",
+     .arguments = {"meet", "8"},
+     .facts = {{"totals.spawned", 13, 13}, {"totals.lost", 0, 0}}},
 
     /* Programs with a sanitizer. */
     {.name = "address_sanitizer",
