@@ -88,7 +88,6 @@ static struct {
     {.number = SYS_lseek, .args = {-1}},
     {.number = SYS_read, .args = {-1}},
     {.number = SYS_pread64, .args = {-1}},
-    {.number = SYS_pwrite64, .args = {-1}},
     {.number = SYS_getdents64, .args = {-1}},
     {.number = SYS_fcntl, .args = {-1, F_GETFD}},
     {.number = SYS_pipe2},

@@ -9,6 +9,7 @@
 #include "preload/clock.h"
 #include "preload/recorder.h"
 #include "preload/sys.h"
+#include "preload/tables.h"
 #include "preload/text.h"
 
 #define MOST_FILES_A_PID 1000
@@ -101,6 +102,16 @@ static long open_existing(const char *path, int mode, struct rec_header *header)
     return -EEXIST;
 }
 
+static void mark_executed(long fd)
+{
+    struct rec_header *header = tables_map_header(fd);
+    if (header == NULL)
+        return;
+    header->ended_ns = clock_now_ns();
+    __atomic_store_n(&header->state, REC_STATE_EXEC, __ATOMIC_RELEASE);
+    sys_call(SYS_munmap, header, REC_HEADER_BYTES);
+}
+
 /* What stands where our file should: nothing that we know, the recording of a process that lives
  * (its program's, or an earlier one's), of one that is gone, or of the very process that is to be
  * recorded, from before an exec. */
@@ -120,10 +131,7 @@ static enum found look_at_existing(const char *path, uint32_t pid, uint64_t tick
         bool lives = header.state <= REC_STATE_RUNNING || header.state == REC_STATE_EXEC;
         found = gone || !lives ? FOUND_OVER : FOUND_ALIVE;
     } else if (header.state == REC_STATE_RUNNING) {
-        uint32_t state = REC_STATE_EXEC;
-        uint64_t now = clock_now_ns();
-        sys_call(SYS_pwrite64, fd, &now, sizeof(now), offsetof(struct rec_header, ended_ns));
-        sys_call(SYS_pwrite64, fd, &state, sizeof(state), offsetof(struct rec_header, state));
+        mark_executed(fd);
     }
     sys_call(SYS_close, fd);
     return found;

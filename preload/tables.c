@@ -176,3 +176,14 @@ struct rec_header *tables_map(long fd, struct rec_table tables[REC_TABLE_COUNT],
     }
     return NULL;
 }
+
+struct rec_header *tables_map_header(long fd)
+{
+    long base = sys_call(SYS_mmap, 0, REC_HEADER_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (base < 0 && base > -4096)
+        return NULL;
+    if (make_ready((void *)base, REC_HEADER_BYTES))
+        return (struct rec_header *)base;
+    sys_call(SYS_munmap, base, REC_HEADER_BYTES);
+    return NULL;
+}

@@ -13,4 +13,8 @@
 struct rec_header *tables_map(long fd, struct rec_table tables[REC_TABLE_COUNT],
                               uint64_t *ret_bytes);
 
+/* Maps REC_HEADER_BYTES of the recording `fd`, to be changed in place: a write beyond what files of
+ * the process may have would raise SIGXFSZ. NULL: they cannot be written. */
+struct rec_header *tables_map_header(long fd);
+
 #endif

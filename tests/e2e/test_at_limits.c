@@ -102,7 +102,6 @@ static const struct row rows[] = {
     KILLS(pipe2),
     KILLS(prctl),
     KILLS(process_vm_readv),
-    KILLS(pwrite64),
     KILLS(readlinkat),
     KILLS(tgkill),
     KILLS(unlinkat),

@@ -121,6 +121,28 @@ static void out__of_this_process_before_exec__is_closed_as_such(void **state)
     assert_int_not_equal(header.ended_ns, 0);
 }
 
+/* Which the program before had, and which would end one that writes beyond it. */
+static void close_own_under_limit(void)
+{
+    char out[256];
+    struct rec_header header = {0};
+    uint32_t pid = (uint32_t)getpid();
+    uint64_t start = place_start_ticks(pid);
+    snprintf(out, sizeof(out), "%s", put_recording("limited", pid, start, REC_STATE_RUNNING));
+    here_options(out);
+    CHECK_INT(setrlimit(RLIMIT_FSIZE, &(struct rlimit){0, 0}), 0);
+    CHECK_INT(place_create(pid, start, false, path) >= 0, 1);
+    place_read_file(out, (char *)&header, sizeof(header));
+    CHECK_INT(header.state, REC_STATE_EXEC);
+    CHECK_INT(header.ended_ns != 0, 1);
+}
+
+static void out__of_this_process_under_a_limit_of_file_size__is_closed_too(void **state)
+{
+    (void)state;
+    assert_int_equal(here_in_child(close_own_under_limit), HERE_CHILD_FINE);
+}
+
 static void out__that_is_no_recording__is_never_touched(void **state)
 {
     char out[256], target[256], text[16] = "";
@@ -341,6 +363,7 @@ int main(void)
         cmocka_unit_test(out__of_a_process_that_lives__is_left_alone),
         cmocka_unit_test(out__of_a_process_that_is_gone__is_replaced),
         cmocka_unit_test(out__of_this_process_before_exec__is_closed_as_such),
+        cmocka_unit_test(out__of_this_process_under_a_limit_of_file_size__is_closed_too),
         cmocka_unit_test(ancestor__is_found_by_any_name_of_its_recording),
         cmocka_unit_test(out__that_is_no_recording__is_never_touched),
         cmocka_unit_test(out__in_no_folder__says_why),
