@@ -8,6 +8,7 @@
 #include "preload/hooks.h"
 #include "preload/memory.h"
 #include "preload/modules.h"
+#include "preload/other_stack.h"
 #include "preload/recorded.h"
 #include "preload/sampler.h"
 #include "preload/signals.h"
@@ -87,6 +88,15 @@ static void take_back_loss(void)
     __atomic_fetch_sub(&recorder.header->lost_tasks, 1, __ATOMIC_RELAXED);
 }
 
+/* Opening wants kilobytes of stack, and the first who waits may be a handler, or the function of a
+ * clone(), that has little. One thread opens at a time. */
+static struct other_stack opening_stack;
+
+static void open_here(void *arg)
+{
+    *(bool *)arg = recorder_open(true);
+}
+
 /* The first hook of a fork child. A handler that forks or waits in the middle would find half a
  * recording: signals are blocked. False: there is none, or not yet. */
 static bool open_in_child(void)
@@ -99,7 +109,9 @@ static bool open_in_child(void)
     bool ours = __atomic_compare_exchange_n(&child, &pending, CHILD_OPENING, false,
                                             __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
     if (ours) {
-        if (!recorder_open(true))
+        bool opened = false;
+        other_stack_call(&opening_stack, open_here, &opened);
+        if (!opened)
             recorder.classes = 0;
         __atomic_store_n(&child, CHILD_NONE, __ATOMIC_RELEASE);
     }

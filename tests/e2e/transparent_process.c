@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -140,6 +141,35 @@ int fork_after_chdir(void)
 {
     CHECK(chdir("/") == 0);
     return fork_and_park();
+}
+
+static void park_in_handler(int signal_number)
+{
+    (void)signal_number;
+    CHECK(sem_wait(&semaphore) == 0);
+}
+
+/* With less stack for the first wait of a child, with which its recording begins, than that takes.
+ * The parent calls the functions first: to look for them takes stack, too. */
+int fork_and_park_on_small_stack(void)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    stack_t stack = {.ss_size = (size_t)sysconf(_SC_MINSIGSTKSZ) + 2048};
+    char *memory = mmap(NULL, page + stack.ss_size, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    CHECK(memory != MAP_FAILED && mprotect(memory, page, PROT_NONE) == 0);
+    stack.ss_sp = memory + page;
+    CHECK(sigaction(SIGUSR1,
+                    &(struct sigaction){.sa_handler = park_in_handler, .sa_flags = SA_ONSTACK},
+                    NULL) == 0);
+    CHECK(sem_init(&semaphore, 0, 2) == 0 && raise(SIGUSR1) == 0);
+    pid_t child = fork_checked();
+    if (child == 0) {
+        CHECK(sigaltstack(&stack, NULL) == 0 && raise(SIGUSR1) == 0);
+        _exit(3);
+    }
+    wait_and_say(child, "child");
+    return 0;
 }
 
 /* Goes on in a process that its starter does not know, and says so through a pipe. */
