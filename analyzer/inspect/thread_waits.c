@@ -17,9 +17,12 @@ bool thread_waits_init(struct thread_waits *ret, struct image *image, struct thr
     *ret = (struct thread_waits){
         .image = image, .names = names, .stacks = stacks, .count = image->thread_count};
     ret->rows = calloc(ret->count + 1, sizeof(*ret->rows));
-    for (size_t i = 0; ret->rows && i < ret->count; i++)
+    bool ok = ret->rows && table_init(&ret->tids, ret->count);
+    for (size_t i = 0; ok && i < ret->count; i++) {
         ret->rows[i].look.thread = image->threads[i];
-    return ret->rows != NULL;
+        ok = table_at(&ret->tids, (struct table_key){image->threads[i].tid, 0}) != NULL;
+    }
+    return ok;
 }
 
 void thread_waits_deinit(struct thread_waits *waits)
@@ -27,6 +30,7 @@ void thread_waits_deinit(struct thread_waits *waits)
     for (size_t i = 0; waits->rows && i < waits->count; i++)
         thread_look_deinit(&waits->rows[i].look);
     free(waits->rows);
+    table_deinit(&waits->tids);
     *waits = (struct thread_waits){0};
 }
 
@@ -58,11 +62,7 @@ static int64_t restarted(struct thread_waits *waits, struct thread_wait *wait)
 
 static bool has_thread(const struct thread_waits *waits, uint32_t tid)
 {
-    for (size_t i = 0; i < waits->count; i++) {
-        if (waits->rows[i].look.thread.tid == tid)
-            return true;
-    }
-    return false;
+    return table_find(&waits->tids, (struct table_key){tid, 0}) != NULL;
 }
 
 /* Of a lock that processes share, an id of one of our threads may be that of a thread in another

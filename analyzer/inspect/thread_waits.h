@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "analyzer/base/table.h"
 #include "analyzer/image/image.h"
 #include "analyzer/inspect/thread_calls.h"
 #include "analyzer/inspect/thread_locks.h"
@@ -33,6 +34,7 @@ struct thread_waits {
     struct thread_stacks *stacks;
     struct thread_wait *rows; /* one a thread of the image */
     size_t count;
+    struct table tids; /* of these */
 };
 
 /* Takes the threads of the image, as they were found there. `image`, `names` and `stacks` have to

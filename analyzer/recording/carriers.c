@@ -1,5 +1,6 @@
 #include "analyzer/recording/carriers.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "analyzer/base/text.h"
@@ -24,17 +25,41 @@ static bool is_of_runtime(const struct snapshot_module *module)
     return false;
 }
 
+static bool is_in_runtime(const struct snapshot *snapshot, const struct snapshot_site *site,
+                          uint32_t at)
+{
+    const struct snapshot_module *module =
+        snapshot_module_of(snapshot, snapshot->pcs[site->first_pc + at], site->epoch);
+    return module && is_of_runtime(module);
+}
+
 /* The stack of a task begins in its runtime, and so does that of a worker without one. A stack that
  * is not whole may be either's. */
-static bool may_be_of_runtime(const struct snapshot *snapshot, const struct snapshot_site *site)
+static bool waits_in_runtime(const struct snapshot *snapshot, const struct snapshot_site *site)
 {
     for (uint32_t i = 0; i < site->pc_count; i++) {
-        const struct snapshot_module *module =
-            snapshot_module_of(snapshot, snapshot->pcs[site->first_pc + i], site->epoch);
-        if (module && is_of_runtime(module))
+        if (is_in_runtime(snapshot, site, i))
             return true;
     }
     return site->pc_count == 0 || site->flags & (REC_SITE_CUT | REC_SITE_BROKEN);
+}
+
+static bool is_started_by_runtime(const struct snapshot *snapshot, const struct snapshot_site *site)
+{
+    return site->pc_count > 0 && is_in_runtime(snapshot, site, 0);
+}
+
+enum answer { NOT_ASKED, YES, NO };
+
+/* What was found of a site before, or is now. */
+static bool ask(uint8_t *answers, const struct snapshot *snapshot, uint32_t site,
+                bool (*question)(const struct snapshot *, const struct snapshot_site *))
+{
+    if (site == 0)
+        return false;
+    if (answers[site] == NOT_ASKED)
+        answers[site] = question(snapshot, &snapshot->sites[site]) ? YES : NO;
+    return answers[site] == YES;
 }
 
 bool carriers_find(struct snapshot *snapshot)
@@ -44,14 +69,18 @@ bool carriers_find(struct snapshot *snapshot)
         known |= runtimes[i].runtime;
     if (!(snapshot->runtimes & known))
         return true;
-    bool ok = true;
+    uint8_t *answers = calloc(2 * snapshot->site_count + 1, sizeof(*answers));
+    bool ok = answers != NULL;
     for (size_t i = 0; ok && i < snapshot->task_count; i++) {
         const struct snapshot_task *task = &snapshot->tasks[i];
         uint32_t tid = snapshot_extra(snapshot, task)->os_tid;
-        if (task->kind != REC_KIND_THREAD || !(task->flags & SNAPSHOT_PARKED) || tid == 0)
+        if (task->kind != REC_KIND_THREAD || tid == 0)
             continue;
-        if (task->wait_site == 0 || may_be_of_runtime(snapshot, &snapshot->sites[task->wait_site]))
+        if (ask(answers, snapshot, task->spawn_site, is_started_by_runtime) ||
+            ((task->flags & SNAPSHOT_PARKED) &&
+             ask(answers + snapshot->site_count, snapshot, task->wait_site, waits_in_runtime)))
             ok = snapshot_add_carrier(snapshot, tid);
     }
+    free(answers);
     return ok;
 }

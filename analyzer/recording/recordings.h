@@ -36,7 +36,8 @@ void recordings_add_live(struct recording_list *list, uid_t uid);
 void recordings_list_deinit(struct recording_list *list);
 
 /* The path of the newest recording in a folder, to be freed; of a process that a recorded program
- * started, itself or by others, that of the first such program which had more than one task.
+ * started, itself or by others, that of the first such program which had more than one task; where
+ * none had, of the first.
  * *ret_relatives: there were others on the way to it. Error: there is none. */
 char *recordings_newest(const char *folder, uid_t uid, bool *ret_relatives, struct err *err);
 

@@ -75,16 +75,8 @@ static bool is_looked_at_too_rarely(const struct report *report)
 {
     const struct snapshot *snapshot = report->snapshot;
     int64_t threshold_ns = report->options->threshold_ns;
-    if (threshold_ns == 0 || snapshot->look_period_ns <= threshold_ns ||
-        snapshot->look_period_ns <= SNAPSHOT_FRESH_NS)
-        return false;
-    for (size_t i = 0; i < snapshot->task_count; i++) {
-        const struct snapshot_task *task = &snapshot->tasks[i];
-        if ((task->flags & (SNAPSHOT_PARKED | SNAPSHOT_DEADLINE)) == SNAPSHOT_PARKED &&
-            task->parked_ns < threshold_ns)
-            return true;
-    }
-    return false;
+    return threshold_ns > 0 && snapshot->look_period_ns > threshold_ns &&
+           snapshot->look_period_ns > SNAPSHOT_FRESH_NS && report->verdicts->totals.young > 0;
 }
 
 static void write_too_rarely(const struct report *report, char *to, size_t bytes)

@@ -248,7 +248,9 @@ static void count_totals(struct verdicts *ret, const struct judge *judge)
             continue;
         }
         totals->parked++;
-        totals->past_threshold += verdict_is_past(task, judge->options->threshold_ns);
+        bool past = verdict_is_past(task, judge->options->threshold_ns);
+        totals->past_threshold += past;
+        totals->young += !past && rules_go_by_age(judge->rule_of_task[i]);
         totals->undecided += is_undecided(task, judge->options->threshold_ns) &&
                              judge->snapshot->look_age_ns != SNAPSHOT_AGE_UNKNOWN &&
                              rules_go_by_age(judge->rule_of_task[i]);

@@ -64,6 +64,7 @@ struct group {
 
 struct totals {
     uint64_t tasks, running, parked, past_threshold, unjoined, lost;
+    uint64_t young;     /* parked for less than the threshold, and judged by that */
     uint64_t undecided; /* parked, and perhaps past the threshold: nobody knows since when */
     uint64_t by_verdict[VERDICT_COUNT]; /* tasks */
 };

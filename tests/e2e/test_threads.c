@@ -63,7 +63,7 @@ static struct target *park(const struct row *row, struct expected_group *ret)
     *ret = (struct expected_group){
         .kind = "thread",
         .op = row->op,
-        .call = told_name(row->call),
+        .call = strncmp(row->name, "raw_", 4) == 0 ? "syscall" : told_name(row->call),
         .count = 1,
         .wait_function = wait_function,
         .spawn_function = start_function(row->call),

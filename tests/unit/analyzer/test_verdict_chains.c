@@ -142,6 +142,28 @@ static void cycle__of_stacks_that_begin_in_a_runtime__is_not_proved(void **state
     }
 }
 
+/* A holder whose stack is not known (it runs, or waits for a moment): who started it tells. */
+static void holder_without_a_stack__is_told_by_who_started_it(void **state)
+{
+    (void)state;
+    for (int by_runtime = 0; by_runtime < 2; by_runtime++) {
+        struct builder *b = recording_builder_create();
+        builder_header(b)->runtimes |= REC_RUNTIME_TASKRT;
+        builder_module(b, "/nowhere/app", 0x10000, 0x20000);
+        builder_module(b, "/nowhere/libtaskrt.so.1", 0x30000, 0x40000);
+        struct rec_task *holder = builder_thread(b, "holder");
+        holder->spawn_site =
+            builder_site(b, (uint64_t[]){by_runtime ? 0x30010 : 0x10010, 0x30020}, 2);
+        wait_for(b, builder_thread(b, "a"), holder, 0x500);
+        struct judged j;
+        judge(&j, b, 10 * SECOND, NULL);
+        assert_evidence(&j, 0,
+                        by_runtime ? "locked on thread 1 (holder), on which a runtime"
+                                   : "held by thread 1 (holder)");
+        done(&j);
+    }
+}
+
 static void mutex_locked_on_a_thread_of_a_runtime__evidence_names_no_holder(void **state)
 {
     (void)state;
@@ -370,6 +392,7 @@ int main(void)
         cmocka_unit_test(cycle__through_ids_that_others_have_too__deadlocked),
         cmocka_unit_test(cycle__through_a_thread_of_a_runtime__is_not_proved),
         cmocka_unit_test(cycle__of_stacks_that_begin_in_a_runtime__is_not_proved),
+        cmocka_unit_test(holder_without_a_stack__is_told_by_who_started_it),
         cmocka_unit_test(mutex_locked_on_a_thread_of_a_runtime__evidence_names_no_holder),
         cmocka_unit_test(cycle__of_goroutines_that_are_locked_to_their_threads__deadlocked),
         cmocka_unit_test(cycle_below_the_threshold__deadlocked),
