@@ -142,10 +142,18 @@ static void lose_thread(void)
         __atomic_fetch_add(&recorder_lost_threads, 1, __ATOMIC_RELAXED);
 }
 
+/* Is the thread that is about to start none that is recorded from its start on? */
+static bool starts_unrecorded(void)
+{
+    if (unlikely(recorder_thread.forks) && lifecycle_starts_thread_in_fork())
+        return true;
+    return unlikely(recorder.classes == 0) && !lifecycle_starts_thread();
+}
+
 int hook_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*start)(void *),
                         void *arg)
 {
-    if (unlikely(recorder.classes == 0) && !lifecycle_starts_thread())
+    if (starts_unrecorded())
         return hooks_real.pthread_create(thread, attr, start, arg);
     recorder_self();
     int detached = PTHREAD_CREATE_JOINABLE;
@@ -164,7 +172,7 @@ int hook_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*s
 
 int hook_thrd_create(thrd_t *thread, thrd_start_t start, void *arg)
 {
-    if (unlikely(recorder.classes == 0) && !lifecycle_starts_thread())
+    if (starts_unrecorded())
         return hooks_real.thrd_create(thread, start, arg);
     recorder_self();
     struct rec_task *task =

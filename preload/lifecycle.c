@@ -80,6 +80,14 @@ void lifecycle_forked(void)
         life = UNRECORDED;
 }
 
+bool lifecycle_starts_thread_in_fork(void)
+{
+    if (known == NULL)
+        return false;
+    lifecycle_forked();
+    return recorder.header == NULL;
+}
+
 /* Where the library may make its system calls. */
 static void know_self(void)
 {

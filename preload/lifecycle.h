@@ -12,4 +12,8 @@ bool lifecycle_starts_thread(void);
 /* In a fork child: nothing of what it does may reach its parent's recording. Async-signal-safe. */
 void lifecycle_forked(void);
 
+/* A handler of fork is about to start a thread. In the child it may have come before ours, and the
+ * thread would find its parent's recording gone: it is forgotten now. True: that is so. */
+bool lifecycle_starts_thread_in_fork(void);
+
 #endif

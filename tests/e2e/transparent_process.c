@@ -143,6 +143,44 @@ int fork_after_chdir(void)
     return fork_and_park();
 }
 
+/* A handler of pthread_atfork that is registered before those of any library, and starts a thread
+ * in the child: as the runtime of a sanitizer does. */
+static bool starts_in_child;
+static pthread_t started_in_child;
+
+static void *return_at_once(void *arg)
+{
+    return arg;
+}
+
+static void start_in_child(void)
+{
+    if (starts_in_child)
+        started_in_child = start_thread(return_at_once, &semaphore);
+}
+
+static void register_first(void)
+{
+    CHECK(pthread_atfork(NULL, NULL, start_in_child) == 0);
+}
+
+__attribute__((section(".preinit_array"), used)) static void (*const first)(void) = register_first;
+
+int fork_whose_handler_starts_a_thread(void)
+{
+    starts_in_child = true;
+    for (int i = 0; i < 20; i++) {
+        pid_t child = fork_checked();
+        if (child == 0) {
+            CHECK(join_thread(started_in_child) == &semaphore);
+            park_a_thread();
+            _exit(i);
+        }
+        wait_and_say(child, "child");
+    }
+    return 0;
+}
+
 static void park_in_handler(int signal_number)
 {
     (void)signal_number;
