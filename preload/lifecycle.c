@@ -37,6 +37,8 @@ static void at_exit(int status, void *unused)
     (void)unused;
     if (life == WAITS_FOR_THREAD)
         life = UNRECORDED; /* the end would not be told of what began now */
+    if (recorder_thread.unwatched != NULL)
+        sampler_ensure(); /* for that walk */
     if (!recorder_quiet)
         sampler_last_walk();
     recorder_close(REC_STATE_EXITED, status & 0xff);

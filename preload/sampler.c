@@ -423,9 +423,29 @@ static bool lower_priority(void)
     return true;
 }
 
+/* The walks of the samplers before, which a program may end more often than they walk. */
+static struct {
+    const struct rec_header *of;
+    uint64_t next_ns;
+    uint32_t count;
+} walks;
+
+/* How long the first walk is still to wait for. */
+static uint64_t first_pause_ns(void)
+{
+    uint64_t period_ns = recorder.header->sample_period_ns, now_ns = clock_now_ns();
+    if (walks.of != recorder.header) {
+        walks.of = recorder.header;
+        walks.next_ns = now_ns + period_ns;
+        walks.count = 0;
+    }
+    uint64_t left_ns = walks.next_ns > now_ns ? walks.next_ns - now_ns : 0;
+    return left_ns < period_ns ? left_ns : period_ns;
+}
+
 int sampler_run(void)
 {
-    uint64_t pause_ns = recorder.header->sample_period_ns;
+    uint64_t pause_ns = first_pause_ns();
     uint64_t watch_ns = NS_PER_S / 1000; /* the longer somebody is left, the rarer is the look */
     int status;
     /* With a table of our own, what we open and close is never seen by the program, not even as a
@@ -440,7 +460,7 @@ int sampler_run(void)
         credentials_begin();
     }
     bool polite = false;
-    for (uint32_t number = 1;; number++) {
+    for (;;) {
         if (!polite)
             polite = lower_priority();
         known_stop = rest(pause_ns);
@@ -448,7 +468,8 @@ int sampler_run(void)
             return 0;
         if (outlived_all(&status))
             return status;
-        pause_ns = look_around(number, known_stop == SAMPLER_STOP_AFTER_WALK);
+        pause_ns = look_around(++walks.count, known_stop == SAMPLER_STOP_AFTER_WALK);
+        walks.next_ns = clock_now_ns() + pause_ns;
         if (known_stop == SAMPLER_STOP_AFTER_WALK)
             return 0;
         if (known_stop == SAMPLER_WATCH_END && watch_ns < pause_ns) {

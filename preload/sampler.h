@@ -29,9 +29,11 @@ void sampler_ensure(void);
 bool sampler_stop(void);
 void sampler_go_on(void);
 
-/* Ends it in the same way, until sampler_ensure starts it. False: it was not there, or would not
- * end. Any thread, any context. */
+/* Ends it in the same way, until sampler_ensure starts it. False: it was not there, or is the last
+ * one (sampler_start_last). True also where it takes its time: then it is ending for a while, and
+ * another one can be started after that. Any thread, any context. */
 bool sampler_end_for_now(void);
+bool sampler_is_ending(void);
 
 /* The program is about to ask to be told of messages (mq_notify). The kernel forgets that when any
  * thread of it closes a descriptor of the queue, as each new sampler does with its copies of all.

@@ -308,7 +308,7 @@ void sampler_start_last(void)
                         __atomic_load_n(&left_files, __ATOMIC_ACQUIRE) == 0;
          tries++)
         wait_a_moment();
-    is_last = true;
+    is_last = running != 0;
     end_turn(before);
 }
 
@@ -323,11 +323,9 @@ static void await_uncounted(void)
     }
 }
 
-/* Once, for a second at most. With the turn. */
-static bool stop_now(void)
+static bool stop_now(const struct timespec *within)
 {
-    static const struct timespec within = {.tv_sec = 1};
-    if (!stop_sampler(SAMPLER_STOP_NOW, &within))
+    if (!stop_sampler(SAMPLER_STOP_NOW, within))
         return false;
     if (started_tid != 0)
         await_uncounted();
@@ -337,23 +335,33 @@ static bool stop_now(void)
 
 bool sampler_end_for_now(void)
 {
+    static const struct timespec within = {.tv_nsec = 200000000};
     if (is_parents())
         return false;
     uint64_t before = take_turn();
-    bool ended = running != 0 && stop_now();
+    bool ends = running != 0 && !is_last;
+    if (ends)
+        stop_now(&within);
     end_turn(before);
-    return ended;
+    return ends;
+}
+
+bool sampler_is_ending(void)
+{
+    return __atomic_load_n(&running, __ATOMIC_ACQUIRE) != 0 &&
+           sampler_asked() == SAMPLER_STOP_NOW && __atomic_load_n(&tid, __ATOMIC_ACQUIRE) != 0;
 }
 
 bool sampler_stop(void)
 {
+    static const struct timespec within = {.tv_sec = 1};
     if (is_parents())
         return false;
     uint64_t before = take_turn();
     bool ran = running != 0 || stopped > 0;
     if (ran)
         stopped++;
-    stop_now();
+    stop_now(&within);
     end_turn(before);
     return ran;
 }

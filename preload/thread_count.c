@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "preload/clock.h"
 #include "preload/recorder.h"
 #include "preload/sampler.h"
 #include "preload/sys.h"
@@ -23,10 +24,14 @@ static const struct {
 };
 enum { TELLERS = sizeof(tellers) / sizeof(*tellers) };
 
+/* How long a file that was opened and not read yet is waited for. Some stay open for ever. */
+#define PATIENCE_NS UINT64_C(100000000)
+
 static struct {
     int fd; /* -1: none, it was told at once */
     dev_t device;
     ino_t inode;
+    uint64_t at_ns;
 } opened;
 
 /* Where it is, if it is one; else TELLERS. */
@@ -90,9 +95,12 @@ void thread_count_opened(int fd, const char *path)
         return;
     int teller = find_teller(path);
     if (teller == TELLERS || !look(AT_FDCWD, tellers[teller].own, 0, &own) ||
-        !look(fd, "", AT_EMPTY_PATH, &file) || !is_same(&file, &own) ||
-        !look(AT_FDCWD, TASKS, 0, &tasks) || !counts_two(&tasks) || !end_sampler())
+        !look(fd, "", AT_EMPTY_PATH, &file) || !is_same(&file, &own))
         return;
+    bool unwatched = recorder_thread.unwatched != NULL; /* it has asked in another way just now */
+    if (!unwatched && (!look(AT_FDCWD, TASKS, 0, &tasks) || !counts_two(&tasks) || !end_sampler()))
+        return;
+    opened.at_ns = clock_now_ns();
     opened.fd = fd;
     opened.device = file.st_dev;
     opened.inode = file.st_ino;
@@ -102,7 +110,8 @@ void thread_count_opened(int fd, const char *path)
 bool thread_count_goes_on(void)
 {
     struct stat file;
-    return opened.fd >= 0 && look(opened.fd, "", AT_EMPTY_PATH, &file) &&
-           file.st_dev == opened.device && file.st_ino == opened.inode &&
-           sys_call(SYS_lseek, opened.fd, 0, SEEK_CUR) == 0;
+    return sampler_is_ending() ||
+           (opened.fd >= 0 && clock_now_ns() - opened.at_ns < PATIENCE_NS &&
+            look(opened.fd, "", AT_EMPTY_PATH, &file) && file.st_dev == opened.device &&
+            file.st_ino == opened.inode && sys_call(SYS_lseek, opened.fd, 0, SEEK_CUR) == 0);
 }

@@ -16,7 +16,8 @@ bool thread_count_asked(int folder, const char *path);
 /* The program has opened a file, and is about to read it. Any thread, any context. */
 void thread_count_opened(int fd, const char *path);
 
-/* Is it still to read what it opened? Asked by the thread that has. */
+/* Is it still to read what it opened, or is the sampler about to end? Asked by the thread that was
+ * left unwatched. */
 bool thread_count_goes_on(void);
 
 #endif

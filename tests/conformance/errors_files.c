@@ -45,14 +45,17 @@ static long do_fxstatat64(const char *path)
     return __fxstatat64(FXSTATAT_VERSION, AT_FDCWD, path, &of, 0);
 }
 
+static long do_statx(const char *path)
+{
+    struct statx of;
+    return statx(AT_FDCWD, path, 0, STATX_NLINK, &of);
+}
+
 static const struct {
     const char *function;
     long (*call)(const char *path);
-} asks[] = {{"stat", do_stat},
-            {"stat64", do_stat64},
-            {"fstatat", do_fstatat},
-            {"fstatat64", do_fstatat64},
-            {"__fxstatat64", do_fxstatat64}};
+} asks[] = {{"statx", do_statx},     {"stat", do_stat},           {"stat64", do_stat64},
+            {"fstatat", do_fstatat}, {"fstatat64", do_fstatat64}, {"__fxstatat64", do_fxstatat64}};
 
 static long close_it(int fd)
 {
@@ -67,6 +70,16 @@ static long do_open(const char *path, int flags)
 static long do_open64(const char *path, int flags)
 {
     return close_it(open64(path, flags, 0600));
+}
+
+static long do_openat(const char *path, int flags)
+{
+    return close_it(openat(AT_FDCWD, path, flags, 0600));
+}
+
+static long do_openat64(const char *path, int flags)
+{
+    return close_it(openat64(AT_FDCWD, path, flags, 0600));
 }
 
 static const char *mode_of(int flags)
@@ -100,16 +113,17 @@ typedef struct {
     const char *function;
     long (*call)(const char *path, int flags);
 } opener;
-static const opener opens[] = {{"open", do_open},
-                               {"open64", do_open64},
-                               {"fopen", do_fopen},
-                               {"fopen64", do_fopen64},
+static const opener opens[] = {{"openat", do_openat},  {"openat64", do_openat64},
+                               {"open", do_open},      {"open64", do_open64},
+                               {"fopen", do_fopen},    {"fopen64", do_fopen64},
                                {"opendir", do_opendir}},
-                    opens_files[] = {{"open", do_open},
-                                     {"open64", do_open64},
-                                     {"fopen", do_fopen},
-                                     {"fopen64", do_fopen64}},
-                    opens_by_flags[] = {{"open", do_open}, {"open64", do_open64}};
+                    opens_files[] = {{"openat", do_openat}, {"openat64", do_openat64},
+                                     {"open", do_open},     {"open64", do_open64},
+                                     {"fopen", do_fopen},   {"fopen64", do_fopen64}},
+                    opens_by_flags[] = {{"openat", do_openat},
+                                        {"openat64", do_openat64},
+                                        {"open", do_open},
+                                        {"open64", do_open64}};
 
 /* --- names that something is wrong with ------------------------------------------------------ */
 
@@ -166,6 +180,11 @@ static void states(struct rows *rows)
     EACH(asks, ENOENT, "without a name", LIBC(asks[i].call("")))
     EACH(asks, ENOTDIR, "below a file", LIBC(asks[i].call(BELOW_A_FILE)))
     struct stat64 of;
+    struct statx more;
+    FAILS(statx, EBADF, "in no folder", LIBC(statx(-1, "any", 0, STATX_NLINK, &more)))
+    FAILS(statx, EINVAL, "in no way", LIBC(statx(-1, "any", 1, STATX_NLINK, &more)))
+    FAILS(openat, EBADF, "in no folder", LIBC(openat(-1, "any", O_RDONLY)))
+    FAILS(openat64, EBADF, "in no folder", LIBC(openat64(-1, "any", O_RDONLY)))
     FAILS(fstatat, EBADF, "in no folder", LIBC(fstatat(-1, "any", (struct stat *)&of, 0)))
     FAILS(fstatat, EINVAL, "in no way", LIBC(fstatat(-1, "any", (struct stat *)&of, 1)))
     FAILS(fstatat64, EBADF, "in no folder", LIBC(fstatat64(-1, "any", &of, 0)))

@@ -317,6 +317,26 @@ CALLER(do_open)
     LIBC(open("/nothing", O_RDONLY));
 }
 
+CALLER(do_statx)
+{
+    struct statx of;
+    LIBC(statx(AT_FDCWD, "/dev/null", 0, STATX_NLINK, &of));
+}
+
+CALLER(do_openat)
+{
+    int fd = openat(AT_FDCWD, "/dev/null", O_RDONLY);
+    LIBC(fd >= 0);
+    close(fd);
+}
+
+CALLER(do_openat64)
+{
+    int fd = openat64(AT_FDCWD, "/dev/null", O_RDONLY);
+    LIBC(fd >= 0);
+    close(fd);
+}
+
 CALLER(do_open64)
 {
     int fd = open64("/dev/null", O_RDONLY);
@@ -387,7 +407,10 @@ const struct parker parkers_life[] = {
     CALL(fstatat, do_fstatat),
     CALL(fstatat64, do_fstatat64),
     CALL(__fxstatat64, do_fxstatat64),
+    CALL(statx, do_statx),
     CALL(open, do_open),
+    CALL(openat, do_openat),
+    CALL(openat64, do_openat64),
     CALL(open64, do_open64),
     CALL(fopen, do_fopen),
     CALL(fopen64, do_fopen64),

@@ -61,6 +61,13 @@ static long by_fxstatat64(void)
     return threads_of(of.st_nlink);
 }
 
+static long by_statx(void)
+{
+    struct statx of;
+    CHECK(statx(proc, "self/task", 0, STATX_NLINK, &of) == 0);
+    return threads_of(of.stx_nlink);
+}
+
 static long by_syscall_newfstatat(void)
 {
     struct stat of;
@@ -133,6 +140,37 @@ static long by_open_slowly(void)
     return in_status();
 }
 
+static long by_openat(void)
+{
+    read_all(openat(proc, "self/stat", O_RDONLY));
+    return in_stat();
+}
+
+static long by_openat64(void)
+{
+    read_all(openat64(proc, "self/status", O_RDONLY));
+    return in_status();
+}
+
+/* It has counted them in another way just before. */
+static long by_open_at_once(void)
+{
+    long before = by_stat();
+    return before == by_openat64() ? before : 0;
+}
+
+/* One that stays open, and is read as often as it is wanted. */
+static long by_pread(void)
+{
+    static int fd = -1;
+    if (fd < 0)
+        fd = open("/proc/self/stat", O_RDONLY);
+    ssize_t got = pread(fd, text, sizeof text - 1, 0);
+    CHECK(got > 0);
+    text[got] = '\0';
+    return in_stat();
+}
+
 static long by_syscall_openat(void)
 {
     read_all((int)syscall(SYS_openat, proc, "self/stat", O_RDONLY));
@@ -186,12 +224,17 @@ static const struct {
     {"syscall, newfstatat", by_syscall_newfstatat},
     {"syscall, statx", by_syscall_statx},
     {"syscall, openat", by_syscall_openat},
+    {"statx", by_statx},
+    {"openat", by_openat},
+    {"openat64", by_openat64},
+    {"open, right after stat", by_open_at_once},
     {"open", by_open},
     {"open64", by_open64},
     {"open, and a wait before it is read", by_open_slowly},
     {"fopen", by_fopen},
     {"fopen64", by_fopen64},
     {"opendir", by_opendir},
+    {"pread", by_pread},
 };
 
 static void count_in_every_way(const char *who)
