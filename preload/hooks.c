@@ -250,11 +250,13 @@ void hooks_add_calls(void)
         sampler_after_change(change);                                                              \
         return done;                                                                               \
     }
-#define COUNT(result, name, params, args, again, version)                                          \
+/* A path can be read once the kernel has. */
+#define COUNT(result, name, params, args, folder, version)                                         \
     result hook_##name params                                                                      \
     {                                                                                              \
         result done = hooks_real.name args;                                                        \
-        if (unlikely(again))                                                                       \
+        if (unlikely(done == 0 && thread_count_may_be_told(path)) &&                               \
+            thread_count_asked(folder, path))                                                      \
             done = hooks_real.name args;                                                           \
         return done;                                                                               \
     }
@@ -262,7 +264,9 @@ void hooks_add_calls(void)
     result hook_##name params                                                                      \
     {                                                                                              \
         result done = hooks_real.name args;                                                        \
-        thread_count_opened(fd, path);                                                             \
+        int opened = fd;                                                                           \
+        if (unlikely(opened >= 0 && thread_count_may_be_told(path)))                               \
+            thread_count_opened(opened, path);                                                     \
         return done;                                                                               \
     }
 #define HAND(result, name, symbol, params, args, op, version)

@@ -81,8 +81,8 @@ enum {
 #define HOOK_OLDEST "GLIBC_2.2.5"
 #define HOOK_FXSTATAT64 "GLIBC_2.4"
 #else
-#define HOOK_FXSTATAT64 "GLIBC_2.17"
 #define HOOK_OLDEST "GLIBC_2.17"
+#define HOOK_FXSTATAT64 "GLIBC_2.17"
 #endif
 
 #define HOOK_EXPORT __attribute__((visibility("default")))

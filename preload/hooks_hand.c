@@ -9,8 +9,8 @@
 #include <sys/syscall.h>
 
 #include "preload/credentials.h"
-#include "preload/lifecycle.h"
 #include "preload/goscan/waited.h"
+#include "preload/lifecycle.h"
 #include "preload/memory.h"
 #include "preload/sampler.h"
 #include "preload/signals.h"
@@ -32,10 +32,22 @@ static bool futex_waits(long op)
     }
 }
 
-/* libgo waits for processes in this way; recorded as the functions of the same name. */
-static bool waits_for_process(long number)
+/* What a call parks in, if it does and that is recorded; else CALL_NONE. libgo waits for processes
+ * in this way: they are recorded as the functions of the same name. */
+struct raw_wait {
+    uint16_t call, flags;
+    uint64_t object;
+};
+
+static inline struct raw_wait wait_of(long number, long a, long b, long d)
 {
-    return (number == SYS_waitid || number == SYS_wait4) && HOOK_RECORDS(PROCESS_WAIT);
+    if (number == SYS_futex && futex_waits(b) && HOOK_RECORDS(FUTEX_WAIT))
+        return (struct raw_wait){CALL_syscall, d != 0 ? REC_WAIT_DEADLINE : 0, (uint64_t)a};
+    if (number == SYS_waitid && HOOK_RECORDS(PROCESS_WAIT))
+        return (struct raw_wait){CALL_waitid, 0, (uint64_t)waited_process((idtype_t)a, (id_t)b)};
+    if (number == SYS_wait4 && HOOK_RECORDS(PROCESS_WAIT))
+        return (struct raw_wait){CALL_wait4, 0, (uint64_t)(pid_t)a};
+    return (struct raw_wait){CALL_NONE, 0, 0};
 }
 
 /* A fork that libc does not see: nobody tells us, so that the child finds out here. */
@@ -100,38 +112,26 @@ static enum sampler_change before_change(long number, long a, long c)
     }
 }
 
-/* A call that has told the program how many threads it has, so that it has to be made again. */
+/* A call that has told the program how many threads it has, so that it has to be made again. Or it
+ * has opened a file that will. */
 static bool has_counted(long number, long a, long b, long result)
 {
-    switch (number) {
-    case SYS_newfstatat:
-    case SYS_statx:
-        return result == 0 && thread_count_asked((int)a, (const char *)b);
-    case SYS_openat:
-        thread_count_opened((int)result, (const char *)b);
+    const char *path = (const char *)b;
+    bool asks = number == SYS_newfstatat || number == SYS_statx;
+    if (!(asks || number == SYS_openat) || result < 0 || !thread_count_may_be_told(path))
         return false;
-    default:
-        return false;
-    }
+    if (asks)
+        return thread_count_asked((int)a, path);
+    thread_count_opened((int)result, path);
+    return false;
 }
 
 long hook_syscall(long number, long a, long b, long c, long d, long e, long f)
 {
-    if (number == SYS_futex && futex_waits(b) && HOOK_RECORDS(FUTEX_WAIT)) {
+    struct raw_wait wait = wait_of(number, a, b, d);
+    if (wait.call != CALL_NONE) {
         struct wait published;
-        wait_begin(&published, recorder_self(), CALL_syscall, d != 0 ? REC_WAIT_DEADLINE : 0,
-                   (uint64_t)a, 0);
-        long result = hooks_real.syscall(number, a, b, c, d, e, f);
-        wait_end(&published);
-        return result;
-    }
-    if (unlikely(waits_for_process(number))) {
-        struct wait published;
-        if (number == SYS_waitid)
-            wait_begin(&published, recorder_self(), CALL_waitid, 0,
-                       waited_process((idtype_t)a, (id_t)b), 0);
-        else
-            wait_begin(&published, recorder_self(), CALL_wait4, 0, (uint64_t)(pid_t)a, 0);
+        wait_begin(&published, recorder_self(), wait.call, wait.flags, wait.object, 0);
         long result = hooks_real.syscall(number, a, b, c, d, e, f);
         wait_end(&published);
         return result;

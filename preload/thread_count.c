@@ -37,7 +37,7 @@ static struct {
 /* Where it is, if it is one; else TELLERS. */
 static int find_teller(const char *path)
 {
-    size_t bytes = path != NULL ? strlen(path) : 0;
+    size_t bytes = strlen(path);
     for (int i = 0; i < TELLERS; i++) {
         size_t n = strlen(tellers[i].name);
         if (bytes > n && path[bytes - n - 1] == '/' &&
@@ -91,7 +91,7 @@ bool thread_count_asked(int folder, const char *path)
 void thread_count_opened(int fd, const char *path)
 {
     struct stat file, own, tasks;
-    if (fd < 0 || recorder.header == NULL || recorder_quiet)
+    if (recorder.header == NULL || recorder_quiet)
         return;
     int teller = find_teller(path);
     if (teller == TELLERS || !look(AT_FDCWD, tellers[teller].own, 0, &own) ||

@@ -7,8 +7,21 @@
 #define LEAKSPY_THREAD_COUNT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
-/* The program has asked for the state of a file (stat), and got it. True: the sampler was counted,
+/* Whether a path may be one of /proc, or of a folder in it: all that is asked of most paths. NULL
+ * is none. */
+static inline bool thread_count_may_be_told(const char *path)
+{
+    if (path == NULL)
+        return false;
+    char first = path[0] == '/' ? path[1] : path[0];
+    return first == 'p' || (path[0] != '/' && (first == 's' || (first >= '0' && first <= '9')));
+}
+
+/* The rest is for paths that it may be told by.
+ *
+ * The program has asked for the state of a file (stat), and got it. True: the sampler was counted,
  * and has ended; the program is to ask again. `path` is counted from `folder`, as in fstatat(2).
  * Any thread, any context. */
 bool thread_count_asked(int folder, const char *path);

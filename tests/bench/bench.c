@@ -193,6 +193,8 @@ static const struct line {
     {"the same, in a program with threads", WORKLOADS, "fork_threads", "300", 0, ALL_PROCESSORS},
     {"fork+exec of /bin/true", WORKLOADS, "fork_exec", "200", 0, ALL_PROCESSORS},
     {"pipe write+read, 1 byte", WORKLOADS, "pipe_byte", "100000", 1.03, ONE_PROCESSOR},
+    {"stat", WORKLOADS, "file_state", "200000", 0, ONE_PROCESSOR},
+    {"open+close", WORKLOADS, "file_open", "100000", 0, ONE_PROCESSOR},
 #ifdef BENCH_GO
     {"libgo channel ping-pong", LIBGO, "pingpong", "500000", 1.10, ALL_PROCESSORS},
     {"libgo go+exit", LIBGO, "spawn", "3000000", 1.25, ALL_PROCESSORS},

@@ -1,11 +1,13 @@
 /* What is measured under the preload and without: each workload repeats one operation and prints
  * the nanoseconds that one took. `workloads NAME COUNT`. */
+#include <fcntl.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -207,6 +209,25 @@ static void pipe_byte(long count)
             abort();
 }
 
+static const char any_file[] = "/usr/lib/os-release";
+
+static void file_state(long count)
+{
+    struct stat of;
+    for (long i = 0; i < count; i++)
+        if (stat(any_file, &of) != 0)
+            abort();
+}
+
+static void file_open(long count)
+{
+    for (long i = 0; i < count; i++) {
+        int fd = open(any_file, O_RDONLY);
+        if (fd < 0 || close(fd) != 0)
+            abort();
+    }
+}
+
 static const struct {
     const char *name;
     void (*run)(long count);
@@ -222,6 +243,8 @@ static const struct {
     {"fork_exec", fork_exec},
     {"fork_threads", fork_threads},
     {"pipe_byte", pipe_byte},
+    {"file_state", file_state},
+    {"file_open", file_open},
 };
 
 int main(int argc, char **argv)

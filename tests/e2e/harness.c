@@ -334,6 +334,15 @@ void target_end(struct target *target)
     free(target);
 }
 
+void target_finish(struct target *target)
+{
+    target_close_stdin(target);
+    struct outcome outcome = target_wait(target);
+    assert_int_equal(outcome.status, 0);
+    outcome_deinit(&outcome);
+    target_end(target);
+}
+
 int end_all_targets(void **state)
 {
     (void)state;

@@ -90,6 +90,9 @@ void assert_silent(struct target *target);
 /* Ends it if it still runs, and removes its folder. NULL is fine. */
 void target_end(struct target *target);
 
+/* Ends its input, upon which it has to end by itself, and well; then target_end. */
+void target_finish(struct target *target);
+
 /* target_end of every target that is still there, for teardown functions. */
 int end_all_targets(void **state);
 

@@ -53,11 +53,7 @@ static void child_is_recorded(const char *const *command, const char *function, 
     assert_string_equal(json_string_value(json_at(json, "source.end")), "running");
     assert_string_equal(strrchr(path, '-'), "-0"); /* the first of its own */
     json_decref(json);
-    target_close_stdin(target);
-    struct outcome outcome = target_wait(target);
-    assert_int_equal(outcome.status, 0);
-    outcome_deinit(&outcome);
-    target_end(target);
+    target_finish(target);
 }
 
 static void fork_child_whose_own_child_on_its_memory_calls_first__is_recorded(void **state)

@@ -46,11 +46,7 @@ static void thread_that_was_late__is_stuck_until_it_gets_the_lock(void **state)
     const struct expected_group lock = {.op = "mutex lock"};
     assert_null(find_group(json, &lock));
     json_decref(json);
-    target_close_stdin(target);
-    struct outcome outcome = target_wait(target);
-    assert_int_equal(outcome.status, 0);
-    outcome_deinit(&outcome);
-    target_end(target);
+    target_finish(target);
 }
 
 int main(void)

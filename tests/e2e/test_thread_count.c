@@ -30,11 +30,7 @@ static void is_told(const char *end, size_t groups, const struct expected_group 
     assert_int_equal(json_array_size(json_at(json, "groups")), groups);
     assert_int_equal(json_integer_value(json_at(json, "totals.lost")), 0);
     json_decref(json);
-    target_close_stdin(target);
-    struct outcome outcome = target_wait(target);
-    assert_int_equal(outcome.status, 0);
-    outcome_deinit(&outcome);
-    target_end(target);
+    target_finish(target);
 }
 
 static const struct expected_group parked = {.kind = "thread",
