@@ -47,6 +47,17 @@ static inline char *arch_thread_pointer(void)
 #endif
 }
 
+/* The line of memory at `address` is about to be written. Asked for so, it comes from another
+ * processor once, and not as a copy first. Any address will do: there is nothing to fail. */
+static inline void arch_will_write(const void *address)
+{
+#if defined(__x86_64__)
+    __asm__ volatile("prefetchw %0" : : "m"(*(const char *)address));
+#else
+    __builtin_prefetch(address, 1);
+#endif
+}
+
 /* The frame pointer of the caller, in a function that keeps none and calls nothing but in tail
  * position. Where the return address is not on the stack then, there is no such thing. clang keeps
  * one nonetheless, where __builtin_dwarf_cfa() is asked for. */

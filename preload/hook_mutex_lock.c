@@ -19,7 +19,8 @@ __attribute__((noinline)) static int lock_that_is_held(pthread_mutex_t *mutex)
 int hook_pthread_mutex_lock(pthread_mutex_t *mutex)
 {
 #ifdef ARCH_CALLER_FP
-    struct rec_task *task = recorder_thread.task;
+    arch_will_write(mutex);
+    struct rec_task *task = recorder_own()->task;
     if (likely(task != NULL && __atomic_load_n(&mutex->__data.__lock, __ATOMIC_RELAXED) == 0)) {
         struct passing passing = wait_passing(CALL_pthread_mutex_lock, (uint64_t)mutex,
                                               (uint64_t)__builtin_dwarf_cfa(), ARCH_CALLER_FP());

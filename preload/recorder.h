@@ -63,9 +63,8 @@ extern uint64_t recorder_lost_threads;
 
 /* What a thread has of its own. */
 struct recorder_thread {
-    struct rec_task *task; /* NULL: not known to the recorder yet, or again after fork */
-    struct rec_task sink;  /* published to when there is no slot; nobody reads it */
-    uint64_t stack_bytes;  /* of its stack; 0: not known */
+    struct rec_task sink; /* published to when there is no slot; nobody reads it */
+    uint64_t stack_bytes; /* of its stack; 0: not known */
     struct rec_task *last_spawned;
     uint64_t last_spawned_id;
     struct rec_task *spare;     /* a free slot for its next runtime task */
@@ -80,6 +79,10 @@ struct recorder_thread {
     struct unwind_stack stack; /* scratch: too large for the stacks of some tasks */
     struct unwind_trace trace; /* of the spawn stack that was told last */
     uint32_t trace_site;
+    /* NULL: not known to the recorder yet, or again after fork. The last, so that it lies beside
+     * the thread pointer: after a system call each page has to be found anew, and that one is used.
+     */
+    struct rec_task *task;
 };
 
 extern __thread struct recorder_thread recorder_thread __attribute__((tls_model("initial-exec")));
@@ -126,9 +129,18 @@ static inline struct rec_task *recorder_known_self(void)
     return recorder_thread.task != NULL ? recorder_thread.task : recorder_thread.unwatched;
 }
 
+/* Where the calling thread has its own. GCC would add where that lies to the thread pointer in each
+ * access, and so reach for the page only when it knows the sum: here it reads both at once. */
+static inline struct recorder_thread *recorder_own(void)
+{
+    struct recorder_thread *own = &recorder_thread;
+    __asm__("" : "+r"(own));
+    return own;
+}
+
 static inline struct rec_task *recorder_self(void)
 {
-    struct rec_task *task = recorder_thread.task;
+    struct rec_task *task = recorder_own()->task;
     return likely(task != NULL) ? task : recorder_adopt();
 }
 
