@@ -4,7 +4,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 
-#include "preload/place.h"
+#include "preload/proc.h"
 #include "preload/sys.h"
 #include "preload/text.h"
 
@@ -44,7 +44,7 @@ bool blocked_call(uint32_t pid, uint32_t tid, struct blocked_call *ret)
     char path[64], line[256];
     *ret = (struct blocked_call){.number = -1};
     thread_path(path, sizeof(path), pid, tid, "/syscall");
-    if (place_read_file(path, line, sizeof(line)) == 0)
+    if (proc_read_file(path, line, sizeof(line)) == 0)
         return false;
     ret->running = strncmp(line, "running", 7) == 0;
     if (ret->running)
@@ -97,7 +97,7 @@ uint32_t blocked_sleeps(uint32_t pid, uint32_t tid)
     size_t bytes;
     uint64_t sleeps = 0;
     thread_path(path, sizeof(path), pid, tid, "/status");
-    place_read_file(path, status, sizeof(status));
+    proc_read_file(path, status, sizeof(status));
     const char *at = text_line(status, "voluntary_ctxt_switches", &bytes);
     if (at != NULL && *at++ == '\t')
         text_parse_number(&at, &sleeps);

@@ -6,7 +6,7 @@
 
 #include "preload/adapter_go.h"
 #include "preload/filter.h"
-#include "preload/place.h"
+#include "preload/proc.h"
 #include "preload/sys.h"
 #include "preload/text.h"
 
@@ -64,7 +64,7 @@ static bool are_same(void)
 
 static bool read_own(void)
 {
-    return place_read_file(own_path, own_status, sizeof(own_status)) > 0;
+    return proc_read_file(own_path, own_status, sizeof(own_status)) > 0;
 }
 
 /* Gives up what the main thread gave up. System calls of the kernel's, which are for one thread;
@@ -114,7 +114,7 @@ static bool has_all_ids(const char *map_path)
     static const uint64_t all[3] = {0, 0, UINT32_MAX};
     char map[128];
     const char *at = map;
-    bool same = place_read_file(map_path, map, sizeof(map)) > 0;
+    bool same = proc_read_file(map_path, map, sizeof(map)) > 0;
     for (int i = 0; i < 3 && same; i++) {
         uint64_t number;
         while (*at == ' ')
@@ -166,7 +166,7 @@ bool credentials_follow(void)
 {
     if (!read_own() || number_of("Seccomp") != filter_mode ||
         number_of("Seccomp_filters") != filter_count ||
-        place_read_file(main_path, main_status, sizeof(main_status)) == 0)
+        proc_read_file(main_path, main_status, sizeof(main_status)) == 0)
         return false;
     if (are_same())
         return true;

@@ -16,7 +16,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#include "preload/place.h"
+#include "preload/proc.h"
 #include "preload/recorder.h"
 #include "preload/sys.h"
 #include "preload/text.h"
@@ -178,7 +178,7 @@ static int64_t filters_of(const char *path)
 {
     static const char *const names[] = {"Seccomp_filters", "Seccomp"};
     static char status[32U << 10];
-    size_t got = place_read_file(path, status, sizeof(status));
+    size_t got = proc_read_file(path, status, sizeof(status));
     for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
         size_t bytes;
         uint64_t number;

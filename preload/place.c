@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "preload/clock.h"
+#include "preload/proc.h"
 #include "preload/recorder.h"
 #include "preload/sys.h"
 #include "preload/tables.h"
@@ -14,70 +15,6 @@
 
 #define MOST_FILES_A_PID 1000
 #define MOST_ANCESTORS 64
-
-size_t place_read_file(const char *path, char *buffer, size_t room)
-{
-    long fd = sys_call(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
-    size_t bytes = 0;
-    buffer[0] = '\0';
-    if (fd < 0)
-        return 0;
-    while (bytes < room - 1) {
-        long got = sys_call(SYS_read, fd, buffer + bytes, room - 1 - bytes);
-        if (got <= 0)
-            break;
-        bytes += (size_t)got;
-    }
-    sys_call(SYS_close, fd);
-    buffer[bytes] = '\0';
-    return bytes;
-}
-
-/* A numeric field of /proc/PID/stat, counted from 1. The second field is a name in parentheses and
- * may hold anything, so that fields are counted from its last parenthesis. */
-static uint64_t stat_field(uint32_t pid, int number)
-{
-    char path[64], stat[1024];
-    uint64_t value = 0;
-    struct text text = {.at = path, .room = sizeof(path)};
-    text_string(&text, "/proc/");
-    text_number(&text, pid);
-    text_string(&text, "/stat");
-    place_read_file(path, stat, sizeof(stat));
-    const char *at = strrchr(stat, ')');
-    for (int field = 2; at != NULL && field < number; field++)
-        at = strchr(at + 1, ' ');
-    if (at != NULL && at++)
-        text_parse_number(&at, &value);
-    return value;
-}
-
-uint64_t place_start_ticks(uint32_t pid)
-{
-    return stat_field(pid, 22);
-}
-
-void place_boot_id(uint8_t ret[16])
-{
-    static uint8_t known[16]; /* also in every fork child */
-    static bool is_known;
-    char text[64];
-    int nibbles = 0;
-    if (is_known) {
-        memcpy(ret, known, sizeof(known));
-        return;
-    }
-    place_read_file("/proc/sys/kernel/random/boot_id", text, sizeof(text));
-    for (const char *at = text; *at && nibbles < 32; at++) {
-        int digit = text_hex_digit(*at);
-        if (digit >= 0) {
-            known[nibbles / 2] = (uint8_t)(known[nibbles / 2] << 4 | digit);
-            nibbles++;
-        }
-    }
-    is_known = nibbles == 32;
-    memcpy(ret, known, sizeof(known));
-}
 
 static long create_file(const char *path)
 {
@@ -127,7 +64,7 @@ static enum found look_at_existing(const char *path, uint32_t pid, uint64_t tick
     if (header.magic == 0) {
         found = FOUND_ALIVE;
     } else if (header.pid != pid || header.process_start_ticks != ticks) {
-        bool gone = place_start_ticks(header.pid) != header.process_start_ticks;
+        bool gone = proc_start_ticks(header.pid) != header.process_start_ticks;
         bool lives = header.state <= REC_STATE_RUNNING || header.state == REC_STATE_EXEC;
         found = gone || !lives ? FOUND_OVER : FOUND_ALIVE;
     } else if (header.state == REC_STATE_RUNNING) {
@@ -350,7 +287,7 @@ bool place_has_recorded_ancestor(void)
     char path[PLACE_ROOM];
     uint32_t pid = (uint32_t)sys_call(SYS_getppid, 0);
     for (int i = 0; i < MOST_ANCESTORS && pid > 1; i++) {
-        uint64_t ticks = place_start_ticks(pid);
+        uint64_t ticks = proc_start_ticks(pid);
         if (recorder_options.out != NULL) {
             struct text further = start_of_further_name(path, pid);
             text_string(&further, "0");
@@ -362,7 +299,7 @@ bool place_has_recorded_ancestor(void)
         text_string(&text, "0.rec");
         if (is_recording_of(path, pid, ticks))
             return true;
-        pid = (uint32_t)stat_field(pid, 4);
+        pid = proc_parent(pid);
     }
     return false;
 }

@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 
 #include "preload/clock.h"
+#include "preload/proc.h"
 #include "preload/sites.h"
 #include "preload/sys.h"
 #include "preload/tables.h"
@@ -64,7 +65,7 @@ static void fill_header(struct rec_header *header, const struct recorded_process
     header->op_classes = recorder_options.classes;
     header->runtimes = REC_RUNTIME_PTHREAD;
     header->epoch = 1;
-    place_boot_id(header->boot_id);
+    proc_boot_id(header->boot_id);
     memcpy(header->tables, tables, sizeof(header->tables));
 }
 
@@ -83,7 +84,7 @@ static void fill_names(struct rec_header *header, const struct recorded_process 
     if (bytes > 0)
         header->exe = recorder_add_string(buffer, (size_t)bytes);
     in_proc(name, process, "/cmdline");
-    bytes = (long)place_read_file(name, buffer, sizeof(buffer));
+    bytes = (long)proc_read_file(name, buffer, sizeof(buffer));
     header->cmdline = recorder_add_string(buffer, (size_t)bytes);
     header->cmdline_bytes = header->cmdline != 0 ? (uint32_t)bytes : 0;
 }
@@ -92,7 +93,7 @@ int recorded_make(const struct recorded_process *process, bool beside, char path
 {
     struct rec_table tables[REC_TABLE_COUNT];
     uint64_t bytes = 0;
-    uint64_t ticks = place_start_ticks(process->pid);
+    uint64_t ticks = proc_start_ticks(process->pid);
     long fd = place_create(process->pid, ticks, beside, path);
     if (fd < 0) {
         recorder_say("no recording: the file cannot be made", path, fd);

@@ -22,6 +22,7 @@ add_library(
   ${CMAKE_SOURCE_DIR}/preload/own_stack.c
   ${CMAKE_SOURCE_DIR}/preload/own_tid.c
   ${CMAKE_SOURCE_DIR}/preload/place.c
+  ${CMAKE_SOURCE_DIR}/preload/proc.c
   ${CMAKE_SOURCE_DIR}/preload/process_reader.c
   ${CMAKE_SOURCE_DIR}/preload/recorded.c
   ${CMAKE_SOURCE_DIR}/preload/recorder.c

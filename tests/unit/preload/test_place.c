@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "preload/place.h"
+#include "preload/proc.h"
 #include "tests/unit/preload/recording_here.h"
 
 static char path[PLACE_ROOM];
@@ -63,12 +64,12 @@ static void out__of_a_process_that_lives__is_left_alone(void **state)
     (void)state;
     uint32_t parent = (uint32_t)getppid();
     snprintf(out, sizeof(out), "%s",
-             put_recording("live", parent, place_start_ticks(parent), REC_STATE_RUNNING));
+             put_recording("live", parent, proc_start_ticks(parent), REC_STATE_RUNNING));
     here_options(out);
     assert_created(false, numbered(out, 0));
     assert_int_equal(access(out, F_OK), 0);
     /* Of the program that it ran before, too. */
-    put_recording("live", parent, place_start_ticks(parent), REC_STATE_EXEC);
+    put_recording("live", parent, proc_start_ticks(parent), REC_STATE_EXEC);
     assert_created(false, numbered(out, 0));
     assert_int_equal(access(out, F_OK), 0);
 }
@@ -83,10 +84,10 @@ static void ancestor__is_found_by_any_name_of_its_recording(void **state)
     snprintf(name, sizeof(name), "family.%u-0", parent);
     here_options(out);
     assert_false(place_has_recorded_ancestor());
-    put_recording("family", parent, place_start_ticks(parent), REC_STATE_EXEC);
+    put_recording("family", parent, proc_start_ticks(parent), REC_STATE_EXEC);
     assert_true(place_has_recorded_ancestor());
     unlink(out);
-    const char *further = put_recording(name, parent, place_start_ticks(parent), REC_STATE_RUNNING);
+    const char *further = put_recording(name, parent, proc_start_ticks(parent), REC_STATE_RUNNING);
     assert_true(place_has_recorded_ancestor());
     unlink(further);
     assert_false(place_has_recorded_ancestor());
@@ -98,10 +99,10 @@ static void out__of_a_process_that_is_gone__is_replaced(void **state)
     (void)state;
     uint32_t parent = (uint32_t)getppid();
     snprintf(out, sizeof(out), "%s", /* the pid was given again */
-             put_recording("dead", parent, place_start_ticks(parent) + 1, REC_STATE_RUNNING));
+             put_recording("dead", parent, proc_start_ticks(parent) + 1, REC_STATE_RUNNING));
     here_options(out);
     assert_created(false, out);
-    put_recording("dead", parent, place_start_ticks(parent), REC_STATE_EXITED);
+    put_recording("dead", parent, proc_start_ticks(parent), REC_STATE_EXITED);
     assert_created(false, out);
 }
 
@@ -127,12 +128,12 @@ static void close_own_under_limit(void)
     char out[256];
     struct rec_header header = {0};
     uint32_t pid = (uint32_t)getpid();
-    uint64_t start = place_start_ticks(pid);
+    uint64_t start = proc_start_ticks(pid);
     snprintf(out, sizeof(out), "%s", put_recording("limited", pid, start, REC_STATE_RUNNING));
     here_options(out);
     CHECK_INT(setrlimit(RLIMIT_FSIZE, &(struct rlimit){0, 0}), 0);
     CHECK_INT(place_create(pid, start, false, path) >= 0, 1);
-    place_read_file(out, (char *)&header, sizeof(header));
+    proc_read_file(out, (char *)&header, sizeof(header));
     CHECK_INT(header.state, REC_STATE_EXEC);
     CHECK_INT(header.ended_ns != 0, 1);
 }
@@ -153,7 +154,7 @@ static void out__that_is_no_recording__is_never_touched(void **state)
     fclose(file);
     here_options(out);
     assert_int_equal(place_create((uint32_t)getpid(), ticks, false, path), -EEXIST);
-    assert_int_equal(place_read_file(out, text, sizeof(text)), 11);
+    assert_int_equal(proc_read_file(out, text, sizeof(text)), 11);
     assert_string_equal(text, "dear reader");
     /* A link is not followed, not even to a recording that is over, and not to nothing. */
     snprintf(target, sizeof(target), "%s", put_recording("over", 1, 1, REC_STATE_EXITED));
@@ -196,7 +197,7 @@ static void create_in_folder(void)
     own_shm();
     for (int i = 0; i < 3; i++) {
         long fd =
-            place_create((uint32_t)getpid(), place_start_ticks((uint32_t)getpid()), i == 2, path);
+            place_create((uint32_t)getpid(), proc_start_ticks((uint32_t)getpid()), i == 2, path);
         CHECK_INT(fd >= 0, 1);
         snprintf(expected, sizeof(expected), "%s/%d-%d.rec", folder, (int)getpid(), i);
         CHECK_STRING(path, expected);
@@ -330,18 +331,18 @@ static void recording__without_room__is_none_or_counts_its_loss(void **state)
 static void start_ticks__asked__tell_processes_apart(void **state)
 {
     (void)state;
-    assert_int_not_equal(place_start_ticks((uint32_t)getpid()), 0);
-    assert_int_equal(place_start_ticks((uint32_t)getpid()), ticks);
-    assert_int_equal(place_start_ticks(0x7ffffff0), 0);
+    assert_int_not_equal(proc_start_ticks((uint32_t)getpid()), 0);
+    assert_int_equal(proc_start_ticks((uint32_t)getpid()), ticks);
+    assert_int_equal(proc_start_ticks(0x7ffffff0), 0);
 }
 
 static void child_with_a_strange_name(void)
 {
     FILE *comm = fopen("/proc/self/comm", "w");
-    uint64_t before = place_start_ticks((uint32_t)getpid());
+    uint64_t before = proc_start_ticks((uint32_t)getpid());
     fputs("a) 1 2 (b 3 4", comm);
     fclose(comm);
-    CHECK_INT(place_start_ticks((uint32_t)getpid()), before);
+    CHECK_INT(proc_start_ticks((uint32_t)getpid()), before);
 }
 
 static void process__with_parentheses_in_its_name__is_read_right(void **state)
@@ -352,7 +353,7 @@ static void process__with_parentheses_in_its_name__is_read_right(void **state)
 
 static int start(void **state)
 {
-    ticks = place_start_ticks((uint32_t)getpid());
+    ticks = proc_start_ticks((uint32_t)getpid());
     return here_start(state);
 }
 

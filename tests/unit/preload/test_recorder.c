@@ -10,7 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "preload/place.h"
+#include "preload/proc.h"
 #include "preload/sites.h"
 #include "tests/unit/preload/recording_here.h"
 
@@ -59,7 +59,7 @@ static void recording__opened__has_a_whole_header(void **state)
     assert_int_equal(header->pid, getpid());
     assert_int_equal(header->parent_pid, getppid());
     assert_int_equal(header->uid, geteuid());
-    assert_int_equal(header->process_start_ticks, place_start_ticks((uint32_t)getpid()));
+    assert_int_equal(header->process_start_ticks, proc_start_ticks((uint32_t)getpid()));
     assert_int_not_equal(header->process_start_ticks, 0);
     assert_int_equal(header->sample_period_ns, 100000000);
     assert_int_equal(header->op_classes, REC_CLASS_ALL);
@@ -68,7 +68,7 @@ static void recording__opened__has_a_whole_header(void **state)
     assert_int_equal(header->ended_ns, 0);
     assert_int_equal(header->spawned, 0);
     uint8_t boot_id[16] = {0};
-    place_boot_id(boot_id);
+    proc_boot_id(boot_id);
     assert_memory_equal(header->boot_id, boot_id, sizeof(boot_id));
     munmap((void *)header, bytes);
 }
@@ -80,7 +80,7 @@ static void recording__opened__names_program_and_arguments(void **state)
     ssize_t exe_bytes = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
     assert_in_range(exe_bytes, 1, sizeof(exe) - 1);
     exe[exe_bytes] = '\0';
-    size_t cmdline_bytes = place_read_file("/proc/self/cmdline", cmdline, sizeof(cmdline));
+    size_t cmdline_bytes = proc_read_file("/proc/self/cmdline", cmdline, sizeof(cmdline));
     assert_string_equal(recorder.strings + recorder.header->exe, exe);
     assert_int_equal(recorder.header->cmdline_bytes, cmdline_bytes);
     assert_memory_equal(recorder.strings + recorder.header->cmdline, cmdline, cmdline_bytes);
