@@ -20,7 +20,7 @@
 #include <time.h>
 
 #include "preload/own_stack.h"
-#include "preload/recorder.h"
+#include "preload/waits.h"
 #include "runtime/taskrt.h"
 
 struct sembuf;

@@ -1,5 +1,6 @@
 /* Waits inside waits: a signal handler may wait while it interrupts a parked call. */
-#include "preload/recorder.h"
+#include "preload/waits.h"
+
 #include "preload/unwind.h"
 
 /* `cfa` is the new wait's. */

@@ -1,4 +1,4 @@
-/* Waits that a jump has left: wait_begin, wait_begin_nested and wait_end_nested of recorder.h and
+/* Waits that a jump has left: wait_begin, wait_begin_nested and wait_end_nested of waits.h and
  * waits.c, unwind_own_stack_has_ours, blocked_below, look_at of sampler.c.
  *
  * One thread makes calls that are recorded, and calls that are not, from within functions of the

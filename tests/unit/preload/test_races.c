@@ -18,6 +18,7 @@
 #include "preload/own_stack.h"
 #include "preload/sites.h"
 #include "preload/unwind.h"
+#include "preload/waits.h"
 #include "tests/unit/preload/parts.h"
 #include "tests/unit/preload/recording_here.h"
 #include "tests/unit/preload/sampler_here.h"

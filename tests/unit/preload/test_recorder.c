@@ -12,6 +12,7 @@
 
 #include "preload/proc.h"
 #include "preload/sites.h"
+#include "preload/waits.h"
 #include "tests/unit/preload/recording_here.h"
 
 static const uint32_t strides[REC_TABLE_COUNT] = {

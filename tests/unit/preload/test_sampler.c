@@ -8,6 +8,7 @@
 
 #include "preload/blocked.h"
 #include "preload/clock.h"
+#include "preload/waits.h"
 #include "tests/unit/preload/recording_here.h"
 #include "tests/unit/preload/sampler_here.h"
 

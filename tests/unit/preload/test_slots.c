@@ -5,6 +5,7 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include "preload/waits.h"
 #include "tests/unit/preload/recording_here.h"
 
 /* What a sanitizer adds makes minutes of it. */

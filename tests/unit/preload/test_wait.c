@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "preload/clock.h"
+#include "preload/waits.h"
 #include "tests/unit/preload/parts.h"
 #include "tests/unit/preload/recording_here.h"
 
