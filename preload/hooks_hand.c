@@ -50,6 +50,25 @@ static inline struct raw_wait wait_of(long number, long a, long b, long d)
     return (struct raw_wait){CALL_NONE, 0, 0};
 }
 
+/* A child that does not know yet that it is one must not run a handler: the handler's waits would
+ * be told of the parent. Asked once: a filter may be set meanwhile. */
+struct fork_signals {
+    bool blocked;
+    uint64_t before;
+};
+
+static struct fork_signals block_fork_signals(bool forks)
+{
+    bool blocked = forks && recorder.classes != 0 && !recorder_quiet;
+    return (struct fork_signals){blocked, blocked ? signals_block() : 0};
+}
+
+static void restore_fork_signals(struct fork_signals signals)
+{
+    if (signals.blocked)
+        signals_restore(signals.before);
+}
+
 /* A fork that libc does not see: nobody tells us, so that the child finds out here. */
 static bool is_bare_fork(long number, long a)
 {
@@ -145,10 +164,7 @@ long hook_syscall(long number, long a, long b, long c, long d, long e, long f)
     /* Its arguments may not be looked into yet. */
     bool unseen_clone3 = number == SYS_clone3 && (recorder_quiet || recorder.classes == 0);
     bool forks = !unseen_clone3 && unlikely(is_bare_fork(number, a));
-    /* A child that does not know yet that it is one must not run a handler: the handler's waits
-     * would be told of the parent. Asked once: a filter may be set meanwhile. */
-    bool blocked = forks && recorder.classes != 0 && !recorder_quiet;
-    uint64_t before = blocked ? signals_block() : 0;
+    struct fork_signals signals = block_fork_signals(forks);
     long result = hooks_real.syscall(number, a, b, c, d, e, f);
     sampler_after_change(change);
     if (unlikely(has_counted(number, a, b, result)))
@@ -157,8 +173,7 @@ long hook_syscall(long number, long a, long b, long c, long d, long e, long f)
     bool forked_unseen = unseen_clone3 && result == 0 && !(*(const uint64_t *)a & CLONE_VM);
     if (forked_unseen || (forks && result == 0))
         lifecycle_forked();
-    if (blocked)
-        signals_restore(before);
+    restore_fork_signals(signals);
     return result;
 }
 
@@ -175,16 +190,14 @@ int hook_prctl(int option, unsigned long a, unsigned long b, unsigned long c, un
 struct cloned {
     int (*fn)(void *);
     void *arg;
-    bool blocked; /* signals are, as in hook_syscall() */
-    uint64_t before;
+    struct fork_signals signals;
 };
 
 static int clone_main(void *arg)
 {
     struct cloned *cloned = arg; /* in the child's copy of our frame */
     lifecycle_forked();
-    if (cloned->blocked)
-        signals_restore(cloned->before);
+    restore_fork_signals(cloned->signals);
     int status = cloned->fn(cloned->arg);
     sampler_watch_end(status);
     return status;
@@ -193,15 +206,12 @@ static int clone_main(void *arg)
 int hook_clone(int (*fn)(void *), void *stack, int flags, void *arg, void *parent_tid, void *tls,
                void *child_tid)
 {
-    struct cloned cloned = {fn, arg, recorder.classes != 0 && !recorder_quiet, 0};
     /* What we keep of a thread is not to be found beside storage that the program made. */
     if (flags & (CLONE_VM | CLONE_SETTLS) || fn == NULL || stack == NULL)
         return hooks_real.clone(fn, stack, flags, arg, parent_tid, tls, child_tid);
-    if (cloned.blocked)
-        cloned.before = signals_block();
+    struct cloned cloned = {fn, arg, block_fork_signals(true)};
     int pid = hooks_real.clone(clone_main, stack, flags, &cloned, parent_tid, tls, child_tid);
-    if (cloned.blocked)
-        signals_restore(cloned.before);
+    restore_fork_signals(cloned.signals);
     return pid;
 }
 
@@ -306,12 +316,10 @@ void hook_quick_exit(int status)
 /* fork without its handlers, ours among them. */
 pid_t hook__Fork(void)
 {
-    bool blocked = recorder.classes != 0 && !recorder_quiet; /* as in hook_syscall() */
-    uint64_t before = blocked ? signals_block() : 0;
+    struct fork_signals signals = block_fork_signals(true);
     pid_t pid = hooks_real._Fork();
     if (pid == 0)
         lifecycle_forked();
-    if (blocked)
-        signals_restore(before);
+    restore_fork_signals(signals);
     return pid;
 }
