@@ -77,9 +77,9 @@ struct recorder_thread {
     struct unwind_stack stack; /* scratch: too large for the stacks of some tasks */
     struct unwind_trace trace; /* of the spawn stack that was told last */
     uint32_t trace_site;
-    /* NULL: not known to the recorder yet, or again after fork. The last, so that it lies beside
-     * the thread pointer: after a system call each page has to be found anew, and that one is used.
-     */
+    /* NULL: not known to the recorder yet, or again after fork. The last, which on x86-64 is beside
+     * the thread pointer: a system call makes the processor forget where pages are, and that one is
+     * used anyway. */
     struct rec_task *task;
 };
 
