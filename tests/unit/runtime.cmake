@@ -11,11 +11,12 @@ endforeach()
 # What libtaskrt promises holds while it is recorded, too.
 if(TARGET leakspy_preload AND NOT LEAKSPY_SANITIZE)
   foreach(subject task chan select sync fd deadlock stack many races)
-    add_test(NAME runtime_${subject}_preloaded
-             COMMAND ${CMAKE_COMMAND} -E env LD_PRELOAD=$<TARGET_FILE:leakspy_preload>
-                     LEAKSPY_OUT=${CMAKE_CURRENT_BINARY_DIR}/runtime_${subject}.rec LEAKSPY_SAMPLE=5ms
-                     $<TARGET_FILE:runtime_${subject}>)
-    set_tests_properties(runtime_${subject}_preloaded PROPERTIES TIMEOUT 300 LABELS runtime)
+    add_test(NAME runtime_${subject}_preloaded COMMAND runtime_${subject})
+    set(recording ${CMAKE_CURRENT_BINARY_DIR}/runtime_${subject}.rec)
+    set_tests_properties(
+      runtime_${subject}_preloaded
+      PROPERTIES TIMEOUT 300 LABELS runtime
+                 ENVIRONMENT "LD_PRELOAD=$<TARGET_FILE:leakspy_preload>;LEAKSPY_OUT=${recording};LEAKSPY_SAMPLE=5ms")
   endforeach()
 endif()
 
