@@ -187,8 +187,8 @@ static const struct op_rule rules[] = {
      NULL, true},
     {"runtime.futex", NULL, "a thread of the Go runtime that waits for its own work", "futex wait",
      true},
-    {"runtime.@(bgsweep|bgscavenge|forcegchelper|gcBgMarkWorker|timerproc)*", NULL, go_own, NULL,
-     true},
+    {"runtime.@(bgsweep|bgscavenge|ensureSigM|forcegchelper|gcBgMarkWorker|timerproc)*", NULL,
+     go_own, NULL, true},
     {"runtime.runfinq", NULL, go_own, "finalizer wait", true}, /* else it runs the program's code */
     {"runtime.netpoll", NULL, "the poller of the Go runtime", "io wait", true},
     {"os/signal.@(loop|signal_recv)", NULL, go_own, NULL, true},

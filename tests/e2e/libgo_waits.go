@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/signal"
 	"sync"
 	"time"
 )
@@ -148,6 +149,7 @@ func prepare() {
 
 func main() {
 	prepare()
+	signal.Notify(make(chan os.Signal, 1), os.Interrupt) // the runtime has a goroutine for it
 	go chanSend()       // spawns chanSend.
 	go chanSendFull()   // spawns chanSendFull.
 	go chanReceive()    // spawns chanReceive.
