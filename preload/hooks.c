@@ -260,10 +260,19 @@ void hooks_add_calls(void)
             done = hooks_real.name args;                                                           \
         return done;                                                                               \
     }
-#define OPENS(result, name, params, args, fd)                                                      \
+/* A thread that has never waited is not made known for this: what a child of fork does before it
+ * executes another program is to open files. */
+#define OPENS(result, name, params, args, op, fd)                                                  \
     result hook_##name params                                                                      \
     {                                                                                              \
+        struct wait published = {.task = NULL};                                                    \
+        if (REC_OP_##op != REC_OP_NONE && likely(HOOK_RECORDS(op)))                                \
+            published.task = recorder_own()->task;                                                 \
+        if (published.task != NULL)                                                                \
+            wait_begin(&published, published.task, CALL_##name, 0, 0, 0);                          \
         result done = hooks_real.name args;                                                        \
+        if (published.task != NULL)                                                                \
+            wait_end(&published);                                                                  \
         int opened = fd;                                                                           \
         if (unlikely(opened >= 0 && thread_count_may_be_told(path)))                               \
             thread_count_opened(opened, path);                                                     \

@@ -76,7 +76,8 @@ enum rec_object {
     X(SEMOP_WAIT, 19, "semop wait", SEMSET, LOCK)                                                  \
     X(TASK_JOIN, 20, "task join", TASK, JOIN)                                                      \
     X(WAITGROUP_WAIT, 21, "waitgroup wait", WAITGROUP, LOCK)                                       \
-    X(IDLE, 22, "idle", NONE, LOCK) /* a runtime's own task with nothing to do */
+    X(IDLE, 22, "idle", NONE, LOCK) /* a runtime's own task with nothing to do */                  \
+    X(FILE_OPEN, 23, "file open", NONE, IO)
 
 enum rec_op {
 #define X(name, number, text, object, class) REC_OP_##name = (number),

@@ -5,12 +5,15 @@
 #include <mqueue.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/select.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -305,6 +308,54 @@ QUEUE_CALL(do_mq_timedreceive, mq_timedreceive(queue, bytes, sizeof bytes, &prio
 QUEUE_CALL(do_mq_send, mq_send(queue, "abc", 3, 1))
 QUEUE_CALL(do_mq_timedsend, mq_timedsend(queue, "abc", 3, 1, &until))
 
+/* --- to open --------------------------------------------------------------------------------- */
+
+static char fifo[64];
+
+static void open_far_end(void)
+{
+    far_end = open(fifo, O_RDWR);
+    CHECK(far_end >= 0);
+}
+
+static void prepare_fifo(bool at_once)
+{
+    char path[] = "/tmp/conformance-pXXXXXX";
+    CHECK(mkdtemp(path) != NULL && rmdir(path) == 0 && mkfifo(path, 0600) == 0);
+    int fd = open(path, O_PATH);
+    CHECK(fd >= 0 && unlink(path) == 0);
+    snprintf(fifo, sizeof fifo, "/proc/self/fd/%d", fd);
+    if (at_once)
+        open_far_end();
+}
+
+static int close_it(int fd)
+{
+    return fd < 0 ? fd : close(fd);
+}
+
+static int close_stream(FILE *stream)
+{
+    return stream == NULL ? -1 : fclose(stream);
+}
+
+#define OPEN_CALL(name, call)                                                                      \
+    static void name(bool at_once)                                                                 \
+    {                                                                                              \
+        (void)at_once;                                                                             \
+        LIBC(call);                                                                                \
+    }
+OPEN_CALL(do_open, close_it(open(fifo, O_RDONLY)))
+OPEN_CALL(do_open64, close_it(open64(fifo, O_RDONLY)))
+OPEN_CALL(do_openat, close_it(openat(AT_FDCWD, fifo, O_RDONLY)))
+OPEN_CALL(do_openat64, close_it(openat64(AT_FDCWD, fifo, O_RDONLY)))
+OPEN_CALL(do_fopen, close_stream(fopen(fifo, "r")))
+OPEN_CALL(do_fopen64, close_stream(fopen64(fifo, "r")))
+
+#define OPENS(function, call)                                                                      \
+    {                                                                                              \
+#function, "", prepare_fifo, call, open_far_end, NULL, 0                                   \
+    }
 #define READS(function, how, prepare, call)                                                        \
     {                                                                                              \
 #function, how, prepare, call, fill, NULL, 0                                               \
@@ -358,5 +409,11 @@ const struct parker parkers_io[] = {
     {"mq_timedreceive", "", prepare_queue, do_mq_timedreceive, send_message, NULL, 0},
     {"mq_send", "", prepare_full_queue, do_mq_send, receive_message, NULL, 0},
     {"mq_timedsend", "", prepare_full_queue, do_mq_timedsend, receive_message, NULL, 0},
+    OPENS(open, do_open),
+    OPENS(open64, do_open64),
+    OPENS(openat, do_openat),
+    OPENS(openat64, do_openat64),
+    OPENS(fopen, do_fopen),
+    OPENS(fopen64, do_fopen64),
 };
 const size_t parkers_io_count = LENGTH(parkers_io);

@@ -309,57 +309,10 @@ CALLER(do_fxstatat64)
     LIBC(__fxstatat64(FXSTATAT_VERSION, AT_FDCWD, "/dev/null", &of, 0));
 }
 
-CALLER(do_open)
-{
-    int fd = open("/dev/null", O_RDONLY);
-    LIBC(fd >= 0);
-    close(fd);
-    LIBC(open("/nothing", O_RDONLY));
-}
-
 CALLER(do_statx)
 {
     struct statx of;
     LIBC(statx(AT_FDCWD, "/dev/null", 0, STATX_NLINK, &of));
-}
-
-CALLER(do_openat)
-{
-    int fd = openat(AT_FDCWD, "/dev/null", O_RDONLY);
-    LIBC(fd >= 0);
-    close(fd);
-}
-
-CALLER(do_openat64)
-{
-    int fd = openat64(AT_FDCWD, "/dev/null", O_RDONLY);
-    LIBC(fd >= 0);
-    close(fd);
-}
-
-CALLER(do_open64)
-{
-    int fd = open64("/dev/null", O_RDONLY);
-    LIBC(fd >= 0);
-    close(fd);
-}
-
-static void say_stream(FILE *stream)
-{
-    LIBC(stream != NULL);
-    if (stream != NULL)
-        fclose(stream);
-}
-
-CALLER(do_fopen)
-{
-    say_stream(fopen("/dev/null", "r"));
-    say_stream(fopen("/nothing", "r"));
-}
-
-CALLER(do_fopen64)
-{
-    say_stream(fopen64("/dev/null", "r"));
 }
 
 CALLER(do_opendir)
@@ -408,12 +361,6 @@ const struct parker parkers_life[] = {
     CALL(fstatat64, do_fstatat64),
     CALL(__fxstatat64, do_fxstatat64),
     CALL(statx, do_statx),
-    CALL(open, do_open),
-    CALL(openat, do_openat),
-    CALL(openat64, do_openat64),
-    CALL(open64, do_open64),
-    CALL(fopen, do_fopen),
-    CALL(fopen64, do_fopen64),
     CALL(opendir, do_opendir),
 };
 const size_t parkers_life_count = LENGTH(parkers_life);

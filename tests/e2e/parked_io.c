@@ -10,6 +10,7 @@
 #include <sys/select.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/uio.h>
 #include <sys/un.h>
@@ -458,4 +459,55 @@ PARK(epoll_pwait2_timeout, EPOLL_ROW)
 {
     struct epoll_event event;
     CHECK(epoll_pwait2(epoll, &event, 1, &one_hour, NULL) == 1);
+}
+
+/* ---- opening ---- */
+
+static char fifo[64];
+
+/* A pipe with a name that is gone, so that none is left. */
+static void make_fifo(void)
+{
+    snprintf(fifo, sizeof fifo, "/tmp/leakspy-parked-%d", getpid());
+    CHECK(mkfifo(fifo, 0600) == 0);
+    int fd = open(fifo, O_PATH | O_CLOEXEC);
+    CHECK(fd >= 0 && unlink(fifo) == 0);
+    snprintf(fifo, sizeof fifo, "/proc/self/fd/%d", fd);
+}
+
+static void open_both_ends(void)
+{
+    CHECK(open(fifo, O_RDWR | O_CLOEXEC) >= 0);
+}
+
+#define OPEN_ROW .prepare = make_fifo, .release = open_both_ends
+
+PARK(open, OPEN_ROW)
+{
+    CHECK(open(fifo, O_RDONLY | O_CLOEXEC) >= 0);
+}
+
+PARK(open64, OPEN_ROW)
+{
+    CHECK(open64(fifo, O_RDONLY | O_CLOEXEC) >= 0);
+}
+
+PARK(openat, OPEN_ROW)
+{
+    CHECK(openat(AT_FDCWD, fifo, O_RDONLY | O_CLOEXEC) >= 0);
+}
+
+PARK(openat64, OPEN_ROW)
+{
+    CHECK(openat64(AT_FDCWD, fifo, O_RDONLY | O_CLOEXEC) >= 0);
+}
+
+PARK(fopen, OPEN_ROW)
+{
+    CHECK(fopen(fifo, "re") != NULL);
+}
+
+PARK(fopen64, OPEN_ROW)
+{
+    CHECK(fopen64(fifo, "re") != NULL);
 }
