@@ -17,10 +17,9 @@ enum err_kind {
     ERR_CORRUPT, /* a recording whose header or tables contradict themselves */
     ERR_NOT_A_CORE,
     ERR_UNSUPPORTED, /* a process or a core of another machine, of 32 bits, of the kernel itself */
-    ERR_NO_MEMORY_IN_CORE, /* the core was written without what has to be read */
-    ERR_OTHER_BUILD,       /* a file is of another build than what it is to be read for */
-    ERR_PROCESS_ENDED,     /* it is a zombie, or ended while it was looked at */
-    ERR_IO,                /* the system refused a read or a write */
+    ERR_OTHER_BUILD, /* a file is of another build than what it is to be read for */
+    ERR_PROCESS_ENDED, /* it is a zombie, or ended while it was looked at */
+    ERR_IO,            /* the system refused a read or a write */
     ERR_MEMORY,
 };
 

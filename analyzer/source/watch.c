@@ -29,8 +29,7 @@ struct first {
 };
 
 struct watch {
-    struct seen *seen; /* row 0 unused */
-    uint32_t seen_count;
+    struct seen *seen;    /* row 0 unused */
     struct table by_task; /* id, kind: row of `seen` */
     struct first *first;  /* row 0 unused */
     uint32_t first_count;
@@ -217,7 +216,6 @@ bool watch_look(struct watch *watch, const struct snapshot *snapshot, uint64_t b
     free(watch->seen);
     table_deinit(&watch->by_task);
     watch->seen = seen;
-    watch->seen_count = count;
     watch->by_task = by_task;
     if (first) {
         watch->first_count = count;

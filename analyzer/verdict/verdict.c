@@ -54,7 +54,6 @@ static void begin_group(struct group *group, const struct judge *judge, uint32_t
     group->verdict = VERDICT_WAITING;
     group->rule = judge->rule_of_task[index];
     group->kind = task->kind;
-    group->deadline = task->flags & SNAPSHOT_DEADLINE;
     group->spawn_site = task->spawn_site;
     group->op = "exited";
     group->oldest_ns = SNAPSHOT_AGE_UNKNOWN;

@@ -40,7 +40,6 @@ struct group {
     const char *op;
     const char *call; /* what was called; NULL: nothing */
     uint8_t kind;     /* enum rec_kind */
-    bool deadline;
     uint32_t spawn_site;
     size_t count;
     int64_t oldest_ns, newest_ns; /* SNAPSHOT_AGE_UNKNOWN where no task's age is known */

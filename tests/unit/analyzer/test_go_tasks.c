@@ -371,7 +371,7 @@ static void timer__is_a_deadline(void **state)
     add(f, &it);
     const struct group *group = judge(f, 0);
     assert_int_equal(group->verdict, VERDICT_WAITING);
-    assert_true(group->deadline);
+    assert_true(f->snapshot.tasks[group->members[0]].flags & SNAPSHOT_DEADLINE);
 }
 
 static void sleeper__has_a_deadline_by_its_reason(void **state)

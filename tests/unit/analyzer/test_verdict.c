@@ -154,7 +154,7 @@ static void deadline__waiting(void **state)
     struct judged j;
     judge(&j, b, 10 * SECOND, NULL);
     assert_group(&j, 0, VERDICT_WAITING, 1, "sem wait");
-    assert_true(j.verdicts.groups[0].deadline);
+    assert_true(j.snapshot.tasks[j.verdicts.groups[0].members[0]].flags & SNAPSHOT_DEADLINE);
     assert_evidence(&j, 0, "it has a deadline");
     done(&j);
 }
