@@ -3,7 +3,6 @@
 #include "analyzer/debug/units.h"
 
 #include <dwarf.h>
-#include <string.h>
 
 #include "analyzer/debug/scopes.h"
 #include "analyzer/debug/walk.h"

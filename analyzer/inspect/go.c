@@ -1,9 +1,7 @@
 /* Goroutines of Go's own compiler (gc): found by go_runtime.c, read by preload/goscan, told by
  * go_tasks.c. */
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "analyzer/base/text.h"
 #include "analyzer/image/quiet.h"

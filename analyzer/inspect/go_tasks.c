@@ -1,7 +1,6 @@
 #include "analyzer/inspect/go_tasks.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "analyzer/image/kept_stacks.h"
 #include "analyzer/inspect/thread_calls.h"

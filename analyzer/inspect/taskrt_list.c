@@ -1,6 +1,5 @@
 #include "analyzer/inspect/taskrt_list.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "analyzer/image/symbols.h"

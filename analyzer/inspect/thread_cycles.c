@@ -1,7 +1,6 @@
 #include "analyzer/inspect/thread_cycles.h"
 
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
 #include "analyzer/base/clock.h"

@@ -1,7 +1,6 @@
 #include "analyzer/inspect/thread_list.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #define THREADS_MOST (1U << 18)
 /* struct pthread begins with its own address, and has it again in the third word. */

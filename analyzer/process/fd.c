@@ -1,7 +1,6 @@
 #include "analyzer/process/fd.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
 #include <inttypes.h>
 #include <netinet/in.h>
 #include <stdio.h>

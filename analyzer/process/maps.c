@@ -1,13 +1,11 @@
 #include "analyzer/process/maps.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "analyzer/image/elf.h"
 #include "analyzer/image/modules.h"

@@ -1,7 +1,6 @@
 #include "analyzer/process/memory.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <sys/uio.h>
 #include <unistd.h>
 

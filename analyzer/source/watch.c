@@ -1,7 +1,6 @@
 #include "analyzer/source/watch.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "analyzer/base/table.h"
 
