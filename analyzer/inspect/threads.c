@@ -122,7 +122,9 @@ static uint32_t start_site(struct teller *teller, const struct thread_wait *wait
     return pc ? builder_add_site(teller->inspection->builder, &pc, 1, SNAPSHOT_SITE_START) : 0;
 }
 
-/* Numbers that no other task of the snapshot has: the kernel's, or from `*next` on. */
+/* Fills *ret with the kernel's ids of all threads; the value is 1 where another task of the
+ * snapshot has that number already. *ret_next: above all of them; threads whose id is taken are
+ * numbered from there. */
 static bool find_taken(struct teller *teller, struct table *ret, uint64_t *ret_next)
 {
     const struct snapshot *snapshot = builder_snapshot(teller->inspection->builder);

@@ -49,7 +49,8 @@ static bool refuse(struct err *err, const char *what, const struct process_statu
                    "or it asked for that by prctl); run leakspy as root");
 }
 
-/* The machine of a program's file; false: it is ours, or cannot be told. */
+/* Whether leakspy cannot look at the program: it is of 32 bits or of another machine (*ret_why).
+ * False also where its file cannot be read. */
 static bool is_foreign(pid_t pid, const char **ret_why)
 {
     Elf64_Ehdr header;

@@ -4,9 +4,9 @@
 
 #include "analyzer/image/image.h"
 
-/* Opens a running process. Errors: no such process, not permitted (with how to be), it is being
- * looked at by its own user's rules (yama), it is of 32 bits or of another machine, it is a kernel
- * thread. */
+/* Opens a running process. Errors: no such process; it has ended; not permitted, with what would
+ * help (user, root, kernel.yama.ptrace_scope, hidepid); of 32 bits or of another machine; a thread
+ * of the kernel. */
 bool image_open_process(struct image *ret, pid_t pid, struct err *err);
 
 #endif

@@ -192,8 +192,9 @@ static bool take_cases(struct recording_reader *reader, const struct rec_case *r
     return true;
 }
 
-/* The order is that of the references, so that what a row names is there when its table is read;
- * strings come before the rows that are turned into pointers to them, but are read after them. */
+/* Tables are read in the order of their references, strings last: what a row names was written
+ * before the row, and is there when its table is read. Rows that hold offsets of strings are kept
+ * as they are until then, and turned into pointers at the end. */
 bool recording_read_tables(struct recording_reader *reader)
 {
     struct rec_call *calls = NULL;
