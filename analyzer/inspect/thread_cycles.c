@@ -6,8 +6,9 @@
 #include "analyzer/base/clock.h"
 #include "analyzer/snapshot/waitgraph.h"
 
-#define BACK_NS UINT64_C(50000000) /* how long all stopped threads together may need to be back */
-#define PAUSE_NS 500000            /* between two looks at one that is not */
+/* How long all stopped threads together may take to get back to their calls. */
+#define ALL_BACK_NS UINT64_C(50000000)
+#define PAUSE_NS 500000 /* between two looks at one that is not */
 
 /* A thread in a cycle, or behind one. */
 struct member {
@@ -69,8 +70,8 @@ static bool is_where_told(struct image *image, struct member *member, uint64_t u
             break;
         nanosleep(&(struct timespec){.tv_nsec = PAUSE_NS}, NULL);
     }
-    bool ran = !look->stopped && look->thread.switches && look->thread.switches != now->switches;
-    return !ran && image_thread_is_parked_alike(&look->thread, now);
+    return !thread_wait_has_run(member->wait, now) &&
+           image_thread_is_parked_alike(&look->thread, now);
 }
 
 /* Whether it did not run since is_where_told. */
@@ -85,7 +86,7 @@ static bool stood_still(struct image *image, const struct member *member)
 /* The order is the proof: nobody who passes both looks ran while any of the holders was read. */
 static void prove(struct thread_waits *waits, struct member *members, size_t count)
 {
-    uint64_t until_ns = clock_ns(CLOCK_MONOTONIC) + BACK_NS;
+    uint64_t until_ns = clock_ns(CLOCK_MONOTONIC) + ALL_BACK_NS;
     for (size_t i = 0; i < count; i++)
         members[i].stands = is_where_told(waits->image, &members[i], until_ns);
     for (size_t i = 0; i < count; i++)

@@ -143,10 +143,7 @@ bool thread_wait_owner_is_same(const struct thread_waits *waits, const struct th
             owner == wait->owner);
 }
 
-/* Whether a thread ran between two looks, and parked in the same place again. One that was stopped
- * ran for that; its stack was copied while it stood. Of one whose switches are not known, as in a
- * process that a signal stopped, nothing says that it ran. */
-static bool ran_between(const struct thread_wait *wait, const struct image_thread *now)
+bool thread_wait_has_run(const struct thread_wait *wait, const struct image_thread *now)
 {
     const struct thread_look *look = &wait->look;
     return !look->stopped && look->thread.switches && look->thread.switches != now->switches;
@@ -226,7 +223,7 @@ static size_t look_again(struct thread_waits *waits, size_t count)
         wait->settled =
             !wait->look.moved && thread_wait_owner_is_same(waits, wait) &&
             (image_thread_is_parked_alike(&wait->look.thread, &now) || is_taken_up(wait, &now)) &&
-            !ran_between(wait, &now);
+            !thread_wait_has_run(wait, &now);
         if (wait->settled) {
             keep_for_later(waits, wait, &now);
             continue;

@@ -50,4 +50,9 @@ bool thread_waits_read(struct thread_waits *waits);
  */
 bool thread_wait_owner_is_same(const struct thread_waits *waits, const struct thread_wait *wait);
 
+/* Whether a thread ran since it was read, if only to park in the same place again; now: as it is
+ * found later. One that was stopped ran for that; its stack was copied while it stood. Of one whose
+ * switches are not known, as in a process that a signal stopped, nothing says that it ran. */
+bool thread_wait_has_run(const struct thread_wait *wait, const struct image_thread *now);
+
 #endif
