@@ -280,29 +280,27 @@ static void explain_stuck(const struct judge *judge, struct group *group)
         evidence_add(group, "%s", abandoned(group));
 }
 
-enum lot { LOT_OWN, LOT_BY_AGE };
-
 const struct verdict_rule rules[] = {
-    {"sibling joined", VERDICT_WAITING, LOT_OWN, sibling_is_joined, explain_sibling},
-    {"ended lately", VERDICT_WAITING, LOT_OWN, ended_lately, explain_unjoined},
-    {"unjoined", VERDICT_UNJOINED, LOT_OWN, is_finished, explain_unjoined},
-    {"cycle", VERDICT_DEADLOCKED, LOT_OWN, is_in_cycle, evidence_add_cycles},
-    {"system", VERDICT_WAITING, LOT_OWN, is_system, explain_system},
-    {"idle by stack", VERDICT_WAITING, LOT_OWN, is_idle_by_stack, explain_idle},
-    {"deadline", VERDICT_WAITING, LOT_OWN, has_deadline, explain_deadline},
-    {"nothing", VERDICT_LEAKED, LOT_OWN, waits_on_nothing, explain_nothing},
-    {"poller", VERDICT_WAITING, LOT_OWN, is_poller, explain_poller},
-    {"signal", VERDICT_WAITING, LOT_OWN, waits_for_signal, explain_signal},
-    {"fresh", VERDICT_WAITING, LOT_BY_AGE, is_fresh, explain_fresh},
-    {"below threshold", VERDICT_WAITING, LOT_BY_AGE, is_below_threshold, explain_stuck},
-    {"joins", VERDICT_WAITING, LOT_OWN, joins_one_that_goes_on, NULL},
-    {"stuck", VERDICT_STUCK, LOT_BY_AGE, always, explain_stuck},
+    {VERDICT_WAITING, false, sibling_is_joined, explain_sibling},
+    {VERDICT_WAITING, false, ended_lately, explain_unjoined},
+    {VERDICT_UNJOINED, false, is_finished, explain_unjoined},
+    {VERDICT_DEADLOCKED, false, is_in_cycle, evidence_add_cycles},
+    {VERDICT_WAITING, false, is_system, explain_system},
+    {VERDICT_WAITING, false, is_idle_by_stack, explain_idle},
+    {VERDICT_WAITING, false, has_deadline, explain_deadline},
+    {VERDICT_LEAKED, false, waits_on_nothing, explain_nothing},
+    {VERDICT_WAITING, false, is_poller, explain_poller},
+    {VERDICT_WAITING, false, waits_for_signal, explain_signal},
+    {VERDICT_WAITING, true, is_fresh, explain_fresh},
+    {VERDICT_WAITING, true, is_below_threshold, explain_stuck},
+    {VERDICT_WAITING, false, joins_one_that_goes_on, NULL},
+    {VERDICT_STUCK, true, always, explain_stuck},
 };
-const size_t rule_count = sizeof(rules) / sizeof(rules[0]);
+enum { LAST_RULE = sizeof(rules) / sizeof(rules[0]) - 1 };
 
 bool rules_go_by_age(uint8_t rule)
 {
-    return rule != RULE_NONE && rules[rule].lot == LOT_BY_AGE;
+    return rule != RULE_NONE && rules[rule].by_age;
 }
 
 static uint8_t first_that_fits(const struct judge *judge, uint32_t index)
@@ -352,7 +350,7 @@ bool rules_judge(struct judge *judge)
     uint32_t *path = malloc((count + 1) * sizeof(*path));
     bool ok = judged && path && note_joined_sites(judge);
     if (ok) {
-        memset(judge->rule_of_task, (int)(rule_count - 1), count);
+        memset(judge->rule_of_task, LAST_RULE, count);
         for (uint32_t i = 0; i < count; i++)
             judge_chain(judge, i, judged, path);
     }

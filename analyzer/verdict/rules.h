@@ -19,11 +19,10 @@ struct judge {
 };
 
 struct verdict_rule {
-    const char *name;
     enum verdict verdict;
-    /* Tasks judged by rules of the same lot may share a group, which then has the verdict of its
-     * worst task; lot 0 never shares. */
-    unsigned lot;
+    /* Whether it goes by the task's age. Tasks of all such rules may share a group, which then has
+     * the verdict of its worst task; others share one only with those of their own rule. */
+    bool by_age;
     /* Whether it fits task `index`; the first rule that fits is the task's. Rules for joins are
      * asked when the rule of the joined task is known. */
     bool (*fits)(const struct judge *judge, uint32_t index);
@@ -32,7 +31,6 @@ struct verdict_rule {
 };
 
 extern const struct verdict_rule rules[];
-extern const size_t rule_count;
 
 /* Whether tasks of this rule would be judged otherwise, had they another age. */
 bool rules_go_by_age(uint8_t rule);

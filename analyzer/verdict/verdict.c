@@ -39,7 +39,7 @@ static struct table_key group_key(const struct judge *judge, uint32_t index)
 {
     const struct snapshot_task *task = &judge->snapshot->tasks[index];
     uint8_t rule = judge->rule_of_task[index];
-    unsigned lot = rules[rule].lot ? 0x100 + rules[rule].lot : rule;
+    unsigned lot = rules[rule].by_age ? 0x100 : rule;
     bool deadline = task->flags & SNAPSHOT_DEADLINE;
     return (struct table_key){
         (uint64_t)judge->waits->of_task[index] << 32 | judge->waits->same_site[task->spawn_site],
