@@ -279,13 +279,6 @@ static json_t *watch_of(const struct report *report, const struct group *group)
     return object;
 }
 
-/* Whether its spawn site is no more than the function that it began in. */
-static bool is_start(const struct report *report, const struct group *group)
-{
-    return group->spawn_site &&
-           report->snapshot->sites[group->spawn_site].flags & SNAPSHOT_SITE_START;
-}
-
 /* A group without its tasks. */
 static json_t *group_of(const struct report *report, const struct group *group)
 {
@@ -318,7 +311,8 @@ static json_t *group_of(const struct report *report, const struct group *group)
     json_object_set_new(object, "wait_stack_cut", is_cut(report, wait_site));
     json_object_set_new(object, "spawn_stack", stack(report, group->spawn_site));
     json_object_set_new(object, "spawn_stack_cut", is_cut(report, group->spawn_site));
-    json_object_set_new(object, "spawn_is_start", json_boolean(is_start(report, group)));
+    json_object_set_new(object, "spawn_is_start",
+                        json_boolean(report_spawn_is_start(report, group)));
     return object;
 }
 

@@ -29,6 +29,12 @@ bool report_shows(const struct report *report, const struct group *group)
     return group->count >= report->options->min_count;
 }
 
+bool report_spawn_is_start(const struct report *report, const struct group *group)
+{
+    return group->spawn_site &&
+           report->snapshot->sites[group->spawn_site].flags & SNAPSHOT_SITE_START;
+}
+
 size_t report_findings(const struct report *report)
 {
     size_t findings = 0;

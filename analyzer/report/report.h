@@ -41,6 +41,9 @@ const struct report_format *report_format_find(const char *name);
 /* Whether a group is to be shown. */
 bool report_shows(const struct report *report, const struct group *group);
 
+/* Whether a group's spawn site is no more than the function that its tasks began in. */
+bool report_spawn_is_start(const struct report *report, const struct group *group);
+
 /* How many groups other than `waiting` are shown. */
 size_t report_findings(const struct report *report);
 

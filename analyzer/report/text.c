@@ -242,51 +242,56 @@ static uint32_t labels_of(const struct snapshot *snapshot, uint32_t task)
     return snapshot_extra(snapshot, &snapshot->tasks[task])->labels;
 }
 
-/* The labels that all tasks of a group have: "labels service=shop, handler=/cart". */
-static void put_labels(const struct writer *writer, const struct group *group)
+static bool has_label(const struct snapshot *snapshot, uint32_t set,
+                      const struct snapshot_label *wanted)
 {
-    const struct snapshot *snapshot = writer->report->snapshot;
-    const struct snapshot_label *common[LABELS_MOST];
+    const struct snapshot_label *labels = &snapshot->labels[snapshot->label_sets[set].first];
+    for (uint32_t i = 0; i < snapshot->label_sets[set].count; i++) {
+        if (strcmp(labels[i].key, wanted->key) == 0 && strcmp(labels[i].value, wanted->value) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Finds the labels that all tasks of a group have; returns how many. */
+static size_t common_labels(const struct snapshot *snapshot, const struct group *group,
+                            const struct snapshot_label *ret[LABELS_MOST])
+{
     size_t count = 0;
     uint32_t row = labels_of(snapshot, group->members[0]);
     if (row == 0)
-        return;
+        return 0;
     const struct snapshot_label_set *set = &snapshot->label_sets[row];
     for (uint32_t i = 0; i < set->count && count < LABELS_MOST; i++)
-        common[count++] = &snapshot->labels[set->first + i];
+        ret[count++] = &snapshot->labels[set->first + i];
     for (size_t i = 1; count && i < group->count; i++) {
         uint32_t other = labels_of(snapshot, group->members[i]);
         if (other == row)
             continue;
         row = other;
-        set = &snapshot->label_sets[row];
         size_t kept = 0;
         for (size_t k = 0; k < count; k++) {
-            bool found = false;
-            for (uint32_t at = 0; row && !found && at < set->count; at++) {
-                const struct snapshot_label *label = &snapshot->labels[set->first + at];
-                found = strcmp(label->key, common[k]->key) == 0 &&
-                        strcmp(label->value, common[k]->value) == 0;
-            }
-            if (found)
-                common[kept++] = common[k];
+            if (row && has_label(snapshot, row, ret[k]))
+                ret[kept++] = ret[k];
         }
         count = kept;
     }
-    for (size_t k = 0; k < count; k++) {
-        fputs(k ? ", " : INDENT "labels ", writer->out);
-        put_printable(writer->out, common[k]->key);
+    return count;
+}
+
+/* "labels service=shop, handler=/cart" */
+static void put_labels(const struct writer *writer, const struct group *group)
+{
+    const struct snapshot_label *common[LABELS_MOST];
+    size_t count = common_labels(writer->report->snapshot, group, common);
+    for (size_t i = 0; i < count; i++) {
+        fputs(i ? ", " : INDENT "labels ", writer->out);
+        put_printable(writer->out, common[i]->key);
         fputc('=', writer->out);
-        put_printable(writer->out, common[k]->value);
+        put_printable(writer->out, common[i]->value);
     }
     if (count)
         fputc('\n', writer->out);
-}
-
-/* Whether its spawn site is no more than the function that it began in. */
-static bool is_start(const struct writer *writer, const struct group *group)
-{
-    return writer->report->snapshot->sites[group->spawn_site].flags & SNAPSHOT_SITE_START;
 }
 
 static void put_group(const struct writer *writer, const struct group *group)
@@ -308,7 +313,8 @@ static void put_group(const struct writer *writer, const struct group *group)
         fputs(")\n", out);
     }
     if (group->spawn_site)
-        put_stack(writer, group->spawn_site, is_start(writer, group) ? "in" : "by",
+        put_stack(writer, group->spawn_site,
+                  report_spawn_is_start(writer->report, group) ? "in" : "by",
                   is_go_statement(writer, group));
 }
 
