@@ -74,20 +74,42 @@ static bool is_consistent(const struct rec_task *first, const struct rec_task *m
              (middle->gen == middle->seq || middle->wait_flags & REC_WAIT_RESTORED)));
 }
 
+/* A flag of the recording, and that of the snapshot which says the same. */
+struct flag {
+    uint16_t recorded, told;
+};
+
+static const struct flag of_waits[] = {
+    {REC_WAIT_DEADLINE, SNAPSHOT_DEADLINE},
+    {REC_WAIT_FDS, SNAPSHOT_FDS},
+    {REC_WAIT_LOCKED, SNAPSHOT_LOCKED},
+    {REC_WAIT_CASES, SNAPSHOT_CASES_KNOWN},
+};
+
+static const struct flag of_tasks[] = {
+    {REC_TASK_MAIN, SNAPSHOT_MAIN},
+    {REC_TASK_JOINABLE, SNAPSHOT_JOINABLE},
+    {REC_TASK_SYSTEM, SNAPSHOT_SYSTEM},
+    {REC_TASK_ABANDONED, SNAPSHOT_ABANDONED},
+};
+
+static uint16_t told_as(const struct flag *flags, size_t count, uint16_t recorded)
+{
+    uint16_t told = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (recorded & flags[i].recorded)
+            told |= flags[i].told;
+    }
+    return told;
+}
+
 static void take_wait(const struct recording_reader *reader, const struct rec_task *row,
                       struct snapshot_task *task, struct snapshot_extra *extra)
 {
     uint64_t period_ns = reader->file.header.sample_period_ns;
 
     task->flags |= SNAPSHOT_PARKED;
-    if (row->wait_flags & REC_WAIT_DEADLINE)
-        task->flags |= SNAPSHOT_DEADLINE;
-    if (row->wait_flags & REC_WAIT_FDS)
-        task->flags |= SNAPSHOT_FDS;
-    if (row->wait_flags & REC_WAIT_LOCKED)
-        task->flags |= SNAPSHOT_LOCKED;
-    if (row->wait_flags & REC_WAIT_CASES)
-        task->flags |= SNAPSHOT_CASES_KNOWN;
+    task->flags |= told_as(of_waits, sizeof(of_waits) / sizeof(of_waits[0]), row->wait_flags);
     task->call = row->call;
     extra->arg = row->arg;
     task->object = row->object;
@@ -128,18 +150,24 @@ static void take_wait(const struct recording_reader *reader, const struct rec_ta
         task->flags |= SNAPSHOT_SETTLED;
 }
 
+/* Whether a row holds no task, or one that has ended and that nobody has to join. */
+static bool is_left_out(const struct rec_task *row, bool ended)
+{
+    if (row->state == REC_TASK_FREE || row->id == 0)
+        return true;
+    if (row->state == REC_TASK_ENDING && ended && !(row->flags & REC_TASK_JOINABLE))
+        return true;
+    return ended && row->flags & REC_TASK_RELEASED; /* joined, but its slot is still held */
+}
+
 /* Adds the task of a row. `moving`: its wait changed while it was read, so it is not parked. */
 static bool take_task(struct recording_reader *reader, uint64_t number, const struct rec_task *row,
                       bool moving)
 {
-    if (row->state == REC_TASK_FREE || row->id == 0)
-        return true;
     bool ended = row->state == REC_TASK_FINISHED ||
                  (row->state == REC_TASK_ENDING && rec_task_wait(row) == 0 && !moving);
-    if (row->state == REC_TASK_ENDING && ended && !(row->flags & REC_TASK_JOINABLE))
+    if (is_left_out(row, ended))
         return true;
-    if (ended && row->flags & REC_TASK_RELEASED)
-        return true; /* it was joined; who holds the slot has not freed it yet */
     if (row->flags & REC_TASK_WORKER && !snapshot_add_carrier(reader->snapshot, row->os_tid))
         return err_system(reader->err, reader->file.path, ENOMEM);
     if (row->flags & REC_TASK_WORKER && rec_task_wait(row) == 0 && !moving)
@@ -165,14 +193,7 @@ static bool take_task(struct recording_reader *reader, uint64_t number, const st
         extra.labels = row->labels < UINT32_MAX ? (uint32_t)row->labels : UINT32_MAX;
     }
     memcpy(extra.name, row->name, sizeof(row->name));
-    if (row->flags & REC_TASK_MAIN)
-        task->flags |= SNAPSHOT_MAIN;
-    if (row->flags & REC_TASK_JOINABLE)
-        task->flags |= SNAPSHOT_JOINABLE;
-    if (row->flags & REC_TASK_SYSTEM)
-        task->flags |= SNAPSHOT_SYSTEM;
-    if (row->flags & REC_TASK_ABANDONED)
-        task->flags |= SNAPSHOT_ABANDONED;
+    task->flags |= told_as(of_tasks, sizeof(of_tasks) / sizeof(of_tasks[0]), row->flags);
     if (ended) {
         task->flags |= SNAPSHOT_FINISHED;
         if (row->seen_gen == REC_SEEN_FINISHED) {
