@@ -127,7 +127,6 @@ static bool read_request(struct request *request, int argc, char **argv, struct 
         if (!read_option(request, option, argv, err))
             return false;
     }
-    request->verdict.threshold_ns = request->report.threshold_ns;
     if (request->help)
         return true;
     if (optind < argc)
@@ -175,47 +174,67 @@ static bool read_process(const char *number, struct kept_stacks *kept, struct sn
     return err_set(err, why.kind, why.what, "%s", why.why);
 }
 
+/* What a report says of a snapshot. */
+struct judgement {
+    struct waits waits;
+    struct stacks *stacks;
+    struct verdicts verdicts;
+};
+
+/* *ret is to be deinitialized also where this fails. */
+static bool judge(const struct request *request, const struct snapshot *snapshot,
+                  struct judgement *ret, struct err *err)
+{
+    struct verdict_options options = request->verdict;
+    options.threshold_ns = request->report.threshold_ns;
+    *ret = (struct judgement){0};
+    bool ok = waits_init(&ret->waits, snapshot) && (ret->stacks = stacks_create(snapshot)) &&
+              waits_name(&ret->waits, snapshot, ret->stacks) &&
+              verdicts_init(&ret->verdicts, snapshot, &ret->waits, &options);
+    return ok || err_set(err, ERR_MEMORY, snapshot->path, "there is not enough memory");
+}
+
+static void judgement_deinit(struct judgement *judgement)
+{
+    verdicts_deinit(&judgement->verdicts);
+    stacks_destroy(judgement->stacks);
+    waits_deinit(&judgement->waits);
+}
+
+/* The status after a report. Says on stderr why it is not certain that nothing is wrong, where that
+ * is asked for and nothing was found. */
+static int exit_status(const struct request *request, const struct report *report)
+{
+    if (!request->exit_code)
+        return EXIT_DONE;
+    if (report_findings(report))
+        return EXIT_FOUND;
+    if (!report_doubt(report))
+        return EXIT_DONE;
+    char *why = text_printable_dup(report_doubt(report));
+    fprintf(stderr, "leakspy: nothing found, but %s\n", why ? why : "it is not certain");
+    free(why);
+    return EXIT_CANNOT_SAY;
+}
+
 /* Judges the snapshot and writes the report. */
 static int write_report(const struct request *request, const struct snapshot *snapshot,
                         struct err *err)
 {
-    struct waits waits;
-    struct verdicts verdicts;
-    if (!waits_init(&waits, snapshot)) {
-        err_set(err, ERR_MEMORY, snapshot->path, "there is not enough memory");
-        return EXIT_CANNOT_SAY;
-    }
-    struct stacks *stacks = stacks_create(snapshot);
-    bool judged = false;
-    if (stacks) {
-        judged = waits_name(&waits, snapshot, stacks) &&
-                 verdicts_init(&verdicts, snapshot, &waits, &request->verdict);
-    }
+    struct judgement judgement;
     int status = EXIT_CANNOT_SAY;
-    FILE *out = judged ? output_open(request->output, err) : NULL;
+    FILE *out =
+        judge(request, snapshot, &judgement, err) ? output_open(request->output, err) : NULL;
     if (out) {
         struct report_options options = request->report;
         output_colour(request->color, out, &options.colour, NULL);
-        struct report report = {snapshot, &verdicts, stacks, &options};
+        struct report report = {snapshot, &judgement.verdicts, judgement.stacks, &options};
         if (!request->format->write(&report, out))
             err_set(err, ERR_MEMORY, snapshot->path, "there is not enough memory");
         output_close(out, request->output, err);
-        status = EXIT_DONE;
-        if (request->exit_code && report_findings(&report))
-            status = EXIT_FOUND;
-        else if (request->exit_code && report_doubt(&report)) {
-            char *why = text_printable_dup(report_doubt(&report));
-            fprintf(stderr, "leakspy: nothing found, but %s\n", why ? why : "it is not certain");
-            free(why);
-            status = EXIT_CANNOT_SAY;
-        }
-    } else if (!judged) {
-        err_set(err, ERR_MEMORY, snapshot->path, "there is not enough memory");
+        status = exit_status(request, &report);
     }
-    if (judged)
-        verdicts_deinit(&verdicts);
-    stacks_destroy(stacks);
-    waits_deinit(&waits);
+    judgement_deinit(&judgement);
     return status;
 }
 
@@ -296,7 +315,6 @@ static bool look(struct request *request, struct snapshot *ret, struct err *err)
         if (!request->has_threshold && ret->looks > 1)
             request->report.threshold_ns =
                 ret->watched_ns < request->watch_ns ? ret->watched_ns : request->watch_ns;
-        request->verdict.threshold_ns = request->report.threshold_ns;
         return true;
     }
     return look_once(request, ret, err);
