@@ -22,8 +22,10 @@ static uint64_t chan_start(const struct taskrt_inspect *table, size_t *ret_bytes
 }
 
 static void take_channel(const struct taskrt_inspect *table, const unsigned char *bytes,
-                         uint64_t start, struct snapshot_case *ret)
+                         struct snapshot_case *ret)
 {
+    size_t chan_bytes;
+    uint64_t start = chan_start(table, &chan_bytes);
     uint64_t capacity, length;
     uint32_t closed;
     memcpy(&capacity, bytes + (table->chan_capacity - start), sizeof(capacity));
@@ -36,55 +38,66 @@ static void take_channel(const struct taskrt_inspect *table, const unsigned char
     ret->detail_flags = (uint16_t)(REC_DETAIL_CHANNEL | (closed ? REC_DETAIL_CLOSED : 0));
 }
 
+/* What is read of the object that a task waits on (look->channel.object). False: nothing. */
+static bool piece_of(const struct taskrt_inspect *table, const struct taskrt_look *look,
+                     struct mem_piece *ret)
+{
+    uint64_t object = look->channel.object;
+    if (object == 0)
+        return false;
+    size_t chan_bytes;
+    uint64_t start = chan_start(table, &chan_bytes);
+    uint32_t reason = half_at(look->task, table->reason);
+    if (taskrt_waits_on_channel(reason) && chan_bytes <= TASKRT_CHAN_BYTES_MOST)
+        *ret = (struct mem_piece){.address = object + start, .bytes = chan_bytes};
+    else if (reason == TASKRT_REASON_MUTEX)
+        *ret = (struct mem_piece){.address = object + table->mutex_owner, .bytes = 8};
+    else
+        return false;
+    return true;
+}
+
+static bool is_same_piece(const struct mem_piece *a, const struct mem_piece *b)
+{
+    return a->address == b->address && a->bytes == b->bytes;
+}
+
+static void take_object(const struct taskrt_inspect *table, const unsigned char *bytes,
+                        struct taskrt_look *look)
+{
+    look->has_owner = half_at(look->task, table->reason) == TASKRT_REASON_MUTEX;
+    if (look->has_owner)
+        look->owner = word_at(bytes, 0);
+    else
+        take_channel(table, bytes, &look->channel);
+}
+
 void taskrt_objects_read(struct taskrt_looks *looks, size_t count)
 {
-    size_t chan_bytes, pieces = 0;
-    uint64_t start = chan_start(looks->table, &chan_bytes);
+    const struct taskrt_inspect *table = looks->table;
+    struct mem_piece piece;
+    size_t pieces = 0;
     for (size_t i = 0; i < count; i++) {
         struct taskrt_look *look = &looks->rows[i];
-        uint32_t reason = taskrt_look_is_parked(look) ? half_at(look->task, looks->table->reason)
-                                                      : TASKRT_REASON_NONE;
-        uint64_t object =
-            taskrt_look_is_parked(look) ? word_at(look->task, looks->table->object) : 0;
-        struct mem_piece *piece = &looks->pieces[pieces];
-        look->channel = (struct snapshot_case){.object = object};
+        bool parked = taskrt_look_is_parked(look);
+        look->channel =
+            (struct snapshot_case){.object = parked ? word_at(look->task, table->object) : 0};
         look->has_owner = false;
-        if (object == 0)
+        if (!piece_of(table, look, &piece) ||
+            (pieces && is_same_piece(&looks->pieces[pieces - 1], &piece)))
             continue;
-        if (taskrt_waits_on_channel(reason) && chan_bytes <= TASKRT_CHAN_BYTES_MOST)
-            *piece = (struct mem_piece){.address = object + start, .bytes = chan_bytes};
-        else if (reason == TASKRT_REASON_MUTEX)
-            *piece = (struct mem_piece){.address = object + looks->table->mutex_owner, .bytes = 8};
-        else
-            continue;
-        if (pieces && piece[-1].address == piece->address && piece[-1].bytes == piece->bytes)
-            continue;
-        piece->to = looks->objects + pieces * TASKRT_CHAN_BYTES_MOST;
-        pieces++;
+        piece.to = looks->objects + pieces * TASKRT_CHAN_BYTES_MOST;
+        looks->pieces[pieces++] = piece;
     }
     looks->memory->read(looks->memory, looks->pieces, pieces);
     size_t at = 0;
-    for (size_t i = 0; i < count && pieces; i++) {
+    for (size_t i = 0; i < count; i++) {
         struct taskrt_look *look = &looks->rows[i];
-        uint32_t reason = taskrt_look_is_parked(look) ? half_at(look->task, looks->table->reason)
-                                                      : TASKRT_REASON_NONE;
-        uint64_t object = look->channel.object;
-        bool chan = taskrt_waits_on_channel(reason) && chan_bytes <= TASKRT_CHAN_BYTES_MOST;
-        if (object == 0 || (!chan && reason != TASKRT_REASON_MUTEX))
+        if (!piece_of(table, look, &piece))
             continue;
-        uint64_t address = object + (chan ? start : looks->table->mutex_owner);
-        size_t bytes = chan ? chan_bytes : 8;
-        if (looks->pieces[at].address != address || looks->pieces[at].bytes != bytes)
-            at++;
-        const unsigned char *from = looks->objects + at * TASKRT_CHAN_BYTES_MOST;
-        if (!looks->pieces[at].ok)
-            continue;
-        if (chan) {
-            take_channel(looks->table, from, start, &look->channel);
-        } else {
-            memcpy(&look->owner, from, sizeof(look->owner));
-            look->has_owner = true;
-        }
+        at += !is_same_piece(&looks->pieces[at], &piece);
+        if (looks->pieces[at].ok)
+            take_object(table, looks->pieces[at].to, look);
     }
 }
 
@@ -113,7 +126,7 @@ void taskrt_objects_read_cases(struct taskrt_looks *looks, struct taskrt_look *l
         cases[filled].op = direction == SEND ? REC_OP_CHAN_SEND : REC_OP_CHAN_RECEIVE;
         if (cases[filled].object && chan_bytes <= sizeof(channel) &&
             mem_read(looks->memory, cases[filled].object + start, channel, chan_bytes))
-            take_channel(looks->table, channel, start, &cases[filled]);
+            take_channel(looks->table, channel, &cases[filled]);
     }
     look->case_first = builder_add_cases(builder, cases, filled);
     look->case_count = (uint16_t)(look->case_first ? filled : 0);
