@@ -109,6 +109,7 @@ static void search_again_later(void)
 static void search(void)
 {
     struct err err = {0};
+    char too_old[96];
     outside.has_image = image_open_process(&outside.image, outside.child, &err);
     if (!outside.has_image && err.kind == ERR_NOT_PERMITTED) {
         give_up(err.why);
@@ -129,7 +130,10 @@ static void search(void)
         outside.found = true;
         break;
     case GO_TOO_OLD:
-        give_up("it was built with a version of Go that is too old (before 1.18)");
+        snprintf(too_old, sizeof(too_old),
+                 "it was built with a version of Go that is too old (before 1.%d)",
+                 GO_MINOR_OLDEST);
+        give_up(too_old);
         break;
     case GO_UNKNOWN_VERSION:
         give_up("it was built with a version of Go that is newer than this leakspy knows, and has "

@@ -11,12 +11,6 @@
 #include "preload/goscan/system_calls.h"
 #include "preload/recording.h"
 
-/* The system call that the kernel has taken up again after an interruption: then the number is that
- * of restart_syscall, and the arguments stand. */
-#define THREAD_CALL_RESTART 219
-
-#define THREAD_CALL_FUTEX 202
-
 /* A function of the C library in which threads park; by its name without leading underscores and
  * "__GI_", without "_chk" and a version behind it. */
 struct thread_function {

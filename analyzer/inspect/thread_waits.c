@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <time.h>
 
 #include "analyzer/base/clock.h"
@@ -98,19 +99,21 @@ static void find_lock(struct thread_waits *waits, struct thread_wait *wait)
         wait->lock.object = wait->lock.joined_word - offset;
 }
 
+/* Of a call that the kernel has taken up again after an interruption, the number is that of
+ * restart_syscall, and the arguments stand. */
 static void read_call(struct thread_waits *waits, struct thread_wait *wait)
 {
     const struct image_thread *thread = &wait->look.thread;
     int64_t number = wait->look.remembered ? wait->look.first_call : thread->call;
-    bool again = number == THREAD_CALL_RESTART;
+    bool again = number == SYS_restart_syscall;
     if (again && (number = restarted(waits, wait)) < 0)
-        number = THREAD_CALL_RESTART;
+        number = SYS_restart_syscall;
     thread_call_read(number, thread->args, waits->image->memory, &wait->call);
     wait->function =
         thread_names_parked_in(waits->names, wait->look.pcs, wait->look.pc_count, &wait->call);
-    if (number == THREAD_CALL_RESTART)
+    if (number == SYS_restart_syscall)
         wait->function = NULL; /* "syscall", or nothing: which call it was is not known */
-    if (number == THREAD_CALL_FUTEX && wait->call.op == REC_OP_FUTEX_WAIT)
+    if (number == SYS_futex && wait->call.op == REC_OP_FUTEX_WAIT)
         find_lock(waits, wait);
 }
 
@@ -153,7 +156,7 @@ bool thread_wait_has_run(const struct thread_wait *wait, const struct image_thre
 static bool is_taken_up(const struct thread_wait *wait, const struct image_thread *now)
 {
     struct image_thread was = wait->look.thread;
-    if (!wait->look.stopped || now->call != THREAD_CALL_RESTART)
+    if (!wait->look.stopped || now->call != SYS_restart_syscall)
         return false;
     was.call = now->call;
     return image_thread_is_parked_alike(&was, now);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 
 #include "analyzer/base/table.h"
 #include "analyzer/base/text.h"
@@ -101,7 +102,7 @@ static void tell_wait(struct teller *teller, const struct thread_wait *wait,
     if (task->parked_ns >= 0)
         task->flags |= SNAPSHOT_AT_LEAST;
     /* Whoever needs to be stopped may have been stopped before, by another report. */
-    if (look->stopped || look->remembered || look->thread.call == THREAD_CALL_RESTART)
+    if (look->stopped || look->remembered || look->thread.call == SYS_restart_syscall)
         task->flags |= SNAPSHOT_INTERRUPTED;
     task->call = builder_add_call(builder, call_name(wait, name), op, false);
     task->wait_site = builder_add_site(builder, look->pcs, look->pc_count, look->flags);
