@@ -9,7 +9,7 @@
 #include "analyzer/base/text.h"
 #include "analyzer/report/report.h"
 #include "analyzer/verdict/evidence.h"
-#include "analyzer/verdict/evidence_object.h"
+#include "analyzer/verdict/waiters.h"
 
 /* Nothing but ASCII: a terminal takes some other characters for orders, or shows them where they do
  * not stand. */
@@ -172,8 +172,9 @@ static json_t *waiting(const struct report *report, const struct group *group, u
                        enum rec_object kind, bool receive)
 {
     uint32_t number;
-    bool known = kind == REC_OBJECT_CHANNEL && evidence_waiters(report->verdicts, report->snapshot,
-                                                                group, task, receive, &number);
+    bool known =
+        kind == REC_OBJECT_CHANNEL &&
+        waiters_on_channel(report->verdicts, report->snapshot, group, task, receive, &number);
     return known ? count(number) : json_null();
 }
 

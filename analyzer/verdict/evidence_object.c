@@ -7,176 +7,7 @@
 #include "analyzer/base/text.h"
 #include "analyzer/verdict/evidence.h"
 #include "analyzer/verdict/rules.h"
-
-static struct table_key waiters_key(enum rec_object kind, uint64_t object, bool receives)
-{
-    return (struct table_key){object, (uint64_t)kind * 2 + receives};
-}
-
-/* What will be asked of the waiters. To count those of every object would take a table as large as
- * that of the tasks, where each of a million waits on a channel of its own. */
-struct questions {
-    struct table *objects; /* has a row for each object that is asked for by itself */
-    bool channels[2];      /* those who send to any channel are asked for; who receive */
-};
-
-static bool ask_for_object(struct questions *questions, const struct object_look *look)
-{
-    return table_at(questions->objects, waiters_key(look->kind, look->address, false)) &&
-           table_at(questions->objects, waiters_key(look->kind, look->address, true));
-}
-
-/* Whoever is on the other side of some case. Only of a group whose tasks select. */
-static void ask_for_partners(struct questions *questions, const struct snapshot *snapshot,
-                             const struct group *group)
-{
-    if (snapshot_extra(snapshot, &snapshot->tasks[group->members[0]])->case_count == 0)
-        return;
-    for (size_t i = 0; i < group->count; i++) {
-        const struct snapshot_extra *member =
-            snapshot_extra(snapshot, &snapshot->tasks[group->members[i]]);
-        for (uint32_t k = 0; k < member->case_count; k++)
-            questions->channels[snapshot->cases[member->case_first + k].op == REC_OP_CHAN_SEND] =
-                true;
-    }
-}
-
-static bool sends(const struct snapshot *snapshot, const struct group *group)
-{
-    return snapshot->calls[group->wait->call].number == REC_OP_CHAN_SEND;
-}
-
-/* What evidence_add_object will ask. */
-static bool ask(struct questions *questions, const struct judge *judge, const struct group *group)
-{
-    if (!group->wait)
-        return true;
-    ask_for_partners(questions, judge->snapshot, group);
-    if (group->object == REC_OBJECT_CHANNEL && !group->same_object)
-        questions->channels[sends(judge->snapshot, group)] = true;
-    struct object_look look = evidence_look_at(judge->snapshot, judge->graph, group->members[0]);
-    return !group->same_object || ask_for_object(questions, &look);
-}
-
-static bool count_one(struct questions *questions, enum rec_object kind, uint64_t object,
-                      bool receives)
-{
-    struct table_key key = waiters_key(kind, object, receives);
-    bool any = kind == REC_OBJECT_CHANNEL && questions->channels[receives];
-    uint32_t *value = any ? table_at(questions->objects, key) : table_find(questions->objects, key);
-    if (value)
-        ++*value;
-    return value || !any;
-}
-
-/* Tasks this far ahead are fetched: many tasks wait on as many objects. */
-#define AHEAD 12
-
-static void fetch_waiters(const struct snapshot *snapshot, const struct snapshot_task *task,
-                          const struct table *waiters, bool other_side)
-{
-    if (!(task->flags & SNAPSHOT_PARKED) || task->object == 0)
-        return;
-    unsigned op = snapshot->calls[task->call].number;
-    bool receives = (op == REC_OP_CHAN_RECEIVE) != other_side;
-    table_prefetch(waiters, waiters_key(snapshot_op_object(op), task->object, receives));
-}
-
-/* ---- Goroutines and their threads ---- */
-
-/* What a task waits on, by its thread. b 0: on nothing, or it has no thread. */
-static struct table_key wait_of_thread(const struct snapshot *snapshot,
-                                       const struct snapshot_task *task)
-{
-    uint64_t os_tid = snapshot_extra(snapshot, task)->os_tid;
-    if (os_tid == 0 || task->object == 0 || !(task->flags & SNAPSHOT_PARKED))
-        return (struct table_key){0, 0};
-    enum rec_object kind = snapshot_op_object(snapshot->calls[task->call].number);
-    return (struct table_key){task->object, os_tid << 32 | kind};
-}
-
-/* A goroutine in a system call and its thread, which is told as well, are one that waits: takes
- * back what was counted twice. */
-static bool count_once(const struct snapshot *snapshot, struct table *waiters)
-{
-    struct table threads;
-    bool ok = table_init(&threads, 64);
-    for (size_t i = 0; ok && i < snapshot->task_count; i++) {
-        const struct snapshot_task *task = &snapshot->tasks[i];
-        if (task->kind != REC_KIND_THREAD)
-            continue;
-        struct table_key key = wait_of_thread(snapshot, task);
-        ok = key.b == 0 || table_at(&threads, key);
-    }
-    for (size_t i = 0; ok && i < snapshot->task_count; i++) {
-        const struct snapshot_task *task = &snapshot->tasks[i];
-        if (task->kind != REC_KIND_GOROUTINE)
-            continue;
-        struct table_key key = wait_of_thread(snapshot, task);
-        if (key.b == 0 || !table_find(&threads, key))
-            continue;
-        enum rec_object kind = snapshot_op_object(snapshot->calls[task->call].number);
-        uint32_t *value = table_find(waiters, waiters_key(kind, task->object, false));
-        if (value && *value > 1)
-            --*value;
-    }
-    table_deinit(&threads);
-    return ok;
-}
-
-bool evidence_count_waiters(const struct judge *judge, const struct group *groups, size_t count,
-                            struct table *ret)
-{
-    const struct snapshot *snapshot = judge->snapshot;
-    struct questions questions = {.objects = ret};
-    bool by_threads = false; /* some goroutine has one, and may wait by it */
-    for (size_t i = 0; i < count; i++) {
-        if (!ask(&questions, judge, &groups[i]))
-            return false;
-    }
-    for (size_t i = 0; i < snapshot->task_count; i++) {
-        const struct snapshot_task *task = &snapshot->tasks[i];
-        if (i + AHEAD < snapshot->task_count)
-            fetch_waiters(snapshot, task + AHEAD, ret, false);
-        if (!(task->flags & SNAPSHOT_PARKED))
-            continue;
-        unsigned op = snapshot->calls[task->call].number;
-        enum rec_object kind = snapshot_op_object(op);
-        if (snapshot_has_object(task, kind) &&
-            !count_one(&questions, kind, task->object, op == REC_OP_CHAN_RECEIVE))
-            return false;
-        const struct snapshot_extra *extra = snapshot_extra(snapshot, task);
-        by_threads = by_threads || (task->kind == REC_KIND_GOROUTINE && extra->os_tid);
-        for (uint32_t k = 0; k < extra->case_count; k++) {
-            const struct snapshot_case *row = &snapshot->cases[extra->case_first + k];
-            if (row->object && !count_one(&questions, REC_OBJECT_CHANNEL, row->object,
-                                          row->op == REC_OP_CHAN_RECEIVE))
-                return false;
-        }
-    }
-    return !by_threads || count_once(snapshot, ret);
-}
-
-static uint32_t waiters(const struct judge *judge, enum rec_object kind, uint64_t object,
-                        bool receive)
-{
-    const uint32_t *value = table_find(&judge->waiters, waiters_key(kind, object, receive));
-    return value ? *value : 0;
-}
-
-bool evidence_waiters(const struct verdicts *verdicts, const struct snapshot *snapshot,
-                      const struct group *group, uint32_t task, bool receive, uint32_t *ret)
-{
-    const struct snapshot_task *row = &snapshot->tasks[task];
-    unsigned op = snapshot->calls[row->call].number;
-    bool other_side = op == (receive ? REC_OP_CHAN_SEND : REC_OP_CHAN_RECEIVE);
-    if (row->object == 0 || !(group->same_object || other_side))
-        return false;
-    const uint32_t *value =
-        table_find(&verdicts->waiters, waiters_key(REC_OBJECT_CHANNEL, row->object, receive));
-    *ret = value ? *value : 0;
-    return true;
-}
+#include "analyzer/verdict/waiters.h"
 
 /* What another task is doing: "which runs", "which is in cond wait for 12s". */
 static const char *doing(const struct judge *judge, uint32_t index, char *to, size_t bytes)
@@ -214,8 +45,8 @@ static const char *known(const struct judge *judge)
 static void explain_channel(const struct judge *judge, struct group *group,
                             const struct object_look *look)
 {
-    uint32_t senders = waiters(judge, REC_OBJECT_CHANNEL, look->address, false);
-    uint32_t receivers = waiters(judge, REC_OBJECT_CHANNEL, look->address, true);
+    uint32_t senders = waiters_of(judge->waiters, REC_OBJECT_CHANNEL, look->address, false);
+    uint32_t receivers = waiters_of(judge->waiters, REC_OBJECT_CHANNEL, look->address, true);
     char buffer[80] = "";
     if (look->has_channel && look->capacity == 0)
         snprintf(buffer, sizeof(buffer), "unbuffered, ");
@@ -253,7 +84,7 @@ static void explain_lock(const struct judge *judge, struct group *group,
                          const struct object_look *look)
 {
     const struct snapshot_task *task = &judge->snapshot->tasks[group->members[0]];
-    uint32_t count = waiters(judge, look->kind, look->address, false);
+    uint32_t count = waiters_of(judge->waiters, look->kind, look->address, false);
     char object[64], who[64], what[128];
     evidence_object_name(look->kind, look->address, object);
     if (look->owner != WAITGRAPH_NONE)
@@ -293,7 +124,7 @@ static void explain_waiters(const struct judge *judge, struct group *group,
                             const struct object_look *look)
 {
     char object[64], plural[64];
-    uint32_t count = waiters(judge, look->kind, look->address, false);
+    uint32_t count = waiters_of(judge->waiters, look->kind, look->address, false);
     evidence_plural("task", count, plural);
     evidence_add(group, "%s: %" PRIu32 " %s waiting",
                  evidence_object_name(look->kind, look->address, object), count, plural);
@@ -333,12 +164,12 @@ static const struct {
 static void explain_many_channels(const struct judge *judge, struct group *group)
 {
     size_t unbuffered = 0, full = 0, empty_ones = 0, closed = 0, lonely = 0, known_ones = 0;
-    bool sending = sends(judge->snapshot, group);
+    bool sending = waiters_send(judge->snapshot, group);
 
     for (size_t i = 0; i < group->count; i++) {
-        if (i + AHEAD < group->count)
-            fetch_waiters(judge->snapshot, &judge->snapshot->tasks[group->members[i + AHEAD]],
-                          &judge->waiters, true);
+        if (i + WAITERS_AHEAD < group->count)
+            waiters_fetch(judge->waiters, judge->snapshot,
+                          &judge->snapshot->tasks[group->members[i + WAITERS_AHEAD]], true);
         struct object_look look =
             evidence_look_at(judge->snapshot, judge->graph, group->members[i]);
         known_ones += look.has_channel;
@@ -346,7 +177,7 @@ static void explain_many_channels(const struct judge *judge, struct group *group
         full += look.has_channel && look.capacity && look.length >= look.capacity;
         empty_ones += look.has_channel && look.capacity && look.length == 0;
         closed += look.closed;
-        lonely += waiters(judge, REC_OBJECT_CHANNEL, look.address, sending) == 0;
+        lonely += waiters_of(judge->waiters, REC_OBJECT_CHANNEL, look.address, sending) == 0;
     }
     char state[160] = "";
     size_t at = 0;
@@ -404,7 +235,8 @@ static bool has_partner(const struct judge *judge, const struct snapshot_extra *
     for (uint32_t k = 0; k < member->case_count; k++) {
         bool sends = cases[k].op == REC_OP_CHAN_SEND;
         uint32_t others =
-            cases[k].object ? waiters(judge, REC_OBJECT_CHANNEL, cases[k].object, sends) : 0;
+            cases[k].object ? waiters_of(judge->waiters, REC_OBJECT_CHANNEL, cases[k].object, sends)
+                            : 0;
         for (uint32_t i = 0; others && i < member->case_count; i++)
             others -=
                 cases[i].object == cases[k].object && (cases[i].op == REC_OP_CHAN_SEND) != sends;

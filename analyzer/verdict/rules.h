@@ -14,7 +14,7 @@ struct judge {
     const struct verdict_options *options;
     const struct waitgraph *graph;
     struct table joined_sites; /* spawn sites of which a thread is being joined; key a */
-    struct table waiters;      /* see evidence_object.h */
+    struct table *waiters;     /* see waiters_count */
     uint8_t *rule_of_task;     /* rows of `rules` */
 };
 

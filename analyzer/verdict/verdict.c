@@ -8,6 +8,7 @@
 #include "analyzer/verdict/evidence_object.h"
 #include "analyzer/verdict/growth.h"
 #include "analyzer/verdict/rules.h"
+#include "analyzer/verdict/waiters.h"
 
 static const char *const names[VERDICT_COUNT] = {
     [VERDICT_DEADLOCKED] = "deadlocked", [VERDICT_LEAKED] = "leaked",   [VERDICT_STUCK] = "stuck",
@@ -268,20 +269,23 @@ bool verdicts_init(struct verdicts *ret, const struct snapshot *snapshot, const 
                    const struct verdict_options *options)
 {
     memset(ret, 0, sizeof(*ret));
-    struct judge judge = {
-        .snapshot = snapshot, .waits = waits, .options = options, .graph = &ret->graph};
+    struct judge judge = {.snapshot = snapshot,
+                          .waits = waits,
+                          .options = options,
+                          .graph = &ret->graph,
+                          .waiters = &ret->waiters};
     uint32_t *group_of = large_calloc(snapshot->task_count + 1, sizeof(*group_of));
     ret->rule_of_task = malloc(snapshot->task_count + 1);
     judge.rule_of_task = ret->rule_of_task;
 
     bool ok = group_of && ret->rule_of_task && table_init(&judge.joined_sites, 16) &&
-              table_init(&judge.waiters, 64) && waitgraph_init(&ret->graph, snapshot) &&
+              table_init(&ret->waiters, 64) && waitgraph_init(&ret->graph, snapshot) &&
               rules_judge(&judge) && make_groups(ret, &judge, group_of) &&
               growth_count(ret, snapshot, group_of);
     free(group_of);
     for (size_t i = 0; ok && i < ret->count; i++)
         compare_objects(&ret->groups[i], &judge);
-    ok = ok && evidence_count_waiters(&judge, ret->groups, ret->count, &judge.waiters);
+    ok = ok && waiters_count(&judge, ret->groups, ret->count);
     for (size_t i = 0; ok && i < ret->count; i++) {
         struct group *group = &ret->groups[i];
         ok = list_tasks(group, snapshot, options->max_tasks);
@@ -296,7 +300,6 @@ bool verdicts_init(struct verdicts *ret, const struct snapshot *snapshot, const 
         count_totals(ret, &judge);
     }
     table_deinit(&judge.joined_sites);
-    ret->waiters = judge.waiters;
     if (!ok)
         verdicts_deinit(ret);
     return ok;

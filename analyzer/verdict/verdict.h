@@ -75,7 +75,7 @@ struct verdicts {
     struct waitgraph graph;
     uint32_t *members;
     uint8_t *rule_of_task;
-    struct table waiters; /* see evidence_waiters */
+    struct table waiters; /* see waiters_count */
 };
 
 /* Sorts the tasks into groups and judges them. False: no memory; *ret is then empty. */
