@@ -215,7 +215,7 @@ static void close_core(struct image *image)
     free(own);
 }
 
-static const struct image_kind core_kind = {
+static const struct image_functions core_functions = {
     .stop_thread = stop_thread,
     .describe_fd = describe_fd,
     .refresh = refresh,
@@ -287,7 +287,7 @@ bool image_open_core(struct image *ret, const char *path, const char *exe, struc
         .signal = own->core.signal,
         .memory = &own->memory.reader,
         .own = own,
-        .functions = &core_kind,
+        .functions = &core_functions,
     };
     if (fstat(own->core.fd, &status) == 0)
         ret->taken_unix_ns =

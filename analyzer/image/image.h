@@ -105,10 +105,10 @@ struct image {
     size_t note_count;
     struct image_text *texts; /* owns what the rows point to */
     void *own;                /* the implementation's */
-    const struct image_kind *functions;
+    const struct image_functions *functions;
 };
 
-struct image_kind {
+struct image_functions {
     /* Stops one thread, reads its registers and its stack from the stack pointer up, and lets it
      * go: only where its system call goes on unharmed afterwards. False: not possible, or not safe.
      */

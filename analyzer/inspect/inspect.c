@@ -18,11 +18,11 @@ struct debug_unwind *inspection_unwind(struct inspection *inspection)
     return inspection->unwind;
 }
 
-struct thread_names *inspection_names(struct inspection *inspection)
+struct c_library *inspection_c_library(struct inspection *inspection)
 {
-    if (!inspection->names)
-        inspection->names = thread_names_create(inspection->image);
-    return inspection->names;
+    if (!inspection->libc)
+        inspection->libc = c_library_create(inspection->image);
+    return inspection->libc;
 }
 
 /* Of a process, the kernel told them. */
@@ -31,8 +31,8 @@ static bool take_thread_ids(struct inspection *inspection)
     struct image *image = inspection->image;
     if (image->live)
         return true;
-    const struct thread_names *names = inspection_names(inspection);
-    return names && thread_ids_take_own(image, names);
+    const struct c_library *libc = inspection_c_library(inspection);
+    return libc && thread_ids_take_own(image, libc);
 }
 
 static bool take_modules(struct inspection *inspection)
@@ -117,7 +117,7 @@ bool inspect_image(struct image *image, struct snapshot *ret, struct err *err)
     ok = ok && finish(&inspection, err);
     if (ok && !builder_is_complete(inspection.builder))
         ok = err_system(err, image->exe, ENOMEM);
-    thread_names_destroy(inspection.names);
+    c_library_destroy(inspection.libc);
     debug_unwind_destroy(inspection.unwind);
     free(inspection.module_rows);
     builder_destroy(inspection.builder);

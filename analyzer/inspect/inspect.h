@@ -9,7 +9,7 @@
 #include "analyzer/base/err.h"
 #include "analyzer/debug/unwind.h"
 #include "analyzer/image/image.h"
-#include "analyzer/inspect/thread_names.h"
+#include "analyzer/inspect/c_library.h"
 #include "analyzer/snapshot/builder.h"
 
 struct inspection {
@@ -17,7 +17,7 @@ struct inspection {
     struct snapshot_builder *builder;
     uint32_t *module_rows;       /* by row of image->modules: row of the snapshot's modules */
     struct debug_unwind *unwind; /* see inspection_unwind */
-    struct thread_names *names;  /* see inspection_names */
+    struct c_library *libc;      /* see inspection_c_library */
 };
 
 /* The unwinder that inspectors of native code share, made when it is asked for first. NULL: there
@@ -25,7 +25,7 @@ struct inspection {
 struct debug_unwind *inspection_unwind(struct inspection *inspection);
 
 /* What the C library of the process is, made when it is asked for first. NULL: no memory. */
-struct thread_names *inspection_names(struct inspection *inspection);
+struct c_library *inspection_c_library(struct inspection *inspection);
 
 struct inspector {
     const char *name;

@@ -41,9 +41,9 @@ static bool take_id(struct image *image, struct image_thread *thread, uint32_t o
     return is_taken != NULL;
 }
 
-bool thread_ids_take_own(struct image *image, const struct thread_names *names)
+bool thread_ids_take_own(struct image *image, const struct c_library *libc)
 {
-    uint32_t offset = thread_names_layout(names).tid;
+    uint32_t offset = c_library_layout(libc).tid;
     struct table taken;
     if (offset == 0 || has_own_ids(image, offset))
         return true;

@@ -12,11 +12,11 @@
 /* How long a stopped thread may take to get back to its call. */
 #define BACK_NS UINT64_C(50000000)
 
-bool thread_waits_init(struct thread_waits *ret, struct image *image, struct thread_names *names,
+bool thread_waits_init(struct thread_waits *ret, struct image *image, struct c_library *libc,
                        struct thread_stacks *stacks)
 {
     *ret = (struct thread_waits){
-        .image = image, .names = names, .stacks = stacks, .count = image->thread_count};
+        .image = image, .libc = libc, .stacks = stacks, .count = image->thread_count};
     ret->rows = calloc(ret->count + 1, sizeof(*ret->rows));
     bool ok = ret->rows && table_init(&ret->tids, ret->count);
     for (size_t i = 0; ok && i < ret->count; i++) {
@@ -54,7 +54,7 @@ static int64_t restarted(struct thread_waits *waits, struct thread_wait *wait)
     for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]); i++) {
         any.op = ops[i];
         const struct thread_function *function =
-            thread_names_parked_in(waits->names, wait->look.pcs, wait->look.pc_count, &any);
+            c_library_parked_in(waits->libc, wait->look.pcs, wait->look.pc_count, &any);
         if (function)
             return thread_call_restarted(function);
     }
@@ -81,7 +81,7 @@ static void find_lock(struct thread_waits *waits, struct thread_wait *wait)
     const uint64_t *args = wait->look.thread.args;
     struct mem_reader *memory = waits->image->memory;
     enum rec_op op = wait->function ? wait->function->op : REC_OP_NONE;
-    if (!thread_names_are_glibc(waits->names))
+    if (!c_library_is_glibc(waits->libc))
         return;
     if (op == REC_OP_NONE && !wait->function && thread_lock_is_mutex(args, memory)) {
         wait->function = thread_function_find("pthread_mutex_lock");
@@ -93,7 +93,7 @@ static void find_lock(struct thread_waits *waits, struct thread_wait *wait)
     thread_lock_find(op, args, memory, &wait->lock);
     wait->has_owner = find_owner(waits, &wait->lock, &wait->owner);
 
-    uint64_t offset = thread_names_layout(waits->names).tid;
+    uint64_t offset = c_library_layout(waits->libc).tid;
     if (wait->lock.joined_word && offset &&
         thread_is_descriptor(wait->lock.joined_word - offset, memory))
         wait->lock.object = wait->lock.joined_word - offset;
@@ -110,7 +110,7 @@ static void read_call(struct thread_waits *waits, struct thread_wait *wait)
         number = SYS_restart_syscall;
     thread_call_read(number, thread->args, waits->image->memory, &wait->call);
     wait->function =
-        thread_names_parked_in(waits->names, wait->look.pcs, wait->look.pc_count, &wait->call);
+        c_library_parked_in(waits->libc, wait->look.pcs, wait->look.pc_count, &wait->call);
     if (number == SYS_restart_syscall)
         wait->function = NULL; /* "syscall", or nothing: which call it was is not known */
     if (number == SYS_futex && wait->call.op == REC_OP_FUTEX_WAIT)

@@ -13,7 +13,7 @@
 #include "analyzer/image/image.h"
 #include "analyzer/inspect/thread_calls.h"
 #include "analyzer/inspect/thread_locks.h"
-#include "analyzer/inspect/thread_names.h"
+#include "analyzer/inspect/c_library.h"
 #include "analyzer/inspect/thread_stacks.h"
 
 /* What is to be told of one thread. */
@@ -30,16 +30,16 @@ struct thread_wait {
 
 struct thread_waits {
     struct image *image;
-    struct thread_names *names;
+    struct c_library *libc;
     struct thread_stacks *stacks;
     struct thread_wait *rows; /* one a thread of the image */
     size_t count;
     struct table tids; /* of these */
 };
 
-/* Takes the threads of the image, as they were found there. `image`, `names` and `stacks` have to
+/* Takes the threads of the image, as they were found there. `image`, `libc` and `stacks` have to
  * outlive it. False: no memory. */
-bool thread_waits_init(struct thread_waits *ret, struct image *image, struct thread_names *names,
+bool thread_waits_init(struct thread_waits *ret, struct image *image, struct c_library *libc,
                        struct thread_stacks *stacks);
 void thread_waits_deinit(struct thread_waits *waits);
 

@@ -15,7 +15,7 @@
 struct teller {
     struct inspection *inspection;
     struct image *image;
-    struct thread_names *names;
+    struct c_library *libc;
     struct thread_waits waits;
     struct listed_thread *listed; /* as glibc has them, when the first look was over */
     size_t listed_count;
@@ -116,7 +116,7 @@ static uint32_t start_site(struct teller *teller, const struct thread_wait *wait
     const struct thread_look *look = &wait->look;
     uint64_t pc = look->start_routine ? look->start_routine + 1 : 0;
     if (pc == 0 && look->pc_count && look->flags == 0) {
-        size_t outer = thread_names_outermost(teller->names, look->pcs, look->pc_count);
+        size_t outer = c_library_outermost(teller->libc, look->pcs, look->pc_count);
         if (outer > 0 && outer < look->pc_count)
             pc = look->pcs[look->pc_count - 1 - outer];
     }
@@ -178,7 +178,7 @@ static bool tell_thread(struct teller *teller, const struct thread_wait *wait, u
  */
 static bool tell_ended(struct teller *teller)
 {
-    const struct thread_list_layout layout = thread_names_list(teller->names);
+    const struct thread_list_layout layout = c_library_thread_list(teller->libc);
     struct listed_thread *now;
     bool any = false;
     for (size_t i = 0; i < teller->listed_count; i++)
@@ -316,13 +316,13 @@ static bool inspect(struct inspection *inspection, struct err *err)
     struct image *image = inspection->image;
     struct teller teller = {.inspection = inspection, .image = image};
     struct thread_stacks *stacks = NULL;
-    teller.names = inspection_names(inspection);
+    teller.libc = inspection_c_library(inspection);
     struct debug_unwind *unwind = inspection_unwind(inspection);
-    if (teller.names && unwind)
-        stacks = thread_stacks_create(image, unwind, thread_names_layout(teller.names));
-    bool ok = stacks && thread_waits_init(&teller.waits, image, teller.names, stacks);
+    if (teller.libc && unwind)
+        stacks = thread_stacks_create(image, unwind, c_library_layout(teller.libc));
+    bool ok = stacks && thread_waits_init(&teller.waits, image, teller.libc, stacks);
     if (ok) {
-        const struct thread_list_layout layout = thread_names_list(teller.names);
+        const struct thread_list_layout layout = c_library_thread_list(teller.libc);
         teller.listed_count = thread_list_read(&layout, image->memory, &teller.listed);
         ok = thread_waits_read(&teller.waits) && tell_all(&teller);
     }

@@ -118,7 +118,7 @@ static void close_process(struct image *image)
     free(own);
 }
 
-static const struct image_kind process_kind = {
+static const struct image_functions process_functions = {
     .stop_thread = stop_thread,
     .describe_fd = describe_fd,
     .fd_times_out = fd_times_out,
@@ -189,7 +189,7 @@ bool image_open_process(struct image *ret, pid_t pid, struct err *err)
         .live = true,
         .memory = &own->memory.reader,
         .own = own,
-        .functions = &process_kind,
+        .functions = &process_functions,
     };
     if (take_all(ret, err)) {
         note_stopped(ret);

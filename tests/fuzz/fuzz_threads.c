@@ -79,8 +79,8 @@ static void add_thread(struct snapshot_builder *builder, struct thread_wait *wai
 
 static void prove_cycles(struct mem_reader *memory)
 {
-    static const struct image_kind kind = {.look = look};
-    struct image image = {.live = true, .memory = memory, .functions = &kind};
+    static const struct image_functions functions = {.look = look};
+    struct image image = {.live = true, .memory = memory, .functions = &functions};
     struct thread_wait rows[THREADS_MOST];
     struct thread_waits waits = {.image = &image, .rows = rows};
     struct snapshot snapshot;

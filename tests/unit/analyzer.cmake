@@ -78,13 +78,13 @@ foreach(file libc libpthread)
   target_link_libraries(old_${file} PRIVATE leakspy_warnings)
   set_target_properties(old_${file} PROPERTIES PREFIX "" OUTPUT_NAME ${file}-2.31)
 endforeach()
-leakspy_test(test_thread_names SOURCES analyzer/test_thread_names.c LIBRARIES leakspy_analyzer
+leakspy_test(test_c_library SOURCES analyzer/test_c_library.c LIBRARIES leakspy_analyzer
              LABEL analyzer)
 target_compile_definitions(
-  test_thread_names PRIVATE LEAKSPY_OLD_LIBC="$<TARGET_FILE:old_libc>"
+  test_c_library PRIVATE LEAKSPY_OLD_LIBC="$<TARGET_FILE:old_libc>"
                             LEAKSPY_OLD_LIBPTHREAD="$<TARGET_FILE:old_libpthread>")
-target_link_libraries(test_thread_names PRIVATE ${CMAKE_DL_LIBS})
-add_dependencies(test_thread_names old_libc old_libpthread)
+target_link_libraries(test_c_library PRIVATE ${CMAKE_DL_LIBS})
+add_dependencies(test_c_library old_libc old_libpthread)
 
 leakspy_test(test_thread_waits SOURCES analyzer/test_thread_waits.c LIBRARIES leakspy_analyzer
              LABEL analyzer)

@@ -461,7 +461,7 @@ static bool look(struct image *image, struct image_thread *thread)
 static void system_call__of_a_thread_that_moved_on__is_not_told(void **state)
 {
     struct fixture *f = *state;
-    const struct image_kind functions = {.look = look};
+    const struct image_functions functions = {.look = look};
     f->image.functions = &functions;
     f->threads[0].switches = 7;
     struct go_goroutine it = parked(f, 7, SEND);
@@ -493,7 +493,7 @@ static bool describe_fd(struct image *image, uint32_t tid, int fd, char *to, siz
 static void descriptors__are_described(void **state)
 {
     struct fixture *f = *state;
-    const struct image_kind functions = {.describe_fd = describe_fd};
+    const struct image_functions functions = {.describe_fd = describe_fd};
     f->image.functions = &functions;
     struct go_goroutine it = parked(f, 7, IO);
     it.object_known = true; /* descriptor 0 */
@@ -515,7 +515,7 @@ static void descriptors__are_described(void **state)
 static void descriptor_0__is_told(void **state)
 {
     struct fixture *f = *state;
-    const struct image_kind functions = {.describe_fd = describe_fd};
+    const struct image_functions functions = {.describe_fd = describe_fd};
     f->image.functions = &functions;
     struct go_goroutine it = parked(f, 7, IO);
     it.object_known = true;

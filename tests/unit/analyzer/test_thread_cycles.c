@@ -59,7 +59,7 @@ static bool look(struct image *image, struct image_thread *thread)
 }
 
 static struct mem_reader reader = {read_process};
-static const struct image_kind kind = {.look = look};
+static const struct image_functions functions = {.look = look};
 static struct image image;
 static struct thread_wait rows[THREADS];
 static struct thread_waits waits;
@@ -107,7 +107,7 @@ static int begin(void **state)
 {
     (void)state;
     memset(&process, 0, sizeof(process));
-    image = (struct image){.live = true, .memory = &reader, .functions = &kind};
+    image = (struct image){.live = true, .memory = &reader, .functions = &functions};
     waits = (struct thread_waits){.image = &image, .rows = rows};
     snapshot_init(&snapshot);
     builder = builder_create(&snapshot);

@@ -15,7 +15,7 @@
 #define HOST_TID UINT32_C(0x7ffffff0) /* none that the kernel gives (PID_MAX_LIMIT) */
 
 static struct image image;
-static struct thread_names *names;
+static struct c_library *libc;
 
 static int open_own(void **state)
 {
@@ -23,16 +23,16 @@ static int open_own(void **state)
     (void)state;
     if (!image_open_process(&image, getpid(), &err))
         fail_msg("%s: %s", err.what, err.why);
-    names = thread_names_create(&image);
+    libc = c_library_create(&image);
     free(image.threads);
     image.threads = NULL;
-    return names ? 0 : -1;
+    return libc ? 0 : -1;
 }
 
 static int close_own(void **state)
 {
     (void)state;
-    thread_names_destroy(names);
+    c_library_destroy(libc);
     image.threads = NULL;
     image_close(&image);
     return 0;
@@ -52,7 +52,7 @@ static void threads_of_a_core__have_the_ids_that_their_descriptors_say(void **st
     };
     image.threads = threads;
     image.thread_count = sizeof(threads) / sizeof(threads[0]);
-    assert_true(thread_ids_take_own(&image, names));
+    assert_true(thread_ids_take_own(&image, libc));
     assert_int_equal(threads[0].tid, gettid());
     for (uint32_t i = 1; i < image.thread_count; i++)
         assert_int_equal(threads[i].tid, HOST_TID + i);
@@ -69,7 +69,7 @@ static void descriptor_that_two_threads_have__is_the_first_threads(void **state)
     };
     image.threads = threads;
     image.thread_count = sizeof(threads) / sizeof(threads[0]);
-    assert_true(thread_ids_take_own(&image, names));
+    assert_true(thread_ids_take_own(&image, libc));
     assert_int_equal(threads[0].tid, HOST_TID);
     assert_int_equal(threads[1].tid, gettid());
 }
@@ -84,7 +84,7 @@ static void threads_of_a_core_that_has_the_programs_ids__keep_them(void **state)
     };
     image.threads = threads;
     image.thread_count = sizeof(threads) / sizeof(threads[0]);
-    assert_true(thread_ids_take_own(&image, names));
+    assert_true(thread_ids_take_own(&image, libc));
     assert_int_equal(threads[0].tid, HOST_TID);
     assert_int_equal(threads[1].tid, gettid());
 }

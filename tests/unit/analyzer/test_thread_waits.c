@@ -29,7 +29,7 @@ static void read_nothing(struct mem_reader *reader, struct mem_piece *pieces, si
 }
 
 static struct mem_reader nothing = {read_nothing};
-static const struct image_kind kind = {.look = look};
+static const struct image_functions functions = {.look = look};
 static struct image_module no_module;
 static struct image image;
 static struct thread_waits waits;
@@ -39,17 +39,17 @@ static const struct thread_wait *read_wait(struct image_thread *first)
 {
     image = (struct image){.live = true,
                            .memory = &nothing,
-                           .functions = &kind,
+                           .functions = &functions,
                            .modules = &no_module,
                            .module_count = 1,
                            .threads = first,
                            .thread_count = 1};
-    struct thread_names *names = thread_names_create(&image);
-    struct thread_stacks *stacks = thread_stacks_create(&image, NULL, thread_names_layout(names));
-    assert_true(thread_waits_init(&waits, &image, names, stacks));
+    struct c_library *libc = c_library_create(&image);
+    struct thread_stacks *stacks = thread_stacks_create(&image, NULL, c_library_layout(libc));
+    assert_true(thread_waits_init(&waits, &image, libc, stacks));
     assert_true(thread_waits_read(&waits));
     thread_stacks_destroy(stacks);
-    thread_names_destroy(names);
+    c_library_destroy(libc);
     return &waits.rows[0];
 }
 

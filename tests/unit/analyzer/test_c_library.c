@@ -9,12 +9,12 @@
 
 #include <cmocka.h>
 
-#include "analyzer/inspect/thread_names.h"
+#include "analyzer/inspect/c_library.h"
 #include "analyzer/process/image.h"
 
 static void *libc, *libpthread;
 static struct image image;
-static struct thread_names *names;
+static struct c_library *known;
 
 /* The library that the test itself runs with is not to be found. */
 static void leave_only(const char *const *files, size_t count)
@@ -40,14 +40,14 @@ static int open_old(void **state)
     if (!image_open_process(&image, getpid(), &err))
         fail_msg("%s: %s", err.what, err.why);
     leave_only(files, 2);
-    names = thread_names_create(&image);
-    return names ? 0 : -1;
+    known = c_library_create(&image);
+    return known ? 0 : -1;
 }
 
 static int close_old(void **state)
 {
     (void)state;
-    thread_names_destroy(names);
+    c_library_destroy(known);
     image_close(&image);
     dlclose(libpthread);
     dlclose(libc);
@@ -65,10 +65,10 @@ static uint64_t pc_in(void *library, const char *function)
 static void layout_and_list__are_of_the_file_that_has_them(void **state)
 {
     (void)state;
-    const struct thread_list_layout list = thread_names_list(names);
-    assert_true(thread_names_are_glibc(names));
-    assert_int_equal(thread_names_layout(names).tid, 720);
-    assert_int_equal(thread_names_layout(names).start_routine, 1600);
+    const struct thread_list_layout list = c_library_thread_list(known);
+    assert_true(c_library_is_glibc(known));
+    assert_int_equal(c_library_layout(known).tid, 720);
+    assert_int_equal(c_library_layout(known).start_routine, 1600);
     assert_int_equal(list.list, 704);
     assert_int_equal(list.cancelhandling, 776);
     assert_int_equal(list.heads[0], (uint64_t)dlsym(libpthread, "stack_used"));
@@ -82,11 +82,11 @@ static void frame_in_either_file__is_the_library_s(void **state)
     const uint64_t own = (uint64_t)close_old + 1;
     const uint64_t pcs[] = {pc_in(libpthread, "sem_wait"), own, pc_in(libpthread, "start_thread"),
                             pc_in(libc, "clone")};
-    const struct thread_function *function = thread_names_parked_in(names, pcs, 4, &futex);
+    const struct thread_function *function = c_library_parked_in(known, pcs, 4, &futex);
     assert_non_null(function);
     assert_string_equal(function->name, "sem_wait");
-    assert_null(thread_names_parked_in(names, pcs + 1, 3, &futex));
-    assert_int_equal(thread_names_outermost(names, pcs, 4), 2);
+    assert_null(c_library_parked_in(known, pcs + 1, 3, &futex));
+    assert_int_equal(c_library_outermost(known, pcs, 4), 2);
 }
 
 int main(void)

@@ -1,4 +1,4 @@
-#include "analyzer/inspect/thread_names.h"
+#include "analyzer/inspect/c_library.h"
 
 #include <fnmatch.h>
 #include <stdlib.h>
@@ -29,7 +29,7 @@ struct library {
     struct thread_inner inner;
 };
 
-struct thread_names {
+struct c_library {
     struct image *image;
     struct library libraries[LIBRARIES];
     bool is_static;
@@ -54,46 +54,46 @@ static uint32_t find_module(const struct image *image, const char *const names[P
     return 0;
 }
 
-static void open_library(struct thread_names *names, struct library *library, uint32_t module)
+static void open_library(struct c_library *libc, struct library *library, uint32_t module)
 {
-    const struct image_module *from = &names->image->modules[module];
+    const struct image_module *from = &libc->image->modules[module];
     library->module = module;
     library->bias = from->bias;
     library->symbols = from->file && from->file[0] ? debug_names_open(from->file) : NULL;
 }
 
-static void open_libraries(struct thread_names *names)
+static void open_libraries(struct c_library *libc)
 {
     for (size_t i = 0; i < LIBRARIES; i++) {
-        uint32_t module = find_module(names->image, patterns[i]);
+        uint32_t module = find_module(libc->image, patterns[i]);
         if (i == 0 && module == 0) {
-            names->is_static = true;
-            module = image_exe_module(names->image);
+            libc->is_static = true;
+            module = image_exe_module(libc->image);
         }
         if (module)
-            open_library(names, &names->libraries[i], module);
-        if (names->is_static)
+            open_library(libc, &libc->libraries[i], module);
+        if (libc->is_static)
             return;
     }
 }
 
 /* The one that an address is in; NULL: none. */
-static struct library *library_at(struct thread_names *names, uint64_t address)
+static struct library *library_at(struct c_library *libc, uint64_t address)
 {
-    uint32_t module = image_module_at(names->image, address);
+    uint32_t module = image_module_at(libc->image, address);
     for (size_t i = 0; i < LIBRARIES; i++) {
-        if (module && names->libraries[i].module == module)
-            return &names->libraries[i];
+        if (module && libc->libraries[i].module == module)
+            return &libc->libraries[i];
     }
     return NULL;
 }
 
 /* Where the libraries have it, in memory; 0: none of them does. */
-static uint64_t find_symbol(const struct thread_names *names, const char *symbol)
+static uint64_t find_symbol(const struct c_library *libc, const char *symbol)
 {
     uint64_t address;
     for (size_t i = 0; i < LIBRARIES; i++) {
-        const struct library *library = &names->libraries[i];
+        const struct library *library = &libc->libraries[i];
         if (library->symbols && debug_names_find(library->symbols, symbol, &address))
             return address + library->bias;
     }
@@ -101,22 +101,22 @@ static uint64_t find_symbol(const struct thread_names *names, const char *symbol
 }
 
 /* One of the tables for debuggers: how many bits, how often, at which offset. */
-static uint32_t read_offset(const struct thread_names *names, const char *symbol)
+static uint32_t read_offset(const struct c_library *libc, const char *symbol)
 {
-    uint64_t address = find_symbol(names, symbol);
+    uint64_t address = find_symbol(libc, symbol);
     uint32_t field[3];
-    if (!address || !mem_read(names->image->memory, address, field, sizeof(field)) ||
+    if (!address || !mem_read(libc->image->memory, address, field, sizeof(field)) ||
         field[2] > DESCRIPTOR_BYTES_MOST)
         return 0;
     return field[2];
 }
 
 /* _rtld_global: of the dynamic loader, or of a static program itself. */
-static uint64_t find_loader_data(const struct thread_names *names)
+static uint64_t find_loader_data(const struct c_library *libc)
 {
-    const struct image *image = names->image;
+    const struct image *image = libc->image;
     uint64_t address;
-    for (uint32_t i = 1; !names->is_static && i < image->module_count; i++) {
+    for (uint32_t i = 1; !libc->is_static && i < image->module_count; i++) {
         const struct image_module *module = &image->modules[i];
         if (fnmatch("ld-linux*.so*", text_basename(module->path), 0) != 0 &&
             fnmatch("ld-[0-9]*.so*", text_basename(module->path), 0) != 0)
@@ -133,136 +133,136 @@ static uint64_t find_loader_data(const struct thread_names *names)
 
 /* Where one of the lists begins: in the loader's data, or before glibc 2.34 in a variable. 0: not
  * known. */
-static uint64_t find_head(const struct thread_names *names, uint64_t data, const char *offset_of,
+static uint64_t find_head(const struct c_library *libc, uint64_t data, const char *offset_of,
                           const char *variable)
 {
-    uint64_t offset = data ? read_offset(names, offset_of) : 0;
-    return offset ? data + offset : find_symbol(names, variable);
+    uint64_t offset = data ? read_offset(libc, offset_of) : 0;
+    return offset ? data + offset : find_symbol(libc, variable);
 }
 
-static void find_list(struct thread_names *names)
+static void find_list(struct c_library *libc)
 {
     static const char *const heads[][2] = {
         {"_thread_db_rtld_global__dl_stack_used", "stack_used"},
         {"_thread_db_rtld_global__dl_stack_user", "__stack_user"},
     };
-    struct thread_list_layout *list = &names->list;
-    uint64_t data = find_loader_data(names);
-    list->tid = names->layout.tid;
-    list->start_routine = names->layout.start_routine;
-    list->list = read_offset(names, "_thread_db_pthread_list");
-    list->cancelhandling = read_offset(names, "_thread_db_pthread_cancelhandling");
+    struct thread_list_layout *list = &libc->list;
+    uint64_t data = find_loader_data(libc);
+    list->tid = libc->layout.tid;
+    list->start_routine = libc->layout.start_routine;
+    list->list = read_offset(libc, "_thread_db_pthread_list");
+    list->cancelhandling = read_offset(libc, "_thread_db_pthread_cancelhandling");
     if (!list->tid || !list->start_routine || !list->list || !list->cancelhandling)
         return;
     for (size_t i = 0; i < 2; i++)
-        list->heads[i] = find_head(names, data, heads[i][0], heads[i][1]);
+        list->heads[i] = find_head(libc, data, heads[i][0], heads[i][1]);
 }
 
-struct thread_names *thread_names_create(struct image *image)
+struct c_library *c_library_create(struct image *image)
 {
-    struct thread_names *names = calloc(1, sizeof(*names));
-    if (!names)
+    struct c_library *libc = calloc(1, sizeof(*libc));
+    if (!libc)
         return NULL;
-    bool ok = table_init(&names->called, 64);
+    bool ok = table_init(&libc->called, 64);
     for (size_t i = 0; i < LIBRARIES; i++)
-        ok = thread_inner_init(&names->libraries[i].inner) && ok;
+        ok = thread_inner_init(&libc->libraries[i].inner) && ok;
     if (!ok) {
-        thread_names_destroy(names);
+        c_library_destroy(libc);
         return NULL;
     }
-    names->image = image;
-    open_libraries(names);
-    names->is_glibc =
-        find_symbol(names, "gnu_get_libc_version") || find_symbol(names, "__libc_setup_tls");
-    names->layout.tid = read_offset(names, "_thread_db_pthread_tid");
-    names->layout.start_routine = read_offset(names, "_thread_db_pthread_start_routine");
-    find_list(names);
-    return names;
+    libc->image = image;
+    open_libraries(libc);
+    libc->is_glibc =
+        find_symbol(libc, "gnu_get_libc_version") || find_symbol(libc, "__libc_setup_tls");
+    libc->layout.tid = read_offset(libc, "_thread_db_pthread_tid");
+    libc->layout.start_routine = read_offset(libc, "_thread_db_pthread_start_routine");
+    find_list(libc);
+    return libc;
 }
 
-void thread_names_destroy(struct thread_names *names)
+void c_library_destroy(struct c_library *libc)
 {
-    if (!names)
+    if (!libc)
         return;
     for (size_t i = 0; i < LIBRARIES; i++) {
-        debug_names_close(names->libraries[i].symbols);
-        thread_inner_deinit(&names->libraries[i].inner);
+        debug_names_close(libc->libraries[i].symbols);
+        thread_inner_deinit(&libc->libraries[i].inner);
     }
-    table_deinit(&names->called);
-    free(names);
+    table_deinit(&libc->called);
+    free(libc);
 }
 
-bool thread_names_are_glibc(const struct thread_names *names)
+bool c_library_is_glibc(const struct c_library *libc)
 {
-    return names->is_glibc;
+    return libc->is_glibc;
 }
 
-struct thread_layout thread_names_layout(const struct thread_names *names)
+struct thread_layout c_library_layout(const struct c_library *libc)
 {
-    return names->layout;
+    return libc->layout;
 }
 
-struct thread_list_layout thread_names_list(const struct thread_names *names)
+struct thread_list_layout c_library_thread_list(const struct c_library *libc)
 {
-    return names->list;
+    return libc->list;
 }
 
 /* The file of the C library that a frame is in, NULL: none; its function, or NULL. */
-static struct library *look_at(struct thread_names *names, uint64_t pc, const char **ret_symbol)
+static struct library *look_at(struct c_library *libc, uint64_t pc, const char **ret_symbol)
 {
     uint64_t start;
-    struct library *library = library_at(names, pc - 1);
+    struct library *library = library_at(libc, pc - 1);
     *ret_symbol = library && library->symbols
                       ? debug_names_function(library->symbols, pc - 1 - library->bias, &start)
                       : NULL;
     return library;
 }
 
-static bool read_slot(const struct thread_names *names, uint64_t after, const unsigned char *at,
+static bool read_slot(const struct c_library *libc, uint64_t after, const unsigned char *at,
                       uint64_t *ret)
 {
     int32_t distance;
     memcpy(&distance, at, sizeof(distance));
-    return mem_read(names->image->memory, after + (uint64_t)(int64_t)distance, ret, sizeof(*ret));
+    return mem_read(libc->image->memory, after + (uint64_t)(int64_t)distance, ret, sizeof(*ret));
 }
 
 /* Where a stub of the procedure linkage table jumps to: (endbr64) (bnd) jmp *slot(%rip). An address
  * that is none stays as it is. (System V ABI, AMD64, section 5.2) */
-static uint64_t through_stub(const struct thread_names *names, uint64_t address)
+static uint64_t through_stub(const struct c_library *libc, uint64_t address)
 {
     static const unsigned char endbr64[] = {0xf3, 0x0f, 0x1e, 0xfa};
     unsigned char code[16];
     uint64_t target;
     size_t at = 0;
-    if (!mem_read(names->image->memory, address, code, sizeof(code)))
+    if (!mem_read(libc->image->memory, address, code, sizeof(code)))
         return address;
     if (memcmp(code, endbr64, sizeof(endbr64)) == 0)
         at = sizeof(endbr64);
     if (code[at] == 0xf2)
         at++;
     if (code[at] != 0xff || code[at + 1] != 0x25 ||
-        !read_slot(names, address + at + 6, code + at + 2, &target))
+        !read_slot(libc, address + at + 6, code + at + 2, &target))
         return address;
     return target;
 }
 
 /* The function that the call before a return address went to, if it is one of the C library's that
  * parks. It need not have a frame: where it ends in a jump to another one, it has left its own. */
-static const struct thread_function *called_at(struct thread_names *names, uint64_t pc)
+static const struct thread_function *called_at(struct c_library *libc, uint64_t pc)
 {
     unsigned char code[6];
     uint64_t target = 0, start;
-    if (!mem_read(names->image->memory, pc - sizeof(code), code, sizeof(code)))
+    if (!mem_read(libc->image->memory, pc - sizeof(code), code, sizeof(code)))
         return NULL;
     if (code[0] == 0xff && code[1] == 0x15) { /* call *slot(%rip) */
-        if (!read_slot(names, pc, code + 2, &target))
+        if (!read_slot(libc, pc, code + 2, &target))
             return NULL;
     } else if (code[1] == 0xe8) { /* call target */
         int32_t distance;
         memcpy(&distance, code + 2, sizeof(distance));
-        target = through_stub(names, pc + (uint64_t)(int64_t)distance);
+        target = through_stub(libc, pc + (uint64_t)(int64_t)distance);
     }
-    const struct library *library = library_at(names, target);
+    const struct library *library = library_at(libc, target);
     if (!library || !library->symbols)
         return NULL;
     target -= library->bias;
@@ -271,18 +271,18 @@ static const struct thread_function *called_at(struct thread_names *names, uint6
 }
 
 /* The same, looked up once an address. */
-static const struct thread_function *called_before(struct thread_names *names, uint64_t pc)
+static const struct thread_function *called_before(struct c_library *libc, uint64_t pc)
 {
-    const uint32_t *known = table_find(&names->called, (struct table_key){pc, 1});
+    const uint32_t *known = table_find(&libc->called, (struct table_key){pc, 1});
     if (known)
-        return names->functions[*known - 1];
-    const struct thread_function *function = called_at(names, pc);
-    uint32_t *number = names->called_count < CALLED_MOST
-                           ? table_at(&names->called, (struct table_key){pc, 1})
+        return libc->functions[*known - 1];
+    const struct thread_function *function = called_at(libc, pc);
+    uint32_t *number = libc->called_count < CALLED_MOST
+                           ? table_at(&libc->called, (struct table_key){pc, 1})
                            : NULL;
     if (number) {
-        names->functions[names->called_count] = function;
-        *number = (uint32_t)++names->called_count;
+        libc->functions[libc->called_count] = function;
+        *number = (uint32_t)++libc->called_count;
     }
     return function;
 }
@@ -296,25 +296,24 @@ static bool goes_with(const struct thread_function *function, const struct threa
 }
 
 /* The function that parks through one of the C library's inner ones; NULL: not known. */
-static const struct thread_function *by_inner(struct thread_names *names, struct library *library,
+static const struct thread_function *by_inner(struct c_library *libc, struct library *library,
                                               uint64_t pc)
 {
-    if (!library->symbols || names->is_static) /* there, all functions have names */
+    if (!library->symbols || libc->is_static) /* there, all functions have names */
         return NULL;
-    return thread_inner_find(&library->inner, library->symbols, names->image->memory, library->bias,
+    return thread_inner_find(&library->inner, library->symbols, libc->image->memory, library->bias,
                              pc - 1 - library->bias);
 }
 
-const struct thread_function *thread_names_parked_in(struct thread_names *names,
-                                                     const uint64_t *pcs, size_t count,
-                                                     const struct thread_call *call)
+const struct thread_function *c_library_parked_in(struct c_library *libc, const uint64_t *pcs,
+                                                  size_t count, const struct thread_call *call)
 {
     const struct thread_function *found = NULL;
     bool has_name = false; /* `found` is that of a frame, and not only of an inner function */
     size_t unknown = 0, i = 0;
     for (; i < count; i++) {
         const char *symbol;
-        struct library *library = look_at(names, pcs[i], &symbol);
+        struct library *library = look_at(libc, pcs[i], &symbol);
         if (!library)
             break;
         const struct thread_function *function = symbol ? thread_function_find(symbol) : NULL;
@@ -322,34 +321,34 @@ const struct thread_function *thread_names_parked_in(struct thread_names *names,
             break;
         /* In a static program it is not the file that tells where the C library ends, but the first
          * frame that called one of its functions. */
-        if (!function && names->is_static && i > 0) {
-            const struct thread_function *called = called_before(names, pcs[i]);
+        if (!function && libc->is_static && i > 0) {
+            const struct thread_function *called = called_before(libc, pcs[i]);
             if (called && goes_with(called, found, call))
                 return called;
         }
         if (function) {
             found = function;
             has_name = true;
-        } else if (names->is_static && (found || ++unknown > UNKNOWN_MOST)) {
+        } else if (libc->is_static && (found || ++unknown > UNKNOWN_MOST)) {
             return found;
         } else if (symbol && found && !has_name) {
             found = NULL; /* another function uses the same inner one for its own purposes */
             break;
         } else if (!symbol && !found) {
-            const struct thread_function *inner = by_inner(names, library, pcs[i]);
+            const struct thread_function *inner = by_inner(libc, library, pcs[i]);
             found = goes_with(inner, NULL, call) ? inner : NULL;
         }
     }
-    const struct thread_function *called = i > 0 && i < count ? called_before(names, pcs[i]) : NULL;
+    const struct thread_function *called = i > 0 && i < count ? called_before(libc, pcs[i]) : NULL;
     return called && goes_with(called, found, call) ? called : found;
 }
 
-size_t thread_names_outermost(struct thread_names *names, const uint64_t *pcs, size_t count)
+size_t c_library_outermost(struct c_library *libc, const uint64_t *pcs, size_t count)
 {
     size_t outermost = 0;
     const char *symbol;
-    while (outermost < count && look_at(names, pcs[count - 1 - outermost], &symbol) &&
-           (!names->is_static || (symbol && thread_function_is_outermost(symbol))))
+    while (outermost < count && look_at(libc, pcs[count - 1 - outermost], &symbol) &&
+           (!libc->is_static || (symbol && thread_function_is_outermost(symbol))))
         outermost++;
     return outermost;
 }
