@@ -181,6 +181,18 @@ void rec_file_close(struct rec_file *file)
     file->path = NULL;
 }
 
+bool rec_file_open_found(struct rec_file *file, const char *path)
+{
+    struct stat found, opened;
+    if (lstat(path, &found) != 0 || !S_ISREG(found.st_mode) || !rec_file_open(file, path, NULL))
+        return false;
+    bool same = fstat(file->fd, &opened) == 0 && opened.st_ino == found.st_ino &&
+                opened.st_dev == found.st_dev;
+    if (!same)
+        rec_file_close(file);
+    return same;
+}
+
 uint64_t rec_file_rows(const struct rec_file *file, enum rec_table_id id)
 {
     const struct rec_table *table = &file->tables[id];

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,19 +47,6 @@ static bool add_row(struct recording_list *list, char *path, const struct rec_he
     return true;
 }
 
-/* Opens a file that was found in a folder, not named by anybody: no link to elsewhere. */
-static bool open_found(struct rec_file *file, const char *path)
-{
-    struct stat found, opened;
-    if (lstat(path, &found) != 0 || !S_ISREG(found.st_mode) || !rec_file_open(file, path, NULL))
-        return false;
-    bool same = fstat(file->fd, &opened) == 0 && opened.st_ino == found.st_ino &&
-                opened.st_dev == found.st_dev;
-    if (!same)
-        rec_file_close(file);
-    return same;
-}
-
 /* Adds a file of the user when it is a readable recording. False: no memory. */
 static bool add_entry(struct recording_list *list, const char *folder, const char *name, uid_t uid)
 {
@@ -70,7 +56,7 @@ static bool add_entry(struct recording_list *list, const char *folder, const cha
 
     struct rec_file file;
     struct stat status;
-    bool readable = open_found(&file, path);
+    bool readable = rec_file_open_found(&file, path);
     if (readable && (fstat(file.fd, &status) != 0 || status.st_uid != uid)) {
         rec_file_close(&file);
         readable = false;
@@ -106,9 +92,8 @@ static bool is_candidate(const char *name, pid_t pid)
                : length > 4 && strcmp(name + length - 4, ".rec") == 0;
 }
 
-/* The recordings of a process; pid 0: all of them. */
-static bool list_of(const char *folder, uid_t uid, pid_t pid, struct recording_list *ret,
-                    struct err *err)
+bool recordings_list_of(const char *folder, uid_t uid, pid_t pid, struct recording_list *ret,
+                        struct err *err)
 {
     memset(ret, 0, sizeof(*ret));
     int fd = open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -150,7 +135,7 @@ static bool list_of(const char *folder, uid_t uid, pid_t pid, struct recording_l
 
 bool recordings_list(const char *folder, uid_t uid, struct recording_list *ret, struct err *err)
 {
-    return list_of(folder, uid, 0, ret, err);
+    return recordings_list_of(folder, uid, 0, ret, err);
 }
 
 void recordings_list_deinit(struct recording_list *list)
@@ -164,7 +149,7 @@ void recordings_list_deinit(struct recording_list *list)
 static bool read_header(const struct recording_entry *row, struct rec_header *ret)
 {
     struct rec_file file;
-    if (!open_found(&file, row->path))
+    if (!rec_file_open_found(&file, row->path))
         return false;
     *ret = file.header;
     rec_file_close(&file);
@@ -261,7 +246,7 @@ char *recordings_beside(const char *path, uint32_t pid, uint64_t start_ticks, ui
             asprintf(&candidate, "%s%s", base == path ? "" : folder, entry->d_name) < 0)
             continue;
         bool fits = false;
-        if (open_found(&file, candidate)) {
+        if (rec_file_open_found(&file, candidate)) {
             const struct rec_header *header = &file.header;
             fits = header->pid == pid && header->started_ns >= since_ns &&
                    (start_ticks ? header->process_start_ticks == start_ticks
@@ -299,7 +284,7 @@ static bool add_live_file(const char *path, void *arg)
         if (strcmp(live->list->rows[i].path, path) == 0)
             return false;
     }
-    if (!open_found(&file, path))
+    if (!rec_file_open_found(&file, path))
         return false;
     if (file.header.pid == (uint32_t)live->pid || file.header.parent_pid == (uint32_t)live->pid)
         add_row(live->list, strdup(path), &file.header);
@@ -319,159 +304,4 @@ void recordings_add_live(struct recording_list *list, uid_t uid)
     process_each(&uid, add_live_process, list);
     if (list->count)
         qsort(list->rows, list->count, sizeof(*list->rows), compare_entries);
-}
-
-struct wanted {
-    pid_t pid;
-    uint64_t start_ticks; /* 0: any */
-    uint64_t started_ns;  /* of the recording; 0: any */
-    pid_t mapper;         /* whose files are looked at; 0: they are named as we know them */
-    char *path;
-};
-
-static bool is_recording_at(const char *path, struct wanted *wanted)
-{
-    struct rec_file file;
-    if (!open_found(&file, path))
-        return false;
-    if (file.header.pid == (uint32_t)wanted->pid &&
-        (!wanted->start_ticks || file.header.process_start_ticks == wanted->start_ticks) &&
-        (!wanted->started_ns || file.header.started_ns == wanted->started_ns))
-        wanted->path = strdup(path);
-    rec_file_close(&file);
-    return wanted->path != NULL;
-}
-
-static bool is_recording_of(const char *path, void *arg)
-{
-    struct wanted *wanted = arg;
-    char *there;
-    if (is_recording_at(path, wanted))
-        return true;
-    /* In a container, the file is where that has it. */
-    if (!wanted->mapper || asprintf(&there, "/proc/%d/root%s", (int)wanted->mapper, path) < 0)
-        return false;
-    bool found = is_recording_at(there, wanted);
-    free(there);
-    return found;
-}
-
-/* The same, and any file that is not there: it has been deleted, or is out of our sight. But none
- * that never was: memory that has the form of a file. */
-static bool may_be_recording_of(const char *path, void *arg)
-{
-    static const char *const memory[] = {"/dev/zero", "/memfd:", "/SYSV", "/anon_hugepage"};
-    const struct wanted *wanted = arg;
-    char there[PATH_MAX];
-    for (size_t i = 0; i < sizeof(memory) / sizeof(memory[0]); i++)
-        if (strncmp(path, memory[i], strlen(memory[i])) == 0)
-            return false;
-    snprintf(there, sizeof(there), "/proc/%d/root%s", (int)wanted->mapper, path);
-    return (access(path, F_OK) != 0 && access(there, F_OK) != 0) || is_recording_of(path, arg);
-}
-
-bool recordings_is_written_by(pid_t here, const struct rec_header *header)
-{
-    /* What is recorded from outside, the process itself has not mapped. */
-    if (!(header->runtimes & REC_RUNTIME_PTHREAD))
-        return true;
-    struct wanted wanted = {.pid = (pid_t)header->pid,
-                            .start_ticks = header->process_start_ticks,
-                            .started_ns = header->started_ns,
-                            .mapper = here};
-    bool denied = false;
-    bool written = process_shared_files(here, may_be_recording_of, &wanted, &denied);
-    free(wanted.path);
-    /* NULL: nothing of it may be seen, or its memory was about to go. */
-    char *exe = written || denied ? NULL : process_exe(here);
-    free(exe);
-    return exe == NULL;
-}
-
-/* The recording that a process of another PID namespace has mapped: it knows itself by another
- * number. */
-static char *find_nested(pid_t pid, uint64_t start_ticks)
-{
-    struct process_status status;
-    bool denied;
-    if (start_ticks == 0 || !process_read_status(pid, &status) || !status.nested)
-        return NULL;
-    struct wanted wanted = {.pid = status.own_id, .start_ticks = start_ticks, .mapper = pid};
-    process_shared_files(pid, is_recording_of, &wanted, &denied);
-    return wanted.path;
-}
-
-/* Whether the process of the recording, which lives, is another program by now. */
-static bool was_left(pid_t here, const struct rec_header *header)
-{
-    return header->state == REC_STATE_EXEC ||
-           (header->state == REC_STATE_RUNNING && !recordings_is_written_by(here, header));
-}
-
-/* The newest recording of `pid` in a user's folder that the process with these start ticks made,
- * and did not leave behind when it executed something else; 0: of any process that had the pid. */
-static char *find_in_folder(uid_t uid, pid_t pid, uint64_t start_ticks)
-{
-    char folder[64];
-    struct recording_list list;
-    char *found = NULL;
-    if (!list_of(recordings_folder(uid, folder), uid, pid, &list, NULL))
-        return NULL;
-    for (size_t i = 0; !found && i < list.count; i++) {
-        struct rec_file file;
-        if (list.rows[i].pid != (uint32_t)pid || !open_found(&file, list.rows[i].path))
-            continue;
-        if (start_ticks == 0 ||
-            (file.header.process_start_ticks == start_ticks && !was_left(pid, &file.header)))
-            found = strdup(list.rows[i].path);
-        rec_file_close(&file);
-    }
-    recordings_list_deinit(&list);
-    return found;
-}
-
-/* The recording that the process's parent makes of it (`leakspy run` of what loads no library). */
-static char *find_from_outside(pid_t pid, uint64_t start_ticks)
-{
-    struct process_status status;
-    struct wanted wanted = {.pid = pid, .start_ticks = start_ticks};
-    bool denied;
-    if (process_read_status(pid, &status) && status.parent > 0)
-        process_shared_files(status.parent, is_recording_of, &wanted, &denied);
-    return wanted.path;
-}
-
-char *recordings_of_pid(pid_t pid, struct err *err)
-{
-    char what[32];
-    snprintf(what, sizeof(what), "process %d", (int)pid);
-
-    uint64_t start_ticks;
-    uid_t owner;
-    if (process_look(pid, &start_ticks) == PROCESS_GONE || !process_owner(pid, &owner)) {
-        char *path = find_in_folder(getuid(), pid, 0);
-        if (!path)
-            err_set(err, ERR_NO_SUCH_PROCESS, what,
-                    "no such process, and no recording of one that had this number");
-        return path;
-    }
-
-    struct wanted wanted = {.pid = pid};
-    bool denied;
-    process_shared_files(pid, is_recording_of, &wanted, &denied);
-    if (!wanted.path)
-        wanted.path = find_nested(pid, start_ticks);
-    if (!wanted.path)
-        wanted.path = find_in_folder(owner, pid, start_ticks);
-    if (!wanted.path)
-        wanted.path = find_from_outside(pid, start_ticks);
-    if (wanted.path)
-        return wanted.path;
-    if (denied)
-        err_set(err, ERR_NOT_PERMITTED, what, "not permitted: what it has mapped may not be read");
-    else
-        err_set(err, ERR_NOT_RECORDED, what,
-                "was not recorded: start it with 'leakspy run', or with libleakspy.so in "
-                "LD_PRELOAD");
-    return NULL;
 }

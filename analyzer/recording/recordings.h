@@ -30,6 +30,10 @@ char *recordings_folder(uid_t uid, char to[64]);
  * other than `uid`, is a link, may not be read. */
 bool recordings_list(const char *folder, uid_t uid, struct recording_list *ret, struct err *err);
 
+/* The same, of one process only; pid 0: of all. */
+bool recordings_list_of(const char *folder, uid_t uid, pid_t pid, struct recording_list *ret,
+                        struct err *err);
+
 /* Adds the recordings that processes of `uid` are writing elsewhere (LEAKSPY_OUT), and sorts anew.
  */
 void recordings_add_live(struct recording_list *list, uid_t uid);
