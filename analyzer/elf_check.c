@@ -164,14 +164,14 @@ static enum elf_answer check_elf(int fd, char *why, size_t why_bytes)
 }
 
 /* The kernel clears LD_PRELOAD's path when a program runs with more rights than its caller has. */
-static bool gains_rights(int fd, const struct stat *status, const char **ret_why)
+static bool gains_rights(const char *path, const struct stat *status, const char **ret_why)
 {
     if ((status->st_mode & S_ISUID) && status->st_uid != getuid())
         *ret_why = "it is setuid, and such programs ignore LD_PRELOAD";
     else if ((status->st_mode & S_ISGID) && (status->st_mode & S_IXGRP) &&
              status->st_gid != getgid())
         *ret_why = "it is setgid, and such programs ignore LD_PRELOAD";
-    else if (getuid() != 0 && fgetxattr(fd, "security.capability", NULL, 0) > 0)
+    else if (getuid() != 0 && getxattr(path, "security.capability", NULL, 0) > 0)
         *ret_why = "it has file capabilities, and such programs ignore LD_PRELOAD";
     else
         return false;
@@ -197,17 +197,25 @@ static char *interpreter_of(char *line)
     return strdup(path);
 }
 
+/* One may execute what one may not read. Such a program is not dumpable, but loads the library. */
+static enum elf_answer check_unreadable(const char *path, char *why, size_t why_bytes)
+{
+    struct stat status;
+    const char *rights;
+    snprintf(why, why_bytes, "it cannot be read (%s)", strerror(errno));
+    if (stat(path, &status) != 0 || !S_ISREG(status.st_mode) || access(path, X_OK) != 0)
+        return ELF_NOT_A_PROGRAM;
+    return gains_rights(path, &status, &rights) ? cannot(why, why_bytes, rights) : ELF_RECORDS;
+}
+
 static enum elf_answer check(const char *path, unsigned depth, char *why, size_t why_bytes)
 {
     struct stat status;
     const char *rights;
     char start[512] = "";
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (fd < 0) {
-        snprintf(why, why_bytes, "%s cannot be read (%s)", path, strerror(errno));
-        /* One may execute what one may not read; such programs are not dumpable, but they run. */
-        return ELF_NOT_A_PROGRAM;
-    }
+    if (fd < 0)
+        return check_unreadable(path, why, why_bytes);
 
     enum elf_answer answer = ELF_NOT_A_PROGRAM;
     ssize_t got = -1;
@@ -216,8 +224,8 @@ static enum elf_answer check(const char *path, unsigned depth, char *why, size_t
     } else if ((got = pread(fd, start, sizeof(start) - 1, 0)) < 0) {
         snprintf(why, why_bytes, "it cannot be read (%s)", strerror(errno));
     } else if (got >= 4 && memcmp(start, ELFMAG, SELFMAG) == 0) {
-        answer = gains_rights(fd, &status, &rights) ? cannot(why, why_bytes, rights)
-                                                    : check_elf(fd, why, why_bytes);
+        answer = gains_rights(path, &status, &rights) ? cannot(why, why_bytes, rights)
+                                                      : check_elf(fd, why, why_bytes);
     } else if (got >= 2 && start[0] == '#' && start[1] == '!') {
         char *interpreter = depth < SCRIPTS_MOST ? interpreter_of(start) : NULL;
         char inner[256] = "its interpreter cannot be found";

@@ -15,6 +15,8 @@
 #define FAST "LEAKSPY_SAMPLE=20ms"
 #define SOMEBODY "61234" /* a user with no other recordings */
 #define AS_SOMEBODY "/usr/bin/setpriv", "--reuid=" SOMEBODY, "--regid=" SOMEBODY, "--clear-groups"
+#define AS_ROOT_THAT_MAY_NOT_READ_ALL                                                              \
+    "/usr/bin/setpriv", "--bounding-set=-dac_override,-dac_read_search"
 
 static char dir[64], path[128];
 
@@ -197,6 +199,30 @@ static void setuid_program__is_said_to_be_out_of_reach_and_runs(void **state)
     assert_runs_unrecorded("set", program);
 }
 
+/* It may be executed, so a look at it has to do without its content. */
+static void setuid_program_that_cannot_be_read__is_said_to_be_out_of_reach(void **state)
+{
+    char program[128];
+    (void)state;
+    if (geteuid() != 0)
+        skip();
+    strcpy(program, in_scratch("unreadable"));
+    struct outcome copy =
+        run_program(false, LIST("/bin/cp", LEAKSPY_TARGETS "/dynamic_program", program), NULL);
+    assert_int_equal(copy.status, 0);
+    outcome_deinit(&copy);
+    assert_int_equal(chown(program, 61234, 61234), 0);
+    assert_int_equal(chmod(program, 04711), 0);
+    struct outcome outcome = run_program(
+        false, LIST(AS_ROOT_THAT_MAY_NOT_READ_ALL, LEAKSPY_COMMAND, "run", program, "argument"),
+        LIST(LIBRARY));
+    assert_int_equal(WEXITSTATUS(outcome.status), 17);
+    assert_memory_equal(outcome.err, "leakspy: cannot record ", 23);
+    assert_non_null(strstr(outcome.err, "it is setuid"));
+    assert_string_equal(strchr(outcome.err, '\n'), "\n");
+    outcome_deinit(&outcome);
+}
+
 static void script__is_recorded_as_its_interpreter(void **state)
 {
     static const char text[] = "#!/bin/sh\necho from a script\nexit 13\n";
@@ -292,6 +318,8 @@ int main(void)
         cmocka_unit_test_teardown(static_program__is_said_to_be_out_of_reach_and_runs,
                                   end_all_targets),
         cmocka_unit_test_teardown(setuid_program__is_said_to_be_out_of_reach_and_runs,
+                                  end_all_targets),
+        cmocka_unit_test_teardown(setuid_program_that_cannot_be_read__is_said_to_be_out_of_reach,
                                   end_all_targets),
         cmocka_unit_test_teardown(script__is_recorded_as_its_interpreter, end_all_targets),
         cmocka_unit_test_teardown(recording_named_by_the_environment__is_found, end_all_targets),

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 #include <elf.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "analyzer/elf_check.h"
@@ -22,6 +23,7 @@
 #define MACHINE EM_AARCH64
 #define LOADER "/lib/ld-linux-aarch64.so.1"
 #endif
+#define NOBODY 65534
 
 /* A program of a header and one segment: the interpreter's name, or code. */
 static const char *write_elf(const char *name, uint16_t machine, const char *loader)
@@ -88,6 +90,49 @@ static void setuid_of_another_user__cannot(void **state)
     assert_answer(path, ELF_CANNOT_RECORD, "setgid");
 }
 
+/* In a child, since there is no way back. */
+static void become_nobody(void)
+{
+    if (geteuid() == 0 && (setgid(NOBODY) != 0 || setuid(NOBODY) != 0))
+        abort();
+}
+
+/* The same in a child that has prepared itself. */
+static void assert_answer_after(void (*prepare)(void), const char *path, enum elf_answer expected,
+                                const char *part_of_why)
+{
+    int status;
+    pid_t child = fork();
+    if (child == 0) {
+        char why[512] = "";
+        prepare();
+        enum elf_answer answer = elf_check(path, why, sizeof(why));
+        bool right = answer == expected && strstr(why, part_of_why);
+        if (!right)
+            fprintf(stderr, "%s: answer %d, '%s'\n", path, answer, why);
+        _exit(right ? 0 : 1);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+}
+
+static void program_that_may_not_be_read__by_its_rights(void **state)
+{
+    (void)state;
+    const char *path = write_elf("unreadable", MACHINE, LOADER);
+    assert_int_equal(chmod(builder_path("."), 0711), 0);
+    assert_int_equal(chmod(path, 0111), 0);
+    assert_answer_after(become_nobody, path, ELF_RECORDS, "");
+    assert_int_equal(chmod(path, 0), 0);
+    assert_answer_after(become_nobody, path, ELF_NOT_A_PROGRAM, "cannot be read");
+    if (chown(path, 12345, 12345) != 0)
+        skip(); /* only root may give files away */
+    assert_int_equal(chmod(path, 04711), 0);
+    assert_answer_after(become_nobody, path, ELF_CANNOT_RECORD, "setuid");
+    assert_int_equal(chmod(path, 02711), 0);
+    assert_answer_after(become_nobody, path, ELF_CANNOT_RECORD, "setgid");
+}
+
 static void scripts__by_their_interpreters(void **state)
 {
     (void)state;
@@ -152,6 +197,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(programs__by_how_they_are_linked),
         cmocka_unit_test(setuid_of_another_user__cannot),
+        cmocka_unit_test(program_that_may_not_be_read__by_its_rights),
         cmocka_unit_test(scripts__by_their_interpreters),
         cmocka_unit_test(other_files__are_no_programs),
         cmocka_unit_test(name__found_in_path),
