@@ -94,6 +94,9 @@ static void warn(struct launch *launch)
     case ELF_RECORDS_PARTLY:
         fprintf(stderr, "leakspy: can record only a part of ");
         break;
+    case ELF_RECORDS_SHELL:
+        fprintf(stderr, "leakspy: can record only the shell that runs ");
+        break;
     case ELF_RECORDS_FROM_OUTSIDE:
         launch->from_outside = true;
         return;

@@ -208,6 +208,37 @@ static enum elf_answer check_unreadable(const char *path, char *why, size_t why_
     return gains_rights(path, &status, &rights) ? cannot(why, why_bytes, rights) : ELF_RECORDS;
 }
 
+static enum elf_answer check(const char *path, unsigned depth, char *why, size_t why_bytes);
+
+/* By what runs a file that is no ELF program; NULL: nothing was found. */
+static enum elf_answer check_interpreter(const char *path, unsigned depth, char *why,
+                                         size_t why_bytes)
+{
+    char inner[256] = "";
+    if (!path || depth == SCRIPTS_MOST) {
+        snprintf(why, why_bytes, "its interpreter cannot be found");
+        return ELF_NOT_A_PROGRAM;
+    }
+    enum elf_answer answer = check(path, depth + 1, inner, sizeof(inner));
+    if (answer != ELF_RECORDS)
+        snprintf(why, why_bytes, "its interpreter %.100s: %s", path, inner);
+    return answer;
+}
+
+/* A file of no known format: execvp has the shell run it. */
+static enum elf_answer check_text(const char *path, unsigned depth, char *why, size_t why_bytes)
+{
+    if (access(path, X_OK) != 0) {
+        snprintf(why, why_bytes, "it cannot be executed (%s)", strerror(errno));
+        return ELF_NOT_A_PROGRAM;
+    }
+    enum elf_answer answer = check_interpreter("/bin/sh", depth, why, why_bytes);
+    if (answer != ELF_RECORDS)
+        return answer;
+    snprintf(why, why_bytes, "it is not an ELF program, nor a script with a #! line");
+    return ELF_RECORDS_SHELL;
+}
+
 static enum elf_answer check(const char *path, unsigned depth, char *why, size_t why_bytes)
 {
     struct stat status;
@@ -227,17 +258,11 @@ static enum elf_answer check(const char *path, unsigned depth, char *why, size_t
         answer = gains_rights(path, &status, &rights) ? cannot(why, why_bytes, rights)
                                                       : check_elf(fd, why, why_bytes);
     } else if (got >= 2 && start[0] == '#' && start[1] == '!') {
-        char *interpreter = depth < SCRIPTS_MOST ? interpreter_of(start) : NULL;
-        char inner[256] = "its interpreter cannot be found";
-        if (interpreter)
-            answer = check(interpreter, depth + 1, inner, sizeof(inner));
-        if (answer != ELF_RECORDS && interpreter)
-            snprintf(why, why_bytes, "its interpreter %.100s: %s", interpreter, inner);
-        else if (answer != ELF_RECORDS)
-            snprintf(why, why_bytes, "%s", inner);
+        char *interpreter = interpreter_of(start);
+        answer = check_interpreter(interpreter, depth, why, why_bytes);
         free(interpreter);
     } else {
-        answer = cannot(why, why_bytes, "it is not an ELF program, nor a script with a #! line");
+        answer = check_text(path, depth, why, why_bytes);
     }
     close(fd);
     return answer;

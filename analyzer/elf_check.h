@@ -8,6 +8,7 @@
 enum elf_answer {
     ELF_RECORDS,        /* nothing speaks against it */
     ELF_RECORDS_PARTLY, /* it loads the library, but parks in ways that cannot be intercepted */
+    ELF_RECORDS_SHELL,  /* it is no program: the shell runs it, and loads the library */
     ELF_RECORDS_FROM_OUTSIDE, /* it loads no library, but its goroutines can be looked at */
     ELF_CANNOT_RECORD,
     ELF_NOT_A_PROGRAM, /* it cannot be read or executed: exec will say why */

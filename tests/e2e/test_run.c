@@ -223,17 +223,21 @@ static void setuid_program_that_cannot_be_read__is_said_to_be_out_of_reach(void 
     outcome_deinit(&outcome);
 }
 
-static void script__is_recorded_as_its_interpreter(void **state)
+static void write_script(char script[128], const char *name, const char *text)
 {
-    static const char text[] = "#!/bin/sh\necho from a script\nexit 13\n";
-    char script[128];
-    (void)state;
-    strcpy(script, in_scratch("script"));
+    strcpy(script, in_scratch(name));
     FILE *file = fopen(script, "w");
     assert_non_null(file);
     fputs(text, file);
     fclose(file);
     assert_int_equal(chmod(script, 0755), 0);
+}
+
+static void script__is_recorded_as_its_interpreter(void **state)
+{
+    char script[128];
+    (void)state;
+    write_script(script, "script", "#!/bin/sh\necho from a script\nexit 13\n");
     struct outcome outcome = run_program(
         false, LIST(LEAKSPY_COMMAND, "run", "-o", in_scratch("script.rec"), script), LIST(LIBRARY));
     assert_int_equal(WEXITSTATUS(outcome.status), 13);
@@ -242,6 +246,23 @@ static void script__is_recorded_as_its_interpreter(void **state)
     json_t *json = report(in_scratch("script.rec"), "0", NULL);
     assert_int_equal(json_integer_value(json_at(json, "source.exit_code")), 13);
     json_decref(json);
+    outcome_deinit(&outcome);
+}
+
+static void text_that_the_shell_runs__is_said_to_be_recorded_as_that(void **state)
+{
+    char script[128], line[512];
+    (void)state;
+    write_script(script, "text", "echo from the shell\nexit 14\n");
+    snprintf(line, sizeof line,
+             "leakspy: can record only the shell that runs %s: it is not an ELF program, nor a "
+             "script with a #! line\nleakspy: recorded in %s\n",
+             script, in_scratch("text.rec"));
+    struct outcome outcome = run_program(
+        false, LIST(LEAKSPY_COMMAND, "run", "-o", in_scratch("text.rec"), script), LIST(LIBRARY));
+    assert_int_equal(WEXITSTATUS(outcome.status), 14);
+    assert_string_equal(outcome.out, "from the shell\n");
+    assert_string_equal(outcome.err, line);
     outcome_deinit(&outcome);
 }
 
@@ -322,6 +343,8 @@ int main(void)
         cmocka_unit_test_teardown(setuid_program_that_cannot_be_read__is_said_to_be_out_of_reach,
                                   end_all_targets),
         cmocka_unit_test_teardown(script__is_recorded_as_its_interpreter, end_all_targets),
+        cmocka_unit_test_teardown(text_that_the_shell_runs__is_said_to_be_recorded_as_that,
+                                  end_all_targets),
         cmocka_unit_test_teardown(recording_named_by_the_environment__is_found, end_all_targets),
         cmocka_unit_test_teardown(newest_recording_of_the_user__is_the_default_source,
                                   end_all_targets),

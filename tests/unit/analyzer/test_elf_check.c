@@ -153,12 +153,28 @@ static void scripts__by_their_interpreters(void **state)
     assert_answer(script, ELF_NOT_A_PROGRAM, "");
 }
 
+static void text__by_the_shell(void **state)
+{
+    (void)state;
+    char script[256];
+    const char *path = builder_path("commands");
+    const char *outer = builder_path("outer");
+    builder_write_bytes(path, "", 0);
+    assert_int_equal(chmod(path, 0755), 0);
+    assert_answer(path, ELF_RECORDS_SHELL, "it is not an ELF program");
+    builder_write_bytes(path, "echo hello\n", 11);
+    assert_answer(path, ELF_RECORDS_SHELL, "it is not an ELF program");
+    snprintf(script, sizeof(script), "#!%s\n", path);
+    builder_write_bytes(outer, script, strlen(script));
+    assert_answer(outer, ELF_RECORDS_SHELL, "commands: it is not an ELF program");
+}
+
 static void other_files__are_no_programs(void **state)
 {
     (void)state;
     const char *path = builder_path("text");
     builder_write_bytes(path, "echo hello\n", 11);
-    assert_answer(path, ELF_CANNOT_RECORD, "not an ELF program");
+    assert_answer(path, ELF_NOT_A_PROGRAM, "cannot be executed");
     builder_write_bytes(path, "\177ELF", 4);
     assert_answer(path, ELF_NOT_A_PROGRAM, "ELF header");
     builder_write_bytes(path, "#!", 2);
@@ -199,6 +215,7 @@ int main(void)
         cmocka_unit_test(setuid_of_another_user__cannot),
         cmocka_unit_test(program_that_may_not_be_read__by_its_rights),
         cmocka_unit_test(scripts__by_their_interpreters),
+        cmocka_unit_test(text__by_the_shell),
         cmocka_unit_test(other_files__are_no_programs),
         cmocka_unit_test(name__found_in_path),
         cmocka_unit_test(preload_value__keeps_what_is_there),
