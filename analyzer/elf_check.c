@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -163,12 +164,15 @@ static enum elf_answer check_elf(int fd, char *why, size_t why_bytes)
     return answer;
 }
 
-/* The kernel clears LD_PRELOAD's path when a program runs with more rights than its caller has. */
+/* The kernel clears LD_PRELOAD's path when a program runs with more rights than its caller has.
+ * Under no_new_privs it ignores the set-id bits; with file capabilities, which give nothing then
+ * either, it clears the path all the same. */
 static bool gains_rights(const char *path, const struct stat *status, const char **ret_why)
 {
-    if ((status->st_mode & S_ISUID) && status->st_uid != getuid())
+    bool may_gain = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1;
+    if (may_gain && (status->st_mode & S_ISUID) && status->st_uid != getuid())
         *ret_why = "it is setuid, and such programs ignore LD_PRELOAD";
-    else if ((status->st_mode & S_ISGID) && (status->st_mode & S_IXGRP) &&
+    else if (may_gain && (status->st_mode & S_ISGID) && (status->st_mode & S_IXGRP) &&
              status->st_gid != getgid())
         *ret_why = "it is setgid, and such programs ignore LD_PRELOAD";
     else if (getuid() != 0 && getxattr(path, "security.capability", NULL, 0) > 0)

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <cmocka.h>
 #include <elf.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -133,6 +134,23 @@ static void program_that_may_not_be_read__by_its_rights(void **state)
     assert_answer_after(become_nobody, path, ELF_CANNOT_RECORD, "setgid");
 }
 
+static void set_no_new_privs(void)
+{
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+        abort();
+}
+
+static void setuid_that_the_kernel_ignores__records(void **state)
+{
+    (void)state;
+    const char *path = write_elf("ignored", MACHINE, LOADER);
+    if (chown(path, 12345, 12345) != 0)
+        skip(); /* only root may give files away */
+    assert_int_equal(chmod(path, 06755), 0);
+    assert_answer(path, ELF_CANNOT_RECORD, "setuid");
+    assert_answer_after(set_no_new_privs, path, ELF_RECORDS, "");
+}
+
 static void scripts__by_their_interpreters(void **state)
 {
     (void)state;
@@ -214,6 +232,7 @@ int main(void)
         cmocka_unit_test(programs__by_how_they_are_linked),
         cmocka_unit_test(setuid_of_another_user__cannot),
         cmocka_unit_test(program_that_may_not_be_read__by_its_rights),
+        cmocka_unit_test(setuid_that_the_kernel_ignores__records),
         cmocka_unit_test(scripts__by_their_interpreters),
         cmocka_unit_test(text__by_the_shell),
         cmocka_unit_test(other_files__are_no_programs),
