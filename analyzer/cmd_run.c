@@ -71,12 +71,29 @@ static bool is_taken(const char *path)
     return !readable || (magic != REC_MAGIC && magic != 0); /* 0: it is empty, or being made */
 }
 
+/* Why no file can be made at `path`, an errno value: its folder is missing or not to be written in.
+ * 0: nothing is known against it. */
+static int why_not_made(const char *path)
+{
+    char *folder = strndup(path, (size_t)(text_basename(path) - path));
+    int error = folder && access(folder, W_OK | X_OK) != 0 ? errno : 0;
+    free(folder);
+    return error;
+}
+
 /* Says beforehand that the file to record to cannot be had. */
 static void warn_of_output(struct launch *launch)
 {
-    if (!launch->output || launch->cannot_record || !is_taken(launch->output))
+    char why[128] = "exists and is not a recording of yours: nothing is recorded";
+    if (!launch->output || launch->cannot_record)
         return;
-    say(launch->output, "exists and is not a recording of yours: nothing is recorded");
+    if (!is_taken(launch->output)) {
+        int error = why_not_made(launch->output);
+        if (error == 0)
+            return;
+        snprintf(why, sizeof(why), "cannot be made (%s): nothing is recorded", strerror(error));
+    }
+    say(launch->output, why);
     launch->cannot_record = true;
 }
 

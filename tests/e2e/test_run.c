@@ -2,6 +2,7 @@
  * cannot that is said before it starts. */
 #include "tests/e2e/harness.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -266,6 +267,32 @@ static void text_that_the_shell_runs__is_said_to_be_recorded_as_that(void **stat
     outcome_deinit(&outcome);
 }
 
+static void assert_said_that_it_cannot_be_made(const char *output, int error)
+{
+    char lines[512];
+    const char *const *argv = LIST(AS_ROOT_THAT_MAY_NOT_READ_ALL, LEAKSPY_COMMAND, "run", "-o",
+                                   output, "/bin/sh", "-c", "echo started >&2; exit 3");
+    snprintf(lines, sizeof lines,
+             "leakspy: %s: cannot be made (%s): nothing is recorded\nstarted\n", output,
+             strerror(error));
+    struct outcome outcome = run_program(false, argv + (geteuid() == 0 ? 0 : 2), LIST(LIBRARY));
+    assert_int_equal(WEXITSTATUS(outcome.status), 3);
+    assert_string_equal(outcome.err, lines);
+    outcome_deinit(&outcome);
+}
+
+static void recording_in_a_folder_that_cannot_hold_it__is_said_beforehand(void **state)
+{
+    char file[128];
+    (void)state;
+    assert_said_that_it_cannot_be_made("/nonexistent/x.rec", ENOENT);
+    write_script(file, "file", "");
+    strcat(file, "/x.rec");
+    assert_said_that_it_cannot_be_made(file, ENOTDIR);
+    assert_int_equal(mkdir(in_scratch("locked"), 0555), 0);
+    assert_said_that_it_cannot_be_made(in_scratch("locked/x.rec"), EACCES);
+}
+
 /* It is heeded by the library, so the command has to look there, and to write there how it ended.
  */
 static void recording_named_by_the_environment__is_found(void **state)
@@ -344,6 +371,8 @@ int main(void)
                                   end_all_targets),
         cmocka_unit_test_teardown(script__is_recorded_as_its_interpreter, end_all_targets),
         cmocka_unit_test_teardown(text_that_the_shell_runs__is_said_to_be_recorded_as_that,
+                                  end_all_targets),
+        cmocka_unit_test_teardown(recording_in_a_folder_that_cannot_hold_it__is_said_beforehand,
                                   end_all_targets),
         cmocka_unit_test_teardown(recording_named_by_the_environment__is_found, end_all_targets),
         cmocka_unit_test_teardown(newest_recording_of_the_user__is_the_default_source,
