@@ -67,9 +67,13 @@ struct taskrt_options {
 
 /* Starts `fn(arg)` as a new task. `options` may be NULL. With `ret` NULL the task is detached:
  * freed when it ends. Otherwise *ret is its handle, to be given to taskrt_join or taskrt_detach
- * once. A task that overruns its stack takes the process with it: by SIGSEGV, or where the system
- * cannot guard so many stacks, by SIGABRT with a message. 0; -ENOMEM; -EPERM; -EINVAL: `fn` is
- * NULL. */
+ * once. 0; -ENOMEM; -EPERM; -EINVAL: `fn` is NULL.
+ * A task that overruns its stack takes the process with it: by SIGSEGV, since 16 KiB below a stack
+ * fault. A frame larger than that may step over them, into another stack: compile with
+ * -fstack-clash-protection. Before Linux 6.13 only about 16,380 stacks can be guarded
+ * (vm.max_map_count / 4). Of one without a guard, it is seen by what it left in the lowest 64 bytes
+ * when the task next waits, yields or ends: SIGABRT with a message. It may have damaged another
+ * stack by then. */
 int taskrt_spawn(const struct taskrt_options *options, taskrt_fn *fn, void *arg,
                  struct taskrt_task **ret);
 

@@ -67,7 +67,7 @@ struct taskrt_inspect {
     uint32_t name;        /* char[32] */
     uint32_t start;       /* the function it runs */
     uint32_t spawner_id;  /* u64; the task that started it; 0: none */
-    uint32_t stack_low;   /* lowest usable address; 16 KiB below it fault */
+    uint32_t stack_low;   /* lowest usable address; where guarded, 16 KiB below it fault */
     uint32_t stack_high;
     uint32_t context_sp; /* saved stack pointer of a task that does not run; what lies there is
                             the saved frame of the switch: context_fp and context_pc are offsets
