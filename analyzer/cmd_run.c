@@ -221,9 +221,26 @@ static int start(struct launch *launch, const struct signals *signals)
     return error;
 }
 
-/* Opens what is at `path` to write the end into it, if it is a recording that runs, and no other
- * file since: whoever may write in its folder may put something else there. -1: it is none. */
-static int open_running(const char *path)
+/* How a command ended, as the header of a recording says it. */
+struct end {
+    uint32_t state;
+    int32_t exit_code;
+};
+
+/* Whether a recording says already how its command ended, or that it became another program. One
+ * that says that it exited may be wrong: libc writes out its streams after that, where a signal can
+ * end it. */
+static bool is_settled(const struct rec_header *header, const struct end *end)
+{
+    if (header->state == REC_STATE_EXITED)
+        return end->state == REC_STATE_EXITED && header->exit_code == end->exit_code;
+    return header->state != REC_STATE_RUNNING;
+}
+
+/* Opens what is at `path` to write the end into it, if it is a recording that does not say it yet,
+ * and no other file since: whoever may write in its folder may put something else there. -1: it is
+ * none. */
+static int open_unsettled(const char *path, const struct end *end)
 {
     struct rec_file file;
     struct stat opened, looked_at;
@@ -233,7 +250,7 @@ static int open_running(const char *path)
             close(fd);
         return -1;
     }
-    bool fits = file.header.state == REC_STATE_RUNNING && fstat(fd, &opened) == 0 &&
+    bool fits = !is_settled(&file.header, end) && fstat(fd, &opened) == 0 &&
                 fstat(file.fd, &looked_at) == 0 && opened.st_ino == looked_at.st_ino &&
                 opened.st_dev == looked_at.st_dev;
     rec_file_close(&file);
@@ -244,22 +261,24 @@ static int open_running(const char *path)
 }
 
 /* Writes into the recording of a command how it ended, where it could not do that itself: it was
- * killed, or left without libc's help. Only its parent knows. */
+ * killed, be it by its last flush, or left without libc's help. Only its parent knows. */
 static void write_end(const char *path, int status)
 {
-    int fd = open_running(path);
+    const struct end end = {
+        .state = WIFSIGNALED(status) ? REC_STATE_SIGNALLED : REC_STATE_EXITED,
+        .exit_code = WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status),
+    };
+    int fd = open_unsettled(path, &end);
     if (fd < 0)
         return;
-    int32_t exit_code = WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status);
     uint64_t ended_ns = clock_ns(CLOCK_MONOTONIC);
-    uint32_t state = WIFSIGNALED(status) ? REC_STATE_SIGNALLED : REC_STATE_EXITED;
     /* The state last: it says that the others are there. */
-    bool ok =
-        pwrite(fd, &exit_code, sizeof(exit_code), offsetof(struct rec_header, exit_code)) ==
-            sizeof(exit_code) &&
-        pwrite(fd, &ended_ns, sizeof(ended_ns), offsetof(struct rec_header, ended_ns)) ==
-            sizeof(ended_ns) &&
-        pwrite(fd, &state, sizeof(state), offsetof(struct rec_header, state)) == sizeof(state);
+    bool ok = pwrite(fd, &end.exit_code, sizeof(end.exit_code),
+                     offsetof(struct rec_header, exit_code)) == sizeof(end.exit_code) &&
+              pwrite(fd, &ended_ns, sizeof(ended_ns), offsetof(struct rec_header, ended_ns)) ==
+                  sizeof(ended_ns) &&
+              pwrite(fd, &end.state, sizeof(end.state), offsetof(struct rec_header, state)) ==
+                  sizeof(end.state);
     if (!ok)
         say(path, "how it ended could not be written into it");
     close(fd);

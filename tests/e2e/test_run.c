@@ -103,6 +103,24 @@ static void command_that_is_killed__is_recorded_as_such(void **state)
     target_end(target);
 }
 
+/* By then it has said that it exits. */
+static void command_that_is_killed_by_its_last_flush__is_recorded_as_such(void **state)
+{
+    (void)state;
+    struct outcome outcome = run_program(false,
+                                         LIST(LEAKSPY_COMMAND, "run", "-o", in_scratch("broken"),
+                                              "--", LEAKSPY_TARGETS "/late_end", "broken"),
+                                         LIST(LIBRARY));
+    assert_true(WIFEXITED(outcome.status));
+    assert_int_equal(WEXITSTATUS(outcome.status), 128 + SIGPIPE);
+    assert_one_line_about_the_recording(&outcome);
+    json_t *json = report(in_scratch("broken"), "0", NULL);
+    assert_string_equal(json_string_value(json_at(json, "source.end")), "signalled");
+    assert_int_equal(json_integer_value(json_at(json, "source.signal")), SIGPIPE);
+    json_decref(json);
+    outcome_deinit(&outcome);
+}
+
 /* The list of what a process has mapped writes a line's end in its own way. */
 static void recording_with_a_newline_in_its_name__is_found_by_pid(void **state)
 {
@@ -358,6 +376,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(command__is_recorded_to_its_end, end_all_targets),
         cmocka_unit_test_teardown(command_that_is_killed__is_recorded_as_such, end_all_targets),
+        cmocka_unit_test_teardown(command_that_is_killed_by_its_last_flush__is_recorded_as_such,
+                                  end_all_targets),
         cmocka_unit_test_teardown(recording_with_a_newline_in_its_name__is_found_by_pid,
                                   end_all_targets),
         cmocka_unit_test_teardown(program_that_becomes_a_static_one__is_not_told_as_its_old_self,
