@@ -70,19 +70,24 @@ static bool is_foreign(pid_t pid, const char **ret_why)
     return true;
 }
 
-/* A thread of the process that has not ended; the process's own id where there is none. */
-static pid_t find_live_thread(pid_t pid)
+static bool has_ended(pid_t id)
 {
+    struct process_status status;
+    return !process_read_status(id, &status) || status.state == 'Z' || status.state == 'X';
+}
+
+pid_t process_live_thread(pid_t pid)
+{
+    if (!has_ended(pid))
+        return pid;
     char path[64];
     snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
     DIR *folder = opendir(path);
     struct dirent *entry;
     pid_t found = pid;
     while (folder && found == pid && (entry = readdir(folder)) != NULL) {
-        struct process_status status;
         pid_t tid = (pid_t)strtol(entry->d_name, NULL, 10);
-        if (tid > 0 && process_read_status(tid, &status) && status.state != 'Z' &&
-            status.state != 'X')
+        if (tid > 0 && !has_ended(tid))
             found = tid;
     }
     if (folder)
@@ -107,7 +112,7 @@ bool process_open_memory(pid_t pid, pid_t *ret_task, int *ret_memory, struct err
                        status.name);
 
     const char *why;
-    pid_t task = status.state == 'Z' ? find_live_thread(pid) : pid;
+    pid_t task = status.state == 'Z' ? process_live_thread(pid) : pid;
     bool zombie = status.state == 'Z' && task == pid;
     int fd = process_open_file(task, "mem");
     if (fd < 0 && (errno == EACCES || errno == EPERM) && !zombie)

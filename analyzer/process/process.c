@@ -118,7 +118,7 @@ bool process_shared_files(pid_t pid, bool (*visit)(const char *path, void *arg),
                           bool *ret_denied)
 {
     char path[64];
-    snprintf(path, sizeof(path), "/proc/%d/maps", (int)pid);
+    snprintf(path, sizeof(path), "/proc/%d/maps", (int)process_live_thread(pid));
     *ret_denied = false;
     FILE *maps = fopen(path, "re");
     if (!maps) {

@@ -35,6 +35,10 @@ pid_t process_here(pid_t pid, uint64_t start_ticks, const uint8_t boot_id[16]);
 /* The user a process belongs to. False: gone, errno says why. */
 bool process_owner(pid_t pid, uid_t *ret);
 
+/* The id whose folder of /proc tells of memory and files of a process: its own, or, when its first
+ * thread has ended before the others, that of one of those. */
+pid_t process_live_thread(pid_t pid);
+
 /* Calls visit(path, arg) for each file that the process has mapped shared, until it returns true.
  * Returns whether one did. *ret_denied: the list of mappings may not be read. */
 bool process_shared_files(pid_t pid, bool (*visit)(const char *path, void *arg), void *arg,
@@ -82,9 +86,8 @@ uint64_t process_auxv(pid_t pid, uint64_t type);
 
 /* Whether memory and threads of the process may be looked at; fills *err with the reason and the
  * remedy if not: no such process, ended, of the kernel, of 32 bits, of another user, forbidden by
- * yama, not dumpable, hidden. *ret_memory: /proc/PID/mem, to be closed. *ret_task: the id whose
- * folder of /proc tells of memory, files and descriptors: the first thread, or, when that has
- * ended before the others, one of those. */
+ * yama, not dumpable, hidden. *ret_memory: /proc/PID/mem, to be closed. *ret_task: as of
+ * process_live_thread. */
 bool process_open_memory(pid_t pid, pid_t *ret_task, int *ret_memory, struct err *err);
 
 #endif

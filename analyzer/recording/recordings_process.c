@@ -14,7 +14,8 @@ struct wanted {
     pid_t pid;
     uint64_t start_ticks; /* 0: any */
     uint64_t started_ns;  /* of the recording; 0: any */
-    pid_t mapper;         /* whose files are looked at; 0: they are named as we know them */
+    pid_t mapper;         /* a thread that lives, whose files are looked at; 0: they are named as we
+                             know them */
     char *path;
 };
 
@@ -67,12 +68,12 @@ bool recordings_is_written_by(pid_t here, const struct rec_header *header)
     struct wanted wanted = {.pid = (pid_t)header->pid,
                             .start_ticks = header->process_start_ticks,
                             .started_ns = header->started_ns,
-                            .mapper = here};
+                            .mapper = process_live_thread(here)};
     bool denied = false;
     bool written = process_shared_files(here, may_be_recording_of, &wanted, &denied);
     free(wanted.path);
     /* NULL: nothing of it may be seen, or its memory was about to go. */
-    char *exe = written || denied ? NULL : process_exe(here);
+    char *exe = written || denied ? NULL : process_exe(wanted.mapper);
     free(exe);
     return exe == NULL;
 }
@@ -85,7 +86,8 @@ static char *find_nested(pid_t pid, uint64_t start_ticks)
     bool denied;
     if (start_ticks == 0 || !process_read_status(pid, &status) || !status.nested)
         return NULL;
-    struct wanted wanted = {.pid = status.own_id, .start_ticks = start_ticks, .mapper = pid};
+    struct wanted wanted = {
+        .pid = status.own_id, .start_ticks = start_ticks, .mapper = process_live_thread(pid)};
     process_shared_files(pid, is_recording_of, &wanted, &denied);
     return wanted.path;
 }

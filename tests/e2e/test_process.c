@@ -98,6 +98,23 @@ static void process_that_is_recorded__gives_its_recording(void **state)
     target_end(target);
 }
 
+/* What the process has mapped, its other threads tell. */
+static void recorded_process_whose_main_thread_has_ended__gives_its_recording(void **state)
+{
+    (void)state;
+    struct target *target = target_start(true, LIST(LEAKSPY_TARGETS "/late_end", "left"), NULL);
+    target_wait_line(target, "ready");
+    json_decref(wait_for_group(target, "100ms", NULL, &(struct expected_group){.op = "sem wait"}));
+    json_t *json = report(target->pid_text, "100ms", NULL);
+    assert_text(json, "source.kind", "recording");
+    assert_text(json, "source.path", target->recording);
+    json_decref(json);
+    struct outcome list = run_program(false, LIST(LEAKSPY_COMMAND, "list"), NULL);
+    assert_non_null(strstr(list.out, target->recording));
+    outcome_deinit(&list);
+    target_end(target);
+}
+
 /* Lays a recording of another process into the user's folder, under the number of this one. */
 static void forge_recording(const struct target *from, const struct target *to, char path[128])
 {
@@ -467,6 +484,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(process_that_was_not_recorded__is_looked_at),
         TEST(process_that_is_recorded__gives_its_recording),
+        TEST(recorded_process_whose_main_thread_has_ended__gives_its_recording),
         TEST(recording_of_a_former_process__is_not_taken_for_this_one),
         TEST(text__says_what_was_looked_at),
         TEST(what_is_no_process_to_look_at__is_said),
