@@ -62,9 +62,14 @@ char *recordings_beside(const char *path, uint32_t pid, uint64_t start_ticks, ui
  * be known. */
 bool recordings_is_written_by(pid_t here, const struct rec_header *header);
 
+/* Whether the process of a recording that says that it exited lives still, more than a second
+ * later: what libc does last, as to write out its streams, blocks. Of that nothing is recorded.
+ * False also where it cannot be known. */
+bool recordings_exit_hangs(const struct rec_header *header);
+
 /* The path of the newest recording of a process, to be freed: in the folder of its user, or
  * wherever it, or the parent that records it from outside, has one mapped. Errors: there is no such
- * process, it was not recorded, or that cannot be seen. */
+ * process, it was not recorded, its exit hangs, or that cannot be seen. */
 char *recordings_of_pid(pid_t pid, struct err *err);
 
 #endif

@@ -5,9 +5,20 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "analyzer/base/clock.h"
 #include "analyzer/process/process.h"
 #include "analyzer/recording/file.h"
 #include "analyzer/recording/recordings.h"
+
+#define EXIT_NS UINT64_C(1000000000) /* more than a process takes to end, where nothing blocks */
+
+/* Whether the process said so long ago that it exits that libc hangs in its last work, if it lives.
+ */
+static bool should_be_gone(const struct rec_header *header)
+{
+    return header->state == REC_STATE_EXITED &&
+           clock_ns(CLOCK_MONOTONIC) > header->ended_ns + EXIT_NS;
+}
 
 /* Which recording is looked for. */
 struct wanted {
@@ -16,6 +27,7 @@ struct wanted {
     uint64_t started_ns;  /* of the recording; 0: any */
     pid_t mapper;         /* a thread that lives, whose files are looked at; 0: they are named as we
                              know them */
+    bool exit_may_hang;   /* it may be of a process that should be gone */
     char *path;
 };
 
@@ -26,7 +38,8 @@ static bool is_recording_at(const char *path, struct wanted *wanted)
         return false;
     if (file.header.pid == (uint32_t)wanted->pid &&
         (!wanted->start_ticks || file.header.process_start_ticks == wanted->start_ticks) &&
-        (!wanted->started_ns || file.header.started_ns == wanted->started_ns))
+        (!wanted->started_ns || file.header.started_ns == wanted->started_ns) &&
+        (wanted->exit_may_hang || !should_be_gone(&file.header)))
         wanted->path = strdup(path);
     rec_file_close(&file);
     return wanted->path != NULL;
@@ -60,15 +73,22 @@ static bool may_be_recording_of(const char *path, void *arg)
     return (access(path, F_OK) != 0 && access(there, F_OK) != 0) || is_recording_of(path, arg);
 }
 
+/* The recording of this header, in what a process, which has the number `here`, has mapped. */
+static struct wanted wanted_of(pid_t here, const struct rec_header *header)
+{
+    return (struct wanted){.pid = (pid_t)header->pid,
+                           .start_ticks = header->process_start_ticks,
+                           .started_ns = header->started_ns,
+                           .mapper = process_live_thread(here),
+                           .exit_may_hang = true};
+}
+
 bool recordings_is_written_by(pid_t here, const struct rec_header *header)
 {
     /* What is recorded from outside, the process itself has not mapped. */
     if (!(header->runtimes & REC_RUNTIME_PTHREAD))
         return true;
-    struct wanted wanted = {.pid = (pid_t)header->pid,
-                            .start_ticks = header->process_start_ticks,
-                            .started_ns = header->started_ns,
-                            .mapper = process_live_thread(here)};
+    struct wanted wanted = wanted_of(here, header);
     bool denied = false;
     bool written = process_shared_files(here, may_be_recording_of, &wanted, &denied);
     free(wanted.path);
@@ -76,6 +96,21 @@ bool recordings_is_written_by(pid_t here, const struct rec_header *header)
     char *exe = written || denied ? NULL : process_exe(wanted.mapper);
     free(exe);
     return exe == NULL;
+}
+
+bool recordings_exit_hangs(const struct rec_header *header)
+{
+    if (!should_be_gone(header) || header->process_start_ticks == 0)
+        return false;
+    pid_t here = process_here((pid_t)header->pid, header->process_start_ticks, header->boot_id);
+    if (here == 0)
+        return false;
+    /* Until its memory goes, which may take a while, too, but is its end. */
+    struct wanted wanted = wanted_of(here, header);
+    bool denied;
+    bool mapped = process_shared_files(here, is_recording_of, &wanted, &denied);
+    free(wanted.path);
+    return mapped;
 }
 
 /* The recording that a process of another PID namespace has mapped: it knows itself by another
@@ -92,15 +127,17 @@ static char *find_nested(pid_t pid, uint64_t start_ticks)
     return wanted.path;
 }
 
-/* Whether the process of the recording, which lives, is another program by now. */
+/* Whether the process of the recording, which lives, is another program by now, or hangs where
+ * nothing is recorded. */
 static bool was_left(pid_t here, const struct rec_header *header)
 {
     return header->state == REC_STATE_EXEC ||
-           (header->state == REC_STATE_RUNNING && !recordings_is_written_by(here, header));
+           (header->state == REC_STATE_RUNNING && !recordings_is_written_by(here, header)) ||
+           recordings_exit_hangs(header);
 }
 
 /* The newest recording of `pid` in a user's folder that the process with these start ticks made,
- * and did not leave behind when it executed something else; 0: of any process that had the pid. */
+ * and did not leave behind (was_left); 0: of any process that had the pid. */
 static char *find_in_folder(uid_t uid, pid_t pid, uint64_t start_ticks)
 {
     char folder[64];

@@ -23,7 +23,7 @@ static enum snapshot_end end_of(const struct rec_header *header)
     pid_t here;
     switch (header->state) {
     case REC_STATE_EXITED:
-        return SNAPSHOT_EXITED;
+        return recordings_exit_hangs(header) ? SNAPSHOT_RUNNING : SNAPSHOT_EXITED;
     case REC_STATE_SIGNALLED:
         return SNAPSHOT_SIGNALLED;
     case REC_STATE_EXEC:
@@ -119,6 +119,15 @@ static bool tell_unread_goroutines(struct snapshot *snapshot)
         "%s was built with %s, which the library that recorded it does not know: its "
         "goroutines were not read, only threads are told",
         snapshot->exe, version);
+}
+
+static bool tell_hanging_exit(struct snapshot *snapshot, int32_t exit_code)
+{
+    return snapshot_doubt(
+        snapshot,
+        "the process has said that it exits with status %d, and runs still: what libc does last, "
+        "as to write out its streams, is not recorded; report on its PID",
+        (int)exit_code);
 }
 
 /* The library looks for Go's runtime in the program only. */
@@ -227,6 +236,9 @@ static void take_losses(struct recording_reader *reader)
 static bool tell_gaps(struct snapshot *snapshot, const struct rec_header *header)
 {
     bool is_go = header->runtimes & REC_RUNTIME_GO_PROGRAM;
+    bool exit_hangs = snapshot->end == SNAPSHOT_RUNNING && recordings_exit_hangs(header);
+    if (exit_hangs && !tell_hanging_exit(snapshot, header->exit_code))
+        return false;
     if (is_go && !(header->runtimes & REC_RUNTIME_GO) && !tell_unread_goroutines(snapshot))
         return false;
     if (!is_go && !tell_go_libraries(snapshot))

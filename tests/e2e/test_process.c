@@ -98,6 +98,34 @@ static void process_that_is_recorded__gives_its_recording(void **state)
     target_end(target);
 }
 
+/* Which its recording does not tell of; by that, it has exited. */
+static void recorded_process_that_hangs_in_its_last_flush__is_looked_at(void **state)
+{
+    (void)state;
+    const struct expected_group write = {
+        .verdict = "stuck", .kind = "thread", .op = "io wait", .count = 1};
+    struct target *target = target_start(true, LIST(LEAKSPY_TARGETS "/late_end", "full"), NULL);
+    target_wait_line(target, "ready");
+    json_t *json = wait_for_group_in(target->pid_text, "1ms", NULL, &write);
+    assert_text(json, "source.kind", "process");
+    json_decref(json);
+    json = report(target->recording, "1ms", NULL);
+    assert_text(json, "source.end", "running");
+    assert_true(json_is_null(json_at(json, "source.exit_code")));
+    json_decref(json);
+    assert_no_all_clear(target->recording);
+    struct outcome watch = run_program(
+        false, LIST(LEAKSPY_COMMAND, "report", "--watch", "1s", target->recording), NULL);
+    assert_int_equal(WEXITSTATUS(watch.status), 0);
+    outcome_deinit(&watch);
+
+    target_kill(target, SIGKILL);
+    json = report(target->recording, "1ms", NULL);
+    assert_text(json, "source.end", "exited");
+    json_decref(json);
+    target_end(target);
+}
+
 /* What the process has mapped, its other threads tell. */
 static void recorded_process_whose_main_thread_has_ended__gives_its_recording(void **state)
 {
@@ -485,6 +513,7 @@ int main(void)
         TEST(process_that_was_not_recorded__is_looked_at),
         TEST(process_that_is_recorded__gives_its_recording),
         TEST(recorded_process_whose_main_thread_has_ended__gives_its_recording),
+        TEST(recorded_process_that_hangs_in_its_last_flush__is_looked_at),
         TEST(recording_of_a_former_process__is_not_taken_for_this_one),
         TEST(text__says_what_was_looked_at),
         TEST(what_is_no_process_to_look_at__is_said),

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "analyzer/base/clock.h"
 #include "analyzer/process/process.h"
 #include "analyzer/recording/recordings.h"
 #include "tests/unit/analyzer/recording_builder.h"
@@ -294,6 +295,30 @@ static void process__found_by_what_it_has_mapped(void **state)
     recordings_list_deinit(&list);
 }
 
+/* What libc does last blocks, and nothing is recorded of that. */
+static void process__that_said_long_ago_that_it_exits(void **state)
+{
+    (void)state;
+    const char *path = builder_path("exits.rec");
+    struct builder *b = recording_builder_create();
+    struct rec_header *header = builder_header(b);
+    header->pid = (uint32_t)getpid();
+    header->state = REC_STATE_EXITED;
+    header->ended_ns = clock_ns(CLOCK_MONOTONIC) + 60 * (uint64_t)SECOND;
+    builder_write(b, path);
+    builder_map(path);
+    struct err err = {0};
+    char *found = recordings_of_pid(getpid(), &err);
+    assert_non_null(found);
+    free(found);
+
+    header->ended_ns = 1;
+    builder_write(b, path);
+    recording_builder_destroy(b);
+    assert_null(recordings_of_pid(getpid(), &err));
+    assert_int_equal(err.kind, ERR_NOT_RECORDED);
+}
+
 static void process__that_never_was(void **state)
 {
     (void)state;
@@ -330,6 +355,7 @@ int main(void)
         cmocka_unit_test(beside__the_newest_of_that_process),
         cmocka_unit_test(beside__the_oldest_since_then),
         cmocka_unit_test(beside__a_path_without_a_folder),
+        cmocka_unit_test(process__that_said_long_ago_that_it_exits),
         cmocka_unit_test(process__found_by_what_it_has_mapped),
         cmocka_unit_test(process__that_never_was),
         cmocka_unit_test(process__looked_at),

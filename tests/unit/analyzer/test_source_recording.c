@@ -304,6 +304,18 @@ static void end__follows_state_and_process(void **state)
     assert_int_equal(s.looked_unix_ns, s.taken_unix_ns - s.look_age_ns);
     use(&s);
     snapshot_deinit(&s);
+
+    header->state = REC_STATE_EXITED;
+    header->ended_ns = clock_ns(CLOCK_MONOTONIC) + 60 * (uint64_t)SECOND;
+    assert_int_equal(end_of(b, &s), SNAPSHOT_EXITED); /* it is about to be gone */
+    header->ended_ns = 1;
+    builder_write(b, path);
+    assert_true(read_path(path, &s, &err));
+    assert_int_equal(s.end, SNAPSHOT_RUNNING); /* libc's last work takes too long */
+    assert_false(s.has_exit_code);
+    assert_non_null(s.doubt);
+    snapshot_deinit(&s);
+    header->state = REC_STATE_RUNNING;
     memset(header->boot_id, 7, sizeof(header->boot_id));
     assert_int_equal(end_of(b, &s), SNAPSHOT_VANISHED); /* of another boot */
 
