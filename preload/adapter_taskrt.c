@@ -6,7 +6,6 @@
 
 #include "preload/hooks.h"
 #include "preload/memory.h"
-#include "preload/sites.h"
 #include "runtime/taskrt_inspect.h"
 
 struct taskrt_known taskrt_known;

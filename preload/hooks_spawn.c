@@ -1,7 +1,6 @@
 /* Threads begin, are joined, are let go, and end. */
 #include "preload/hooks.h"
 
-#include <errno.h>
 #include <string.h>
 
 #include "preload/lifecycle.h"

@@ -2,13 +2,10 @@
 #include "preload/libgo.h"
 
 #include <dlfcn.h>
-#include <string.h>
-#include <sys/mman.h>
 
+#include "preload/arch.h"
 #include "preload/hooks.h"
 #include "preload/memory.h"
-#include "preload/arch.h"
-#include "preload/sys.h"
 
 #define MOST_PROBES 256
 

@@ -5,7 +5,6 @@
 #include <limits.h>
 #include <link.h>
 #include <string.h>
-#include <time.h>
 
 #include "preload/clock.h"
 #include "preload/memory.h"

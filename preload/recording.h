@@ -24,7 +24,6 @@
 #define REC_BYTE_ORDER 0x01020304U
 #define REC_HEADER_BYTES 4096U
 #define REC_DIR_PATTERN "/dev/shm/leakspy-%u" /* one folder a user (uid), mode 0700 */
-#define REC_FILE_PATTERN "%d-%u.rec"          /* pid, then the n-th recording of that pid */
 
 /* What a wait is an operation on. Text is the `kind` of the report's object. */
 #define REC_OBJECTS(X)                                                                             \

@@ -1,7 +1,6 @@
 /* What the sampler does: see sampler.h. */
 #include <errno.h>
 #include <linux/close_range.h>
-#include <pthread.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +16,7 @@
 
 #include "preload/recording.h"
 
-enum { MOST_TARGETS = 512, MOST_ENV = 1024 };
+enum { MOST_TARGETS = 512 };
 
 static struct target *targets[MOST_TARGETS];
 

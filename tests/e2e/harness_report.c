@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 json_t *report(const char *source, const char *threshold, const char *const options[])
 {
@@ -14,6 +13,7 @@ json_t *report(const char *source, const char *threshold, const char *const opti
     size_t count = 6;
     while (options && *options && count < LENGTH(argv) - 2)
         argv[count++] = *options++;
+    assert_true(!options || !*options);
     argv[count] = source;
     struct outcome outcome = run_program(false, argv, NULL);
     json_error_t error;

@@ -23,8 +23,6 @@ struct role {
     uint32_t flags;
 };
 
-enum { MOST_ROLES = 16 };
-
 static const struct role everything[] = {
     {never_signalled, 2, 0},
     {never_locks, 3, 0},
