@@ -12,8 +12,9 @@ bool lifecycle_starts_thread(void);
 /* In a fork child: nothing of what it does may reach its parent's recording. Async-signal-safe. */
 void lifecycle_forked(void);
 
-/* A handler of fork is about to start a thread. In the child it may have come before ours, and the
- * thread would find its parent's recording gone: it is forgotten now. True: that is so. */
+/* A fork handler of the program is about to start a thread, perhaps in the child and before our own
+ * handler there has run: if so, the parent's recording is forgotten now. Returns whether this is
+ * such a child, without a recording of its own yet. */
 bool lifecycle_starts_thread_in_fork(void);
 
 #endif

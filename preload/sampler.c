@@ -123,10 +123,12 @@ static void describe(struct rec_task *task, const struct rec_task *copy, uint32_
     const struct adapter *adapter = adapter_of(copy);
     if (adapter != NULL)
         adapter->describe(copy, op, &detail);
-    /* Who got its lock meanwhile would be told to wait for itself. */
+    /* Asked after the details were read: a task that was given its lock meanwhile would be told to
+     * wait for itself. */
     if (!is_parked_still(copy)) {
+        /* It was woken, and waits only for a thread to run it: the wait's age begins anew. */
         if (is_awake(copy))
-            SHARED_PUT(task->seen_gen, 0); /* as long as no thread takes it, it waits for that */
+            SHARED_PUT(task->seen_gen, 0);
         return;
     }
     if (sleep != 0 && moved(task, copy, sleep))
@@ -176,9 +178,10 @@ static bool may_refresh(const struct rec_task *task)
 
 static uint64_t walk_began_ns, walk_before_began_ns;
 
-/* Waits for locks make cycles, which are proven by their owners: who waits does not let a lock go,
- * so that what was told of a lock's owner stands from the first look at it in that wait on. So that
- * look must not be missed: in the walk that finds the owner's wait, it may have come before. */
+/* Whether the owner of a lock has to be read again. A deadlock is proved by owners: a parked task
+ * releases nothing, so that an owner that was read after it had parked itself stays the owner while
+ * both wait. In the walk that first sees the owner park, its lock may have been read before that:
+ * so it is read once more in the next walk. */
 static bool must_refresh(const struct rec_task *copy)
 {
     struct rec_task owner;
@@ -226,7 +229,9 @@ static void look_at_passing(struct rec_task *task, bool last)
     if (task->wait_site == 0 && !(task->detail_flags & REC_DETAIL_NO_STACK))
         take_stack(task, &copy, sleep);
     set_flags(task, task->detail_flags | REC_DETAIL_WAITS);
-    /* It takes a new number from now on; has it missed to? */
+    /* From here on its owner sees REC_DETAIL_WAITS, and gives its next free lock a new seq. If it
+     * went on just before it could see that, the note would fit its next wait, too: it is taken
+     * back. */
     if (moved(task, &copy, sleep))
         note_wait(task, 0, 0, 0);
 }
@@ -248,7 +253,8 @@ static void look_at(struct rec_task *task, bool last)
     copy_slot(task, &copy);
     if (copy.gen != gen || copy.seq != seq || moved(task, &copy, 0))
         return;
-    /* Published over what a handler's wait had left there: the owner is about to do it again. */
+    /* A signal handler's wait came between and has the newer seq: the fields may be the handler's.
+     * The owner notices (wait_publish), and publishes again. */
     if (gen != seq && !(copy.wait_flags & REC_WAIT_RESTORED))
         return;
     bool fresh = copy.wait_site == 0 && !(copy.detail_flags & REC_DETAIL_NO_STACK);

@@ -1,4 +1,4 @@
-/* The recording's only writer: the file, its tables, its slots. */
+/* The recording: its file, its tables, its slots. */
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
