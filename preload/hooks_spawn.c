@@ -144,9 +144,9 @@ static void lose_thread(void)
 /* Is the thread that is about to start none that is recorded from its start on? */
 static bool starts_unrecorded(void)
 {
-    if (unlikely(recorder_thread.forks) && lifecycle_starts_thread_in_fork())
+    if (unlikely(recorder_thread.forks) && lifecycle_forget_for_thread())
         return true;
-    return unlikely(recorder.classes == 0) && !lifecycle_starts_thread();
+    return unlikely(recorder.classes == 0) && !lifecycle_begin_for_thread();
 }
 
 int hook_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*start)(void *),

@@ -82,7 +82,7 @@ void lifecycle_forked(void)
         life = UNRECORDED;
 }
 
-bool lifecycle_starts_thread_in_fork(void)
+bool lifecycle_forget_for_thread(void)
 {
     if (known == NULL)
         return false;
@@ -110,7 +110,7 @@ static void watch_life(void)
 /* False: there is no recording, for the reason that was said with VERBOSE. */
 static bool begin(bool may_open_unwinder)
 {
-    options_find_folder();
+    options_make_absolute();
     bool unwinder = unwind_init(may_open_unwinder);
     sampler_init();
     own_stack_init();
@@ -185,7 +185,7 @@ static void wait_for_thread(void)
     recorder_say("nothing is recorded before it starts a thread", "system call filter", 0);
 }
 
-bool lifecycle_starts_thread(void)
+bool lifecycle_begin_for_thread(void)
 {
     __typeof__(life) was = WAITS_FOR_THREAD;
     if (recorder_quiet || !__atomic_compare_exchange_n(&life, &was, BEGINS, false, __ATOMIC_ACQ_REL,

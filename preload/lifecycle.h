@@ -7,7 +7,7 @@
 /* The program is about to start a thread, and nothing is recorded. Under a system call filter that
  * was set for this program, the recording begins with the first one: see filter.h. True: it has
  * begun. Not in signal handlers. */
-bool lifecycle_starts_thread(void);
+bool lifecycle_begin_for_thread(void);
 
 /* In a fork child: nothing of what it does may reach its parent's recording. Async-signal-safe. */
 void lifecycle_forked(void);
@@ -15,6 +15,6 @@ void lifecycle_forked(void);
 /* A fork handler of the program is about to start a thread, perhaps in the child and before our own
  * handler there has run: if so, the parent's recording is forgotten now. Returns whether this is
  * such a child, without a recording of its own yet. */
-bool lifecycle_starts_thread_in_fork(void);
+bool lifecycle_forget_for_thread(void);
 
 #endif

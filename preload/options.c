@@ -134,7 +134,7 @@ void options_read(void)
     }
 }
 
-void options_find_folder(void)
+void options_make_absolute(void)
 {
     static char path[PLACE_ROOM];
     struct text text = {.at = path, .room = sizeof(path) - OUT_ENDING};

@@ -7,7 +7,7 @@
 void options_read(void);
 
 /* Makes a relative LEAKSPY_OUT absolute, since programs change folders. Once. */
-void options_find_folder(void);
+void options_make_absolute(void);
 
 /* LEAKSPY_VERBOSE alone. Makes no system call. */
 void options_read_verbose(void);

@@ -89,12 +89,12 @@ static void fill_names(struct rec_header *header, const struct recorded_process 
     header->cmdline_bytes = header->cmdline != 0 ? (uint32_t)bytes : 0;
 }
 
-int recorded_make(const struct recorded_process *process, bool beside, char path[PLACE_ROOM])
+int recorded_make(const struct recorded_process *process, bool fork_child, char path[PLACE_ROOM])
 {
     struct rec_table tables[REC_TABLE_COUNT];
     uint64_t bytes = 0;
     uint64_t ticks = proc_start_ticks(process->pid);
-    long fd = place_create(process->pid, ticks, beside, path);
+    long fd = place_create(process->pid, ticks, fork_child, path);
     if (fd < 0) {
         recorder_say("no recording: the file cannot be made", path, fd);
         return (int)fd;

@@ -16,10 +16,10 @@ struct recorded_process {
 };
 
 /* Makes the file and maps it, points `recorder` to it, and fills the header but for its state,
- * which says that the recording is not complete yet. `beside`: what LEAKSPY_OUT names is another's.
- * Returns 0, or a negative errno value, which was said with VERBOSE. One thread at a time;
- * async-signal-safe. */
-int recorded_make(const struct recorded_process *process, bool beside, char path[PLACE_ROOM]);
+ * which says that the recording is not complete yet. `fork_child`: as for place_create. Returns 0,
+ * or a negative errno value, which was said with VERBOSE. One thread at a time; async-signal-safe.
+ */
+int recorded_make(const struct recorded_process *process, bool fork_child, char path[PLACE_ROOM]);
 
 /* The tables hold what they shall at the beginning. */
 void recorded_begin(const char *path);

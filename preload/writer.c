@@ -28,7 +28,7 @@ int writer_open(uint32_t pid, uint32_t parent_pid, char path[WRITER_PATH_BYTES])
     text_number(&text, pid);
     const struct recorded_process process = {.pid = pid, .parent_pid = parent_pid, .proc = proc};
     options_read();
-    options_find_folder();
+    options_make_absolute();
     look_ns = 0;
     int error = recorded_make(&process, false, path);
     if (error != 0)

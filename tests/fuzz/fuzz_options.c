@@ -26,7 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
         line = next;
     }
     options_read();
-    options_find_folder();
+    options_make_absolute();
     const struct recorder_options *read = &recorder_options;
     FUZZ_CHECK(read->sample_period_ns >= NS_PER_S / 1000);
     FUZZ_CHECK(read->sample_period_ns <= 3600 * NS_PER_S);
