@@ -92,14 +92,14 @@ bool blocked_in_lock(uint32_t tid, uint64_t lock, uint64_t cfa)
 
 uint32_t blocked_sleeps(uint32_t pid, uint32_t tid)
 {
-    static char status[32U << 10]; /* groups take some 10 bytes each */
+    static char status[PROC_STATUS_BYTES];
     char path[64];
     size_t bytes;
     uint64_t sleeps = 0;
     thread_path(path, sizeof(path), pid, tid, "/status");
     proc_read_file(path, status, sizeof(status));
     const char *at = text_line(status, "voluntary_ctxt_switches", &bytes);
-    if (at != NULL && *at++ == '\t')
+    if (at != NULL)
         text_parse_number(&at, &sleeps);
     return (uint32_t)sleeps;
 }

@@ -10,12 +10,11 @@
 #include "preload/sys.h"
 #include "preload/text.h"
 
-#define STATUS_BYTES (32U << 10) /* of a status file; groups take some 10 bytes each */
 #define MOST_GROUPS 2048
 
 /* proc(5): /proc/PID/status is that of the main thread. */
 static const char main_path[] = "/proc/self/status", own_path[] = "/proc/thread-self/status";
-static char main_status[STATUS_BYTES], own_status[STATUS_BYTES];
+static char main_status[PROC_STATUS_BYTES], own_status[PROC_STATUS_BYTES];
 static uint64_t filter_mode, filter_count; /* of the sampler when it was started */
 static uint64_t sampler_may;               /* the capabilities that it is permitted */
 static bool sampler_known;                 /* that is known, and no user or group is hidden */
@@ -43,8 +42,6 @@ static uint64_t hex_of(const char *status, const char *name)
 {
     size_t bytes;
     const char *at = text_line(status, name, &bytes);
-    while (at != NULL && (*at == ' ' || *at == '\t'))
-        at++;
     return at != NULL ? text_parse_hex(at) : 0;
 }
 

@@ -176,14 +176,12 @@ static long ask_in_child(enum filter_kind kind)
 static int64_t filters_of(const char *path)
 {
     static const char *const names[] = {"Seccomp_filters", "Seccomp"};
-    static char status[32U << 10];
+    static char status[PROC_STATUS_BYTES];
     size_t got = proc_read_file(path, status, sizeof(status));
     for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
         size_t bytes;
         uint64_t number;
         const char *at = text_line(status, names[i], &bytes);
-        while (at != NULL && (*at == ' ' || *at == '\t'))
-            at++;
         if (at != NULL && text_parse_number(&at, &number))
             return (int64_t)number;
     }

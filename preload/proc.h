@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define PROC_STATUS_BYTES (32U << 10) /* of /proc/PID/status; groups take some 10 bytes each */
+
 /* Reads a small file into `buffer`, NUL-terminated; returns its bytes, 0 if it cannot be read. */
 size_t proc_read_file(const char *path, char *buffer, size_t room);
 

@@ -118,8 +118,8 @@ static inline bool text_parse_duration(const char *text, uint64_t *ret_ns)
     return true;
 }
 
-/* What stands behind "NAME:" in one of the lines after the first. NULL: there is no such line, or
- * no end of it. */
+/* What stands behind "NAME:" and blanks in one of the lines after the first. NULL: there is no such
+ * line, or no end of it. */
 static inline const char *text_line(const char *text, const char *name, size_t *ret_bytes)
 {
     size_t name_bytes = strlen(name);
@@ -134,6 +134,8 @@ static inline const char *text_line(const char *text, const char *name, size_t *
     if (end == NULL)
         return NULL;
     at += name_bytes + 1;
+    while (at < end && (*at == ' ' || *at == '\t'))
+        at++;
     *ret_bytes = (size_t)(end - at);
     return at;
 }

@@ -1,4 +1,4 @@
-/* Text without libc: numbers both ways, and what does not fit. */
+/* Text without libc: numbers both ways, lines, and what does not fit. */
 #include <string.h>
 
 #include "preload/text.h"
@@ -88,6 +88,33 @@ static void numbers__read__stop_at_the_first_other_character(void **state)
     }
 }
 
+static const struct {
+    const char *text;
+    const char *name;
+    const char *found; /* NULL: there is none */
+} lines[] = {
+    {"Name:\tx\nUid:\t1\t2\n", "Uid", "1\t2"},
+    {"\nA: \t 7 \nB:8\n", "A", "7 "},
+    {"\nA:7\nB:8\n", "B", "8"},
+    {"\nGroups:\t \nNStgid:\t1\n", "Groups", ""},
+    {"\nNStgid:\t1\n", "NS", NULL},
+    {"Uid:\t1\n", "Uid", NULL},
+    {"\nUid:\t1", "Uid", NULL},
+};
+
+static void lines__of_a_name__begin_behind_its_blanks(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(lines) / sizeof(*lines); i++) {
+        size_t bytes = 1;
+        const char *at = text_line(lines[i].text, lines[i].name, &bytes);
+        assert_int_equal(at != NULL, lines[i].found != NULL);
+        assert_int_equal(bytes, lines[i].found != NULL ? strlen(lines[i].found) : 0);
+        if (at != NULL)
+            assert_memory_equal(at, lines[i].found, bytes);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -95,6 +122,7 @@ int main(void)
         cmocka_unit_test(text__in_every_room__is_cut_and_terminated),
         cmocka_unit_test(no_room_at_all__nothing_is_written),
         cmocka_unit_test(numbers__read__stop_at_the_first_other_character),
+        cmocka_unit_test(lines__of_a_name__begin_behind_its_blanks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
