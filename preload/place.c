@@ -92,12 +92,17 @@ static void remove_over(const char *path, uint32_t pid, uint64_t ticks)
     sys_call(SYS_close, fd);
 }
 
-/* "/dev/shm/leakspy-UID/PID-", of which PID may be any. */
+static void put_folder(struct text *text, uint32_t uid)
+{
+    text_string(text, REC_DIR_PREFIX);
+    text_number(text, uid);
+}
+
+/* "FOLDER/PID-", of which PID may be any. */
 static struct text start_of_name(char path[PLACE_ROOM], uint32_t pid)
 {
     struct text text = {.at = path, .room = PLACE_ROOM};
-    text_string(&text, "/dev/shm/leakspy-");
-    text_number(&text, (uint64_t)sys_call(SYS_geteuid, 0));
+    put_folder(&text, (uint32_t)sys_call(SYS_geteuid, 0));
     text_char(&text, '/');
     text_number(&text, pid);
     text_char(&text, '-');
@@ -121,8 +126,7 @@ static bool make_folder(char path[64])
     struct stat stat;
     struct text text = {.at = path, .room = 64};
     uint32_t uid = (uint32_t)sys_call(SYS_geteuid, 0);
-    text_string(&text, "/dev/shm/leakspy-");
-    text_number(&text, uid);
+    put_folder(&text, uid);
     sys_call(SYS_mkdirat, AT_FDCWD, path, 0700);
     return sys_call(SYS_newfstatat, AT_FDCWD, path, &stat, AT_SYMLINK_NOFOLLOW) == 0 &&
            S_ISDIR(stat.st_mode) && stat.st_uid == uid && (stat.st_mode & 0077) == 0;

@@ -23,7 +23,7 @@
 #define REC_MINOR 4                     /* minor versions only add tables and use reserved fields */
 #define REC_BYTE_ORDER 0x01020304U
 #define REC_HEADER_BYTES 4096U
-#define REC_DIR_PATTERN "/dev/shm/leakspy-%u" /* one folder a user (uid), mode 0700 */
+#define REC_DIR_PREFIX "/dev/shm/leakspy-" /* and the uid: one folder a user, mode 0700 */
 
 /* What a wait is an operation on. Text is the `kind` of the report's object. */
 #define REC_OBJECTS(X)                                                                             \

@@ -16,7 +16,7 @@
 
 char *recordings_folder(uid_t uid, char to[64])
 {
-    snprintf(to, 64, REC_DIR_PATTERN, (unsigned)uid);
+    snprintf(to, 64, REC_DIR_PREFIX "%u", (unsigned)uid);
     return to;
 }
 

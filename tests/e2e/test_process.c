@@ -148,7 +148,7 @@ static void forge_recording(const struct target *from, const struct target *to, 
 {
     char folder[64];
     struct rec_header header;
-    snprintf(folder, sizeof folder, REC_DIR_PATTERN, (unsigned)getuid());
+    snprintf(folder, sizeof folder, REC_DIR_PREFIX "%u", (unsigned)getuid());
     mkdir(folder, 0700);
     snprintf(path, 128, "%s/%d-77.rec", folder, (int)to->pid);
     struct outcome outcome =
