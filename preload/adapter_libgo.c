@@ -1,28 +1,23 @@
 /* Goroutines of gccgo's libgo: what is to be known of the channels that they wait on. */
 #include "preload/adapter.h"
 
+#include "preload/goscan/reader.h"
 #include "preload/libgo.h"
 #include "preload/memory.h"
 
-/* The beginning of runtime.hchan. */
-struct chan_head {
-    uint64_t length;
-    uint64_t capacity;
-    uint64_t buffer;
-    uint16_t element_bytes;
-    uint16_t unused;
-    uint32_t closed;
-};
-
-static uint16_t describe_channel(uint64_t chan, uint32_t *capacity, uint32_t *length)
+static uint16_t describe_channel(uint64_t chan, uint32_t *ret_capacity, uint32_t *ret_length)
 {
-    struct chan_head head;
-    if (chan == 0 || !memory_read(chan, &head, sizeof(head)) || head.length > head.capacity ||
-        head.closed > 1)
+    unsigned char head[LIBGO_CHAN_CLOSED + 4];
+    if (chan == 0 || !memory_read(chan, head, sizeof(head)))
         return 0;
-    *capacity = rec_saturate(head.capacity);
-    *length = rec_saturate(head.length);
-    return REC_DETAIL_CHANNEL | (head.closed ? REC_DETAIL_CLOSED : 0);
+    uint64_t length = word_at(head, LIBGO_CHAN_LENGTH);
+    uint64_t capacity = word_at(head, LIBGO_CHAN_CAPACITY);
+    uint32_t closed = half_at(head, LIBGO_CHAN_CLOSED);
+    if (length > capacity || closed > 1)
+        return 0;
+    *ret_capacity = rec_saturate(capacity);
+    *ret_length = rec_saturate(length);
+    return REC_DETAIL_CHANNEL | (closed ? REC_DETAIL_CLOSED : 0);
 }
 
 /* Until one goroutine was found whose sudog names the channel that its lock's address gave us, the

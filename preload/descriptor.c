@@ -8,10 +8,6 @@
 #include "preload/sys.h"
 #include "preload/text.h"
 
-#ifndef SYS_pidfd_getfd
-#define SYS_pidfd_getfd 438
-#endif
-
 static bool get_option(long fd, int option, void *to, uint32_t bytes)
 {
     return sys_call(SYS_getsockopt, fd, SOL_SOCKET, option, to, &bytes) == 0;

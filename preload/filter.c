@@ -20,14 +20,6 @@
 #include "preload/sys.h"
 #include "preload/text.h"
 
-#ifndef MADV_POPULATE_WRITE
-#define MADV_POPULATE_WRITE 23
-#endif
-#ifndef SYS_pidfd_open
-#define SYS_pidfd_open 434
-#define SYS_pidfd_getfd 438
-#endif
-
 #define STACK_BYTES 16384
 
 static struct rlimit no_core = {1, 1}; /* 1: a program that is piped cores gets none either */

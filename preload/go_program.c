@@ -13,11 +13,6 @@
 #define NAMES_BYTES 4096
 #define BUILD_INFO_ALIGNMENT 16
 
-static bool read_at(long fd, void *buffer, size_t bytes, uint64_t offset)
-{
-    return sys_call(SYS_pread64, fd, buffer, bytes, offset) == (long)bytes;
-}
-
 /* Sections that only Go programs have. Those of position-independent ones have other names, since
  * they hold relocated addresses; the C linker hides the table in sections of its own, and some
  * builds leave out the first: one of them is enough. */
@@ -36,17 +31,17 @@ static bool take_sections(long fd, uint64_t bias, struct go_hints *hints)
     static ElfW(Shdr) headers[MOST_SECTIONS];
     static char names[NAMES_BYTES];
     ElfW(Ehdr) elf;
-    if (!read_at(fd, &elf, sizeof(elf), 0) || memcmp(elf.e_ident, ELFMAG, SELFMAG) != 0)
+    if (!sys_read_at(fd, &elf, sizeof(elf), 0) || memcmp(elf.e_ident, ELFMAG, SELFMAG) != 0)
         return true;
     if (elf.e_shoff == 0 || elf.e_shnum == 0)
         return false;
     if (elf.e_shentsize != sizeof(headers[0]) || elf.e_shnum > MOST_SECTIONS ||
         elf.e_shstrndx >= elf.e_shnum ||
-        !read_at(fd, headers, elf.e_shnum * sizeof(headers[0]), elf.e_shoff))
+        !sys_read_at(fd, headers, elf.e_shnum * sizeof(headers[0]), elf.e_shoff))
         return true;
     const ElfW(Shdr) *strings = &headers[elf.e_shstrndx];
     size_t bytes = strings->sh_size < NAMES_BYTES ? strings->sh_size : NAMES_BYTES;
-    if (!read_at(fd, names, bytes, strings->sh_offset) || bytes == 0)
+    if (!sys_read_at(fd, names, bytes, strings->sh_offset) || bytes == 0)
         return true;
     names[bytes - 1] = '\0';
     for (size_t i = 0; i < elf.e_shnum; i++)

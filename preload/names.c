@@ -23,11 +23,6 @@ static struct wanted {
 } wanted[BATCH];
 static uint32_t wanted_count;
 
-static bool read_at(long fd, void *buffer, size_t bytes, uint64_t offset)
-{
-    return sys_call(SYS_pread64, fd, buffer, bytes, offset) == (long)bytes;
-}
-
 /* Is the file still the one that was loaded? What has no build-id is believed. */
 static bool same_build(long fd, const ElfW(Ehdr) * elf, const struct rec_module *module)
 {
@@ -36,12 +31,12 @@ static bool same_build(long fd, const ElfW(Ehdr) * elf, const struct rec_module 
     if (module->build_id_bytes == 0)
         return true;
     for (uint32_t i = 0; i < elf->e_phnum; i++) {
-        if (!read_at(fd, &header, sizeof(header), elf->e_phoff + i * sizeof(header)))
+        if (!sys_read_at(fd, &header, sizeof(header), elf->e_phoff + i * sizeof(header)))
             return false;
         if (header.p_type != PT_NOTE)
             continue;
         size_t bytes = header.p_filesz < sizeof(notes) ? header.p_filesz : sizeof(notes);
-        if (read_at(fd, notes, bytes, header.p_offset) &&
+        if (sys_read_at(fd, notes, bytes, header.p_offset) &&
             memmem(notes, bytes, module->build_id, module->build_id_bytes) != NULL)
             return true;
     }
@@ -67,14 +62,14 @@ static bool find_table(long fd, const ElfW(Ehdr) * elf, ElfW(Shdr) * symbols, El
     bool found = false;
     for (uint32_t i = 0; i < elf->e_shnum; i++) {
         ElfW(Shdr) section;
-        if (!read_at(fd, &section, sizeof(section), elf->e_shoff + i * sizeof(section)))
+        if (!sys_read_at(fd, &section, sizeof(section), elf->e_shoff + i * sizeof(section)))
             return false;
         if (section.sh_type != SHT_SYMTAB && (section.sh_type != SHT_DYNSYM || found))
             continue;
         *symbols = section;
         found = section.sh_link < elf->e_shnum &&
-                read_at(fd, strings, sizeof(*strings),
-                        elf->e_shoff + section.sh_link * sizeof(section));
+                sys_read_at(fd, strings, sizeof(*strings),
+                            elf->e_shoff + section.sh_link * sizeof(section));
         if (found && section.sh_type == SHT_SYMTAB)
             return true;
     }
@@ -86,7 +81,7 @@ static void match_all(long fd, const struct rec_module *module, ElfW(Shdr) * str
     static ElfW(Sym) chunk[2048];
     ElfW(Ehdr) elf;
     ElfW(Shdr) symbols;
-    if (!read_at(fd, &elf, sizeof(elf), 0) || memcmp(elf.e_ident, ELFMAG, SELFMAG) != 0 ||
+    if (!sys_read_at(fd, &elf, sizeof(elf), 0) || memcmp(elf.e_ident, ELFMAG, SELFMAG) != 0 ||
         elf.e_phentsize != sizeof(ElfW(Phdr)) || elf.e_shentsize != sizeof(ElfW(Shdr)) ||
         !same_build(fd, &elf, module) || !find_table(fd, &elf, &symbols, strings))
         return;

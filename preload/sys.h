@@ -4,8 +4,22 @@
 #ifndef LEAKSPY_SYS_H
 #define LEAKSPY_SYS_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
+
+/* What headers that are older than the kernel lack. */
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+#ifndef SYS_pidfd_open
+#define SYS_pidfd_open 434
+#endif
+#ifndef SYS_pidfd_getfd
+#define SYS_pidfd_getfd 438
+#endif
 
 #ifdef __clang_analyzer__
 /* It does not read assembly, and would take what the kernel wrote for never written. */
@@ -53,5 +67,11 @@ static inline long sys_call6(long number, long a, long b, long c, long d, long e
     sys_call6(n, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), 0)
 #define SYS_CALL_6(n, a, b, c, d, e, f)                                                            \
     sys_call6(n, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
+
+/* Reads a piece of a file. False: not all of it. */
+static inline bool sys_read_at(long fd, void *buffer, size_t bytes, uint64_t offset)
+{
+    return sys_call(SYS_pread64, fd, buffer, bytes, offset) == (long)bytes;
+}
 
 #endif

@@ -7,10 +7,6 @@
 #include "preload/recorder.h"
 #include "preload/sys.h"
 
-#ifndef MADV_POPULATE_WRITE
-#define MADV_POPULATE_WRITE 23
-#endif
-
 /* The tables, in the order of their ids. Memory for rows is made ready a page at first, then as
  * much again as there is, up to a chunk (256 KiB or less) at a time. */
 static const struct {

@@ -338,7 +338,7 @@ static bool is_signal_return(uint64_t pc)
 }
 
 /* Where a marked value was read, as an offset from the caller's stack pointer `cfa`. */
-static bool read_at(uint64_t value, uint64_t cfa, int32_t *offset)
+static bool find_offset(uint64_t value, uint64_t cfa, int32_t *offset)
 {
     int64_t distance;
     bool known = near(value ^ PROBE_MARK, cfa, &distance);
@@ -361,9 +361,9 @@ static void learn(struct rule *rule)
     bool by_sp = near(step.sp, PROBE_SP, &offset);
     if (!by_sp && !near(step.sp, PROBE_FP, &offset))
         return;
-    if (!read_at(step.pc, step.sp, &rule->return_offset))
+    if (!find_offset(step.pc, step.sp, &rule->return_offset))
         return;
-    if (step.fp != PROBE_FP && !read_at(step.fp, step.sp, &rule->fp_offset))
+    if (step.fp != PROBE_FP && !find_offset(step.fp, step.sp, &rule->fp_offset))
         return;
     rule->cfa_offset = (int32_t)offset;
     rule->kind = by_sp ? RULE_SP : RULE_FP;

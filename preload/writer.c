@@ -17,6 +17,8 @@
 #define LOOK_SHARE 20                    /* a look takes one part in this many of the time, */
 #define LONGEST_PAUSE_NS (10 * NS_PER_S) /* unless that would make it too rare */
 
+_Static_assert(WRITER_PATH_BYTES == PLACE_ROOM, "recorded_make fills it");
+
 static struct goscan *scan;
 static uint64_t look_ns; /* what the last look took of a processor */
 
