@@ -3,7 +3,6 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/futex.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -12,7 +11,6 @@
 #include "preload/modules.h"
 #include "preload/other_stack.h"
 #include "preload/recorder.h"
-#include "preload/signals.h"
 #include "preload/sys.h"
 #include "preload/unwind.h"
 
@@ -28,89 +26,7 @@ static struct {
                                      unw_proc_info_t *, int, void *);
 } lib;
 
-static unw_addr_space_t space;
-
-/* --- the lock -------------------------------------------------------------------------------- */
-
-static uint32_t lock_word; /* 0 free, 1 taken, 2 taken and waited for */
-static uint64_t lock_signals;
-static bool lock_by_fork; /* who has it copies the process, and may wait for locks of others */
-
-/* A fork that has the lock waits for those of libc, which may be those of the very thread that
- * waits here: it does not wait for ever. */
-static bool take_lock(void)
-{
-    static const struct timespec within = {.tv_nsec = 50000000};
-    uint32_t was = 0;
-    if (__atomic_compare_exchange_n(&lock_word, &was, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
-        return true;
-    while (__atomic_exchange_n(&lock_word, 2, __ATOMIC_ACQUIRE) != 0)
-        if (sys_call(SYS_futex, &lock_word, FUTEX_WAIT_PRIVATE, 2, &within) == -ETIMEDOUT &&
-            __atomic_load_n(&lock_by_fork, __ATOMIC_RELAXED) && !recorder_thread.sampler)
-            return false;
-    return true;
-}
-
-bool unwind_lock(void)
-{
-    uint64_t before = signals_block();
-    if (!take_lock()) {
-        signals_restore(before);
-        return false;
-    }
-    lock_signals = before;
-    /* libunwind locks a mutex of its own, by a function that we intercept. */
-    __atomic_store_n(&recorder_thread.outside, recorder_thread.task, __ATOMIC_RELEASE);
-    __atomic_store_n(&recorder_thread.task, &recorder_thread.sink, __ATOMIC_RELEASE);
-    recorder_thread.inside = true;
-    return true;
-}
-
-void unwind_unlock(void)
-{
-    uint64_t before = lock_signals;
-    recorder_thread.inside = false;
-    recorder_thread.task = recorder_thread.outside;
-    if (__atomic_exchange_n(&lock_word, 0, __ATOMIC_RELEASE) == 2)
-        sys_call(SYS_futex, &lock_word, FUTEX_WAKE_PRIVATE, 1);
-    signals_restore(before);
-}
-
-/* Signals are blocked also where the lock is not to be had: what a handler does in the child before
- * the recording is forgotten would be told of the parent. */
-void unwind_before_fork(void)
-{
-    struct recorder_thread *self = &recorder_thread;
-    self->fork_signals = signals_block();
-    self->forks = true;
-    if (unwind_lock())
-        __atomic_store_n(&lock_by_fork, true, __ATOMIC_RELAXED);
-}
-
-void unwind_after_fork(void)
-{
-    struct recorder_thread *self = &recorder_thread;
-    if (!self->forks)
-        return; /* there was a filter already */
-    if (self->inside) {
-        __atomic_store_n(&lock_by_fork, false, __ATOMIC_RELAXED);
-        unwind_unlock();
-    }
-    self->forks = false;
-    signals_restore(self->fork_signals);
-}
-
-void unwind_forget(void)
-{
-    recorder_thread.outside = NULL; /* it is of the parent's recording */
-    if (recorder_thread.inside)
-        return; /* it has the lock, and gives it back */
-    /* Somebody who is not here was in the middle of libunwind, which is not to be entered again. */
-    if (lock_word != 0 && !lock_by_fork)
-        space = NULL;
-    lock_word = 0;
-    lock_by_fork = false;
-}
+static unw_addr_space_t space; /* NULL: libunwind is not to be called */
 
 /* --- rules ----------------------------------------------------------------------------------- */
 
@@ -471,4 +387,9 @@ bool rules_init(bool may_open)
         return false;
     set_up();
     return true;
+}
+
+void rules_give_up(void)
+{
+    space = NULL;
 }

@@ -27,6 +27,9 @@ struct rule {
 /* As unwind_init. */
 bool rules_init(bool may_open);
 
+/* libunwind is not called any more. */
+void rules_give_up(void);
+
 /* The rule for rule->pc, if it is known. Lock-free; any thread, any context. */
 bool rule_find(uint64_t pc, struct rule *ret);
 

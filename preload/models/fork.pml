@@ -1,5 +1,5 @@
 /* What a fork child inherits, and makes of it: unwind_before_fork, unwind_after_fork, unwind_forget
- * and the lock of unwind_rules.c; recorder_forget, open_in_child and recorder_adopt of recorder.c;
+ * and the lock of unwind_lock.c; recorder_forget, open_in_child and recorder_adopt of recorder.c;
  * sampler_forget, the turn and the start of sampler_thread.c; lifecycle.c.
  *
  * A program has three threads: two of them fork, by libc or past it, or use the unwinder, or start

@@ -30,6 +30,7 @@ add_library(
   ${CMAKE_SOURCE_DIR}/preload/slots.c
   ${CMAKE_SOURCE_DIR}/preload/tables.c
   ${CMAKE_SOURCE_DIR}/preload/unwind.c
+  ${CMAKE_SOURCE_DIR}/preload/unwind_lock.c
   ${CMAKE_SOURCE_DIR}/preload/unwind_rules.c
   ${CMAKE_SOURCE_DIR}/preload/waits.c
   preload/parts_without_hooks.c)
