@@ -152,8 +152,12 @@ static bool starts_unrecorded(void)
 int hook_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*start)(void *),
                         void *arg)
 {
-    if (starts_unrecorded())
-        return hooks_real.pthread_create(thread, attr, start, arg);
+    if (starts_unrecorded()) {
+        int result = hooks_real.pthread_create(thread, attr, start, arg);
+        if (result == 0)
+            lifecycle_started_unrecorded();
+        return result;
+    }
     recorder_self();
     int detached = PTHREAD_CREATE_JOINABLE;
     if (attr != NULL)
@@ -171,8 +175,12 @@ int hook_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*s
 
 int hook_thrd_create(thrd_t *thread, thrd_start_t start, void *arg)
 {
-    if (starts_unrecorded())
-        return hooks_real.thrd_create(thread, start, arg);
+    if (starts_unrecorded()) {
+        int result = hooks_real.thrd_create(thread, start, arg);
+        if (result == thrd_success)
+            lifecycle_started_unrecorded();
+        return result;
+    }
     recorder_self();
     struct rec_task *task =
         spawn_slot(true, HOOK_SPAWN_SITE(HOOK_OWN_STACK), (void *)start, arg, NULL);

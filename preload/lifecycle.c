@@ -26,7 +26,8 @@
 
 /* RECORDED: this process, or the one that it was forked from. */
 static enum { UNRECORDED, WAITS_FOR_THREAD, BEGINS, RECORDED } life;
-static bool forked; /* it is not the process that executed the program */
+static uint32_t early_threads; /* started before the recording could begin */
+static bool forked;            /* it is not the process that executed the program */
 
 /* True: this process knows that it is one of its own. In memory that a fork child finds empty; NULL
  * where that cannot be had. */
@@ -123,6 +124,7 @@ static bool begin(bool may_open_unwinder)
     if (!recorder_open(forked))
         return false;
     know_self();
+    recorder_lose_threads(__atomic_exchange_n(&early_threads, 0, __ATOMIC_RELAXED));
     if (!unwinder)
         recorder_say("cannot be loaded; stacks follow frame pointers only", "libunwind", 0);
     if (is_go)
@@ -198,6 +200,12 @@ bool lifecycle_begin_for_thread(void)
     signals_restore(before);
     errno = error;
     return begun;
+}
+
+void lifecycle_started_unrecorded(void)
+{
+    if (life == UNRECORDED)
+        __atomic_fetch_add(&early_threads, 1, __ATOMIC_RELAXED);
 }
 
 /* --- start ----------------------------------------------------------------------------------- */

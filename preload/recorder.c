@@ -72,6 +72,13 @@ void recorder_close(enum rec_state state, int exit_code)
     recorded_end(state, exit_code);
 }
 
+void recorder_lose_threads(uint32_t count)
+{
+    __atomic_fetch_add(&recorder.header->spawned, count, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&recorder.header->lost_tasks, count, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&recorder_lost_threads, count, __ATOMIC_RELAXED);
+}
+
 static bool take_lost_thread(void)
 {
     uint64_t lost = __atomic_load_n(&recorder_lost_threads, __ATOMIC_RELAXED);
@@ -159,7 +166,8 @@ struct rec_task *recorder_adopt(void)
         recorder_take_back(task);
         return known;
     }
-    if (!first || take_lost_thread()) /* it was counted as both already */
+    bool is_main = flags & REC_TASK_MAIN;
+    if (!first || (!is_main && take_lost_thread())) /* it was counted as both already */
         take_back_loss();
     if (!first && task == NULL)
         return known;

@@ -122,6 +122,10 @@ void recorder_close(enum rec_state state, int exit_code);
  * NULL. Keeps errno. Async-signal-safe. */
 struct rec_task *recorder_adopt(void);
 
+/* Counts as lost what threads were started before there was a recording: each may still be adopted.
+ * At start. */
+void recorder_lose_threads(uint32_t count);
+
 /* The same, if it has one: else NULL. */
 static inline struct rec_task *recorder_known_self(void)
 {

@@ -18,6 +18,7 @@
 
 #define MODULE LEAKSPY_TARGETS "/liblimits_module.so"
 #define OWN_DLSYM LEAKSPY_TARGETS "/libown_dlsym.so"
+#define EARLY_THREADS LEAKSPY_TARGETS "/libearly_threads.so"
 #define JEMALLOC "/usr/lib/x86_64-linux-gnu/libjemalloc.so.2"
 #define LIBASAN "/usr/lib/x86_64-linux-gnu/libasan.so.8"
 #define FAKETIME "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
@@ -253,6 +254,11 @@ static const struct row rows[] = {
      .arguments = {"after", FAKETIME, "threads"},
      .environment = {"FAKETIME=-10d"},
      .facts = TWO_THREADS},
+
+    /* Its constructor comes before ours: its threads are not known, unless they wait again. */
+    {.name = "threads_that_start_before_us",
+     .arguments = {"after", EARLY_THREADS, "threads"},
+     .facts = {{"totals.spawned", 4, 4}, {"totals.lost", 2, 2}}},
 
     /* Others look functions up for themselves, and for us. */
     {.name = "dlsym_before",
