@@ -11,7 +11,8 @@
 #
 # Usage: tests/run.sh [STAGE...]      (without: those that the table marks, in this order)
 # Nothing is tried twice. What failed is said again at the end, with the end of its output, and how long each stage took.
-# The last line says how many tests passed and failed; the exit status is 0 when none failed.
+# The last line says how many tests passed and failed, and how many were skipped if any was, whose names precede it; the
+# exit status is 0 when none failed.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 . tests/packages.sh
@@ -28,8 +29,8 @@ tidy    | yes | run_lint   | LINT_PACKAGES
 "
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
-failures=$scratch/failures times=$scratch/times
-touch "$failures" "$times"
+failures=$scratch/failures skips=$scratch/skips times=$scratch/times
+touch "$failures" "$skips" "$times"
 passed=0 failed=0 skipped=0
 
 # count PASSED FAILED SKIPPED: adds them up.
@@ -74,7 +75,7 @@ run_preset() {
     status=${PIPESTATUS[0]}
     # CTest's own list says which were ended by a signal or by their limit of time.
     sed -n '/^The following tests FAILED:/,/^Errors while/p' "$log" >>"$failures"
-    if ! counts=$(tests/results.py "$junit" "$preset" "$failures"); then
+    if ! counts=$(tests/results.py "$junit" "$preset" "$failures" "$skips"); then
         fail "$preset: the tests" "$log"
         return
     fi
@@ -95,7 +96,7 @@ run_fuzz() {
     tests/fuzz/run.sh 2>&1 | tee "$log"
     case ${PIPESTATUS[0]} in
     0) count 1 0 0 ;;
-    77) count 0 0 1 ;;
+    77) count 0 0 1 && echo "skipped fuzz" >>"$skips" ;;
     *) fail "fuzz" "$log" ;;
     esac
 }
@@ -150,6 +151,8 @@ done
 [ -s "$failures" ] && echo "== what failed" && cat "$failures"
 echo "== how long it took"
 cat "$times"
-[ "$skipped" -gt 0 ] && echo "$skipped skipped: something they need is not to be had here"
-echo "$passed passed, $failed failed"
+[ -s "$skips" ] && echo "== what was skipped: something it needs is not to be had here" && cat "$skips"
+total="$passed passed, $failed failed"
+[ "$skipped" -gt 0 ] && total+=", $skipped skipped"
+echo "$total"
 [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
