@@ -57,6 +57,7 @@ run_preset() {
     local preset=$1 log=$scratch/$1.log junit=$scratch/$1.xml reports=$scratch/$1.report run=() started=$SECONDS
     local status counts builds=("$1")
     [ "$preset" = clang ] && builds+=(default) # whose programs and tests are given the other library
+    echo "== $preset: build"
     if ! build "${builds[@]}" >"$log" 2>&1; then
         cat "$log"
         fail "$preset: the build" "$log"
@@ -126,6 +127,7 @@ install_for() {
     redis_ran=$(pgrep -x redis-server)
     install_packages "${packages[@]}" || return 1
     if [ -z "$redis_ran" ] && pgrep -x redis-server >/dev/null; then
+        echo "stopping the redis-server that was started by installing it"
         service redis-server stop >/dev/null 2>&1 || sudo -n service redis-server stop >/dev/null 2>&1
     fi
 }
@@ -139,7 +141,7 @@ for stage in "${wanted[@]}"; do
     started=$SECONDS
     echo "== $stage"
     # shellcheck disable=SC2086
-    if install_for $lists >"$scratch/install.log" 2>&1; then
+    if install_for $lists 2>"$scratch/install.log"; then
         $runner "$stage"
     else
         cat "$scratch/install.log"
