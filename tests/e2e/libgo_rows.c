@@ -75,6 +75,13 @@ struct expected_group libgo_group(const struct libgo_row *row)
     };
 }
 
+/* `side`: "object.senders" or "object.receivers". */
+static void assert_waiting(const json_t *group, const char *side, bool one)
+{
+    assert_true(json_is_integer(json_at(group, side)));
+    assert_int_equal(json_integer_value(json_at(group, side)), one);
+}
+
 const json_t *assert_libgo_row(json_t *report, const struct libgo_row *row)
 {
     struct expected_group expected = libgo_group(row);
@@ -84,6 +91,10 @@ const json_t *assert_libgo_row(json_t *report, const struct libgo_row *row)
         assert_int_equal(json_integer_value(json_at(group, "object.capacity")), row->capacity);
         assert_int_equal(json_integer_value(json_at(group, "object.length")), row->length);
         assert_true(json_is_false(json_at(group, "object.closed")));
+        /* Each waits on a channel of its own. */
+        bool sends = strcmp(row->op, "chan send") == 0;
+        assert_waiting(group, "object.senders", sends);
+        assert_waiting(group, "object.receivers", !sends);
     }
     return group;
 }

@@ -25,7 +25,8 @@ struct expected_group libgo_group(const struct libgo_row *row);
 /* The line of the program's source that is marked "what where.". */
 int libgo_line(const char *what, const char *where);
 
-/* The group of a row is in a report, and its channel is told. Returns the group. */
+/* The group of a row is in a report, and its channel is told, with how many wait on each side of
+ * it. Returns the group. */
 const json_t *assert_libgo_row(json_t *report, const struct libgo_row *row);
 
 /* How many rows are findings. */
