@@ -7,8 +7,11 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"runtime"
 	"sync"
+	"syscall"
 	"time"
+	"unsafe"
 )
 
 type row struct {
@@ -161,10 +164,22 @@ func prepare(name string) {
 	}
 }
 
+// run runs on, and never parks: the runtime knows nothing of the sleep.
+func run() {
+	short := syscall.Timespec{Nsec: 1000000}
+	for {
+		syscall.RawSyscall(syscall.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&short)), 0, 0)
+		runtime.Gosched()
+	}
+}
+
 func spawn_parked(park func()) {
 	go func() {
 		park()
 		returned <- true
+		if passing {
+			run()
+		}
 	}()
 }
 

@@ -1,7 +1,8 @@
 /* Programs that park one named thread (or task) in one function.
  *
  * `parked NAME park` parks it; `parked NAME pass` makes the same call when it has no need to wait,
- * or is woken at once, and joins the thread. Either prints the object of the wait ("object 0x…", or
+ * or is woken at once, and keeps the thread alive in what is not recorded, since of a thread that
+ * has ended nothing is told in any case. Either prints the object of the wait ("object 0x…", or
  * "object none" when it is not to be compared) and "ready", and holds until stdin ends.
  */
 #ifndef LEAKSPY_E2E_PARKED_H
