@@ -162,6 +162,7 @@ static void describe(struct rec_task *task, const struct go_goroutine *it,
         put_cases(task, it);
     else if (reason->object == GO_OBJECT_POLL)
         flags |= task->detail_flags & (REC_DETAIL_LISTENING | REC_DETAIL_TIMES_OUT);
+    flags |= it->status == G_LEAKED ? REC_DETAIL_LEAKED : 0;
     if (task->detail_a == a && task->detail_b == b && task->detail_flags == flags)
         return; /* a page that is not written to stays clean */
     task->detail_a = a;

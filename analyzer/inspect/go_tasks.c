@@ -191,6 +191,8 @@ static void take_wait(struct go_tasks *tasks, const struct go_goroutine *it,
         take_channel(&it->channel, task);
     else if (reason && reason->object == GO_OBJECT_SELECT)
         take_cases(tasks, it, task);
+    if (it->status == G_LEAKED)
+        task->detail_flags |= REC_DETAIL_LEAKED;
     if (it->deadline || (reason && reason->deadline))
         task->flags |= SNAPSHOT_DEADLINE;
     if (reason && reason->idle)

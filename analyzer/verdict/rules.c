@@ -189,6 +189,23 @@ static void explain_nothing(const struct judge *judge, struct group *group)
                         : "the channel is nil: no other task can ever use it, nothing can wake it");
 }
 
+/* Its runtime's collector has looked: what still runs leads to nothing that could wake it. */
+static bool is_unreachable(const struct judge *judge, uint32_t index)
+{
+    return task_at(judge, index)->detail_flags & REC_DETAIL_LEAKED;
+}
+
+static void explain_unreachable(const struct judge *judge, struct group *group)
+{
+    (void)judge;
+    evidence_add(group,
+                 group->count == 1
+                     ? "Go's collector found that nothing that runs can reach what it waits on: "
+                       "nothing can wake it"
+                     : "Go's collector found that nothing that runs can reach what they wait on: "
+                       "nothing can wake them");
+}
+
 static bool is_poller(const struct judge *judge, uint32_t index)
 {
     static const char *const pollers[] = {
@@ -289,6 +306,7 @@ const struct verdict_rule rules[] = {
     {VERDICT_WAITING, false, is_idle_by_stack, explain_idle},
     {VERDICT_WAITING, false, has_deadline, explain_deadline},
     {VERDICT_LEAKED, false, waits_on_nothing, explain_nothing},
+    {VERDICT_LEAKED, false, is_unreachable, explain_unreachable},
     {VERDICT_WAITING, false, is_poller, explain_poller},
     {VERDICT_WAITING, false, waits_for_signal, explain_signal},
     {VERDICT_WAITING, true, is_fresh, explain_fresh},

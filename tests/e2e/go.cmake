@@ -130,6 +130,10 @@ if(LEAKSPY_PYTHON)
     e2e_go_oracle(test_go_oracle_quit_${mode} ${program} --ready ready --after 0.1 --hold-stdin --least 50)
   endforeach()
   e2e_go_oracle(test_go_oracle_churn ${CMAKE_CURRENT_BINARY_DIR}/go_churn_cgo --ready ready --hold-stdin --least 20)
+  if(minor GREATER_EQUAL 27)
+    e2e_go_oracle(test_go_oracle_leaked "${CMAKE_CURRENT_BINARY_DIR}/go_record_cgo;leak;3" --ready ready --after 0.1
+                  --hold-stdin --least 3)
+  endif()
 
   # Programs that nobody here wrote: the Go tree's own test programs, and the tests of its library.
   if(EXISTS ${goroot}/test/chan/goroutines.go)

@@ -43,6 +43,7 @@ HELPER = re.compile(r"^runtime\.(?:deferCallSave|deferreturn|runOpenDeferFrame|c
 OLD_WRAPPER = re.compile(r"\.func\d+(?:\.\d+)*$|\.·dwrap·\d+$")
 # What Go's text adds to a wait reason.
 STATE_EXTRAS = re.compile(r" \((?:scan|durable|leaked)\)")
+LEAKED = " (leaked)"
 
 
 # Go tells 100 frames with those that it does not show, and before 1.21 it does not always say that there are more.
@@ -54,6 +55,7 @@ class Goroutine:
         self.id = ident
         self.state = state
         self.locked = False
+        self.leaked = False
         self.frames = []  # (function, file, line), innermost first
         self.elided = None  # so many frames are before those that were left out
         self.cut = False
@@ -88,6 +90,7 @@ def parse_stacks(text):
             current = Goroutine(int(head.group(1)), "")
             parts = head.group(2).split(", ")
             current.state = STATE_EXTRAS.sub("", parts[0])
+            current.leaked = LEAKED in parts[0]
             current.locked = "locked to thread" in parts[1:]
             goroutines.setdefault(current.id, current)
             function, created = None, False
@@ -177,6 +180,7 @@ def parse_report(report, whole):
             one.cut = len(group["wait_stack"]) >= 100
             one.creator = task.get("spawner")
             one.locked = bool(task.get("locked_to_thread"))
+            one.leaked = group["verdict"] == "leaked"
             goroutines[one.id] = one
     return goroutines
 
@@ -269,6 +273,8 @@ def compare(report, text):
             ret.differences.append(said + found)
         elif one.state != it.state:
             ret.differences.append(said + "its state is " + one.state)
+        elif it.leaked and not one.leaked:  # leakspy knows of more
+            ret.differences.append(said + "Go's collector found that it is leaked")
         elif one.created != it.created and ident != 1:
             ret.differences.append(said + "created by %s, Go: %s" % (show(one.created), show(it.created)))
         elif it.creator is not None and one.creator != it.creator:

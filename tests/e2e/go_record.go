@@ -6,6 +6,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -46,6 +47,16 @@ func labels([]string) {
 	}
 	pprof.Do(context.Background(), pprof.Labels("empty", ""), func(context.Context) { spawnHere(never, 1) })
 	spawnHere(never, 1)
+}
+
+// leak parks COUNT goroutines that nothing can reach, and has the collector find that, where Go has the profile.
+func leak(args []string) {
+	park(args)
+	count, _ := strconv.Atoi(args[0])
+	profile := pprof.Lookup("goroutineleak")
+	for profile != nil && profile.Count() < count {
+		profile.WriteTo(io.Discard, 0)
+	}
 }
 
 //go:noinline
@@ -168,7 +179,7 @@ func descend(depth int, channel chan int) int {
 func main() {
 	things := map[string]func([]string){
 		"park": park, "labels": labels, "exec": exec, "same": same, "mutex": mutex, "drop": drop,
-		"timers": timers,
+		"timers": timers, "leak": leak,
 	}
 	things[os.Args[1]](os.Args[2:])
 	fmt.Println("ready")

@@ -244,6 +244,23 @@ static void labels__of_goroutines__are_recorded(void **state)
     end(way, target);
 }
 
+static void goroutines__that_the_collector_found__are_leaked(void **state)
+{
+    const struct way *way = *state;
+    struct expected_group leaked = parked;
+    leaked.verdict = "leaked";
+    struct target *target = start(way, way->program, LIST("leak", "3"), NULL);
+    wait_ready(target);
+    json_t *json = report(target->recording, "60ms", NULL);
+    bool finds_leaks = go_minor(json) >= 27;
+    json_decref(json);
+    if (finds_leaks)
+        json_decref(wait_for_group(target, "60ms", NULL, &leaked));
+    end(way, target);
+    if (!finds_leaks)
+        skip();
+}
+
 static void assert_timers(struct target *target, bool first, bool second)
 {
     const struct expected_group groups[] = {
@@ -471,6 +488,7 @@ int main(void)
         ONCE(thread__that_waits_in_c__is_told),
         ONCE(deadlock__of_goroutines_that_keep_their_threads__is_told),
         EACH(labels__of_goroutines__are_recorded),
+        EACH(goroutines__that_the_collector_found__are_leaked),
         EACH(deadlines__set_and_stopped_meanwhile__are_recorded),
         EACH(ancestors__where_they_are_kept__are_the_spawn_stack),
         ONCE(program_without_sections__is_recorded),

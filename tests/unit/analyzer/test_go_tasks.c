@@ -17,6 +17,7 @@
 #define SECOND INT64_C(1000000000)
 #define WAITING 4
 #define SYSCALL 3
+#define LEAKED 10
 
 enum reason { SEND, RECEIVE, NIL_SEND, SELECT, MUTEX, SLEEPING, IO, GC_WORKER, COROUTINE, REASONS };
 
@@ -285,6 +286,36 @@ static void nil_channel__is_leaked(void **state)
     const struct group *group = judge(f, 10 * SECOND);
     assert_int_equal(group->verdict, VERDICT_LEAKED);
     assert_string_equal(group->op, "chan send (nil chan)");
+}
+
+/* Also one that the collector saw only just now, whose age nobody knows. */
+static void goroutine_that_nothing_can_reach__is_leaked(void **state)
+{
+    struct fixture *f = *state;
+    for (uint64_t id = 1; id <= 3; id++) {
+        struct go_goroutine it = parked(f, id, SEND);
+        it.channel = (struct go_channel){.address = 0xc000076120, .known = true};
+        it.status = LEAKED;
+        add(f, &it);
+    }
+    const struct group *group = judge(f, 10 * SECOND);
+    assert_int_equal(group->verdict, VERDICT_LEAKED);
+    assert_int_equal(group->count, 3);
+    assert_evidence(group, "Go's collector found that nothing that runs can reach what they wait "
+                           "on: nothing can wake them");
+}
+
+/* The better sentence is the one that says why. */
+static void nil_channel__found_by_the_collector__is_told_as_that(void **state)
+{
+    struct fixture *f = *state;
+    struct go_goroutine it = parked(f, 7, NIL_SEND);
+    it.status = LEAKED;
+    add(f, &it);
+    const struct group *group = judge(f, 10 * SECOND);
+    assert_int_equal(group->verdict, VERDICT_LEAKED);
+    assert_evidence(group, "the channel is nil: no other task can ever use it, nothing can wake "
+                           "it");
 }
 
 /* Cases of nil channels are not told: nothing in the runtime points to them. */
@@ -639,6 +670,8 @@ int main(void)
         TEST(quiet_process__says_how_long_at_least),
         TEST(lower_bound_below_the_threshold__decides_nothing),
         TEST(nil_channel__is_leaked),
+        TEST(goroutine_that_nothing_can_reach__is_leaked),
+        TEST(nil_channel__found_by_the_collector__is_told_as_that),
         TEST(select_over_nil_channels__is_leaked),
         TEST(select_whose_cases_were_not_read__is_not_leaked),
         TEST(select_with_cases_untold__is_not_leaked),

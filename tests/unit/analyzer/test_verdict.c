@@ -471,6 +471,20 @@ static void nil_channel__leaked(void **state)
     done(&j);
 }
 
+static void goroutine__found_by_its_collector__leaked_below_the_threshold(void **state)
+{
+    (void)state;
+    struct builder *b = recording_builder_create();
+    struct rec_task *goroutine = builder_task(b, REC_KIND_GOROUTINE, "");
+    builder_park(b, goroutine, "chan receive", REC_OP_CHAN_RECEIVE, 0x500, SECOND, 0);
+    goroutine->detail_flags |= REC_DETAIL_LEAKED;
+    struct judged j;
+    judge(&j, b, 10 * SECOND, NULL);
+    assert_group(&j, 0, VERDICT_LEAKED, 1, "chan receive");
+    assert_evidence(&j, 0, "nothing that runs can reach what it waits on: nothing can wake it");
+    done(&j);
+}
+
 static void channel__evidence_says_who_else_waits(void **state)
 {
     (void)state;
@@ -601,6 +615,7 @@ int main(void)
         cmocka_unit_test(process__is_told_as_waitpid_is_given_it),
         cmocka_unit_test(goroutine_and_its_thread__are_counted_once),
         cmocka_unit_test(nil_channel__leaked),
+        cmocka_unit_test(goroutine__found_by_its_collector__leaked_below_the_threshold),
         cmocka_unit_test(channel__evidence_says_who_else_waits),
         cmocka_unit_test(many_channels__evidence_says_what_they_share),
         cmocka_unit_test(ended_thread__unjoined),

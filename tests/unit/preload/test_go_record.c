@@ -10,6 +10,7 @@
 #include "preload/blocked.h"
 #include "preload/go_record.h"
 #include "preload/go_table.h"
+#include "preload/goscan/g.h"
 #include "preload/goscan/scan.h"
 #include "tests/unit/preload/recording_here.h"
 
@@ -54,7 +55,7 @@ static struct go_goroutine parked(uint64_t id, uint16_t reason)
         .parent_id = 1,
         .created_pc = 0x5005,
         .wait_number = 0x101,
-        .status = 4,
+        .status = G_WAITING,
         .reason = reason,
         .op = scan.reasons[reason].op,
         .parked = true,
@@ -693,6 +694,26 @@ static void deadline__set_or_stopped_meanwhile__is_recorded(void **state)
     assert_int_equal(only_task()->gen, gen);
 }
 
+/* The collector says so by the status, which its next run takes back. */
+static void finding_of_the_collector__is_recorded_while_it_stands(void **state)
+{
+    (void)state;
+    struct go_goroutine it = parked(42, MUTEX);
+    look_at(&it, 1);
+    assert_int_equal(only_task()->detail_flags, 0);
+    uint32_t gen = only_task()->gen;
+    it.stack = NULL;
+    for (int i = 0; i < 2; i++) {
+        it.status = G_LEAKED;
+        look_at(&it, 1);
+        assert_int_equal(only_task()->detail_flags, REC_DETAIL_LEAKED);
+        it.status = G_WAITING;
+        look_at(&it, 1);
+        assert_int_equal(only_task()->detail_flags, 0);
+    }
+    assert_int_equal(only_task()->gen, gen);
+}
+
 /* Without the stack nobody looks at what a descriptor's deadline is. */
 static void deadline__that_was_not_looked_for__stays(void **state)
 {
@@ -839,6 +860,7 @@ int main(void)
         TEST(cases_of_a_select__are_not_those_of_the_next_wait),
         TEST(deadline_and_thread__of_a_wait__are_recorded),
         TEST(deadline__set_or_stopped_meanwhile__is_recorded),
+        TEST(finding_of_the_collector__is_recorded_while_it_stands),
         TEST(deadline__that_was_not_looked_for__stays),
         TEST(deadline__that_may_have_been_missed__stays),
         TEST(operations__that_are_not_asked_for__are_not_recorded),
