@@ -4,6 +4,7 @@
 
 #include "preload/recorder.h"
 
+/* What is cut or left out is counted as lost, once a set. */
 #define TEXT_BYTES 256 /* of a key or a value, the NUL included; longer ones are cut */
 #define SET_BYTES 4096 /* of all labels of a goroutine; those that do not fit are left out */
 /* Rows of the table of different sets of labels, half of which are stored at most: goroutines with
@@ -25,6 +26,7 @@ static uint32_t set_count;
 static struct {
     uint64_t address;
     uint32_t offset;
+    bool cut; /* it is a new set, of which not all is told, which was not counted yet */
 } recent[RECENT];
 static uint32_t read_count;
 static bool unread; /* some row has labels that were not read yet */
@@ -44,6 +46,11 @@ void go_labels_begin(void)
     read_count = 0;
 }
 
+static void count_lost(void)
+{
+    __atomic_fetch_add(&recorder.header->tables[REC_TABLE_STRINGS - 1].lost, 1, __ATOMIC_RELAXED);
+}
+
 /* A set that stands in row `at`: stored, or counted as lost. Returns its offset. */
 static uint32_t store_new(uint32_t at, uint64_t hash, const char *text, uint32_t bytes)
 {
@@ -51,8 +58,7 @@ static uint32_t store_new(uint32_t at, uint64_t hash, const char *text, uint32_t
     if (set_count < SETS_STORED)
         offset = recorder_add_string(text, bytes);
     else if (set_count < SETS_COUNTED)
-        __atomic_fetch_add(&recorder.header->tables[REC_TABLE_STRINGS - 1].lost, 1,
-                           __ATOMIC_RELAXED);
+        count_lost();
     if (offset == 0 && (set_count < SETS_STORED || set_count >= SETS_COUNTED))
         return 0;
     sets[at].hash = hash;
@@ -82,7 +88,8 @@ static uint32_t store(const char *text, uint32_t bytes)
     return 0;
 }
 
-/* Adds a text and its NUL to the set. False: it does not fit, or cannot be read. */
+/* Adds a text and its NUL to the set. False: it does not fit, or cannot be read; or it is an empty
+ * key, which would end the set. */
 static bool add(struct goscan *scan, const struct go_text *text, size_t *used, bool may_be_empty)
 {
     size_t bytes = text->bytes < TEXT_BYTES ? (size_t)text->bytes : TEXT_BYTES - 1;
@@ -98,16 +105,29 @@ static bool add(struct goscan *scan, const struct go_text *text, size_t *used, b
     return true;
 }
 
-static uint32_t read_set(struct goscan *scan, uint64_t address)
+static uint32_t read_set(struct goscan *scan, uint64_t address, bool *ret_cut)
 {
     static struct go_text pairs[2 * GO_MAX_LABELS];
     size_t count = goscan_labels(scan, address, pairs), used = 0;
+    bool cut = count > GO_MAX_LABELS;
+    *ret_cut = false;
     for (size_t i = 0; i < count && i < GO_MAX_LABELS; i++) {
+        const struct go_text *key = &pairs[2 * i], *value = key + 1;
         size_t before = used;
-        if (!add(scan, &pairs[2 * i], &used, false) || !add(scan, &pairs[2 * i + 1], &used, true))
+        cut |= key->bytes >= TEXT_BYTES || value->bytes >= TEXT_BYTES;
+        if (!add(scan, key, &used, false) || !add(scan, value, &used, true)) {
             used = before;
+            cut = true;
+        }
     }
-    return used > 0 ? store(set, (uint32_t)used) : 0; /* what follows is a NUL: the empty key */
+    if (used == 0 && !cut)
+        return 0;
+    if (used == 0)
+        set[used++] = '\0'; /* a set without a key that can be told: known, to be counted once */
+    uint32_t known = set_count;
+    uint32_t offset = store(set, (uint32_t)used); /* what follows is a NUL: the empty key */
+    *ret_cut = cut && offset != 0 && set_count != known;
+    return set[0] != '\0' ? offset : 0;
 }
 
 void go_labels_note(struct go_row *row, struct rec_task *task, uint64_t address, bool ran)
@@ -141,15 +161,19 @@ static void read_row(struct go_row *row, void *scan)
             return;
         }
         read_count++;
-        recent[at].offset = read_set(scan, row->labels);
+        recent[at].offset = read_set(scan, row->labels, &recent[at].cut);
         recent[at].address = row->labels;
     }
     uint32_t offset = 0;
     row->labels_unread = !has_still(scan, row);
-    if (row->labels_unread)
+    if (row->labels_unread) {
         unread = true; /* the next scan says what it has then */
-    else
+    } else {
         offset = recent[at].offset;
+        if (recent[at].cut)
+            count_lost();
+        recent[at].cut = false;
+    }
     __atomic_store_n(&recorder.tasks[row->task].labels, offset, __ATOMIC_RELAXED);
 }
 

@@ -353,15 +353,56 @@ static void drop_changed(struct go_tasks *tasks, struct mem_reader *memory, uint
     }
 }
 
+/* The row of a set of labels; 0: none can be told. Notes it in `cut_sets` where that is not
+ * all. */
+static uint32_t add_set(struct go_tasks *tasks, struct mem_reader *memory,
+                        const struct go_text texts[2 * GO_MAX_LABELS], size_t found,
+                        struct table *cut_sets)
+{
+    const char *pairs[2 * GO_MAX_LABELS];
+    size_t count = 0;
+    bool cut = found > GO_MAX_LABELS;
+    for (size_t i = 0; i < found && i < GO_MAX_LABELS; i++) {
+        const struct go_text *key = &texts[2 * i], *value = key + 1;
+        pairs[2 * count] = read_text(tasks, memory, key);
+        pairs[2 * count + 1] = read_text(tasks, memory, value);
+        bool told = pairs[2 * count] && pairs[2 * count + 1];
+        count += told;
+        cut |= !told || key->bytes > LABEL_BYTES || value->bytes > LABEL_BYTES;
+    }
+    uint32_t row = builder_add_labels(tasks->builder, pairs, count);
+    uint32_t *is_cut = cut && row ? table_at(cut_sets, (struct table_key){row, 0}) : NULL;
+    if (is_cut)
+        *is_cut = 1;
+    return row;
+}
+
+/* What is not told of labels is a loss, once a set that some task has. */
+static void count_cut(const struct go_tasks *tasks, const struct table *cut_sets)
+{
+    struct snapshot *snapshot = builder_snapshot(tasks->builder);
+    for (size_t i = 0; cut_sets->count && i < tasks->labelled_count; i++) {
+        const struct snapshot_task *task = &snapshot->tasks[tasks->labelled[i].task];
+        struct table_key key = {snapshot_extra(snapshot, task)->labels, 0};
+        uint32_t *is_cut = key.a ? table_find(cut_sets, key) : NULL;
+        if (!is_cut)
+            continue;
+        snapshot->loss.rows += *is_cut;
+        *is_cut = 0;
+    }
+}
+
 void go_tasks_label(struct go_tasks *tasks,
                     size_t (*read)(void *arg, uint64_t labels,
                                    struct go_text pairs[2 * GO_MAX_LABELS]),
                     void *arg, struct mem_reader *memory, uint64_t labels_offset)
 {
     struct snapshot *snapshot = builder_snapshot(tasks->builder);
-    struct table known; /* by address of labels: row of label_sets + 1 */
+    struct table known;    /* by address of labels: row of label_sets + 1 */
+    struct table cut_sets; /* by row of label_sets: 1 */
     size_t unread = 0;
-    if (!table_init(&known, 64)) {
+    if (!table_init(&known, 64) || !table_init(&cut_sets, 16)) {
+        table_deinit(&known);
         tasks->failed = true;
         return;
     }
@@ -374,20 +415,13 @@ void go_tasks_label(struct go_tasks *tasks,
         }
         if (!row) {
             struct go_text texts[2 * GO_MAX_LABELS];
-            const char *pairs[2 * GO_MAX_LABELS];
-            size_t count = 0;
             size_t found = read(arg, key.a, texts);
-            for (size_t k = 0; k < found && k < GO_MAX_LABELS; k++) {
-                pairs[2 * count] = read_text(tasks, memory, &texts[2 * k]);
-                pairs[2 * count + 1] = read_text(tasks, memory, &texts[2 * k + 1]);
-                count += pairs[2 * count] && pairs[2 * count + 1];
-            }
             row = table_at(&known, key);
             if (!row) {
                 tasks->failed = true;
                 break;
             }
-            *row = builder_add_labels(tasks->builder, pairs, count) + 1;
+            *row = add_set(tasks, memory, texts, found, &cut_sets) + 1;
         }
         if (*row > 1)
             builder_extra(tasks->builder, &snapshot->tasks[tasks->labelled[i].task])->labels =
@@ -395,6 +429,8 @@ void go_tasks_label(struct go_tasks *tasks,
     }
     table_deinit(&known);
     drop_changed(tasks, memory, labels_offset);
+    count_cut(tasks, &cut_sets);
+    table_deinit(&cut_sets);
     if (unread)
         builder_note(
             tasks->builder,

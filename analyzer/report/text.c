@@ -235,7 +235,8 @@ static void put_stack(const struct writer *writer, uint32_t site, const char *la
         fputs(INDENT "    … the stack is longer than what was kept\n", writer->out);
 }
 
-#define LABELS_MOST 6
+#define LABELS_MOST 64 /* that a task has */
+#define LABELS_SHOWN 6
 
 static uint32_t labels_of(const struct snapshot *snapshot, uint32_t task)
 {
@@ -284,14 +285,14 @@ static void put_labels(const struct writer *writer, const struct group *group)
 {
     const struct snapshot_label *common[LABELS_MOST];
     size_t count = common_labels(writer->report->snapshot, group, common);
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count && i < LABELS_SHOWN; i++) {
         fputs(i ? ", " : INDENT "labels ", writer->out);
         put_printable(writer->out, common[i]->key);
         fputc('=', writer->out);
         put_printable(writer->out, common[i]->value);
     }
     if (count)
-        fputc('\n', writer->out);
+        fputs(count > LABELS_SHOWN ? ", …\n" : "\n", writer->out);
 }
 
 static void put_group(const struct writer *writer, const struct group *group)

@@ -190,7 +190,8 @@ const uint64_t *goscan_spawn_pcs(const struct go_goroutine *it, uint32_t *ret_co
  * it->cases count as receives. */
 uint32_t goscan_case_numbers(const struct go_goroutine *it);
 
-/* The pprof labels of a goroutine: key, value, key, value … Returns how many pairs there are. */
+/* The pprof labels of a goroutine: key, value, key, value … Returns how many pairs there are;
+ * GO_MAX_LABELS + 1: more than so many, which are told. */
 size_t goscan_labels(struct goscan *scan, uint64_t labels, struct go_text pairs[2 * GO_MAX_LABELS]);
 
 #endif

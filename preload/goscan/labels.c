@@ -14,13 +14,15 @@
 
 struct labels {
     struct go_text *pairs;
-    size_t count;
+    size_t count; /* GO_MAX_LABELS + 1: there are more */
 };
 
 static void add_row(struct labels *labels, const void *key, const void *value)
 {
-    if (labels->count == GO_MAX_LABELS)
+    if (labels->count >= GO_MAX_LABELS) {
+        labels->count = GO_MAX_LABELS + 1;
         return;
+    }
     struct go_text *pair = &labels->pairs[2 * labels->count++];
     pair[0] = (struct go_text){word_at(key, 0), word_at(key, 8)};
     pair[1] = (struct go_text){word_at(value, 0), word_at(value, 8)};
@@ -73,6 +75,8 @@ static void read_list(struct goscan *scan, uint64_t address, struct labels *labe
             return;
         add_row(labels, row, row + 2);
     }
+    if (list[1] > GO_MAX_LABELS)
+        labels->count = GO_MAX_LABELS + 1;
 }
 
 size_t goscan_labels(struct goscan *scan, uint64_t labels, struct go_text pairs[2 * GO_MAX_LABELS])

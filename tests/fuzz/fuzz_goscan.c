@@ -77,7 +77,7 @@ static bool visit(const struct go_goroutine *it, void *arg)
     FUZZ_CHECK(it->case_count <= GO_MAX_CASES);
     FUZZ_CHECK(it->reason < scan->reason_count || it->reason == 0);
     FUZZ_CHECK(!it->stack || it->stack->count <= GO_STACK_DEPTH);
-    FUZZ_CHECK(goscan_labels(scan, it->labels, labels) <= GO_MAX_LABELS);
+    FUZZ_CHECK(goscan_labels(scan, it->labels, labels) <= GO_MAX_LABELS + 1);
     FUZZ_CHECK(!goscan_spawn_pcs(it, &count, &cut) || (count > 0 && count <= GO_MAX_ANCESTORS));
     FUZZ_CHECK((goscan_case_numbers(it) & 0xffff) + (goscan_case_numbers(it) >> 16) >=
                it->case_count);

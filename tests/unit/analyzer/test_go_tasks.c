@@ -624,6 +624,31 @@ static void labels__are_read_once_a_set(void **state)
     assert_int_equal(snapshot_extra(&f->snapshot, &f->snapshot.tasks[1])->labels, 0);
 }
 
+/* As many as are told at 0x100; elsewhere more, and others. */
+static size_t read_many_labels(void *arg, uint64_t labels, struct go_text pairs[2 * GO_MAX_LABELS])
+{
+    bool more = labels != 0x100;
+    (void)arg;
+    for (size_t i = 0; i < GO_MAX_LABELS; i++) {
+        pairs[2 * i] = (struct go_text){0, more ? 3 : 0};
+        pairs[2 * i + 1] = (struct go_text){3, 4};
+    }
+    return GO_MAX_LABELS + more;
+}
+
+static void labels__that_are_not_told_whole__are_lost_once_a_set(void **state)
+{
+    struct fixture *f = *state;
+    struct texts texts = {{read_texts}, "keyshop", {0, 0x100, 0x100, 0x200, 0x300}};
+    for (uint64_t id = 1; id <= 4; id++) {
+        struct go_goroutine it = parked(f, id, SEND);
+        it.labels = texts.labels[id];
+        add(f, &it);
+    }
+    go_tasks_label(&f->tasks, read_many_labels, NULL, &texts.reader, LABELS_OFFSET);
+    assert_int_equal(f->snapshot.loss.rows, 1);
+}
+
 /* A program that is linked statically, with cgo: Go's code, C's, and no library. */
 static void threads_in_c__of_a_static_program__are_no_workers(void **state)
 {
@@ -692,6 +717,7 @@ int main(void)
         TEST(stack_that_could_not_be_read__is_counted),
         TEST(unknown_reason_and_op__are_told_as_that),
         TEST(labels__are_read_once_a_set),
+        TEST(labels__that_are_not_told_whole__are_lost_once_a_set),
         TEST(threads_in_c__of_a_static_program__are_no_workers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -314,6 +314,36 @@ static struct builder *build_unwatched(int64_t not_looked_ns)
     return b;
 }
 
+/* A goroutine of which the program says as much as this. */
+static char *write_labelled(unsigned labels)
+{
+    struct builder *b = recording_builder_create();
+    struct rec_task *task = builder_task(b, REC_KIND_GOROUTINE, "");
+    builder_park(b, task, "chan send", REC_OP_CHAN_SEND, 0x500, 12 * SECOND, 0);
+    task->flags |= REC_TASK_SCANNED;
+    task->runtime_id = 7;
+    for (unsigned i = 0; i < labels; i++) {
+        char key[16];
+        snprintf(key, sizeof(key), "key%u", i);
+        uint32_t offset = builder_string(b, key);
+        task->labels = i == 0 ? offset : task->labels;
+        builder_string(b, "shop");
+    }
+    return write_report(b, &usual, 100, report_write_text);
+}
+
+static void text__more_labels_than_are_shown__said(void **state)
+{
+    (void)state;
+    char *text = write_labelled(6);
+    assert_non_null(strstr(text, "labels key0=shop, key1=shop,"));
+    assert_non_null(strstr(text, ", key5=shop\n"));
+    free(text);
+    text = write_labelled(7);
+    assert_non_null(strstr(text, ", key5=shop, …\n"));
+    free(text);
+}
+
 static void text__nobody_looked_lately__said(void **state)
 {
     (void)state;
@@ -831,6 +861,7 @@ int main(void)
         cmocka_unit_test(stack_that_is_longer_than_what_was_kept__said),
         cmocka_unit_test(go_statement_alone__is_not_said_to_be_cut_in_the_text),
         cmocka_unit_test(text__loss_is_shown),
+        cmocka_unit_test(text__more_labels_than_are_shown__said),
         cmocka_unit_test(text__nobody_looked_lately__said),
         cmocka_unit_test(text__looked_at_less_often_than_the_threshold_asks_for__said),
         cmocka_unit_test(text__ended_before_anybody_looked__said),

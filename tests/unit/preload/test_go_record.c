@@ -361,11 +361,12 @@ static void system_calls__of_many__are_told_in_turns_and_stay(void **state)
     end_reader();
 }
 
-/* Memory of a program with one g, which has labels in a list of one pair. */
+/* Memory of a program with one g, which has labels in a list of equal pairs. */
 static struct {
     struct mem_reader reader;
     uint64_t g_labels;
-    char value[5];
+    uint64_t pairs, key_bytes, value_bytes;
+    char value[512];
 } memory;
 
 #define LABELS 0xc000900000
@@ -373,22 +374,25 @@ static struct {
 
 static void read_memory(struct mem_reader *reader, struct mem_piece *pieces, size_t count)
 {
-    static const uint64_t list[] = {LABELS + 0x100, 1};
-    static const uint64_t pair[] = {LABELS + 0x200, 3, LABELS + 0x300, 4};
+    const uint64_t list[] = {LABELS + 0x100, memory.pairs};
+    const uint64_t pair[] = {LABELS + 0x1000, memory.key_bytes, LABELS + 0x2000,
+                             memory.value_bytes};
     const struct {
         uint64_t address;
         const void *bytes;
     } parts[] = {
         {LABELS, list},
         {LABELS + 0x100, pair},
-        {LABELS + 0x200, "key"},
-        {LABELS + 0x300, memory.value},
+        {LABELS + 0x1000, "key"},
+        {LABELS + 0x2000, memory.value},
         {0xc000000000 + 42 * 448 + LABELS_OFFSET, &memory.g_labels},
     };
     (void)reader;
     for (size_t i = 0; i < count; i++)
         for (size_t k = 0; k < sizeof(parts) / sizeof(*parts); k++)
-            if (pieces[i].address == parts[k].address) {
+            if (pieces[i].address == parts[k].address ||
+                (parts[k].bytes == pair && pieces[i].bytes == sizeof(pair) &&
+                 (pieces[i].address - parts[k].address) / sizeof(pair) < memory.pairs)) {
                 memcpy(pieces[i].to, parts[k].bytes, pieces[i].bytes);
                 pieces[i].ok = true;
             }
@@ -399,6 +403,9 @@ static struct go_goroutine labelled(void)
     struct go_goroutine it = parked(42, SEND);
     memory.reader.read = read_memory;
     strcpy(memory.value, "shop");
+    memory.pairs = 1;
+    memory.key_bytes = 3;
+    memory.value_bytes = 4;
     scan.reader = &memory.reader;
     scan.minor = 24;
     scan.layout.g_labels = LABELS_OFFSET;
@@ -443,6 +450,35 @@ static void labels__of_too_many_kinds__are_lost_once_each(void **state)
             assert_int_equal(only_task()->labels, 0);
     }
     assert_int_equal(strings->lost, 12);
+}
+
+static void labels__that_are_not_told_whole__are_lost_once_a_set(void **state)
+{
+    const struct rec_table *strings = &recorder.header->tables[REC_TABLE_STRINGS - 1];
+    static const struct {
+        const char *value;
+        uint64_t pairs, key_bytes, value_bytes;
+        uint32_t lost;
+    } rows[] = {
+        {"all", GO_MAX_LABELS, 3, 3, 0}, {"more", GO_MAX_LABELS + 1, 3, 4, 1},
+        {"long", 1, 3, 255, 1},          {"cut", 1, 3, 256, 2},
+        {"room", 20, 3, 255, 3},         {"no key", 1, 0, 6, 4},
+    };
+    (void)state;
+    struct go_goroutine it = labelled();
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        memset(memory.value, 'x', sizeof(memory.value));
+        memcpy(memory.value, rows[i].value, strlen(rows[i].value));
+        memory.pairs = rows[i].pairs;
+        memory.key_bytes = rows[i].key_bytes;
+        memory.value_bytes = rows[i].value_bytes;
+        for (int look = 0; look < 2; look++) {
+            it.wait_number++; /* it ran */
+            look_at(&it, 1);
+            assert_int_equal(strings->lost, rows[i].lost);
+            assert_int_equal(only_task()->labels != 0, rows[i].key_bytes > 0);
+        }
+    }
 }
 
 static void labels__that_it_has_no_more__are_not_told(void **state)
@@ -844,6 +880,7 @@ int main(void)
         TEST(system_calls__of_many__are_told_in_turns_and_stay),
         TEST(labels__of_one_that_ran__are_read_again),
         TEST(labels__of_too_many_kinds__are_lost_once_each),
+        TEST(labels__that_are_not_told_whole__are_lost_once_a_set),
         TEST(labels__that_it_has_no_more__are_not_told),
         TEST(stack__is_wanted_only_of_waits_that_are_new),
         TEST(collectors_clock__earlier_than_our_look__is_the_beginning),

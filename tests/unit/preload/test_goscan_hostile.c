@@ -628,6 +628,8 @@ static void labels__of_endless_lists__end(void **state)
     uint64_t list = arena_make(&target->arena, 24);
     arena_put(&target->arena, list, ARENA);
     arena_put(&target->arena, list + 8, UINT64_MAX);
+    assert_int_equal(goscan_labels(&target->scan, list, pairs), GO_MAX_LABELS + 1);
+    arena_put(&target->arena, list + 8, GO_MAX_LABELS);
     assert_int_equal(goscan_labels(&target->scan, list, pairs), GO_MAX_LABELS);
     arena_put(&target->arena, list, 0x6660);
     assert_int_equal(goscan_labels(&target->scan, list, pairs), 0);
@@ -644,6 +646,10 @@ static void labels__of_endless_lists__end(void **state)
     target->pieces = 0;
     assert_int_equal(goscan_labels(&target->scan, to_map, pairs), 0);
     assert_in_range(target->pieces, 1, 4096);
+    /* The same with rows in it. */
+    for (uint64_t i = 0; i < 8; i++)
+        arena_put_byte(&target->arena, bucket + i, 5);
+    assert_int_equal(goscan_labels(&target->scan, to_map, pairs), GO_MAX_LABELS + 1);
 }
 
 /* ---- Layouts that a file tells, which may say anything ---- */
@@ -796,7 +802,7 @@ static bool look_closely(const struct go_goroutine *it, void *arg)
     assert_in_range(it->reason, 0, scan->reason_count - 1);
     if (it->stack)
         assert_in_range(it->stack->count, 0, GO_STACK_DEPTH);
-    assert_in_range(goscan_labels(scan, it->labels, pairs), 0, GO_MAX_LABELS);
+    assert_in_range(goscan_labels(scan, it->labels, pairs), 0, GO_MAX_LABELS + 1);
     return true;
 }
 
