@@ -34,9 +34,17 @@ static const char *told_name(const char *call)
 {
     static const struct {
         const char *name, *told;
-    } names[] = {{"lockf64", "lockf"},     {"fcntl64", "fcntl"},           {"__read_chk", "read"},
-                 {"__recv_chk", "recv"},   {"__recvfrom_chk", "recvfrom"}, {"__poll_chk", "poll"},
-                 {"__ppoll_chk", "ppoll"}, {"sendfile64", "sendfile"}};
+    } names[] = {{"lockf64", "lockf"},
+                 {"fcntl64", "fcntl"},
+                 {"__read_chk", "read"},
+                 {"__recv_chk", "recv"},
+                 {"__recvfrom_chk", "recvfrom"},
+                 {"__poll_chk", "poll"},
+                 {"__ppoll_chk", "ppoll"},
+                 {"sendfile64", "sendfile"},
+                 {"open64", "open"},
+                 {"openat64", "openat"},
+                 {"fopen64", "fopen"}};
     for (size_t i = 0; i < LENGTH(names); i++)
         if (strcmp(names[i].name, call) == 0)
             return names[i].told;

@@ -78,7 +78,7 @@ static void numbers__read__give_op_object_and_deadline(void **state)
         {SYS_futex, {0x1000, FUTEX_WAIT_BITSET, 2, 8}, "futex", REC_OP_FUTEX_WAIT, 0x1000, true},
         {SYS_futex, {0x1000, FUTEX_WAKE, 2, 8}, "futex", REC_OP_NONE, 0, false},
         {SYS_semtimedop, {9, 1, 1, 0}, "semtimedop", REC_OP_SEMOP_WAIT, 9, false},
-        {SYS_openat, {3, 1}, "openat", REC_OP_NONE, 0, false},
+        {SYS_openat, {3, 1}, "openat", REC_OP_FILE_OPEN, 0, false},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct thread_call call;
