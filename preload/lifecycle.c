@@ -108,6 +108,18 @@ static void watch_life(void)
     pthread_atfork(before_fork, after_fork_parent, after_fork_child);
 }
 
+/* How many of them there are still: the folder of this process's threads has a link for each, and
+ * two. Where /proc does not tell, all. */
+static uint32_t early_threads_left(void)
+{
+    uint32_t early = __atomic_load_n(&early_threads, __ATOMIC_RELAXED);
+    struct stat tasks;
+    if (early == 0 || sys_call(SYS_newfstatat, AT_FDCWD, "/proc/self/task", &tasks, 0) != 0)
+        return early;
+    uint64_t others = tasks.st_nlink - 3;
+    return others < early ? (uint32_t)others : early;
+}
+
 /* False: there is no recording, for the reason that was said with VERBOSE. */
 static bool begin(bool may_open_unwinder)
 {
@@ -121,10 +133,10 @@ static bool begin(bool may_open_unwinder)
     bool is_go = adapter_go_init();
     if (!recorder_options.children && place_has_recorded_ancestor())
         return false;
+    __atomic_store_n(&recorder_lost_threads, early_threads_left(), __ATOMIC_RELAXED);
     if (!recorder_open(forked))
         return false;
     know_self();
-    recorder_lose_threads(__atomic_exchange_n(&early_threads, 0, __ATOMIC_RELAXED));
     if (!unwinder)
         recorder_say("cannot be loaded; stacks follow frame pointers only", "libunwind", 0);
     if (is_go)

@@ -10,7 +10,8 @@
 bool lifecycle_begin_for_thread(void);
 
 /* It has started one that is not recorded. Where that was the constructor of a library that comes
- * before ours, the recording will count it as lost, until it waits next. Async-signal-safe. */
+ * before ours, the recording will count it as lost, if it lives, until it waits next.
+ * Async-signal-safe. */
 void lifecycle_started_unrecorded(void);
 
 /* In a fork child: nothing of what it does may reach its parent's recording. Async-signal-safe. */

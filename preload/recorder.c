@@ -30,9 +30,13 @@ bool recorder_open(bool fork_child)
         .parent_pid = (uint32_t)sys_call(SYS_getppid, 0),
         .proc = "/proc/self",
     };
+    uint64_t lost = __atomic_load_n(&recorder_lost_threads, __ATOMIC_RELAXED);
     memory_init();
     if (recorded_make(&self, fork_child, path) != 0)
         return false;
+    /* One of them may have been adopted in this moment. */
+    __atomic_fetch_add(&recorder.header->spawned, lost, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&recorder.header->lost_tasks, lost, __ATOMIC_RELAXED);
     module_reset();
     unwind_flush();
     frames_reset();
@@ -70,13 +74,6 @@ void recorder_close(enum rec_state state, int exit_code)
         (!recorder_quiet && (uint32_t)sys_call(SYS_getpid, 0) != recorder.header->pid))
         return; /* a vfork child shares our memory, and is not the one who ends */
     recorded_end(state, exit_code);
-}
-
-void recorder_lose_threads(uint32_t count)
-{
-    __atomic_fetch_add(&recorder.header->spawned, count, __ATOMIC_RELAXED);
-    __atomic_fetch_add(&recorder.header->lost_tasks, count, __ATOMIC_RELAXED);
-    __atomic_fetch_add(&recorder_lost_threads, count, __ATOMIC_RELAXED);
 }
 
 static bool take_lost_thread(void)

@@ -56,8 +56,8 @@ extern struct recorder recorder;
  */
 extern bool recorder_quiet;
 
-/* Threads that were counted as spawned and lost when they were spawned: each may still be adopted.
- */
+/* Threads that were counted as spawned and lost when they were spawned, or before there was a
+ * recording: each may still be adopted. */
 extern uint64_t recorder_lost_threads;
 
 /* What a thread has of its own. */
@@ -121,10 +121,6 @@ void recorder_close(enum rec_state state, int exit_code);
 /* The slot of the calling thread, for wrappers; adopts threads whose spawn was not seen. Never
  * NULL. Keeps errno. Async-signal-safe. */
 struct rec_task *recorder_adopt(void);
-
-/* Counts as lost what threads were started before there was a recording: each may still be adopted.
- * At start. */
-void recorder_lose_threads(uint32_t count);
 
 /* The same, if it has one: else NULL. */
 static inline struct rec_task *recorder_known_self(void)
