@@ -324,7 +324,7 @@ static void prepare_fifo(bool at_once)
     CHECK(mkdtemp(path) != NULL && rmdir(path) == 0 && mkfifo(path, 0600) == 0);
     int fd = open(path, O_PATH);
     CHECK(fd >= 0 && unlink(path) == 0);
-    snprintf(fifo, sizeof fifo, "/proc/self/fd/%d", fd);
+    snprintf(fifo, sizeof fifo, "/proc/thread-self/fd/%d", fd);
     if (at_once)
         open_far_end();
 }
