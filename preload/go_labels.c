@@ -16,22 +16,22 @@
 #define READ_MOST 1000 /* sets that are read in one scan; the others wait for the next */
 #define RECENT (1U << 10)
 
-static struct {
+static struct set {
     uint64_t hash;          /* 0: free */
-    uint32_t offset, bytes; /* offset 0: there was no place for one more */
+    uint32_t offset, bytes; /* offset 0: there was no place for its text, or no key to tell */
+    bool cut;               /* it is not all that there was, and that was not counted yet */
 } sets[SETS];
 static uint32_t set_count;
 
 /* What stands at an address does not change while one scan lasts and somebody has it. */
 static struct {
     uint64_t address;
-    uint32_t offset;
-    bool cut; /* it is a new set, of which not all is told, which was not counted yet */
+    struct set *set; /* NULL: none, or there is no place for one more */
 } recent[RECENT];
 static uint32_t read_count;
 static bool unread; /* some row has labels that were not read yet */
 
-static char set[SET_BYTES];
+static char text[SET_BYTES];
 
 void go_labels_reset(void)
 {
@@ -51,66 +51,65 @@ static void count_lost(void)
     __atomic_fetch_add(&recorder.header->tables[REC_TABLE_STRINGS - 1].lost, 1, __ATOMIC_RELAXED);
 }
 
-/* A set that stands in row `at`: stored, or counted as lost. Returns its offset. */
-static uint32_t store_new(uint32_t at, uint64_t hash, const char *text, uint32_t bytes)
+/* Puts the text into a row that is free: stored, or counted as lost. NULL: it stays free. */
+static struct set *store_new(struct set *row, uint64_t hash, uint32_t bytes, bool cut)
 {
-    uint32_t offset = 0;
-    if (set_count < SETS_STORED)
-        offset = recorder_add_string(text, bytes);
-    else if (set_count < SETS_COUNTED)
+    struct set new = {.hash = hash, .bytes = bytes, .cut = cut};
+    if (set_count >= SETS_COUNTED)
+        return NULL;
+    if (set_count >= SETS_STORED) {
         count_lost();
-    if (offset == 0 && (set_count < SETS_STORED || set_count >= SETS_COUNTED))
-        return 0;
-    sets[at].hash = hash;
-    sets[at].offset = offset;
-    sets[at].bytes = bytes;
+        new.cut = false;
+    } else if (bytes > 1) {
+        new.offset = recorder_add_string(text, bytes);
+        if (new.offset == 0)
+            return NULL;
+    }
+    *row = new;
     set_count++;
-    return offset;
+    return row;
 }
 
-/* The offset of a text that is stored once. 0: no room. */
-static uint32_t store(const char *text, uint32_t bytes)
+/* The row of the text, which is stored once. NULL: no room. */
+static struct set *store(uint32_t bytes, bool cut)
 {
     uint64_t hash = 0xcbf29ce484222325ULL;
     for (uint32_t i = 0; i < bytes; i++)
         hash = (hash ^ (uint8_t)text[i]) * 0x100000001b3ULL;
     hash |= 1;
     for (uint32_t i = 0; i < SETS; i++) {
-        uint32_t at = ((uint32_t)(hash >> 32) + i) & (SETS - 1);
-        if (sets[at].hash == hash && sets[at].bytes == bytes && sets[at].offset == 0)
-            return 0;
-        if (sets[at].hash == hash && sets[at].bytes == bytes &&
-            memcmp(recorder.strings + sets[at].offset, text, bytes) == 0)
-            return sets[at].offset;
-        if (sets[at].hash == 0)
-            return store_new(at, hash, text, bytes);
+        struct set *row = &sets[((uint32_t)(hash >> 32) + i) & (SETS - 1)];
+        if (row->hash == 0)
+            return store_new(row, hash, bytes, cut);
+        if (row->hash == hash && row->bytes == bytes &&
+            (row->offset == 0 || memcmp(recorder.strings + row->offset, text, bytes) == 0))
+            return row;
     }
-    return 0;
+    return NULL;
 }
 
 /* Adds a text and its NUL to the set. False: it does not fit, or cannot be read; or it is an empty
  * key, which would end the set. */
-static bool add(struct goscan *scan, const struct go_text *text, size_t *used, bool may_be_empty)
+static bool add(struct goscan *scan, const struct go_text *part, size_t *used, bool may_be_empty)
 {
-    size_t bytes = text->bytes < TEXT_BYTES ? (size_t)text->bytes : TEXT_BYTES - 1;
-    if ((bytes == 0 && !may_be_empty) || bytes + 2 > sizeof(set) - *used ||
-        (bytes > 0 && !mem_read(scan->reader, text->address, set + *used, bytes)))
+    size_t bytes = part->bytes < TEXT_BYTES ? (size_t)part->bytes : TEXT_BYTES - 1;
+    if ((bytes == 0 && !may_be_empty) || bytes + 2 > sizeof(text) - *used ||
+        (bytes > 0 && !mem_read(scan->reader, part->address, text + *used, bytes)))
         return false;
     /* A NUL inside would end it. */
-    bytes = strnlen(set + *used, bytes);
+    bytes = strnlen(text + *used, bytes);
     if (bytes == 0 && !may_be_empty)
         return false;
     *used += bytes;
-    set[(*used)++] = '\0';
+    text[(*used)++] = '\0';
     return true;
 }
 
-static uint32_t read_set(struct goscan *scan, uint64_t address, bool *ret_cut)
+static struct set *read_set(struct goscan *scan, uint64_t address)
 {
     static struct go_text pairs[2 * GO_MAX_LABELS];
     size_t count = goscan_labels(scan, address, pairs), used = 0;
     bool cut = count > GO_MAX_LABELS;
-    *ret_cut = false;
     for (size_t i = 0; i < count && i < GO_MAX_LABELS; i++) {
         const struct go_text *key = &pairs[2 * i], *value = key + 1;
         size_t before = used;
@@ -121,13 +120,10 @@ static uint32_t read_set(struct goscan *scan, uint64_t address, bool *ret_cut)
         }
     }
     if (used == 0 && !cut)
-        return 0;
+        return NULL;
     if (used == 0)
-        set[used++] = '\0'; /* a set without a key that can be told: known, to be counted once */
-    uint32_t known = set_count;
-    uint32_t offset = store(set, (uint32_t)used); /* what follows is a NUL: the empty key */
-    *ret_cut = cut && offset != 0 && set_count != known;
-    return set[0] != '\0' ? offset : 0;
+        text[used++] = '\0';           /* no key can be told: a row for it, to be counted once */
+    return store((uint32_t)used, cut); /* what follows is a NUL: the empty key */
 }
 
 void go_labels_note(struct go_row *row, struct rec_task *task, uint64_t address, bool ran)
@@ -161,18 +157,19 @@ static void read_row(struct go_row *row, void *scan)
             return;
         }
         read_count++;
-        recent[at].offset = read_set(scan, row->labels, &recent[at].cut);
+        recent[at].set = read_set(scan, row->labels);
         recent[at].address = row->labels;
     }
     uint32_t offset = 0;
+    struct set *set = recent[at].set;
     row->labels_unread = !has_still(scan, row);
     if (row->labels_unread) {
         unread = true; /* the next scan says what it has then */
-    } else {
-        offset = recent[at].offset;
-        if (recent[at].cut)
+    } else if (set != NULL) {
+        offset = set->offset;
+        if (set->cut)
             count_lost();
-        recent[at].cut = false;
+        set->cut = false;
     }
     __atomic_store_n(&recorder.tasks[row->task].labels, offset, __ATOMIC_RELAXED);
 }

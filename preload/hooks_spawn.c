@@ -149,15 +149,20 @@ static bool starts_unrecorded(void)
     return unlikely(recorder.classes == 0) && !lifecycle_begin_for_thread();
 }
 
+/* Such a thread has started, where `result` is 0, of either function. */
+static int started_unrecorded(int result)
+{
+    _Static_assert(thrd_success == 0, "as pthread_create has it");
+    if (result == 0)
+        lifecycle_started_unrecorded();
+    return result;
+}
+
 int hook_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*start)(void *),
                         void *arg)
 {
-    if (starts_unrecorded()) {
-        int result = hooks_real.pthread_create(thread, attr, start, arg);
-        if (result == 0)
-            lifecycle_started_unrecorded();
-        return result;
-    }
+    if (starts_unrecorded())
+        return started_unrecorded(hooks_real.pthread_create(thread, attr, start, arg));
     recorder_self();
     int detached = PTHREAD_CREATE_JOINABLE;
     if (attr != NULL)
@@ -175,12 +180,8 @@ int hook_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*s
 
 int hook_thrd_create(thrd_t *thread, thrd_start_t start, void *arg)
 {
-    if (starts_unrecorded()) {
-        int result = hooks_real.thrd_create(thread, start, arg);
-        if (result == thrd_success)
-            lifecycle_started_unrecorded();
-        return result;
-    }
+    if (starts_unrecorded())
+        return started_unrecorded(hooks_real.thrd_create(thread, start, arg));
     recorder_self();
     struct rec_task *task =
         spawn_slot(true, HOOK_SPAWN_SITE(HOOK_OWN_STACK), (void *)start, arg, NULL);

@@ -109,7 +109,8 @@ static void put_loss(const struct writer *writer)
         uint64_t count;
         const char *thing, *what;
     } rows[] = {
-        {loss->tasks, "task", " had no room in the recording: nothing else is known"},
+        {loss->tasks, "task",
+         " had no room in the recording, or began before it: nothing else is known"},
         {loss->unreadable, "task", " could not be read whole"},
         {loss->sites, "stack", " had no room in the recording"},
         {loss->stacks, "stack", " could not be unwound"},

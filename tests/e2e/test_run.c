@@ -202,19 +202,26 @@ static void process_that_left_two_recordings__is_looked_at(void **state)
     target_end(target);
 }
 
-static void setuid_program__is_said_to_be_out_of_reach_and_runs(void **state)
+/* A program of another user's, in the scratch folder; only root can make one: else the test is
+ * skipped. */
+static void copy_for_another_user(char program[128], const char *name, mode_t mode)
 {
-    char program[128];
-    (void)state;
     if (geteuid() != 0)
         skip();
-    strcpy(program, in_scratch("setuid"));
+    strcpy(program, in_scratch(name));
     struct outcome copy =
         run_program(false, LIST("/bin/cp", LEAKSPY_TARGETS "/dynamic_program", program), NULL);
     assert_int_equal(copy.status, 0);
     outcome_deinit(&copy);
     assert_int_equal(chown(program, 61234, 61234), 0);
-    assert_int_equal(chmod(program, 04755), 0);
+    assert_int_equal(chmod(program, mode), 0);
+}
+
+static void setuid_program__is_said_to_be_out_of_reach_and_runs(void **state)
+{
+    char program[128];
+    (void)state;
+    copy_for_another_user(program, "setuid", 04755);
     assert_runs_unrecorded("set", program);
 }
 
@@ -223,15 +230,7 @@ static void setuid_program_that_cannot_be_read__is_said_to_be_out_of_reach(void 
 {
     char program[128];
     (void)state;
-    if (geteuid() != 0)
-        skip();
-    strcpy(program, in_scratch("unreadable"));
-    struct outcome copy =
-        run_program(false, LIST("/bin/cp", LEAKSPY_TARGETS "/dynamic_program", program), NULL);
-    assert_int_equal(copy.status, 0);
-    outcome_deinit(&copy);
-    assert_int_equal(chown(program, 61234, 61234), 0);
-    assert_int_equal(chmod(program, 04711), 0);
+    copy_for_another_user(program, "unreadable", 04711);
     struct outcome outcome = run_program(
         false, LIST(AS_ROOT_THAT_MAY_NOT_READ_ALL, LEAKSPY_COMMAND, "run", program, "argument"),
         LIST(LIBRARY));

@@ -79,13 +79,19 @@ static void programs__by_how_they_are_linked(void **state)
     assert_answer(write_elf("arm", EM_ARM, LOADER), ELF_CANNOT_RECORD, "another architecture");
 }
 
+/* Gives a program to another user and group, which only root may: else the test is skipped. */
+static void give_away(const char *path, mode_t mode)
+{
+    if (chown(path, 12345, 12345) != 0)
+        skip();
+    assert_int_equal(chmod(path, mode), 0);
+}
+
 static void setuid_of_another_user__cannot(void **state)
 {
     (void)state;
     const char *path = write_elf("setuid", MACHINE, LOADER);
-    if (chown(path, 12345, 12345) != 0)
-        skip(); /* only root may give files away */
-    assert_int_equal(chmod(path, 04755), 0);
+    give_away(path, 04755);
     assert_answer(path, ELF_CANNOT_RECORD, "setuid");
     assert_int_equal(chmod(path, 02755), 0);
     assert_answer(path, ELF_CANNOT_RECORD, "setgid");
@@ -126,9 +132,7 @@ static void program_that_may_not_be_read__by_its_rights(void **state)
     assert_answer_after(become_nobody, path, ELF_RECORDS, "");
     assert_int_equal(chmod(path, 0), 0);
     assert_answer_after(become_nobody, path, ELF_NOT_A_PROGRAM, "cannot be read");
-    if (chown(path, 12345, 12345) != 0)
-        skip(); /* only root may give files away */
-    assert_int_equal(chmod(path, 04711), 0);
+    give_away(path, 04711);
     assert_answer_after(become_nobody, path, ELF_CANNOT_RECORD, "setuid");
     assert_int_equal(chmod(path, 02711), 0);
     assert_answer_after(become_nobody, path, ELF_CANNOT_RECORD, "setgid");
@@ -144,9 +148,7 @@ static void setuid_that_the_kernel_ignores__records(void **state)
 {
     (void)state;
     const char *path = write_elf("ignored", MACHINE, LOADER);
-    if (chown(path, 12345, 12345) != 0)
-        skip(); /* only root may give files away */
-    assert_int_equal(chmod(path, 06755), 0);
+    give_away(path, 06755);
     assert_answer(path, ELF_CANNOT_RECORD, "setuid");
     assert_answer_after(set_no_new_privs, path, ELF_RECORDS, "");
 }
