@@ -333,9 +333,11 @@ static bool stop_now(const struct timespec *within)
     return true;
 }
 
+/* It takes its time where the kernel has it wait for a slow disk, to which a recording is written.
+ */
 bool sampler_end_for_now(void)
 {
-    static const struct timespec within = {.tv_nsec = 200000000};
+    static const struct timespec within = {.tv_sec = 2};
     if (is_parents())
         return false;
     uint64_t before = take_turn();

@@ -63,12 +63,15 @@ static bool counts_two(const struct stat *tasks)
     return S_ISDIR(tasks->st_mode) && tasks->st_nlink == 4;
 }
 
-/* The calling thread is watched by nobody from now on, until recorder_adopt(). False: there is no
+/* The calling thread is watched by nobody from now on, until recorder_adopt(). Where it is so
+ * already, the sampler has not ended yet, or another thread has started one. False: there is no
  * sampler, or a handler asks in the middle of a wait, which would not be seen any more. */
 static bool end_sampler(void)
 {
     struct recorder_thread *self = &recorder_thread;
     struct rec_task *task = self->task;
+    if (self->unwatched != NULL)
+        return sampler_end_for_now();
     if (task == NULL || self->inside || SHARED_GET(task->gen) != 0 || !sampler_end_for_now())
         return false;
     __atomic_store_n(&self->unwatched, task, __ATOMIC_RELEASE);
@@ -97,8 +100,9 @@ void thread_count_opened(int fd, const char *path)
     if (teller == TELLERS || !look(AT_FDCWD, tellers[teller].own, 0, &own) ||
         !look(fd, "", AT_EMPTY_PATH, &file) || !is_same(&file, &own))
         return;
-    bool unwatched = recorder_thread.unwatched != NULL; /* it has asked in another way just now */
-    if (!unwatched && (!look(AT_FDCWD, TASKS, 0, &tasks) || !counts_two(&tasks) || !end_sampler()))
+    if (look(AT_FDCWD, TASKS, 0, &tasks) && counts_two(&tasks))
+        end_sampler();
+    if (recorder_thread.unwatched == NULL) /* else it ended now, or when it was asked just before */
         return;
     opened.at_ns = clock_now_ns();
     opened.fd = fd;

@@ -3,7 +3,8 @@
  *
  *   reads     it waits for the end of its input
  *   joins     it starts a thread that does, and waits for that
- *   exits     the same, but by pthread_exit */
+ *   exits     the same, but by pthread_exit
+ *   asked     it counts once more for each byte of its input */
 #include <dirent.h>
 #include <fcntl.h>
 #include <string.h>
@@ -270,6 +271,11 @@ int main(int argc, char **argv)
     fflush(stdout);
     if (strcmp(end, "reads") == 0)
         park(NULL);
+    else if (strcmp(end, "asked") == 0)
+        for (char byte; read(STDIN_FILENO, &byte, 1) == 1;) {
+            printf("asked: %ld\n", by_stat());
+            fflush(stdout);
+        }
     else if (strcmp(end, "joins") == 0)
         join_thread(start_thread(park, NULL));
     else if (strcmp(end, "exits") == 0) {

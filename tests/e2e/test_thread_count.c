@@ -2,7 +2,12 @@
  * told all the same: see counts_threads.c. */
 #include "tests/e2e/harness.h"
 
+#include <dirent.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #define PROGRAM LEAKSPY_TARGETS "/counts_threads"
 
@@ -58,6 +63,61 @@ static void first_thread_that_ended_then__is_told_no_more(void **state)
     is_told("exits", 1, &parked);
 }
 
+/* The thread that the program did not make. */
+static pid_t sampler_of(const struct target *target)
+{
+    char path[64];
+    pid_t sampler = 0;
+    snprintf(path, sizeof path, "/proc/%s/task", target->pid_text);
+    DIR *folder = opendir(path);
+    assert_non_null(folder);
+    for (struct dirent *entry; (entry = readdir(folder));)
+        if (atoi(entry->d_name) != 0 && atoi(entry->d_name) != target->pid)
+            sampler = atoi(entry->d_name);
+    closedir(folder);
+    assert_int_not_equal(sampler, 0);
+    return sampler;
+}
+
+/* As a slow disk may. */
+static pid_t hold_sampler(const struct target *target)
+{
+    int status;
+    pid_t sampler = sampler_of(target);
+    assert_int_equal(ptrace(PTRACE_SEIZE, sampler, 0, 0), 0);
+    assert_int_equal(ptrace(PTRACE_INTERRUPT, sampler, 0, 0), 0);
+    assert_int_equal(waitpid(sampler, &status, __WALL), sampler);
+    return sampler;
+}
+
+static void ask(const struct target *target)
+{
+    assert_int_equal(write(target->stdin_fd, "?", 1), 1);
+}
+
+static void sampler_that_takes_its_time_to_end__is_not_counted(void **state)
+{
+    (void)state;
+    struct target *target = target_start(true, LIST(PROGRAM, "asked"), often);
+    target_wait_line(target, "in the end: 1");
+    target_wait_walks(target, 2, 5);
+    pid_t sampler = hold_sampler(target);
+    ask(target);
+    sleep_ms(500);
+    ptrace(PTRACE_DETACH, sampler, 0, 0);
+    target_wait_line(target, "asked: 1");
+
+    target_wait_walks(target, 2, 5);
+    sampler = hold_sampler(target);
+    ask(target);
+    target_wait_line(target, "asked: 2"); /* nobody waits for ever */
+    ask(target);
+    sleep_ms(500);
+    ptrace(PTRACE_DETACH, sampler, 0, 0);
+    target_wait_line(target, "asked: 1"); /* and this has waited, too */
+    target_finish(target);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -65,6 +125,7 @@ int main(void)
         cmocka_unit_test(wait_after_it_counted__is_told),
         cmocka_unit_test(thread_that_it_started_then__is_told),
         cmocka_unit_test(first_thread_that_ended_then__is_told_no_more),
+        cmocka_unit_test(sampler_that_takes_its_time_to_end__is_not_counted),
     };
     return cmocka_run_group_tests(tests, NULL, end_all_targets);
 }
