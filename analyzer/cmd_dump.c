@@ -9,6 +9,7 @@
 #include "analyzer/base/output.h"
 #include "analyzer/base/text.h"
 #include "analyzer/commands.h"
+#include "analyzer/recording/descriptors.h"
 #include "analyzer/recording/file.h"
 #include "analyzer/snapshot/snapshot.h"
 
@@ -195,6 +196,16 @@ static void put_case(struct dump *dump, const void *row)
             snapshot_op_name(one->op), one->object, one->capacity, one->length, one->detail_flags);
 }
 
+static void put_descriptor(struct dump *dump, const void *row)
+{
+    const struct rec_descriptor *descriptor = row;
+    char text[RECORDING_DESCRIPTOR_TEXT];
+    bool whole = recording_descriptor_text(descriptor, false, text);
+    fprintf(dump->out, "task %" PRIu64 " wait %" PRIu32 " protocol %u addresses %u %u %s",
+            descriptor->task, descriptor->wait, descriptor->protocol, descriptor->local_bytes,
+            descriptor->peer_bytes, whole ? text : "<damaged>");
+}
+
 static const struct {
     const char *name;
     enum rec_table_id id;
@@ -207,6 +218,7 @@ static const struct {
     {"frames", REC_TABLE_FRAMES, sizeof(struct rec_frame), put_frame},
     {"tasks", REC_TABLE_TASKS, sizeof(struct rec_task), put_task},
     {"cases", REC_TABLE_CASES, sizeof(struct rec_case), put_case},
+    {"descriptors", REC_TABLE_DESCRIPTORS, sizeof(struct rec_descriptor), put_descriptor},
 };
 #define TABLE_COUNT (sizeof(tables) / sizeof(tables[0]))
 

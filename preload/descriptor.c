@@ -8,44 +8,88 @@
 #include "preload/sys.h"
 #include "preload/text.h"
 
+#define NAME_BYTES sizeof(((struct rec_descriptor *)0)->name)
+
+bool descriptor_asks_sockets = true;
+
+/* What /proc has for it, NUL-padded; its end is cut. `tid` 0: for that of the process. */
+static bool read_link(const struct descriptor_place *place, uint32_t tid, char to[NAME_BYTES])
+{
+    char path[64];
+    struct text text = {.at = path, .room = sizeof(path)};
+    text_string(&text, "/proc/");
+    text_number(&text, place->pid);
+    if (tid != 0) {
+        text_string(&text, "/task/");
+        text_number(&text, tid);
+    }
+    text_string(&text, "/fd/");
+    text_number(&text, (uint64_t)place->fd);
+    memset(to, 0, NAME_BYTES);
+    return sys_call(SYS_readlinkat, AT_FDCWD, path, to, NAME_BYTES) > 0;
+}
+
+/* Whoever closes a descriptor of a message queue, a copy as well, takes back what its process asked
+ * for by mq_notify; other files have a say in that, too. So nothing but a socket is copied. It is
+ * the process's that is: where the thread has another file by that number, it has a table of its
+ * own. */
+static bool may_be_copied(const struct descriptor_place *place, const char link[NAME_BYTES])
+{
+    static const char socket[] = "socket:";
+    char common[NAME_BYTES];
+    return descriptor_asks_sockets && strncmp(link, socket, sizeof(socket) - 1) == 0 &&
+           read_link(place, 0, common) && memcmp(link, common, NAME_BYTES) == 0;
+}
+
 static bool get_option(long fd, int option, void *to, uint32_t bytes)
 {
     return sys_call(SYS_getsockopt, fd, SOL_SOCKET, option, to, &bytes) == 0;
 }
 
-/* Whoever closes a descriptor of a message queue, a copy as well, takes back what its process asked
- * for by mq_notify; other files have a say in that, too. So nothing but a socket is copied. */
-static bool is_socket(uint32_t pid, int fd)
+/* An address of a socket: how much of it there is in `to`. */
+static uint8_t get_address(long number, long fd, char *to, uint32_t room)
 {
-    static const char socket[] = "socket:";
-    char path[64], target[sizeof(socket)];
-    struct text text = {.at = path, .room = sizeof(path)};
-    text_string(&text, "/proc/");
-    text_number(&text, pid);
-    text_string(&text, "/fd/");
-    text_number(&text, (uint64_t)fd);
-    long bytes = sys_call(SYS_readlinkat, AT_FDCWD, path, target, sizeof(target));
-    return bytes == sizeof(target) && memcmp(target, socket, sizeof(socket) - 1) == 0;
+    uint32_t bytes = room;
+    if (room == 0 || sys_call(number, fd, to, &bytes) != 0)
+        return 0;
+    return (uint8_t)(bytes < room ? bytes : room);
 }
 
-struct descriptor descriptor_look(uint32_t pid, int fd, int timeout)
+static void look_at_socket(long fd, int timeout, struct descriptor *ret)
 {
-    struct descriptor look = {0};
-    if (fd < 0 || !is_socket(pid, fd))
-        return look;
-    /* A second name for it among our own descriptors, for as long as the question takes. */
-    long pidfd = sys_call(SYS_pidfd_open, pid, 0);
+    struct rec_descriptor *told = &ret->told;
+    int listens = 0, protocol = 0;
+    struct timeval within = {0};
+    char addresses[NAME_BYTES] = {0};
+    ret->listens = get_option(fd, SO_ACCEPTCONN, &listens, sizeof(listens)) && listens != 0;
+    ret->times_out = timeout != 0 && get_option(fd, timeout, &within, sizeof(within)) &&
+                     (within.tv_sec != 0 || within.tv_usec != 0);
+    get_option(fd, SO_PROTOCOL, &protocol, sizeof(protocol));
+    told->protocol = (uint16_t)protocol;
+    told->local_bytes = get_address(SYS_getsockname, fd, addresses, NAME_BYTES);
+    if (told->local_bytes == 0)
+        return;
+    told->peer_bytes = get_address(SYS_getpeername, fd, addresses + told->local_bytes,
+                                   (uint32_t)NAME_BYTES - told->local_bytes);
+    memcpy(told->name, addresses, NAME_BYTES);
+}
+
+void descriptor_look(const struct descriptor_place *place, struct descriptor *ret)
+{
+    memset(ret, 0, sizeof(*ret));
+    if (place->fd < 0 || !read_link(place, place->tid, ret->told.name))
+        return;
+    ret->known = true;
+    if (!may_be_copied(place, ret->told.name))
+        return;
+    /* A second name for it among our own descriptors, for as long as the questions take. */
+    long pidfd = sys_call(SYS_pidfd_open, place->pid, 0);
     if (pidfd < 0)
-        return look;
-    long own = sys_call(SYS_pidfd_getfd, pidfd, fd, 0);
+        return;
+    long own = sys_call(SYS_pidfd_getfd, pidfd, place->fd, 0);
     if (own >= 0) {
-        int listens = 0;
-        struct timeval within = {0};
-        look.listens = get_option(own, SO_ACCEPTCONN, &listens, sizeof(listens)) && listens != 0;
-        look.times_out = timeout != 0 && get_option(own, timeout, &within, sizeof(within)) &&
-                         (within.tv_sec != 0 || within.tv_usec != 0);
+        look_at_socket(own, place->timeout, ret);
         sys_call(SYS_close, own);
     }
     sys_call(SYS_close, pidfd);
-    return look;
 }

@@ -5,14 +5,29 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct descriptor {
-    bool listens;   /* a socket that listens for connections */
-    bool times_out; /* a socket with the timeout that was asked for */
+#include "preload/recording.h"
+
+/* Whose descriptor it is. */
+struct descriptor_place {
+    uint32_t pid;
+    uint32_t tid; /* a thread of it, which may have a table of its own; 0: that of the process */
+    int fd;
+    int timeout; /* the option of sockets that is asked for, SO_RCVTIMEO or SO_SNDTIMEO; 0: none */
 };
 
-/* Looks at the descriptor `fd` of the process `pid`. `timeout`: the option of sockets that is asked
- * for, SO_RCVTIMEO or SO_SNDTIMEO; 0: none. False is what cannot be told. In the process itself:
- * the sampler, with descriptors of its own. */
-struct descriptor descriptor_look(uint32_t pid, int fd, int timeout);
+struct descriptor {
+    bool known;
+    bool listens;               /* a socket that listens for connections */
+    bool times_out;             /* a socket with the timeout that was asked for */
+    struct rec_descriptor told; /* but for the task and its wait */
+};
+
+/* Whether sockets are asked what they are. True at first; the sampler says no where a system call
+ * filter kills for it. */
+extern bool descriptor_asks_sockets;
+
+/* Looks at a descriptor. False and 0 are what cannot be told. In the process itself: the sampler,
+ * with descriptors of its own. */
+void descriptor_look(const struct descriptor_place *place, struct descriptor *ret);
 
 #endif

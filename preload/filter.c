@@ -91,6 +91,8 @@ static struct {
     {.number = SYS_pidfd_open, .spare = true, .args = {-1}},
     {.number = SYS_pidfd_getfd, .spare = true, .args = {-1}},
     {.number = SYS_getsockopt, .spare = true, .args = {-1}},
+    {.number = SYS_getsockname, .spare = true, .args = {-1}},
+    {.number = SYS_getpeername, .spare = true, .args = {-1}},
 };
 enum { WAIT, WRITE, QUESTIONS = sizeof(questions) / sizeof(*questions) };
 

@@ -247,6 +247,20 @@ struct go_wait {
     int timeout; /* of a socket, that makes the call end by itself: see thread_call */
 };
 
+static void describe_descriptor(struct rec_task *task, const struct go_wait *wait)
+{
+    static struct descriptor look;
+    const struct descriptor_place place = {
+        .pid = recorder.header->pid, .fd = (int)wait->object, .timeout = wait->timeout};
+    descriptor_look(&place, &look);
+    look.told.task = task->id;
+    look.told.wait = task->seq;
+    if (look.known)
+        recorder_put_descriptor(task, &look.told);
+    task->detail_flags |= look.listens ? REC_DETAIL_LISTENING : 0;
+    task->detail_flags |= look.times_out ? REC_DETAIL_TIMES_OUT : 0;
+}
+
 static void publish(struct go_row *row, struct rec_task *task, const struct go_wait *wait,
                     const struct go_goroutine *it, const struct go_reason *reason)
 {
@@ -262,12 +276,8 @@ static void publish(struct go_row *row, struct rec_task *task, const struct go_w
     task->wait_site = wait_site(it);
     task->detail_flags = 0;
     task->case_count = 0; /* those of a select before */
-    if (wait->fd) {
-        struct descriptor look =
-            descriptor_look(recorder.header->pid, (int)wait->object, wait->timeout);
-        task->detail_flags |= look.listens ? REC_DETAIL_LISTENING : 0;
-        task->detail_flags |= look.times_out ? REC_DETAIL_TIMES_OUT : 0;
-    }
+    if (wait->fd)
+        describe_descriptor(task, wait);
     task->since_ns = wait->number != 0 ? scan_ns : 0;
     if (it->waiting_since > 0 && (uint64_t)it->waiting_since < scan_ns)
         task->since_ns = (uint64_t)it->waiting_since;

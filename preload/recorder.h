@@ -47,6 +47,7 @@ struct recorder {
     struct rec_module *modules;
     struct rec_call *calls;
     struct rec_case *cases;
+    struct rec_descriptor *descriptors;
 };
 
 extern struct recorder recorder;
@@ -202,6 +203,10 @@ uint32_t recorder_take(enum rec_table_id id, uint32_t rows);
 /* Tells the cases of a task's select. Rows belong to a slot for good: a select of as many cases, or
  * less, uses them again. No room for them (counted): none is told. Sampler. */
 void recorder_put_cases(struct rec_task *task, const struct rec_case *cases, uint16_t count);
+
+/* Tells what the descriptor is that a task waits for. No room for it (counted, but for a slot that
+ * has no row): it is not told. Sampler. */
+void recorder_put_descriptor(const struct rec_task *task, const struct rec_descriptor *found);
 
 /* Counts something that was lost in one of the header's counters. */
 static inline void recorder_count(uint64_t *counter)

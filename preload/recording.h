@@ -20,7 +20,7 @@
 
 #define REC_MAGIC 0x0a7970736b61656cULL /* "leakspy\n" in a little-endian file */
 #define REC_MAJOR 1                     /* a reader refuses a newer major version */
-#define REC_MINOR 4                     /* minor versions only add tables and use reserved fields */
+#define REC_MINOR 5                     /* minor versions only add tables and use reserved fields */
 #define REC_BYTE_ORDER 0x01020304U
 #define REC_HEADER_BYTES 4096U
 #define REC_DIR_PREFIX "/dev/shm/leakspy-" /* and the uid: one folder a user, mode 0700 */
@@ -345,17 +345,31 @@ struct rec_case {
                       many rows from there on are the slot's own */
 };
 
+/* What the descriptor is that a task waits for (1.5), of a poll the first one. Its row has the
+ * number of the task's slot; later slots than there are rows have none. Written by the sampler,
+ * before seen_gen or wait_site; valid for the one wait that it names. */
+struct rec_descriptor {
+    uint64_t task;       /* id of the task */
+    uint32_t wait;       /* KEY; the number of its wait, as rec_task_wait tells it */
+    uint16_t protocol;   /* of a socket: IPPROTO_TCP, …, 0 for Unix */
+    uint8_t local_bytes; /* of its addresses (struct sockaddr), which are in `name` side by side; */
+    uint8_t peer_bytes;  /* the end may be cut. Both 0: it is no socket, or could not be asked, and
+                            `name` is what /proc has for it: "/path", "pipe:[123]" */
+    char name[112];      /* NUL-padded; full: the end was cut */
+};
+
 /* Row 0 of every table is never used. */
 enum rec_table_id {
-    REC_TABLE_TASKS = 1,   /* struct rec_task */
-    REC_TABLE_SITES = 2,   /* struct rec_site */
-    REC_TABLE_PCS = 3,     /* uint64_t */
-    REC_TABLE_FRAMES = 4,  /* struct rec_frame */
-    REC_TABLE_STRINGS = 5, /* char; NUL-terminated strings, offset 0 holds the empty one */
-    REC_TABLE_MODULES = 6, /* struct rec_module */
-    REC_TABLE_CALLS = 7,   /* struct rec_call */
-    REC_TABLE_CASES = 8,   /* struct rec_case */
-    REC_TABLE_COUNT = 8,
+    REC_TABLE_TASKS = 1,       /* struct rec_task */
+    REC_TABLE_SITES = 2,       /* struct rec_site */
+    REC_TABLE_PCS = 3,         /* uint64_t */
+    REC_TABLE_FRAMES = 4,      /* struct rec_frame */
+    REC_TABLE_STRINGS = 5,     /* char; NUL-terminated strings, offset 0 holds the empty one */
+    REC_TABLE_MODULES = 6,     /* struct rec_module */
+    REC_TABLE_CALLS = 7,       /* struct rec_call */
+    REC_TABLE_CASES = 8,       /* struct rec_case */
+    REC_TABLE_DESCRIPTORS = 9, /* (1.5) struct rec_descriptor */
+    REC_TABLE_COUNT = 9,
 };
 
 struct rec_table {
@@ -437,6 +451,7 @@ _Static_assert(sizeof(struct rec_frame) == 24, "no padding");
 _Static_assert(sizeof(struct rec_module) == 80, "no padding");
 _Static_assert(sizeof(struct rec_call) == 8, "no padding");
 _Static_assert(sizeof(struct rec_case) == 24, "no padding");
+_Static_assert(sizeof(struct rec_descriptor) == 128, "no padding");
 _Static_assert(sizeof(struct rec_table) == 32, "no padding");
 _Static_assert(sizeof(struct rec_header) <= REC_HEADER_BYTES, "the header is one page");
 _Static_assert(__builtin_offsetof(struct rec_header, tables) == 256, "the header has no padding");

@@ -33,8 +33,7 @@
 #define HEARTBEAT_TASKS (1 << 14) /* tasks between two updates of last_walk_ns */
 #define CHEAP_NS (NS_PER_S / 100) /* of a processor; what has cost more has the lowest priority */
 
-static bool own_files;       /* it has descriptors of its own */
-static bool may_ask_sockets; /* and no filter kills for a look at the program's */
+static bool own_files; /* it has descriptors of its own */
 
 static const struct adapter *const adapters[] = {&adapter_pthread, &adapter_taskrt, &adapter_libgo};
 
@@ -107,15 +106,43 @@ static void set_flags(struct rec_task *task, uint16_t flags)
     SHARED_PUT(task->detail_flags, flags);
 }
 
-static uint32_t describe_descriptor(const struct rec_task *copy)
+/* The first one that it waits for; negative: none. */
+static int descriptor_of(const struct rec_task *copy, const struct wait_detail *detail)
 {
-    int timeout = copy->wait_flags & REC_WAIT_SENDS ? SO_SNDTIMEO : SO_RCVTIMEO;
-    struct descriptor look = descriptor_look(recorder.header->pid, (int)copy->object, timeout);
+    if (detail->flags & REC_DETAIL_FDS)
+        return detail->b > 0 ? (int)detail->a : -1;
+    return copy->wait_flags & REC_WAIT_FDS && copy->arg == 0 ? -1 : (int)copy->object;
+}
+
+/* What it waits for, and what that says of the wait: flags of its detail. */
+static uint32_t describe_descriptor(const struct rec_task *task, const struct rec_task *copy,
+                                    const struct wait_detail *detail)
+{
+    static struct descriptor look;
+    const struct descriptor_place place = {
+        .pid = recorder.header->pid,
+        .tid = copy->kind == REC_KIND_THREAD ? copy->os_tid : 0,
+        .fd = descriptor_of(copy, detail),
+        .timeout = copy->wait_flags & REC_WAIT_SENDS ? SO_SNDTIMEO : SO_RCVTIMEO,
+    };
+    descriptor_look(&place, &look);
+    look.told.task = copy->id;
+    look.told.wait = copy->gen;
+    if (look.known)
+        recorder_put_descriptor(task, &look.told);
+    if (copy->wait_flags & REC_WAIT_FDS)
+        return 0; /* it waits for others, too */
     return (look.listens ? REC_DETAIL_LISTENING : 0U) |
            (look.times_out ? REC_DETAIL_TIMES_OUT : 0U);
 }
 
-static void describe(struct rec_task *task, const struct rec_task *copy, uint32_t sleep)
+static bool waits_for_descriptor(enum rec_op op)
+{
+    return op == REC_OP_IO_WAIT || op == REC_OP_FILE_LOCK;
+}
+
+/* `first`: nobody has described this wait before. */
+static void describe(struct rec_task *task, const struct rec_task *copy, uint32_t sleep, bool first)
 {
     static struct wait_detail detail;
     enum rec_op op = recorder.calls[copy->call].op;
@@ -133,8 +160,12 @@ static void describe(struct rec_task *task, const struct rec_task *copy, uint32_
     }
     if (sleep != 0 && moved(task, copy, sleep))
         return;
-    if (op == REC_OP_IO_WAIT && own_files && may_ask_sockets && !(copy->wait_flags & REC_WAIT_FDS))
-        detail.flags |= describe_descriptor(copy);
+    if (waits_for_descriptor(op)) { /* which stays what it was when the wait began */
+        if (!first)
+            detail.flags |= task->detail_flags & (REC_DETAIL_LISTENING | REC_DETAIL_TIMES_OUT);
+        else if (own_files)
+            detail.flags |= describe_descriptor(task, copy, &detail);
+    }
     task->detail_a = detail.a;
     task->detail_b = sleep != 0 ? rec_passing_key(copy) : detail.b;
     set_flags(task, detail.flags | (task->detail_flags &
@@ -225,7 +256,7 @@ static void look_at_passing(struct rec_task *task, bool last)
         if (!last)
             return;
     }
-    describe(task, &copy, sleep);
+    describe(task, &copy, sleep, true);
     if (task->wait_site == 0 && !(task->detail_flags & REC_DETAIL_NO_STACK))
         take_stack(task, &copy, sleep);
     set_flags(task, task->detail_flags | REC_DETAIL_WAITS);
@@ -265,7 +296,7 @@ static void look_at(struct rec_task *task, bool last)
         SHARED_PUT(task->seen_gen, 0);
         return;
     }
-    describe(task, &copy, 0);
+    describe(task, &copy, 0, fresh);
     if (fresh)
         take_stack(task, &copy, 0); /* last: a wait with a stack is a wait that was described */
 }
@@ -448,6 +479,14 @@ static uint64_t first_pause_ns(void)
     return left_ns < period_ns ? left_ns : period_ns;
 }
 
+/* No filter kills for what descriptor_look asks of them. */
+static bool may_ask_sockets(void)
+{
+    return !filter_forbids(SYS_pidfd_open) && !filter_forbids(SYS_pidfd_getfd) &&
+           !filter_forbids(SYS_getsockopt) && !filter_forbids(SYS_getsockname) &&
+           !filter_forbids(SYS_getpeername);
+}
+
 int sampler_run(void)
 {
     uint64_t pause_ns = first_pause_ns();
@@ -457,8 +496,7 @@ int sampler_run(void)
      * number that is taken for a moment. */
     own_files = sys_call(SYS_close_range, 0, ~0U, CLOSE_RANGE_UNSHARE) == 0;
     sampler_has_left_files();
-    may_ask_sockets = !filter_forbids(SYS_pidfd_open) && !filter_forbids(SYS_pidfd_getfd) &&
-                      !filter_forbids(SYS_getsockopt);
+    descriptor_asks_sockets = may_ask_sockets();
     sys_call(SYS_prctl, PR_SET_NAME, "leakspy");
     if (own_files) {
         memory_init_fallback();

@@ -22,6 +22,7 @@ static const struct {
     [REC_TABLE_MODULES - 1] = {sizeof(struct rec_module), 1 << 14, 1 << 8},
     [REC_TABLE_CALLS - 1] = {sizeof(struct rec_call), 1 << 10, 1 << 10},
     [REC_TABLE_CASES - 1] = {sizeof(struct rec_case), 1 << 20, 1 << 10},
+    [REC_TABLE_DESCRIPTORS - 1] = {sizeof(struct rec_descriptor), 1 << 16, 1},
 };
 
 #define ADDRESS_SHARE 16 /* where addresses are limited, the program wants them itself */
@@ -103,6 +104,29 @@ void recorder_put_cases(struct rec_task *task, const struct rec_case *cases, uin
     task->case_count = count;
 }
 
+void recorder_put_descriptor(const struct rec_task *task, const struct rec_descriptor *found)
+{
+    struct rec_table *table = &recorder.header->tables[REC_TABLE_DESCRIPTORS - 1];
+    uint32_t row = (uint32_t)(task - recorder.tasks);
+    if (row >= table->capacity)
+        return;
+    struct rec_descriptor *to = &recorder.descriptors[row];
+    if (!make_ready(to, sizeof(*to))) {
+        table->lost++;
+        return;
+    }
+    __atomic_store_n(&to->wait, 0, __ATOMIC_RELAXED);
+    __atomic_thread_fence(__ATOMIC_RELEASE);
+    to->task = found->task;
+    to->protocol = found->protocol;
+    to->local_bytes = found->local_bytes;
+    to->peer_bytes = found->peer_bytes;
+    memcpy(to->name, found->name, sizeof(to->name));
+    __atomic_store_n(&to->wait, found->wait, __ATOMIC_RELEASE);
+    if (row >= table->count)
+        __atomic_store_n(&table->count, row + 1, __ATOMIC_RELEASE);
+}
+
 uint32_t recorder_add_call(const char *name, enum rec_op op, uint16_t flags)
 {
     uint32_t row = recorder_take(REC_TABLE_CALLS, 1);
@@ -115,18 +139,30 @@ uint32_t recorder_add_call(const char *name, enum rec_op op, uint16_t flags)
     return row;
 }
 
-/* Sets offsets and capacities for `max_tasks`; the other tables are smaller where tasks are few.
- * Returns the bytes of the file. */
-static uint64_t lay_out(struct rec_table *tables, uint32_t max_tasks)
+/* How many rows a table has for `max_tasks`. Most are smaller where tasks are few. */
+static uint32_t capacity_of(enum rec_table_id id, uint32_t max_tasks)
 {
-    uint32_t shift = 0;
+    uint32_t most = table_plan[id - 1].capacity, shift = 0;
     while (shift < 5 && (1U << 20 >> (shift + 1)) >= max_tasks)
         shift++;
+    switch (id) {
+    case REC_TABLE_TASKS:
+        return max_tasks + 1;
+    case REC_TABLE_DESCRIPTORS: /* a row for each of the first ones */
+        return max_tasks + 1 < most ? max_tasks + 1 : most;
+    case REC_TABLE_CALLS:
+        return most;
+    default:
+        return most >> shift;
+    }
+}
+
+/* Sets offsets and capacities. Returns the bytes of the file. */
+static uint64_t lay_out(struct rec_table *tables, uint32_t max_tasks)
+{
     uint64_t at = REC_HEADER_BYTES;
     for (uint32_t i = 0; i < REC_TABLE_COUNT; i++) {
-        uint32_t capacity = i == REC_TABLE_TASKS - 1   ? max_tasks + 1
-                            : i == REC_TABLE_CALLS - 1 ? table_plan[i].capacity
-                                                       : table_plan[i].capacity >> shift;
+        uint32_t capacity = capacity_of(i + 1, max_tasks);
         tables[i] = (struct rec_table){
             .id = i + 1,
             .version = 1,

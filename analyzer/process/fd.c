@@ -1,6 +1,5 @@
 #include "analyzer/process/fd.h"
 
-#include <arpa/inet.h>
 #include <inttypes.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -11,14 +10,12 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-#include "analyzer/base/text.h"
+#include "analyzer/base/descriptor_text.h"
 #include "analyzer/process/unix_peers.h"
 
 #define SOCKETS_MOST (1u << 22)
 #define TCP_LISTEN 10           /* enum of include/net/tcp_states.h */
 #define UNIX_LISTENS (1u << 16) /* __SO_ACCEPTCON of include/linux/net.h */
-
-#define UNIX_SOCKET "unix socket"
 
 struct process_socket {
     uint64_t inode;
@@ -40,12 +37,10 @@ static void add_socket(struct process_fds *fds, const struct process_socket *row
     fds->sockets[fds->count++] = *row;
 }
 
-/* "0100007F:1F90" (words in the byte order of the machine, hexadecimal) as "127.0.0.1:8080"; an
- * IPv6 address in brackets. */
-static void put_address(const char *hex, unsigned port, char *to, size_t bytes)
+/* "0100007F:1F90" (words in the byte order of the machine, hexadecimal). */
+static void put_address(const char *hex, unsigned port, char to[DESCRIPTOR_ADDRESS])
 {
     uint32_t words[4] = {0};
-    char address[INET6_ADDRSTRLEN] = "?";
     size_t count = strlen(hex) / 8;
     for (size_t i = 0; i < count && i < 4; i++) {
         char word[9];
@@ -53,8 +48,7 @@ static void put_address(const char *hex, unsigned port, char *to, size_t bytes)
         word[8] = '\0';
         words[i] = (uint32_t)strtoul(word, NULL, 16);
     }
-    inet_ntop(count == 4 ? AF_INET6 : AF_INET, words, address, sizeof(address));
-    snprintf(to, bytes, count == 4 ? "[%s]:%u" : "%s:%u", address, port);
+    descriptor_text_address(count == 4 ? AF_INET6 : AF_INET, words, port, to);
 }
 
 static void take_internet(struct process_fds *fds, const char *kind, const char *line)
@@ -66,15 +60,14 @@ static void take_internet(struct process_fds *fds, const char *kind, const char 
                &from_port, to, &to_port, &state, &row.inode) != 6 ||
         row.inode == 0) /* it has no descriptor (any more), as in TIME_WAIT: there may be many */
         return;
-    char local[64], peer[64];
-    put_address(from, from_port, local, sizeof(local));
-    put_address(to, to_port, peer, sizeof(peer));
-    row.listens = strncmp(kind, "tcp", 3) == 0 && state == TCP_LISTEN;
-    if (row.listens || to_port == 0)
-        snprintf(row.text, sizeof(row.text), "%.3s %s%s", kind, local,
-                 row.listens ? " listening" : "");
-    else
-        snprintf(row.text, sizeof(row.text), "%.3s %s -> %s", kind, local, peer);
+    bool tcp = strncmp(kind, "tcp", 3) == 0;
+    char local[DESCRIPTOR_ADDRESS], peer[DESCRIPTOR_ADDRESS] = "";
+    put_address(from, from_port, local);
+    if (to_port != 0)
+        put_address(to, to_port, peer);
+    row.listens = tcp && state == TCP_LISTEN;
+    descriptor_text_socket(tcp ? "tcp" : "udp", local, peer, row.listens, row.text,
+                           sizeof(row.text));
     add_socket(fds, &row);
 }
 
@@ -89,8 +82,7 @@ static void take_unix(struct process_fds *fds, const char *kind, const char *lin
         return;
     row.listens = (flags & UNIX_LISTENS) != 0;
     (void)kind;
-    snprintf(row.text, sizeof(row.text), UNIX_SOCKET "%s%s%s", path[0] ? " " : "", path,
-             row.listens ? " listening" : "");
+    descriptor_text_socket(DESCRIPTOR_UNIX, path, "", row.listens, row.text, sizeof(row.text));
     add_socket(fds, &row);
 }
 
@@ -112,10 +104,11 @@ static struct process_socket *socket_row(struct process_fds *fds, uint64_t inode
 static void name_by_peer(uint64_t inode, uint64_t peer, void *arg)
 {
     struct process_socket *row = socket_row(arg, inode), *other = socket_row(arg, peer);
-    size_t bytes = strlen(UNIX_SOCKET);
-    if (row && other && strcmp(row->text, UNIX_SOCKET) == 0 &&
-        strncmp(other->text, UNIX_SOCKET " ", bytes + 1) == 0 && other->text[bytes + 1] != '-')
-        snprintf(row->text, sizeof(row->text), UNIX_SOCKET " -> %.120s", other->text + bytes + 1);
+    size_t bytes = strlen(DESCRIPTOR_UNIX);
+    if (row && other && strcmp(row->text, DESCRIPTOR_UNIX) == 0 &&
+        strncmp(other->text, DESCRIPTOR_UNIX " ", bytes + 1) == 0 && other->text[bytes + 1] != '-')
+        descriptor_text_socket(DESCRIPTOR_UNIX, "", other->text + bytes + 1, false, row->text,
+                               sizeof(row->text));
 }
 
 /* Only of its own network namespace does the kernel tell us. */
@@ -200,19 +193,14 @@ bool process_describe_fd(struct process_fds *fds, pid_t tid, int fd, char *to, s
         return false;
 
     uint64_t inode;
-    if (sscanf(link, "socket:[%" SCNu64 "]", &inode) == 1) {
-        const struct process_socket *row = find_socket(fds, inode);
-        *listening = row && row->listens;
-        text_printable(row ? row->text : "socket", to, bytes);
-    } else if (strncmp(link, "pipe:", 5) == 0) {
-        snprintf(to, bytes, "pipe");
-    } else if (strncmp(link, "anon_inode:", 11) == 0) {
-        /* "anon_inode:[eventfd]", "anon_inode:inotify" */
-        const char *name = link + 11 + (link[11] == '[');
-        snprintf(to, bytes, "%.*s", (int)strcspn(name, "]"), name);
-    } else {
-        text_printable(link, to, bytes);
-    }
+    const struct process_socket *row = NULL;
+    if (sscanf(link, "socket:[%" SCNu64 "]", &inode) == 1)
+        row = find_socket(fds, inode);
+    *listening = row && row->listens;
+    if (row)
+        snprintf(to, bytes, "%s", row->text);
+    else
+        descriptor_text_link(link, to, bytes);
     return true;
 }
 

@@ -23,6 +23,7 @@ static const struct {
     [REC_TABLE_MODULES] = {"modules", sizeof(struct rec_module), false},
     [REC_TABLE_CALLS] = {"calls", sizeof(struct rec_call), true},
     [REC_TABLE_CASES] = {"cases", sizeof(struct rec_case), false},
+    [REC_TABLE_DESCRIPTORS] = {"descriptors", sizeof(struct rec_descriptor), false},
 };
 
 #define STRIDE_MOST 65536U

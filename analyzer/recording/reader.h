@@ -7,7 +7,9 @@
 #include <stdint.h>
 
 #include "analyzer/base/err.h"
+#include "analyzer/recording/descriptors.h"
 #include "analyzer/recording/file.h"
+#include "analyzer/snapshot/builder.h"
 #include "analyzer/snapshot/snapshot.h"
 
 /* More rows than any program has; what a damaged count may cost is bounded by it. */
@@ -23,6 +25,8 @@ struct recording_reader {
     uint64_t last_walk_ns; /* of the sampler, when the reading began */
     uint32_t *rows;        /* in the file, of the tasks so far */
     size_t row_room;
+    struct recording_descriptors descriptors; /* of the tasks that are being read */
+    struct snapshot_builder *texts;           /* of them, in the snapshot */
     struct err *err;
 };
 

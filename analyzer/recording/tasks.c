@@ -103,7 +103,24 @@ static uint16_t told_as(const struct flag *flags, size_t count, uint16_t recorde
     return told;
 }
 
-static void take_wait(const struct recording_reader *reader, const struct rec_task *row,
+/* What the descriptor is that the task in row `number` waits for: row of the texts; 0: not known.
+ */
+static uint32_t describe(struct recording_reader *reader, uint64_t number,
+                         const struct rec_task *row)
+{
+    char text[RECORDING_DESCRIPTOR_TEXT];
+    const struct rec_descriptor *descriptor =
+        recording_descriptors_of(&reader->descriptors, number, row);
+    if (!descriptor)
+        return 0;
+    if (!recording_descriptor_text(descriptor, row->detail_flags & REC_DETAIL_LISTENING, text)) {
+        reader->snapshot->loss.rows++;
+        return 0;
+    }
+    return builder_add_object_text(reader->texts, text);
+}
+
+static void take_wait(struct recording_reader *reader, uint64_t number, const struct rec_task *row,
                       struct snapshot_task *task, struct snapshot_extra *extra)
 {
     uint64_t period_ns = reader->file.header.sample_period_ns;
@@ -139,6 +156,7 @@ static void take_wait(const struct recording_reader *reader, const struct rec_ta
         task->object = (uint64_t)(int64_t)(int32_t)row->detail_a;
         extra->arg = row->detail_b;
     }
+    extra->object_text = describe(reader, number, row);
     extra->case_first = row->case_count ? row->case_first : 0;
     extra->case_count = row->case_count;
     if (row->since_ns == 0 && row->flags & REC_TASK_SCANNED) {
@@ -203,7 +221,7 @@ static bool take_task(struct recording_reader *reader, uint64_t number, const st
             task->flags |= SNAPSHOT_AT_LEAST;
         }
     } else if (rec_task_wait(row) != 0 && !moving) {
-        take_wait(reader, row, task, &extra);
+        take_wait(reader, number, row, task, &extra);
     }
     return take_extra(reader, &extra, task);
 }
@@ -227,11 +245,9 @@ static bool retry_task(struct recording_reader *reader, uint64_t row)
     return take_task(reader, row, &looks[1], true);
 }
 
-bool recording_read_tasks(struct recording_reader *reader)
+/* Reads them with `looks`, memory for three chunks. */
+static bool read_chunks(struct recording_reader *reader, struct rec_task *looks)
 {
-    struct rec_task *looks = malloc(3 * CHUNK_ROWS * sizeof(*looks));
-    if (!looks)
-        return err_system(reader->err, reader->file.path, ENOMEM);
     struct rec_task *middle = looks + CHUNK_ROWS;
     struct rec_task *last = looks + 2 * CHUNK_ROWS;
 
@@ -249,6 +265,7 @@ bool recording_read_tasks(struct recording_reader *reader)
         for (int i = 0; ok && i < (reader->live ? 3 : 1); i++)
             ok = rec_file_read(&reader->file, REC_TABLE_TASKS, row, count, chunks[i],
                                sizeof(*looks), reader->err);
+        ok = ok && recording_descriptors_read(&reader->descriptors, row, count, reader->err);
         for (size_t i = 0; ok && i < count; i++) {
             if (!reader->live)
                 ok = take_task(reader, row + i, &looks[i], false);
@@ -259,8 +276,25 @@ bool recording_read_tasks(struct recording_reader *reader)
         }
         row = rec_file_next_data(&reader->file, REC_TABLE_TASKS, row + count);
     }
+    return ok;
+}
+
+bool recording_read_tasks(struct recording_reader *reader)
+{
+    struct rec_task *looks = malloc(3 * CHUNK_ROWS * sizeof(*looks));
+    reader->texts = builder_create(reader->snapshot);
+    bool ok = recording_descriptors_init(&reader->descriptors, &reader->file, CHUNK_ROWS) &&
+              looks && reader->texts;
+    if (!ok)
+        err_system(reader->err, reader->file.path, ENOMEM);
+    ok = ok && read_chunks(reader, looks);
+    if (ok && !builder_is_complete(reader->texts))
+        ok = err_system(reader->err, reader->file.path, ENOMEM);
     if (ok)
         name_owners(reader);
+    builder_destroy(reader->texts);
+    reader->texts = NULL;
+    recording_descriptors_deinit(&reader->descriptors);
     free(looks);
     free(reader->rows);
     reader->rows = NULL;

@@ -85,6 +85,9 @@ static void assert_reported(const struct row *row, const char *setting)
     target_wait_line(target, "ready");
     json_t *json = wait_for_group(target, "0", LIST("--all"), &expected);
     assert_group(json, &expected);
+    if (strcmp(row->object, "fd") == 0)
+        assert_non_null(
+            json_string_value(json_at(find_group(json, &expected), "object.description")));
     json_decref(json);
     target_end(target);
 }

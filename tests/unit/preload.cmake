@@ -72,6 +72,7 @@ add_dependencies(preload_exports leakspy_preload)
 set_property(TEST preload_exports APPEND PROPERTY LABELS compiled) # as in tests/e2e
 leakspy_test(law SOURCES test_law.c)
 target_compile_definitions(law PRIVATE LEAKSPY_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+preload_test(descriptor)
 preload_test(recorder)
 add_library(goroutines_here STATIC preload/goroutines_here.c)
 target_link_libraries(goroutines_here PUBLIC recording_here)

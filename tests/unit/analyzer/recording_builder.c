@@ -35,6 +35,7 @@ static size_t stride_of(enum rec_table_id id)
         [REC_TABLE_MODULES] = sizeof(struct rec_module),
         [REC_TABLE_CALLS] = sizeof(struct rec_call),
         [REC_TABLE_CASES] = sizeof(struct rec_case),
+        [REC_TABLE_DESCRIPTORS] = sizeof(struct rec_descriptor),
     };
     return strides[id];
 }
@@ -255,6 +256,19 @@ void builder_select(struct rec_task *task, uint32_t first_case, uint16_t count)
 {
     task->case_first = first_case;
     task->case_count = count;
+}
+
+struct rec_descriptor *builder_descriptor(struct builder *builder, const struct rec_task *task)
+{
+    struct rec_table *table = builder_table(builder, REC_TABLE_DESCRIPTORS);
+    const struct rec_task *tasks = row_at(builder, REC_TABLE_TASKS, 0);
+    uint32_t number = (uint32_t)(task - tasks);
+    must(number < table->capacity, "a table is full");
+    table->count = number < table->count ? table->count : number + 1;
+    struct rec_descriptor *row = row_at(builder, REC_TABLE_DESCRIPTORS, number);
+    row->task = task->id;
+    row->wait = task->gen;
+    return row;
 }
 
 void builder_finish(struct rec_task *task, int64_t ended_ns)

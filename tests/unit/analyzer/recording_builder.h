@@ -53,6 +53,9 @@ void builder_owner(struct rec_task *task, const struct rec_task *owner);
 void builder_channel(struct rec_task *task, uint32_t capacity, uint32_t length);
 void builder_select(struct rec_task *task, uint32_t first_case, uint16_t count);
 
+/* The row of the descriptor that it waits for, to be filled; after builder_park. */
+struct rec_descriptor *builder_descriptor(struct builder *builder, const struct rec_task *task);
+
 /* Makes it ended and not joined, for so long. */
 void builder_finish(struct rec_task *task, int64_t ended_ns);
 

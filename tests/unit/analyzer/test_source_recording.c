@@ -40,6 +40,9 @@ static struct builder *build_full(void)
     builder_case(b, REC_OP_CHAN_RECEIVE, 0x700);
     builder_select(chooser, first, 2);
     builder_finish(builder_thread(b, "early"), 20 * SECOND);
+    struct rec_task *reader = builder_thread(b, "reader");
+    builder_park(b, reader, "read", REC_OP_IO_WAIT, 7, 12 * SECOND, wait);
+    snprintf(builder_descriptor(b, reader)->name, sizeof("pipe:[123]"), "pipe:[123]");
     return b;
 }
 
@@ -115,10 +118,10 @@ static void whole_recording__every_field_is_there(void **state)
     assert_false(s.has_exit_code);
     assert_int_equal(s.started_unix_ns, BUILDER_STARTED_UNIX_NS);
     assert_int_equal(s.taken_unix_ns, BUILDER_STARTED_UNIX_NS + 100 * SECOND);
-    assert_int_equal(s.spawned, 4);
+    assert_int_equal(s.spawned, 5);
     assert_int_equal(snapshot_lost(&s), 0);
 
-    assert_int_equal(s.task_count, 4);
+    assert_int_equal(s.task_count, 5);
     assert_int_equal(s.tasks[0].flags, SNAPSHOT_MAIN | SNAPSHOT_JOINABLE);
     assert_int_equal(s.tasks[0].parked_ns, SNAPSHOT_AGE_UNKNOWN);
     assert_string_equal(snapshot_extra(&s, &s.tasks[1])->name, "worker");
@@ -132,6 +135,7 @@ static void whole_recording__every_field_is_there(void **state)
     assert_int_equal(s.cases[snapshot_extra(&s, &s.tasks[2])->case_first + 1].object, 0x700);
     assert_int_equal(s.tasks[3].flags, SNAPSHOT_FINISHED | SNAPSHOT_JOINABLE);
     assert_int_equal(s.tasks[3].parked_ns, 20 * SECOND);
+    assert_string_equal(s.object_texts[snapshot_extra(&s, &s.tasks[4])->object_text], "pipe");
 
     const struct snapshot_module *module = snapshot_module_of(&s, 0x10010, 1);
     assert_non_null(module);
@@ -391,12 +395,12 @@ static void other_version__is_refused_with_both_numbers(void **state)
     const char *bytes = builder_bytes(b, &count);
 
     header->major = 2;
-    header->minor = 5;
-    assert_bytes_refused(bytes, count, ERR_NEWER_VERSION, "version 2.5, a newer version than 1.4");
+    header->minor = REC_MINOR + 1;
+    assert_bytes_refused(bytes, count, ERR_NEWER_VERSION, "version 2.6, a newer version than 1.5");
     header->major = 0;
     assert_bytes_refused(bytes, count, ERR_CORRUPT, "version 0");
     header->major = 1;
-    header->minor = 5;
+    header->minor = REC_MINOR + 1;
     builder_table(b, REC_TABLE_TASKS)->version = 3;
     assert_bytes_refused(bytes, count, ERR_NEWER_VERSION, "tasks of version 3");
     builder_table(b, REC_TABLE_TASKS)->version = 1;
@@ -409,7 +413,7 @@ static void newer_minor_version__is_read(void **state)
 {
     (void)state;
     struct builder *b = build_full();
-    builder_header(b)->minor = 5;
+    builder_header(b)->minor = REC_MINOR + 1;
     builder_header(b)->tables[7].id = 99; /* a table that nobody knows yet, instead of the cases */
     const char *path = builder_path("minor.rec");
     builder_write(b, path);
@@ -418,7 +422,7 @@ static void newer_minor_version__is_read(void **state)
     struct err err;
     if (!read_path(path, &s, &err))
         fail_msg("%s", err.why);
-    assert_int_equal(s.task_count, 4);
+    assert_int_equal(s.task_count, 5);
     use(&s);
     snapshot_deinit(&s);
 }
@@ -450,7 +454,7 @@ static void longer_rows__are_read(void **state)
     struct err err;
     if (!read_path(path, &s, &err))
         fail_msg("%s", err.why);
-    assert_int_equal(s.task_count, 4);
+    assert_int_equal(s.task_count, 5);
     assert_string_equal(snapshot_extra(&s, &s.tasks[1])->name, "worker");
     snapshot_deinit(&s);
 }
@@ -625,7 +629,7 @@ static void damaged_rows__are_left_out_and_counted(void **state)
     struct snapshot s;
     struct err err;
     assert_true(read_path(path, &s, &err));
-    assert_int_equal(s.task_count, 3);
+    assert_int_equal(s.task_count, 4);
     assert_int_equal(s.loss.unreadable, 4);
     assert_false(s.tasks[0].flags & SNAPSHOT_PARKED);
     assert_int_equal(snapshot_extra(&s, &s.tasks[1])->case_count, 0);

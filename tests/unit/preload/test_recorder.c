@@ -24,6 +24,7 @@ static const uint32_t strides[REC_TABLE_COUNT] = {
     sizeof(struct rec_module),
     sizeof(struct rec_call),
     sizeof(struct rec_case),
+    sizeof(struct rec_descriptor),
 };
 
 /* Another look at the file, as a reader has it. */

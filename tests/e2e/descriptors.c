@@ -1,0 +1,104 @@
+/* Threads that wait for descriptors of all kinds, each for one, for ever. */
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "tests/e2e/threads.h"
+
+/* ---- how they wait ---- */
+
+static void *wait_in_read(void *fd)
+{
+    char byte;
+    CHECK(read(*(int *)fd, &byte, 1) < 0);
+    return NULL;
+}
+
+static void *wait_in_accept(void *fd)
+{
+    CHECK(accept(*(int *)fd, NULL, NULL) < 0);
+    return NULL;
+}
+
+static void *wait_in_flock(void *fd)
+{
+    CHECK(flock(*(int *)fd, LOCK_EX) < 0);
+    return NULL;
+}
+
+static void *wait_in_poll(void *fd)
+{
+    struct pollfd polled[] = {{.fd = *(int *)fd, .events = POLLIN}, {.fd = *(int *)fd}};
+    CHECK(poll(polled, 2, -1) < 0);
+    return NULL;
+}
+
+static void *wait_in_epoll(void *fd)
+{
+    struct epoll_event event;
+    CHECK(epoll_wait(*(int *)fd, &event, 1, -1) < 0);
+    return NULL;
+}
+
+/* ---- for what ---- */
+
+static void start(void *(*wait)(void *), int fd)
+{
+    static int fds[32], count;
+    fds[count] = fd;
+    start_thread(wait, &fds[count++]);
+}
+
+/* Both ends of a connection to a listener, which has an address. */
+static void start_connection(int family, struct sockaddr *address, socklen_t bytes)
+{
+    int listener = socket(family, SOCK_STREAM, 0), client = socket(family, SOCK_STREAM, 0);
+    if (bind(listener, address, bytes) != 0)
+        return; /* a machine without IPv6 */
+    CHECK(listen(listener, 1) == 0 && getsockname(listener, address, &bytes) == 0 &&
+          connect(client, address, bytes) == 0);
+    start(wait_in_poll, accept(listener, NULL, NULL));
+    start(wait_in_read, client);
+    start(wait_in_accept, listener);
+}
+
+static void start_sockets(void)
+{
+    struct sockaddr_in v4 = {.sin_family = AF_INET};
+    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_addr = in6addr_loopback};
+    struct sockaddr_un named = {.sun_family = AF_UNIX, .sun_path = "socket"};
+    int pair[2], udp = socket(AF_INET, SOCK_DGRAM, 0);
+    v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    start_connection(AF_INET, (struct sockaddr *)&v4, sizeof v4);
+    start_connection(AF_INET6, (struct sockaddr *)&v6, sizeof v6);
+    start_connection(AF_UNIX, (struct sockaddr *)&named, sizeof named);
+    CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0);
+    start(wait_in_read, pair[0]);
+    v4.sin_port = 0;
+    CHECK(bind(udp, (struct sockaddr *)&v4, sizeof v4) == 0);
+    start(wait_in_read, udp);
+}
+
+/* Usage: descriptors FOLDER      (to make a file and a socket in) */
+int main(int argc, char **argv)
+{
+    int pipes[2], held;
+    CHECK(argc == 2 && chdir(argv[1]) == 0 && pipe(pipes) == 0);
+    start_sockets();
+    start(wait_in_read, pipes[0]);
+    start(wait_in_read, eventfd(0, 0));
+    start(wait_in_epoll, epoll_create1(0));
+    CHECK((held = open("locked", O_RDWR | O_CREAT, 0600)) >= 0 && flock(held, LOCK_EX) == 0);
+    start(wait_in_flock, open("locked", O_RDWR));
+    puts("ready");
+    fflush(stdout);
+    pause();
+    return 0;
+}

@@ -1,0 +1,113 @@
+/* What the descriptors are that threads wait for is told by PID and in recordings alike, also when
+ * the process is gone. */
+#include "tests/e2e/harness.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PROGRAM LEAKSPY_TARGETS "/descriptors"
+
+enum { MOST = 32 };
+
+/* "op: what the descriptor is", sorted, with N for each number of two digits and more: ports differ
+ * from run to run. */
+struct told {
+    char lines[MOST][LONG_TEXT];
+    size_t count;
+};
+
+static void take_without_numbers(const char *from, char *to)
+{
+    while (*from) {
+        size_t digits = strspn(from, "0123456789");
+        if (digits > 1)
+            *to++ = 'N';
+        else
+            *to++ = *from;
+        from += digits > 1 ? digits : 1;
+    }
+    *to = '\0';
+}
+
+static int compare(const void *a, const void *b)
+{
+    return strcmp(a, b);
+}
+
+static void add_line(struct told *told, const char *op, const char *text, const char *folder)
+{
+    char line[LONG_TEXT];
+    const char *path = text ? strstr(text, folder) : NULL;
+    if (text == NULL || told->count == MOST)
+        return;
+    snprintf(line, sizeof line, "%s: %.*s%s", op, (int)(path ? path - text : (long)strlen(text)),
+             text, path ? path + strlen(folder) : "");
+    take_without_numbers(line, told->lines[told->count++]);
+}
+
+/* Tasks that wait alike for several are one group. */
+static void tell(const json_t *json, const char *folder, struct told *ret)
+{
+    size_t at, of_group;
+    const json_t *group, *task;
+    ret->count = 0;
+    json_array_foreach(json_at(json, "groups"), at, group)
+    {
+        const char *op = json_string_value(json_at(group, "op"));
+        add_line(ret, op, json_string_value(json_at(group, "object.description")), folder);
+        json_array_foreach(json_at(group, "tasks"), of_group, task)
+            add_line(ret, op, json_string_value(json_at(task, "object.description")), folder);
+    }
+    qsort(ret->lines, ret->count, sizeof *ret->lines, compare);
+}
+
+/* All of them wait, in calls that say so. */
+static json_t *wait_for_all(struct target *target, const char *source)
+{
+    static const struct expected_group last = {.op = "file lock", .wait_function = "wait_in_flock"};
+    target_wait_line(target, "ready");
+    return wait_for_group_in(source, "0", LIST("--all"), &last);
+}
+
+static void descriptor__is_told_by_pid_and_in_recordings_alike(void **state)
+{
+    static struct told by_pid, recorded;
+    char folder[] = "/tmp/leakspy-test-XXXXXX";
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    struct target *bare = target_start(false, LIST(PROGRAM, folder), NULL);
+    json_t *json = wait_for_all(bare, bare->pid_text);
+    tell(json, folder, &by_pid);
+    json_decref(json);
+    target_end(bare);
+
+    char command[128];
+    snprintf(command, sizeof command, "rm -r %s/*", folder);
+    assert_int_equal(system(command), 0);
+    struct target *preloaded = target_start(true, LIST(PROGRAM, folder), NULL);
+    json_decref(wait_for_all(preloaded, preloaded->recording));
+    target_wait_walks(preloaded, 2, 20);
+    target_kill(preloaded, SIGKILL);
+    json = report(preloaded->recording, "0", LIST("--all"));
+    tell(json, folder, &recorded);
+    json_decref(json);
+    target_end(preloaded);
+
+    snprintf(command, sizeof command, "rm -r %s", folder);
+    assert_int_equal(system(command), 0);
+    assert_in_range(by_pid.count, 10, MOST - 1);
+    for (size_t i = 0; i < by_pid.count && i < recorded.count; i++)
+        assert_string_equal(recorded.lines[i], by_pid.lines[i]);
+    assert_int_equal(recorded.count, by_pid.count);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(descriptor__is_told_by_pid_and_in_recordings_alike,
+                                  end_all_targets),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
