@@ -29,6 +29,7 @@ struct request {
     const char *color;
     const char *source;
     const char *exe;          /* of a core; NULL: the one that it names */
+    bool no_recording;        /* of a process, what was recorded of it does not matter */
     int64_t watch_ns;         /* 0: one look */
     struct kept_stacks *kept; /* of a watch, from one look to the next; NULL: there is one look */
     bool has_threshold;
@@ -47,6 +48,7 @@ enum option_number {
     OPTION_COLOR,
     OPTION_WATCH,
     OPTION_EXE,
+    OPTION_NO_RECORDING,
 };
 
 static bool read_option(struct request *request, int option, char **argv, struct err *err)
@@ -60,6 +62,9 @@ static bool read_option(struct request *request, int option, char **argv, struct
                (request->watch_ns > 0 || err_set(err, ERR_USAGE, "--watch", "has to be above 0"));
     case OPTION_EXE:
         request->exe = optarg;
+        return true;
+    case OPTION_NO_RECORDING:
+        request->no_recording = true;
         return true;
     case OPTION_FORMAT:
         request->format = report_format_find(optarg);
@@ -112,6 +117,7 @@ static bool read_request(struct request *request, int argc, char **argv, struct 
         {"max-tasks", required_argument, NULL, OPTION_MAX_TASKS},
         {"frames", required_argument, NULL, OPTION_FRAMES},
         {"exe", required_argument, NULL, OPTION_EXE},
+        {"no-recording", no_argument, NULL, OPTION_NO_RECORDING},
         {"watch", required_argument, NULL, OPTION_WATCH},
         {"color", required_argument, NULL, OPTION_COLOR},
         {"help", no_argument, NULL, OPTION_HELP},
@@ -134,6 +140,8 @@ static bool read_request(struct request *request, int argc, char **argv, struct 
     if (optind < argc)
         return err_set(err, ERR_USAGE, argv[optind], "is one source too many");
     bool file = request->source && !is_number(request->source);
+    if (request->no_recording && (file || !request->source))
+        return err_set(err, ERR_USAGE, "--no-recording", "is for a process: name it by its number");
     bool core = file && image_is_core(request->source);
     /* Of a file that cannot be read, that is what is wrong, and said when it is opened. */
     if (request->exe && !core && !(file && access(request->source, R_OK) != 0))
@@ -153,21 +161,20 @@ static char *find_newest(struct request *request, struct err *err)
 }
 
 /* Reads what was recorded of a process, else looks at it. */
-static bool read_process(const char *number, struct kept_stacks *kept, struct snapshot *ret,
-                         struct err *err)
+static bool read_process(const struct request *request, struct snapshot *ret, struct err *err)
 {
-    unsigned long pid = strtoul(number, NULL, 10);
+    unsigned long pid = strtoul(request->source, NULL, 10);
     if (pid == 0 || pid > INT32_MAX)
-        return err_set(err, ERR_NO_SUCH_PROCESS, number, "is no process");
+        return err_set(err, ERR_NO_SUCH_PROCESS, request->source, "is no process");
     struct err none = {0};
-    char *path = recordings_of_pid((pid_t)pid, &none);
+    char *path = request->no_recording ? NULL : recordings_of_pid((pid_t)pid, &none);
     if (path) {
         bool ok = source_recording_read(path, ret, err);
         free(path);
         return ok;
     }
     struct err why = {0};
-    if (source_process_read((pid_t)pid, kept, ret, &why))
+    if (source_process_read((pid_t)pid, request->kept, ret, &why))
         return true;
     if (why.kind == ERR_NO_SUCH_PROCESS && none.kind == ERR_NO_SUCH_PROCESS)
         why = none; /* which says that there is no recording either */
@@ -244,7 +251,7 @@ static bool read_source(void *arg, struct snapshot *ret, struct err *err)
     struct request *request = arg;
     limits_begin();
     if (request->source && is_number(request->source))
-        return read_process(request->source, request->kept, ret, err);
+        return read_process(request, ret, err);
     if (request->source && image_is_core(request->source))
         return source_core_read(request->source, request->exe, ret, err);
     char *path = request->source ? strdup(request->source) : find_newest(request, err);

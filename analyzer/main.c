@@ -20,6 +20,7 @@ const struct command commands[] = {
      "given\n"
      "  --exe=FILE           the executable of a core, where it is not the one that the core "
      "names\n"
+     "  --no-recording       look at the process itself, also where it is recorded\n"
      "  --format=FORMAT      text (default) or json\n"
      "  -o, --output=FILE    write to FILE; - is standard output\n"
      "  --min-count=N        leave out groups of fewer than N tasks\n"
@@ -33,8 +34,8 @@ const struct command commands[] = {
     {"list", cmd_list, "[OPTION...]", "list recordings, and processes that are being recorded",
      "  --format=FORMAT   text (default) or json\n"},
     {"dump", cmd_dump, "[OPTION...] RECORDING", "show a recording as text, table by table",
-     "  --table=NAME        only this table: header, modules, calls, sites, frames, tasks or "
-     "cases\n"
+     "  --table=NAME        only this table: header, modules, calls, sites, frames, tasks, cases\n"
+     "                      or descriptors\n"
      "  -o, --output=FILE   write to FILE; - is standard output\n"},
     {"help", cmd_help, "[COMMAND]", "say how leakspy, or a command of it, is used", ""},
     {"version", cmd_version, "", "print the version", ""},

@@ -98,6 +98,32 @@ static void process_that_is_recorded__gives_its_recording(void **state)
     target_end(target);
 }
 
+/* One of its threads waits in a call that the C library makes by itself. */
+static void recorded_process_without_its_recording__is_looked_at(void **state)
+{
+    const struct expected_group wait = {.kind = "thread",
+                                        .op = "io wait",
+                                        .call = "read",
+                                        .count = 1,
+                                        .wait_function = "run_thread"};
+    (void)state;
+    struct target *target =
+        target_start(true, LIST(LEAKSPY_TARGETS "/parked", "recv", "pass"), NULL);
+    target_wait_line(target, "ready");
+    json_t *json = wait_for_group_in(target->pid_text, "0", LIST("--all", "--no-recording"), &wait);
+    assert_text(json, "source.kind", "process");
+    json_decref(json);
+    json = report(target->pid_text, "0", LIST("--all"));
+    assert_text(json, "source.kind", "recording");
+    assert_null(find_group(json, &wait));
+    json_decref(json);
+    assert_refused(64, "--no-recording: is for a process",
+                   LIST(LEAKSPY_COMMAND, "report", "--no-recording", target->recording));
+    assert_refused(64, "--no-recording: is for a process",
+                   LIST(LEAKSPY_COMMAND, "report", "--no-recording"));
+    target_end(target);
+}
+
 /* Which its recording does not tell of; by that, it has exited. */
 static void recorded_process_that_hangs_in_its_last_flush__is_looked_at(void **state)
 {
@@ -512,6 +538,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(process_that_was_not_recorded__is_looked_at),
         TEST(process_that_is_recorded__gives_its_recording),
+        TEST(recorded_process_without_its_recording__is_looked_at),
         TEST(recorded_process_whose_main_thread_has_ended__gives_its_recording),
         TEST(recorded_process_that_hangs_in_its_last_flush__is_looked_at),
         TEST(recording_of_a_former_process__is_not_taken_for_this_one),
