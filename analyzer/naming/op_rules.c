@@ -39,6 +39,7 @@ struct op_rule {
 
 static const char go_idle[] = "a thread of the Go runtime without a goroutine to run";
 static const char go_own[] = "a goroutine of the Go runtime itself";
+static const char uv_idle[] = "a worker of libuv's pool without work";
 
 static const struct op_rule rules[] = {
     /* libtaskrt */
@@ -50,6 +51,7 @@ static const struct op_rule rules[] = {
      NULL, false},
     {"*pthread_@(cond|mutex|rwlock|clockjoin|timedjoin|join|barrier|once)*", NULL, NULL, NULL,
      false},
+    {"@(__new_sem_wait*|sem_@(wait|timedwait|clockwait))", NULL, NULL, NULL, false},
     {"@(libc|librt)[.-]*!timer_helper_thread", NULL, "the C library's thread for POSIX timers",
      "signal wait", true},
     {"handle_fildes_io", NULL, "the C library's thread for asynchronous I/O", "cond wait", true},
@@ -205,8 +207,23 @@ static const struct op_rule rules[] = {
     {"beam*!erts_schedule", NULL, "a scheduler of Erlang's runtime without a process to run",
      "futex wait", false},
 
+    /* libuv, and node. Of what waits for a condition within libuv.so only the pool's worker is
+     * static.
+     */
+    {"uv_cond_wait", "cond wait", NULL, NULL, false},
+    {"uv_mutex_lock", "mutex lock", NULL, NULL, false},
+    {"uv_rwlock_rdlock", "rwlock rdlock", NULL, NULL, false},
+    {"uv_rwlock_wrlock", "rwlock wrlock", NULL, NULL, false},
+    {"uv_?(_)sem_wait", "sem wait", NULL, NULL, false},
+    {"uv_barrier_wait", "barrier wait", NULL, NULL, false},
+    {"@(node|nodejs|libnode.so*|libuv.so*)!worker", NULL, uv_idle, "cond wait", false},
+    {"libuv.so*!", NULL, uv_idle, "cond wait", false},
+    {"node::*PlatformWorkerThread", NULL, "a worker of node's platform without a task to run",
+     "cond wait", false},
+    {"node::inspector::*StartIoThreadMain", NULL,
+     "node's thread that starts the inspector when it is told to", "sem wait", false},
+
     /* Programs and libraries with threads of their own */
-    {"uv_sem_wait", "sem wait", NULL, NULL, false},
     {"bioProcessBackgroundJobs", NULL, "a background thread of redis without work", "cond wait",
      true},
     /* Debian's redis-server is a link to redis-check-rdb. */

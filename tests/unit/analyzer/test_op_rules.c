@@ -489,6 +489,78 @@ static void boost_qt_tbb_stack__apply__names_the_operation(void **state)
     CHECK(samples);
 }
 
+static void stack_of_libuv_or_node__apply__is_idle_between_tasks_alone(void **state)
+{
+    (void)state;
+    static const struct sample samples[] = {
+        {"cond wait", "cond wait", "libuv", {"node!uv_cond_wait", "node!worker", "start_thread"}},
+        {"cond wait",
+         "cond wait",
+         "libuv",
+         {"libuv.so.1!uv_cond_wait", "libuv.so.1.0.0!worker", "libc.so.6!"}},
+        {"cond wait",
+         "cond wait",
+         "libuv", /* Debian's, which is stripped */
+         {"libuv.so.1!uv_cond_wait", "libuv.so.1!", "libc.so.6!"}},
+        {"cond wait",
+         "cond wait",
+         NULL, /* work of the pool that waits */
+         {"node!uv_cond_wait", "addon.node!fetch", "node!uv__queue_work", "node!worker"}},
+        {"cond wait",
+         "cond wait",
+         NULL,
+         {"libuv.so.1!uv_cond_wait", "program!fetch", "libuv.so.1!", "libuv.so.1!", "libc.so.6!"}},
+        {"cond wait",
+         "cond wait",
+         NULL, /* of a stripped program */
+         {"libuv.so.1!uv_cond_wait", "program!", "libuv.so.1!", "libuv.so.1!", "libc.so.6!"}},
+        {"cond wait", "cond wait", NULL, {"uv_cond_wait", "program!worker", "start_thread"}},
+        {"cond wait", "cond wait", NULL, {"node!uv_cond_wait", "node_addon.node!worker"}},
+        {"mutex lock", "mutex lock", NULL, {"libuv.so.1!uv_mutex_lock", "libuv.so.1!"}},
+        {"sem wait", "sem wait", NULL, {"libuv.so.1!uv_sem_wait", "libuv.so.1!"}},
+        {"futex wait", "sem wait", NULL, {"uv__sem_wait", "uv_sem_wait", "main"}},
+        {"futex wait", "barrier wait", NULL, {"pthread_barrier_wait", "uv_barrier_wait", "main"}},
+        {"futex wait", "mutex lock", NULL, {"pthread_mutex_lock", "uv_mutex_lock", "main"}},
+        {"futex wait", "rwlock rdlock", NULL, {"uv_rwlock_rdlock", "main"}},
+        {"futex wait", "rwlock wrlock", NULL, {"uv_rwlock_wrlock", "main"}},
+        {"futex wait", "cond wait", NULL, {"uv_cond_wait", "main"}},
+        {"cond wait",
+         "cond wait",
+         "node's platform",
+         {"uv_cond_wait", "node::(anonymous namespace)::PlatformWorkerThread", "start_thread"}},
+        {"cond wait",
+         "cond wait",
+         NULL, /* a task that waits */
+         {"uv_cond_wait", "addon::Task::Run", "node::(anonymous namespace)::PlatformWorkerThread"}},
+        {"mutex lock",
+         "mutex lock",
+         NULL,
+         {"uv_mutex_lock", "node::(anonymous namespace)::PlatformWorkerThread"}},
+        {"sem wait",
+         "sem wait",
+         "inspector",
+         {"__futex_abstimed_wait_common64", "__new_sem_wait_slow64", "uv__sem_wait", "uv_sem_wait",
+          "node::inspector::(anonymous namespace)::StartIoThreadMain", "start_thread"}},
+        {"sem wait",
+         "sem wait",
+         NULL,
+         {"sem_wait_for_work", "node::inspector::(anonymous namespace)::StartIoThreadMain"}},
+        {"sem wait",
+         "sem wait",
+         NULL,
+         {"uv_sem_wait", "node::inspector::Agent::RequestIoThreadStart",
+          "node::inspector::(anonymous namespace)::StartIoThreadMain"}},
+        {"cond wait",
+         "cond wait",
+         NULL, /* Atomics.wait() in a worker thread */
+         {"v8::internal::FutexEmulation::WaitSync<int>", "v8::internal::FutexEmulation::WaitJs32",
+          "v8::internal::Builtin_AtomicsWait", "node!",
+          "node::worker::Worker::StartThread(v8::FunctionCallbackInfo<v8::Value> "
+          "const&)::{lambda(void*)#1}::_FUN"}},
+    };
+    CHECK(samples);
+}
+
 static void server_at_rest__apply__is_idle(void **state)
 {
     (void)state;
@@ -613,6 +685,7 @@ int main(void)
         cmocka_unit_test(c_library_stack__apply__names_the_operation),
         cmocka_unit_test(nameless_frame__apply__is_a_step_of_its_own_file_alone),
         cmocka_unit_test(boost_qt_tbb_stack__apply__names_the_operation),
+        cmocka_unit_test(stack_of_libuv_or_node__apply__is_idle_between_tasks_alone),
         cmocka_unit_test(server_at_rest__apply__is_idle),
         cmocka_unit_test(runtime_at_rest__apply__is_idle),
         cmocka_unit_test(known_op_or_own_code__apply__keeps_the_op),
