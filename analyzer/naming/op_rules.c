@@ -33,7 +33,7 @@ struct op_rule {
     const char *function; /* pattern */
     const char *op;   /* what the wait is called; NULL: a step on the way out, no name of its own */
     const char *idle; /* why the wait is expected; NULL: it is not */
-    const char *only; /* pattern: applies to waits that were recorded as this op; NULL: to all */
+    const char *only; /* pattern: applies to waits that are called this so far; NULL: to all */
     bool anywhere;    /* on any frame; else only on those reached through frames of this table */
 };
 
@@ -168,6 +168,22 @@ static const struct op_rule rules[] = {
     {"tbb::detail::d?::concurrent_bounded_queue::@(internal_push|push|emplace)*", "chan send", NULL,
      NULL, false},
     {"tbb::detail::d?::*", NULL, NULL, "futex wait", false},
+
+    /* Abseil. Only LockSlowLoop waits for a mutex; what has no name in the library, parts of
+     * CondVar and LockWhen that the compiler split off, waits for a condition.
+     */
+    {"absl::?(*::)Mutex::@(LockSlowLoop|Lock|lock|ReaderLock|lock_shared)", "mutex lock", NULL,
+     NULL, false},
+    {"absl::?(*::)Mutex::@(*Await*|*LockWhen*)", "cond wait", NULL, NULL, false},
+    {"absl::?(*::)CondVar::Wait*", "cond wait", NULL, NULL, false},
+    {"absl::?(*::)@(BlockingCounter::Wait|Barrier::Block)", "barrier wait", NULL, NULL, false},
+    {"absl::?(*::)Notification::WaitForNotification*", NULL, NULL, NULL, false},
+    {"absl::?(*::)Mutex::@(LockSlow*|Block|DecrementSynchSem|Trans|Fer)", NULL, NULL, NULL, false},
+    {"absl::?(*::)@(MutexLock|ReaderMutexLock|WriterMutexLock|ReleasableMutexLock)::*", NULL, NULL,
+     NULL, false},
+    {"absl::?(*::)synchronization_internal::*", NULL, NULL, NULL, false},
+    {"AbslInternalPerThreadSemWait*", NULL, NULL, NULL, false},
+    {"libabsl_synchronization.so*!", "cond wait", NULL, "futex wait", false},
 
     /* GLib */
     {"g_async_queue_@(pop|timeout_pop|timed_pop)*", "chan receive", NULL, NULL, false},
@@ -351,7 +367,7 @@ struct op_verdict op_rules_apply(const char *op_text, const struct op_frame *fra
         return verdict;
     bool reached = true;
     for (size_t i = 0; i < count; i++) {
-        const struct op_rule *rule = find_rule(&frames[i], op_text, reached);
+        const struct op_rule *rule = find_rule(&frames[i], verdict.op, reached);
         if (rule == NULL) {
             reached = reached && !frames[i].function && is_step(frames, count, i);
             continue;

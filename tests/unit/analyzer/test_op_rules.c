@@ -489,6 +489,70 @@ static void boost_qt_tbb_stack__apply__names_the_operation(void **state)
     CHECK(samples);
 }
 
+static void abseil_stack__apply__names_the_operation(void **state)
+{
+    (void)state;
+    static const struct sample samples[] = {
+        {"futex wait",
+         "cond wait",
+         NULL, /* in node 24 */
+         {"absl::synchronization_internal::FutexWaiter::WaitUntil",
+          "absl::synchronization_internal::FutexWaiter::Wait", "AbslInternalPerThreadSemWait",
+          "absl::CondVar::WaitCommon", "v8::internal::FutexEmulation::WaitSync<int>"}},
+        {"futex wait",
+         "cond wait",
+         NULL, /* Debian's: WaitCommon is in two parts, of which one has no name */
+         {"absl::debian3::synchronization_internal::Waiter::Wait",
+          "libabsl_synchronization.so.20220623!AbslInternalPerThreadSemWait_debian3",
+          "libabsl_synchronization.so.20220623!", "program!waiter"}},
+        {"futex wait",
+         "futex wait",
+         NULL,
+         {"wait_of_its_own", "libabsl_synchronization.so.20220623!", "program!waiter"}},
+        {"futex wait",
+         "mutex lock",
+         NULL,
+         {"AbslInternalPerThreadSemWait_debian3", "absl::debian3::Mutex::Block",
+          "absl::debian3::Mutex::LockSlowLoop", "absl::debian3::Mutex::LockSlowWithDeadline",
+          "absl::debian3::Mutex::LockSlow", "absl::debian3::Mutex::Lock",
+          "absl::debian3::MutexLock::MutexLock", "locker"}},
+        {"futex wait",
+         "mutex lock",
+         NULL,
+         {"AbslInternalPerThreadSemWait_debian3", "absl::debian3::Mutex::Block",
+          "absl::debian3::Mutex::LockSlowLoop", "absl::debian3::Mutex::LockSlowWithDeadline",
+          "absl::debian3::Mutex::LockSlow", "libabsl_synchronization.so.20220623!", "reader"}},
+        {"futex wait",
+         "cond wait",
+         NULL,
+         {"AbslInternalPerThreadSemWait_debian3", "absl::debian3::Mutex::Block",
+          "absl::debian3::Mutex::AwaitCommon", "absl::debian3::Mutex::Await", "awaiter"}},
+        {"futex wait",
+         "cond wait",
+         NULL,
+         {"libabsl_synchronization.so.20220623!AbslInternalPerThreadSemWait_debian3",
+          "libabsl_synchronization.so.20220623!absl::debian3::Mutex::Block",
+          "libabsl_synchronization.so.20220623!",
+          "libabsl_synchronization.so.20220623!absl::debian3::Mutex::LockSlow",
+          "libabsl_synchronization.so.20220623!absl::debian3::Mutex::LockWhen",
+          "libabsl_synchronization.so.20220623!absl::debian3::Notification::WaitForNotification",
+          "notified"}},
+        {"futex wait",
+         "barrier wait",
+         NULL,
+         {"AbslInternalPerThreadSemWait_debian3", "absl::debian3::Mutex::Block",
+          "absl::debian3::Mutex::AwaitCommon", "absl::debian3::Mutex::Await",
+          "absl::debian3::BlockingCounter::Wait", "counter"}},
+        {"futex wait",
+         "barrier wait",
+         NULL,
+         {"absl::lts_20260817::Mutex::Block", "absl::lts_20260817::Mutex::AwaitCommon",
+          "absl::lts_20260817::Barrier::Block", "main"}},
+        {"futex wait", "futex wait", NULL, {"wait_of_its_own", "absl::CondVar::WaitCommon"}},
+    };
+    CHECK(samples);
+}
+
 static void stack_of_libuv_or_node__apply__is_idle_between_tasks_alone(void **state)
 {
     (void)state;
@@ -517,6 +581,8 @@ static void stack_of_libuv_or_node__apply__is_idle_between_tasks_alone(void **st
         {"cond wait", "cond wait", NULL, {"uv_cond_wait", "program!worker", "start_thread"}},
         {"cond wait", "cond wait", NULL, {"node!uv_cond_wait", "node_addon.node!worker"}},
         {"mutex lock", "mutex lock", NULL, {"libuv.so.1!uv_mutex_lock", "libuv.so.1!"}},
+        {"futex wait", "mutex lock", NULL, {"libuv.so.1!uv_mutex_lock", "libuv.so.1!"}},
+        {"futex wait", "cond wait", "libuv", {"libuv.so.1!uv_cond_wait", "libuv.so.1!"}},
         {"sem wait", "sem wait", NULL, {"libuv.so.1!uv_sem_wait", "libuv.so.1!"}},
         {"futex wait", "sem wait", NULL, {"uv__sem_wait", "uv_sem_wait", "main"}},
         {"futex wait", "barrier wait", NULL, {"pthread_barrier_wait", "uv_barrier_wait", "main"}},
@@ -685,6 +751,7 @@ int main(void)
         cmocka_unit_test(c_library_stack__apply__names_the_operation),
         cmocka_unit_test(nameless_frame__apply__is_a_step_of_its_own_file_alone),
         cmocka_unit_test(boost_qt_tbb_stack__apply__names_the_operation),
+        cmocka_unit_test(abseil_stack__apply__names_the_operation),
         cmocka_unit_test(stack_of_libuv_or_node__apply__is_idle_between_tasks_alone),
         cmocka_unit_test(server_at_rest__apply__is_idle),
         cmocka_unit_test(runtime_at_rest__apply__is_idle),
