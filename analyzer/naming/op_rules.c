@@ -239,6 +239,14 @@ static const struct op_rule rules[] = {
     {"node::inspector::*StartIoThreadMain", NULL,
      "node's thread that starts the inspector when it is told to", "sem wait", false},
 
+    /* V8 and its platform, as V8 brings it */
+    {"v8::base::ConditionVariable::Wait*", "cond wait", NULL, NULL, false},
+    {"v8::base::?(Recursive)Mutex::Lock", "mutex lock", NULL, NULL, false},
+    {"v8::base::Semaphore::Wait*", "sem wait", NULL, NULL, false},
+    {"v8::platform::@(DelayedTaskQueue::GetNext|DefaultWorkerThreadsTaskRunner::@(GetNext|"
+     "WorkerThread::Run))",
+     NULL, "a worker of V8's platform without a task to run", "cond wait", false},
+
     /* Programs and libraries with threads of their own */
     {"bioProcessBackgroundJobs", NULL, "a background thread of redis without work", "cond wait",
      true},

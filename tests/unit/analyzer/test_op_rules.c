@@ -627,6 +627,45 @@ static void stack_of_libuv_or_node__apply__is_idle_between_tasks_alone(void **st
     CHECK(samples);
 }
 
+static void stack_of_v8__apply__is_idle_between_tasks_alone(void **state)
+{
+    (void)state;
+    static const struct sample samples[] = {
+        {"futex wait",
+         "cond wait",
+         "V8's platform", /* in workerd */
+         {"absl::lts_20260817::synchronization_internal::FutexWaiter::WaitUntil",
+          "absl::lts_20260817::synchronization_internal::FutexWaiter::Wait",
+          "AbslInternalPerThreadSemWait_lts_20260817", "absl::lts_20260817::CondVar::WaitCommon",
+          "v8::base::ConditionVariable::WaitFor",
+          "v8::platform::DefaultWorkerThreadsTaskRunner::WorkerThread::Run",
+          "v8::base::ThreadEntry"}},
+        {"cond wait",
+         "cond wait",
+         "V8's platform", /* of an older V8 */
+         {"v8::base::ConditionVariable::Wait", "v8::platform::DelayedTaskQueue::GetNext",
+          "v8::platform::DefaultWorkerThreadsTaskRunner::GetNext",
+          "v8::platform::DefaultWorkerThreadsTaskRunner::WorkerThread::Run"}},
+        {"cond wait",
+         "cond wait",
+         NULL, /* a task that waits */
+         {"v8::base::ConditionVariable::Wait", "program::Task::Run",
+          "v8::platform::DefaultWorkerThreadsTaskRunner::WorkerThread::Run"}},
+        {"futex wait",
+         "mutex lock",
+         NULL, /* for the lock of the pool, which another holds */
+         {"AbslInternalPerThreadSemWait", "absl::Mutex::Block", "absl::Mutex::LockSlowLoop",
+          "v8::platform::DefaultWorkerThreadsTaskRunner::WorkerThread::Run"}},
+        {"futex wait", "mutex lock", NULL, {"v8::base::RecursiveMutex::Lock", "main"}},
+        {"futex wait", "sem wait", NULL, {"v8::base::Semaphore::WaitFor", "main"}},
+        {"cond wait",
+         "cond wait",
+         NULL, /* who waits for the pool's work */
+         {"v8::base::ConditionVariable::Wait", "v8::platform::DefaultJobState::Join", "main"}},
+    };
+    CHECK(samples);
+}
+
 static void server_at_rest__apply__is_idle(void **state)
 {
     (void)state;
@@ -753,6 +792,7 @@ int main(void)
         cmocka_unit_test(boost_qt_tbb_stack__apply__names_the_operation),
         cmocka_unit_test(abseil_stack__apply__names_the_operation),
         cmocka_unit_test(stack_of_libuv_or_node__apply__is_idle_between_tasks_alone),
+        cmocka_unit_test(stack_of_v8__apply__is_idle_between_tasks_alone),
         cmocka_unit_test(server_at_rest__apply__is_idle),
         cmocka_unit_test(runtime_at_rest__apply__is_idle),
         cmocka_unit_test(known_op_or_own_code__apply__keeps_the_op),
