@@ -39,6 +39,7 @@ struct op_rule {
 
 static const char go_idle[] = "a thread of the Go runtime without a goroutine to run";
 static const char go_own[] = "a goroutine of the Go runtime itself";
+static const char grpc_idle[] = "a worker of gRPC without work";
 static const char uv_idle[] = "a worker of libuv's pool without work";
 
 static const struct op_rule rules[] = {
@@ -238,6 +239,17 @@ static const struct op_rule rules[] = {
      "cond wait", false},
     {"node::inspector::*StartIoThreadMain", NULL,
      "node's thread that starts the inspector when it is told to", "sem wait", false},
+
+    /* gRPC for C++ */
+    {"gpr_mu_lock", "mutex lock", NULL, NULL, false},
+    {"gpr_cv_wait", "cond wait", NULL, NULL, false},
+    {"grpc_core::Executor::ThreadMain", NULL, grpc_idle, "cond wait", false},
+    {"grpc_event_engine::experimental::ThreadPool::Queue::Step", NULL, grpc_idle, "cond wait",
+     false},
+    {"grpc_event_engine::posix_engine::TimerManager::WaitUntil", NULL,
+     "gRPC's thread for timers, between two of them", "cond wait", false},
+    {"grpc::Server::Wait", NULL, "it waits for a server of gRPC to be shut down", "cond wait",
+     false},
 
     /* V8 and its platform, as V8 brings it */
     {"v8::base::ConditionVariable::Wait*", "cond wait", NULL, NULL, false},

@@ -666,6 +666,67 @@ static void stack_of_v8__apply__is_idle_between_tasks_alone(void **state)
     CHECK(samples);
 }
 
+/* Debian's libraries have no names but those that they export. */
+static void stack_of_grpc__apply__is_idle_between_tasks_alone(void **state)
+{
+    (void)state;
+    static const struct sample samples[] = {
+        {"futex wait",
+         "cond wait",
+         "worker of gRPC",
+         {"absl::debian3::synchronization_internal::Waiter::Wait",
+          "libabsl_synchronization.so.20220623!AbslInternalPerThreadSemWait_debian3",
+          "libabsl_synchronization.so.20220623!", "libgpr.so.29!gpr_cv_wait",
+          "libgrpc.so.29!grpc_core::Executor::ThreadMain", "libgpr.so.29!", "libc.so.6!"}},
+        {"futex wait",
+         "cond wait",
+         "worker of gRPC",
+         {"absl::debian3::synchronization_internal::Waiter::Wait",
+          "libabsl_synchronization.so.20220623!AbslInternalPerThreadSemWait_debian3",
+          "libabsl_synchronization.so.20220623!",
+          "libgrpc.so.29!grpc_event_engine::experimental::ThreadPool::Queue::Step",
+          "libgrpc.so.29!grpc_event_engine::experimental::ThreadPool::ThreadFunc"}},
+        {"futex wait",
+         "cond wait",
+         "gRPC's thread for timers",
+         {"AbslInternalPerThreadSemWait", "absl::CondVar::WaitCommon",
+          "grpc_event_engine::posix_engine::TimerManager::WaitUntil",
+          "grpc_event_engine::posix_engine::TimerManager::MainLoop"}},
+        {"futex wait",
+         "cond wait",
+         "to be shut down",
+         {"AbslInternalPerThreadSemWait", "absl::CondVar::WaitCommon", "grpc::Server::Wait",
+          "main"}},
+        {"cond wait",
+         "cond wait",
+         NULL, /* a closure that waits */
+         {"gpr_cv_wait", "program!fetch", "grpc_core::Executor::RunClosures",
+          "grpc_core::Executor::ThreadMain"}},
+        {"cond wait",
+         "cond wait",
+         NULL,
+         {"program!fetch", "libgrpc.so.29!",
+          "libgrpc.so.29!grpc_event_engine::experimental::ThreadPool::Queue::Step"}},
+        {"futex wait",
+         "mutex lock",
+         NULL, /* for the lock of the pool, which another holds */
+         {"AbslInternalPerThreadSemWait", "absl::Mutex::Block", "absl::Mutex::LockSlowLoop",
+          "grpc_event_engine::experimental::ThreadPool::Queue::Step"}},
+        {"futex wait",
+         "mutex lock",
+         NULL,
+         {"AbslInternalPerThreadSemWait", "absl::Mutex::Block", "absl::Mutex::LockSlowLoop",
+          "absl::Mutex::LockSlow", "gpr_mu_lock", "grpc_core::Executor::ThreadMain"}},
+        {"futex wait",
+         "cond wait",
+         NULL, /* a call for the answer of which the program waits */
+         {"AbslInternalPerThreadSemWait", "absl::CondVar::WaitCommon", "libgpr.so.29!gpr_cv_wait",
+          "libgrpc.so.29!", "libgrpc.so.29!grpc_pollset_work", "libgrpc.so.29!",
+          "libgrpc++.so.1.51!grpc::CompletionQueue::AsyncNextInternal", "main"}},
+    };
+    CHECK(samples);
+}
+
 static void server_at_rest__apply__is_idle(void **state)
 {
     (void)state;
@@ -793,6 +854,7 @@ int main(void)
         cmocka_unit_test(abseil_stack__apply__names_the_operation),
         cmocka_unit_test(stack_of_libuv_or_node__apply__is_idle_between_tasks_alone),
         cmocka_unit_test(stack_of_v8__apply__is_idle_between_tasks_alone),
+        cmocka_unit_test(stack_of_grpc__apply__is_idle_between_tasks_alone),
         cmocka_unit_test(server_at_rest__apply__is_idle),
         cmocka_unit_test(runtime_at_rest__apply__is_idle),
         cmocka_unit_test(known_op_or_own_code__apply__keeps_the_op),
