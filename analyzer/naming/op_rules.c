@@ -39,6 +39,8 @@ struct op_rule {
 
 static const char go_idle[] = "a thread of the Go runtime without a goroutine to run";
 static const char go_own[] = "a goroutine of the Go runtime itself";
+static const char java_gc[] = "a thread of Java's garbage collector without work";
+static const char java_own[] = "a thread of Java's runtime without work";
 static const char grpc_idle[] = "a worker of gRPC without work";
 static const char uv_idle[] = "a worker of libuv's pool without work";
 
@@ -223,6 +225,29 @@ static const struct op_rule rules[] = {
     {"@(ethr_event_wait|ethr_event_twait|scheduler_wait)", NULL, NULL, "futex wait", false},
     {"beam*!erts_schedule", NULL, "a scheduler of Erlang's runtime without a process to run",
      "futex wait", false},
+
+    /* HotSpot, the runtime of OpenJDK (17 and 21), where libjvm.so has a symbol table. Its own
+     * Monitor is none of Java's, which are ObjectMonitors.
+     */
+    {"libjvm.so!@(?(os::)PlatformMonitor|Monitor|PosixSemaphore)::wait*", NULL, NULL, NULL, false},
+    {"libjvm.so!@(?(os::)PlatformEvent|Parker)::park*", NULL, NULL, NULL, false},
+    {"libjvm.so!Unsafe_Park", "thread park", NULL, NULL, false},
+    {"libjvm.so!ObjectMonitor::@(enter|EnterI|ReenterI)", "mutex lock", NULL, NULL, false},
+    {"libjvm.so!@(GangWorker::loop|WorkerThread::run|G1ConcurrentRefineThread::run_service)", NULL,
+     java_gc, "sem wait", false},
+    {"libjvm.so!G1*ConcurrentRefineThread::wait_for_completed_buffers", NULL, java_gc,
+     "@(cond|sem) wait", false},
+    {"libjvm.so!@(G1ConcurrentMarkThread|[XZ]Driver|[XZ]Unmapper)::run_service", NULL, java_gc,
+     "cond wait", false},
+    {"libjvm.so!@([XZ]Unmapper::dequeue|ZDriverPort::receive)", NULL, java_gc, "cond wait", false},
+    {"libjvm.so!StringDedup::Processor::wait_for_requests", NULL, java_gc, "cond wait", false},
+    {"libjvm.so!VMThread::wait_for_operation", NULL, java_own, "cond wait", false},
+    {"libjvm.so!@(ServiceThread::service|NotificationThread::notification)_thread_entry", NULL,
+     java_own, "cond wait", false},
+    {"libjvm.so!os::signal_wait", NULL, java_own, "sem wait", false},
+    {"libjvm.so!JVM_WaitForReferencePendingList", NULL, java_own, "cond wait", false},
+    {"libjvm.so!Threads::destroy_vm", NULL, "it ends Java when the program's threads have ended",
+     "cond wait", false},
 
     /* libuv, and node. Of what waits for a condition within libuv.so only the pool's worker is
      * static.
