@@ -12,6 +12,7 @@
 #define PAGE_BYTES 4096
 #define WINDOW_PAGES 4
 #define LOADED_BYTES_MOST (UINT64_C(32) << 20) /* of a file that is read from memory */
+#define ANY_BYTE 0x100
 
 /* What is known of one pc. */
 struct known_row {
@@ -195,6 +196,44 @@ uint32_t debug_unwind_lacking(const struct debug_unwind *unwind)
     return unwind->lacking;
 }
 
+/* ---- Walking ---- */
+
+/* What a coroutine returns to at last: it goes on with another stack, or ends the program. Nothing
+ * has called it, which no table says. It is known by its code, since many files have no name for
+ * it. */
+static const uint16_t coroutine_ends[][10] = {
+    /* glibc, makecontext: mov %rbx,%rsp; mov (%rsp),%rdi; test %rdi,%rdi */
+    {0x48, 0x89, 0xdc, 0x48, 0x8b, 0x3c, 0x24, 0x48, 0x85, 0xff},
+    /* Boost.Context and who copies it, make_fcontext: xor %rdi,%rdi; call _exit; hlt */
+    {0x48, 0x31, 0xff, 0xe8, ANY_BYTE, ANY_BYTE, ANY_BYTE, ANY_BYTE, 0xf4, ANY_BYTE},
+};
+#define COROUTINE_END_BYTES (sizeof(coroutine_ends[0]) / sizeof(coroutine_ends[0][0]))
+
+static bool is_coroutine_end(const struct debug_unwind *unwind, uint64_t pc)
+{
+    unsigned char code[COROUTINE_END_BYTES];
+    if (!mem_read(unwind->image->memory, pc, code, sizeof(code)))
+        return false;
+    for (size_t i = 0; i < sizeof(coroutine_ends) / sizeof(coroutine_ends[0]); i++) {
+        size_t same = 0;
+        while (same < sizeof(code) &&
+               (coroutine_ends[i][same] == ANY_BYTE || coroutine_ends[i][same] == code[same]))
+            same++;
+        if (same == sizeof(code))
+            return true;
+    }
+    return false;
+}
+
+/* Where a walk cannot go on from a return address, enum rec_site_flag. */
+static uint16_t end_at(struct debug_unwind *unwind, uint64_t pc)
+{
+    if (!is_coroutine_end(unwind, pc))
+        return REC_SITE_BROKEN;
+    unwind->lacking = 0;
+    return 0;
+}
+
 static bool is_code(const struct image *image, uint64_t address)
 {
     const struct image_mapping *mapping = image_mapping_at(image, address);
@@ -221,7 +260,7 @@ size_t debug_unwind_walk(struct debug_unwind *unwind, const struct image_registe
         struct image_registers caller;
         if (!row ||
             !cfi_step(row, pc - 1, &frame, &unwind->window.memory, &caller, &unwind->lacking)) {
-            *ret_flags = REC_SITE_BROKEN;
+            *ret_flags = end_at(unwind, pc);
             return count;
         }
         if (!(caller.known >> IMAGE_REGISTER_PC & 1) || caller.value[IMAGE_REGISTER_PC] == 0)
@@ -231,7 +270,7 @@ size_t debug_unwind_walk(struct debug_unwind *unwind, const struct image_registe
         if (!is_code(unwind->image, caller.value[IMAGE_REGISTER_PC] - 1) ||
             (caller.value[IMAGE_REGISTER_PC] == pc &&
              caller.value[IMAGE_REGISTER_SP] == frame.value[IMAGE_REGISTER_SP])) {
-            *ret_flags = REC_SITE_BROKEN;
+            *ret_flags = end_at(unwind, pc);
             return count;
         }
         frame = caller;

@@ -110,14 +110,15 @@ static void tell_wait(struct teller *teller, const struct thread_wait *wait,
 }
 
 /* Where it began: the function that it was started with, or else, the outermost frame that is not
- * of the C library. */
+ * of the C library. Two of its functions begin a thread, one a context (makecontext), whose own
+ * function is not what the thread began in. */
 static uint32_t start_site(struct teller *teller, const struct thread_wait *wait)
 {
     const struct thread_look *look = &wait->look;
     uint64_t pc = look->start_routine ? look->start_routine + 1 : 0;
     if (pc == 0 && look->pc_count && look->flags == 0) {
         size_t outer = c_library_outermost(teller->libc, look->pcs, look->pc_count);
-        if (outer > 0 && outer < look->pc_count)
+        if (outer > 1 && outer < look->pc_count)
             pc = look->pcs[look->pc_count - 1 - outer];
     }
     return pc ? builder_add_site(teller->inspection->builder, &pc, 1, SNAPSHOT_SITE_START) : 0;

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <time.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 #include "samples/sample.h"
@@ -120,6 +121,27 @@ static void *behind_a_jump(void *arg)
     return arg;
 }
 
+static void in_context(void)
+{
+    while (sem_wait(&semaphore) != 0)
+        ;
+}
+
+/* On a stack of its own making. */
+static void *run_context(void *arg)
+{
+    static char stack[65536];
+    static ucontext_t back, context;
+    call_me("context");
+    CHECK(getcontext(&context) == 0);
+    context.uc_stack.ss_sp = stack;
+    context.uc_stack.ss_size = sizeof(stack);
+    context.uc_link = &back;
+    makecontext(&context, in_context, 0);
+    CHECK(swapcontext(&back, &context) == 0);
+    return arg;
+}
+
 /* Without the C library. */
 static void *in_bare_call(void *arg)
 {
@@ -200,6 +222,7 @@ int main(void)
     start(in_shared, NULL);
     start(in_bare_call, NULL);
     start(behind_a_jump, NULL);
+    start(run_context, NULL);
     start(running, NULL);
     start(asleep, NULL);
     await();

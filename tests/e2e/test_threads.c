@@ -680,6 +680,22 @@ static void assert_odd_threads(const json_t *json, const char *build)
     }
 }
 
+/* What a context runs is not the function that its thread began in. */
+static void assert_context(const json_t *json, const char *build)
+{
+    struct expected_group expected = {.verdict = "stuck",
+                                      .kind = "thread",
+                                      .op = "sem wait",
+                                      .count = 1,
+                                      .object_kind = "semaphore",
+                                      .task_name = "context"};
+    if (strstr(build, "stripped") == NULL)
+        expected.wait_function = "in_context";
+    assert_group(json, &expected);
+    const json_t *group = find_group(json, &expected);
+    assert_int_equal(json_array_size(json_object_get(group, "spawn_stack")), 0);
+}
+
 /* state: of which build. */
 static void odd_threads__are_told_right(void **state)
 {
@@ -694,6 +710,7 @@ static void odd_threads__are_told_right(void **state)
     target_wait_line(target, "ready");
     json_t *json = wait_for_group_in(target->pid_text, "0", LIST("--all"), &last);
     assert_odd_threads(json, name);
+    assert_context(json, name);
     json_decref(json);
 
     /* What a stop interrupts is taken up again by another call. */

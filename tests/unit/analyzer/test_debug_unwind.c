@@ -249,6 +249,46 @@ static void signal_frame__walk__goes_on_to_who_was_interrupted(void **state)
     assert_int_equal(flags, 0);
 }
 
+/* ---- stacks that a program makes for itself ---- */
+
+/* Where make_fcontext of Boost.Context has a coroutine return to. */
+void coroutine_end(void);
+__asm__(".text\n"
+        "nop\n" /* an address before it that no table tells of */
+        ".type coroutine_end, @function\n"
+        "coroutine_end: xorq %rdi, %rdi\n"
+        "call _exit@PLT\n"
+        "hlt\n"
+        "nop\n");
+
+static void stack_of_a_coroutine__walk__is_whole(void **state)
+{
+    struct fixture *fixture = *state;
+    static char stack[65536] __attribute__((aligned(16)));
+    static ucontext_t context, next;
+    uint64_t pcs[DEBUG_UNWIND_DEPTH];
+    uint16_t flags;
+    assert_int_equal(getcontext(&context), 0);
+    context.uc_stack.ss_sp = stack;
+    context.uc_stack.ss_size = sizeof(stack);
+    context.uc_link = &next;
+    makecontext(&context, interrupted, 0);
+    struct image_registers registers = registers_of(&context);
+    registers.value[IMAGE_REGISTER_PC]++; /* where a function begins, it called nothing yet */
+    uint64_t *returns_to = (uint64_t *)registers.value[IMAGE_REGISTER_SP];
+    const uint64_t ends[] = {*returns_to, (uint64_t)coroutine_end};
+    for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+        *returns_to = ends[i];
+        assert_int_equal(debug_unwind_walk(fixture->unwind, &registers, NULL, pcs, &flags), 2);
+        assert_int_equal(pcs[1], ends[i]);
+        assert_int_equal(flags, 0);
+        assert_int_equal(debug_unwind_lacking(fixture->unwind), 0);
+    }
+    *returns_to = (uint64_t)coroutine_end + 1; /* something else that no table tells of */
+    assert_int_equal(debug_unwind_walk(fixture->unwind, &registers, NULL, pcs, &flags), 2);
+    assert_int_equal(flags, REC_SITE_BROKEN);
+}
+
 /* ---- expressions ---- */
 
 struct words {
@@ -376,6 +416,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(stack_of_nonsense__walk__ends_as_broken, set_up, tear_down),
         cmocka_unit_test_setup_teardown(signal_frame__walk__goes_on_to_who_was_interrupted, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(stack_of_a_coroutine__walk__is_whole, set_up, tear_down),
         cmocka_unit_test(expression_of_a_linkage_table__run__depends_on_the_pc),
         cmocka_unit_test(operations__run__do_as_the_standard_says),
         cmocka_unit_test(hostile_expression__run__is_refused),
