@@ -39,10 +39,17 @@ static int last_status;               /* of a thread that left without libc; els
 static uint32_t tid;                  /* cleared and woken by the kernel when the thread is gone */
 static uint32_t started_tid;          /* of the last one; 0: it is certain that it is gone */
 static char *memory;                  /* stack and thread-local storage */
+static char *thread_pointer;          /* the sampler's */
 static uint64_t tls_below, tls_above; /* bytes of storage below and above the thread pointer */
 static int64_t tls_most = TLS_MOST;   /* what is farther away was allocated elsewhere */
 static char *tls_new;                 /* of all of them, what a new thread finds there */
 static bool tls_known;                /* ours is among them */
+
+/* Which thread is none of the program's, for those who look at the process or a core of it without
+ * a recording (analyzer/inspect/preloaded.c). */
+#define EXPORT_AS(name) __attribute__((visibility("default"), alias(#name)))
+extern uint32_t leakspy_sampler_tid EXPORT_AS(tid);
+extern char *leakspy_sampler_thread_pointer EXPORT_AS(thread_pointer);
 
 enum sampler_stop sampler_asked(void)
 {
@@ -243,7 +250,8 @@ static void start_sampler(void)
     __atomic_store_n(&tid, 1, __ATOMIC_RELEASE);
     __atomic_store_n(&stopping, SAMPLER_GO_ON, __ATOMIC_RELEASE);
     __atomic_store_n(&running, 1, __ATOMIC_RELEASE);
-    long started = start_thread(memory + STACK_BYTES, make_tls(memory + STACK_BYTES));
+    thread_pointer = make_tls(memory + STACK_BYTES);
+    long started = start_thread(memory + STACK_BYTES, thread_pointer);
     if (started >= 0) {
         started_tid = (uint32_t)started;
         return;

@@ -13,14 +13,15 @@
 #define BACK_NS UINT64_C(50000000)
 
 bool thread_waits_init(struct thread_waits *ret, struct image *image, struct c_library *libc,
-                       struct thread_stacks *stacks)
+                       const struct preloaded *preloaded, struct thread_stacks *stacks)
 {
-    *ret = (struct thread_waits){
-        .image = image, .libc = libc, .stacks = stacks, .count = image->thread_count};
-    ret->rows = calloc(ret->count + 1, sizeof(*ret->rows));
-    bool ok = ret->rows && table_init(&ret->tids, ret->count);
-    for (size_t i = 0; ok && i < ret->count; i++) {
-        ret->rows[i].look.thread = image->threads[i];
+    *ret = (struct thread_waits){.image = image, .libc = libc, .stacks = stacks};
+    ret->rows = calloc(image->thread_count + 1, sizeof(*ret->rows));
+    bool ok = ret->rows && table_init(&ret->tids, image->thread_count);
+    for (size_t i = 0; ok && i < image->thread_count; i++) {
+        if (preloaded_is_thread(preloaded, &image->threads[i]))
+            continue;
+        ret->rows[ret->count++].look.thread = image->threads[i];
         ok = table_at(&ret->tids, (struct table_key){image->threads[i].tid, 0}) != NULL;
     }
     return ok;

@@ -14,6 +14,7 @@
 #include "analyzer/inspect/thread_calls.h"
 #include "analyzer/inspect/thread_locks.h"
 #include "analyzer/inspect/c_library.h"
+#include "analyzer/inspect/preloaded.h"
 #include "analyzer/inspect/thread_stacks.h"
 
 /* What is to be told of one thread. */
@@ -32,15 +33,15 @@ struct thread_waits {
     struct image *image;
     struct c_library *libc;
     struct thread_stacks *stacks;
-    struct thread_wait *rows; /* one a thread of the image */
+    struct thread_wait *rows; /* one a thread of the program */
     size_t count;
     struct table tids; /* of these */
 };
 
-/* Takes the threads of the image, as they were found there. `image`, `libc` and `stacks` have to
- * outlive it. False: no memory. */
+/* Takes the threads of the image, as they were found there, but for the preload library's own.
+ * `image`, `libc` and `stacks` have to outlive it. False: no memory. */
 bool thread_waits_init(struct thread_waits *ret, struct image *image, struct c_library *libc,
-                       struct thread_stacks *stacks);
+                       const struct preloaded *preloaded, struct thread_stacks *stacks);
 void thread_waits_deinit(struct thread_waits *waits);
 
 /* Reads what they wait for; changes their order. False: no memory. */

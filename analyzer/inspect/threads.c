@@ -16,6 +16,7 @@ struct teller {
     struct inspection *inspection;
     struct image *image;
     struct c_library *libc;
+    struct preloaded preloaded;
     struct thread_waits waits;
     struct listed_thread *listed; /* as glibc has them, when the first look was over */
     size_t listed_count;
@@ -109,19 +110,32 @@ static void tell_wait(struct teller *teller, const struct thread_wait *wait,
     tell_object(teller, wait, task);
 }
 
-/* Where it began: the function that it was started with, or else, the outermost frame that is not
- * of the C library. Two of its functions begin a thread, one a context (makecontext), whose own
- * function is not what the thread began in. */
-static uint32_t start_site(struct teller *teller, const struct thread_wait *wait)
+/* The site of the function that a thread was started with; 0: not known. Under the preload library,
+ * the C library knows only the function of that, which calls the program's. */
+static uint32_t start_site(struct teller *teller, uint64_t start_routine)
 {
-    const struct thread_look *look = &wait->look;
-    uint64_t pc = look->start_routine ? look->start_routine + 1 : 0;
-    if (pc == 0 && look->pc_count && look->flags == 0) {
-        size_t outer = c_library_outermost(teller->libc, look->pcs, look->pc_count);
-        if (outer > 1 && outer < look->pc_count)
-            pc = look->pcs[look->pc_count - 1 - outer];
-    }
-    return pc ? builder_add_site(teller->inspection->builder, &pc, 1, SNAPSHOT_SITE_START) : 0;
+    uint64_t pc = start_routine + 1;
+    if (start_routine == 0 || preloaded_is_code(&teller->preloaded, teller->image, start_routine))
+        return 0;
+    return builder_add_site(teller->inspection->builder, &pc, 1, SNAPSHOT_SITE_START);
+}
+
+/* The same by its stack: the outermost frame that is neither of the C library nor of the preload
+ * library. Two functions of the C library begin a thread, one a context (makecontext), whose own
+ * function is not what the thread began in. */
+static uint32_t outermost_site(struct teller *teller, const struct thread_look *look)
+{
+    if (look->pc_count == 0 || look->flags != 0)
+        return 0;
+    size_t outer = c_library_outermost(teller->libc, look->pcs, look->pc_count);
+    if (outer < 2)
+        return 0;
+    const uint64_t *pc = look->pcs + look->pc_count - outer;
+    while (pc > look->pcs && preloaded_is_code(&teller->preloaded, teller->image, pc[-1] - 1))
+        pc--;
+    return pc > look->pcs
+               ? builder_add_site(teller->inspection->builder, pc - 1, 1, SNAPSHOT_SITE_START)
+               : 0;
 }
 
 /* Fills *ret with the kernel's ids of all threads; the value is 1 where another task of the
@@ -168,8 +182,10 @@ static bool tell_thread(struct teller *teller, const struct thread_wait *wait, u
     if (thread->runtime &&
         !snapshot_add_carrier(builder_snapshot(teller->inspection->builder), thread->tid))
         return false;
-    if (!(task->flags & SNAPSHOT_MAIN))
-        task->spawn_site = start_site(teller, wait);
+    if (!thread->first)
+        task->spawn_site = start_site(teller, wait->look.start_routine);
+    if (!thread->first && task->spawn_site == 0)
+        task->spawn_site = outermost_site(teller, &wait->look);
     if (thread->parked)
         tell_wait(teller, wait, task);
     return true;
@@ -205,12 +221,10 @@ static bool tell_ended(struct teller *teller)
             ok = false;
             break;
         }
-        uint64_t pc = thread->start_routine + 1;
         task->id = task->handle = thread->descriptor;
         task->kind = REC_KIND_THREAD;
         task->flags = SNAPSHOT_FINISHED | SNAPSHOT_JOINABLE;
-        task->spawn_site =
-            builder_add_site(teller->inspection->builder, &pc, 1, SNAPSHOT_SITE_START);
+        task->spawn_site = start_site(teller, thread->start_routine);
     }
     table_deinit(&ended);
     return ok;
@@ -321,7 +335,9 @@ static bool inspect(struct inspection *inspection, struct err *err)
     struct debug_unwind *unwind = inspection_unwind(inspection);
     if (teller.libc && unwind)
         stacks = thread_stacks_create(image, unwind, c_library_layout(teller.libc));
-    bool ok = stacks && thread_waits_init(&teller.waits, image, teller.libc, stacks);
+    preloaded_find(&teller.preloaded, image);
+    bool ok =
+        stacks && thread_waits_init(&teller.waits, image, teller.libc, &teller.preloaded, stacks);
     if (ok) {
         const struct thread_list_layout layout = c_library_thread_list(teller.libc);
         teller.listed_count = thread_list_read(&layout, image->memory, &teller.listed);

@@ -6,6 +6,7 @@
 
 #include "analyzer/base/text.h"
 #include "analyzer/debug/symbols.h"
+#include "analyzer/inspect/preloaded.h"
 
 struct stacks {
     const struct snapshot *snapshot;
@@ -64,7 +65,7 @@ static struct symbol_module symbol_module_of(const struct snapshot *snapshot,
 
 static bool is_leakspy(const struct snapshot_module *module)
 {
-    return module && strncmp(text_basename(module->path), "libleakspy.so", 13) == 0;
+    return module && preloaded_is_library(module->path);
 }
 
 /* Room for frames that grows. */

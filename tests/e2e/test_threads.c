@@ -1,5 +1,5 @@
-/* Threads of programs that nobody preloaded: what they are parked in, on what and behind whom, by
- * the process and by a core of it.
+/* Threads of programs without a recording: what they are parked in, on what and behind whom, by the
+ * process and by a core of it. Most were never preloaded.
  *
  * Usage: test_threads GROUP     (lock, io, other: of parked.def; samples; foreign; odd; cores)
  */
@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define PYTHON "/usr/bin/python3"
@@ -63,7 +64,7 @@ static const char *start_function(const char *call)
 }
 
 /* Starts `parked` with a row, and says what is to be seen of it. */
-static struct target *park(const struct row *row, struct expected_group *ret)
+static struct target *park(bool preload, const struct row *row, struct expected_group *ret)
 {
     static char wait_function[96], address[64];
     char path[512];
@@ -84,7 +85,7 @@ static struct target *park(const struct row *row, struct expected_group *ret)
     if (row->deadline)
         ret->verdict = "waiting";
     snprintf(path, sizeof path, "%s/parked", LEAKSPY_TARGETS);
-    struct target *target = target_start(false, LIST(path, row->name, "park"), NULL);
+    struct target *target = target_start(preload, LIST(path, row->name, "park"), NULL);
     snprintf(address, sizeof address, "%s",
              target_wait_line(target, "object ") + strlen("object "));
     /* From outside, the one that an old condition points to is seen. */
@@ -97,7 +98,7 @@ static struct target *park(const struct row *row, struct expected_group *ret)
 static void parked__is_told_with_op_object_and_stack(void **state)
 {
     struct expected_group expected;
-    struct target *target = park(*state, &expected);
+    struct target *target = park(false, *state, &expected);
     json_t *json = wait_for_group_in(target->pid_text, "0", LIST("--all"), &expected);
     assert_group(json, &expected);
     json_decref(json);
@@ -744,13 +745,45 @@ static void odd_threads__are_told_right(void **state)
 static void parked__is_told_by_a_core(void **state)
 {
     struct expected_group expected;
-    struct target *target = park(*state, &expected);
+    struct target *target = park(false, *state, &expected);
     json_t *json = wait_for_group_in(target->pid_text, "0", LIST("--all"), &expected);
     json_decref(json);
     /* In a core, a thread's name is the program's. */
     expected.task_name = NULL;
     json = report(target_write_core(target, target->dir), "0", LIST("--all"));
     assert_group(json, &expected);
+    json_decref(json);
+    target_end(target);
+}
+
+/* ---- preloaded, and the recording is gone ---- */
+
+/* All threads but the preload library's own, which the kernel counts, too (proc(5)). */
+static void assert_one_less_than_the_kernel_has(const json_t *json, const struct target *target)
+{
+    char path[64];
+    struct stat status;
+    snprintf(path, sizeof path, "/proc/%s/task", target->pid_text);
+    assert_int_equal(stat(path, &status), 0);
+    json_int_t threads = (json_int_t)status.st_nlink - 2; /* "." and ".." */
+    assert_int_equal(json_integer_value(json_at(json, "totals.tasks")), threads - 1);
+}
+
+static void preloaded__is_told_like_a_bare_one(void **state)
+{
+    struct expected_group expected;
+    struct target *target = park(true, *state, &expected);
+    wait_for_recording(target->recording);
+    assert_int_equal(unlink(target->recording), 0);
+    json_t *json = wait_for_group_in(target->pid_text, "0", LIST("--all"), &expected);
+    assert_group(json, &expected);
+    assert_one_less_than_the_kernel_has(json, target);
+    json_decref(json);
+    expected.task_name = NULL;
+    json = report(target_write_core(target, target->dir), "0", LIST("--all"));
+    assert_group(json, &expected);
+    assert_one_less_than_the_kernel_has(json, target);
+    assert_false(has_note(json, "early"));
     json_decref(json);
     target_end(target);
 }
@@ -780,6 +813,11 @@ int main(int argc, char **argv)
         if (strcmp(group, "cores") == 0 && is_new && strcmp(rows[i].group, "task") != 0 &&
             strcmp(rows[i].group, "go") != 0)
             add(rows[i].name, "is_told_by_a_core", parked__is_told_by_a_core, &rows[i]);
+        /* Of each way to start a thread one, which may be stopped in its call for its stack. */
+        if (strcmp(group, "cores") == 0 &&
+            (strcmp(rows[i].name, "sem_wait") == 0 || strcmp(rows[i].name, "mtx_lock") == 0))
+            add(rows[i].name, "preloaded_is_told_like_a_bare_one",
+                preloaded__is_told_like_a_bare_one, &rows[i]);
     }
     for (size_t i = 0; strcmp(group, "samples") == 0 && i < LENGTH(samples); i++) {
         add(samples[i].name, "is_found", sample__is_found_in_the_process_and_in_its_core,

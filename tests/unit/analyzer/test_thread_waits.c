@@ -31,6 +31,7 @@ static void read_nothing(struct mem_reader *reader, struct mem_piece *pieces, si
 static struct mem_reader nothing = {read_nothing};
 static const struct image_functions functions = {.look = look};
 static struct image_module no_module;
+static const struct preloaded none;
 static struct image image;
 static struct thread_waits waits;
 
@@ -46,7 +47,7 @@ static const struct thread_wait *read_wait(struct image_thread *first)
                            .thread_count = 1};
     struct c_library *libc = c_library_create(&image);
     struct thread_stacks *stacks = thread_stacks_create(&image, NULL, c_library_layout(libc));
-    assert_true(thread_waits_init(&waits, &image, libc, stacks));
+    assert_true(thread_waits_init(&waits, &image, libc, &none, stacks));
     assert_true(thread_waits_read(&waits));
     thread_stacks_destroy(stacks);
     c_library_destroy(libc);
@@ -95,12 +96,40 @@ static void thread_whose_switches_were_not_read__has_an_unknown_age(void **state
     thread_waits_deinit(&waits);
 }
 
+/* By its thread pointer, where that is known: a core may have other ids. */
+static void thread_of_the_preload_library__is_left_out(void **state)
+{
+    (void)state;
+    struct image_thread threads[] = {
+        {.tid = TID}, {.tid = TID + 1}, {.tid = TID + 2, .thread_pointer = 64}, {.tid = TID + 3}};
+    static const struct {
+        struct preloaded preloaded;
+        uint32_t left_out; /* 0: none */
+    } cases[] = {
+        {{.module = 1}, 0},
+        {{.module = 1, .thread_pointer = 64}, 0}, /* it has ended */
+        {{.module = 1, .tid = TID + 1, .thread_pointer = 128}, TID + 1},
+        {{.module = 1, .tid = TID + 2, .thread_pointer = 128}, 0},
+        {{.module = 1, .tid = TID + 9, .thread_pointer = 64}, TID + 2},
+    };
+    image = (struct image){.threads = threads, .thread_count = 4};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        bool any = cases[i].left_out != 0;
+        assert_true(thread_waits_init(&waits, &image, NULL, &cases[i].preloaded, NULL));
+        assert_int_equal(waits.count, any ? 3 : 4);
+        for (size_t k = 0; k < waits.count; k++)
+            assert_int_not_equal(waits.rows[k].look.thread.tid, cases[i].left_out);
+        thread_waits_deinit(&waits);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(thread_that_stands__is_as_old_as_told),
         cmocka_unit_test(thread_that_ran_and_parked_again__is_new),
         cmocka_unit_test(thread_whose_switches_were_not_read__has_an_unknown_age),
+        cmocka_unit_test(thread_of_the_preload_library__is_left_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

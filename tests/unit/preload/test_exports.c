@@ -1,5 +1,6 @@
 /* What libleakspy.so shows to the programs that it is loaded into: the functions that it
- * intercepts, and nothing else; and what it asks of them. Reads the file itself. */
+ * intercepts, and nothing else but names of its own; and what it asks of them. Reads the file
+ * itself. */
 #include <fcntl.h>
 #include <gelf.h>
 #include <stdio.h>
