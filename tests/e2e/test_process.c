@@ -112,6 +112,7 @@ static void recorded_process_without_its_recording__is_looked_at(void **state)
     target_wait_line(target, "ready");
     json_t *json = wait_for_group_in(target->pid_text, "0", LIST("--all", "--no-recording"), &wait);
     assert_text(json, "source.kind", "process");
+    assert_int_equal(json_integer_value(json_at(json, "totals.tasks")), 2); /* none of leakspy's */
     json_decref(json);
     json = report(target->pid_text, "0", LIST("--all"));
     assert_text(json, "source.kind", "recording");
