@@ -4,7 +4,6 @@
 #include <string.h>
 #include <sys/syscall.h>
 
-#include "preload/proc.h"
 #include "preload/sys.h"
 #include "preload/text.h"
 
@@ -26,12 +25,7 @@ static const char *take_word(const char *at, uint64_t *ret)
 
 static void thread_path(char *path, size_t room, uint32_t pid, uint32_t tid, const char *file)
 {
-    struct text text = {.at = path, .room = room};
-    text_string(&text, "/proc/");
-    if (pid == OWN_PROCESS || pid == (uint32_t)sys_call(SYS_getpid, 0))
-        text_string(&text, "self");
-    else
-        text_number(&text, pid);
+    struct text text = proc_path(path, room, pid);
     text_string(&text, "/task/");
     text_number(&text, tid);
     text_string(&text, file);

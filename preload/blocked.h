@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define OWN_PROCESS 0 /* as pid */
+#include "preload/proc.h"
 
 struct blocked_call {
     bool running;

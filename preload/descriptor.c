@@ -1,14 +1,16 @@
 #include "preload/descriptor.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 
+#include "preload/proc.h"
 #include "preload/sys.h"
-#include "preload/text.h"
 
 #define NAME_BYTES sizeof(((struct rec_descriptor *)0)->name)
+#define OF_THREAD O_EXCL /* PIDFD_THREAD (Linux 6.9) */
 
 bool descriptor_asks_sockets = true;
 
@@ -16,9 +18,7 @@ bool descriptor_asks_sockets = true;
 static bool read_link(const struct descriptor_place *place, uint32_t tid, char to[NAME_BYTES])
 {
     char path[64];
-    struct text text = {.at = path, .room = sizeof(path)};
-    text_string(&text, "/proc/");
-    text_number(&text, place->pid);
+    struct text text = proc_path(path, sizeof(path), place->pid);
     if (tid != 0) {
         text_string(&text, "/task/");
         text_number(&text, tid);
@@ -30,15 +30,27 @@ static bool read_link(const struct descriptor_place *place, uint32_t tid, char t
 }
 
 /* Whoever closes a descriptor of a message queue, a copy as well, takes back what its process asked
- * for by mq_notify; other files have a say in that, too. So nothing but a socket is copied. It is
- * the process's that is: where the thread has another file by that number, it has a table of its
- * own. */
-static bool may_be_copied(const struct descriptor_place *place, const char link[NAME_BYTES])
+ * for by mq_notify; other files have a say in that, too. So nothing but a socket is copied. */
+static bool is_socket(const char link[NAME_BYTES])
 {
     static const char socket[] = "socket:";
+    return strncmp(link, socket, sizeof(socket) - 1) == 0;
+}
+
+/* Where the thread has another file by that number, it has a table of its own. */
+static bool is_of_process(const struct descriptor_place *place, const char link[NAME_BYTES])
+{
     char common[NAME_BYTES];
-    return descriptor_asks_sockets && strncmp(link, socket, sizeof(socket) - 1) == 0 &&
-           read_link(place, 0, common) && memcmp(link, common, NAME_BYTES) == 0;
+    return read_link(place, 0, common) && memcmp(link, common, NAME_BYTES) == 0;
+}
+
+/* Who has the socket `link` in its table. Negative: it cannot be told. */
+static long open_holder(const struct descriptor_place *place, const char link[NAME_BYTES])
+{
+    long thread = place->tid != 0 ? sys_call(SYS_pidfd_open, place->tid, OF_THREAD) : -1;
+    if (thread >= 0 || !is_of_process(place, link))
+        return thread;
+    return sys_call(SYS_pidfd_open, place->pid, 0);
 }
 
 static bool get_option(long fd, int option, void *to, uint32_t bytes)
@@ -55,6 +67,15 @@ static uint8_t get_address(long number, long fd, char *to, uint32_t room)
     return (uint8_t)(bytes < room ? bytes : room);
 }
 
+/* Whether a call that may be under way waits for the socket, and not for memory: while it copies
+ * what the program sends or receives it holds a lock, which those who ask for addresses want. */
+static bool is_waited_for(long fd, int timeout)
+{
+    const struct timespec no_time = {0};
+    struct pollfd polled = {.fd = (int)fd, .events = timeout == SO_SNDTIMEO ? POLLOUT : POLLIN};
+    return timeout == 0 || sys_call(SYS_ppoll, &polled, 1, &no_time, 0, 0) == 0;
+}
+
 static void look_at_socket(long fd, int timeout, struct descriptor *ret)
 {
     struct rec_descriptor *told = &ret->told;
@@ -64,6 +85,8 @@ static void look_at_socket(long fd, int timeout, struct descriptor *ret)
     ret->listens = get_option(fd, SO_ACCEPTCONN, &listens, sizeof(listens)) && listens != 0;
     ret->times_out = timeout != 0 && get_option(fd, timeout, &within, sizeof(within)) &&
                      (within.tv_sec != 0 || within.tv_usec != 0);
+    if (!is_waited_for(fd, timeout))
+        return;
     get_option(fd, SO_PROTOCOL, &protocol, sizeof(protocol));
     told->protocol = (uint16_t)protocol;
     told->local_bytes = get_address(SYS_getsockname, fd, addresses, NAME_BYTES);
@@ -80,16 +103,16 @@ void descriptor_look(const struct descriptor_place *place, struct descriptor *re
     if (place->fd < 0 || !read_link(place, place->tid, ret->told.name))
         return;
     ret->known = true;
-    if (!may_be_copied(place, ret->told.name))
+    long holder = descriptor_asks_sockets && is_socket(ret->told.name)
+                      ? open_holder(place, ret->told.name)
+                      : -1;
+    if (holder < 0)
         return;
     /* A second name for it among our own descriptors, for as long as the questions take. */
-    long pidfd = sys_call(SYS_pidfd_open, place->pid, 0);
-    if (pidfd < 0)
-        return;
-    long own = sys_call(SYS_pidfd_getfd, pidfd, place->fd, 0);
+    long own = sys_call(SYS_pidfd_getfd, holder, place->fd, 0);
     if (own >= 0) {
         look_at_socket(own, place->timeout, ret);
         sys_call(SYS_close, own);
     }
-    sys_call(SYS_close, pidfd);
+    sys_call(SYS_close, holder);
 }

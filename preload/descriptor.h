@@ -12,13 +12,14 @@ struct descriptor_place {
     uint32_t pid;
     uint32_t tid; /* a thread of it, which may have a table of its own; 0: that of the process */
     int fd;
-    int timeout; /* the option of sockets that is asked for, SO_RCVTIMEO or SO_SNDTIMEO; 0: none */
+    int timeout; /* a call waits for it that such an option of sockets may end: SO_RCVTIMEO or
+                    SO_SNDTIMEO; 0: none does */
 };
 
 struct descriptor {
     bool known;
     bool listens;               /* a socket that listens for connections */
-    bool times_out;             /* a socket with the timeout that was asked for */
+    bool times_out;             /* a socket for which that option is set */
     struct rec_descriptor told; /* but for the task and its wait */
 };
 
@@ -27,7 +28,7 @@ struct descriptor {
 extern bool descriptor_asks_sockets;
 
 /* Looks at a descriptor. False and 0 are what cannot be told. In the process itself: the sampler,
- * with descriptors of its own. */
+ * with descriptors of its own. Source: pidfd_open(2). */
 void descriptor_look(const struct descriptor_place *place, struct descriptor *ret);
 
 #endif

@@ -22,6 +22,7 @@
 
 #define STACK_BYTES 16384
 
+static const struct timespec no_time;
 static struct rlimit no_core = {1, 1}; /* 1: a program that is piped cores gets none either */
 static char name[16];
 static struct timespec now;
@@ -93,6 +94,7 @@ static struct {
     {.number = SYS_getsockopt, .spare = true, .args = {-1}},
     {.number = SYS_getsockname, .spare = true, .args = {-1}},
     {.number = SYS_getpeername, .spare = true, .args = {-1}},
+    {.number = SYS_ppoll, .spare = true, .args = {0, 0, (long)&no_time}},
 };
 enum { WAIT, WRITE, QUESTIONS = sizeof(questions) / sizeof(*questions) };
 

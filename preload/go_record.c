@@ -243,7 +243,7 @@ struct go_wait {
     uint32_t number; /* as that of the goroutine; 0: nobody knows whether it has run */
     uint32_t arg;
     uint16_t call, flags;
-    bool fd;     /* the object is a descriptor */
+    bool fd;     /* the object is a descriptor, or the first of several */
     int timeout; /* of a socket, that makes the call end by itself: see thread_call */
 };
 
@@ -257,6 +257,8 @@ static void describe_descriptor(struct rec_task *task, const struct go_wait *wai
     look.told.wait = task->seq;
     if (look.known)
         recorder_put_descriptor(task, &look.told);
+    if (wait->flags & REC_WAIT_FDS)
+        return; /* it waits for others, too */
     task->detail_flags |= look.listens ? REC_DETAIL_LISTENING : 0;
     task->detail_flags |= look.times_out ? REC_DETAIL_TIMES_OUT : 0;
 }
@@ -340,7 +342,8 @@ static bool take_system_call(const struct goscan *scan, const struct go_goroutin
     ret->arg = call.arg;
     ret->flags = (call.deadline ? REC_WAIT_DEADLINE : 0) | (call.fds ? REC_WAIT_FDS : 0) |
                  (it->locked ? REC_WAIT_LOCKED : 0);
-    ret->fd = call.op == REC_OP_IO_WAIT && !call.fds;
+    ret->fd =
+        (call.op == REC_OP_IO_WAIT || call.op == REC_OP_FILE_LOCK) && (!call.fds || call.arg > 0);
     ret->timeout = call.timeout;
     return is_recorded((uint16_t)call.op);
 }

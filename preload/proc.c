@@ -7,6 +7,17 @@
 #include "preload/sys.h"
 #include "preload/text.h"
 
+struct text proc_path(char *to, size_t room, uint32_t pid)
+{
+    struct text text = {.at = to, .room = room};
+    text_string(&text, "/proc/");
+    if (pid == OWN_PROCESS || pid == (uint32_t)sys_call(SYS_getpid, 0))
+        text_string(&text, "self");
+    else
+        text_number(&text, pid);
+    return text;
+}
+
 size_t proc_read_file(const char *path, char *buffer, size_t room)
 {
     long fd = sys_call(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);

@@ -5,7 +5,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "preload/text.h"
+
 #define PROC_STATUS_BYTES (32U << 10) /* of /proc/PID/status; groups take some 10 bytes each */
+
+#define OWN_PROCESS 0 /* as pid, where a function says so */
+
+/* Begins a path in `room` bytes: "/proc/PID", for what is to follow. Our own is "/proc/self", since
+ * a /proc from outside of our pid namespace has another number for it. `pid` may be OWN_PROCESS. */
+struct text proc_path(char *to, size_t room, uint32_t pid);
 
 /* Reads a small file into `buffer`, NUL-terminated; returns its bytes, 0 if it cannot be read. */
 size_t proc_read_file(const char *path, char *buffer, size_t room);

@@ -9,7 +9,9 @@
  *   - a row of an append-only table is valid once its key field (marked KEY) is not 0; the key is
  *     stored last, with release;
  *   - a wait is valid while `gen` is not 0 and unchanged around the reading of the other fields;
- *   - what the sampler adds about a wait is valid only while rec_task_is_seen.
+ *   - what the sampler adds about a wait is valid only while rec_task_is_seen;
+ *   - a row of REC_TABLE_DESCRIPTORS is rewritten: its key is 0 meanwhile, and the row is valid
+ * where two readings of it are the same.
  *
  * This header needs <stdint.h> alone: it is shared by the target's side and the analyzer.
  */
@@ -355,7 +357,7 @@ struct rec_descriptor {
     uint8_t local_bytes; /* of its addresses (struct sockaddr), which are in `name` side by side; */
     uint8_t peer_bytes;  /* the end may be cut. Both 0: it is no socket, or could not be asked, and
                             `name` is what /proc has for it: "/path", "pipe:[123]" */
-    char name[112];      /* NUL-padded; full: the end was cut */
+    char name[112];      /* NUL-padded; a path that fills it is longer, or as long */
 };
 
 /* Row 0 of every table is never used. */

@@ -106,12 +106,23 @@ static void set_flags(struct rec_task *task, uint16_t flags)
     SHARED_PUT(task->detail_flags, flags);
 }
 
-/* The first one that it waits for; negative: none. */
+/* The first one that it waits for; negative: none. A runtime's task that tells of none has a 0. */
 static int descriptor_of(const struct rec_task *copy, const struct wait_detail *detail)
 {
     if (detail->flags & REC_DETAIL_FDS)
         return detail->b > 0 ? (int)detail->a : -1;
-    return copy->wait_flags & REC_WAIT_FDS && copy->arg == 0 ? -1 : (int)copy->object;
+    bool none = copy->wait_flags & REC_WAIT_FDS
+                    ? copy->arg == 0
+                    : copy->kind != REC_KIND_THREAD && copy->object == 0;
+    return none ? -1 : (int)copy->object;
+}
+
+/* Of a task's own call, on one descriptor. */
+static int timeout_of(const struct rec_task *copy)
+{
+    if (copy->kind != REC_KIND_THREAD || copy->wait_flags & REC_WAIT_FDS)
+        return 0;
+    return copy->wait_flags & REC_WAIT_SENDS ? SO_SNDTIMEO : SO_RCVTIMEO;
 }
 
 /* What it waits for, and what that says of the wait: flags of its detail. */
@@ -123,7 +134,7 @@ static uint32_t describe_descriptor(const struct rec_task *task, const struct re
         .pid = recorder.header->pid,
         .tid = copy->kind == REC_KIND_THREAD ? copy->os_tid : 0,
         .fd = descriptor_of(copy, detail),
-        .timeout = copy->wait_flags & REC_WAIT_SENDS ? SO_SNDTIMEO : SO_RCVTIMEO,
+        .timeout = timeout_of(copy),
     };
     descriptor_look(&place, &look);
     look.told.task = copy->id;
@@ -484,7 +495,7 @@ static bool may_ask_sockets(void)
 {
     return !filter_forbids(SYS_pidfd_open) && !filter_forbids(SYS_pidfd_getfd) &&
            !filter_forbids(SYS_getsockopt) && !filter_forbids(SYS_getsockname) &&
-           !filter_forbids(SYS_getpeername);
+           !filter_forbids(SYS_getpeername) && !filter_forbids(SYS_ppoll);
 }
 
 int sampler_run(void)

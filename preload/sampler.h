@@ -30,8 +30,8 @@ bool sampler_stop(void);
 void sampler_go_on(void);
 
 /* Ends it in the same way, until sampler_ensure starts it. False: it was not there, or is the last
- * one (sampler_start_last). True also where it has not ended within 2 s: then it is ending for a
- * while, and another one can be started after that. Any thread, any context. */
+ * one (sampler_start_last). True also where it has not ended within a second: then it is ending for
+ * a while, and another one can be started after that. Any thread, any context. */
 bool sampler_end_for_now(void);
 bool sampler_is_ending(void);
 

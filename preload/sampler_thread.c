@@ -342,16 +342,25 @@ static bool stop_now(const struct timespec *within)
 }
 
 /* It takes its time where the kernel has it wait for a slow disk, to which a recording is written.
- */
+ * So much of that is waited for, however often this is asked meanwhile. */
+#define PATIENCE_NS NS_PER_S
+
 bool sampler_end_for_now(void)
 {
-    static const struct timespec within = {.tv_sec = 2};
+    static uint64_t asked_ns; /* with the turn */
     if (is_parents())
         return false;
     uint64_t before = take_turn();
     bool ends = running != 0 && !is_last;
-    if (ends)
-        stop_now(&within);
+    if (ends) {
+        uint64_t now_ns = clock_now_ns();
+        if (!sampler_is_ending())
+            asked_ns = now_ns;
+        uint64_t passed_ns = now_ns - asked_ns;
+        uint64_t left_ns = passed_ns < PATIENCE_NS ? PATIENCE_NS - passed_ns : 0;
+        stop_now(&(struct timespec){.tv_sec = (time_t)(left_ns / NS_PER_S),
+                                    .tv_nsec = (long)(left_ns % NS_PER_S)});
+    }
     end_turn(before);
     return ends;
 }

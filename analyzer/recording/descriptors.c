@@ -11,8 +11,8 @@
 bool recording_descriptors_init(struct recording_descriptors *ret, const struct rec_file *file,
                                 size_t room)
 {
-    *ret = (struct recording_descriptors){
-        .file = file, .rows = malloc(room * sizeof(*ret->rows)), .room = room};
+    *ret =
+        (struct recording_descriptors){.file = file, .rows = malloc(2 * room * sizeof(*ret->rows))};
     return ret->rows != NULL;
 }
 
@@ -33,8 +33,18 @@ bool recording_descriptors_read(struct recording_descriptors *descriptors, uint6
     if (first >= rows || row >= first + count)
         return true;
     descriptors->count = rows - first < count ? (size_t)(rows - first) : count;
-    return rec_file_read(descriptors->file, REC_TABLE_DESCRIPTORS, first, descriptors->count,
-                         descriptors->rows, sizeof(*descriptors->rows), err);
+    struct rec_descriptor *once = descriptors->rows, *again = once + descriptors->count;
+    for (struct rec_descriptor *to = once; to <= again; to += descriptors->count) {
+        if (!rec_file_read(descriptors->file, REC_TABLE_DESCRIPTORS, first, descriptors->count, to,
+                           sizeof(*to), err))
+            return false;
+    }
+    /* One that is written meanwhile may be of two waits. */
+    for (size_t i = 0; i < descriptors->count; i++) {
+        if (memcmp(&once[i], &again[i], sizeof(once[i])) != 0)
+            once[i].wait = 0;
+    }
+    return true;
 }
 
 const struct rec_descriptor *
@@ -86,13 +96,13 @@ static const char *kind_of(int family, unsigned protocol)
 bool recording_descriptor_text(const struct rec_descriptor *row, bool listens,
                                char to[RECORDING_DESCRIPTOR_TEXT])
 {
+    const size_t most = sizeof(row->name) - 1; /* more were cut */
     char link[sizeof(row->name) + sizeof("...")];
     char local[RECORDING_DESCRIPTOR_TEXT], peer[RECORDING_DESCRIPTOR_TEXT];
     if ((size_t)row->local_bytes + row->peer_bytes > sizeof(row->name))
         return false;
     if (row->local_bytes == 0) {
-        bool cut = row->name[sizeof(row->name) - 1] != '\0';
-        snprintf(link, sizeof(link), "%.*s%s", (int)sizeof(row->name), row->name, cut ? "..." : "");
+        snprintf(link, sizeof(link), "%.*s%s", (int)most, row->name, row->name[most] ? "..." : "");
         descriptor_text_link(link, to, RECORDING_DESCRIPTOR_TEXT);
         return true;
     }

@@ -14,17 +14,17 @@ enum { RECORDING_DESCRIPTOR_TEXT = 512 };
 /* The rows beside those of some tasks, side by side in the file. */
 struct recording_descriptors {
     const struct rec_file *file;
-    struct rec_descriptor *rows;
-    uint64_t first; /* number of the first */
-    size_t count, room;
+    struct rec_descriptor *rows; /* twice as many, the second half for a second look */
+    uint64_t first;              /* number of the first */
+    size_t count;
 };
 
-/* `room`: how many tasks are read at once. False: no memory. */
+/* `room`: how many tasks are read at once at most. False: no memory. */
 bool recording_descriptors_init(struct recording_descriptors *ret, const struct rec_file *file,
                                 size_t room);
 void recording_descriptors_deinit(struct recording_descriptors *descriptors);
 
-/* Reads the rows beside `count` tasks from row `first` on, at most `room`. False: the file cannot
+/* Reads the rows beside `count` tasks from row `first` on. False: the file cannot
  * be read. */
 bool recording_descriptors_read(struct recording_descriptors *descriptors, uint64_t first,
                                 size_t count, struct err *err);

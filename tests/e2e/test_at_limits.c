@@ -145,6 +145,7 @@ static const struct row rows[] = {
     KILLS_FOR_WHAT_WE_CAN_DO_WITHOUT(pidfd_getfd),
     KILLS_FOR_WHAT_WE_CAN_DO_WITHOUT(getpeername),
     KILLS_FOR_WHAT_WE_CAN_DO_WITHOUT(getsockname),
+    KILLS_FOR_WHAT_WE_CAN_DO_WITHOUT(ppoll),
     KILLS_FOR_WHAT_WE_CAN_DO_WITHOUT(getsockopt),
     REFUSES(clone3, ENOSYS),
     REFUSES(clone, EPERM),
