@@ -7,6 +7,7 @@
 #include <sys/time.h>
 
 #include "preload/proc.h"
+#include "preload/recorder.h"
 #include "preload/sys.h"
 
 #define NAME_BYTES sizeof(((struct rec_descriptor *)0)->name)
@@ -115,4 +116,17 @@ void descriptor_look(const struct descriptor_place *place, struct descriptor *re
         sys_call(SYS_close, own);
     }
     sys_call(SYS_close, holder);
+}
+
+uint16_t descriptor_record(const struct rec_task *task, uint64_t id, uint32_t wait,
+                           const struct descriptor_place *place)
+{
+    struct descriptor look;
+    descriptor_look(place, &look);
+    look.told.task = id;
+    look.told.wait = wait;
+    if (look.known)
+        recorder_put_descriptor(task, &look.told);
+    return (uint16_t)((look.listens ? REC_DETAIL_LISTENING : 0) |
+                      (look.times_out ? REC_DETAIL_TIMES_OUT : 0));
 }

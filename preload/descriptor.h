@@ -31,4 +31,9 @@ extern bool descriptor_asks_sockets;
  * with descriptors of its own. Source: pidfd_open(2). */
 void descriptor_look(const struct descriptor_place *place, struct descriptor *ret);
 
+/* The same, and writes it down for the wait with the number `wait` of the task `id` in the slot
+ * `task`. Returns what it says of that wait, for its detail_flags. */
+uint16_t descriptor_record(const struct rec_task *task, uint64_t id, uint32_t wait,
+                           const struct descriptor_place *place);
+
 #endif

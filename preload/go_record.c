@@ -249,18 +249,11 @@ struct go_wait {
 
 static void describe_descriptor(struct rec_task *task, const struct go_wait *wait)
 {
-    static struct descriptor look;
     const struct descriptor_place place = {
         .pid = recorder.header->pid, .fd = (int)wait->object, .timeout = wait->timeout};
-    descriptor_look(&place, &look);
-    look.told.task = task->id;
-    look.told.wait = task->seq;
-    if (look.known)
-        recorder_put_descriptor(task, &look.told);
-    if (wait->flags & REC_WAIT_FDS)
-        return; /* it waits for others, too */
-    task->detail_flags |= look.listens ? REC_DETAIL_LISTENING : 0;
-    task->detail_flags |= look.times_out ? REC_DETAIL_TIMES_OUT : 0;
+    uint16_t flags = descriptor_record(task, task->id, task->seq, &place);
+    if (!(wait->flags & REC_WAIT_FDS)) /* of several, the others may say more */
+        task->detail_flags |= flags;
 }
 
 static void publish(struct go_row *row, struct rec_task *task, const struct go_wait *wait,

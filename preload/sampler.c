@@ -129,22 +129,14 @@ static int timeout_of(const struct rec_task *copy)
 static uint32_t describe_descriptor(const struct rec_task *task, const struct rec_task *copy,
                                     const struct wait_detail *detail)
 {
-    static struct descriptor look;
     const struct descriptor_place place = {
         .pid = recorder.header->pid,
         .tid = copy->kind == REC_KIND_THREAD ? copy->os_tid : 0,
         .fd = descriptor_of(copy, detail),
         .timeout = timeout_of(copy),
     };
-    descriptor_look(&place, &look);
-    look.told.task = copy->id;
-    look.told.wait = copy->gen;
-    if (look.known)
-        recorder_put_descriptor(task, &look.told);
-    if (copy->wait_flags & REC_WAIT_FDS)
-        return 0; /* it waits for others, too */
-    return (look.listens ? REC_DETAIL_LISTENING : 0U) |
-           (look.times_out ? REC_DETAIL_TIMES_OUT : 0U);
+    uint16_t flags = descriptor_record(task, copy->id, copy->gen, &place);
+    return copy->wait_flags & REC_WAIT_FDS ? 0 : flags; /* of several, the others may say more */
 }
 
 static bool waits_for_descriptor(enum rec_op op)
