@@ -6,6 +6,8 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
+#include "preload/blocked.h"
+#include "preload/memory.h"
 #include "preload/proc.h"
 #include "preload/recorder.h"
 #include "preload/sys.h"
@@ -77,9 +79,21 @@ static bool is_waited_for(long fd, int timeout)
     return timeout == 0 || sys_call(SYS_ppoll, &polled, 1, &no_time, 0, 0) == 0;
 }
 
-static void look_at_socket(long fd, int timeout, struct descriptor *ret)
+/* The peer of a connection that is not there yet: what a thread of ours that waits for it gave to
+ * connect. */
+static uint8_t get_wanted_peer(const struct descriptor_place *place, char *to, size_t room)
+{
+    struct blocked_call call;
+    if (place->tid == 0 || !blocked_call(place->pid, place->tid, &call) ||
+        call.number != SYS_connect || (int)call.args[0] != place->fd)
+        return 0;
+    return (uint8_t)memory_read_some(call.args[1], to, call.args[2] < room ? call.args[2] : room);
+}
+
+static void look_at_socket(const struct descriptor_place *place, long fd, struct descriptor *ret)
 {
     struct rec_descriptor *told = &ret->told;
+    const int timeout = place->timeout;
     int listens = 0, protocol = 0;
     struct timeval within = {0};
     char addresses[NAME_BYTES] = {0};
@@ -93,8 +107,11 @@ static void look_at_socket(long fd, int timeout, struct descriptor *ret)
     told->local_bytes = get_address(SYS_getsockname, fd, addresses, NAME_BYTES);
     if (told->local_bytes == 0)
         return;
-    told->peer_bytes = get_address(SYS_getpeername, fd, addresses + told->local_bytes,
-                                   (uint32_t)NAME_BYTES - told->local_bytes);
+    char *peer = addresses + told->local_bytes;
+    size_t room = NAME_BYTES - told->local_bytes;
+    told->peer_bytes = get_address(SYS_getpeername, fd, peer, (uint32_t)room);
+    if (told->peer_bytes == 0 && !ret->listens)
+        told->peer_bytes = get_wanted_peer(place, peer, room);
     memcpy(told->name, addresses, NAME_BYTES);
 }
 
@@ -112,7 +129,7 @@ void descriptor_look(const struct descriptor_place *place, struct descriptor *re
     /* A second name for it among our own descriptors, for as long as the questions take. */
     long own = sys_call(SYS_pidfd_getfd, holder, place->fd, 0);
     if (own >= 0) {
-        look_at_socket(own, place->timeout, ret);
+        look_at_socket(place, own, ret);
         sys_call(SYS_close, own);
     }
     sys_call(SYS_close, holder);

@@ -33,6 +33,14 @@ static void *wait_in_flock(void *fd)
     return NULL;
 }
 
+static struct sockaddr_in full; /* a listener that has no room for another connection */
+
+static void *wait_in_connect(void *fd)
+{
+    CHECK(connect(*(int *)fd, (struct sockaddr *)&full, sizeof full) != 0);
+    return NULL;
+}
+
 static void *wait_in_poll(void *fd)
 {
     struct pollfd polled[] = {{.fd = *(int *)fd, .events = POLLIN}, {.fd = *(int *)fd}};
@@ -69,6 +77,18 @@ static void start_connection(int family, struct sockaddr *address, socklen_t byt
     start(wait_in_accept, listener);
 }
 
+static void start_hanging_connection(void)
+{
+    socklen_t bytes = sizeof full;
+    int listener = socket(AF_INET, SOCK_STREAM, 0), first = socket(AF_INET, SOCK_STREAM, 0);
+    full.sin_family = AF_INET;
+    full.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    CHECK(bind(listener, (struct sockaddr *)&full, bytes) == 0 && listen(listener, 0) == 0 &&
+          getsockname(listener, (struct sockaddr *)&full, &bytes) == 0 &&
+          connect(first, (struct sockaddr *)&full, bytes) == 0);
+    start(wait_in_connect, socket(AF_INET, SOCK_STREAM, 0));
+}
+
 static void start_sockets(void)
 {
     struct sockaddr_in v4 = {.sin_family = AF_INET};
@@ -78,6 +98,7 @@ static void start_sockets(void)
     v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     start_connection(AF_INET, (struct sockaddr *)&v4, sizeof v4);
     start_connection(AF_INET6, (struct sockaddr *)&v6, sizeof v6);
+    start_hanging_connection();
     start_connection(AF_UNIX, (struct sockaddr *)&named, sizeof named);
     CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0);
     start(wait_in_read, pair[0]);
