@@ -1,5 +1,8 @@
 leakspy_test(test_demangle SOURCES analyzer/test_demangle.c LIBRARIES leakspy_analyzer LABEL analyzer)
-leakspy_test(test_op_rules SOURCES analyzer/test_op_rules.c LIBRARIES leakspy_analyzer LABEL analyzer)
+foreach(subject op_rules op_rules_programs)
+  leakspy_test(test_${subject} SOURCES analyzer/test_${subject}.c LIBRARIES leakspy_analyzer
+               LABEL analyzer)
+endforeach()
 
 # What test_symbols looks at: one library, built in all the ways that files come in.
 set(fixtures ${CMAKE_CURRENT_BINARY_DIR}/symbol_fixtures)
