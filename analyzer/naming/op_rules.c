@@ -28,6 +28,7 @@
 
 /* Of longer names only the beginning is compared. */
 #define NAME_BYTES 512
+#define IN_FILE_BYTES (64 + NAME_BYTES)
 
 struct op_rule {
     const char *function; /* pattern */
@@ -74,6 +75,9 @@ static const struct op_rule rules[] = {
     {"std::sync::mp[ms]c::*::send*", "chan send", NULL, NULL, false},
     {"std::thread::scoped::scope*", "thread join", NULL, NULL, false},
     {"std::thread::*Join@(Handle|Inner)::join*", "thread join", NULL, NULL, false},
+    /* A thread's closure, where it is inlined: what it calls for the program is not. */
+    {"std::sys*::__rust_begin_short_backtrace*<jobserver::imp::spawn_helper::*", NULL,
+     "the thread of the crate jobserver without a request", "@(futex|cond) wait", false},
     {"std::@(sys|sys_common|sync|thread)::*", NULL, NULL, NULL, false},
     {"@(core|alloc)::*", NULL, NULL, NULL, false},
 
@@ -122,6 +126,12 @@ static const struct op_rule rules[] = {
     {"rayon_core::latch::LockLatch::wait*", "task join", NULL, NULL, false},
     {"rayon_core::*", NULL, NULL, NULL, false},
 
+    /* Rust's compiler, and others with these crates */
+    {"ctrlc::platform::unix::@(block_ctrl_c|implementation::sem_wait_forever)", NULL,
+     "the thread of the crate ctrlc, which waits for Ctrl-C", "@(sem|io) wait", true},
+    {"jobserver::HelperState::for_each_request*", NULL,
+     "the thread of the crate jobserver without a request", "cond wait", false},
+
     /* C++: libstdc++ and libc++ */
     {"std::__atomic_wait_address*<*std::__atomic_semaphore::*", "sem wait", NULL, NULL, false},
     {"std::__atomic_wait_address*<*std::latch::*", "barrier wait", NULL, NULL, false},
@@ -163,6 +173,39 @@ static const struct op_rule rules[] = {
     {"QThread::wait", "thread join", NULL, NULL, false},
     {"QThreadPool::waitForDone", "task join", NULL, NULL, false},
     {"QThreadPoolThread::run", NULL, "a thread of a pool of Qt without work", NULL, false},
+
+    /* Qt 6, and what it shares with Qt 5 */
+    {"QThreadPoolPrivate::waitForDone", "task join", NULL, NULL, false},
+    {"QFutureInterfaceBase::waitFor@(Finished|Result|NextResult)", "future wait", NULL, NULL,
+     false},
+    {"QBasicReadWriteLock::contendedTryLockForRead", "rwlock rdlock", NULL, NULL, false},
+    {"QBasicReadWriteLock::contendedTryLockForWrite", "rwlock wrlock", NULL, NULL, false},
+
+    /* POCO */
+    {"Poco::@(Event|EventImpl)::wait*", NULL, NULL, "cond wait", false},
+    {"Poco::Semaphore@(|Impl)::wait*", "sem wait", NULL, NULL, false},
+    {"Poco::@(|Priority|Timed)NotificationQueue::waitDequeueNotification", "chan receive", NULL,
+     NULL, false},
+    {"Poco::Thread@(|Impl)::join*", "thread join", NULL, NULL, false},
+    {"Poco::@(PooledThread::join|ThreadPool::joinAll)", "task join", NULL, NULL, false},
+    {"Poco::PooledThread::run", NULL, "a thread of a pool of POCO without work", "cond wait",
+     false},
+    {"Poco::AsyncChannel::run", NULL, "the thread of a log of POCO without a message",
+     "chan receive", false},
+    {"Poco::Util::Timer::run", NULL, "the thread of a timer of POCO, which is at rest",
+     "chan receive", false},
+
+    /* WebKit and JavaScriptCore, of which bun is made, too */
+    {"WTF::ThreadCondition::@(wait|timedWait)", NULL, NULL, "cond wait", false},
+    {"WTF::ParkingLot::parkConditionallyImpl", NULL, NULL, "cond wait", false},
+    {"WTF::@(Lock|CountingLock|WordLock)::lockSlow", "mutex lock", NULL, "cond wait", false},
+    {"WTF::ReadWriteLock::readLock", "rwlock rdlock", NULL, "cond wait", false},
+    {"WTF::ReadWriteLock::writeLock", "rwlock wrlock", NULL, "cond wait", false},
+    {"WTF::BinarySemaphore::wait*", "sem wait", NULL, "cond wait", false},
+
+    /* Python's queue.SimpleQueue, from which the threads of concurrent.futures take their work */
+    {"PyThread_acquire_lock_timed", NULL, NULL, "sem wait", false},
+    {"_queue.*.so!?(_queue_SimpleQueue_get*)", "chan receive", NULL, "sem wait", false},
 
     /* oneTBB */
     {"tbb::detail::r1::wait_bounded_queue_monitor", NULL, NULL, "futex wait", false},
@@ -303,6 +346,28 @@ static const struct op_rule rules[] = {
     {"?(je_|_rjem_je_)background_thread_entry", NULL, "the background thread of jemalloc",
      "cond wait", false},
     {"libjemalloc.so*!", NULL, "the background thread of jemalloc", "cond wait", true},
+
+    /* OpenBLAS: it waits on a condition in its threads alone; who wants their results spins. */
+    {"blas_thread_server", NULL, "a thread of OpenBLAS without work", "cond wait", false},
+    {"lib*openblas*.so*!", NULL, "a thread of OpenBLAS without work", "cond wait", false},
+
+    /* libeio, as in tarantool and perl's IO::AIO */
+    {"etp_proc", NULL, "a thread of libeio without a request", "cond wait", false},
+};
+
+/* Threads that libraries start for themselves. Where nothing of the program is on such a thread's
+ * stack, from the wait to where the thread began, it runs none of the program's work, and waits for
+ * some. That is told of stripped files, too. A function of the program whose last act is a call of
+ * the library may be gone from the stack; so the functions that end one (g_async_queue_pop) do not
+ * fit. None ends with g_cond_wait, after which there is a mutex to unlock. */
+static const struct {
+    const char *frames; /* pattern, FILE!FUNCTION, for each frame that is not the C library's */
+    const char *only;   /* the op as it was recorded */
+    const char *idle;
+} own_threads[] = {
+    {"libtbb.so*!", "futex wait", "a worker of oneTBB without a task to run"},
+    {"libglib-2.0.so*!?(g_cond_wait)", "futex wait", "a thread of GLib's pools without work"},
+    {"AIO.so!", "cond wait", "a thread of libeio without a request"}, /* perl's IO::AIO */
 };
 
 /* The ops that say how a task waits rather than what for; only these get another name. So a
@@ -357,16 +422,23 @@ static bool asks_for_file(const char *pattern)
     return mark != NULL && mark[1] != '('; /* "!(" is fnmatch's */
 }
 
+/* Write "FILE!FUNCTION", with nothing in the place of what is not known. */
+static void put_in_file(const char *file, const char *function, char ret[IN_FILE_BYTES])
+{
+    snprintf(ret, IN_FILE_BYTES, "%.60s!%.*s", file ? file : "", NAME_BYTES - 1,
+             function ? function : "");
+}
+
 /* The first row for a frame; NULL: none. */
 static const struct op_rule *find_rule(const struct op_frame *frame, const char *op_text,
                                        bool reached)
 {
     char plain[NAME_BYTES];
     char whole[NAME_BYTES];
-    char in_file[64 + NAME_BYTES];
+    char in_file[IN_FILE_BYTES];
     const char *function = frame->function ? frame->function : "";
     name_without_generics(function, plain);
-    snprintf(in_file, sizeof(in_file), "%.60s!%s", frame->file ? frame->file : "", plain);
+    put_in_file(frame->file, plain, in_file);
     size_t bytes = strnlen(function, NAME_BYTES - 1);
     memcpy(whole, function, bytes);
     whole[bytes] = '\0';
@@ -396,13 +468,42 @@ static bool same_file(const char *one, const char *other)
     return one != NULL && other != NULL && strcmp(one, other) == 0;
 }
 
+static bool is_c_library(const char *file)
+{
+    return file != NULL && fits("@(libc.so.*|libc-*.so|libpthread*)", file);
+}
+
 /* Whether the frame `at`, which has no name, is one that waits on behalf of those around it. */
 static bool is_step(const struct op_frame *frames, size_t count, size_t at)
 {
     const char *file = frames[at].file;
-    return (file != NULL && fits("@(libc.so.*|libc-*.so|libpthread*)", file)) ||
-           same_file(file, named_file(frames, count, at, (size_t)-1)) ||
+    return is_c_library(file) || same_file(file, named_file(frames, count, at, (size_t)-1)) ||
            same_file(file, named_file(frames, count, at, 1));
+}
+
+/* Whether a thread began in the C library, as each does, and all other frames fit the pattern. */
+static bool is_own_thread(const char *pattern, const struct op_frame *frames, size_t count)
+{
+    char in_file[IN_FILE_BYTES];
+    size_t own = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (is_c_library(frames[i].file))
+            continue;
+        put_in_file(frames[i].file, frames[i].function, in_file);
+        if (!fits(pattern, in_file))
+            return false;
+        own++;
+    }
+    return own > 0 && is_c_library(frames[count - 1].file);
+}
+
+static const char *own_thread_idle(const char *op_text, const struct op_frame *frames, size_t count)
+{
+    for (size_t i = 0; i < sizeof(own_threads) / sizeof(own_threads[0]); i++)
+        if (strcmp(op_text, own_threads[i].only) == 0 &&
+            is_own_thread(own_threads[i].frames, frames, count))
+            return own_threads[i].idle;
+    return NULL;
 }
 
 struct op_verdict op_rules_apply(const char *op_text, const struct op_frame *frames, size_t count)
@@ -422,5 +523,7 @@ struct op_verdict op_rules_apply(const char *op_text, const struct op_frame *fra
         if (rule->idle != NULL && verdict.idle_because == NULL)
             verdict.idle_because = rule->idle;
     }
+    if (verdict.idle_because == NULL)
+        verdict.idle_because = own_thread_idle(op_text, frames, count);
     return verdict;
 }

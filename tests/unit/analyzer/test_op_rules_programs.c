@@ -531,6 +531,285 @@ static void runtime_at_rest__apply__is_idle(void **state)
     CHECK(samples);
 }
 
+static void qt6_stack__apply__names_the_operation(void **state)
+{
+    (void)state;
+    static const struct sample samples[] = {
+        {"cond wait",
+         "future wait",
+         NULL,
+         {"QWaitCondition::wait", "QFutureInterfaceBase::waitForFinished",
+          "QFuture<void>::waitForFinished", "main"}},
+        {"cond wait",
+         "future wait",
+         NULL,
+         {"QWaitCondition::wait", "QFutureInterfaceBase::waitForResult",
+          "QFuture<int>::result<int, void>", "main"}},
+        {"cond wait",
+         "cond wait",
+         NULL, /* the function, which waitForFinished runs itself where no thread has begun it */
+         {"QWaitCondition::wait", "main::{lambda()#1}::operator()",
+          "QtConcurrent::RunFunctionTaskBase<void>::run", "QFutureInterfaceBase::waitForFinished",
+          "main"}},
+        {"cond wait",
+         "task join",
+         NULL,
+         {"QWaitCondition::wait", "QThreadPoolPrivate::waitForDone",
+          "QThreadPoolPrivate::waitForDone", "QThreadPool::~QThreadPool", "main"}},
+        {"cond wait",
+         "rwlock rdlock",
+         NULL,
+         {"libQt6Core.so.6!", "libQt6Core.so.6!QBasicReadWriteLock::contendedTryLockForRead",
+          "program!main"}},
+        {"cond wait",
+         "rwlock wrlock",
+         NULL,
+         {"libQt6Core.so.6!", "libQt6Core.so.6!QBasicReadWriteLock::contendedTryLockForWrite",
+          "program!main"}},
+    };
+    CHECK(samples);
+}
+
+static void poco_stack__apply__names_the_operation(void **state)
+{
+    (void)state;
+    static const struct sample samples[] = {
+        {"cond wait",
+         "cond wait",
+         "pool of POCO",
+         {"Poco::EventImpl::waitImpl", "Poco::PooledThread::run",
+          "Poco::ThreadImpl::runnableEntry"}},
+        {"cond wait",
+         "cond wait",
+         NULL, /* work of the pool that is parked */
+         {"Poco::EventImpl::waitImpl", "Poco::Event::wait", "Work::run", "Poco::PooledThread::run",
+          "Poco::ThreadImpl::runnableEntry"}},
+        {"cond wait",
+         "chan receive",
+         NULL,
+         {"Poco::EventImpl::waitImpl", "Poco::NotificationQueue::waitDequeueNotification",
+          "Work::run", "Poco::PooledThread::run"}},
+        {"cond wait",
+         "chan receive",
+         "log of POCO",
+         {"Poco::EventImpl::waitImpl", "Poco::NotificationQueue::waitDequeueNotification",
+          "Poco::AsyncChannel::run", "Poco::ThreadImpl::runnableEntry"}},
+        {"cond wait",
+         "chan receive",
+         "timer of POCO",
+         {"Poco::EventImpl::waitImpl", "Poco::TimedNotificationQueue::waitDequeueNotification",
+          "Poco::Util::Timer::run", "Poco::ThreadImpl::runnableEntry"}},
+        {"cond wait",
+         "sem wait",
+         NULL,
+         {"Poco::SemaphoreImpl::waitImpl", "Poco::Semaphore::wait", "main"}},
+        {"cond wait",
+         "thread join",
+         NULL,
+         {"Poco::EventImpl::waitImpl", "Poco::ThreadImpl::joinImpl", "main"}},
+        {"cond wait",
+         "task join",
+         NULL,
+         {"Poco::EventImpl::waitImpl", "Poco::ThreadPool::joinAll", "main"}},
+    };
+    CHECK(samples);
+}
+
+static void webkit_stack__apply__names_the_operation(void **state)
+{
+    (void)state;
+    static const struct sample samples[] = {
+        {"cond wait",
+         "mutex lock",
+         NULL,
+         {"WTF::ThreadCondition::timedWait", "WTF::ParkingLot::parkConditionallyImpl",
+          "WTF::Lock::lockSlow", "main"}},
+        {"cond wait",
+         "mutex lock",
+         NULL,
+         {"std::condition_variable::wait", "WTF::WordLock::lockSlow", "main"}},
+        {"cond wait",
+         "rwlock rdlock",
+         NULL,
+         {"libjavascriptcoregtk-4.1.so.0!WTF::ThreadCondition::timedWait",
+          "libjavascriptcoregtk-4.1.so.0!WTF::ParkingLot::parkConditionallyImpl",
+          "libjavascriptcoregtk-4.1.so.0!",
+          "libjavascriptcoregtk-4.1.so.0!WTF::ReadWriteLock::readLock", "program!main"}},
+        {"cond wait",
+         "rwlock wrlock",
+         NULL,
+         {"WTF::ParkingLot::parkConditionallyImpl", "WTF::ReadWriteLock::writeLock", "main"}},
+        {"cond wait",
+         "sem wait",
+         NULL,
+         {"WTF::ParkingLot::parkConditionallyImpl", "WTF::BinarySemaphore::waitUntil", "main"}},
+        {"cond wait",
+         "cond wait",
+         NULL,
+         {"WTF::ThreadCondition::wait", "Work::run", "WTF::Lock::lockSlow", "main"}},
+    };
+    CHECK(samples);
+}
+
+static void python_queue_stack__apply__names_the_operation(void **state)
+{
+    (void)state;
+    static const struct sample samples[] = {
+        {"sem wait",
+         "chan receive",
+         NULL,
+         {"python3.11!PyThread_acquire_lock_timed", "_queue.cpython-311-x86_64-linux-gnu.so!",
+          "python3.11!", "python3.11!PyObject_Vectorcall", "python3.11!_PyEval_EvalFrameDefault"}},
+        {"sem wait",
+         "chan receive",
+         NULL,
+         {"libpython3.12.so.1.0!PyThread_acquire_lock_timed",
+          "_queue.cpython-312-x86_64-linux-gnu.so!_queue_SimpleQueue_get_impl",
+          "_queue.cpython-312-x86_64-linux-gnu.so!_queue_SimpleQueue_get"}},
+        {"sem wait",
+         "sem wait",
+         NULL, /* a threading.Lock, which may be that of a condition or an event, too */
+         {"python3.11!PyThread_acquire_lock_timed", "python3.11!",
+          "python3.11!_PyEval_EvalFrameDefault", "_queue.cpython-311-x86_64-linux-gnu.so!"}},
+    };
+    CHECK(samples);
+}
+
+/* Nothing of the program is on the stack, from the wait to where the thread began. */
+static void stack_of_one_stripped_library__apply__is_idle(void **state)
+{
+    (void)state;
+    static const struct sample samples[] = {
+        {"futex wait",
+         "futex wait",
+         "worker of oneTBB",
+         {"libc.so.6!syscall", "libtbb.so.12.8!", "libc.so.6!start_thread", "libc.so.6!clone3"}},
+        {"futex wait", "futex wait", "worker of oneTBB", {"libtbb.so.12!", "libc.so.6!"}},
+        {"futex wait",
+         "futex wait",
+         NULL, /* its stack was not read to its end */
+         {"libc.so.6!syscall", "libtbb.so.12!"}},
+        {"futex wait",
+         "futex wait",
+         NULL, /* who waits for tasks */
+         {"libtbb.so.12!", "libtbb.so.12!tbb::detail::r1::wait", "program!", "libtbb.so.12!",
+          "libc.so.6!start_thread"}},
+        {"futex wait",
+         "futex wait",
+         NULL, /* a task that called TBB last, so that it is no longer on the stack */
+         {"libtbb.so.12!", "libtbb.so.12!tbb::detail::r1::wait", "libtbb.so.12!",
+          "libc.so.6!start_thread"}},
+        {"futex wait",
+         "futex wait",
+         NULL, /* compiled at run time, in no file */
+         {"libtbb.so.12!", "!", "libtbb.so.12!", "libc.so.6!start_thread"}},
+        {"futex wait",
+         "cond wait",
+         "GLib's pools",
+         {"libc.so.6!syscall", "libglib-2.0.so.0!g_cond_wait", "libglib-2.0.so.0!",
+          "libglib-2.0.so.0!", "libglib-2.0.so.0!", "libc.so.6!start_thread", "libc.so.6!clone3"}},
+        {"futex wait",
+         "cond wait",
+         NULL, /* work of a pool that is parked */
+         {"libglib-2.0.so.0!g_cond_wait", "program!", "libglib-2.0.so.0!", "libglib-2.0.so.0!",
+          "libc.so.6!start_thread"}},
+        {"futex wait",
+         "chan receive",
+         NULL, /* g_thread_new("consumer", (GThreadFunc)g_async_queue_pop, queue) */
+         {"libglib-2.0.so.0!g_cond_wait", "libglib-2.0.so.0!", "libglib-2.0.so.0!g_async_queue_pop",
+          "libglib-2.0.so.0!", "libc.so.6!start_thread"}},
+        {"futex wait",
+         "mutex lock",
+         NULL,
+         {"libglib-2.0.so.0!g_mutex_lock", "libglib-2.0.so.0!", "libc.so.6!start_thread"}},
+    };
+    CHECK(samples);
+}
+
+static void thread_of_libeio__apply__is_idle(void **state)
+{
+    (void)state;
+    static const struct sample samples[] = {
+        {"cond wait", "cond wait", "libeio", {"etp_proc", "start_thread"}},
+        {"cond wait", "cond wait", NULL, {"coio_on_exec", "etp_proc", "start_thread"}},
+        {"mutex lock", "mutex lock", NULL, {"etp_proc", "start_thread"}},
+        {"cond wait", "cond wait", "libeio", {"AIO.so!", "libc.so.6!start_thread"}},
+        {"cond wait",
+         "cond wait",
+         NULL,
+         {"AIO.so!", "perl!Perl_pp_entersub", "perl!main", "libc.so.6!__libc_start_main"}},
+    };
+    CHECK(samples);
+}
+
+static void thread_of_rust_crate__apply__is_idle(void **state)
+{
+    (void)state;
+    static const struct sample samples[] = {
+        {"sem wait",
+         "sem wait",
+         "Ctrl-C",
+         {"ctrlc::platform::unix::implementation::sem_wait_forever",
+          "std::sys::backtrace::__rust_begin_short_backtrace::<ctrlc::set_handler_inner<F>::{"
+          "closure#0}, ()>",
+          "start_thread"}},
+        {"io wait",
+         "io wait",
+         "Ctrl-C",
+         {"nix::unistd::read", "ctrlc::platform::unix::block_ctrl_c", "start_thread"}},
+        {"sem wait",
+         "sem wait",
+         NULL, /* the program's handler */
+         {"sem_wait", "main::handler", "ctrlc::set_handler_inner::{closure#0}", "start_thread"}},
+        {"futex wait",
+         "futex wait",
+         "jobserver",
+         {"std::sys::backtrace::__rust_begin_short_backtrace::<jobserver::imp::spawn_helper::{"
+          "closure#1}, ()>",
+          "start_thread"}},
+        {"futex wait",
+         "cond wait",
+         "jobserver",
+         {"std::sys::sync::condvar::futex::Condvar::wait_optional_timeout",
+          "std::sync::poison::condvar::Condvar::wait::<HelperInner>",
+          "jobserver::HelperState::for_each_request::<F>",
+          "jobserver::imp::spawn_helper::{closure#1}", "start_thread"}},
+        {"futex wait",
+         "chan send",
+         NULL, /* what the program does with a token */
+         {"std::sync::mpsc::SyncSender::send", "main::{closure#0}",
+          "jobserver::HelperState::for_each_request::<F>", "start_thread"}},
+        {"futex wait",
+         "futex wait",
+         NULL,
+         {"std::sys::backtrace::__rust_begin_short_backtrace::<main::{closure#1}, ()>",
+          "start_thread"}},
+    };
+    CHECK(samples);
+}
+
+static void thread_of_openblas__apply__is_idle(void **state)
+{
+    (void)state;
+    static const struct sample samples[] = {
+        {"cond wait", "cond wait", "OpenBLAS", {"libopenblasp-r0.3.21.so!"}},
+        {"cond wait",
+         "cond wait",
+         "OpenBLAS",
+         {"libscipy_openblas64_-8fb3d286.so!", "libc.so.6!start_thread"}},
+        {"cond wait",
+         "cond wait",
+         "OpenBLAS",
+         {"libopenblas.so.0!blas_thread_server", "libc.so.6!start_thread"}},
+        {"cond wait",
+         "cond wait",
+         NULL, /* a function of the program, by gotoblas_pthread */
+         {"program!", "libopenblas.so.0!", "libc.so.6!start_thread"}},
+        {"mutex lock", "mutex lock", NULL, {"libopenblas.so.0!", "libopenblas.so.0!dgemm_"}},
+    };
+    CHECK(samples);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -542,6 +821,14 @@ int main(void)
         cmocka_unit_test(stack_of_hotspot__apply__is_idle_in_its_own_threads_alone),
         cmocka_unit_test(server_at_rest__apply__is_idle),
         cmocka_unit_test(runtime_at_rest__apply__is_idle),
+        cmocka_unit_test(qt6_stack__apply__names_the_operation),
+        cmocka_unit_test(poco_stack__apply__names_the_operation),
+        cmocka_unit_test(webkit_stack__apply__names_the_operation),
+        cmocka_unit_test(python_queue_stack__apply__names_the_operation),
+        cmocka_unit_test(stack_of_one_stripped_library__apply__is_idle),
+        cmocka_unit_test(thread_of_libeio__apply__is_idle),
+        cmocka_unit_test(thread_of_rust_crate__apply__is_idle),
+        cmocka_unit_test(thread_of_openblas__apply__is_idle),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
