@@ -229,9 +229,13 @@ bool recorder_keep(struct rec_task *task)
 void recorder_spawn_again(struct rec_task *task, uint16_t flags, uint32_t spawn_site,
                           const char name[static 16])
 {
+    const uint16_t all = REC_TASK_HOLD - 1;
     recorder_count(&recorder.header->spawned);
-    __atomic_fetch_and(&task->flags, (uint16_t) ~(REC_TASK_HOLD - 1), __ATOMIC_ACQ_REL);
-    __atomic_fetch_or(&task->flags, flags, __ATOMIC_ACQ_REL);
+    /* Most often they are those of the task before. */
+    if ((__atomic_load_n(&task->flags, __ATOMIC_ACQUIRE) & all) != flags) {
+        __atomic_fetch_and(&task->flags, (uint16_t)~all, __ATOMIC_ACQ_REL);
+        __atomic_fetch_or(&task->flags, flags, __ATOMIC_ACQ_REL);
+    }
     SHARED_PUT(task->spawn_site, spawn_site);
     put_name(task, name);
     put_id(task);
