@@ -22,25 +22,30 @@ void recording_descriptors_deinit(struct recording_descriptors *descriptors)
     *descriptors = (struct recording_descriptors){0};
 }
 
-/* Most tasks have none: then the rows are in a hole of the file. */
+/* How many rows there are in all is not asked: the file was opened before its tasks were read, and
+ * what they waited for may have been written since. Most tasks have none: then the rows are in a
+ * hole of the file. */
 bool recording_descriptors_read(struct recording_descriptors *descriptors, uint64_t first,
                                 size_t count, struct err *err)
 {
-    uint64_t rows = rec_file_rows(descriptors->file, REC_TABLE_DESCRIPTORS);
-    uint64_t row = rec_file_next_data(descriptors->file, REC_TABLE_DESCRIPTORS, first);
+    uint64_t room = descriptors->file->tables[REC_TABLE_DESCRIPTORS].capacity;
     descriptors->first = first;
     descriptors->count = 0;
-    if (first >= rows || row >= first + count)
+    if (first >= room)
         return true;
-    descriptors->count = rows - first < count ? (size_t)(rows - first) : count;
-    struct rec_descriptor *once = descriptors->rows, *again = once + descriptors->count;
-    for (struct rec_descriptor *to = once; to <= again; to += descriptors->count) {
-        if (!rec_file_read(descriptors->file, REC_TABLE_DESCRIPTORS, first, descriptors->count, to,
-                           sizeof(*to), err))
+    if (count > room - first)
+        count = (size_t)(room - first);
+    if (!rec_file_has_data(descriptors->file, REC_TABLE_DESCRIPTORS, first, count))
+        return true;
+    descriptors->count = count;
+    struct rec_descriptor *once = descriptors->rows, *again = once + count;
+    for (struct rec_descriptor *to = once; to <= again; to += count) {
+        if (!rec_file_read(descriptors->file, REC_TABLE_DESCRIPTORS, first, count, to, sizeof(*to),
+                           err))
             return false;
     }
     /* One that is written meanwhile may be of two waits. */
-    for (size_t i = 0; i < descriptors->count; i++) {
+    for (size_t i = 0; i < count; i++) {
         if (memcmp(&once[i], &again[i], sizeof(once[i])) != 0)
             once[i].wait = 0;
     }

@@ -219,6 +219,15 @@ bool rec_file_read(const struct rec_file *file, enum rec_table_id id, uint64_t f
     return true;
 }
 
+/* Where the first data at or after `offset` are, of a file with holes; UINT64_MAX: nowhere. */
+static uint64_t next_data_at(const struct rec_file *file, uint64_t offset)
+{
+    off_t data = lseek(file->fd, (off_t)offset, SEEK_DATA);
+    if (data < 0)
+        return errno == ENXIO ? UINT64_MAX : offset; /* ENXIO: nothing but a hole up to the end */
+    return (uint64_t)data;
+}
+
 uint64_t rec_file_next_data(const struct rec_file *file, enum rec_table_id id, uint64_t row)
 {
     const struct rec_table *table = &file->tables[id];
@@ -226,11 +235,17 @@ uint64_t rec_file_next_data(const struct rec_file *file, enum rec_table_id id, u
     if (row >= rows)
         return rows;
     uint64_t offset = table->offset + row * table->stride;
-    off_t data = lseek(file->fd, (off_t)offset, SEEK_DATA);
-    if (data < 0)
-        return errno == ENXIO ? rows : row; /* ENXIO: nothing but a hole up to the end */
-    if ((uint64_t)data <= offset)
+    uint64_t data = next_data_at(file, offset);
+    if (data <= offset)
         return row;
-    uint64_t next = row + ((uint64_t)data - offset) / table->stride;
+    uint64_t next = row + (data - offset) / table->stride;
     return next < rows ? next : rows;
+}
+
+bool rec_file_has_data(const struct rec_file *file, enum rec_table_id id, uint64_t first,
+                       size_t count)
+{
+    const struct rec_table *table = &file->tables[id];
+    uint64_t offset = table->offset + first * table->stride;
+    return next_data_at(file, offset) < offset + count * (uint64_t)table->stride;
 }

@@ -41,4 +41,8 @@ bool rec_file_read(const struct rec_file *file, enum rec_table_id id, uint64_t f
  * files. Returns the number of rows when only a hole is left. */
 uint64_t rec_file_next_data(const struct rec_file *file, enum rec_table_id id, uint64_t row);
 
+/* Whether rows [first, first + count), within what fits, may hold something other than zeroes. */
+bool rec_file_has_data(const struct rec_file *file, enum rec_table_id id, uint64_t first,
+                       size_t count);
+
 #endif

@@ -62,13 +62,14 @@ static bool take_extra(struct recording_reader *reader, const struct snapshot_ex
 }
 
 /* `first` and `last` were read before and after `middle`: whether the middle one is of one moment.
- */
+ * What is told of a wait is complete when its stack, or that there is none, was told before. */
 static bool is_consistent(const struct rec_task *first, const struct rec_task *middle,
                           const struct rec_task *last)
 {
     return first->id == last->id && first->id == middle->id && first->state == last->state &&
            first->state == middle->state && first->gen == last->gen && first->seq == last->seq &&
-           first->seen_gen == last->seen_gen &&
+           first->seen_gen == last->seen_gen && first->wait_site == middle->wait_site &&
+           first->detail_flags == middle->detail_flags &&
            (first->gen == 0 ||
             (first->gen == middle->gen &&
              (middle->gen == middle->seq || middle->wait_flags & REC_WAIT_RESTORED)));
@@ -226,31 +227,55 @@ static bool take_task(struct recording_reader *reader, uint64_t number, const st
     return take_extra(reader, &extra, task);
 }
 
-static bool read_row(struct recording_reader *reader, uint64_t row, struct rec_task *ret)
+/* Three readings of rows right after each other. Of a process that has ended there is one, which is
+ * each of them. */
+struct looks {
+    struct rec_task *first, *middle, *last;
+};
+
+static bool is_moving(const struct recording_reader *reader, const struct looks *looks, size_t i)
 {
-    return rec_file_read(&reader->file, REC_TABLE_TASKS, row, 1, ret, sizeof(*ret), reader->err);
+    return reader->live && !is_consistent(&looks->first[i], &looks->middle[i], &looks->last[i]);
 }
 
-/* A row that changed between two readings: looked at again, a few times. */
-static bool retry_task(struct recording_reader *reader, uint64_t row)
+static bool read_rows(struct recording_reader *reader, uint64_t first, size_t count,
+                      const struct looks *looks, size_t i)
 {
-    struct rec_task looks[3];
-    for (int i = 0; i < TRIES; i++) {
-        if (!read_row(reader, row, &looks[0]) || !read_row(reader, row, &looks[1]) ||
-            !read_row(reader, row, &looks[2]))
+    struct rec_task *const readings[] = {looks->first + i, looks->middle + i, looks->last + i};
+    for (size_t n = 0; n < (reader->live ? 3 : 1); n++) {
+        if (!rec_file_read(&reader->file, REC_TABLE_TASKS, first, count, readings[n],
+                           sizeof(**readings), reader->err))
             return false;
-        if (is_consistent(&looks[0], &looks[1], &looks[2]))
-            return take_task(reader, row, &looks[1], false);
     }
-    return take_task(reader, row, &looks[1], true);
+    return true;
 }
 
-/* Reads them with `looks`, memory for three chunks. */
-static bool read_chunks(struct recording_reader *reader, struct rec_task *looks)
+/* Those that changed between two readings are looked at again, a few times. */
+static bool settle(struct recording_reader *reader, uint64_t first, size_t count,
+                   const struct looks *looks)
 {
-    struct rec_task *middle = looks + CHUNK_ROWS;
-    struct rec_task *last = looks + 2 * CHUNK_ROWS;
+    for (size_t i = 0; i < count; i++) {
+        for (int tries = TRIES; tries > 0 && is_moving(reader, looks, i); tries--) {
+            if (!read_rows(reader, first + i, 1, looks, i))
+                return false;
+        }
+    }
+    return true;
+}
 
+/* Descriptors are written before waits are told with their stacks, and so they are read last. */
+static bool read_chunk(struct recording_reader *reader, uint64_t first, size_t count,
+                       const struct looks *looks)
+{
+    bool ok = read_rows(reader, first, count, looks, 0) && settle(reader, first, count, looks) &&
+              recording_descriptors_read(&reader->descriptors, first, count, reader->err);
+    for (size_t i = 0; ok && i < count; i++)
+        ok = take_task(reader, first + i, &looks->middle[i], is_moving(reader, looks, i));
+    return ok;
+}
+
+static bool read_chunks(struct recording_reader *reader, const struct looks *looks)
+{
     uint64_t rows = rec_file_rows(&reader->file, REC_TABLE_TASKS);
     if (rows > RECORDING_ROWS_MOST) {
         reader->snapshot->loss.unreadable += rows - RECORDING_ROWS_MOST;
@@ -261,19 +286,7 @@ static bool read_chunks(struct recording_reader *reader, struct rec_task *looks)
     uint64_t row = rec_file_next_data(&reader->file, REC_TABLE_TASKS, 0);
     while (ok && row < rows) {
         size_t count = rows - row < CHUNK_ROWS ? (size_t)(rows - row) : CHUNK_ROWS;
-        struct rec_task *chunks[3] = {looks, middle, last};
-        for (int i = 0; ok && i < (reader->live ? 3 : 1); i++)
-            ok = rec_file_read(&reader->file, REC_TABLE_TASKS, row, count, chunks[i],
-                               sizeof(*looks), reader->err);
-        ok = ok && recording_descriptors_read(&reader->descriptors, row, count, reader->err);
-        for (size_t i = 0; ok && i < count; i++) {
-            if (!reader->live)
-                ok = take_task(reader, row + i, &looks[i], false);
-            else if (is_consistent(&looks[i], &middle[i], &last[i]))
-                ok = take_task(reader, row + i, &middle[i], false);
-            else
-                ok = retry_task(reader, row + i);
-        }
+        ok = read_chunk(reader, row, count, looks);
         row = rec_file_next_data(&reader->file, REC_TABLE_TASKS, row + count);
     }
     return ok;
@@ -281,13 +294,14 @@ static bool read_chunks(struct recording_reader *reader, struct rec_task *looks)
 
 bool recording_read_tasks(struct recording_reader *reader)
 {
-    struct rec_task *looks = malloc(3 * CHUNK_ROWS * sizeof(*looks));
+    const size_t apart = reader->live ? CHUNK_ROWS : 0;
+    struct rec_task *room = malloc(3 * CHUNK_ROWS * sizeof(*room));
     reader->texts = builder_create(reader->snapshot);
-    bool ok = recording_descriptors_init(&reader->descriptors, &reader->file, CHUNK_ROWS) &&
-              looks && reader->texts;
+    bool ok = recording_descriptors_init(&reader->descriptors, &reader->file, CHUNK_ROWS) && room &&
+              reader->texts;
     if (!ok)
         err_system(reader->err, reader->file.path, ENOMEM);
-    ok = ok && read_chunks(reader, looks);
+    ok = ok && read_chunks(reader, &(struct looks){room, room + apart, room + 2 * apart});
     if (ok && !builder_is_complete(reader->texts))
         ok = err_system(reader->err, reader->file.path, ENOMEM);
     if (ok)
@@ -295,7 +309,7 @@ bool recording_read_tasks(struct recording_reader *reader)
     builder_destroy(reader->texts);
     reader->texts = NULL;
     recording_descriptors_deinit(&reader->descriptors);
-    free(looks);
+    free(room);
     free(reader->rows);
     reader->rows = NULL;
     return ok;

@@ -204,6 +204,19 @@ static void task__without_a_row__is_told_without_its_descriptor(void **state)
     }
 }
 
+/* Written since the file was opened, which had none then. */
+static void descriptor__that_the_header_does_not_count_yet__is_told(void **state)
+{
+    struct snapshot s;
+    (void)state;
+    struct builder *b = recording_builder_create();
+    reader(b, "it");
+    builder_table(b, REC_TABLE_DESCRIPTORS)->count = 0;
+    read_back(b, &s);
+    assert_string_equal(text_of(&s, 0), "pipe");
+    snapshot_deinit(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -214,6 +227,7 @@ int main(void)
         cmocka_unit_test(addresses__of_any_length_and_family__are_survived),
         cmocka_unit_test(descriptor__of_another_task_or_wait__is_not_told),
         cmocka_unit_test(descriptor__that_contradicts_itself__is_counted),
+        cmocka_unit_test(descriptor__that_the_header_does_not_count_yet__is_told),
         cmocka_unit_test(task__without_a_row__is_told_without_its_descriptor),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
