@@ -19,6 +19,7 @@
 #include "analyzer/source/core.h"
 #include "analyzer/source/process.h"
 #include "analyzer/source/recording.h"
+#include "analyzer/source/unrecorded.h"
 #include "analyzer/source/watch.h"
 
 struct request {
@@ -343,6 +344,7 @@ int cmd_report(int argc, char **argv, struct err *err)
         if (request.has_relatives)
             (void)snapshot_note(&snapshot, "programs that it started, or that started it, were "
                                            "recorded, too: 'leakspy list' shows them");
+        unrecorded_note(&snapshot, request.report.threshold_ns);
         status = write_report(&request, &snapshot, err);
         snapshot_deinit(&snapshot);
     }
