@@ -227,7 +227,7 @@ bool watch_look(struct watch *watch, const struct snapshot *snapshot, uint64_t b
 }
 
 static void tell_task(const struct watch *watch, const struct seen *seen,
-                      struct snapshot_task *task)
+                      enum snapshot_source source, struct snapshot_task *task)
 {
     if (!seen->again) { /* since the look before: nothing, as far as looks tell */
         if (task->parked_ns == SNAPSHOT_AGE_UNKNOWN &&
@@ -235,7 +235,10 @@ static void tell_task(const struct watch *watch, const struct seen *seen,
             task->parked_ns = 0;
         return;
     }
-    task->flags |= SNAPSHOT_SETTLED;
+    /* What a recording tells of a wait's object is as old as the sampler's look at it: two looks at
+     * the file may be at one and the same. */
+    if (source != SNAPSHOT_RECORDING)
+        task->flags |= SNAPSHOT_SETTLED;
     uint64_t age_ns =
         watch->last_begin_ns > seen->since_ns ? watch->last_begin_ns - seen->since_ns : 0;
     if (task->parked_ns == SNAPSHOT_AGE_UNKNOWN || age_ns > (uint64_t)task->parked_ns)
@@ -313,7 +316,7 @@ bool watch_tell(struct watch *watch, struct snapshot *snapshot)
                 ? table_find(&watch->by_task, (struct table_key){task->id, task->kind})
                 : NULL;
         if (row && *row)
-            tell_task(watch, &watch->seen[*row], task);
+            tell_task(watch, &watch->seen[*row], snapshot->source, task);
     }
     bool ok = tell_before(watch, &contents, snapshot);
     contents_deinit(&contents);

@@ -23,10 +23,12 @@
 static struct watch *watch;
 static struct snapshot now;
 static struct snapshot_builder *rows;
+static enum snapshot_source looked_at = SNAPSHOT_PROCESS;
 
 static void begin_look(void)
 {
     snapshot_init(&now);
+    now.source = looked_at;
     now.end = SNAPSHOT_RUNNING;
     now.exe = strdup("app");
     rows = builder_create(&now);
@@ -114,6 +116,18 @@ static void parked_at_every_look__is_parked_for_as_long(void **state)
                      SNAPSHOT_PARKED | SNAPSHOT_AT_LEAST | SNAPSHOT_STAYED | SNAPSHOT_SETTLED);
     assert_int_equal(now.watched_ns, 5 * SECOND - MILLISECOND);
     assert_int_equal(now.looks, 6);
+    done();
+}
+
+/* Who holds the lock that it waits for was read when the sampler looked, which may be rarely. */
+static void wait_in_a_recording__that_the_sampler_saw_once__is_not_settled(void **state)
+{
+    (void)state;
+    looked_at = SNAPSHOT_RECORDING;
+    look_each_second(5, see_one_that_stays);
+    looked_at = SNAPSHOT_PROCESS;
+    assert_int_equal(task_of(1)->parked_ns, 5 * SECOND - MILLISECOND);
+    assert_int_equal(task_of(1)->flags, SNAPSHOT_PARKED | SNAPSHOT_AT_LEAST | SNAPSHOT_STAYED);
     done();
 }
 
@@ -587,6 +601,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(parked_at_every_look__is_parked_for_as_long),
+        cmocka_unit_test(wait_in_a_recording__that_the_sampler_saw_once__is_not_settled),
         cmocka_unit_test(parked_since_a_later_look__is_no_lower_bound),
         cmocka_unit_test(parked_on_something_else__is_parked_since_then),
         cmocka_unit_test(parked_again_on_the_same_thing__has_moved),
