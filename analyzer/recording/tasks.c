@@ -164,7 +164,10 @@ static void take_wait(struct recording_reader *reader, uint64_t number, const st
         task->wait_number = SNAPSHOT_WAITS_UNCOUNTED;
         task->flags |= SNAPSHOT_SETTLED; /* what is told of it was read in one piece */
     }
-    if (row->since_ns && reader->last_walk_ns > row->since_ns &&
+    /* A walk may take longer than a period: its end does not say that there was a second look, but
+     * what the second look tells last does. */
+    bool described = row->wait_site != 0 || row->detail_flags & REC_DETAIL_NO_STACK;
+    if (described && row->since_ns && reader->last_walk_ns > row->since_ns &&
         reader->last_walk_ns - row->since_ns >= period_ns / 2)
         task->flags |= SNAPSHOT_SETTLED;
 }

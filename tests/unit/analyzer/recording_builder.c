@@ -237,6 +237,8 @@ void builder_park(struct builder *builder, struct rec_task *task, const char *ca
     task->object = object;
     task->since_ns = builder_header(builder)->last_walk_ns - (uint64_t)parked_ns;
     task->wait_site = wait_site;
+    if (wait_site == 0)
+        task->detail_flags |= REC_DETAIL_NO_STACK;
 }
 
 void builder_owner(struct rec_task *task, const struct rec_task *owner)

@@ -46,7 +46,7 @@ uint32_t builder_case(struct builder *builder, enum rec_op op, uint64_t channel)
 struct rec_task *builder_task(struct builder *builder, enum rec_kind kind, const char *name);
 struct rec_task *builder_thread(struct builder *builder, const char *name);
 
-/* Makes it wait. */
+/* Makes it wait, as the sampler has seen it twice. wait_site 0: its stack could not be unwound. */
 void builder_park(struct builder *builder, struct rec_task *task, const char *call, enum rec_op op,
                   uint64_t object, int64_t parked_ns, uint32_t wait_site);
 void builder_owner(struct rec_task *task, const struct rec_task *owner);

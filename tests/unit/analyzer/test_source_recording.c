@@ -167,6 +167,44 @@ static void wait_not_seen_by_the_sampler__is_parked_since_now(void **state)
     snapshot_deinit(&s);
 }
 
+/* The end of a long walk, some time after a look of it, says nothing of a second look. */
+static void wait_without_what_the_second_look_tells__is_not_settled(void **state)
+{
+    static const struct {
+        int64_t parked_ns;
+        bool unwound;
+        uint16_t detail_flags;
+        bool settled;
+    } rows[] = {
+        {12 * SECOND, true, 0, true},
+        {12 * SECOND, false, REC_DETAIL_NO_STACK, true},
+        {12 * SECOND, false, 0, false},
+        {10 * MILLISECOND, true, 0, false},
+    };
+    (void)state;
+    struct builder *b = recording_builder_create();
+    uint32_t wait = builder_site(b, (uint64_t[]){0x10010, 0x10020}, 2);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct rec_task *task = builder_thread(b, "waits");
+        builder_park(b, task, "sem_wait", REC_OP_SEM_WAIT, 0x500, rows[i].parked_ns,
+                     rows[i].unwound ? wait : 0);
+        task->detail_flags = rows[i].detail_flags;
+    }
+    const char *path = builder_path("settled.rec");
+    builder_write(b, path);
+    recording_builder_destroy(b);
+
+    struct snapshot s;
+    struct err err;
+    assert_true(read_path(path, &s, &err));
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        assert_true(s.tasks[i].flags & SNAPSHOT_PARKED);
+        assert_int_equal(s.tasks[i].parked_ns, rows[i].parked_ns);
+        assert_int_equal(!!(s.tasks[i].flags & SNAPSHOT_SETTLED), rows[i].settled);
+    }
+    snapshot_deinit(&s);
+}
+
 /* Recorders left them where the task waited for something else later. */
 static void cases__of_a_wait_that_is_no_select__are_not_told(void **state)
 {
@@ -777,6 +815,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(whole_recording__every_field_is_there),
         cmocka_unit_test(wait_not_seen_by_the_sampler__is_parked_since_now),
+        cmocka_unit_test(wait_without_what_the_second_look_tells__is_not_settled),
         cmocka_unit_test(cases__of_a_wait_that_is_no_select__are_not_told),
         cmocka_unit_test(lock_that_was_free__is_waited_for_as_the_sampler_says),
         cmocka_unit_test(ended_task_that_needs_no_join__is_not_there),

@@ -250,7 +250,8 @@ static void task_mutexes__owner_by_row__deadlocked(void **state)
     builder_park(b, one, "taskrt_mutex_lock", REC_OP_MUTEX_LOCK, 0x500, 20 * SECOND, 0);
     builder_park(b, two, "taskrt_mutex_lock", REC_OP_MUTEX_LOCK, 0x600, 20 * SECOND, 0);
     gone->state = REC_TASK_FREE; /* from here on, rows are not places in the snapshot */
-    one->detail_flags = two->detail_flags = REC_DETAIL_OWNER_ROW;
+    one->detail_flags |= REC_DETAIL_OWNER_ROW;
+    two->detail_flags |= REC_DETAIL_OWNER_ROW;
     one->detail_a = 3;
     two->detail_a = 2;
     struct judged j;
@@ -267,7 +268,7 @@ static void task_mutex__held_by_a_row_that_is_not_there__has_no_holder(void **st
     struct rec_task *one = builder_task(b, REC_KIND_TASK, "one");
     builder_park(b, one, "taskrt_mutex_lock", REC_OP_MUTEX_LOCK, 0x500, 20 * SECOND, 0);
     gone->state = REC_TASK_FREE;
-    one->detail_flags = REC_DETAIL_OWNER_ROW;
+    one->detail_flags |= REC_DETAIL_OWNER_ROW;
     one->detail_a = 1; /* its own place among those that are there */
     struct judged j;
     judge(&j, b, 10 * SECOND, NULL);
