@@ -231,14 +231,14 @@ static bool take_task(struct recording_reader *reader, uint64_t number, const st
 }
 
 /* Three readings of rows right after each other. Of a process that has ended there is one, which is
- * each of them. */
+ * each of them: it may have been killed while it published a wait. */
 struct looks {
     struct rec_task *first, *middle, *last;
 };
 
-static bool is_moving(const struct recording_reader *reader, const struct looks *looks, size_t i)
+static bool is_moving(const struct looks *looks, size_t i)
 {
-    return reader->live && !is_consistent(&looks->first[i], &looks->middle[i], &looks->last[i]);
+    return !is_consistent(&looks->first[i], &looks->middle[i], &looks->last[i]);
 }
 
 static bool read_rows(struct recording_reader *reader, uint64_t first, size_t count,
@@ -258,7 +258,7 @@ static bool settle(struct recording_reader *reader, uint64_t first, size_t count
                    const struct looks *looks)
 {
     for (size_t i = 0; i < count; i++) {
-        for (int tries = TRIES; tries > 0 && is_moving(reader, looks, i); tries--) {
+        for (int tries = TRIES; tries > 0 && is_moving(looks, i); tries--) {
             if (!read_rows(reader, first + i, 1, looks, i))
                 return false;
         }
@@ -273,7 +273,7 @@ static bool read_chunk(struct recording_reader *reader, uint64_t first, size_t c
     bool ok = read_rows(reader, first, count, looks, 0) && settle(reader, first, count, looks) &&
               recording_descriptors_read(&reader->descriptors, first, count, reader->err);
     for (size_t i = 0; ok && i < count; i++)
-        ok = take_task(reader, first + i, &looks->middle[i], is_moving(reader, looks, i));
+        ok = take_task(reader, first + i, &looks->middle[i], is_moving(looks, i));
     return ok;
 }
 

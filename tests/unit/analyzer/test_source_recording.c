@@ -205,6 +205,33 @@ static void wait_without_what_the_second_look_tells__is_not_settled(void **state
     snapshot_deinit(&s);
 }
 
+/* A signal handler waited while it was published, and the process was killed before it could be
+ * published again: its fields may be the handler's. */
+static void wait_whose_number_is_not_the_last__is_believed_only_if_it_was_restored(void **state)
+{
+    (void)state;
+    struct builder *b = recording_builder_create();
+    for (int i = 0; i < 2; i++) {
+        struct rec_task *task = builder_thread(b, i ? "restored" : "torn");
+        builder_park(b, task, "sem_wait", REC_OP_SEM_WAIT, 0x500, 12 * SECOND, 0);
+        task->seq++;
+        task->wait_flags = i ? REC_WAIT_RESTORED : 0;
+    }
+    const char *path = builder_path("torn.rec");
+    builder_write(b, path);
+    recording_builder_destroy(b);
+
+    struct snapshot s;
+    struct err err;
+    assert_true(read_path(path, &s, &err));
+    assert_int_equal(s.tasks[0].flags, SNAPSHOT_JOINABLE);
+    assert_int_equal(s.tasks[0].call, 0);
+    assert_true(s.tasks[1].flags & SNAPSHOT_PARKED);
+    assert_int_equal(s.tasks[1].parked_ns, 12 * SECOND);
+    assert_int_equal(s.loss.unreadable, 0);
+    snapshot_deinit(&s);
+}
+
 /* Recorders left them where the task waited for something else later. */
 static void cases__of_a_wait_that_is_no_select__are_not_told(void **state)
 {
@@ -816,6 +843,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(whole_recording__every_field_is_there),
         cmocka_unit_test(wait_not_seen_by_the_sampler__is_parked_since_now),
         cmocka_unit_test(wait_without_what_the_second_look_tells__is_not_settled),
+        cmocka_unit_test(wait_whose_number_is_not_the_last__is_believed_only_if_it_was_restored),
         cmocka_unit_test(cases__of_a_wait_that_is_no_select__are_not_told),
         cmocka_unit_test(lock_that_was_free__is_waited_for_as_the_sampler_says),
         cmocka_unit_test(ended_task_that_needs_no_join__is_not_there),
