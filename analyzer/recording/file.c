@@ -141,6 +141,24 @@ static bool check_tables(struct rec_file *file, const char *page, size_t page_by
     return true;
 }
 
+bool rec_file_read_header(struct rec_file *file, struct err *err)
+{
+    struct stat status;
+    char page[REC_HEADER_BYTES] = {0};
+    if (fstat(file->fd, &status) != 0)
+        return err_system(err, file->path, errno);
+    if (!S_ISREG(status.st_mode))
+        return err_set(err, ERR_NOT_A_RECORDING, file->path, "is not a regular file");
+    ssize_t got = read_at(file->fd, page, sizeof(page), 0);
+    if (got < 0)
+        return err_system(err, file->path, errno);
+    file->file_bytes = (uint64_t)status.st_size;
+    memcpy(&file->header, page, sizeof(file->header));
+    memset(file->tables, 0, sizeof(file->tables));
+    return check_identity(file, (size_t)got, err) &&
+           check_tables(file, page, file->header.header_bytes, err);
+}
+
 bool rec_file_open(struct rec_file *file, const char *path, struct err *err)
 {
     memset(file, 0, sizeof(*file));
@@ -149,25 +167,8 @@ bool rec_file_open(struct rec_file *file, const char *path, struct err *err)
     if (file->fd < 0)
         return err_system(err, path, errno);
 
-    struct stat status;
-    char page[REC_HEADER_BYTES] = {0};
-    ssize_t got = 0;
     file->path = strdup(path);
-    bool ok = false;
-    if (!file->path) {
-        err_system(err, path, ENOMEM);
-    } else if (fstat(file->fd, &status) != 0) {
-        err_system(err, path, errno);
-    } else if (!S_ISREG(status.st_mode)) {
-        err_set(err, ERR_NOT_A_RECORDING, path, "is not a regular file");
-    } else if ((got = read_at(file->fd, page, sizeof(page), 0)) < 0) {
-        err_system(err, path, errno);
-    } else {
-        file->file_bytes = (uint64_t)status.st_size;
-        memcpy(&file->header, page, sizeof(file->header));
-        ok = check_identity(file, (size_t)got, err) &&
-             check_tables(file, page, file->header.header_bytes, err);
-    }
+    bool ok = file->path ? rec_file_read_header(file, err) : err_system(err, path, ENOMEM);
     if (!ok)
         rec_file_close(file);
     return ok;

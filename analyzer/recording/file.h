@@ -24,7 +24,10 @@ struct rec_file {
 /* Opens and checks. Errors: the file cannot be opened or read; it is no recording, of a newer major
  * version, of another byte order, truncated, not begun yet, or its tables are impossible. */
 bool rec_file_open(struct rec_file *file, const char *path, struct err *err);
-/* The same of a file that was found in a folder, not named by anybody: no link to elsewhere. */
+/* Reads and checks the header of an open file anew, and how long its tables are by now. False: as
+ * above. */
+bool rec_file_read_header(struct rec_file *file, struct err *err);
+/* Opens a file that was found in a folder, not named by anybody: no link to elsewhere. */
 bool rec_file_open_found(struct rec_file *file, const char *path);
 void rec_file_close(struct rec_file *file);
 

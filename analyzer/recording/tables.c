@@ -62,6 +62,12 @@ const char *recording_string(struct snapshot *snapshot, uint32_t offset)
     return "";
 }
 
+/* How long the tables are by now, where the file is being written. */
+static bool measure_tables(struct recording_reader *reader)
+{
+    return !reader->live || rec_file_read_header(&reader->file, reader->err);
+}
+
 static bool read_strings(struct recording_reader *reader)
 {
     return read_table(reader, REC_TABLE_STRINGS, 1, 1, &reader->snapshot->strings,
@@ -203,7 +209,8 @@ bool recording_read_tables(struct recording_reader *reader)
     struct rec_module *modules = NULL;
     size_t call_count = 0, case_count = 0, frame_count = 0, module_count = 0;
 
-    bool ok = read_table(reader, REC_TABLE_CASES, sizeof(*cases), 0, &cases, &case_count) &&
+    bool ok = measure_tables(reader) &&
+              read_table(reader, REC_TABLE_CASES, sizeof(*cases), 0, &cases, &case_count) &&
               read_table(reader, REC_TABLE_CALLS, sizeof(*calls), 0, &calls, &call_count) &&
               read_sites(reader) &&
               read_table(reader, REC_TABLE_FRAMES, sizeof(*frames), 0, &frames, &frame_count) &&

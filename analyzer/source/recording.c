@@ -288,6 +288,12 @@ bool source_recording_read(const char *path, struct snapshot *ret, struct err *e
 
     const struct rec_header *header = &reader.file.header;
     enum snapshot_end end = end_of(header);
+    bool ok = true;
+    if (header->state == REC_STATE_RUNNING && end != SNAPSHOT_RUNNING) {
+        /* It may have said how it ends since the header was read. */
+        ok = rec_file_read_header(&reader.file, err);
+        end = ok ? end_of(header) : end;
+    }
     reader.live = end == SNAPSHOT_RUNNING;
     reader.last_walk_ns = header->last_walk_ns;
     reader.now_ns =
@@ -295,20 +301,7 @@ bool source_recording_read(const char *path, struct snapshot *ret, struct err *e
     reader.late = recording_age(&reader, most(header->last_walk_ns, header->started_ns)) >
                   snapshot_look_is_late_after(look_period_ns(header));
 
-    /* The tables are read after the tasks, and so is how long they are by then. */
-    bool ok = recording_read_tasks(&reader);
-    if (ok && reader.live) {
-        struct rec_file again;
-        ok = rec_file_open(&again, path, err);
-        if (ok && again.header.pid == header->pid &&
-            again.header.started_ns == header->started_ns) {
-            memcpy(reader.file.tables, again.tables, sizeof(again.tables));
-            reader.file.header = again.header;
-        }
-        if (ok)
-            rec_file_close(&again);
-    }
-    ok = ok && recording_read_tables(&reader);
+    ok = ok && recording_read_tasks(&reader) && recording_read_tables(&reader);
     if (ok && reader.scanned && !(scanned_tasks_number(ret) && scanned_tasks_label(ret)))
         ok = err_system(err, path, ENOMEM);
     if (ok) {

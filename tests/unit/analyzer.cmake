@@ -31,6 +31,8 @@ leakspy_test(test_source_recording SOURCES analyzer/test_source_recording.c
              LIBRARIES leakspy_analyzer recording_builder LABEL analyzer TIMEOUT 900)
 target_compile_definitions(test_source_recording
                            PRIVATE FORMATS_FOLDER="${CMAKE_SOURCE_DIR}/tests/formats")
+leakspy_test(test_live_recording SOURCES analyzer/test_live_recording.c
+             LIBRARIES leakspy_analyzer recording_builder LABEL analyzer)
 leakspy_test(test_descriptors SOURCES analyzer/test_descriptors.c
              LIBRARIES leakspy_analyzer recording_builder LABEL analyzer)
 leakspy_test(test_scanned_tasks SOURCES analyzer/test_scanned_tasks.c
