@@ -68,9 +68,12 @@ static bool measure_tables(struct recording_reader *reader)
     return !reader->live || rec_file_read_header(&reader->file, reader->err);
 }
 
+/* A row may be taken before its strings are: they may lie past what the table was when rows were
+ * counted. */
 static bool read_strings(struct recording_reader *reader)
 {
-    return read_table(reader, REC_TABLE_STRINGS, 1, 1, &reader->snapshot->strings,
+    return measure_tables(reader) &&
+           read_table(reader, REC_TABLE_STRINGS, 1, 1, &reader->snapshot->strings,
                       &reader->snapshot->string_bytes);
 }
 
