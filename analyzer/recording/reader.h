@@ -15,6 +15,14 @@
 /* More rows than any program has; what a damaged count may cost is bounded by it. */
 #define RECORDING_ROWS_MOST (UINT64_C(1) << 26)
 
+/* A wait with cases, in a file that is being written: by what it is known again. */
+struct recording_select {
+    uint64_t id;       /* of the task, in the file */
+    uint32_t row;      /* of it, there */
+    uint32_t task;     /* its index in the snapshot */
+    uint32_t gen, seq; /* of the wait */
+};
+
 struct recording_reader {
     struct rec_file file;
     struct snapshot *snapshot;
@@ -25,6 +33,8 @@ struct recording_reader {
     uint64_t last_walk_ns; /* of the sampler, when the reading began */
     uint32_t *rows;        /* in the file, of the tasks so far */
     size_t row_room;
+    struct recording_select *selects; /* so far, in the order of their rows */
+    size_t select_count, select_room;
     struct recording_descriptors descriptors; /* of the tasks that are being read */
     struct snapshot_builder *texts;           /* of them, in the snapshot */
     struct err *err;

@@ -183,6 +183,44 @@ static bool take_calls(struct recording_reader *reader, const struct rec_call *r
     return true;
 }
 
+static void forget_cases(struct snapshot_extra *extra)
+{
+    extra->case_first = 0;
+    extra->case_count = 0;
+}
+
+static bool is_same_select(const struct recording_select *select, const struct snapshot_extra *told,
+                           const struct rec_task *now)
+{
+    return now->id == select->id && now->gen == select->gen && now->seq == select->seq &&
+           rec_task_is_seen(now) && now->case_first == told->case_first &&
+           now->case_count == told->case_count;
+}
+
+/* The next select of a task has its cases in the same rows: those that were just read belong to the
+ * wait that was read before only where the task is still in it. */
+static bool check_selects(struct recording_reader *reader)
+{
+    struct rec_task rows[256];
+    const uint64_t most = sizeof(rows) / sizeof(rows[0]);
+    uint64_t first = 0, end = 0;
+    for (size_t i = 0; i < reader->select_count; i++) {
+        const struct recording_select *select = &reader->selects[i];
+        if (select->row >= end) {
+            first = select->row;
+            end = first + most;
+            if (!rec_file_read(&reader->file, REC_TABLE_TASKS, first, most, rows, sizeof(*rows),
+                               reader->err))
+                return false;
+        }
+        struct snapshot *snapshot = reader->snapshot;
+        struct snapshot_extra *extra = &snapshot->extras[snapshot->tasks[select->task].extra];
+        if (!is_same_select(select, extra, &rows[select->row - first]))
+            forget_cases(extra);
+    }
+    return true;
+}
+
 static bool take_cases(struct recording_reader *reader, const struct rec_case *rows, size_t count)
 {
     struct snapshot *snapshot = reader->snapshot;
@@ -214,6 +252,7 @@ bool recording_read_tables(struct recording_reader *reader)
 
     bool ok = measure_tables(reader) &&
               read_table(reader, REC_TABLE_CASES, sizeof(*cases), 0, &cases, &case_count) &&
+              check_selects(reader) &&
               read_table(reader, REC_TABLE_CALLS, sizeof(*calls), 0, &calls, &call_count) &&
               read_sites(reader) &&
               read_table(reader, REC_TABLE_FRAMES, sizeof(*frames), 0, &frames, &frame_count) &&
@@ -235,12 +274,6 @@ static bool has_cases(const struct snapshot *snapshot, const struct snapshot_ext
     return extra->case_first <= snapshot->case_count &&
            extra->case_count <= snapshot->case_count - extra->case_first &&
            (extra->case_count == 0 || extra->case_first != 0);
-}
-
-static void forget_cases(struct snapshot_extra *extra)
-{
-    extra->case_first = 0;
-    extra->case_count = 0;
 }
 
 /* Recorders up to 1.4 left the cases of a select with the task's later waits. */

@@ -61,6 +61,24 @@ static bool take_extra(struct recording_reader *reader, const struct snapshot_ex
     return true;
 }
 
+/* The cases of the task that was just added are read later: is it still in this wait by then? */
+static bool note_select(struct recording_reader *reader, uint64_t row_number,
+                        const struct rec_task *row)
+{
+    if (reader->select_count == reader->select_room &&
+        !large_grow((void **)&reader->selects, &reader->select_room, reader->select_count, 0,
+                    sizeof(*reader->selects)))
+        return err_system(reader->err, reader->file.path, ENOMEM);
+    reader->selects[reader->select_count++] = (struct recording_select){
+        .id = row->id,
+        .row = (uint32_t)row_number,
+        .task = (uint32_t)reader->snapshot->task_count - 1,
+        .gen = row->gen,
+        .seq = row->seq,
+    };
+    return true;
+}
+
 /* `first` and `last` were read before and after `middle`: whether the middle one is of one moment.
  * What is told of a wait is complete when its stack, or that there is none, was told before. */
 static bool is_consistent(const struct rec_task *first, const struct rec_task *middle,
@@ -227,6 +245,8 @@ static bool take_task(struct recording_reader *reader, uint64_t number, const st
     } else if (rec_task_wait(row) != 0 && !moving) {
         take_wait(reader, number, row, task, &extra);
     }
+    if (reader->live && extra.case_count != 0 && !note_select(reader, number, row))
+        return false;
     return take_extra(reader, &extra, task);
 }
 

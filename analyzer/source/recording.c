@@ -310,6 +310,7 @@ bool source_recording_read(const char *path, struct snapshot *ret, struct err *e
     }
     if (ok && !carriers_find(ret))
         ok = err_system(err, path, ENOMEM);
+    free(reader.selects);
     rec_file_close(&reader.file);
     return ok;
 }

@@ -146,11 +146,80 @@ static void names_of_rows_that_were_taken__are_read_with_them(void **state)
     snapshot_deinit(&s);
 }
 
+/* ---- Cases of a select ---- */
+
+#define SELECTS 600 /* more than are read at once */
+
+static size_t field_at;
+
+/* The last task's row changes in one field, and what were its cases are none that can be ready. */
+static void wait_for_something_else(void)
+{
+    struct rec_task *task = (struct rec_task *)rows_of(REC_TABLE_TASKS) + SELECTS;
+    struct rec_case *cases = rows_of(REC_TABLE_CASES);
+    ((unsigned char *)task)[field_at]++;
+    cases[task->case_first].object = cases[task->case_first + 1].object = 0;
+}
+
+static void build_selects(void)
+{
+    build_live(SELECTS);
+    uint32_t wait = builder_site(builder, (uint64_t[]){0x10010}, 1);
+    uint32_t first = 0;
+    for (int i = 0; i < 4; i++) {
+        uint32_t row = builder_case(builder, REC_OP_CHAN_SEND, 0x600 + (uint64_t)i);
+        first = first ? first : row;
+    }
+    for (int i = 1; i <= SELECTS; i++) {
+        struct rec_task *task = builder_task(builder, REC_KIND_TASK, "");
+        if (i != 1 && i != SELECTS)
+            continue;
+        builder_park(builder, task, "taskrt_select", REC_OP_SELECT, 0x500, 12 * SECOND, wait);
+        builder_select(task, i == 1 ? first : first + 2, 2);
+        task->arg = 2;
+    }
+}
+
+static void cases_of_a_select_that_ends_meanwhile__are_not_known(void **state)
+{
+    static const struct {
+        size_t at;
+        bool known;
+    } fields[] = {
+        {offsetof(struct rec_task, id), false},
+        {offsetof(struct rec_task, gen), false},
+        {offsetof(struct rec_task, seq), false},
+        {offsetof(struct rec_task, seen_gen), false},
+        {offsetof(struct rec_task, case_first), false},
+        {offsetof(struct rec_task, case_count), false},
+        {offsetof(struct rec_task, spawn_site), true},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+        struct snapshot s;
+        build_selects();
+        field_at = fields[i].at;
+        event = (typeof(event)){.happen = wait_for_something_else,
+                                .at = (off_t)builder_table(builder, REC_TABLE_CASES)->offset};
+        read_built(&s, SNAPSHOT_RUNNING);
+        assert_int_equal(s.task_count, SELECTS);
+        assert_true(s.tasks[0].flags & SNAPSHOT_PARKED);
+        assert_int_equal(snapshot_extra(&s, &s.tasks[0])->case_count, 2);
+        assert_int_equal(s.cases[snapshot_extra(&s, &s.tasks[0])->case_first].object, 0x600);
+        assert_true(s.tasks[SELECTS - 1].flags & SNAPSHOT_PARKED);
+        assert_int_equal(snapshot_extra(&s, &s.tasks[SELECTS - 1])->case_count,
+                         fields[i].known ? 2 : 0);
+        assert_int_equal(snapshot_lost(&s), 0);
+        snapshot_deinit(&s);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(process_that_exits_when_the_header_was_read__has_exited),
         cmocka_unit_test(names_of_rows_that_were_taken__are_read_with_them),
+        cmocka_unit_test(cases_of_a_select_that_ends_meanwhile__are_not_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
