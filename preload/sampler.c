@@ -210,6 +210,7 @@ static bool may_refresh(const struct rec_task *task)
     return true;
 }
 
+/* Of this walk, and of the last one before it that came to its end. */
 static uint64_t walk_began_ns, walk_before_began_ns;
 
 /* Whether the owner of a lock has to be read again. A deadlock is proved by owners: a parked task
@@ -339,6 +340,17 @@ static void note_finished(struct rec_task *task)
     recorder_let_go(task);
 }
 
+/* The sampler ends before this walk has come to `row`. For the next sampler it was none: owners
+ * that parked in the walk before it are yet to be read again, and so are known waits from here on.
+ */
+static bool break_off(uint32_t row)
+{
+    walk_began_ns = walk_before_began_ns;
+    if (refreshes > 0)
+        refresh_next = row > refresh_from ? row : refresh_from;
+    return false;
+}
+
 /* `last`: there will be no second look, so that stacks are taken at the first. False: it was broken
  * off, since somebody waits for the sampler's end. */
 static bool walk(uint32_t number, bool last)
@@ -353,7 +365,7 @@ static bool walk(uint32_t number, bool last)
     for (uint32_t row = 1; row < count; row++) {
         struct rec_task *task = &recorder.tasks[row];
         if (row % STOP_TASKS == 0 && sampler_asked() == SAMPLER_STOP_NOW)
-            return false;
+            return break_off(row);
         if (row % HEARTBEAT_TASKS == 0)
             __atomic_store_n(&header->last_walk_ns, clock_now_ns(), __ATOMIC_RELEASE);
         uint8_t state = __atomic_load_n(&task->state, __ATOMIC_ACQUIRE);

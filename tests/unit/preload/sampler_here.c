@@ -129,6 +129,11 @@ void here_sampler_walk(void)
         ;
 }
 
+void here_sampler_break_off(void)
+{
+    __atomic_store_n(&stopping, SAMPLER_STOP_NOW, __ATOMIC_RELEASE);
+}
+
 uint32_t here_sampler_walks(void)
 {
     return __atomic_load_n(&walks, __ATOMIC_ACQUIRE);

@@ -17,6 +17,10 @@ void here_sampler_start(bool freely);
 /* Has it look at everything once; returns when it has. Not where it looks freely. */
 void here_sampler_walk(void);
 
+/* From within what it is told of tasks: somebody waits for its end, so that this look is broken
+ * off. To be followed by here_sampler_stop. */
+void here_sampler_break_off(void);
+
 /* How often it has looked. */
 uint32_t here_sampler_walks(void);
 
