@@ -29,7 +29,8 @@ static struct {
     struct set *set; /* NULL: none, or there is no place for one more */
 } recent[RECENT];
 static uint32_t read_count;
-static bool unread; /* some row has labels that were not read yet */
+static bool unread;       /* some row has labels that were not read yet */
+static uint32_t next_row; /* the first one that the last scan left to the next */
 
 static char text[SET_BYTES];
 
@@ -38,6 +39,7 @@ void go_labels_reset(void)
     memset(sets, 0, sizeof(sets));
     set_count = 0;
     unread = false;
+    next_row = 0;
 }
 
 void go_labels_begin(void)
@@ -126,15 +128,19 @@ static struct set *read_set(struct goscan *scan, uint64_t address)
     return store((uint32_t)used, cut); /* what follows is a NUL: the empty key */
 }
 
-void go_labels_note(struct go_row *row, struct rec_task *task, uint64_t address, bool ran)
+void go_labels_drop_old(const struct go_row *row, struct rec_task *task, uint64_t address)
+{
+    if (row->labels != address && task->labels != 0)
+        __atomic_store_n(&task->labels, 0, __ATOMIC_RELAXED);
+}
+
+void go_labels_note(struct go_row *row, uint64_t address, bool ran)
 {
     if (row->labels == address && !ran)
         return; /* one that stays parked keeps what it has */
     row->labels = address;
     row->labels_unread = address != 0;
     unread |= row->labels_unread;
-    if (address == 0 && task->labels != 0)
-        __atomic_store_n(&task->labels, 0, __ATOMIC_RELAXED);
 }
 
 /* Has it had these labels all the time since the scan saw them? Else their memory may have been
@@ -146,15 +152,16 @@ static bool has_still(const struct goscan *scan, const struct go_row *row)
            labels == row->labels;
 }
 
-static void read_row(struct go_row *row, void *scan)
+/* False: it is left to the next scan. */
+static bool read_row(struct go_row *row, struct goscan *scan)
 {
     if (!row->labels_unread || row->task == 0 || row->id == 0)
-        return;
+        return true;
     uint32_t at = (uint32_t)(row->labels >> 4) & (RECENT - 1);
     if (recent[at].address != row->labels) {
         if (read_count == READ_MOST) {
             unread = true;
-            return;
+            return false;
         }
         read_count++;
         recent[at].set = read_set(scan, row->labels);
@@ -172,12 +179,21 @@ static void read_row(struct go_row *row, void *scan)
         set->cut = false;
     }
     __atomic_store_n(&recorder.tasks[row->task].labels, offset, __ATOMIC_RELAXED);
+    return true;
 }
 
 void go_labels_read(struct goscan *scan)
 {
+    uint32_t count = go_table_count(), first = next_row;
+    bool all = true;
     if (!unread)
         return;
     unread = false;
-    go_table_each(read_row, scan);
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t number = (first + i) % count;
+        bool read = read_row(go_table_at(number), scan);
+        if (all && !read)
+            next_row = number;
+        all &= read;
+    }
 }

@@ -436,9 +436,10 @@ bool go_record_visit(const struct go_goroutine *it, void *arg)
     struct rec_task *task = &recorder.tasks[row->task];
     set_system(task, system);
     uint32_t seq = task->seq;
+    go_labels_drop_old(row, task, it->labels);
     look_at(row, task, scan, it);
     row->waiting_since = it->waiting_since;
-    go_labels_note(row, task, it->labels, task->seq != seq);
+    go_labels_note(row, it->labels, task->seq != seq);
     return !stopped;
 }
 

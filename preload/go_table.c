@@ -70,6 +70,16 @@ void go_table_count_lost(void)
     overflow++;
 }
 
+uint32_t go_table_count(void)
+{
+    return list_count;
+}
+
+struct go_row *go_table_at(uint32_t number)
+{
+    return &rows[list[number]];
+}
+
 void go_table_each(void (*function)(struct go_row *row, void *arg), void *arg)
 {
     for (uint32_t i = 0; i < list_count; i++)

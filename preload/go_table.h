@@ -31,6 +31,10 @@ struct go_row *go_table_row(uint64_t g);
 /* Counts a goroutine that got no row. */
 void go_table_count_lost(void);
 
+/* How many rows there are; and the one with a number less than that. They keep their numbers. */
+uint32_t go_table_count(void);
+struct go_row *go_table_at(uint32_t number);
+
 /* Calls a function for all rows. */
 void go_table_each(void (*function)(struct go_row *row, void *arg), void *arg);
 

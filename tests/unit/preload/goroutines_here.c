@@ -1,6 +1,10 @@
 #include "tests/unit/preload/goroutines_here.h"
 
+#include <signal.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "preload/go_record.h"
 #include "preload/goscan/g.h"
@@ -13,6 +17,12 @@ uint64_t here_now_ns = 1000000;
 
 int here_open_go(void **state)
 {
+    (void)state;
+    return here_open_go_for(HERE_TASKS);
+}
+
+int here_open_go_for(uint32_t tasks)
+{
     static const struct go_reason reasons[] = {
         [SEND] = {.text = "chan send", .op = REC_OP_CHAN_SEND, .object = GO_OBJECT_CHANNEL},
         [SELECT] = {.text = "select", .op = REC_OP_SELECT, .object = GO_OBJECT_SELECT},
@@ -24,7 +34,10 @@ int here_open_go(void **state)
         [IO] = {.text = "IO wait", .op = REC_OP_IO_WAIT, .object = GO_OBJECT_POLL},
         [COROUTINE] = {.text = "coroutine", .uncounted = true},
     };
-    if (here_open(state) != 0)
+    unlink(here_path("recording"));
+    here_options(here_path("recording"));
+    recorder_options.max_tasks = tasks;
+    if (!recorder_open(false))
         return 1;
     memset(&here_scan, 0, sizeof(here_scan));
     memset(&here_totals, 0, sizeof(here_totals));
@@ -79,4 +92,28 @@ struct rec_task *here_only_task(void)
 void here_run_again(struct go_goroutine *it)
 {
     it->wait_number = 0x102;
+}
+
+static struct {
+    char *page;
+    void (*look)(void);
+} watched;
+
+static void at_touch(int number, siginfo_t *info, void *context)
+{
+    (void)context;
+    if ((uintptr_t)info->si_addr - (uintptr_t)watched.page >= (size_t)getpagesize() ||
+        mprotect(watched.page, (size_t)getpagesize(), PROT_READ | PROT_WRITE) != 0)
+        abort();
+    signal(number, SIG_DFL);
+    watched.look();
+}
+
+void here_watch_page(void *page, int permitted, void (*look)(void))
+{
+    const struct sigaction action = {.sa_sigaction = at_touch, .sa_flags = SA_SIGINFO};
+    watched.page = page;
+    watched.look = look;
+    assert_int_equal(sigaction(SIGSEGV, &action, NULL), 0);
+    assert_int_equal(mprotect(page, (size_t)getpagesize(), permitted), 0);
 }

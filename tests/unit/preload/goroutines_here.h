@@ -21,6 +21,9 @@ extern uint64_t here_now_ns;
 /* For single tests: as here_open, of a Go program; here_close ends it. */
 int here_open_go(void **state);
 
+/* The same, with room for so many tasks. */
+int here_open_go_for(uint32_t tasks);
+
 /* A goroutine that has waited since the last look at most. */
 struct go_goroutine here_parked(uint64_t id, uint16_t reason);
 
@@ -29,6 +32,10 @@ void here_run_again(struct go_goroutine *it);
 
 /* One look, a millisecond after the last one, which finds these. */
 void here_look_at(const struct go_goroutine *all, size_t count);
+
+/* The first touch of a page that is not permitted: calls `look`, and goes on. One page at a time.
+ */
+void here_watch_page(void *page, int permitted, void (*look)(void));
 
 /* The one task that is live. */
 struct rec_task *here_only_task(void);
