@@ -247,19 +247,23 @@ struct go_wait {
     int timeout; /* of a socket, that makes the call end by itself: see thread_call */
 };
 
-static void describe_descriptor(struct rec_task *task, const struct go_wait *wait)
+/* For the wait that will have the number `seq`. Returns flags of its detail. */
+static uint16_t describe_descriptor(const struct rec_task *task, uint32_t seq,
+                                    const struct go_wait *wait)
 {
     const struct descriptor_place place = {
         .pid = recorder.header->pid, .fd = (int)wait->object, .timeout = wait->timeout};
-    uint16_t flags = descriptor_record(task, task->id, task->seq, &place);
-    if (!(wait->flags & REC_WAIT_FDS)) /* of several, the others may say more */
-        task->detail_flags |= flags;
+    uint16_t flags = descriptor_record(task, task->id, seq, &place);
+    return wait->flags & REC_WAIT_FDS ? 0 : flags; /* of several, the others may say more */
 }
 
 static void publish(struct go_row *row, struct rec_task *task, const struct go_wait *wait,
                     const struct go_goroutine *it, const struct go_reason *reason)
 {
     uint32_t seq = task->seq + 1 != 0 ? task->seq + 1 : 1;
+    /* What takes a while comes first: as long as gen is 0, readers take the goroutine to run. */
+    uint32_t site = wait_site(it);
+    uint16_t descriptor = wait->fd ? describe_descriptor(task, seq, wait) : 0;
     __atomic_store_n(&task->gen, 0, __ATOMIC_RELEASE);
     task->seq = seq;
     __atomic_thread_fence(__ATOMIC_RELEASE);
@@ -268,11 +272,9 @@ static void publish(struct go_row *row, struct rec_task *task, const struct go_w
     task->arg = wait->arg;
     task->object = wait->object;
     task->os_tid = it->os_tid;
-    task->wait_site = wait_site(it);
-    task->detail_flags = 0;
+    task->wait_site = site;
+    task->detail_flags = descriptor;
     task->case_count = 0; /* those of a select before */
-    if (wait->fd)
-        describe_descriptor(task, wait);
     task->since_ns = wait->number != 0 ? scan_ns : 0;
     if (it->waiting_since > 0 && (uint64_t)it->waiting_since < scan_ns)
         task->since_ns = (uint64_t)it->waiting_since;

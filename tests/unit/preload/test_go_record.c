@@ -2,6 +2,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
@@ -644,6 +645,37 @@ static void socket_with_a_timeout__waited_for_in_a_call__stays_noticed(void **st
     close(sockets[1]);
 }
 
+static uint32_t sites_at_touch, descriptor_at_touch;
+
+static void look_beside_task(void)
+{
+    sites_at_touch = recorder_rows(REC_TABLE_SITES);
+    descriptor_at_touch = recorder.descriptors[here_only_task() - recorder.tasks].wait;
+}
+
+/* Who reads meanwhile would be told that it runs: all that takes long was written before. */
+static void wait__of_one_that_waited_before__takes_its_place_at_once(void **state)
+{
+    (void)state;
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    struct go_goroutine it = here_parked(42, IO);
+    it.object = (uint64_t)ends[0];
+    it.object_known = true;
+    here_look_at(&it, 1);
+    uint32_t seq = here_only_task()->seq, sites = recorder_rows(REC_TABLE_SITES);
+    here_run_again(&it);
+    here_stack.pcs[0]++;
+    here_watch_page(recorder.tasks, PROT_READ, look_beside_task);
+    here_look_at(&it, 1);
+    assert_int_equal(here_only_task()->gen, seq + 1);
+    assert_int_equal(sites_at_touch, sites + 1);
+    assert_int_equal(descriptor_at_touch, seq + 1);
+    assert_site(here_only_task()->wait_site, here_stack.pcs, 3);
+    close(ends[0]);
+    close(ends[1]);
+}
+
 static void reason__that_the_table_lacks__is_said_to_be_unknown(void **state)
 {
     (void)state;
@@ -691,6 +723,7 @@ int main(void)
         TEST(runtimes_own_goroutine__is_marked_while_it_is_that),
         TEST(listening_socket__waited_for__is_noticed),
         TEST(socket_with_a_timeout__waited_for_in_a_call__stays_noticed),
+        TEST(wait__of_one_that_waited_before__takes_its_place_at_once),
         TEST(reason__that_the_table_lacks__is_said_to_be_unknown),
     };
     return cmocka_run_group_tests(tests, here_start, here_stop);
