@@ -9,11 +9,12 @@
 #include "preload/clock.h"
 #include "preload/memory.h"
 #include "preload/recorder.h"
+#include "preload/unwind.h"
 
 /* Beside each row of the recording's module table: what tells that the file is still the same. */
 static struct {
     struct link_map *map;
-    uint64_t start;
+    uint64_t build_id; /* address of its build-id; 0: it has none */
 } * loaded;
 static uint32_t loaded_count; /* rows, row 0 included */
 
@@ -30,14 +31,14 @@ bool module_find(uint64_t pc, struct module_range *ret)
     return true;
 }
 
-/* The build-id among the notes of one segment. */
-static bool take_build_id(uint64_t notes, uint64_t bytes, struct rec_module *module)
+/* The build-id among the notes of one segment. Returns its address; 0: it is not there. */
+static uint64_t take_build_id(uint64_t notes, uint64_t bytes, struct rec_module *module)
 {
     uint8_t buffer[1024];
     if (bytes > sizeof(buffer))
         bytes = sizeof(buffer);
     if (!memory_read(notes, buffer, bytes))
-        return false;
+        return 0;
     for (uint64_t at = 0; at + sizeof(ElfW(Nhdr)) <= bytes;) {
         ElfW(Nhdr) note;
         memcpy(&note, buffer + at, sizeof(note));
@@ -45,33 +46,34 @@ static bool take_build_id(uint64_t notes, uint64_t bytes, struct rec_module *mod
         uint64_t desc = name + ((note.n_namesz + 3ULL) & ~3ULL);
         uint64_t next = desc + ((note.n_descsz + 3ULL) & ~3ULL);
         if (next > bytes || next <= at)
-            return false;
+            return 0;
         if (note.n_type == NT_GNU_BUILD_ID && note.n_namesz == 4 &&
             memcmp(buffer + name, "GNU", 4) == 0 && note.n_descsz <= sizeof(module->build_id)) {
             memcpy(module->build_id, buffer + desc, note.n_descsz);
             module->build_id_bytes = note.n_descsz;
-            return true;
+            return notes + desc;
         }
         at = next;
     }
-    return false;
+    return 0;
 }
 
-/* The build-id from the program headers that are mapped at the file's start. */
-static void find_build_id(struct rec_module *module)
+/* The same, by the program headers that are mapped at the file's start. */
+static uint64_t find_build_id(struct rec_module *module)
 {
     ElfW(Ehdr) elf;
     ElfW(Phdr) headers[32];
     if (!memory_read(module->start, &elf, sizeof(elf)) ||
         memcmp(elf.e_ident, ELFMAG, SELFMAG) != 0 || elf.e_phentsize != sizeof(headers[0]))
-        return;
+        return 0;
     size_t count = elf.e_phnum < 32 ? elf.e_phnum : 32;
     if (!memory_read(module->start + elf.e_phoff, headers, count * sizeof(headers[0])))
-        return;
-    for (size_t i = 0; i < count; i++)
-        if (headers[i].p_type == PT_NOTE &&
-            take_build_id(module->bias + headers[i].p_vaddr, headers[i].p_memsz, module))
-            return;
+        return 0;
+    uint64_t address = 0;
+    for (size_t i = 0; i < count && address == 0; i++)
+        if (headers[i].p_type == PT_NOTE)
+            address = take_build_id(module->bias + headers[i].p_vaddr, headers[i].p_memsz, module);
+    return address;
 }
 
 /* What the loader says of a module. False: it goes, or has gone, meanwhile: a thread that stood in
@@ -102,6 +104,59 @@ static bool ask_loader(const struct dl_find_object *found, uint64_t *ret_bias,
            again.dlfo_map_end == found->dlfo_map_end;
 }
 
+/* A build of the same size is often loaded where the one before it was, and so may be what the
+ * loader notes of it. */
+static bool has_still_its_build_id(uint32_t row)
+{
+    const struct rec_module *module = &recorder.modules[row];
+    uint8_t now[sizeof(module->build_id)];
+    return loaded[row].build_id == 0 ||
+           !memory_read(loaded[row].build_id, now, module->build_id_bytes) ||
+           memcmp(now, module->build_id, module->build_id_bytes) == 0;
+}
+
+/* As far as it is known without a system call. */
+static bool seems_same(uint32_t row, const struct dl_find_object *found)
+{
+    const struct rec_module *module = &recorder.modules[row];
+    return module->unloaded_epoch == 0 && loaded[row].map == found->dlfo_link_map &&
+           module->start == (uint64_t)found->dlfo_map_start &&
+           module->end == (uint64_t)found->dlfo_map_end;
+}
+
+/* Marks a file that is no longer loaded. False: it is, or was marked before. `surely`: also where
+ * another one looks like it. */
+static bool mark_if_gone(uint32_t row, bool surely)
+{
+    struct rec_module *module = &recorder.modules[row];
+    struct dl_find_object found;
+    if (module->unloaded_epoch != 0 ||
+        (_dl_find_object((void *)module->start, &found) == 0 && seems_same(row, &found) &&
+         (!surely || has_still_its_build_id(row))))
+        return false;
+    module->unloaded_epoch = recorder.header->epoch + 1;
+    return true;
+}
+
+static void begin_epoch(void)
+{
+    __atomic_store_n(&recorder.header->epoch, recorder.header->epoch + 1, __ATOMIC_RELEASE);
+}
+
+/* A file lies where others may have lain, to which the stacks belong that were taken so far. */
+static void sweep_below(const struct dl_find_object *found)
+{
+    bool gone = false;
+    for (uint32_t row = 1; row < loaded_count; row++)
+        if (recorder.modules[row].start < (uint64_t)found->dlfo_map_end &&
+            (uint64_t)found->dlfo_map_start < recorder.modules[row].end)
+            gone |= mark_if_gone(row, true);
+    if (!gone)
+        return;
+    begin_epoch();
+    unwind_flush();
+}
+
 static uint32_t add(const struct dl_find_object *found)
 {
     uint64_t bias;
@@ -109,6 +164,7 @@ static uint32_t add(const struct dl_find_object *found)
     uint32_t row = ask_loader(found, &bias, &path) ? recorder_take(REC_TABLE_MODULES, 1) : 0;
     if (row == 0)
         return 0;
+    sweep_below(found);
     struct rec_module *module = &recorder.modules[row];
     module->end = (uint64_t)found->dlfo_map_end;
     module->bias = bias;
@@ -117,22 +173,13 @@ static uint32_t add(const struct dl_find_object *found)
     module->loaded_ns = clock_now_ns();
     struct rec_module draft = *module;
     draft.start = (uint64_t)found->dlfo_map_start;
-    find_build_id(&draft);
+    loaded[row].map = found->dlfo_link_map;
+    loaded[row].build_id = find_build_id(&draft);
     memcpy(module->build_id, draft.build_id, sizeof(module->build_id));
     module->build_id_bytes = draft.build_id_bytes;
-    loaded[row].map = found->dlfo_link_map;
-    loaded[row].start = draft.start;
     loaded_count = row + 1;
     __atomic_store_n(&module->start, draft.start, __ATOMIC_RELEASE);
     return row;
-}
-
-static bool same(uint32_t row, const struct dl_find_object *found)
-{
-    const struct rec_module *module = &recorder.modules[row];
-    return module->unloaded_epoch == 0 && loaded[row].map == found->dlfo_link_map &&
-           module->start == (uint64_t)found->dlfo_map_start &&
-           module->end == (uint64_t)found->dlfo_map_end;
 }
 
 uint32_t module_record(uint64_t pc)
@@ -141,25 +188,20 @@ uint32_t module_record(uint64_t pc)
     if (recorder.header == NULL || loaded == NULL || _dl_find_object((void *)pc, &found) != 0)
         return 0;
     for (uint32_t row = loaded_count; row-- > 1;)
-        if (same(row, &found))
+        if (seems_same(row, &found) && has_still_its_build_id(row))
             return row;
     return add(&found);
 }
 
 bool module_sweep(void)
 {
+    static uint32_t turn; /* of a row to be asked for its build-id: one a sweep costs little */
     bool gone = false;
-    for (uint32_t row = 1; row < loaded_count; row++) {
-        struct rec_module *module = &recorder.modules[row];
-        struct dl_find_object found;
-        if (module->unloaded_epoch != 0 ||
-            (_dl_find_object((void *)module->start, &found) == 0 && same(row, &found)))
-            continue;
-        module->unloaded_epoch = recorder.header->epoch + 1;
-        gone = true;
-    }
+    turn = turn + 1 < loaded_count ? turn + 1 : 1;
+    for (uint32_t row = 1; row < loaded_count; row++)
+        gone |= mark_if_gone(row, row == turn);
     if (gone)
-        __atomic_store_n(&recorder.header->epoch, recorder.header->epoch + 1, __ATOMIC_RELEASE);
+        begin_epoch();
     return gone;
 }
 

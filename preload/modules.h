@@ -17,11 +17,13 @@ struct module_range {
 bool module_find(uint64_t pc, struct module_range *ret);
 
 /* The row of the recording's module table for `pc`, made when it is the first time that the file is
- * seen. 0: no file, or no room. One thread at a time (the unwinder's lock). */
+ * seen; where another one lay there before, it is swept, and all rules to unwind by are forgotten.
+ * 0: no file, or no room. One thread at a time (the unwinder's lock). */
 uint32_t module_record(uint64_t pc);
 
 /* Marks recorded files that are no longer loaded. True: there were some, and a new epoch has begun.
- * One thread at a time (the unwinder's lock). */
+ * One in whose place another build of its size is may be found only by a later sweep, after as many
+ * as there are files. One thread at a time (the unwinder's lock). */
 bool module_sweep(void);
 
 /* For a new recording (also after fork): nothing is recorded yet. */

@@ -295,8 +295,8 @@ static void learn_here(void *arg)
 {
     struct rule *rule = arg;
     learn(rule);
+    module_record(rule->pc); /* first: that may forget all rules */
     rule_keep(rule);
-    module_record(rule->pc);
 }
 
 struct real_step {

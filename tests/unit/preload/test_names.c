@@ -7,6 +7,8 @@
 #include "preload/modules.h"
 #include "preload/names.h"
 #include "preload/sites.h"
+#include "preload/unwind.h"
+#include "preload/unwind_rules.h"
 #include "tests/unit/preload/recording_here.h"
 
 static void copy_file(const char *from, const char *to)
@@ -86,6 +88,85 @@ static void module__unloaded__is_marked_in_a_new_epoch(void **state)
     assert_int_equal(recorder.header->epoch, 2);
 }
 
+static uint32_t record(uint64_t pc)
+{
+    unwind_lock();
+    uint32_t row = module_record(pc);
+    unwind_unlock();
+    assert_int_not_equal(row, 0);
+    return row;
+}
+
+/* Closes a library whose module was recorded, and loads the other build, of the same size, from
+ * `path`. Returns its module, which lies where that of the first lay. */
+static const struct rec_module *replace(void *library, uint32_t row, const char *path)
+{
+    const struct rec_module *old = &recorder.modules[row];
+    copy_file(FIXTURE_TWO, path);
+    uint32_t flushes = rule_flushes();
+    assert_int_equal(dlclose(library), 0);
+    library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    assert_non_null(library);
+    uint64_t function = (uint64_t)dlsym(library, "fixture_function");
+    const struct rec_module *new = &recorder.modules[record(function)];
+    assert_ptr_equal(&recorder.modules[record(function)], new);
+    assert_ptr_not_equal(new, old);
+    assert_int_equal(new->start, old->start);
+    assert_int_equal(rule_flushes(), flushes + 1);
+    dlclose(library);
+    return new;
+}
+
+/* A stack belongs to one of the two: by its epoch. */
+static void module__loaded_where_another_was__begins_a_new_epoch(void **state)
+{
+    uint64_t function;
+    char path[300];
+    (void)state;
+    void *library = load(&function);
+    uint32_t row = record(function);
+    snprintf(path, sizeof(path), "%s", here_path("other-fixture-with-a-longer-name.so"));
+    const struct rec_module *new = replace(library, row, path);
+    assert_int_equal(recorder.modules[row].unloaded_epoch, 2);
+    assert_int_equal(new->loaded_epoch, 2);
+    assert_int_equal(recorder.header->epoch, 2);
+}
+
+static void module__loaded_where_another_of_its_size_and_name_was__is_another(void **state)
+{
+    uint64_t function;
+    char path[300];
+    (void)state;
+    void *library = load(&function);
+    uint32_t row = record(function);
+    snprintf(path, sizeof(path), "%s", here_path("fixture.so"));
+    const struct rec_module *new = replace(library, row, path);
+    assert_int_equal(recorder.modules[row].unloaded_epoch, new->loaded_epoch);
+    assert_memory_not_equal(recorder.modules[row].build_id, new->build_id,
+                            recorder.modules[row].build_id_bytes);
+}
+
+/* Nobody has asked for an address in it yet. */
+static void module__replaced_by_another_of_its_size_and_name__is_gone(void **state)
+{
+    uint64_t function;
+    (void)state;
+    void *library = load(&function);
+    uint32_t row = record(function);
+    copy_file(FIXTURE_TWO, here_path("fixture.so"));
+    assert_int_equal(dlclose(library), 0);
+    library = dlopen(here_path("fixture.so"), RTLD_NOW | RTLD_LOCAL);
+    assert_non_null(library);
+    bool gone = false;
+    unwind_lock();
+    for (uint32_t i = 0; i < recorder_rows(REC_TABLE_MODULES) && !gone; i++)
+        gone = module_sweep();
+    unwind_unlock();
+    assert_true(gone);
+    assert_int_equal(recorder.modules[row].unloaded_epoch, 2);
+    dlclose(library);
+}
+
 #define WITH_RECORDING(test) cmocka_unit_test_setup_teardown(test, here_open, here_close)
 
 int main(void)
@@ -94,6 +175,9 @@ int main(void)
         WITH_RECORDING(function__of_a_loaded_file__is_named),
         WITH_RECORDING(function__of_a_file_that_was_replaced__has_no_name),
         WITH_RECORDING(module__unloaded__is_marked_in_a_new_epoch),
+        WITH_RECORDING(module__loaded_where_another_was__begins_a_new_epoch),
+        WITH_RECORDING(module__loaded_where_another_of_its_size_and_name_was__is_another),
+        WITH_RECORDING(module__replaced_by_another_of_its_size_and_name__is_gone),
     };
     return cmocka_run_group_tests(tests, here_start, here_stop);
 }
