@@ -2,12 +2,14 @@
  * stacks have been given back already, and read as zeroes. A line on stdin has as many tasks park
  * in a send and ends the first task, which stops the runtime; a second one lets it go on. */
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "runtime/taskrt.h"
+#include "runtime/taskrt_inspect.h"
 
 #define TASKS 20
 
@@ -42,17 +44,37 @@ static void send_late(void *arg)
     taskrt_send(channels[0], "x");
 }
 
+/* How many tasks are parked for this reason. */
+static int count_parked(uint32_t reason)
+{
+    const struct taskrt_inspect *at = &taskrt_inspect;
+    uint64_t task = __atomic_load_n(&at->head, __ATOMIC_ACQUIRE);
+    int count = 0;
+#define FIELD(type, name)                                                                          \
+    __atomic_load_n((const type *)(uintptr_t)(task + at->name), __ATOMIC_ACQUIRE)
+    for (; task; task = FIELD(uint64_t, next_all))
+        count += FIELD(uint32_t, state) == TASKRT_STATE_PARKED && FIELD(uint32_t, reason) == reason;
+#undef FIELD
+    return count;
+}
+
+static void wait_until_all_are_parked(uint32_t reason)
+{
+    while (count_parked(reason) != TASKS)
+        taskrt_sleep(TASKRT_MS);
+}
+
 static void first(void *arg)
 {
     for (int i = 0; i < TASKS; i++)
         taskrt_spawn(NULL, select_two, arg, NULL);
-    taskrt_sleep(1000000);
+    wait_until_all_are_parked(TASKRT_REASON_SELECT);
     puts("ready");
     fflush(stdout);
     getchar();
     for (int i = 0; i < TASKS; i++)
         taskrt_spawn(NULL, send_late, (struct taskrt_chan **)arg + 2, NULL);
-    taskrt_sleep(1000000);
+    wait_until_all_are_parked(TASKRT_REASON_SEND);
     stopping = true;
 }
 
