@@ -168,11 +168,15 @@ static void tells(void)
 
 /* --- cancellation ---------------------------------------------------------------------------- */
 
+static int rounds;
+
 /* Takes locks, which is no place to be cancelled, until it is told to look. */
 static void *lock_until_told(void *unused)
 {
-    while (__atomic_load_n(&arrived, __ATOMIC_ACQUIRE) == 0)
+    while (__atomic_load_n(&arrived, __ATOMIC_ACQUIRE) == 0) {
         CHECK(pthread_mutex_lock(&mutex) == 0 && pthread_mutex_unlock(&mutex) == 0);
+        __atomic_fetch_add(&rounds, 1, __ATOMIC_RELEASE);
+    }
     pthread_testcancel();
     return unused;
 }
@@ -182,9 +186,14 @@ static void cancelled(void)
     void *value;
     pthread_t thread = start(lock_until_told);
     CHECK(pthread_cancel(thread) == 0);
-    for (int i = 0; i < 100; i++)
+    int before = __atomic_load_n(&rounds, __ATOMIC_ACQUIRE);
+    /* At least until the thread has begun and ended a round since: else it took no lock. */
+    for (int i = 0; i < 100 || __atomic_load_n(&rounds, __ATOMIC_ACQUIRE) < before + 2; i++) {
         CHECK(pthread_mutex_lock(&mutex) == 0 && usleep(100) == 0 &&
               pthread_mutex_unlock(&mutex) == 0);
+        if (i >= 100)
+            usleep(1000); /* without the lock, which it waits for */
+    }
     arrive();
     CHECK(pthread_join(thread, &value) == 0 && value == PTHREAD_CANCELED);
 }

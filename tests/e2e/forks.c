@@ -77,12 +77,21 @@ static void before_fork(void)
     __atomic_store_n(&forking, 1, __ATOMIC_RELEASE);
 }
 
+/* Such handlers are called in the reverse of their order: this one when a library that was loaded
+ * with the program has taken its locks for the fork. */
+static void register_first(void)
+{
+    CHECK(pthread_atfork(before_fork, NULL, NULL) == 0);
+}
+
+__attribute__((section(".preinit_array"), used)) static void (*const first)(void) = register_first;
+
 static void stream(void)
 {
     pthread_t thread;
     const cookie_io_functions_t functions = {.write = write_and_spawn};
     FILE *file = fopencookie(NULL, "w", functions);
-    CHECK(file != NULL && pthread_atfork(before_fork, NULL, NULL) == 0);
+    CHECK(file != NULL);
     CHECK(pthread_create(&thread, NULL, flush, file) == 0);
     while (__atomic_load_n(&flushed, __ATOMIC_ACQUIRE) == 0)
         usleep(1000);
