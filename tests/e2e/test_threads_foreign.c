@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define PYTHON "/usr/bin/python3"
@@ -111,18 +112,23 @@ static void thread_that_waits_by_pidfd__names_the_process(void **state)
 
 static void read_of_a_closed_descriptor__is_said_to_be_one(void **state)
 {
-    static const char script[] = "import os, threading, time\n"
+    static const char script[] = "import os, sys, threading, time\n"
                                  "fd = os.pipe()[0]\n"
                                  "thread = threading.Thread(target=os.read, args=(fd, 1))\n"
                                  "thread.start()\n"
-                                 "time.sleep(0.5)\n"
+                                 "call = '/proc/self/task/%d/syscall' % thread.native_id\n"
+                                 "in_read = [sys.argv[1], hex(fd)]\n"
+                                 "while open(call).read().split()[:2] != in_read:\n"
+                                 "    time.sleep(0.001)\n"
                                  "os.close(fd)\n"
                                  "print('closed', flush=True)\n"
                                  "thread.join()\n";
     const struct expected_group waits = {
         .kind = "thread", .op = "io wait", .call = "read", .count = 1};
+    char number[16];
     (void)state;
-    struct target *target = start_foreign(PYTHON, LIST(PYTHON, "-I", "-c", script));
+    snprintf(number, sizeof number, "%d", SYS_read);
+    struct target *target = start_foreign(PYTHON, LIST(PYTHON, "-I", "-c", script, number));
     target_wait_line(target, "closed");
     json_t *json = wait_for_group_in(target->pid_text, "0", LIST("--all"), &waits);
     const json_t *evidence =
@@ -143,12 +149,14 @@ static void lock_held_by_another_process__is_not_said_to_be_a_dead_threads(void 
                                  "libc.pthread_mutexattr_init(ctypes.byref(attribute))\n"
                                  "libc.pthread_mutexattr_setpshared(ctypes.byref(attribute), 1)\n"
                                  "libc.pthread_mutex_init(mutex, ctypes.byref(attribute))\n"
+                                 "locked, tell = os.pipe()\n"
                                  "if os.fork() == 0:\n"
                                  "    libc.pthread_mutex_lock(mutex)\n"
                                  "    print('locked', flush=True)\n"
+                                 "    os.write(tell, b'x')\n"
                                  "    while os.read(0, 1): pass\n"
                                  "    os._exit(0)\n"
-                                 "import time; time.sleep(0.2)\n"
+                                 "os.read(locked, 1)\n"
                                  "libc.pthread_mutex_lock(mutex)\n";
     const struct expected_group waits = {
         .verdict = "stuck", .kind = "thread", .op = "mutex lock", .count = 1};
