@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "preload/clock.h"
 #include "preload/memory.h"
 #include "tests/unit/preload/recording_here.h"
 
@@ -102,14 +103,16 @@ static void *come_and_go(void *arg)
 
 static void memory_that_comes_and_goes__read__never_faults(void **state)
 {
-    enum { READS = 50000 };
+    enum { READS = 50000, MOST_S = 60 };
     struct flicker flicker = {.page = map_pages(1)};
     pthread_t thread;
-    long failed = 0, zero = 0, whole = 0;
+    uint64_t end_ns = clock_now_ns() + MOST_S * NS_PER_S;
+    long reads = 0, failed = 0, zero = 0, whole = 0;
     (void)state;
     memset(flicker.page, 'a', PAGE);
     assert_int_equal(pthread_create(&thread, NULL, come_and_go, &flicker), 0);
-    for (int i = 0; i < READS; i++) {
+    /* On a busy machine the page may be there, or not, for all of a turn on a processor. */
+    for (; reads < READS || ((failed == 0 || whole == 0) && clock_now_ns() < end_ns); reads++) {
         char copy[64];
         if (!memory_read((uint64_t)flicker.page + 64, copy, sizeof(copy)))
             failed++;
@@ -120,7 +123,7 @@ static void memory_that_comes_and_goes__read__never_faults(void **state)
     }
     __atomic_store_n(&flicker.stop, 1, __ATOMIC_RELAXED);
     pthread_join(thread, NULL);
-    assert_int_equal(failed + zero + whole, READS);
+    assert_int_equal(failed + zero + whole, reads);
     assert_int_not_equal(failed, 0);
     assert_int_not_equal(whole, 0);
 }

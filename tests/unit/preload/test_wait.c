@@ -404,7 +404,7 @@ static void *read_slot(void *arg)
             continue;
         if (gen != copy.seq && !(copy.wait_flags & REC_WAIT_RESTORED))
             continue;
-        reader->found++;
+        __atomic_fetch_add(&reader->found, 1, __ATOMIC_RELAXED);
         if (!belongs_together(&copy))
             reader->torn++;
         else if (expected != 0 && expected != copy.object + 1)
@@ -439,16 +439,13 @@ static void waits__with_handlers_that_wait__are_read_whole(void **state)
     start_timer(SIGUSR2, 710000, &timers[1]);
     uint64_t end_ns = clock_now_ns() + MOST_S * NS_PER_S;
     uint32_t waits = 0;
-    /* At least a second's worth, so that handlers come often; on a busy machine, until they have.
-     */
+    /* At least a second's worth, so that handlers come often; on a busy machine, until they have,
+     * and the reader has. */
     uint64_t least_ns = clock_now_ns() + NS_PER_S;
     while (clock_now_ns() < end_ns &&
-           (waits < WAITS || handler_waits < HANDLERS || clock_now_ns() < least_ns)) {
-        if (slot->seq < OBJECTS - 1000)
-            park(slot, ++waits, publish);
-        else
-            break;
-    }
+           (waits < WAITS || handler_waits < HANDLERS || clock_now_ns() < least_ns ||
+            __atomic_load_n(&reader.found, __ATOMIC_RELAXED) == 0))
+        park(slot, ++waits, publish);
     timer_delete(timers[0]);
     timer_delete(timers[1]);
     __atomic_store_n(&over, 1, __ATOMIC_RELEASE);
