@@ -4,7 +4,6 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "tests/e2e/check.h"
@@ -39,23 +38,6 @@ static void *end(void *arg)
     return arg;
 }
 
-/* Until a thread waits in a futex, as in a join. */
-static void wait_until_in_join(pid_t tid)
-{
-    char path[64];
-    int number = 0;
-    snprintf(path, sizeof path, "/proc/self/task/%d/syscall", tid);
-    while (number != SYS_futex) {
-        usleep(1000);
-        FILE *file = fopen(path, "re");
-        number = 0;
-        if (file && fscanf(file, "%d", &number) != 1)
-            number = 0;
-        if (file)
-            fclose(file);
-    }
-}
-
 static void let_it_begin(void)
 {
     __atomic_store_n(&held_create_holds, false, __ATOMIC_RELEASE);
@@ -63,7 +45,7 @@ static void let_it_begin(void)
 
 static void *let_it_begin_when_joined(void *main_tid)
 {
-    wait_until_in_join(*(pid_t *)main_tid);
+    wait_until_in_futex(*(pid_t *)main_tid);
     let_it_begin();
     return NULL;
 }
@@ -84,7 +66,7 @@ static void let_another_join_it(void)
     joiner = start_thread(join_it, NULL);
     while (__atomic_load_n(&joiner_tid, __ATOMIC_ACQUIRE) == 0)
         usleep(1000);
-    wait_until_in_join(joiner_tid);
+    wait_until_in_futex(joiner_tid);
     let_it_begin();
     join_thread(joiner);
 }

@@ -298,8 +298,12 @@ static void handle(void (*handler)(int), int flags)
 static atomic_bool returned;
 static int ends[2];
 
+static _Atomic pid_t waiter_tid; /* 0: it does not wait yet */
+static atomic_bool in_handler;
+
 static void *wait_once(void *arg)
 {
+    atomic_store(&waiter_tid, gettid());
     int result = sem_wait(&semaphore);
     printf("sem_wait: %d, errno %d\n", result, result ? errno : 0);
     atomic_store(&returned, true);
@@ -352,6 +356,7 @@ static void park_in_handler(int signal_number)
 {
     int saved = errno;
     (void)signal_number;
+    atomic_store(&in_handler, true);
     while (sem_wait(&inner_semaphore) != 0)
         ;
     errno = saved;
@@ -364,9 +369,13 @@ int handler_parks(void)
     handle(park_in_handler, 0);
     CHECK(sem_init(&semaphore, 0, 0) == 0 && sem_init(&inner_semaphore, 0, 0) == 0);
     pthread_t thread = start_thread(wait_once, NULL);
-    sleep_ms(100);
+    while (atomic_load(&waiter_tid) == 0)
+        sleep_ms(1);
+    wait_until_in_futex(waiter_tid);
     pthread_kill(thread, SIGUSR1);
-    sleep_ms(100);
+    while (!atomic_load(&in_handler))
+        sleep_ms(1);
+    wait_until_in_futex(waiter_tid);
     if (scenario_argv[0]) {
         puts("parked");
         fflush(NULL);
