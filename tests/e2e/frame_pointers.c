@@ -42,12 +42,14 @@ static void *with_frames(void *arg)
 int main(int argc, char **argv)
 {
     pthread_t thread;
+    char byte;
     sleeps = argc > 1;
     (void)argv;
     pthread_mutex_lock(&lock);
     CHECK(pthread_create(&thread, NULL, with_frames, NULL) == 0);
     sample_ready();
-    sample_hold();
+    /* Without a time limit, unlike sample_hold: who looks finds it parked, too. */
+    CHECK(read(STDIN_FILENO, &byte, 1) == 0);
     if (sleeps)
         return 0;
     pthread_mutex_unlock(&lock);

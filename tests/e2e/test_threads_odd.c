@@ -97,35 +97,40 @@ static long long stops_told(const json_t *json)
     return 0;
 }
 
-/* Whether every thread of the process sleeps, by the kernel. */
-static bool all_asleep(const char *pid)
+/* Whether every thread of the process is in this state, by the kernel: 'S' asleep, 'T' stopped; but
+ * for one of this name (NULL: none). */
+static bool all_are(char state, const char *pid, const char *but)
 {
     char path[64], text[256];
     snprintf(path, sizeof path, "/proc/%s/task", pid);
     DIR *tasks = opendir(path);
     assert_non_null(tasks);
-    bool asleep = true;
-    for (const struct dirent *entry; asleep && (entry = readdir(tasks));) {
+    bool are = true;
+    for (const struct dirent *entry; are && (entry = readdir(tasks));) {
         if (entry->d_name[0] == '.')
             continue;
         snprintf(path, sizeof path, "/proc/%s/task/%.16s/stat", pid, entry->d_name);
         FILE *file = fopen(path, "re");
-        const char *state = file && fgets(text, sizeof text, file) ? strrchr(text, ')') : NULL;
-        asleep = state && state[2] == 'S';
+        char *begin = file && fgets(text, sizeof text, file) ? strchr(text, '(') : NULL;
+        char *end = begin ? strrchr(begin, ')') : NULL;
         if (file)
             fclose(file);
+        if (end)
+            *end = '\0';
+        are = end && (end[2] == state || (but && strcmp(begin + 1, but) == 0));
     }
     closedir(tasks);
-    return asleep;
+    return are;
 }
 
-/* Waits until all threads have slept for a while: who was on a CPU just now is not stopped, and on
- * a busy machine a thread that was stopped waits for one. */
-static void await_sleep(const char *pid)
+/* Waits until all threads, but for one of this name (NULL: none), have slept for a while: who was
+ * on a CPU just now is not stopped, and on a busy machine a thread that was stopped waits for one.
+ */
+static void await_sleep(const char *pid, const char *but)
 {
     int64_t deadline_ms = now_ms() + PATIENCE_MS;
     for (int times = 0; times < 10 && now_ms() < deadline_ms; sleep_ms(5))
-        times = all_asleep(pid) ? times + 1 : 0;
+        times = all_are('S', pid, but) ? times + 1 : 0;
 }
 
 /* Started with `option` (NULL: none), and parked for so long that one look has to tell of it. */
@@ -135,7 +140,7 @@ static struct target *start_with_frames(const char *option)
     snprintf(path, sizeof path, "%s/frame_pointers", LEAKSPY_TARGETS);
     struct target *target = target_start(false, LIST(path, option), NULL);
     target_wait_line(target, "ready");
-    await_sleep(target->pid_text);
+    await_sleep(target->pid_text, NULL);
     return target;
 }
 
@@ -155,7 +160,7 @@ static void stopped_thread__is_told_parked_by_every_look(void **state)
         assert_group(json, &in_mutex_lock);
         assert_int_equal(json_integer_value(json_at(json, "totals.running")), 0);
         json_decref(json);
-        await_sleep(target->pid_text);
+        await_sleep(target->pid_text, NULL);
     }
     assert_true(stopped);
     target_end(target);
@@ -174,7 +179,7 @@ static void stopped_thread__may_be_parked_for_longer(void **state)
         assert_true(has_note(json, "nobody knows since when"));
         assert_true(json_integer_value(json_at(json, "totals.undecided")) >= 1);
         json_decref(json);
-        await_sleep(target->pid_text);
+        await_sleep(target->pid_text, NULL);
     }
     target_end(target);
 }
@@ -225,7 +230,7 @@ static void interrupted_sleep__has_a_timeout(void **state)
         assert_non_null(
             strstr(evidence, i == 0 ? "it has a deadline" : "an interrupted call with a timeout"));
         json_decref(json);
-        await_sleep(target->pid_text);
+        await_sleep(target->pid_text, NULL);
     }
     target_end(target);
 }
@@ -304,6 +309,7 @@ static void odd_threads__are_told_right(void **state)
     snprintf(path, sizeof path, "%s/%s", LEAKSPY_TARGETS, name);
     struct target *target = target_start(false, LIST(path), NULL);
     target_wait_line(target, "ready");
+    await_sleep(target->pid_text, "running");
     json_t *json = wait_for_group_in(target->pid_text, "0", LIST("--all"), &last);
     assert_odd_threads(json, name);
     assert_context(json, name);
@@ -311,9 +317,11 @@ static void odd_threads__are_told_right(void **state)
 
     /* What a stop interrupts is taken up again by another call. */
     kill(target->pid, SIGSTOP);
-    sleep_ms(20);
+    for (int64_t deadline_ms = now_ms() + PATIENCE_MS;
+         !all_are('T', target->pid_text, NULL) && now_ms() < deadline_ms;)
+        sleep_ms(5);
     kill(target->pid, SIGCONT);
-    sleep_ms(20);
+    await_sleep(target->pid_text, "running");
     json = wait_for_group_in(target->pid_text, "0", LIST("--all"), &asleep);
     assert_odd_threads(json, name);
     json_decref(json);
