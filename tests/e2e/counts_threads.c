@@ -7,9 +7,11 @@
  *   asked     it counts once more for each byte of its input */
 #include <dirent.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "tests/e2e/aliases.h"
@@ -160,13 +162,14 @@ static long by_open_at_once(void)
     return before == by_openat64() ? before : 0;
 }
 
+static int kept_stat = -1;
+
 /* One that stays open, and is read as often as it is wanted. */
 static long by_pread(void)
 {
-    static int fd = -1;
-    if (fd < 0)
-        fd = open("/proc/self/stat", O_RDONLY);
-    ssize_t got = pread(fd, text, sizeof text - 1, 0);
+    if (kept_stat < 0)
+        kept_stat = open("/proc/self/stat", O_RDONLY);
+    ssize_t got = pread(kept_stat, text, sizeof text - 1, 0);
     CHECK(got > 0);
     text[got] = '\0';
     return in_stat();
@@ -238,11 +241,33 @@ static const struct {
     {"pread", by_pread},
 };
 
+static int64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* A file that was opened is waited for by the library for so long, and the end of its thread for
+ * longer. */
+enum { WAITED_FOR_MS = 100 };
+
+/* Once more where the machine was too busy for that. */
+static long count_by(long (*count)(void))
+{
+    for (;;) {
+        int64_t began_ms = now_ms();
+        long threads = count();
+        if (now_ms() - began_ms < WAITED_FOR_MS)
+            return threads;
+    }
+}
+
 static void count_in_every_way(const char *who)
 {
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
         usleep(20000);
-        printf("%s: %s: %ld\n", who, ways[i].name, ways[i].count());
+        printf("%s: %s: %ld\n", who, ways[i].name, count_by(ways[i].count));
     }
     fflush(stdout);
 }
@@ -263,11 +288,13 @@ int main(int argc, char **argv)
     count_in_every_way("program");
     pid_t child = fork();
     if (child == 0) {
+        close(kept_stat); /* it tells of the parent */
+        kept_stat = -1;
         count_in_every_way("child");
         _exit(0);
     }
     CHECK(child > 0 && waitpid(child, &status, 0) == child && status == 0);
-    printf("in the end: %ld\n", by_fstatat64());
+    printf("in the end: %ld\n", count_by(by_fstatat64));
     fflush(stdout);
     if (strcmp(end, "reads") == 0)
         park(NULL);
