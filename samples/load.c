@@ -47,8 +47,8 @@ static void get(int port, const char *path, char *body, size_t body_bytes)
     snprintf(body, body_bytes, "%s", end_of_head + 4);
 }
 
-/* The number of tasks: the lowest answer that ten more have not gone below, since the tasks of the
- * requests before need a moment to end. */
+/* The number of tasks: the lowest answer that ten more in half a second have not gone below, since
+ * the tasks of the requests before need a moment to end. */
 static long count_tasks(int port)
 {
     char body[64];
@@ -60,7 +60,7 @@ static long count_tasks(int port)
             lowest = now;
             not_below = 0;
         }
-        usleep(5000);
+        usleep(50000);
     }
     return lowest;
 }

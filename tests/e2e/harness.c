@@ -287,8 +287,7 @@ void wait_for_recording(const char *recording)
     }
 }
 
-/* When the sampler last finished a walk; 0: never, or there is no recording. */
-static uint64_t last_walk_ns(const struct target *target)
+uint64_t target_last_walk_ns(const struct target *target)
 {
     return header_of(target->recording).last_walk_ns;
 }
@@ -299,7 +298,7 @@ void target_wait_walks(struct target *target, int times, int ms)
     uint64_t first_ns = 0, seen_ns = 0;
     int64_t deadline_ms = now_ms() + PATIENCE_MS;
     while (times > 0 || seen_ns - first_ns < ns) {
-        uint64_t walk_ns = last_walk_ns(target);
+        uint64_t walk_ns = target_last_walk_ns(target);
         if (walk_ns != 0 && first_ns == 0) {
             first_ns = seen_ns = walk_ns;
         } else if (walk_ns != seen_ns) {

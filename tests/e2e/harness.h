@@ -78,6 +78,9 @@ struct outcome target_wait(struct target *target);
 /* Until there is a recording in this file, of which there may be nothing at first. */
 void wait_for_recording(const char *recording);
 
+/* When the sampler last finished a walk over all tasks; 0: never, or there is no recording. */
+uint64_t target_last_walk_ns(const struct target *target);
+
 /* Until the sampler has walked over all tasks `times` times more, and `ms` have passed between its
  * walks. */
 void target_wait_walks(struct target *target, int times, int ms);
