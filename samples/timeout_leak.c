@@ -1,4 +1,4 @@
-/* A caller gives its worker 10 ms, the worker takes 50: the caller is gone when the result comes,
+/* A caller gives its worker 10 ms, the worker takes 500: the caller is gone when the result comes,
  * and the worker waits for ever to hand it over. */
 #include <errno.h>
 
@@ -16,7 +16,7 @@ static void slow_query(void *arg)
 {
     struct taskrt_chan *result = arg;
     int row = 17;
-    taskrt_sleep(50 * TASKRT_MS);
+    taskrt_sleep(500 * TASKRT_MS);
     taskrt_send(result, &row); /* parks here */
 }
 

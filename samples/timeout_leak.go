@@ -1,5 +1,5 @@
-// A caller gives its worker 10 ms, the worker takes 50: the caller is gone when the result comes, and
-// the worker waits for ever to hand it over.
+// A caller gives its worker 10 ms, the worker takes 500: the caller is gone when the result comes,
+// and the worker waits for ever to hand it over.
 //
 // Build with hold.go and variant_leaky.go or variant_fixed.go.
 package main
@@ -11,7 +11,7 @@ import (
 )
 
 func slowQuery(result chan int) {
-	time.Sleep(50 * time.Millisecond)
+	time.Sleep(500 * time.Millisecond)
 	result <- 17 // parks here
 }
 

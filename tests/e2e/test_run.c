@@ -164,16 +164,17 @@ static void static_program__is_said_to_be_out_of_reach_and_runs(void **state)
  * the process is looked at as what it is now. */
 static void program_that_becomes_a_static_one__is_not_told_as_its_old_self(void **state)
 {
+    const struct expected_group io_wait = {.kind = "thread", .op = "io wait", .count = 1};
     (void)state;
     struct target *target = target_start(
         true,
         LIST("/bin/sh", "-c", "/bin/true; exec \"$0\" ready", LEAKSPY_TARGETS "/static_program"),
         NULL);
     target_wait_line(target, "ready");
-    json_t *json = report(target->pid_text, "0", LIST("--all"));
+    json_t *json = wait_for_group_in(target->pid_text, "0", LIST("--all"), &io_wait);
     assert_string_equal(json_string_value(json_at(json, "source.kind")), "process");
     assert_non_null(strstr(json_string_value(json_at(json, "source.exe")), "/static_program"));
-    assert_group(json, &(struct expected_group){.kind = "thread", .op = "io wait", .count = 1});
+    assert_group(json, &io_wait);
     json_decref(json);
     json = report(target->recording, "0", LIST("--all"));
     assert_string_equal(json_string_value(json_at(json, "source.end")), "exec");
