@@ -159,6 +159,10 @@ func same([]string) {
 		fmt.Println(state)
 	}
 	environment := strings.Join(os.Environ(), "\n")
+	// A goroutine counts until it has ended, for a moment after its Done.
+	for end := time.Now().Add(time.Minute); runtime.NumGoroutine() > 1 && time.Now().Before(end); {
+		time.Sleep(time.Millisecond)
+	}
 	fmt.Println(len(results), sum, runtime.NumGoroutine(), runtime.GOMAXPROCS(0) > 0, len(files), err,
 		strings.Contains(environment, "LEAKSPY_VERBOSE"))
 	fmt.Fprintln(os.Stderr, "on stderr")
