@@ -16,8 +16,8 @@
 
 static void *wait_in_read(void *fd)
 {
-    char byte;
-    CHECK(read(*(int *)fd, &byte, 1) < 0);
+    char bytes[8]; /* an eventfd gives no less */
+    CHECK(read(*(int *)fd, bytes, sizeof bytes) < 0);
     return NULL;
 }
 
@@ -57,11 +57,13 @@ static void *wait_in_epoll(void *fd)
 
 /* ---- for what ---- */
 
+static int started;
+
 static void start(void *(*wait)(void *), int fd)
 {
-    static int fds[32], count;
-    fds[count] = fd;
-    start_thread(wait, &fds[count++]);
+    static int fds[32];
+    fds[started] = fd;
+    start_thread(wait, &fds[started++]);
 }
 
 /* Both ends of a connection to a listener, which has an address. */
@@ -107,7 +109,8 @@ static void start_sockets(void)
     start(wait_in_read, udp);
 }
 
-/* Usage: descriptors FOLDER      (to make a file and a socket in) */
+/* Usage: descriptors FOLDER      (to make a file and a socket in)
+ * Says how many threads it has started for that. */
 int main(int argc, char **argv)
 {
     int pipes[2], held;
@@ -118,7 +121,7 @@ int main(int argc, char **argv)
     start(wait_in_epoll, epoll_create1(0));
     CHECK((held = open("locked", O_RDWR | O_CREAT, 0600)) >= 0 && flock(held, LOCK_EX) == 0);
     start(wait_in_flock, open("locked", O_RDWR));
-    puts("ready");
+    printf("ready %d\n", started);
     fflush(stdout);
     pause();
     return 0;

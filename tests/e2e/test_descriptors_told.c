@@ -63,12 +63,47 @@ static void tell(const json_t *json, const char *folder, struct told *ret)
     qsort(ret->lines, ret->count, sizeof *ret->lines, compare);
 }
 
-/* All of them wait, in calls that say so. */
+static bool is_in_its_wait(const json_t *group)
+{
+    size_t at;
+    const json_t *frame;
+    json_array_foreach(json_at(group, "wait_stack"), at, frame)
+    {
+        const char *function = json_string_value(json_at(frame, "function"));
+        if (function && strncmp(function, "wait_in_", strlen("wait_in_")) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* How many of its threads are told to wait where they are to. */
+static json_int_t count_waits(const json_t *json)
+{
+    json_int_t count = 0;
+    size_t at;
+    const json_t *group;
+    json_array_foreach(json_at(json, "groups"), at, group)
+    {
+        if (is_in_its_wait(group))
+            count += json_integer_value(json_at(group, "count"));
+    }
+    return count;
+}
+
+/* All of them wait, in calls that say so. In recordings, who has a stack was described before. */
 static json_t *wait_for_all(struct target *target, const char *source)
 {
-    static const struct expected_group last = {.op = "file lock", .wait_function = "wait_in_flock"};
-    target_wait_line(target, "ready");
-    return wait_for_group_in(source, "0", LIST("--all"), &last);
+    int64_t deadline_ms = now_ms() + PATIENCE_MS;
+    json_int_t all = atoi(target_wait_line(target, "ready ") + strlen("ready "));
+    for (;; sleep_ms(20)) {
+        json_t *json = report(source, "0", LIST("--all"));
+        json_int_t count = count_waits(json);
+        if (count == all)
+            return json;
+        json_decref(json);
+        if (now_ms() > deadline_ms)
+            fail_msg("%d of %d threads are told to wait", (int)count, (int)all);
+    }
 }
 
 static void descriptor__is_told_by_pid_and_in_recordings_alike(void **state)
