@@ -1,15 +1,15 @@
-// go_plugin_host PLUGIN: loads go_plugin.go a while after it began, and starts five goroutines in it.
+// go_plugin_host PLUGIN: begins, loads go_plugin.go when a byte comes, and starts five goroutines in it. It says each.
 package main
 
 import (
 	"fmt"
 	"os"
 	"plugin"
-	"time"
 )
 
 func main() {
-	time.Sleep(200 * time.Millisecond) // by then somebody who records has looked
+	fmt.Println("begun")
+	os.Stdin.Read(make([]byte, 1))
 	loaded, err := plugin.Open(os.Args[1])
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "go_plugin_host:", err)

@@ -4,6 +4,7 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #define PLUGIN LEAKSPY_TARGETS "/go_plugin"
 #define PLUGIN_HOST LEAKSPY_TARGETS "/go_plugin_host_"
@@ -49,6 +50,21 @@ static struct target *start(bool preload, const char *const argv[])
     return target;
 }
 
+/* `build`: how the host was built. Where it is recorded, it loads the plugin after the sampler has
+ * found its runtime: of two looks after it had begun, the second one began after that, too. */
+static struct target *start_plugin_host(bool preload, const char *build)
+{
+    char path[512];
+    snprintf(path, sizeof path, PLUGIN_HOST "%s", build);
+    struct target *target = target_start(preload, LIST(path, PLUGIN), NULL);
+    target_wait_line(target, "begun");
+    if (preload)
+        target_wait_walks(target, 2, 0);
+    assert_int_equal(write(target->stdin_fd, "x", 1), 1);
+    target_wait_line(target, "ready");
+    return target;
+}
+
 /* By the process until they are parked there, then by a core of it. */
 static void assert_told(const struct target *target, const struct expected_group *expected)
 {
@@ -63,21 +79,16 @@ static void assert_told(const struct target *target, const struct expected_group
 /* *state: how the program was built. */
 static void plugin__its_goroutines__are_told(void **state)
 {
-    char path[512];
     const struct expected_group expected = in_plugin();
-    snprintf(path, sizeof path, PLUGIN_HOST "%s", (const char *)*state);
-    struct target *target = start(false, LIST(path, PLUGIN));
+    struct target *target = start_plugin_host(false, *state);
     assert_told(target, &expected);
     target_end(target);
 }
 
-/* Loaded after the sampler found the runtime. */
 static void plugin__its_goroutines__are_recorded(void **state)
 {
-    char path[512];
     const struct expected_group expected = in_plugin();
-    snprintf(path, sizeof path, PLUGIN_HOST "%s", (const char *)*state);
-    struct target *target = start(true, LIST(path, PLUGIN));
+    struct target *target = start_plugin_host(true, *state);
     json_decref(wait_for_group(target, "60ms", NULL, &expected));
     target_kill(target, SIGKILL);
     json_t *json = report(target->recording, "0", NULL); /* ages are those of the last look now */
@@ -100,6 +111,12 @@ static void two_libraries__whose_goroutines_are_told__is_said(void **state)
     (void)state;
     struct target *target = start(false, LIST(LIBRARY_HOST, LIBRARY_ONE, LIBRARY_TWO));
     json_t *json = report(target->pid_text, "0", NULL);
+    for (int64_t deadline_ms = now_ms() + PATIENCE_MS; /* "ready" is said when they begin */
+         !find_group(json, &first) && !find_group(json, &second) && now_ms() < deadline_ms;) {
+        json_decref(json);
+        sleep_ms(20);
+        json = report(target->pid_text, "0", NULL);
+    }
     assert_true(has_note(json, "there are several Go runtimes in the process"));
     assert_true((find_group(json, &first) != NULL) != (find_group(json, &second) != NULL));
     json_decref(json);
