@@ -25,7 +25,7 @@
 #include "runtime/taskrt.h"
 #include "runtime/taskrt_inspect.h"
 
-enum { REQUEST_BYTES = 4096, PATIENCE_S = 10, NUMBERS = 10000 };
+enum { REQUEST_BYTES = 4096, PATIENCE_S = 60, NUMBERS = 10000 };
 
 struct answer {
     char text[64 * 1024];

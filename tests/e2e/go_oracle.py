@@ -342,7 +342,7 @@ def attempt(options, program, after):
                                        stdin=subprocess.PIPE if options.hold_stdin or options.ask else subprocess.DEVNULL,
                                        start_new_session=True)
             try:
-                end = time.monotonic() + 30
+                end = time.monotonic() + 60
                 while options.ready and time.monotonic() < end and process.poll() is None:
                     with open(folder + "/stdout", "rb") as said:
                         if options.ready.encode() in said.read():

@@ -280,7 +280,8 @@ func complain(states map[int]string) {
 
 func tell() {
 	now := states()
-	for end := time.Now().Add(10 * time.Second); !settled(now); now = states() {
+	// Who waits for "ready" gives up after a minute; what did not park is said before.
+	for end := time.Now().Add(50 * time.Second); !settled(now); now = states() {
 		if time.Now().After(end) {
 			complain(now)
 		}
