@@ -253,10 +253,12 @@ static void process_that_is_not_there__is_refused(void **state)
 /* It is looked at from outside: test_process has the details. */
 static void process_that_was_not_recorded__is_told(void **state)
 {
+    const struct expected_group leak = {.op = "chan receive"};
     (void)state;
     struct target *target =
         target_start(false, LIST(LEAKSPY_SAMPLES "/receive_without_sender"), NULL);
     target_wait_line(target, "ready");
+    json_decref(wait_for_group_in(target->pid_text, "0", NULL, &leak));
     struct outcome outcome = run_program(
         false, LIST(LEAKSPY_COMMAND, "report", "--threshold", "0", target->pid_text), NULL);
     assert_int_equal(outcome.status, 0);

@@ -145,11 +145,13 @@ static void fork_child_under_a_filter__has_a_recording_beside(void **state)
  * for how long is said, and is no "nothing found" for a gate. */
 static void sampler_that_may_not_start__is_said(void **state)
 {
+    const struct expected_group parked = {.op = "sem wait", .count = 1};
     (void)state;
     struct target *target =
         target_start(true, LIST(PREPARED, "errno", TEXT_OF(SYS_clone), TEXT_OF(EPERM), "stay"),
                      LIST("LIMITS_PROGRAM=" LIMITS));
     target_wait_line(target, "ready");
+    json_decref(wait_for_group(target, "0", LIST("--all"), &parked));
     struct outcome outcome =
         run_program(false, LIST(LEAKSPY_COMMAND, "report", "--exit-code", target->recording), NULL);
     assert_int_equal(WEXITSTATUS(outcome.status), 2);
