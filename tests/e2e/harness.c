@@ -65,6 +65,24 @@ static int remove_entry(const char *path, const struct stat *status, int type, s
     return remove(path);
 }
 
+static char scratch[64];
+
+static void remove_scratch(void)
+{
+    nftw(scratch, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+const char *scratch_folder(void)
+{
+    char folder[] = "/tmp/leakspy-e2e.XXXXXX";
+    if (scratch[0] == '\0') {
+        assert_non_null(mkdtemp(folder));
+        strcpy(scratch, folder);
+        atexit(remove_scratch);
+    }
+    return scratch;
+}
+
 static char *in_dir(const struct target *target, const char *name, char path[128])
 {
     snprintf(path, 128, "%s/%s", target->dir, name);

@@ -61,6 +61,10 @@ void load_server(const char *port, long requests);
 
 bool have_gcore(void);
 
+/* A folder for what has to be there before a target is, or after it; gone when the test program
+ * ends. */
+const char *scratch_folder(void);
+
 /* Has gdb write a core of the running program into a folder: its own, or one that outlives it.
  * Skips the test where there is no gdb. The path is good until the next call. */
 const char *target_write_core(const struct target *target, const char *folder);

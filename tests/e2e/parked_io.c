@@ -468,10 +468,12 @@ static char fifo[64];
 /* A pipe with a name that is gone, so that none is left. */
 static void make_fifo(void)
 {
-    snprintf(fifo, sizeof fifo, "/tmp/leakspy-parked-%d", getpid());
+    char folder[] = "/tmp/leakspy-parked.XXXXXX";
+    CHECK(mkdtemp(folder) != NULL);
+    snprintf(fifo, sizeof fifo, "%s/fifo", folder);
     CHECK(mkfifo(fifo, 0600) == 0);
     int fd = open(fifo, O_PATH | O_CLOEXEC);
-    CHECK(fd >= 0 && unlink(fifo) == 0);
+    CHECK(fd >= 0 && unlink(fifo) == 0 && rmdir(folder) == 0);
     snprintf(fifo, sizeof fifo, "/proc/self/fd/%d", fd);
 }
 

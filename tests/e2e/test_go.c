@@ -81,7 +81,7 @@ static void server_core__without_its_file__by_exe(void **state)
     struct expected_group leak = server_leak();
     if (!have_gcore())
         skip();
-    snprintf(copy, sizeof copy, "/tmp/leakspy-go-server.%d", getpid());
+    snprintf(copy, sizeof copy, "%s/server", scratch_folder());
     struct outcome outcome =
         run_program(false, LIST("/bin/cp", server_path(state, path), copy), NULL);
     assert_int_equal(outcome.status, 0);
@@ -123,9 +123,9 @@ static void server_fifty_requests__by_preload(void **state)
 
 static void server_fifty_requests__by_run(void **state)
 {
-    char path[512], recording[64];
+    char path[512], recording[96];
     struct expected_group leak = server_leak();
-    snprintf(recording, sizeof recording, "/tmp/leakspy-go-server.%d.rec", getpid());
+    snprintf(recording, sizeof recording, "%s/server.rec", scratch_folder());
     struct target *target = target_start(
         false, LIST(LEAKSPY_COMMAND, "run", "-o", recording, "--", server_path(state, path)),
         LIST("LEAKSPY_SAMPLE=20ms"));

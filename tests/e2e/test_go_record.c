@@ -47,7 +47,7 @@ static struct target *start(const struct way *way, const char *program, const ch
     const char *argv[16] = {LEAKSPY_COMMAND, "run", "-o", NULL, "--", program};
     char recording[80];
     size_t count = 6;
-    snprintf(recording, sizeof recording, "/tmp/leakspy-go-record.%d-%u", getpid(), ++number);
+    snprintf(recording, sizeof recording, "%s/%u.rec", scratch_folder(), ++number);
     argv[3] = recording;
     for (size_t i = 0; words[i] && count < LENGTH(argv) - 1; i++)
         argv[count++] = words[i];
@@ -308,8 +308,8 @@ static void ancestors__where_they_are_kept__are_the_spawn_stack(void **state)
 /* Copies a program to where it can be removed. */
 static const char *copy_program(const char *program)
 {
-    static char path[64];
-    snprintf(path, sizeof path, "/tmp/leakspy-go-gone.%d", getpid());
+    static char path[96];
+    snprintf(path, sizeof path, "%s/program", scratch_folder());
     struct outcome outcome = run_program(false, LIST("/bin/cp", program, path), NULL);
     assert_int_equal(outcome.status, 0);
     outcome_deinit(&outcome);
@@ -439,8 +439,8 @@ static void credentials__given_up_without_libc__are_given_up_by_the_sampler_too(
 static void run__of_a_go_program__says_where_it_recorded(void **state)
 {
     const struct way *way = *state;
-    char recording[64], last[128];
-    snprintf(recording, sizeof recording, "/tmp/leakspy-go-line.%d", getpid());
+    char recording[96], last[128];
+    snprintf(recording, sizeof recording, "%s/line.rec", scratch_folder());
     struct outcome plain = run_program(false, LIST(way->program, "same"), NULL);
     struct outcome recorded = run_program(
         false, LIST(LEAKSPY_COMMAND, "run", "-o", recording, "--", way->program, "same"),

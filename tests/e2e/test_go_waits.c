@@ -192,11 +192,11 @@ static void take_words(const char *line)
 
 static int start_waits(void **state)
 {
-    char path[512], recording[64] = "";
+    char path[512], recording[96] = "";
     (void)state;
     snprintf(path, sizeof path, "%s%s", program[0] == '/' ? "" : LEAKSPY_TARGETS "/", program);
     if (way == BY_RUN) {
-        snprintf(recording, sizeof recording, "/tmp/leakspy-go-waits.%d.rec", getpid());
+        snprintf(recording, sizeof recording, "%s/target.rec", scratch_folder());
         waits = target_start(false, LIST(LEAKSPY_COMMAND, "run", "-o", recording, "--", path),
                              LIST("LEAKSPY_SAMPLE=20ms"));
     } else {
@@ -222,8 +222,6 @@ static int end_waits(void **state)
 {
     json_decref(seen);
     target_end(waits);
-    if (way == BY_RUN)
-        unlink(source);
     return end_all_targets(state);
 }
 
