@@ -57,11 +57,9 @@ static void clock_of_10_days_ago__ages_are_real(void **state)
 
 /* ---- ways to stand still ---- */
 
-/* The state letter of a process (proc(5), /proc/PID/stat). */
-static char state_of(pid_t pid)
+/* The state letter of a thread (proc(5), /proc/PID/task/TID/stat). */
+static char state_in(const char *path)
 {
-    char path[64];
-    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
     char *text = read_file(path);
     const char *name_end = text ? strrchr(text, ')') : NULL;
     char state = name_end ? name_end[2] : '\0';
@@ -69,9 +67,25 @@ static char state_of(pid_t pid)
     return state;
 }
 
+/* Threads stop one by one: the sampler may still look when the first one stands. */
+static bool is_stopped(pid_t pid)
+{
+    char pattern[64];
+    glob_t found;
+    snprintf(pattern, sizeof pattern, "/proc/%d/task/*/stat", (int)pid);
+    if (glob(pattern, GLOB_NOSORT, NULL, &found) != 0)
+        return false;
+    size_t stopped = 0;
+    while (stopped < found.gl_pathc && state_in(found.gl_pathv[stopped]) == 'T')
+        stopped++;
+    bool all = stopped == found.gl_pathc;
+    globfree(&found);
+    return all;
+}
+
 static void wait_stopped(const struct target *target)
 {
-    for (int64_t deadline_ms = now_ms() + PATIENCE_MS; state_of(target->pid) != 'T'; sleep_ms(2))
+    for (int64_t deadline_ms = now_ms() + PATIENCE_MS; !is_stopped(target->pid); sleep_ms(2))
         assert_true(now_ms() < deadline_ms);
 }
 
