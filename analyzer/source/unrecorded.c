@@ -54,15 +54,21 @@ static void read_nothing(struct mem_reader *reader, struct mem_piece *pieces, si
         pieces[i].ok = false;
 }
 
-/* Whether it is asleep in a call that the recording would tell of, had a wrapper seen it; *ret: in
- * which. In others, a thread is for moments, until a time, or as the library's own. */
-static bool is_asleep(const struct image_thread *thread, struct thread_call *ret)
+static struct thread_call call_of(const struct image_thread *thread)
 {
     struct mem_reader none = {read_nothing};
+    struct thread_call call;
+    thread_call_read(thread->call, thread->args, &none, &call);
+    return call;
+}
+
+/* Whether it is asleep in a call that the recording would tell of, had a wrapper seen it. In
+ * others, a thread is for moments, until a time, or as the library's own. */
+static bool is_asleep(const struct image_thread *thread)
+{
     if (!thread->parked || thread->ended || thread->switches == 0)
         return false;
-    thread_call_read(thread->call, thread->args, &none, ret);
-    switch (ret->op) {
+    switch (call_of(thread).op) {
     case REC_OP_IO_WAIT:
     case REC_OP_FILE_OPEN:
     case REC_OP_FILE_LOCK:
@@ -86,11 +92,10 @@ static bool sleeps_still(pid_t pid, const struct image_thread *thread)
 static size_t keep_untold(struct image_thread *threads, size_t count, const struct told *told,
                           int64_t threshold_ns)
 {
-    struct thread_call call;
     size_t kept = 0;
     for (size_t i = 0; i < count; i++) {
         bool is_long = threads[i].parked_ns < 0 || threads[i].parked_ns >= threshold_ns;
-        if (is_long && is_asleep(&threads[i], &call) && !is_told(told, threads[i].tid))
+        if (is_long && is_asleep(&threads[i]) && !is_told(told, threads[i].tid))
             threads[kept++] = threads[i];
     }
     return kept;
@@ -110,16 +115,14 @@ static size_t keep_sleeping(pid_t pid, struct image_thread *threads, size_t coun
 /* "4711 in read for 12s or longer, 4712 in wait4, 2 more". */
 static void list(const struct image_thread *threads, size_t count, char *to, size_t room)
 {
-    struct thread_call call;
     char age[32];
     size_t bytes = 0;
     for (size_t i = 0; i < count && i < NAMED_MOST && bytes < room; i++) {
         bool known = threads[i].parked_ns >= 0;
-        is_asleep(&threads[i], &call);
-        bytes += (size_t)snprintf(to + bytes, room - bytes, "%s%" PRIu32 " in %s%s%s%s",
-                                  i ? ", " : "", threads[i].tid, call.name, known ? " for " : "",
-                                  known ? text_duration(threads[i].parked_ns, age) : "",
-                                  known ? " or longer" : "");
+        bytes += (size_t)snprintf(
+            to + bytes, room - bytes, "%s%" PRIu32 " in %s%s%s%s", i ? ", " : "", threads[i].tid,
+            call_of(&threads[i]).name, known ? " for " : "",
+            known ? text_duration(threads[i].parked_ns, age) : "", known ? " or longer" : "");
     }
     if (count > NAMED_MOST && bytes < room)
         snprintf(to + bytes, room - bytes, ", %zu more", count - NAMED_MOST);
