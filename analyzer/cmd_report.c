@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "analyzer/args.h"
+#include "analyzer/base/clock.h"
 #include "analyzer/base/limits.h"
 #include "analyzer/base/output.h"
 #include "analyzer/base/text.h"
@@ -339,12 +340,13 @@ int cmd_report(int argc, char **argv, struct err *err)
     }
 
     int status = EXIT_CANNOT_SAY;
+    uint64_t began_ns = clock_ns(CLOCK_MONOTONIC);
     struct snapshot snapshot;
     if (look(&request, &snapshot, err)) {
         if (request.has_relatives)
             (void)snapshot_note(&snapshot, "programs that it started, or that started it, were "
                                            "recorded, too: 'leakspy list' shows them");
-        unrecorded_note(&snapshot, request.report.threshold_ns);
+        unrecorded_note(&snapshot, began_ns, request.report.threshold_ns);
         status = write_report(&request, &snapshot, err);
         snapshot_deinit(&snapshot);
     }

@@ -161,10 +161,12 @@ static uint32_t add(const struct dl_find_object *found)
 {
     uint64_t bias;
     const char *path;
-    uint32_t row = ask_loader(found, &bias, &path) ? recorder_take(REC_TABLE_MODULES, 1) : 0;
-    if (row == 0)
+    if (!ask_loader(found, &bias, &path))
         return 0;
     sweep_below(found);
+    uint32_t row = recorder_take(REC_TABLE_MODULES, 1);
+    if (row == 0)
+        return 0;
     struct rec_module *module = &recorder.modules[row];
     module->end = (uint64_t)found->dlfo_map_end;
     module->bias = bias;

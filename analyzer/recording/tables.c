@@ -50,7 +50,7 @@ static size_t past_hole(const struct recording_reader *reader, enum rec_table_id
     if (row % ROWS_A_HOLE != 0 || row >= count)
         return row;
     uint64_t next = rec_file_next_data(&reader->file, id, row);
-    return next < count ? (size_t)next : count;
+    return next >= row && next < count ? (size_t)next : count; /* the table may have shrunk since */
 }
 
 const char *recording_string(struct snapshot *snapshot, uint32_t offset)
@@ -69,12 +69,16 @@ static bool measure_tables(struct recording_reader *reader)
 }
 
 /* A row may be taken before its strings are: they may lie past what the table was when rows were
- * counted. */
+ * counted. The others stay as they were read. */
 static bool read_strings(struct recording_reader *reader)
 {
-    return measure_tables(reader) &&
-           read_table(reader, REC_TABLE_STRINGS, 1, 1, &reader->snapshot->strings,
-                      &reader->snapshot->string_bytes);
+    struct rec_file before = reader->file;
+    if (!measure_tables(reader))
+        return false;
+    bool ok = read_table(reader, REC_TABLE_STRINGS, 1, 1, &reader->snapshot->strings,
+                         &reader->snapshot->string_bytes);
+    reader->file = before;
+    return ok;
 }
 
 static bool read_sites(struct recording_reader *reader)

@@ -6,8 +6,11 @@
 #include <string.h>
 #include <time.h>
 
+#include "analyzer/base/clock.h"
 #include "analyzer/base/text.h"
+#include "analyzer/process/process.h"
 #include "analyzer/process/threads.h"
+#include "analyzer/recording/file.h"
 #include "preload/goscan/system_calls.h"
 
 #define NAMED_MOST 3
@@ -88,16 +91,16 @@ static bool sleeps_still(pid_t pid, const struct image_thread *thread)
            now.switches == thread->switches;
 }
 
-/* Moves those to the front that sleep, and of which the recording does not tell. How many. */
+/* Moves those to the front that have slept for so long, and of which the recording does not tell.
+ * How many. */
 static size_t keep_untold(struct image_thread *threads, size_t count, const struct told *told,
-                          int64_t threshold_ns)
+                          int64_t least_ns)
 {
     size_t kept = 0;
-    for (size_t i = 0; i < count; i++) {
-        bool is_long = threads[i].parked_ns < 0 || threads[i].parked_ns >= threshold_ns;
-        if (is_long && is_asleep(&threads[i]) && !is_told(told, threads[i].tid))
+    for (size_t i = 0; i < count; i++)
+        if (threads[i].parked_ns >= least_ns && is_asleep(&threads[i]) &&
+            !is_told(told, threads[i].tid))
             threads[kept++] = threads[i];
-    }
     return kept;
 }
 
@@ -112,40 +115,50 @@ static size_t keep_sleeping(pid_t pid, struct image_thread *threads, size_t coun
     return kept;
 }
 
-/* "4711 in read for 12s or longer, 4712 in wait4, 2 more". */
+/* "4711 in read for 12s or longer, 4712 in wait4 for 20s or longer, 2 more". */
 static void list(const struct image_thread *threads, size_t count, char *to, size_t room)
 {
     char age[32];
     size_t bytes = 0;
     for (size_t i = 0; i < count && i < NAMED_MOST && bytes < room; i++) {
-        bool known = threads[i].parked_ns >= 0;
-        bytes += (size_t)snprintf(
-            to + bytes, room - bytes, "%s%" PRIu32 " in %s%s%s%s", i ? ", " : "", threads[i].tid,
-            call_of(&threads[i]).name, known ? " for " : "",
-            known ? text_duration(threads[i].parked_ns, age) : "", known ? " or longer" : "");
+        bytes += (size_t)snprintf(to + bytes, room - bytes, "%s%" PRIu32 " in %s for %s or longer",
+                                  i ? ", " : "", threads[i].tid, call_of(&threads[i]).name,
+                                  text_duration(threads[i].parked_ns, age));
     }
     if (count > NAMED_MOST && bytes < room)
         snprintf(to + bytes, room - bytes, ", %zu more", count - NAMED_MOST);
 }
 
-static bool is_of_threads(const struct snapshot *snapshot)
+/* The number of the process whose threads the snapshot tells of; 0: it has ended, or there are
+ * threads of which nothing was recorded at all. */
+static pid_t process_of(const struct snapshot *snapshot)
 {
     const unsigned go = REC_RUNTIME_GO | REC_RUNTIME_GO_PROGRAM; /* whose goroutines are told */
-    return snapshot->source == SNAPSHOT_RECORDING && snapshot->end == SNAPSHOT_RUNNING &&
-           snapshot->runtimes & REC_RUNTIME_PTHREAD && !(snapshot->runtimes & go);
+    struct rec_file file;
+    if (snapshot->source != SNAPSHOT_RECORDING || snapshot->end != SNAPSHOT_RUNNING ||
+        !(snapshot->runtimes & REC_RUNTIME_PTHREAD) || snapshot->runtimes & go ||
+        snapshot->loss.tasks != 0 || snapshot->loss.unreadable != 0 ||
+        !rec_file_open(&file, snapshot->path, NULL))
+        return 0;
+    const struct rec_header *header = &file.header;
+    pid_t pid = process_here((pid_t)header->pid, header->process_start_ticks, header->boot_id);
+    rec_file_close(&file);
+    return pid == (pid_t)snapshot->pid ? pid : 0;
 }
 
-void unrecorded_note(struct snapshot *snapshot, int64_t threshold_ns)
+void unrecorded_note(struct snapshot *snapshot, uint64_t since_ns, int64_t threshold_ns)
 {
     struct told told;
     struct image_thread *threads = NULL;
     size_t count = 0;
     bool denied;
-    pid_t pid = (pid_t)snapshot->pid;
-    if (!is_of_threads(snapshot) || !told_init(&told, snapshot))
+    pid_t pid = process_of(snapshot);
+    if (pid == 0 || !told_init(&told, snapshot))
         return;
     if (process_read_threads(pid, &threads, &count, &denied)) {
-        count = keep_untold(threads, count, &told, threshold_ns);
+        /* One that has gone to sleep since the recording was read may be in a call that is. */
+        int64_t read_ns = (int64_t)(clock_ns(CLOCK_MONOTONIC) - since_ns);
+        count = keep_untold(threads, count, &told, read_ns > threshold_ns ? read_ns : threshold_ns);
         count = keep_sleeping(pid, threads, count);
     }
     if (threads && count > 0) {

@@ -9,8 +9,11 @@
 
 #define PROGRAM LEAKSPY_TARGETS "/unrecorded"
 
+/* The kernel has to say since when a thread sleeps. */
 static struct target *start(const char *const argv[])
 {
+    if (access("/proc/self/sched", R_OK) != 0)
+        skip();
     struct target *target = target_start(true, argv, NULL);
     target_wait_line(target, "ready");
     wait_for_recording(target->recording);
@@ -87,12 +90,9 @@ static void thread_that_the_library_sees__is_not_noted(void **state)
     target_end(target);
 }
 
-/* Where the kernel says since when a thread sleeps. */
 static void thread_that_sleeps_for_less_than_the_threshold__is_not_noted(void **state)
 {
     (void)state;
-    if (access("/proc/self/sched", R_OK) != 0)
-        skip();
     struct target *target = start(LIST(PROGRAM, "fgets"));
     json_decref(wait_for_note(target, "not told"));
     json_t *json = report(target->recording, "1h", LIST("--all"));

@@ -146,6 +146,33 @@ static void names_of_rows_that_were_taken__are_read_with_them(void **state)
     snapshot_deinit(&s);
 }
 
+/* ---- Tables that do what no writer does ---- */
+
+static void shrink_frames(void)
+{
+    builder_table(builder, REC_TABLE_FRAMES)->count = 1;
+}
+
+/* Rows are skipped where the file has holes, as it is by then: never backwards. */
+static void table_that_shrinks__is_taken_as_it_was_read(void **state)
+{
+    enum { MANY = 10000 }; /* more than are skipped at once */
+    (void)state;
+    struct snapshot s;
+    build_live(MANY);
+    struct rec_table *frames = builder_table(builder, REC_TABLE_FRAMES);
+    frames->offset = builder_table(builder, REC_TABLE_TASKS)->offset; /* where there is room */
+    frames->capacity = frames->count = MANY;
+    struct rec_frame *last = (struct rec_frame *)rows_of(REC_TABLE_FRAMES) + MANY - 1;
+    *last = (struct rec_frame){.pc = 0x10010, .function = builder_string(builder, "last")};
+    event = (typeof(event)){.happen = shrink_frames,
+                            .at = (off_t)builder_table(builder, REC_TABLE_MODULES)->offset};
+    read_built(&s, SNAPSHOT_RUNNING);
+    assert_int_equal(s.frame_count, 1);
+    assert_int_equal(s.frames[0].pc, 0x10010);
+    snapshot_deinit(&s);
+}
+
 /* ---- Cases of a select ---- */
 
 #define SELECTS 600 /* more than are read at once */
@@ -219,6 +246,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(process_that_exits_when_the_header_was_read__has_exited),
         cmocka_unit_test(names_of_rows_that_were_taken__are_read_with_them),
+        cmocka_unit_test(table_that_shrinks__is_taken_as_it_was_read),
         cmocka_unit_test(cases_of_a_select_that_ends_meanwhile__are_not_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
