@@ -50,7 +50,7 @@ static size_t past_hole(const struct recording_reader *reader, enum rec_table_id
     if (row % ROWS_A_HOLE != 0 || row >= count)
         return row;
     uint64_t next = rec_file_next_data(&reader->file, id, row);
-    return next >= row && next < count ? (size_t)next : count; /* the table may have shrunk since */
+    return next >= row && next < count ? (size_t)next : count; /* never back */
 }
 
 const char *recording_string(struct snapshot *snapshot, uint32_t offset)
