@@ -13,17 +13,16 @@ static const struct taskrt_inspect *inspect; /* NULL: there is no libtaskrt that
 
 static bool attach(void)
 {
-    if (__atomic_load_n(&taskrt_known.self, __ATOMIC_ACQUIRE) != NULL)
+    if (__atomic_load_n(&taskrt_known.current, __ATOMIC_ACQUIRE) != 0)
         return true;
     const struct taskrt_inspect *found = hooks_find("taskrt_inspect", NULL);
-    struct taskrt_task *(*self)(void) =
-        (struct taskrt_task * (*)(void)) hooks_find("taskrt_self", NULL);
-    if (found == NULL || self == NULL || found->magic != TASKRT_INSPECT_MAGIC ||
+    int64_t (*current)(void) = (int64_t(*)(void))hooks_find("taskrt_inspect_current", NULL);
+    if (found == NULL || current == NULL || found->magic != TASKRT_INSPECT_MAGIC ||
         found->version != TASKRT_INSPECT_VERSION || found->bytes < sizeof(*found))
         return false;
     inspect = found;
     taskrt_known.tool = found->tool;
-    __atomic_store_n(&taskrt_known.self, self, __ATOMIC_RELEASE); /* last: with it, all is known */
+    __atomic_store_n(&taskrt_known.current, current(), __ATOMIC_RELEASE); /* last: all is known */
     if (recorder.header != NULL)
         __atomic_fetch_or(&recorder.header->runtimes, REC_RUNTIME_TASKRT, __ATOMIC_RELAXED);
     return true;
@@ -47,7 +46,7 @@ static struct rec_task *adopt(struct taskrt_task *self)
 
 struct rec_task *taskrt_find_slot(void)
 {
-    struct taskrt_task *self = attach() ? taskrt_known.self() : NULL;
+    struct taskrt_task *self = attach() ? taskrt_current() : NULL;
     if (self == NULL)
         return &recorder_thread.sink;
     struct rec_task *task = *tool_word(self);
@@ -61,7 +60,7 @@ static void task_main(void *arg)
     struct rec_task *task = arg;
     taskrt_fn *fn = (taskrt_fn *)task->cfa;
     void *fn_arg = (void *)task->fp;
-    struct taskrt_task *self = taskrt_known.self();
+    struct taskrt_task *self = taskrt_current();
     SHARED_PUT(task->handle, (uint64_t)self);
     *tool_word(self) = task;
     fn(fn_arg);
@@ -85,7 +84,7 @@ static struct rec_task *spawn_slot(uint32_t site, const char *name, taskrt_fn *f
 /* The end of the running task's stack; 0: no task runs. */
 static uint64_t stack_high(void)
 {
-    struct taskrt_task *self = attach() ? taskrt_known.self() : NULL;
+    struct taskrt_task *self = attach() ? taskrt_current() : NULL;
     return self != NULL ? *(const uint64_t *)((const char *)self + inspect->stack_high) : 0;
 }
 

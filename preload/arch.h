@@ -38,13 +38,20 @@
 /* The calling thread's, which thread-local storage lies around. */
 static inline char *arch_thread_pointer(void)
 {
-#if defined(__x86_64__)
-    char *pointer;
-    __asm__("movq %%fs:0, %0" : "=r"(pointer));
-    return pointer;
-#else
     return __builtin_thread_pointer();
+}
+
+/* The word that lies `offset` bytes from it. Read anew each time: a task may go on on another
+ * thread. */
+static inline void *arch_thread_word(int64_t offset)
+{
+    void *word;
+#if defined(__x86_64__)
+    __asm__ volatile("movq %%fs:(%1), %0" : "=r"(word) : "r"(offset));
+#else
+    word = *(void *volatile *)(arch_thread_pointer() + offset);
 #endif
+    return word;
 }
 
 /* The line of memory at `address` is about to be written. Asked for so, it comes from another

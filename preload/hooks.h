@@ -19,6 +19,7 @@
 #include <threads.h>
 #include <time.h>
 
+#include "preload/arch.h"
 #include "preload/own_stack.h"
 #include "preload/waits.h"
 #include "runtime/taskrt.h"
@@ -115,21 +116,28 @@ uint32_t hooks_spawn_site(uint64_t pc, uint64_t sp, uint64_t fp, uint64_t high);
 extern int hooks_quick_status;
 
 /* What wrappers have to know of libtaskrt, to find the slot of the running task. Written by its
- * adapter, `self` last. */
+ * adapter, `current` last. */
 struct taskrt_known {
-    struct taskrt_task *(*self)(void); /* NULL: there is no libtaskrt that we know, so far */
-    uint32_t tool;                     /* where in a task the word for tools is */
+    int64_t current; /* what taskrt_inspect_current() says; 0: there is no libtaskrt that we know,
+                        so far */
+    uint32_t tool;   /* where in a task the word for tools is */
 };
 extern HIDDEN struct taskrt_known taskrt_known;
 
 /* The same as taskrt_slot, where the runtime is not known yet, or the task has no slot. */
 struct rec_task *taskrt_find_slot(void);
 
+/* The libtaskrt task that the thread runs; NULL: none. */
+__attribute__((always_inline)) static inline struct taskrt_task *taskrt_current(void)
+{
+    int64_t where = __atomic_load_n(&taskrt_known.current, __ATOMIC_ACQUIRE);
+    return likely(where != 0) ? arch_thread_word(where) : NULL;
+}
+
 /* The slot of the running libtaskrt task, for wrappers. Never NULL. */
 __attribute__((always_inline)) static inline struct rec_task *taskrt_slot(void)
 {
-    __typeof__(taskrt_known.self) ask = __atomic_load_n(&taskrt_known.self, __ATOMIC_ACQUIRE);
-    struct taskrt_task *self = likely(ask != NULL) ? ask() : NULL;
+    struct taskrt_task *self = taskrt_current();
     struct rec_task *task =
         likely(self != NULL) ? *(struct rec_task **)((char *)self + taskrt_known.tool) : NULL;
     return likely(task != NULL) ? task : taskrt_find_slot();

@@ -35,6 +35,7 @@
 struct rt_runtime rt_runtime;
 _Atomic uint32_t rt_run_number = 1;
 static _Thread_local struct rt_worker *this_worker __attribute__((tls_model("initial-exec")));
+static _Thread_local struct taskrt_task *this_task __attribute__((tls_model("initial-exec")));
 
 /* The address of a thread-local must not be kept while a task may move to another thread. */
 #if defined(__clang__)
@@ -55,7 +56,12 @@ NEVER_INLINE static void set_worker(struct rt_worker *worker)
 
 NEVER_INLINE struct taskrt_task *rt_self(void)
 {
-    return this_worker ? RT_GET(this_worker->current) : NULL;
+    return this_task;
+}
+
+int64_t taskrt_inspect_current(void)
+{
+    return (const char *)&this_task - (const char *)__builtin_thread_pointer();
 }
 
 struct rt_worker *rt_first_worker(void)
@@ -403,6 +409,13 @@ static void finish_switch(struct rt_worker *worker, struct taskrt_task *task)
     }
 }
 
+/* Noted twice: where the thread itself finds it at once, and where another process does. */
+static void set_current(struct rt_worker *worker, struct taskrt_task *task)
+{
+    this_task = task;
+    RT_SET(worker->current, task);
+}
+
 void *rt_run_worker(void *arg)
 {
     struct rt_worker *worker = arg;
@@ -419,10 +432,10 @@ void *rt_run_worker(void *arg)
             break;
         RT_SET(worker->ticks, RT_GET(worker->ticks) + 1);
         task->worker = worker;
-        RT_SET(worker->current, task);
+        set_current(worker, task);
         atomic_store_explicit(&task->state, TASKRT_STATE_RUNNING, memory_order_release);
         switch_to_task(worker, task);
-        RT_SET(worker->current, NULL);
+        set_current(worker, NULL);
         finish_switch(worker, task);
     }
     RT_SET(worker->tid, 0);

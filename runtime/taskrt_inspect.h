@@ -108,6 +108,11 @@ struct taskrt_inspect_workers {
 #pragma GCC visibility push(default)
 extern struct taskrt_inspect taskrt_inspect;
 extern struct taskrt_inspect_workers taskrt_inspect_workers;
+
+/* For a tool in the same process that asks often: where each thread has the address of the task
+ * that it runs, or 0. In bytes from the thread's pointer (%fs:0, TPIDR_EL0); the same for all
+ * threads, and for as long as the runtime is loaded. May be called anywhere. */
+int64_t taskrt_inspect_current(void);
 #pragma GCC visibility pop
 
 #endif

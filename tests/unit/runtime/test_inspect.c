@@ -321,6 +321,41 @@ static void list__holds_every_task(void **state)
     in_task_on(1, look_at_list, NULL, 0);
 }
 
+/* What the calling thread says that it runs, where a tool would look. */
+__attribute__((noinline)) static struct taskrt_task *running_task(void)
+{
+    const char *thread = __builtin_thread_pointer();
+    return *(struct taskrt_task *const *)(thread + taskrt_inspect_current());
+}
+
+static void look_at_self(void *arg)
+{
+    (void)arg;
+    for (int i = 0; i < 1000; i++) { /* on whichever thread it goes on */
+        expect_int(running_task() == taskrt_self(), 1);
+        taskrt_yield();
+    }
+}
+
+static void look_at_many(void *arg)
+{
+    (void)arg;
+    struct taskrt_task *tasks[20];
+    for (int i = 0; i < 20; i++)
+        tasks[i] = spawn(look_at_self, NULL);
+    for (int i = 0; i < 20; i++)
+        join(tasks[i]);
+    expect_int(running_task() == taskrt_self(), 1);
+}
+
+static void running_task__is_where_the_thread_keeps_it(void **state)
+{
+    (void)state;
+    assert_null(running_task());
+    in_task_on(4, look_at_many, NULL, 0);
+    assert_null(running_task());
+}
+
 /* A tool's thread that reads along while tasks begin, park and end, and between runs too. */
 static _Atomic int reader_stop;
 static _Atomic long reader_saw;
@@ -462,6 +497,7 @@ int main(void)
         cmocka_unit_test(parked_sender__is_described_to_the_frame),
         cmocka_unit_test(each_reason__names_its_object_and_deadline),
         cmocka_unit_test(list__holds_every_task),
+        cmocka_unit_test(running_task__is_where_the_thread_keeps_it),
         cmocka_unit_test(reader_in_another_thread__sees_whole_waits),
         cmocka_unit_test(workers__are_told_with_their_threads_while_they_run),
     };
