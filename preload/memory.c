@@ -5,10 +5,11 @@
 #include <sys/mman.h>
 #include <sys/uio.h>
 
+#include "preload/recorder.h"
 #include "preload/sys.h"
 
 static long own_pid;
-static int mem_fd = -1; /* /proc/self/mem, in the sampler's descriptors */
+static int mem_fd = -1; /* /proc/self/mem, in the descriptors of the sampler, which alone uses it */
 
 void memory_init(void)
 {
@@ -16,10 +17,11 @@ void memory_init(void)
     mem_fd = -1;
 }
 
-void memory_init_fallback(void)
+void memory_init_fallback(bool own_descriptors)
 {
     char probe = 1, copy = 0;
-    if (mem_fd >= 0 || memory_read((uint64_t)&probe, &copy, 1))
+    mem_fd = -1; /* one from before went with the sampler that had opened it */
+    if (!own_descriptors || memory_read((uint64_t)&probe, &copy, 1))
         return;
     mem_fd = (int)sys_call(SYS_openat, AT_FDCWD, "/proc/self/mem", O_RDONLY | O_CLOEXEC);
 }
@@ -42,7 +44,7 @@ size_t memory_read_some(uint64_t address, void *buffer, size_t bytes)
      * but by that of a thread. */
     if (got == -ESRCH)
         got = sys_call(SYS_process_vm_readv, sys_call(SYS_gettid, 0), &to, 1, from, pieces, 0);
-    if (got < 0 && mem_fd >= 0)
+    if (got < 0 && recorder_thread.sampler && mem_fd >= 0)
         got = sys_call(SYS_pread64, mem_fd, buffer, bytes, address);
     return got < 0 ? 0 : (size_t)got;
 }

@@ -10,9 +10,10 @@
 /* Finds out how this process may read itself. At start and after fork. */
 void memory_init(void);
 
-/* Prepares a second way to read, by a file of /proc, where a filter refuses the first one. The
- * sampler only: it needs a descriptor. */
-void memory_init_fallback(void);
+/* Prepares a second way to read, by a file of /proc, where a filter refuses the first one. For the
+ * sampler alone, each one when it begins; it takes a descriptor, and so there is none unless the
+ * sampler has descriptors of its own. */
+void memory_init_fallback(bool own_descriptors);
 
 /* Copies `bytes` bytes, 64 KiB at most, from `address`. False: some of them are not mapped, or it
  * is not permitted. Any thread, any context; costs a system call. */

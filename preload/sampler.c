@@ -513,10 +513,9 @@ int sampler_run(void)
     sampler_has_left_files();
     descriptor_asks_sockets = may_ask_sockets();
     sys_call(SYS_prctl, PR_SET_NAME, "leakspy");
-    if (own_files) {
-        memory_init_fallback();
+    memory_init_fallback(own_files);
+    if (own_files)
         credentials_begin();
-    }
     bool polite = false;
     for (;;) {
         if (!polite)

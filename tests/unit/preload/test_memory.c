@@ -1,9 +1,14 @@
 /* Reading memory that may not be there. */
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "preload/clock.h"
@@ -152,7 +157,7 @@ static void read_own(void)
     probe = 2;
     CHECK_INT(memory_read((uint64_t)&probe, &copy, sizeof(copy)), 1);
     CHECK_INT(copy, 2);
-    memory_init_fallback(); /* not needed here, and harmless */
+    memory_init_fallback(true); /* not needed here, and harmless */
     CHECK_INT(memory_read((uint64_t)&probe, &copy, sizeof(copy)), 1);
     CHECK_INT(memory_read(0, &copy, sizeof(copy)), 0);
 }
@@ -162,6 +167,45 @@ static void fork_child__read__sees_its_own_memory(void **state)
     (void)state;
     assert_int_equal(here_in_child(read_own), HERE_CHILD_FINE);
     assert_int_equal(probe, 1);
+}
+
+/* Where a filter refuses the way to copy, the sampler, and it alone, has another. */
+static void read_without_the_call(void)
+{
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_process_vm_readv, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog filter = {.len = sizeof(code) / sizeof(code[0]), .filter = code};
+    int copy = 0;
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+        prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) != 0)
+        _exit(HERE_CHILD_SKIPS);
+    recorder_thread.sampler = true;
+    CHECK_INT(memory_read((uint64_t)&probe, &copy, sizeof(copy)), 0);
+    memory_init_fallback(false);
+    CHECK_INT(memory_read((uint64_t)&probe, &copy, sizeof(copy)), 0);
+    memory_init_fallback(true);
+    CHECK_INT(memory_read((uint64_t)&probe, &copy, sizeof(copy)), 1);
+    CHECK_INT(copy, probe);
+    recorder_thread.sampler = false; /* other threads have other descriptors */
+    CHECK_INT(memory_read((uint64_t)&probe, &copy, sizeof(copy)), 0);
+    recorder_thread.sampler = true; /* the next one; what was open before is gone */
+    close_range(3, ~0U, 0);
+    memory_init_fallback(true);
+    CHECK_INT(memory_read((uint64_t)&probe, &copy, sizeof(copy)), 1);
+    CHECK_INT(memory_read(0, &copy, sizeof(copy)), 0);
+}
+
+static void memory__without_the_call_that_copies_it__is_read_by_the_sampler(void **state)
+{
+    (void)state;
+    int status = here_in_child(read_without_the_call);
+    if (status == HERE_CHILD_SKIPS)
+        skip();
+    assert_int_equal(status, HERE_CHILD_FINE);
 }
 
 int main(void)
@@ -174,6 +218,7 @@ int main(void)
         cmocka_unit_test(memory_that_comes_and_goes__read__never_faults),
         cmocka_unit_test(memory__reserved__is_zero_or_refused),
         cmocka_unit_test(fork_child__read__sees_its_own_memory),
+        cmocka_unit_test(memory__without_the_call_that_copies_it__is_read_by_the_sampler),
     };
     return cmocka_run_group_tests(tests, here_start, here_stop);
 }
