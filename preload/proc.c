@@ -42,9 +42,7 @@ static uint64_t stat_field(uint32_t pid, int number)
 {
     char path[64], stat[1024];
     uint64_t value = 0;
-    struct text text = {.at = path, .room = sizeof(path)};
-    text_string(&text, "/proc/");
-    text_number(&text, pid);
+    struct text text = proc_path(path, sizeof(path), pid);
     text_string(&text, "/stat");
     proc_read_file(path, stat, sizeof(stat));
     const char *at = strrchr(stat, ')');
