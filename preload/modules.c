@@ -9,6 +9,7 @@
 #include "preload/clock.h"
 #include "preload/memory.h"
 #include "preload/recorder.h"
+#include "preload/tables.h"
 #include "preload/unwind.h"
 
 /* Beside each row of the recording's module table: what tells that the file is still the same. */
@@ -210,7 +211,6 @@ bool module_sweep(void)
 void module_reset(void)
 {
     if (loaded == NULL)
-        loaded = memory_reserve_unforked(sizeof(*loaded) *
-                                         recorder.header->tables[REC_TABLE_MODULES - 1].capacity);
+        loaded = memory_reserve_unforked(sizeof(*loaded) * TABLES_MOST_MODULES);
     loaded_count = 1;
 }

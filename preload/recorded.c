@@ -99,12 +99,13 @@ int recorded_make(const struct recorded_process *process, bool fork_child, char 
         recorder_say("no recording: the file cannot be made", path, fd);
         return (int)fd;
     }
-    struct rec_header *header = tables_map(fd, tables, &bytes);
+    struct rec_header *header;
+    long error = tables_map(fd, tables, &header, &bytes);
     sys_call(SYS_close, fd);
-    if (header == NULL) {
-        recorder_say("no recording: no room for it", path, 0);
+    if (error != 0) {
+        recorder_say("no recording: no room for it", path, error);
         sys_call(SYS_unlinkat, AT_FDCWD, path, 0);
-        return -ENOSPC;
+        return (int)error;
     }
     mapping.base = header;
     mapping.bytes = bytes;

@@ -1,5 +1,6 @@
 #include "preload/tables.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -19,7 +20,7 @@ static const struct {
     [REC_TABLE_PCS - 1] = {sizeof(uint64_t), 1 << 22, 1 << 12},
     [REC_TABLE_FRAMES - 1] = {sizeof(struct rec_frame), 1 << 18, 1 << 10},
     [REC_TABLE_STRINGS - 1] = {1, 1 << 24, 1 << 15},
-    [REC_TABLE_MODULES - 1] = {sizeof(struct rec_module), 1 << 14, 1 << 8},
+    [REC_TABLE_MODULES - 1] = {sizeof(struct rec_module), TABLES_MOST_MODULES, 1 << 8},
     [REC_TABLE_CALLS - 1] = {sizeof(struct rec_call), 1 << 10, 1 << 10},
     [REC_TABLE_CASES - 1] = {sizeof(struct rec_case), 1 << 20, 1 << 10},
     [REC_TABLE_DESCRIPTORS - 1] = {sizeof(struct rec_descriptor), 1 << 16, 1},
@@ -30,14 +31,14 @@ static const struct {
 static uint32_t ready_rows[REC_TABLE_COUNT]; /* rows with memory behind them */
 
 /* Memory for rows, so that touching them cannot fault: a full file system is an error here, and
- * would be a SIGBUS there. */
-static bool make_ready(void *address, uint64_t bytes)
+ * would be a SIGBUS there. 0, or a negative errno. */
+static long make_ready(void *address, uint64_t bytes)
 {
     if (recorder_quiet && !recorder_thread.sampler)
-        return false;
+        return -EPERM;
     uint64_t start = (uint64_t)address & ~UINT64_C(4095);
     uint64_t end = ((uint64_t)address + bytes + 4095) & ~UINT64_C(4095);
-    return sys_call(SYS_madvise, start, end - start, MADV_POPULATE_WRITE) == 0;
+    return sys_call(SYS_madvise, start, end - start, MADV_POPULATE_WRITE);
 }
 
 uint32_t recorder_take(enum rec_table_id id, uint32_t rows)
@@ -61,8 +62,8 @@ uint32_t recorder_take(enum rec_table_id id, uint32_t rows)
             uint32_t want = row + rows < ready + more ? ready + more : row + rows;
             if (want > table->capacity)
                 want = table->capacity;
-            if (!make_ready((char *)header + table->offset + (uint64_t)ready * table->stride,
-                            (uint64_t)(want - ready) * table->stride)) {
+            if (make_ready((char *)header + table->offset + (uint64_t)ready * table->stride,
+                           (uint64_t)(want - ready) * table->stride) != 0) {
                 __atomic_fetch_add(&table->lost, rows, __ATOMIC_RELAXED);
                 return 0;
             }
@@ -111,7 +112,7 @@ void recorder_put_descriptor(const struct rec_task *task, const struct rec_descr
     if (row >= table->capacity)
         return;
     struct rec_descriptor *to = &recorder.descriptors[row];
-    if (!make_ready(to, sizeof(*to))) {
+    if (make_ready(to, sizeof(*to)) != 0) {
         table->lost++;
         return;
     }
@@ -183,30 +184,40 @@ static uint64_t size_limit(int resource)
     return limit.rlim_cur;
 }
 
-struct rec_header *tables_map(long fd, struct rec_table tables[REC_TABLE_COUNT],
-                              uint64_t *ret_bytes)
+long tables_map(long fd, struct rec_table tables[REC_TABLE_COUNT], struct rec_header **ret,
+                uint64_t *ret_bytes)
 {
     /* Less where the process may not have as much: growing past the limit would raise SIGXFSZ. */
     uint64_t limit = size_limit(RLIMIT_FSIZE);
     uint64_t addresses = size_limit(RLIMIT_AS);
-    if (addresses != RLIM_INFINITY && limit > addresses / ADDRESS_SHARE)
+    long error = -EFBIG;
+    if (addresses != RLIM_INFINITY && limit > addresses / ADDRESS_SHARE) {
         limit = addresses / ADDRESS_SHARE;
+        error = -ENOMEM;
+    }
     for (uint32_t tasks = recorder_options.max_tasks; tasks >= 64; tasks /= 8) {
         uint64_t bytes = lay_out(tables, tasks);
-        if (bytes > limit || sys_call(SYS_ftruncate, fd, bytes) != 0)
+        if (bytes > limit)
+            continue;
+        error = sys_call(SYS_ftruncate, fd, bytes);
+        if (error != 0)
             continue;
         long base = sys_call(SYS_mmap, 0, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-        if (base < 0 && base > -4096)
+        if (base < 0 && base > -4096) {
+            error = base;
             continue;
-        if (!make_ready((void *)base, REC_HEADER_BYTES)) {
+        }
+        error = make_ready((void *)base, REC_HEADER_BYTES);
+        if (error != 0) {
             sys_call(SYS_munmap, base, bytes);
-            return NULL;
+            return error;
         }
         memset(ready_rows, 0, sizeof(ready_rows));
+        *ret = (struct rec_header *)base;
         *ret_bytes = bytes;
-        return (struct rec_header *)base;
+        return 0;
     }
-    return NULL;
+    return error;
 }
 
 struct rec_header *tables_map_header(long fd)
@@ -214,7 +225,7 @@ struct rec_header *tables_map_header(long fd)
     long base = sys_call(SYS_mmap, 0, REC_HEADER_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (base < 0 && base > -4096)
         return NULL;
-    if (make_ready((void *)base, REC_HEADER_BYTES))
+    if (make_ready((void *)base, REC_HEADER_BYTES) == 0)
         return (struct rec_header *)base;
     sys_call(SYS_munmap, base, REC_HEADER_BYTES);
     return NULL;
