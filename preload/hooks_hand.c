@@ -157,6 +157,8 @@ long hook_syscall(long number, long a, long b, long c, long d, long e, long f)
     }
     if (number == SYS_exit)
         sampler_watch_end((int)a);
+    if (number == SYS_exit_group)
+        recorder_close(REC_STATE_EXITED, (int)a & 0xff);
     watch_filter(number, a, b, c);
     enum sampler_change change = SAMPLER_UNTOUCHED;
     if (recorder.header != NULL && !recorder_quiet)

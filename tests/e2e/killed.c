@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <unistd.h>
 
@@ -113,6 +114,12 @@ static void exit_quickly(void)
     quick_exit(11);
 }
 
+static void exit_by_system_call(void)
+{
+    will(BOOK_EXITS, 13);
+    syscall(SYS_exit_group, 13);
+}
+
 /* The others end, and the last one ends the process. */
 static void leave(void)
 {
@@ -189,7 +196,8 @@ static void exec_mode(void)
 
 static void exit_mode(void)
 {
-    static void (*const ends[])(void) = {exit_now, exit_past_handlers, exit_quickly, leave};
+    static void (*const ends[])(void) = {exit_now, exit_past_handlers, exit_quickly,
+                                         exit_by_system_call, leave};
     start(spawners, 1);
     in_sleep(below(30000));
     ends[below(sizeof ends / sizeof *ends)]();
