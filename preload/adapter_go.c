@@ -66,7 +66,14 @@ void adapter_go_reset(void)
 /* Its goroutines are not recorded, and the report says why. */
 static void give_up(enum go_result result)
 {
-    recorder_say("its goroutines cannot be recorded", scan.version, -(long)result);
+    static const char *const why[] = {
+        [GO_NOT_GO] = "its goroutines cannot be recorded: it has no table of functions",
+        [GO_TOO_OLD] = "its goroutines cannot be recorded: Go before 1.18",
+        [GO_UNKNOWN_VERSION] =
+            "its goroutines cannot be recorded: a version of Go that is not known",
+        [GO_UNREADABLE] = "its goroutines cannot be recorded: its memory cannot be read",
+    };
+    recorder_say(why[result], scan.version, 0);
     if (scan.version[0] != '\0')
         recorder.header->go_version = recorder_add_string(scan.version, strlen(scan.version));
     state = LOST;

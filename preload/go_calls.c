@@ -8,8 +8,9 @@
 #define MOST_NUMBERS 512
 #define ASK_MOST 256 /* threads in one scan: each costs some microseconds */
 
-static uint16_t rows[MOST_NUMBERS]; /* by number of the call; 0: not made yet */
-static uint32_t first, met;         /* of those that the scan meets: which are asked begin there */
+/* By number of the call, the last one for all others; 0: not made yet. */
+static uint16_t rows[MOST_NUMBERS + 1];
+static uint32_t first, met; /* of those that the scan meets: which are asked begin there */
 
 void go_calls_reset(void)
 {
@@ -37,7 +38,7 @@ bool go_calls_read(struct mem_reader *memory, uint32_t tid, struct thread_call *
         call.number < 0)
         return false;
     thread_call_read(call.number, call.args, memory, ret);
-    uint16_t *row = &rows[call.number < MOST_NUMBERS ? call.number : 0];
+    uint16_t *row = &rows[call.number < MOST_NUMBERS ? call.number : MOST_NUMBERS];
     if (*row == 0)
         *row = (uint16_t)recorder_add_call(ret->name != NULL ? ret->name : "syscall", ret->op,
                                            REC_CALL_SYSTEM);
