@@ -136,21 +136,22 @@ static void find_lockers(void)
 
 void libgo_init(void)
 {
-    if (libgo.present || !libgo_attach())
+    if (libgo.table != NULL || !libgo_attach())
         return;
     reason_names.strings = hooks_find("runtime.waitReasonStrings", NULL);
     reason_names.count = symbol_bytes(reason_names.strings) / sizeof(*reason_names.strings);
     find_lockers();
-    libgo.present = true;
 }
 
 void libgo_add_calls(void)
 {
-    if (!libgo.present)
+    if (libgo.table == NULL)
         return;
     sys_call(SYS_madvise, libgo.table, (libgo.mask + 1) * sizeof(*libgo.table), MADV_DONTNEED);
     add_reasons();
     __atomic_fetch_or(&recorder.header->runtimes, REC_RUNTIME_LIBGO, __ATOMIC_RELAXED);
+    /* Last: another thread may make a goroutine meanwhile, whose row is to stay. */
+    __atomic_store_n(&libgo.present, true, __ATOMIC_RELEASE);
 }
 
 /* --- start and end --------------------------------------------------------------------------- */
