@@ -10,6 +10,11 @@
 static uint64_t *seen;
 static uint32_t next_site;
 
+/* Updates for which those behind wait for a site that is just being stored. One that a handler left
+ * by a jump in the middle of that is never whole. */
+#define PATIENCE 50
+static uint32_t waited;
+
 /* As many as are named at once: a file is read once for all of them. */
 #define BATCH 256
 static struct frames_new batch[BATCH];
@@ -56,15 +61,20 @@ static void add(const struct frames_source *source, uint64_t pc, uint32_t module
         batch[batch_count++] = (struct frames_new){.row = row, .module = module, .pc = pc};
 }
 
+static bool is_whole(uint32_t site)
+{
+    return __atomic_load_n(&recorder.sites[site].hash, __ATOMIC_ACQUIRE) != 0;
+}
+
 void frames_update(const struct frames_source *source)
 {
     uint32_t count = recorder_rows(REC_TABLE_SITES);
     uint32_t first = next_site;
     if (seen == NULL || first >= count)
         return;
-    while (next_site < count &&
-           __atomic_load_n(&recorder.sites[next_site].hash, __ATOMIC_ACQUIRE) != 0)
-        next_site++;
+    for (; next_site < count && (is_whole(next_site) || waited == PATIENCE); next_site++)
+        waited = 0;
+    waited += next_site < count;
     /* Sorted by module, a file is read once a batch: modules are few, so look through the sites
      * once for each that occurs. */
     for (;;) {
@@ -73,7 +83,8 @@ void frames_update(const struct frames_source *source)
         bool any = false;
         for (uint32_t row = first; row < next_site; row++) {
             const struct rec_site *site = &recorder.sites[row];
-            for (uint32_t i = 0; i < site->pc_count; i++) {
+            uint32_t pc_count = is_whole(row) ? site->pc_count : 0;
+            for (uint32_t i = 0; i < pc_count; i++) {
                 uint64_t pc = recorder.pcs[site->first_pc + i];
                 if (any && (pc - 1 < start || pc - 1 >= end))
                     continue;
@@ -101,5 +112,6 @@ void frames_reset(void)
     else
         memory_clear(seen, SEEN_ROWS * sizeof(*seen));
     next_site = 1;
+    waited = 0;
     batch_count = 0;
 }

@@ -56,6 +56,28 @@ static void function__of_a_loaded_file__is_named(void **state)
     dlclose(library);
 }
 
+/* As a handler leaves it that jumps out of the storing of a site. */
+static void function__behind_a_site_that_is_never_whole__is_named_in_the_end(void **state)
+{
+    uint64_t function;
+    uint32_t half = recorder_take(REC_TABLE_SITES, 1);
+    recorder.sites[half].pc_count = 3;
+    copy_file(FIXTURE_ONE, here_path("fixture.so"));
+    void *library = dlopen(here_path("fixture.so"), RTLD_NOW | RTLD_LOCAL);
+    (void)state;
+    assert_non_null(library);
+    function = (uint64_t)dlsym(library, "fixture_function");
+    assert_int_equal(site_store((uint64_t[]){function + 1}, 1, 0), half + 1);
+    names_update();
+    assert_int_equal(recorder_rows(REC_TABLE_FRAMES), 1); /* it may be whole the next time */
+    for (int i = 0; i < 100 && recorder_rows(REC_TABLE_FRAMES) == 1; i++)
+        names_update();
+    assert_int_equal(recorder_rows(REC_TABLE_FRAMES), 2);
+    assert_int_equal(recorder.frames[1].pc, function + 1);
+    assert_string_equal(recorder.strings + recorder.frames[1].function, "fixture_function");
+    dlclose(library);
+}
+
 static void function__of_a_file_that_was_replaced__has_no_name(void **state)
 {
     uint64_t function;
@@ -173,6 +195,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH_RECORDING(function__of_a_loaded_file__is_named),
+        WITH_RECORDING(function__behind_a_site_that_is_never_whole__is_named_in_the_end),
         WITH_RECORDING(function__of_a_file_that_was_replaced__has_no_name),
         WITH_RECORDING(module__unloaded__is_marked_in_a_new_epoch),
         WITH_RECORDING(module__loaded_where_another_was__begins_a_new_epoch),
