@@ -98,7 +98,8 @@ int rt_netpoll_wait(int64_t timeout_ns, void *events, int capacity)
                                    .tv_nsec = timeout_ns % TASKRT_S};
         count = epoll_pwait2(epoll_fd, events, capacity,
                              timeout_ns == TASKRT_NEVER ? NULL : &timeout, NULL);
-        if (count < 0 && errno == ENOSYS)
+        /* Not only ENOSYS: a seccomp filter that does not know the call may say what it likes. */
+        if (count < 0 && errno != EINTR)
             atomic_store(&no_pwait2, true);
     }
     if (count < 0 && atomic_load_explicit(&no_pwait2, memory_order_relaxed)) {

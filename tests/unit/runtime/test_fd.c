@@ -3,11 +3,18 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 struct fd_wait {
@@ -254,6 +261,75 @@ static void server_and_clients__talk(void **state)
         in_task_on(threads, echo, NULL, 0);
 }
 
+/* By a filter of system calls, as one may that does not know this one. */
+static bool refuse_pwait2(int error)
+{
+    struct sock_filter rules[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_epoll_pwait2, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (unsigned)error),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = {sizeof rules / sizeof rules[0], rules};
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+           prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+enum { REPORTED = 40, NOT_REPORTED, BUSY, NO_FILTER };
+
+static int64_t cpu_ns(void)
+{
+    struct timespec used;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+    return used.tv_sec * TASKRT_S + used.tv_nsec;
+}
+
+static void wait_without_pwait2(void *arg)
+{
+    int *ret = arg;
+    int ends[2];
+    if (pipe(ends) != 0)
+        return;
+    struct fd_wait wait = {ends[0], POLLIN, 0};
+    struct taskrt_task *task = park_on(&wait);
+    int64_t before_ns = cpu_ns();
+    taskrt_sleep(400 * TASKRT_MS);
+    int64_t used_ns = cpu_ns() - before_ns;
+    expect_int(write(ends[1], "x", 1), 1);
+    join(task);
+    *ret = wait.result != POLLIN ? NOT_REPORTED : used_ns > 200 * TASKRT_MS ? BUSY : REPORTED;
+}
+
+static int wait_in_child(int error)
+{
+    pid_t child = fork();
+    assert_int_not_equal(child, -1);
+    if (child == 0) {
+        int result = NOT_REPORTED;
+        alarm(60);
+        if (!refuse_pwait2(error))
+            _exit(NO_FILTER);
+        setenv("TASKRT_THREADS", "2", 1);
+        taskrt_run(wait_without_pwait2, &result);
+        _exit(result);
+    }
+    int status = 0;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+static void refused_pwait2__is_done_without(void **state)
+{
+    (void)state;
+    static const int errors[] = {ENOSYS, EPERM, EACCES};
+    for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++) {
+        int result = wait_in_child(errors[i]);
+        if (result == NO_FILTER)
+            skip();
+        assert_int_equal(result, REPORTED);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -262,6 +338,7 @@ int main(void)
         cmocka_unit_test(one_fd__a_waiter_a_direction),
         cmocka_unit_test(reused_number__is_another_fd),
         cmocka_unit_test(server_and_clients__talk),
+        cmocka_unit_test(refused_pwait2__is_done_without),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
