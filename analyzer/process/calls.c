@@ -89,7 +89,7 @@ static bool option_is(int fd, int option, int value)
 /* TCP, UDP and local sockets that have no timeout and are content with one byte. */
 static bool socket_survives(pid_t pid, pid_t tid, uint64_t fd)
 {
-    int borrowed = fd <= INT32_MAX ? process_borrow_fd(pid, tid, (int)fd) : -1;
+    int borrowed = fd <= INT32_MAX ? process_borrow_socket(pid, tid, (int)fd) : -1;
     struct timeval timeout = {1, 0};
     socklen_t bytes = sizeof(timeout);
     bool known =

@@ -204,18 +204,19 @@ bool process_describe_fd(struct process_fds *fds, pid_t tid, int fd, char *to, s
     return true;
 }
 
-/* Whether a thread has the same file there as its process. */
-static bool is_shared(pid_t pid, pid_t tid, int fd)
+/* Whether a thread has a socket there, and the same as its process. */
+static bool is_shared_socket(pid_t pid, pid_t tid, int fd)
 {
+    static const char socket[] = "socket:";
     char own[256], common[256];
-    return pid == tid || (read_link(tid, fd, own, sizeof(own)) &&
-                          read_link(pid, fd, common, sizeof(common)) && strcmp(own, common) == 0);
+    return read_link(tid, fd, own, sizeof(own)) && strncmp(own, socket, sizeof(socket) - 1) == 0 &&
+           (pid == tid || (read_link(pid, fd, common, sizeof(common)) && strcmp(own, common) == 0));
 }
 
 /* Threads other than the first one have no pidfd before Linux 6.9. */
-int process_borrow_fd(pid_t pid, pid_t tid, int fd)
+int process_borrow_socket(pid_t pid, pid_t tid, int fd)
 {
-    if (!is_shared(pid, tid, fd))
+    if (!is_shared_socket(pid, tid, fd))
         return -1;
     int process = (int)syscall(SYS_pidfd_open, pid, 0);
     int borrowed = process >= 0 ? (int)syscall(SYS_pidfd_getfd, process, fd, 0) : -1;
@@ -228,7 +229,7 @@ bool process_fd_times_out(pid_t pid, pid_t tid, int fd, int timeout)
 {
     struct timeval within = {0};
     socklen_t bytes = sizeof(within);
-    int borrowed = process_borrow_fd(pid, tid, fd);
+    int borrowed = process_borrow_socket(pid, tid, fd);
     bool known = borrowed >= 0 && getsockopt(borrowed, SOL_SOCKET, timeout, &within, &bytes) == 0;
     if (borrowed >= 0)
         close(borrowed);

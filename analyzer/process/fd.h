@@ -27,10 +27,11 @@ void process_fds_deinit(struct process_fds *fds);
 bool process_describe_fd(struct process_fds *fds, pid_t tid, int fd, char *to, size_t bytes,
                          bool *ret_listening);
 
-/* A second name for a descriptor of a thread of another process, to be closed. The process does not
- * see it. -1: there is none, it is not permitted, or only that thread has it. Source:
- * pidfd_getfd(2). */
-int process_borrow_fd(pid_t pid, pid_t tid, int fd);
+/* A second name for a socket of a thread of another process, to be closed. The process does not see
+ * it. Of nothing but sockets: whoever closes a file that a server has (FUSE, NFS) waits for that
+ * server, as the thread itself may. -1: there is none, it is none, it is not permitted, or only
+ * that thread has it. Source: pidfd_getfd(2). */
+int process_borrow_socket(pid_t pid, pid_t tid, int fd);
 
 /* Whether a descriptor is a socket with a timeout, SO_RCVTIMEO or SO_SNDTIMEO of socket(7), which
  * makes calls that wait for it end by themselves. False where that cannot be told. */

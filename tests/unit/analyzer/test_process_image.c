@@ -569,6 +569,35 @@ static void descriptor_of_a_thread__is_that_of_its_own_table(void **state)
     child_end(pid);
 }
 
+static void open_a_socket_and_others(void)
+{
+    int pipes[2];
+    shared->fds[0] = socket(AF_UNIX, SOCK_STREAM, 0);
+    shared->fds[1] = pipe(pipes) == 0 ? pipes[0] : -1;
+    shared->fds[2] = eventfd(0, 0);
+    shared->fds[3] = open("/etc/passwd", O_RDONLY);
+    park();
+}
+
+/* Closing the copy of another file may take as long as its server does. */
+static void borrowed__are_only_sockets(void **state)
+{
+    (void)state;
+    pid_t pid = child_start(open_a_socket_and_others);
+    int borrowed = process_borrow_socket(pid, pid, shared->fds[0]), error = errno;
+    if (borrowed < 0 && (error == ENOSYS || error == EPERM)) {
+        child_end(pid);
+        skip(); /* before Linux 5.6, or not allowed */
+    }
+    assert_true(borrowed >= 0);
+    close(borrowed);
+    for (size_t i = 1; i < 4; i++) {
+        assert_true(shared->fds[i] >= 0);
+        assert_int_equal(process_borrow_socket(pid, pid, shared->fds[i]), -1);
+    }
+    child_end(pid);
+}
+
 #define CLOSED_CONNECTIONS 20
 
 /* In a network of its own: one socket that listens, one of the machine itself, and connections that
@@ -838,6 +867,7 @@ int main(void)
         cmocka_unit_test(thread_id__is_taken_for_its_process),
         cmocka_unit_test(descriptor__tells_what_it_is),
         cmocka_unit_test(descriptor_of_a_thread__is_that_of_its_own_table),
+        cmocka_unit_test(borrowed__are_only_sockets),
         cmocka_unit_test(closed_connections__are_not_kept),
         cmocka_unit_test(no_such_process__is_said),
         cmocka_unit_test(zombie__is_said),
