@@ -199,10 +199,12 @@ uint64_t thread_find_descriptor(const struct thread_layout *layout, const void *
                                 uint64_t address, size_t bytes, uint32_t tid)
 {
     const unsigned char *at = memory;
-    if (layout->tid == 0 || bytes < layout->tid + sizeof(tid))
+    size_t tid_end = layout->tid + sizeof(tid), self_end = DESCRIPTOR_SELF + sizeof(uint64_t);
+    size_t needed = tid_end > self_end ? tid_end : self_end;
+    if (layout->tid == 0 || bytes < needed)
         return 0;
     size_t skipped = (DESCRIPTOR_ALIGNMENT - address % DESCRIPTOR_ALIGNMENT) % DESCRIPTOR_ALIGNMENT;
-    for (size_t i = skipped; i <= bytes - layout->tid - sizeof(tid); i += DESCRIPTOR_ALIGNMENT) {
+    for (size_t i = skipped; i <= bytes - needed; i += DESCRIPTOR_ALIGNMENT) {
         uint64_t first, second;
         uint32_t found;
         memcpy(&first, at + i, sizeof(first));

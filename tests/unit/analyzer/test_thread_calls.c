@@ -478,6 +478,20 @@ static void descriptor__find__is_pthread_self(void **state)
     assert_int_equal(thread_find_descriptor(&layout, memory, self - 512, 0, tid), 0);
 }
 
+/* The offset of the id is what the process says: it may be lower than that of the pointers. */
+static void descriptor__find__reads_nothing_behind_the_memory(void **state)
+{
+    (void)state;
+    const struct thread_layout layout = {.tid = 8};
+    const uint64_t address = 64 * FIRST_PAGE;
+    const uint32_t tid = 77;
+    const uint64_t descriptor[] = {address, tid, address};
+    assert_int_equal(thread_find_descriptor(&layout, descriptor, address, sizeof(descriptor), tid),
+                     address);
+    for (size_t bytes = 0; bytes < sizeof(descriptor); bytes++)
+        assert_int_equal(thread_find_descriptor(&layout, descriptor, address, bytes, tid), 0);
+}
+
 /* ---- the list of threads ---- */
 
 struct link {
@@ -591,6 +605,7 @@ int main(void)
         cmocka_unit_test(locks__shared__are_those_that_other_processes_may_hold),
         cmocka_unit_test(robust_and_inheriting_mutexes__are_known_by_their_words),
         cmocka_unit_test(descriptor__find__is_pthread_self),
+        cmocka_unit_test(descriptor__find__reads_nothing_behind_the_memory),
         cmocka_unit_test(threads_on_the_list__read__are_those_that_began),
         cmocka_unit_test(own_program__names__are_found_both_ways),
     };
