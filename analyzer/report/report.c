@@ -139,7 +139,8 @@ void report_notes(const struct report *report, void (*visit)(const char *note, v
 const char *report_doubt(const struct report *report)
 {
     if (snapshot_lost_tasks(report->snapshot))
-        return "tasks were lost to the recording";
+        return report->snapshot->source == SNAPSHOT_RECORDING ? "tasks were lost to the recording"
+                                                              : "tasks could not be read";
     if (report->snapshot->doubt)
         return report->snapshot->doubt;
     if (report->snapshot->continued_in)

@@ -332,6 +332,26 @@ static char *write_labelled(unsigned labels)
     return write_report(b, &usual, 100, report_write_text);
 }
 
+static void tasks_that_are_unknown__are_told_by_what_was_read(void **state)
+{
+    static const struct {
+        enum snapshot_source source;
+        const char *doubt;
+    } rows[] = {{SNAPSHOT_RECORDING, "tasks were lost to the recording"},
+                {SNAPSHOT_PROCESS, "tasks could not be read"},
+                {SNAPSHOT_CORE, "tasks could not be read"}};
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct snapshot snapshot;
+        struct report report = {.snapshot = &snapshot};
+        snapshot_init(&snapshot);
+        snapshot.source = rows[i].source;
+        snapshot.loss.unreadable = 1;
+        assert_string_equal(report_doubt(&report), rows[i].doubt);
+        snapshot_deinit(&snapshot);
+    }
+}
+
 static void text__more_labels_than_are_shown__said(void **state)
 {
     (void)state;
@@ -861,6 +881,7 @@ int main(void)
         cmocka_unit_test(stack_that_is_longer_than_what_was_kept__said),
         cmocka_unit_test(go_statement_alone__is_not_said_to_be_cut_in_the_text),
         cmocka_unit_test(text__loss_is_shown),
+        cmocka_unit_test(tasks_that_are_unknown__are_told_by_what_was_read),
         cmocka_unit_test(text__more_labels_than_are_shown__said),
         cmocka_unit_test(text__nobody_looked_lately__said),
         cmocka_unit_test(text__looked_at_less_often_than_the_threshold_asks_for__said),
