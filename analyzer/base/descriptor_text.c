@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "analyzer/base/text.h"
@@ -9,6 +10,17 @@
 static bool begins_with(const char *text, const char *prefix)
 {
     return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+/* Printable, and with its end marked where that is missing. */
+static void put_name(const char *name, char *to, size_t bytes)
+{
+    static const char cut[] = "...";
+    char *whole = text_printable_dup(name);
+    text_printable(name, to, bytes);
+    if (whole && strlen(whole) >= bytes && bytes > sizeof(cut))
+        strcat(text_printable(name, to, bytes - strlen(cut)), cut);
+    free(whole);
 }
 
 void descriptor_text_link(const char *link, char *to, size_t bytes)
@@ -22,9 +34,9 @@ void descriptor_text_link(const char *link, char *to, size_t bytes)
         char name[64];
         const char *from = link + strlen(anonymous) + (link[strlen(anonymous)] == '[');
         snprintf(name, sizeof(name), "%.*s", (int)strcspn(from, "]"), from);
-        text_printable(name, to, bytes);
+        put_name(name, to, bytes);
     } else {
-        text_printable(link, to, bytes);
+        put_name(link, to, bytes);
     }
 }
 

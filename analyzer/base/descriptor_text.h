@@ -10,7 +10,7 @@
 enum { DESCRIPTOR_ADDRESS = 64 }; /* bytes for an address */
 
 /* By what /proc has for it: "pipe:[1234]" is "pipe", "anon_inode:[eventfd]" is "eventfd", a path is
- * itself. Source: proc_pid_fd(5). */
+ * itself. What does not fit ends in "...". Source: proc_pid_fd(5). */
 void descriptor_text_link(const char *link, char *to, size_t bytes);
 
 /* A socket: "tcp 127.0.0.1:80 listening", "tcp 127.0.0.1:80 -> 10.0.0.7:5123", "unix socket ->

@@ -134,15 +134,15 @@ static void explain_fd(const struct judge *judge, struct group *group,
                        const struct object_look *look)
 {
     const struct snapshot_task *task = &judge->snapshot->tasks[group->members[0]];
-    char object[320];
-    evidence_object_name(look->kind, look->address, object);
-    if (look->text)
-        snprintf(object + strlen(object), sizeof(object) - 64, " (%s)", look->text);
+    const char *open = look->text ? " (" : "", *close = look->text ? ")" : "";
+    const char *text = look->text ? look->text : "";
+    char object[64], more[32] = "";
     uint32_t fds = snapshot_extra(judge->snapshot, task)->arg;
     if ((task->flags & SNAPSHOT_FDS) && fds > 1)
-        evidence_add(group, "%s and %" PRIu32 " more, in %s", object, fds - 1, group->call);
-    else
-        evidence_add(group, "%s, in %s", object, group->call);
+        snprintf(more, sizeof(more), " and %" PRIu32 " more", fds - 1);
+    evidence_add(group, "%s%s%s%s%s, in %s",
+                 evidence_object_name(look->kind, look->address, object), open, text, close, more,
+                 group->call);
 }
 
 /* One row for each kind of object that has something to say. */

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <sys/un.h>
 
+#include "analyzer/base/descriptor_text.h"
 #include "analyzer/recording/descriptors.h"
 #include "analyzer/source/recording.h"
 #include "tests/unit/analyzer/recording_builder.h"
@@ -52,6 +53,26 @@ static void path__of_which_the_end_is_missing__says_so(void **state)
     assert_true(recording_descriptor_text(&row, false, text));
     assert_int_equal(strlen(text), sizeof(row.name) - 1 + 3);
     assert_string_equal(text + sizeof(row.name) - 1, "...");
+}
+
+static void path__longer_than_its_place__says_so(void **state)
+{
+    static const struct {
+        const char *link, *text;
+    } rows[] = {
+        {"/a/path", "/a/path"},
+        {"/a/longer", "/a/l..."},
+        {"/a/\n\n", "/a/..."}, /* no half of \x0a */
+        {"/a/b\xc3\xa4\xc3\xa4", "/a/b..."},
+        {"anon_inode:[eventfd]", "eventfd"},
+        {"anon_inode:[eventpoll]", "even..."},
+    };
+    char text[8];
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        descriptor_text_link(rows[i].link, text, sizeof(text));
+        assert_string_equal(text, rows[i].text);
+    }
 }
 
 /* One of a socket with these addresses. */
@@ -222,6 +243,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(file__is_called_as_proc_has_it),
         cmocka_unit_test(path__of_which_the_end_is_missing__says_so),
+        cmocka_unit_test(path__longer_than_its_place__says_so),
         cmocka_unit_test(socket_of_the_internet__is_called_by_both_ends),
         cmocka_unit_test(unix_socket__is_called_by_its_name_or_that_of_its_peer),
         cmocka_unit_test(addresses__of_any_length_and_family__are_survived),

@@ -222,6 +222,23 @@ static void read_on_a_descriptor__stuck(void **state)
     done(&j);
 }
 
+static void long_path_of_a_descriptor__is_told_to_its_end(void **state)
+{
+    (void)state;
+    struct builder *b = recording_builder_create();
+    struct rec_task *task = builder_thread(b, "w");
+    builder_park(b, task, "read", REC_OP_IO_WAIT, 7, 60 * SECOND, 0);
+    struct rec_descriptor *row = builder_descriptor(b, task);
+    memset(row->name, '\n', sizeof(row->name) - 1); /* each is told as \x0a */
+    memcpy(row->name, "/begin", 6);
+    memcpy(row->name + sizeof(row->name) - 4, "end", 3);
+    struct judged j;
+    judge(&j, b, 10 * SECOND, NULL);
+    assert_evidence(&j, 0, "descriptor 7 (/begin\\x0a\\x0a");
+    assert_evidence(&j, 0, "\\x0a\\x0aend), in read");
+    done(&j);
+}
+
 static void first_queue_of_a_system__is_told_by_its_number(void **state)
 {
     static const struct {
@@ -603,6 +620,7 @@ int main(void)
         cmocka_unit_test(deadline__of_a_runtime_that_stopped__ends_by_nobody),
         cmocka_unit_test(pollers_and_sleepers__waiting),
         cmocka_unit_test(read_on_a_descriptor__stuck),
+        cmocka_unit_test(long_path_of_a_descriptor__is_told_to_its_end),
         cmocka_unit_test(first_queue_of_a_system__is_told_by_its_number),
         cmocka_unit_test(system_task__waiting),
         cmocka_unit_test(idle_by_its_stack__waiting),
