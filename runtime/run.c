@@ -7,21 +7,35 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define THREADS_MAX 1024U
 #define WORKER_STACK_BYTES (256UL << 10)
 
 static _Atomic bool running;
 
-static unsigned int thread_count(void)
+static unsigned long wished_count(void)
 {
     const char *wish = secure_getenv("TASKRT_THREADS");
-    unsigned long count = wish ? strtoul(wish, NULL, 10) : 0;
-    cpu_set_t cpus;
-    if (count == 0 && sched_getaffinity(0, sizeof cpus, &cpus) == 0)
-        count = (unsigned long)CPU_COUNT(&cpus);
+    bool whole = wish && wish[strspn(wish, "0123456789")] == '\0';
+    return whole ? strtoul(wish, NULL, 10) : 0;
+}
+
+/* Those that the process may run on. Where that is not told, as when the kernel knows more than the
+ * set has room for, all that there are. */
+static unsigned long processor_count(void)
+{
+    cpu_set_t cpus[8]; /* for 8192, the most that kernels are built for */
+    long count = sched_getaffinity(0, sizeof cpus, cpus) == 0 ? CPU_COUNT_S(sizeof cpus, cpus)
+                                                              : sysconf(_SC_NPROCESSORS_ONLN);
+    return count > 0 ? (unsigned long)count : 1;
+}
+
+static unsigned int thread_count(void)
+{
+    unsigned long count = wished_count();
     if (count == 0)
-        count = 1;
+        count = processor_count();
     return count > THREADS_MAX ? THREADS_MAX : (unsigned int)count;
 }
 

@@ -19,8 +19,9 @@
  * thread from other tasks; the other threads go on. In a child of fork only exec and _exit may
  * follow.
  *
- * Environment: TASKRT_THREADS, how many threads (default: as many as there are processors that the
- * process may run on); TASKRT_GUARD=mprotect or canary, how stack overflows are caught (stack.c).
+ * Environment: TASKRT_THREADS, how many threads, in decimal digits and nothing else (1024 at most;
+ * default, also for 0: as many as there are processors that the process may run on);
+ * TASKRT_GUARD=mprotect or canary, how stack overflows are caught (stack.c).
  */
 #ifndef TASKRT_H
 #define TASKRT_H
