@@ -19,6 +19,7 @@
 #include "runtime/internal.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -75,7 +76,8 @@ static struct {
 } structs;
 
 static _Atomic int guard_kind = GUARD_MADVISE;
-static _Atomic long guards_left = -1; /* by mprotect; -1: not looked up */
+#define NOT_LOOKED_UP LONG_MIN                   /* no counting down leads there */
+static _Atomic long guards_left = NOT_LOOKED_UP; /* by mprotect */
 
 static void *map_slab(size_t bytes)
 {
@@ -125,8 +127,9 @@ static bool install_guard(char *guard)
         atomic_store_explicit(&guard_kind, kind = GUARD_MPROTECT, memory_order_relaxed);
     }
     if (kind == GUARD_MPROTECT) {
-        if (atomic_load(&guards_left) == -1)
-            atomic_store(&guards_left, mprotect_budget());
+        long unknown = NOT_LOOKED_UP;
+        if (atomic_load(&guards_left) == unknown)
+            atomic_compare_exchange_strong(&guards_left, &unknown, mprotect_budget());
         if (atomic_fetch_sub(&guards_left, 1) > 0 && mprotect(guard, GUARD_BYTES, PROT_NONE) == 0)
             return true;
         atomic_store_explicit(&guard_kind, GUARD_CANARY, memory_order_relaxed);
