@@ -88,13 +88,6 @@ static bool case_ready(const struct taskrt_case *c)
     return RT_GET(chan->length) > 0 || live_waiter(&chan->senders);
 }
 
-static struct taskrt_task *end_wait(struct rt_waiter *waiter, int result)
-{
-    waiter->task->wait_result = result;
-    waiter->task->woken_by = waiter;
-    return waiter->task;
-}
-
 /* Carries out a case if it can go on: true, with its result and the task to make ready, if any. */
 static bool try_send(struct taskrt_chan *chan, const void *element, int *result,
                      struct taskrt_task **woken)
@@ -107,7 +100,7 @@ static bool try_send(struct taskrt_chan *chan, const void *element, int *result,
     struct rt_waiter *receiver = claim(chan, &chan->receivers);
     if (receiver) {
         copy_element(chan, receiver->target, element);
-        *woken = end_wait(receiver, 0);
+        *woken = rt_end_wait(receiver, 0);
         return true;
     }
     if (RT_GET(chan->length) == RT_GET(chan->capacity))
@@ -129,7 +122,7 @@ static bool try_receive(struct taskrt_chan *chan, void *element, int *result,
             put(chan, sender->source);
         else
             copy_element(chan, element, sender->source);
-        *woken = end_wait(sender, 0);
+        *woken = rt_end_wait(sender, 0);
         return true;
     }
     if (buffered)
@@ -167,11 +160,6 @@ static int try_any(struct select_op *op, struct taskrt_task **woken)
             return (int)chosen;
         /* The other side's deadline came in between: look again. */
     }
-}
-
-static void unlock_one(void *arg)
-{
-    rt_unlock(&((struct taskrt_chan *)arg)->lock);
 }
 
 /* The memory of the operation may be gone as soon as the last channel is unlocked. */
@@ -279,10 +267,10 @@ static int select_cases(struct select_op *op, enum taskrt_reason reason, uint64_
         return result;
     }
     queue_waiters(op, deadline_ns != TASKRT_NEVER);
-    rt_unlock_fn *unlock = op->locked_count == 1 ? unlock_one
+    rt_unlock_fn *unlock = op->locked_count == 1 ? rt_unlock_one
                            : op->locked_count    ? unlock_all
                                                  : NULL;
-    void *unlock_arg = op->locked_count == 1 ? (void *)op->locked[0] : op;
+    void *unlock_arg = op->locked_count == 1 ? (void *)&op->locked[0]->lock : op;
     result =
         rt_park(op->self, reason, object, (uint32_t)op->count, deadline_ns, unlock, unlock_arg);
     struct rt_waiter *by = op->self->woken_by;
@@ -418,11 +406,11 @@ int taskrt_chan_close(struct taskrt_chan *chan)
     struct rt_waiter *waiter;
     while ((waiter = claim(chan, &chan->receivers)) != NULL) {
         copy_element(chan, waiter->target, NULL);
-        *last = end_wait(waiter, -EPIPE);
+        *last = rt_end_wait(waiter, -EPIPE);
         last = &waiter->task->link;
     }
     while ((waiter = claim(chan, &chan->senders)) != NULL) {
-        *last = end_wait(waiter, -EPIPE);
+        *last = rt_end_wait(waiter, -EPIPE);
         last = &waiter->task->link;
     }
     *last = NULL;

@@ -211,11 +211,22 @@ typedef void rt_unlock_fn(void *arg);
 int rt_park(struct taskrt_task *self, enum taskrt_reason reason, uint64_t object,
             uint32_t object_count, int64_t deadline_ns, rt_unlock_fn *unlock, void *unlock_arg);
 
+/* For rt_park, where there is one lock, which is the argument. */
+void rt_unlock_one(void *lock);
+
 /* True for exactly one caller a wait: that one must set `wait_result` and `woken_by`, then call
  * rt_ready. The caller holds the lock that the task parked with, or that of the timers. */
 static inline bool rt_claim(struct taskrt_task *task)
 {
     return atomic_exchange_explicit(&task->waiting, false, memory_order_acq_rel);
+}
+
+/* What the claimed wait of a waiter gives. Returns its task, to be made ready. */
+static inline struct taskrt_task *rt_end_wait(struct rt_waiter *waiter, int result)
+{
+    waiter->task->wait_result = result;
+    waiter->task->woken_by = waiter;
+    return waiter->task;
 }
 
 /* Makes a claimed (or new) task runnable, next on the caller's worker. Hold no locks. */

@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <time.h>
@@ -167,12 +166,10 @@ static void forget(struct fd_state *state, const struct rt_waiter *waiter)
 /* Ends the wait, if nothing has yet. The lock is held; the caller makes the task ready. */
 static struct taskrt_task *end_wait(struct fd_state *state, struct rt_waiter *waiter, int result)
 {
-    struct taskrt_task *task = waiter->task;
     forget(state, waiter);
-    if (!rt_claim(task))
+    if (!rt_claim(waiter->task))
         return NULL;
-    task->wait_result = result;
-    task->woken_by = waiter;
+    struct taskrt_task *task = rt_end_wait(waiter, result);
     task->link = NULL;
     return task;
 }
@@ -229,11 +226,6 @@ bool rt_netpoll_interrupted(const void *events, int count)
     return false;
 }
 
-static void unlock_fd(void *arg)
-{
-    rt_unlock(&((struct fd_state *)arg)->lock);
-}
-
 static int poll_now(int fd, int events)
 {
     struct pollfd one = {.fd = fd, .events = (short)events};
@@ -281,7 +273,8 @@ static int wait_fd(struct taskrt_task *self, int fd, int events, int64_t deadlin
         forget(state, &waiter);
         rt_unlock(&state->lock);
     } else {
-        result = rt_park(self, TASKRT_REASON_FD, (uint64_t)fd, 1, deadline_ns, unlock_fd, state);
+        result = rt_park(self, TASKRT_REASON_FD, (uint64_t)fd, 1, deadline_ns, rt_unlock_one,
+                         &state->lock);
         if (result == -ETIMEDOUT) {
             rt_lock(&state->lock);
             forget(state, &waiter);

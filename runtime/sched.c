@@ -14,10 +14,6 @@
 #include "runtime/sched.h"
 
 #include <errno.h>
-#include <sched.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -153,6 +149,11 @@ __attribute__((noinline)) int rt_park(struct taskrt_task *self, enum taskrt_reas
     if (deadline_ns != TASKRT_NEVER && self->wait_result != -ETIMEDOUT)
         rt_timer_remove(self);
     return self->wait_result;
+}
+
+void rt_unlock_one(void *lock)
+{
+    rt_unlock(lock);
 }
 
 void rt_yield(struct taskrt_task *self)

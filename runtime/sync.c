@@ -4,13 +4,12 @@
 #include <errno.h>
 
 /* Parks the caller at the end of the queue, whose lock it holds; takes it off at the deadline. */
-static int wait_in(struct rt_queue *queue, struct rt_lock *lock, rt_unlock_fn *unlock,
-                   struct taskrt_task *self, enum taskrt_reason reason, void *object,
-                   int64_t deadline_ns)
+static int wait_in(struct rt_queue *queue, struct rt_lock *lock, struct taskrt_task *self,
+                   enum taskrt_reason reason, void *object, int64_t deadline_ns)
 {
     struct rt_waiter waiter = {.task = self};
     rt_queue_push(queue, &waiter);
-    int result = rt_park(self, reason, (uintptr_t)object, 1, deadline_ns, unlock, lock);
+    int result = rt_park(self, reason, (uintptr_t)object, 1, deadline_ns, rt_unlock_one, lock);
     if (result == -ETIMEDOUT) {
         rt_lock(lock);
         rt_queue_remove(queue, &waiter);
@@ -19,21 +18,15 @@ static int wait_in(struct rt_queue *queue, struct rt_lock *lock, rt_unlock_fn *u
     return result;
 }
 
-static void unlock_lock(void *arg)
-{
-    rt_unlock(arg);
-}
-
 /* Takes the next waiter off; NULL: none. The queue's lock is held; rt_ready it after unlocking. */
 static struct taskrt_task *claim_one(struct rt_queue *queue)
 {
     struct rt_waiter *waiter = rt_queue_claim(queue);
     if (!waiter)
         return NULL;
-    waiter->task->wait_result = 0;
-    waiter->task->woken_by = waiter;
-    waiter->task->link = NULL;
-    return waiter->task;
+    struct taskrt_task *task = rt_end_wait(waiter, 0);
+    task->link = NULL;
+    return task;
 }
 
 /* Takes all waiters off, as a list through link. */
@@ -70,8 +63,7 @@ static int mutex_lock(struct rt_mutex *mutex, struct taskrt_task *self, int64_t 
         rt_unlock(&mutex->lock);
         return result;
     }
-    return wait_in(&mutex->waiters, &mutex->lock, unlock_lock, self, TASKRT_REASON_MUTEX, mutex,
-                   deadline_ns);
+    return wait_in(&mutex->waiters, &mutex->lock, self, TASKRT_REASON_MUTEX, mutex, deadline_ns);
 }
 
 static bool is_owner(struct rt_mutex *mutex, const struct taskrt_task *self)
@@ -133,8 +125,7 @@ static int cond_wait(struct rt_cond *cond, struct rt_mutex *mutex, int64_t deadl
         return result;
     enter_cond(cond); /* before the mutex is free, so that no signal is missed */
     mutex_unlock(mutex, self);
-    result = wait_in(&cond->waiters, &cond->lock, unlock_lock, self, TASKRT_REASON_COND, cond,
-                     deadline_ns);
+    result = wait_in(&cond->waiters, &cond->lock, self, TASKRT_REASON_COND, cond, deadline_ns);
     mutex_lock(mutex, self, TASKRT_NEVER);
     return result;
 }
@@ -210,7 +201,7 @@ static int waitgroup_wait(struct rt_waitgroup *group, int64_t deadline_ns)
         rt_unlock(&group->lock);
         return result;
     }
-    return wait_in(&group->waiters, &group->lock, unlock_lock, self, TASKRT_REASON_WAITGROUP, group,
+    return wait_in(&group->waiters, &group->lock, self, TASKRT_REASON_WAITGROUP, group,
                    deadline_ns);
 }
 

@@ -123,11 +123,6 @@ void rt_task_ended(struct rt_worker *worker, struct taskrt_task *task)
     }
 }
 
-static void unlock_task(void *arg)
-{
-    rt_unlock(&((struct taskrt_task *)arg)->lock);
-}
-
 int taskrt_spawn(const struct taskrt_options *options, taskrt_fn *fn, void *arg,
                  struct taskrt_task **ret)
 {
@@ -165,8 +160,8 @@ int taskrt_join(struct taskrt_task *task, int64_t deadline_ns)
     }
     if (!ended) {
         task->joiner = self;
-        result =
-            rt_park(self, TASKRT_REASON_JOIN, (uintptr_t)task, 1, deadline_ns, unlock_task, task);
+        result = rt_park(self, TASKRT_REASON_JOIN, (uintptr_t)task, 1, deadline_ns, rt_unlock_one,
+                         &task->lock);
         rt_lock(&task->lock);
         task->joiner = NULL;
         if (result < 0) {
