@@ -8,8 +8,8 @@
  *     one ends it; the winner hands over the result and makes the task runnable (rt_ready).
  *
  * Lock order: channels by address, then cond, mutex, wait group, task, descriptor; then timers;
- * then idle; then the pools of stack.c. Spin locks are never held across a switch by the task that
- * took them: rt_park releases them once the task's context is saved.
+ * then idle; then the global queue and the pools of stack.c. Spin locks are never held across a
+ * switch by the task that took them: rt_park releases them once the task's context is saved.
  */
 #ifndef TASKRT_INTERNAL_H
 #define TASKRT_INTERNAL_H
@@ -204,9 +204,9 @@ struct taskrt_task {
 typedef void rt_unlock_fn(void *arg);
 
 /* The one place where a task waits. `reason`, `object` and `object_count` are what tools are told;
- * `deadline_ns` ends the wait (TASKRT_NEVER: none), `parked_ns` is now, or 0 if the caller did not
- * look. The caller has put the task where a waker will find it, behind a lock, which `unlock(arg)`
- * releases once the task can be resumed (NULL: only the deadline ends the wait).
+ * `deadline_ns` ends the wait (TASKRT_NEVER: none). The caller has put the task where a waker will
+ * find it, behind a lock, which `unlock(unlock_arg)` releases once the task can be resumed (NULL:
+ * only the deadline ends the wait, if there is one).
  * Returns what the waker set as the result, -ETIMEDOUT at the deadline. Task context. */
 int rt_park(struct taskrt_task *self, enum taskrt_reason reason, uint64_t object,
             uint32_t object_count, int64_t deadline_ns, rt_unlock_fn *unlock, void *unlock_arg);
@@ -214,8 +214,9 @@ int rt_park(struct taskrt_task *self, enum taskrt_reason reason, uint64_t object
 /* For rt_park, where there is one lock, which is the argument. */
 void rt_unlock_one(void *lock);
 
-/* True for exactly one caller a wait: that one must set `wait_result` and `woken_by`, then call
- * rt_ready. The caller holds the lock that the task parked with, or that of the timers. */
+/* True for exactly one caller a wait: that one sets `wait_result`, and `woken_by` where the task
+ * may have waiters in queues (rt_end_wait does both), then calls rt_ready. The caller holds the
+ * lock that the task parked with, or that of the timers. */
 static inline bool rt_claim(struct taskrt_task *task)
 {
     return atomic_exchange_explicit(&task->waiting, false, memory_order_acq_rel);
@@ -229,7 +230,9 @@ static inline struct taskrt_task *rt_end_wait(struct rt_waiter *waiter, int resu
     return waiter->task;
 }
 
-/* Makes a claimed (or new) task runnable, next on the caller's worker. Hold no locks. */
+/* Makes a claimed (or new) task runnable, next on the caller's worker. Not with the lock that it
+ * parked with, whose memory may go as soon as it runs, nor with that of idling or of the global
+ * queue, which this takes. Others that come before those in the lock order may be held. */
 void rt_ready(struct taskrt_task *task);
 
 /* The same for a list through `link`; NULL: an empty one. */
@@ -237,12 +240,20 @@ void rt_ready_all(struct taskrt_task *list);
 
 /* The calling task, or NULL outside tasks. Never inlined: a task moves between threads. */
 struct taskrt_task *rt_self(void);
+
+/* Goes to the end of its worker's queue, whence another worker may take it. Task context, with no
+ * lock held. */
 void rt_yield(struct taskrt_task *self);
+/* Ends the task. The same. */
 _Noreturn void rt_exit(struct taskrt_task *self);
+
+/* The next number of its worker's generator: good for being fair, no secret. Task context. */
 uint32_t rt_random(struct taskrt_task *self);
 
 /* Whether a wait until `deadline_ns` is over before it begins: 0 go on, -EAGAIN, -ETIMEDOUT. */
 int rt_deadline_check(int64_t deadline_ns);
+
+/* The clock of all deadlines, CLOCK_MONOTONIC. */
 int64_t rt_now_ns(void);
 
 /* Tells the worker that sleeps in the kernel for deadlines of one that comes sooner. */
@@ -272,24 +283,31 @@ void rt_tasks_reset(void);
 /* Aborts when a stack without a guard has been overrun. */
 void rt_canary_check(const struct taskrt_task *task);
 
-/* timer.c */
+/* timer.c: deadlines, in ns of rt_now_ns. */
 
+/* The task has parked: from now on its deadline may claim the wait. It has none yet. */
 void rt_timer_add(struct taskrt_task *task, int64_t deadline_ns);
+/* The same task, woken by something else; nothing where its deadline came as well. */
 void rt_timer_remove(struct taskrt_task *task);
-int64_t rt_timer_earliest(void); /* TASKRT_NEVER: none */
+/* Without the lock. TASKRT_NEVER: there is none. */
+int64_t rt_timer_earliest(void);
 /* Claims every task whose deadline has passed; they are returned as a list through `link`. */
 struct taskrt_task *rt_timer_expired(int64_t now_ns);
+/* After the last worker stopped: forgets those of tasks that were abandoned. */
 void rt_timer_reset(void);
 
 /* netpoll.c */
 
 int rt_netpoll_init(void); /* 0 or a negative errno */
 void rt_netpoll_deinit(void);
-/* Waits for descriptors until `timeout_ns` has passed (TASKRT_NEVER: for ever) or
- * rt_netpoll_interrupt; returns the tasks to be made ready, a list through `link`, in order. */
+/* Waits for descriptors for `timeout_ns` (0: not at all, TASKRT_NEVER: for ever), or until
+ * rt_netpoll_interrupt. Returns how many events it wrote to `events`, which has room for `capacity`
+ * of them, RT_NETPOLL_EVENT_BYTES each; 0: none, or a signal came. */
 int rt_netpoll_wait(int64_t timeout_ns, void *events, int capacity);
+/* Claims the tasks that the events concern; they are returned in order, a list through `link`. */
 struct taskrt_task *rt_netpoll_claim(const void *events, int count);
 bool rt_netpoll_interrupted(const void *events, int count); /* one of them is an interruption */
+/* Ends the wait of the poller, or the next one. */
 void rt_netpoll_interrupt(void);
 bool rt_netpoll_has_waiters(void);
 

@@ -36,7 +36,7 @@ struct rt_worker {
     /* Idling; under idle_lock. */
     struct rt_worker *idle_next;
     bool idle;
-    bool searching;                 /* by the worker alone */
+    bool searching;                 /* by the worker; of an idle one, by whoever wakes it */
     _Atomic uint32_t wake;          /* futex */
     _Atomic uint32_t watched_ticks; /* by the watcher: what it saw when it looked last */
 
@@ -87,14 +87,20 @@ static inline void rt_resume_watch(void)
 struct rt_worker *rt_first_worker(void);
 /* To the global queue: the first task, before there are workers. */
 void rt_push_first(struct taskrt_task *task);
+/* To the end of the worker's ring; half of a full one goes to the global queue with it. By the
+ * worker's own thread. */
 void rt_push(struct rt_worker *worker, struct taskrt_task *task);
+/* From the front of the worker's ring; NULL: it is empty. By the worker's own thread. */
 struct taskrt_task *rt_pop(struct rt_worker *worker);
+/* From the global queue: its first is returned, more of the worker's share go to its ring; NULL: it
+ * is empty. By the worker's own thread. */
 struct taskrt_task *rt_pop_global(struct rt_worker *worker);
 /* Half of the victim's ring: the last is returned, the others go to the worker's own ring. */
 struct taskrt_task *rt_steal(struct rt_worker *worker, struct rt_worker *victim);
 bool rt_ring_empty(const struct rt_worker *worker);
 /* A worker's thread, until the runtime stops. `arg`: the struct rt_worker. Returns NULL. */
 void *rt_run_worker(void *arg);
+/* Ends the run with this result, unless it ends already: no worker takes another task. */
 void rt_stop(int result);
 /* Made-ready tasks from timers and descriptors: a list through link, to the worker's queue. */
 void rt_push_list(struct rt_worker *worker, struct taskrt_task *list);
@@ -108,6 +114,7 @@ void rt_wake_worker(void);
 struct taskrt_task *rt_idle(struct rt_worker *worker);
 /* Deadlines and descriptors that are due, when no idle worker sees to them. */
 void rt_poll_busy(struct rt_worker *worker);
+/* Wakes all idle workers, so that they see that the runtime stops. */
 void rt_wake_all(void);
 /* Where a worker sleeps: exported for its name, which tells tools that the thread has nothing to
  * do. With `poll` for descriptors too (their number is returned), until timeout_ns has passed. */
