@@ -459,6 +459,14 @@ static void section__that_claims_too_much__is_none(void **state)
     changed_close(&changed);
 }
 
+static void file__opened_where_servers_are_named__asks_none(void **state)
+{
+    (void)state;
+    setenv("DEBUGINFOD_URLS", "http://127.0.0.1:9/", 1);
+    debug_file_close(open_file("/proc/self/exe"));
+    assert_null(getenv("DEBUGINFOD_URLS")); /* libdwfl looks there each time */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -481,6 +489,7 @@ int main(void)
         cmocka_unit_test(optional_field__that_its_type_lacks__is_absent),
         cmocka_unit_test(damaged_dwarf__is_survived),
         cmocka_unit_test(section__that_claims_too_much__is_none),
+        cmocka_unit_test(file__opened_where_servers_are_named__asks_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
