@@ -33,6 +33,40 @@ static bool is_of_this_machine(Elf *elf)
            (header.e_type == ET_DYN || header.e_type == ET_EXEC);
 }
 
+/* Whether a section has a name of debug information, and none is compressed: libdw would unfold
+ * all of them, to whatever size they claim. */
+static bool has_plain_debug_frame(Elf *elf)
+{
+    size_t names;
+    bool found = false;
+    GElf_Shdr header;
+    if (elf_getshdrstrndx(elf, &names) != 0)
+        return false;
+    for (Elf_Scn *section = NULL; (section = elf_nextscn(elf, section)) != NULL;) {
+        if (!gelf_getshdr(section, &header) || (header.sh_flags & SHF_COMPRESSED))
+            return false;
+    }
+    for (Elf_Scn *section = NULL; (section = elf_nextscn(elf, section)) != NULL;) {
+        if (!gelf_getshdr(section, &header))
+            return false;
+        const char *name = elf_strptr(elf, names, header.sh_name);
+        if (name && strncmp(name, ".zdebug", 7) == 0)
+            return false;
+        found = found || (name && strcmp(name, ".debug_frame") == 0);
+    }
+    return found;
+}
+
+static void look_for_debug_frame(struct debug_cfi *cfi)
+{
+    cfi->debug_frame_looked_for = true;
+    if (!has_plain_debug_frame(cfi->elf))
+        return;
+    cfi->dwarf = dwarf_begin_elf(cfi->elf, DWARF_C_READ, NULL);
+    if (cfi->dwarf)
+        cfi->debug_frame = dwarf_getcfi(cfi->dwarf);
+}
+
 /* Takes what `cfi` owns so far. */
 static struct debug_cfi *finish_open(struct debug_cfi *cfi)
 {
@@ -41,6 +75,12 @@ static struct debug_cfi *finish_open(struct debug_cfi *cfi)
         return NULL;
     }
     cfi->eh_frame = dwarf_getcfi_elf(cfi->elf);
+    if (!cfi->eh_frame)
+        look_for_debug_frame(cfi);
+    if (!cfi->eh_frame && !cfi->debug_frame) { /* as in a file that has debug information alone */
+        debug_cfi_close(cfi);
+        return NULL;
+    }
     return cfi;
 }
 
@@ -111,36 +151,6 @@ void debug_cfi_close(struct debug_cfi *cfi)
         close(cfi->fd);
     free(cfi->memory);
     free(cfi);
-}
-
-/* Whether a section has a name of debug information, and none is compressed: libdw would unfold
- * all of them, to whatever size they claim. */
-static bool has_plain_debug_frame(Elf *elf)
-{
-    size_t names;
-    bool found = false;
-    if (elf_getshdrstrndx(elf, &names) != 0)
-        return false;
-    for (Elf_Scn *section = NULL; (section = elf_nextscn(elf, section)) != NULL;) {
-        GElf_Shdr header;
-        if (!gelf_getshdr(section, &header) || (header.sh_flags & SHF_COMPRESSED))
-            return false;
-        const char *name = elf_strptr(elf, names, header.sh_name);
-        if (name && strncmp(name, ".zdebug", 7) == 0)
-            return false;
-        found = found || (name && strcmp(name, ".debug_frame") == 0);
-    }
-    return found;
-}
-
-static void look_for_debug_frame(struct debug_cfi *cfi)
-{
-    cfi->debug_frame_looked_for = true;
-    if (!has_plain_debug_frame(cfi->elf))
-        return;
-    cfi->dwarf = dwarf_begin_elf(cfi->elf, DWARF_C_READ, NULL);
-    if (cfi->dwarf)
-        cfi->debug_frame = dwarf_getcfi(cfi->dwarf);
 }
 
 /* ---- Rows ---- */

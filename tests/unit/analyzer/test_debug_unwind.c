@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -126,6 +127,32 @@ static void known_registers__walk__finds_every_caller(void **state)
     uint64_t again[DEBUG_UNWIND_DEPTH];
     assert_int_equal(debug_unwind_walk(fixture->unwind, &registers, NULL, again, &flags), count);
     assert_memory_equal(pcs, again, count * sizeof(*pcs));
+}
+
+/* As a core's module has it whose file is gone: the tables that it tells of are in memory alone. */
+static void file_of_debug_information_alone__walk__is_by_the_tables_in_memory(void **state)
+{
+    struct fixture *fixture = *state;
+    char path[] = "/tmp/leakspy-unwind.XXXXXX", command[128];
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    close(fd);
+    snprintf(command, sizeof(command), "objcopy --only-keep-debug /proc/%d/exe %s", (int)getpid(),
+             path);
+    assert_int_equal(system(command), 0);
+    for (size_t i = 0; i < fixture->image.module_count; i++) {
+        if (fixture->image.modules[i].is_exe)
+            fixture->image.modules[i].file = path;
+    }
+    struct image_registers registers = registers_of(&fixture->parked.context);
+    uint64_t pcs[DEBUG_UNWIND_DEPTH];
+    uint16_t flags;
+    size_t count = debug_unwind_walk(fixture->unwind, &registers, NULL, pcs, &flags);
+    unlink(path);
+    assert_true(count >= 5);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(pcs[i + 1], fixture->parked.returns[i]);
+    assert_int_equal(flags, 0);
 }
 
 static void unknown_frame_pointer__walk__says_what_it_lacks(void **state)
@@ -407,6 +434,8 @@ static void hostile_expression__run__is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(
+            file_of_debug_information_alone__walk__is_by_the_tables_in_memory, set_up, tear_down),
         cmocka_unit_test_setup_teardown(known_registers__walk__finds_every_caller, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(unknown_frame_pointer__walk__says_what_it_lacks, set_up,
