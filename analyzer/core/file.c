@@ -118,15 +118,14 @@ static void add_range(struct core_file *core, const Elf64_Phdr *segment)
         return;
     uint64_t there =
         segment->p_offset < core->file_bytes ? core->file_bytes - segment->p_offset : 0;
-    if (bytes > there) {
+    if (bytes > there)
         core->missing_bytes += bytes - there;
-        bytes = there;
-    }
     core->ranges[core->range_count++] = (struct core_range){
         .start = segment->p_vaddr,
         .end = segment->p_vaddr + segment->p_memsz,
         .offset = segment->p_offset,
-        .file_bytes = bytes,
+        .dumped_bytes = bytes,
+        .file_bytes = bytes < there ? bytes : there,
         .readable = (segment->p_flags & PF_R) != 0,
         .writable = (segment->p_flags & PF_W) != 0,
         .executable = (segment->p_flags & PF_X) != 0,

@@ -15,8 +15,9 @@
 /* A piece of the process's memory (PT_LOAD). They are sorted and do not overlap. */
 struct core_range {
     uint64_t start, end;
-    uint64_t offset;     /* in the core */
-    uint64_t file_bytes; /* how many bytes, from `start` on, the core really has */
+    uint64_t offset;       /* in the core */
+    uint64_t dumped_bytes; /* how many, from `start` on, were dumped */
+    uint64_t file_bytes;   /* how many of those the core really has; fewer where it is cut short */
     bool readable, writable, executable;
 };
 
@@ -25,6 +26,7 @@ struct core_name {
     uint64_t start, end;
     uint64_t file_offset; /* bytes */
     const char *path;     /* in core_file.names_text */
+    bool deleted;         /* there was no such file any more */
 };
 
 struct core_thread {
@@ -48,6 +50,7 @@ struct core_file {
     char program[17];     /* by the kernel: the start of the name */
     char arguments[81];   /* of the command line, as far as the kernel keeps it */
     uint64_t phdr, entry; /* AT_PHDR, AT_ENTRY; 0: not known */
+    uint64_t in_stack;    /* an address in the stack that the program began with; 0: not known */
     uint64_t vector[2];   /* the first row of the vector that the kernel gave to the program */
 };
 

@@ -59,12 +59,13 @@ static bool read_piece(struct core_memory *memory, const struct mem_piece *piece
         bool mapped = range && range->readable;
         if (address < piece->address)
             return false;
-        if (range && address - range->start < range->file_bytes) {
-            uint64_t at = address - range->start;
+        uint64_t at = range ? address - range->start : 0;
+        if (range && at < range->file_bytes) {
             got = least(left, range->file_bytes - at);
             if (!core_file_read(memory->core, range->offset + at, to, got))
                 got = 0;
-        } else {
+        } else if (!range ||
+                   at >= range->dumped_bytes) { /* what was dumped need not be the file's */
             /* Up to where the core has something again. */
             const struct core_range *next = core_file_next(memory->core, address);
             if (range)

@@ -39,7 +39,7 @@ enum answer {
 static bool is_exe(const struct core_file *core, uint64_t start, uint64_t end)
 {
     uint64_t inside = core->phdr ? core->phdr : core->entry;
-    return inside >= start && inside < end;
+    return inside != 0 && inside >= start && inside < end;
 }
 
 /* A core without NT_FILE: the segments of --exe tell what was mapped where. */
@@ -50,10 +50,16 @@ static bool name_exe(struct finder *finder)
     if (!image_elf_read_file(finder->exe, &elf))
         return true; /* said later */
     uint64_t bias = 0;
-    if (elf.header.e_type == ET_DYN && core->phdr)
-        bias = core->phdr - elf.header.e_phoff - elf.start;
-    else if (elf.header.e_type == ET_DYN && core->entry)
-        bias = core->entry - elf.header.e_entry;
+    if (elf.header.e_type == ET_DYN && !core->phdr && !core->entry) {
+        image_note(finder->image,
+                   "where %s was loaded is not known: the core does not have what the kernel told "
+                   "the program (NT_AUXV)",
+                   finder->exe);
+        return true;
+    }
+    if (elf.header.e_type == ET_DYN)
+        bias = core->phdr ? core->phdr - elf.header.e_phoff - elf.start
+                          : core->entry - elf.header.e_entry;
     const char *path = image_text(finder->image, finder->exe, strlen(finder->exe));
     struct core_name *names =
         reallocarray(core->names, core->name_count + elf.segment_count + 1, sizeof(*names));
@@ -69,7 +75,7 @@ static bool name_exe(struct finder *finder)
         uint64_t end = bias + ((segment->p_vaddr + segment->p_filesz + 4095) & ~UINT64_C(4095));
         if (start < end)
             names[core->name_count++] =
-                (struct core_name){start, end, segment->p_offset - page, path};
+                (struct core_name){start, end, segment->p_offset - page, path, false};
     }
     core->name_count = ranges_sort(names, core->name_count, sizeof(*names));
     return true;
@@ -154,7 +160,7 @@ static enum answer find_file(struct finder *finder, const struct core_name *name
         bool known = dumped && image_elf_compare(elf, dumped) != IMAGE_ELF_OTHER;
         if (known)
             return GOOD_FILE;
-        if (!dumped && is_older(*ret_path, image->taken_unix_ns)) {
+        if (!dumped && !name->deleted && is_older(*ret_path, image->taken_unix_ns)) {
             if (finder->unchecked++ == 0)
                 finder->first_unchecked = *ret_path;
             return GOOD_FILE;
@@ -284,12 +290,12 @@ bool core_find_files(struct image *image, struct core_file *core, struct core_me
     struct finder finder = {
         .image = image, .core = core, .memory = memory, .exe = exe, .err = err ? err : &own};
     bool named = false, ok = true;
+    finder.err->kind = ERR_NONE;
     for (size_t i = 0; i < core->name_count; i++)
         named = named || is_exe(core, core->names[i].start, core->names[i].end);
     if (exe && !named)
         ok = name_exe(&finder) || no_memory(&finder);
 
-    finder.err->kind = ERR_NONE;
     uint64_t end = 0;
     for (size_t i = 0; ok && i < core->name_count; i++) {
         const struct core_name *name = &core->names[i];

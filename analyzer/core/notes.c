@@ -70,7 +70,21 @@ static bool take_vector(struct core_file *core, uint64_t offset, uint64_t bytes)
             core->phdr = pair.a_un.a_val;
         if (pair.a_type == AT_ENTRY)
             core->entry = pair.a_un.a_val;
+        if (pair.a_type == AT_RANDOM) /* 16 bytes, above the vector (create_elf_tables) */
+            core->in_stack = pair.a_un.a_val;
     }
+    return true;
+}
+
+/* The kernel says so behind the name of a file that has been removed, or replaced (d_path in
+ * Linux's fs/d_path.c). */
+static bool cut_deleted(char *path)
+{
+    static const char deleted[] = " (deleted)";
+    size_t bytes = strlen(path), most = sizeof(deleted) - 1;
+    if (bytes <= most || strcmp(path + bytes - most, deleted) != 0)
+        return false;
+    path[bytes - most] = '\0';
     return true;
 }
 
@@ -93,8 +107,10 @@ static bool take_files(struct core_file *core, uint64_t offset, uint64_t bytes)
         return false;
     if (!core_file_read(core, offset + text_at, core->names_text, text_bytes))
         return true;
-    const char *path = core->names_text, *text_end = path + text_bytes;
-    for (uint64_t i = 0; i < count && path < text_end; i++, path += strlen(path) + 1) {
+    char *path = core->names_text, *text_end = path + text_bytes, *next;
+    for (uint64_t i = 0; i < count && path < text_end; i++, path = next) {
+        next = path + strlen(path) + 1;
+        bool deleted = cut_deleted(path);
         if (!core_file_read(core, offset + sizeof(head) + i * sizeof(row), row, sizeof(row)))
             break;
         /* In order, as the kernel writes them: looked up by halves later. */
@@ -102,7 +118,7 @@ static bool take_files(struct core_file *core, uint64_t offset, uint64_t bytes)
             continue;
         end = row[1];
         core->names[core->name_count++] =
-            (struct core_name){row[0], row[1], row[2] * page_bytes, path};
+            (struct core_name){row[0], row[1], row[2] * page_bytes, path, deleted};
     }
     return true;
 }

@@ -9,9 +9,12 @@
 #define WORDS_MOST 4096
 #define WORD_BYTES 4096
 
-/* The stack that the program began with is that of its first thread. */
+/* The stack that the program began with. Where the core does not say, that which its first thread
+ * is on, unless that is one for signals, or of a goroutine. */
 static const struct core_range *find_stack(const struct core_file *core)
 {
+    if (core->in_stack)
+        return core_file_range(core, core->in_stack);
     for (size_t i = 0; i < core->thread_count; i++) {
         if (core->threads[i].tid == core->pid)
             return core_file_range(core, core->threads[i].user[USER_RSP]);

@@ -299,14 +299,29 @@ static uint64_t page_of(uint64_t address)
     return address & ~UINT64_C(4095);
 }
 
+enum { WRITTEN = 0x5a };
+
 enum dumped {
-    HEADERS, /* as the kernel does: the first page of an ELF file */
+    HEADERS,          /* as the kernel does: the first page of an ELF file */
+    HEADERS_AND_DATA, /* and, last, a page of what was written, all WRITTEN */
     OTHER_BUILD_ID,
     NOTHING,
 };
 
-/* A core in which this program was loaded at BASE, and nothing of its code is dumped. */
-static void build_core_of_own_program(enum dumped dumped, bool names)
+static const Elf64_Phdr *own_data(void)
+{
+    const Elf64_Phdr *found = NULL;
+    for (uint16_t i = 0; i < own.header->e_phnum; i++) {
+        if (own.segments[i].p_type == PT_LOAD && own.segments[i].p_flags & PF_W)
+            found = &own.segments[i];
+    }
+    assert_non_null(found);
+    return found;
+}
+
+/* A core in which this program was loaded at BASE, and nothing of its code is dumped. `name`: of
+ * its file; NULL: it has no names. */
+static void build_core_as(enum dumped dumped, const char *name)
 {
     uint64_t pairs[][2] = {{33, 1}, {AT_PHDR, BASE + own.header->e_phoff}, {AT_NULL, 0}};
     unsigned char page[4096];
@@ -327,8 +342,8 @@ static void build_core_of_own_program(enum dumped dumped, bool names)
             continue;
         uint64_t start_at = BASE + page_of(segment->p_vaddr);
         uint64_t end_at = BASE + page_of(segment->p_vaddr + segment->p_filesz + 4095);
-        if (names)
-            core_builder_file(b, start_at, end_at, page_of(segment->p_offset), own.path);
+        if (name)
+            core_builder_file(b, start_at, end_at, page_of(segment->p_offset), name);
         if (segment->p_flags & PF_X)
             own.code_offset = page_of(segment->p_offset);
     }
@@ -337,11 +352,20 @@ static void build_core_of_own_program(enum dumped dumped, bool names)
         if (segment->p_type != PT_LOAD)
             continue;
         bool first = page_of(segment->p_offset) == 0 && dumped != NOTHING;
+        if (dumped == HEADERS_AND_DATA && segment == own_data()) {
+            memset(page, WRITTEN, sizeof(page));
+            first = true;
+        }
         core_builder_load(b, BASE + page_of(segment->p_vaddr),
                           page_of(segment->p_memsz + segment->p_vaddr % 4096 + 4095), page,
                           first ? sizeof(page) : 0, segment->p_flags);
     }
     write_core();
+}
+
+static void build_core_of_own_program(enum dumped dumped, bool names)
+{
+    build_core_as(dumped, names ? own.path : NULL);
 }
 
 static uint64_t code_address(void)
@@ -460,14 +484,87 @@ static void core_that_names_no_files__exe_tells_them(void **state)
     image_close(&image);
 }
 
-static void first_stack__tells_the_arguments(void **state)
+/* What was written is in the core alone: the file has what it was before. */
+static void data_cut_off__is_not_what_the_file_has(void **state)
 {
     (void)state;
+    struct image image;
+    struct err err = {0};
+    unsigned char got[4096];
+    uint64_t data = BASE + page_of(own_data()->p_vaddr);
+    build_core_of_own_program(HEADERS_AND_DATA, true);
+    open_core(&image, NULL);
+    assert_true(mem_read(image.memory, data, got, sizeof(got)));
+    for (size_t i = 0; i < sizeof(got); i++)
+        assert_int_equal(got[i], WRITTEN);
+    assert_null(image.doubt);
+    image_close(&image);
+
+    off_t bytes = lseek(core_fd, 0, SEEK_END);
+    assert_int_equal(ftruncate(core_fd, bytes - 100), 0);
+    open_core(&image, NULL);
+    assert_code(&image, true);
+    assert_true(mem_read(image.memory, data, got, sizeof(got) - 100));
+    assert_false(mem_read(image.memory, data, got, sizeof(got)));
+    assert_false(mem_read(image.memory, data + sizeof(got) - 8, got, 8));
+    assert_non_null(strstr(image.doubt, "cut short"));
+    assert_true(image.functions->check(&image, &err));
+    assert_noted(&image, "memory is not in the core: 2 pieces");
+    image_close(&image);
+}
+
+static void file_that_was_removed__is_taken_by_its_build_id_alone(void **state)
+{
+    (void)state;
+    struct image image;
+    char name[5000];
+    snprintf(name, sizeof(name), "%s (deleted)", own.path);
+    build_core_as(HEADERS, name); /* removed, and put there again */
+    open_core(&image, NULL);
+    assert_string_equal(image.modules[image_exe_module(&image)].path, own.path);
+    assert_string_equal(image.modules[image_exe_module(&image)].file, own.path);
+    assert_string_equal(image.exe, own.path);
+    assert_code(&image, true);
+    image_close(&image);
+}
+
+static void file_that_was_removed__without_headers__is_not_believed(void **state)
+{
+    (void)state;
+    struct image image;
+    char name[5000];
+    snprintf(name, sizeof(name), "%s (deleted)", own.path);
+    build_core_as(NOTHING, name); /* what is there now is another, though it is older */
+    open_core(&image, NULL);
+    assert_int_equal(image_exe_module(&image), 0);
+    assert_noted(&image, "name it with --exe");
+    assert_code(&image, false);
+    image_close(&image);
+}
+
+static void core_that_says_nothing_of_its_start__exe_is_laid_nowhere(void **state)
+{
+    (void)state;
+    struct image image;
+    unsigned char byte;
+    core_builder_process(b, 7, "test_core_image", "test_core_image");
+    add_thread(7, 0);
+    core_builder_load(b, BASE, 4096, "", 1, PF_R);
+    write_core();
+    open_core(&image, own.path);
+    assert_int_equal(image_exe_module(&image), 0);
+    assert_noted(&image, "was loaded is not known");
+    assert_false(mem_read(image.memory, 0, &byte, 1));
+    image_close(&image);
+}
+
+/* `pairs`: what NT_AUXV has, three pairs; `sp`: where the first thread is. */
+static void assert_first_stack_is_read(const uint64_t (*pairs)[2], uint64_t sp)
+{
     struct image image;
     uint64_t stack[512] = {0};
     char *texts = (char *)&stack[256];
     const uint64_t at = STACK;
-    uint64_t pairs[][2] = {{33, 0x7ffd12345000}, {6, 4096}, {0, 0}};
     strcpy(texts, "prog");
     strcpy(texts + 8, "two words");
     strcpy(texts + 32, "");
@@ -480,12 +577,13 @@ static void first_stack__tells_the_arguments(void **state)
     *words++ = 0;
     *words++ = at + 256 * 8 + 40;
     *words++ = 0;
-    memcpy(words, pairs, sizeof(pairs));
-    struct core_builder_thread thread = {.tid = 7, .call = -1, .sp = at + 64};
+    memcpy(words, pairs, 3 * sizeof(*pairs));
+    struct core_builder_thread thread = {.tid = 7, .call = -1, .sp = sp};
     core_builder_thread(b, &thread);
     core_builder_process(b, 7, "prog", "prog two words");
-    core_builder_vector(b, (const uint64_t(*)[2])pairs, 3);
+    core_builder_vector(b, pairs, 3);
     core_builder_load(b, at, 4096, stack, sizeof(stack), PF_R | PF_W);
+    core_builder_load(b, at + 0x10000, 4096, NULL, 0, PF_R | PF_W);
     write_core();
     open_core(&image, NULL);
     assert_string_equal(image.cmdline[0], "prog");
@@ -493,6 +591,21 @@ static void first_stack__tells_the_arguments(void **state)
     assert_string_equal(image.cmdline[2], "");
     assert_null(image.cmdline[3]);
     image_close(&image);
+}
+
+static void first_stack__tells_the_arguments(void **state)
+{
+    (void)state;
+    const uint64_t pairs[][2] = {{33, 0x7ffd12345000}, {6, 4096}, {0, 0}};
+    assert_first_stack_is_read(pairs, STACK + 64);
+}
+
+/* As one of a goroutine, or for signals. */
+static void first_stack__of_a_thread_on_another__tells_the_arguments(void **state)
+{
+    (void)state;
+    const uint64_t pairs[][2] = {{33, 0x7ffd12345000}, {AT_RANDOM, STACK + 4000}, {0, 0}};
+    assert_first_stack_is_read(pairs, STACK + 0x10000 + 64);
 }
 
 /* ---- what is no core ---- */
@@ -694,7 +807,12 @@ int main(void)
         TEST(exe__is_taken_where_it_fits),
         TEST(core_without_headers__file_is_taken_if_it_is_older),
         TEST(core_that_names_no_files__exe_tells_them),
+        TEST(data_cut_off__is_not_what_the_file_has),
+        TEST(file_that_was_removed__is_taken_by_its_build_id_alone),
+        TEST(file_that_was_removed__without_headers__is_not_believed),
+        TEST(core_that_says_nothing_of_its_start__exe_is_laid_nowhere),
         TEST(first_stack__tells_the_arguments),
+        TEST(first_stack__of_a_thread_on_another__tells_the_arguments),
         TEST(what_is_no_core__is_said),
         TEST(core_of_another_machine__is_said),
         TEST(core_without_threads__is_said),
