@@ -1,5 +1,5 @@
-/* Goroutines in system calls: their runtime knows no more than that they are, the kernel which call
- * it is that their thread is parked in. */
+/* Goroutines in system calls. Go's runtime knows only that they are in one; the kernel knows which.
+ */
 #ifndef LEAKSPY_GO_CALLS_H
 #define LEAKSPY_GO_CALLS_H
 

@@ -120,7 +120,7 @@ static struct text start_of_further_name(char path[PLACE_ROOM], uint32_t pid)
     return text;
 }
 
-/* The user's folder, if it is his alone. */
+/* The user's folder, if it is theirs alone. */
 static bool make_folder(char path[64])
 {
     struct stat stat;

@@ -21,7 +21,7 @@ struct recorded_process {
  */
 int recorded_make(const struct recorded_process *process, bool fork_child, char path[PLACE_ROOM]);
 
-/* The tables hold what they shall at the beginning. */
+/* Marks the recording RUNNING; its tables are filled. */
 void recorded_begin(const char *path);
 
 /* Writes how the process ended. The first call counts. */

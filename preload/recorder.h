@@ -153,7 +153,7 @@ struct rec_task *recorder_spawn(enum rec_kind kind, uint16_t flags, uint32_t spa
 struct rec_task *recorder_prepare(enum rec_kind kind, uint16_t flags, uint32_t spawn_site,
                                   uint64_t handle, const char *name);
 
-/* How many rows of a table are in use, row 0 with them, which no row is. There is a recording. */
+/* Rows in use, counting row 0, which is never used. There is a recording. */
 static inline uint32_t recorder_rows(enum rec_table_id table)
 {
     return __atomic_load_n(&recorder.header->tables[table - 1].count, __ATOMIC_ACQUIRE);

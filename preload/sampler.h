@@ -23,9 +23,11 @@ void sampler_init(void);
 /* Starts the sampler, unless it runs. Any thread, any context. */
 void sampler_ensure(void);
 
-/* Ends the sampler and waits until the kernel has forgotten the thread. For system calls that are
- * refused in a process of several threads, or that change what the calling thread may do. True: the
- * caller has to call sampler_go_on afterwards. Calls nest: the last sampler_go_on starts it. */
+/* Ends the sampler and waits until the kernel has forgotten the thread, a second at most: after
+ * that it may live on beside the caller for a while. For system calls that are refused in a process
+ * of several threads, or that change what the calling thread may do. True: the caller has to call
+ * sampler_go_on afterwards. Calls nest: the last sampler_go_on starts it. Any thread, any context.
+ */
 bool sampler_stop(void);
 void sampler_go_on(void);
 

@@ -32,8 +32,8 @@ static const char *call_name(const struct thread_wait *wait, char to[32])
     return to;
 }
 
-/* What its descriptor is. A thread waits on in a call whose descriptor another one has closed: it
- * has the file still. */
+/* What its descriptor is. A blocked call keeps its file, so a thread goes on waiting after another
+ * one closed the descriptor. */
 static bool describe_fd(struct image *image, const struct thread_wait *wait, char *to, size_t bytes,
                         bool *ret_listening)
 {

@@ -75,7 +75,7 @@ static void *read_own(void *argument)
     return NULL;
 }
 
-/* It is not there for signals. */
+/* All signals blocked: leakspy's handlers must not run on it. */
 static bool start_on(int cpu, struct reader *reader)
 {
     unsigned long set[CPUS_MOST / (8 * sizeof(unsigned long))] = {0};

@@ -48,7 +48,7 @@ bool report_spawn_is_start(const struct report *report, const struct group *grou
 size_t report_findings(const struct report *report);
 
 /* Calls visit(note, arg) with each sentence about the picture as a whole that a reader has to know
- * before he believes it. */
+ * before they believe it. */
 void report_notes(const struct report *report, void (*visit)(const char *note, void *arg),
                   void *arg);
 

@@ -65,8 +65,8 @@ static struct thread_call call_of(const struct image_thread *thread)
     return call;
 }
 
-/* Whether it is asleep in a call that the recording would tell of, had a wrapper seen it. In
- * others, a thread is for moments, until a time, or as the library's own. */
+/* Whether it is asleep in a call that the recording would tell of, had a wrapper seen it. Other
+ * calls are short, end at a deadline, or are where the library's own thread sleeps. */
 static bool is_asleep(const struct image_thread *thread)
 {
     if (!thread->parked || thread->ended || thread->switches == 0)

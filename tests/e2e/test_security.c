@@ -158,7 +158,8 @@ static struct target *start_of_user(char recording[256])
     return target;
 }
 
-/* What another user tries to do to a recording, "$1", in the folder "$2"; "$3" is his own file. */
+/* What another user tries to do to a recording, "$1", in the folder "$2"; "$3" is their own file.
+ */
 static const char *const attacks[] = {
     "cat \"$1\"",
     "ls \"$2\"",
@@ -229,8 +230,8 @@ static void recording__is_read_planted_swapped_or_cut_by_nobody_else(void **stat
 
 /* ---- what stands where the recording should be, in /dev/shm, where everybody may write ---- */
 
-/* "$1": that place. "$2": a recording of the user's that is over. "$3": a document of his. "$4": a
- * recording that is over, of the other user's. */
+/* "$1": that place. "$2": a recording of the user's that is over. "$3": a document of theirs. "$4":
+ * a recording that is over, of the other user's. */
 static const struct plant {
     const char *as, *script;
     bool replaced; /* by the new recording */

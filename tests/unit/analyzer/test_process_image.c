@@ -417,7 +417,8 @@ static void wait_with_groups_and_filter(void)
         pause();
 }
 
-/* What is told behind the groups is known of whoever has many, above all that he has a filter. */
+/* What is told behind the groups is known of whoever has many, above all that they have a filter.
+ */
 static void process_of_many_groups__is_known_whole(void **state)
 {
     (void)state;
