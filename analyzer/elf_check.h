@@ -2,7 +2,6 @@
 #ifndef LEAKSPY_ANALYZER_ELF_CHECK_H
 #define LEAKSPY_ANALYZER_ELF_CHECK_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
 enum elf_answer {

@@ -9,7 +9,6 @@
 #define LEAKSPY_GO_RECORD_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 #include "preload/goscan/goscan.h"

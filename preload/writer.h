@@ -8,7 +8,6 @@
 #define LEAKSPY_WRITER_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 #include "preload/goscan/goscan.h"

@@ -7,7 +7,6 @@
 #define LEAKSPY_ANALYZER_INSPECT_GO_RUNTIME_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 #include "analyzer/debug/go_symbols.h"

@@ -50,9 +50,10 @@ void taskrt_looks_read_last(struct taskrt_looks *looks, size_t count)
 /* Says which tasks the next copies are of. */
 static void place(struct taskrt_looks *looks, size_t count)
 {
+    uint64_t addresses[TASKRT_LOOKS];
     for (size_t i = 0; i < count; i++)
-        looks->addresses[i] = looks->rows[i].entry.address;
-    taskrt_pages_place(&looks->pages, looks->addresses, count);
+        addresses[i] = looks->rows[i].entry.address;
+    taskrt_pages_place(&looks->pages, addresses, count);
 }
 
 /* The state of each, and after it all of its words. */

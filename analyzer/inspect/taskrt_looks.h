@@ -46,7 +46,6 @@ struct taskrt_looks {
     unsigned char *objects;   /* TASKRT_CHAN_BYTES_MOST a look */
     struct taskrt_pages pages;
     unsigned char *copies[2]; /* of all looks: one that is kept, one of what changes */
-    uint64_t addresses[TASKRT_LOOKS];
 };
 
 /* `table` is of TASKRT_FOUND, and outlives the looks. False: no memory; deinitialize it all the

@@ -53,7 +53,6 @@ void taskrt_pages_place(struct taskrt_pages *pages, const uint64_t *addresses, s
 {
     pages->piece_count = 0;
     pages->page_count = 0;
-    pages->addresses = addresses;
     sort(pages, addresses, count);
     uint64_t next = 0; /* the page after those that are placed */
     for (size_t i = 0; i < count; i++) {

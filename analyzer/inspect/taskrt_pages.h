@@ -14,9 +14,8 @@ struct taskrt_pages {
     struct mem_piece *pieces; /* runs of pages of the tasks that were placed last */
     size_t piece_count;
     size_t page_count;
-    size_t *order;             /* of the tasks, by address */
-    const uint64_t *addresses; /* of the tasks that were placed last */
-    size_t *offsets;           /* of each task in a copy */
+    size_t *order;   /* of the tasks, by address */
+    size_t *offsets; /* of each task in a copy */
 };
 
 /* For at most so many tasks at a time. False: no memory. */
@@ -26,7 +25,7 @@ void taskrt_pages_deinit(struct taskrt_pages *pages);
 /* How large a copy can be, in bytes. */
 size_t taskrt_pages_room(const struct taskrt_pages *pages);
 
-/* Says which tasks the next copies are of. `addresses` is used until then. */
+/* Says which tasks the next copies are of. */
 void taskrt_pages_place(struct taskrt_pages *pages, const uint64_t *addresses, size_t count);
 
 /* Copies all of them as they are now; of `copy`, the task `i` begins at offsets[i]. Pages that

@@ -1,5 +1,6 @@
 #include "analyzer/inspect/thread_list.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 
 #define THREADS_MOST (1U << 18)

@@ -6,7 +6,6 @@
 #ifndef LEAKSPY_ANALYZER_INSPECT_THREAD_LIST_H
 #define LEAKSPY_ANALYZER_INSPECT_THREAD_LIST_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 

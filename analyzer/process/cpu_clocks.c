@@ -11,7 +11,6 @@
 #include "analyzer/process/file.h"
 
 #define CPUS_MOST 4096
-#define LENGTH(array) (sizeof(array) / sizeof(*(array)))
 #define NS_PER_S UINT64_C(1000000000)
 
 /* How long a CPU may take to let us run, and how many may take longer before none is asked. */

@@ -10,6 +10,7 @@
 #include "analyzer/debug/go_symbols.h"
 #include "analyzer/process/process.h"
 #include "analyzer/recording/carriers.h"
+#include "analyzer/recording/file.h"
 #include "analyzer/recording/reader.h"
 #include "analyzer/recording/recordings.h"
 #include "analyzer/recording/scanned_tasks.h"

@@ -3,7 +3,6 @@
 #define LEAKSPY_ANALYZER_SOURCE_RECORDING_H
 
 #include "analyzer/base/err.h"
-#include "analyzer/recording/file.h"
 #include "analyzer/snapshot/snapshot.h"
 
 /* Reads the recording at `path`, of a process that runs or has ended, into an initialized, empty

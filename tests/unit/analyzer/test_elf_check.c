@@ -1,6 +1,7 @@
 /* Programs that can be recorded, and those that cannot. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
