@@ -42,6 +42,12 @@ static void put_string(struct dump *dump, uint32_t offset)
     free(printable);
 }
 
+static void put_bytes(FILE *out, const uint8_t *bytes, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        fprintf(out, "%02x", bytes[i]);
+}
+
 static void put_header(struct dump *dump)
 {
     const struct rec_header *header = &dump->file.header;
@@ -62,6 +68,9 @@ static void put_header(struct dump *dump)
             header->started_unix_ns, header->started_ns, header->sample_period_ns);
     fprintf(out, "  last_walk_ns %" PRIu64 ", ended_ns %" PRIu64 ", epoch %" PRIu32 "\n",
             header->last_walk_ns, header->ended_ns, header->epoch);
+    fprintf(out, "  rest_ns %" PRIu64 ", boot_id ", header->rest_ns);
+    put_bytes(out, header->boot_id, sizeof(header->boot_id));
+    fputc('\n', out);
     fprintf(out, "  op_classes %#" PRIx32 ", runtimes %#" PRIx32 "\n", header->op_classes,
             header->runtimes);
     fprintf(out, "  exe ");
@@ -74,6 +83,8 @@ static void put_header(struct dump *dump)
     }
     fprintf(out, "\n  spawned %" PRIu64 ", finished %" PRIu64 ", last_id %" PRIu64 "\n",
             header->spawned, header->finished, header->last_id);
+    fprintf(out, "  free_list %" PRIu32 ", tag %" PRIu32 "\n", (uint32_t)header->free_list,
+            (uint32_t)(header->free_list >> 32));
     fprintf(out,
             "  lost: tasks %" PRIu64 ", sites %" PRIu64 ", stacks %" PRIu64
             "; unreadable tasks %" PRIu64 "\n",
@@ -112,6 +123,8 @@ static void put_task(struct dump *dump, const void *row)
             task->id, snapshot_kind_name(task->kind),
             task->state < sizeof(states) / sizeof(states[0]) ? states[task->state] : "unknown",
             task->flags, task->os_tid, task->handle, task->spawn_site, printable);
+    if (task->state == REC_TASK_FREE)
+        fprintf(dump->out, " next_free %" PRIu32, task->next_free);
     if (task->flags & REC_TASK_SCANNED) {
         fprintf(dump->out,
                 "\n        runtime_id %" PRIu64 " spawner %" PRIu64 " labels at %" PRIu64,
@@ -173,12 +186,14 @@ static void put_module(struct dump *dump, const void *row)
             module->start, module->end, module->bias, module->loaded_epoch, module->unloaded_epoch);
     put_string(dump, module->path);
     fprintf(dump->out, " build-id ");
-    for (uint32_t i = 0; i < module->build_id_bytes && i < sizeof(module->build_id); i++)
-        fprintf(dump->out, "%02x", module->build_id[i]);
-    if (module->build_id_bytes > sizeof(module->build_id))
+    size_t kept = sizeof(module->build_id);
+    put_bytes(dump->out, module->build_id,
+              module->build_id_bytes < kept ? module->build_id_bytes : kept);
+    if (module->build_id_bytes > kept)
         fprintf(dump->out, " <of %" PRIu32 " bytes>", module->build_id_bytes);
     else if (module->build_id_bytes == 0)
         fputs("-", dump->out);
+    fprintf(dump->out, " loaded_ns %" PRIu64, module->loaded_ns);
 }
 
 static void put_call(struct dump *dump, const void *row)
@@ -192,8 +207,11 @@ static void put_call(struct dump *dump, const void *row)
 static void put_case(struct dump *dump, const void *row)
 {
     const struct rec_case *one = row;
-    fprintf(dump->out, "%s object %#" PRIx64 " capacity %" PRIu32 " length %" PRIu32 " detail %#x",
-            snapshot_op_name(one->op), one->object, one->capacity, one->length, one->detail_flags);
+    fprintf(dump->out,
+            "%s object %#" PRIx64 " capacity %" PRIu32 " length %" PRIu32 " detail %#x"
+            " room %" PRIu32,
+            snapshot_op_name(one->op), one->object, one->capacity, one->length, one->detail_flags,
+            one->room);
 }
 
 static void put_descriptor(struct dump *dump, const void *row)

@@ -405,6 +405,36 @@ static void dump__every_table(void **state)
     assert_null(strstr(did.out, "tasks"));
 }
 
+/* What the writers keep for themselves stands in the file too. */
+static void dump__what_no_report_reads__is_shown(void **state)
+{
+    (void)state;
+    struct builder *b = recording_builder_create();
+    struct rec_header *header = builder_header(b);
+    header->rest_ns = 700;
+    header->free_list = UINT64_C(3) << 32 | 1;
+    for (size_t i = 0; i < sizeof(header->boot_id); i++)
+        header->boot_id[i] = (uint8_t)i;
+    struct rec_task *freed = builder_thread(b, "gone");
+    freed->state = REC_TASK_FREE;
+    freed->next_free = 17;
+    struct rec_module *modules =
+        (void *)((char *)header + builder_table(b, REC_TABLE_MODULES)->offset);
+    modules[builder_module(b, "/opt/app/server", 0x1000, 0x2000)].loaded_ns = 5555;
+    struct rec_case *cases = (void *)((char *)header + builder_table(b, REC_TABLE_CASES)->offset);
+    cases[builder_case(b, REC_OP_CHAN_SEND, 0x500)].room = 4;
+    const char *path = builder_path("kept.rec");
+    builder_write(b, path);
+    recording_builder_destroy(b);
+
+    leakspy("dump", path, NULL);
+    assert_did(0, "\n  rest_ns 700, boot_id 000102030405060708090a0b0c0d0e0f\n", "");
+    assert_did(0, "\n  free_list 1, tag 3\n", "");
+    assert_did(0, " name \"gone\" next_free 17", "");
+    assert_did(0, " loaded_ns 5555\n", "");
+    assert_did(0, " room 4\n", "");
+}
+
 static void run__exits_as_its_command(void **state)
 {
     (void)state;
@@ -443,6 +473,7 @@ int main(void)
         cmocka_unit_test(run__output_is_something_else__said_beforehand),
         cmocka_unit_test(output__to_a_file_or_stdout),
         cmocka_unit_test(dump__every_table),
+        cmocka_unit_test(dump__what_no_report_reads__is_shown),
         cmocka_unit_test(run__exits_as_its_command),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
