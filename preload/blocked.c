@@ -1,9 +1,9 @@
 #include "preload/blocked.h"
 
-#include <linux/futex.h>
 #include <string.h>
 #include <sys/syscall.h>
 
+#include "preload/goscan/futex.h"
 #include "preload/sys.h"
 #include "preload/text.h"
 
@@ -62,25 +62,12 @@ bool blocked_below(uint32_t tid, uint64_t cfa)
     return !call.running && (call.sp == 0 || call.sp < cfa);
 }
 
-static bool waits_for_lock(uint64_t op)
-{
-    switch (op & FUTEX_CMD_MASK) {
-    case FUTEX_WAIT:
-    case FUTEX_WAIT_BITSET:
-    case FUTEX_LOCK_PI:
-    case FUTEX_LOCK_PI2:
-        return true;
-    default:
-        return false;
-    }
-}
-
 /* The word that libc waits for is the first one of a mutex. */
 bool blocked_in_lock(uint32_t tid, uint64_t lock, uint64_t cfa)
 {
     struct blocked_call call;
     return blocked_call(OWN_PROCESS, tid, &call) && !call.running && call.number == SYS_futex &&
-           call.args[0] == lock && waits_for_lock((uint32_t)call.args[1]) &&
+           call.args[0] == lock && futex_waits((uint32_t)call.args[1]) &&
            cfa - call.sp < LOCK_FRAMES_BYTES;
 }
 

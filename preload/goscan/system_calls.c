@@ -3,7 +3,6 @@
 #include "preload/goscan/system_calls.h"
 
 #include <fcntl.h>
-#include <linux/futex.h>
 #include <linux/io_uring.h>
 #include <poll.h>
 #include <string.h>
@@ -12,6 +11,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "preload/goscan/futex.h"
 #include "preload/goscan/waited.h"
 
 #ifndef IORING_ENTER_EXT_ARG_REG /* Linux 6.13 */
@@ -229,18 +229,7 @@ static bool is_other_command(int64_t number, const uint64_t args[6])
 {
     if (number == SYS_fcntl)
         return args[1] != F_SETLKW && args[1] != F_OFD_SETLKW;
-    if (number != SYS_futex)
-        return false;
-    switch (args[1] & FUTEX_CMD_MASK) {
-    case FUTEX_WAIT:
-    case FUTEX_WAIT_BITSET:
-    case FUTEX_LOCK_PI:
-    case FUTEX_LOCK_PI2:
-    case FUTEX_WAIT_REQUEUE_PI:
-        return false;
-    default:
-        return true;
-    }
+    return number == SYS_futex && !futex_waits((uint32_t)args[1]);
 }
 
 void thread_call_read(int64_t number, const uint64_t args[6], struct mem_reader *memory,
