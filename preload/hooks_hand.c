@@ -2,13 +2,13 @@
 #include "preload/hooks.h"
 
 #include <fcntl.h>
-#include <linux/futex.h>
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
 #include "preload/credentials.h"
+#include "preload/goscan/futex.h"
 #include "preload/goscan/waited.h"
 #include "preload/lifecycle.h"
 #include "preload/memory.h"
@@ -17,20 +17,6 @@
 #include "preload/thread_count.h"
 
 /* --- syscall --------------------------------------------------------------------------------- */
-
-static bool futex_waits(long op)
-{
-    switch (op & FUTEX_CMD_MASK) {
-    case FUTEX_WAIT:
-    case FUTEX_WAIT_BITSET:
-    case FUTEX_LOCK_PI:
-    case FUTEX_LOCK_PI2:
-    case FUTEX_WAIT_REQUEUE_PI:
-        return true;
-    default:
-        return false;
-    }
-}
 
 /* What a call parks in, if it does and that is recorded; else CALL_NONE. libgo waits for processes
  * in this way: they are recorded as the functions of the same name. */
@@ -41,7 +27,7 @@ struct raw_wait {
 
 static inline struct raw_wait wait_of(long number, long a, long b, long d)
 {
-    if (number == SYS_futex && futex_waits(b) && HOOK_RECORDS(FUTEX_WAIT))
+    if (number == SYS_futex && futex_waits((uint32_t)b) && HOOK_RECORDS(FUTEX_WAIT))
         return (struct raw_wait){CALL_syscall, d != 0 ? REC_WAIT_DEADLINE : 0, (uint64_t)a};
     if (number == SYS_waitid && HOOK_RECORDS(PROCESS_WAIT))
         return (struct raw_wait){CALL_waitid, 0, (uint64_t)waited_process((idtype_t)a, (id_t)b)};
