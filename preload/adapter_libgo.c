@@ -1,23 +1,21 @@
 /* Goroutines of gccgo's libgo: what is to be known of the channels that they wait on. */
 #include "preload/adapter.h"
 
-#include "preload/goscan/reader.h"
+#include "preload/goscan/libgo_chan.h"
 #include "preload/libgo.h"
 #include "preload/memory.h"
 
 static uint16_t describe_channel(uint64_t chan, uint32_t *ret_capacity, uint32_t *ret_length)
 {
-    unsigned char head[LIBGO_CHAN_CLOSED + 4];
+    unsigned char head[LIBGO_CHAN_HEAD_BYTES];
     if (chan == 0 || !memory_read(chan, head, sizeof(head)))
         return 0;
-    uint64_t length = word_at(head, LIBGO_CHAN_LENGTH);
-    uint64_t capacity = word_at(head, LIBGO_CHAN_CAPACITY);
-    uint32_t closed = half_at(head, LIBGO_CHAN_CLOSED);
-    if (length > capacity || closed > 1)
+    struct libgo_chan it = libgo_chan_of(head);
+    if (!it.known)
         return 0;
-    *ret_capacity = rec_saturate(capacity);
-    *ret_length = rec_saturate(length);
-    return REC_DETAIL_CHANNEL | (closed ? REC_DETAIL_CLOSED : 0);
+    *ret_capacity = rec_saturate(it.capacity);
+    *ret_length = rec_saturate(it.length);
+    return REC_DETAIL_CHANNEL | (it.closed ? REC_DETAIL_CLOSED : 0);
 }
 
 /* Until one goroutine was found whose sudog names the channel that its lock's address gave us, the

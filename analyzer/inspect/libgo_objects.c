@@ -1,5 +1,7 @@
 #include "analyzer/inspect/libgo_objects.h"
 
+#include "preload/goscan/libgo_chan.h"
+
 #define LOWEST_ADDRESS 4096U /* below it is nothing */
 #define SEARCHED_WORDS 96    /* of a stack, for what a goroutine waits on: frames of the runtime */
 #define QUEUE_STEPS 256      /* in a channel's queue, to its beginning */
@@ -26,11 +28,11 @@ static void read_channel(struct libgo_reading *reading, uint64_t address, unsign
     *ret = (struct go_channel){.address = address};
     if (address == 0 || !read_one(reading, address, bytes, LIBGO_CHAN_BYTES))
         return;
-    ret->capacity = word_at(bytes, LIBGO_CHAN_CAPACITY);
-    ret->length = word_at(bytes, LIBGO_CHAN_LENGTH);
-    uint32_t closed = half_at(bytes, LIBGO_CHAN_CLOSED);
-    ret->known = ret->length <= ret->capacity && closed <= 1;
-    ret->closed = ret->known && closed;
+    struct libgo_chan chan = libgo_chan_of(bytes);
+    ret->capacity = chan.capacity;
+    ret->length = chan.length;
+    ret->known = chan.known;
+    ret->closed = chan.closed;
 }
 
 /* Whether a sudog stands in the queue of senders. Mostly only one of the queues has anybody in it;
