@@ -2,7 +2,6 @@
  * newest first, with the state of their processes. */
 #include <getopt.h>
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -12,6 +11,7 @@
 #include "analyzer/base/text.h"
 #include "analyzer/commands.h"
 #include "analyzer/recording/recordings.h"
+#include "analyzer/report/json.h"
 #include "analyzer/source/recording.h"
 
 /* What the list says of a recording. */
@@ -67,25 +67,17 @@ static void put_text(const struct line *line)
     free(command);
 }
 
-static json_t *utf8(const char *text)
-{
-    char *valid = text_utf8_dup(text, strlen(text));
-    json_t *string = valid ? json_string(valid) : json_null();
-    free(valid);
-    return string;
-}
-
 static void put_json(const struct line *line, bool first)
 {
     const struct snapshot *snapshot = line->snapshot;
     char started[40];
     json_t *cmdline = json_array();
     for (char **word = snapshot->cmdline; word && *word; word++)
-        json_array_append_new(cmdline, utf8(*word));
+        json_array_append_new(cmdline, report_json_text(*word));
     json_t *object = json_object();
-    json_object_set_new(object, "path", utf8(line->path));
+    json_object_set_new(object, "path", report_json_text(line->path));
     json_object_set_new(object, "pid", json_integer(snapshot->pid));
-    json_object_set_new(object, "exe", utf8(snapshot->exe));
+    json_object_set_new(object, "exe", report_json_text(snapshot->exe));
     json_object_set_new(object, "cmdline", cmdline);
     json_object_set_new(object, "state", json_string(snapshot_end_name(snapshot->end)));
     json_object_set_new(object, "started",
@@ -95,7 +87,7 @@ static void put_json(const struct line *line, bool first)
     json_object_set_new(object, "lost", json_integer((json_int_t)snapshot_lost(snapshot)));
     json_object_set_new(object, "bytes", json_integer((json_int_t)line->disk_bytes));
     fputs(first ? "\n  " : ",\n  ", stdout);
-    json_dumpf(object, stdout, JSON_COMPACT | JSON_ENSURE_ASCII); /* as in reports */
+    json_dumpf(object, stdout, REPORT_JSON_LINE);
     json_decref(object);
 }
 

@@ -1,8 +1,9 @@
 /* The report for programs: schema leakspy-report/1, which only ever grows.
  *
  * Groups and tasks are written one by one, so that memory does not grow with their number. */
+#include "analyzer/report/json.h"
+
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,12 +12,7 @@
 #include "analyzer/verdict/evidence.h"
 #include "analyzer/verdict/waiters.h"
 
-/* Nothing but ASCII: a terminal takes some other characters for orders, or shows them where they do
- * not stand. */
-#define LINE (JSON_COMPACT | JSON_ENSURE_ASCII)
-
-/* Text that may hold any bytes. NULL gives null. */
-static json_t *text(const char *bytes)
+json_t *report_json_text(const char *bytes)
 {
     if (!bytes)
         return json_null();
@@ -31,7 +27,7 @@ static json_t *text(const char *bytes)
 
 static json_t *text_or_null(const char *bytes)
 {
-    return text(bytes && bytes[0] ? bytes : NULL);
+    return report_json_text(bytes && bytes[0] ? bytes : NULL);
 }
 
 static json_t *hex(uint64_t value)
@@ -71,7 +67,7 @@ static json_t *runtimes(const struct snapshot *snapshot)
             json_array_append_new(array, json_string(rows[i].name));
     }
     if (snapshot->go_version[0])
-        json_array_append_new(array, text(snapshot->go_version));
+        json_array_append_new(array, report_json_text(snapshot->go_version));
     return array;
 }
 
@@ -79,13 +75,13 @@ static json_t *source(const struct snapshot *snapshot)
 {
     json_t *cmdline = json_array();
     for (char **word = snapshot->cmdline; word && *word; word++)
-        json_array_append_new(cmdline, text(*word));
+        json_array_append_new(cmdline, report_json_text(*word));
 
     json_t *object = json_object();
     json_object_set_new(object, "kind", json_string(snapshot_source_name(snapshot->source)));
-    json_object_set_new(object, "path", text(snapshot->path));
+    json_object_set_new(object, "path", report_json_text(snapshot->path));
     json_object_set_new(object, "pid", count(snapshot->pid));
-    json_object_set_new(object, "exe", text(snapshot->exe));
+    json_object_set_new(object, "exe", report_json_text(snapshot->exe));
     json_object_set_new(object, "cmdline", cmdline);
     json_object_set_new(object, "runtimes", runtimes(snapshot));
     json_object_set_new(object, "started", when(snapshot->started_unix_ns));
@@ -241,7 +237,7 @@ static json_t *labels_of(const struct snapshot *snapshot, const struct snapshot_
         const struct snapshot_label *label = &snapshot->labels[set->first + i];
         char *key = text_utf8_dup(label->key, strlen(label->key));
         if (key)
-            json_object_set_new(object, key, text(label->value));
+            json_object_set_new(object, key, report_json_text(label->value));
         free(key);
     }
     return object;
@@ -285,7 +281,7 @@ static json_t *group_of(const struct report *report, const struct group *group)
 {
     json_t *evidence = json_array();
     for (size_t i = 0; i < group->evidence_count; i++)
-        json_array_append_new(evidence, text(group->evidence[i]));
+        json_array_append_new(evidence, report_json_text(group->evidence[i]));
     json_t *growth = json_object();
     json_object_set_new(growth, "window_ns", json_integer(VERDICT_GROWTH_NS));
     json_object_set_new(growth, "count", count(group->grown));
@@ -294,7 +290,7 @@ static json_t *group_of(const struct report *report, const struct group *group)
     json_object_set_new(object, "verdict", json_string(verdict_name(group->verdict)));
     json_object_set_new(object, "evidence", evidence);
     json_object_set_new(object, "kind", json_string(snapshot_kind_name(group->kind)));
-    json_object_set_new(object, "op", text(group->op));
+    json_object_set_new(object, "op", report_json_text(group->op));
     json_object_set_new(object, "call", text_or_null(group->call));
     json_object_set_new(object, "count", count(group->count));
     json_object_set_new(object, "past_threshold", count(group->past_threshold));
@@ -320,7 +316,7 @@ static json_t *group_of(const struct report *report, const struct group *group)
 /* Writes a value and lets it go. */
 static bool put(FILE *out, json_t *value)
 {
-    bool ok = value && json_dumpf(value, out, LINE | JSON_ENCODE_ANY) == 0;
+    bool ok = value && json_dumpf(value, out, REPORT_JSON_LINE | JSON_ENCODE_ANY) == 0;
     json_decref(value);
     return ok || ferror(out);
 }
@@ -329,7 +325,7 @@ static bool put(FILE *out, json_t *value)
 static bool put_group(const struct report *report, const struct group *group, FILE *out)
 {
     json_t *head = group_of(report, group);
-    char *text = head ? json_dumps(head, LINE) : NULL;
+    char *text = head ? json_dumps(head, REPORT_JSON_LINE) : NULL;
     json_decref(head);
     if (!text)
         return false;
@@ -355,8 +351,8 @@ static void add_note(const char *path, const char *note, void *arg)
 {
     struct notes *notes = arg;
     json_t *object = json_object();
-    json_object_set_new(object, "path", text(path));
-    json_object_set_new(object, "note", text(note));
+    json_object_set_new(object, "path", report_json_text(path));
+    json_object_set_new(object, "note", report_json_text(note));
     json_array_append_new(notes->array, object);
 }
 
