@@ -73,6 +73,15 @@ const struct image_mapping *image_mapping_at(const struct image *image, uint64_t
     return row < image->mapping_count ? &image->mappings[row] : NULL;
 }
 
+struct image_thread *image_thread_of(const struct image *image, uint32_t tid)
+{
+    for (size_t i = 0; i < image->thread_count; i++) {
+        if (image->threads[i].tid == tid)
+            return &image->threads[i];
+    }
+    return NULL;
+}
+
 uint32_t image_module_at(const struct image *image, uint64_t address)
 {
     size_t row = ranges_at(image->modules, image->module_count, sizeof(*image->modules), address);

@@ -146,6 +146,9 @@ const struct image_mapping *image_mapping_at(const struct image *image, uint64_t
  * core itself: a bound for lists that were made to mislead. 0: that is not known. */
 uint64_t image_room_for(const struct image *image, uint64_t bytes);
 
+/* The thread of that tid, as the program knows it; NULL: there is none. */
+struct image_thread *image_thread_of(const struct image *image, uint32_t tid);
+
 /* The object of a thread's system call (host_tid). Whom it waits for is found out where the call
  * names a descriptor of it. */
 uint64_t image_waited(struct image *image, uint32_t tid, const struct thread_call *call);

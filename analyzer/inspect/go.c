@@ -95,12 +95,9 @@ static void mark_running(struct image *image, const struct snapshot *snapshot,
     for (size_t i = tasks->first_task; i < snapshot->task_count; i++) {
         const struct snapshot_task *task = &snapshot->tasks[i];
         uint32_t tid = task->flags & SNAPSHOT_PARKED ? 0 : snapshot_extra(snapshot, task)->os_tid;
-        if (tid == 0)
-            continue;
-        for (size_t k = 0; k < image->thread_count; k++) {
-            if (image->threads[k].tid == tid && !image->threads[k].parked)
-                image->threads[k].runtime = true;
-        }
+        struct image_thread *thread = tid ? image_thread_of(image, tid) : NULL;
+        if (thread && !thread->parked)
+            thread->runtime = true;
     }
 }
 

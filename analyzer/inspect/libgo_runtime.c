@@ -236,10 +236,9 @@ bool libgo_mark_threads(const struct libgo_runtime *runtime, struct image *image
             return true;
         if (!snapshot_add_carrier(snapshot, (uint32_t)tid))
             return false;
-        for (size_t k = 0; current == 0 && k < image->thread_count; k++) {
-            if (image->threads[k].tid == tid)
-                image->threads[k].runtime = true;
-        }
+        struct image_thread *thread = current == 0 ? image_thread_of(image, (uint32_t)tid) : NULL;
+        if (thread)
+            thread->runtime = true;
         m = next;
     }
     return true;

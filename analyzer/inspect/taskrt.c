@@ -164,15 +164,6 @@ static void settle(struct taskrt *rt, int64_t quiet_ns)
 
 /* ---- Threads ---- */
 
-static struct image_thread *thread_of(const struct image *image, uint32_t tid)
-{
-    for (size_t i = 0; i < image->thread_count; i++) {
-        if (image->threads[i].tid == tid)
-            return &image->threads[i];
-    }
-    return NULL;
-}
-
 /* A worker that runs no task has nothing to do but wait for one. One that runs a task has that
  * task's stack, and waits for what the task called. */
 static bool mark_workers(const struct taskrt *rt)
@@ -191,7 +182,7 @@ static bool mark_workers(const struct taskrt *rt)
         };
         rt->memory->read(rt->memory, pieces, 2);
         struct image_thread *thread =
-            pieces[0].ok && pieces[1].ok && tid ? thread_of(image, tid) : NULL;
+            pieces[0].ok && pieces[1].ok && tid ? image_thread_of(image, tid) : NULL;
         if (thread && !snapshot_add_carrier(builder_snapshot(rt->builder), tid))
             return false;
         if (thread && current == 0)
