@@ -9,7 +9,6 @@
 #define MOST_TASK_BYTES 8192U
 #define MOST_CONTEXT_BYTES 4096U
 #define MOST_CHAN_OFFSET 4096U
-#define MOST_CASE_BYTES 256U
 
 /* ---- The table ---- */
 
@@ -38,7 +37,7 @@ static bool is_sound(const struct taskrt_inspect *table)
            fits(table->chan_length, 8, MOST_CHAN_OFFSET) &&
            fits(table->chan_closed, 4, MOST_CHAN_OFFSET) &&
            fits(table->mutex_owner, 8, MOST_CHAN_OFFSET) && table->case_bytes >= 16 &&
-           table->case_bytes <= MOST_CASE_BYTES;
+           table->case_bytes <= TASKRT_CASE_BYTES_MOST;
 }
 
 enum taskrt_found taskrt_read_table(struct image *image, uint64_t address,

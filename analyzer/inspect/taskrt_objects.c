@@ -106,7 +106,7 @@ void taskrt_objects_read_cases(struct taskrt_looks *looks, struct taskrt_look *l
                                struct snapshot_builder *builder)
 {
     struct snapshot_case cases[MOST_CASES];
-    unsigned char rows[MOST_CASES * 256], channel[TASKRT_CHAN_BYTES_MOST];
+    unsigned char rows[MOST_CASES * TASKRT_CASE_BYTES_MOST], channel[TASKRT_CHAN_BYTES_MOST];
     size_t chan_bytes, filled = 0;
     uint64_t start = chan_start(looks->table, &chan_bytes);
     uint64_t object = look->channel.object;
