@@ -168,51 +168,64 @@ static size_t keep_oldest(struct old_file *files, size_t count, const struct old
     return count;
 }
 
-/* Looks through a folder; returns how many entries it has, and the oldest of them. */
-static size_t read_folder(long folder, struct old_file *oldest, size_t *ret_oldest)
+/* Calls visit(name, arg) for each entry of an open folder that was not read yet. */
+static void each_entry(long folder, void (*visit)(const char *name, void *arg), void *arg)
 {
     static _Alignas(8) char buffer[4096];
-    size_t count = 0, kept = 0;
-    for (;;) {
-        long bytes = sys_call(SYS_getdents64, folder, buffer, sizeof(buffer));
-        if (bytes <= 0)
-            break;
+    long bytes;
+    while ((bytes = sys_call(SYS_getdents64, folder, buffer, sizeof(buffer))) > 0) {
         for (long at = 0; at < bytes; at += ((struct entry *)(buffer + at))->bytes) {
             const struct entry *entry = (const struct entry *)(buffer + at);
-            struct old_file file = {0};
-            struct stat stat;
-            struct text name = {.at = file.name, .room = sizeof(file.name)};
-            if (entry->name[0] == '.' || ++count == 0 || oldest == NULL)
-                continue;
-            text_string(&name, entry->name);
-            if (sys_call(SYS_newfstatat, folder, file.name, &stat, AT_SYMLINK_NOFOLLOW) != 0)
-                continue;
-            file.changed_ns =
-                (uint64_t)stat.st_mtim.tv_sec * NS_PER_S + (uint64_t)stat.st_mtim.tv_nsec;
-            kept = keep_oldest(oldest, kept, &file);
+            if (entry->name[0] != '.')
+                visit(entry->name, arg);
         }
     }
-    if (ret_oldest != NULL)
-        *ret_oldest = kept;
-    return count;
+}
+
+static void count_entry(const char *name, void *count)
+{
+    (void)name;
+    ++*(size_t *)count;
+}
+
+struct oldest {
+    long folder;
+    size_t count;
+    struct old_file files[REMOVED_AT_ONCE];
+};
+
+static void keep_if_old(const char *name, void *arg)
+{
+    struct oldest *oldest = arg;
+    struct old_file file = {0};
+    struct stat stat;
+    struct text text = {.at = file.name, .room = sizeof(file.name)};
+    text_string(&text, name);
+    if (sys_call(SYS_newfstatat, oldest->folder, file.name, &stat, AT_SYMLINK_NOFOLLOW) != 0)
+        return;
+    file.changed_ns = (uint64_t)stat.st_mtim.tv_sec * NS_PER_S + (uint64_t)stat.st_mtim.tv_nsec;
+    oldest->count = keep_oldest(oldest->files, oldest->count, &file);
 }
 
 /* Removes the oldest recordings of processes that are gone, where there are too many. */
 static void remove_old(const char *path)
 {
-    static struct old_file oldest[REMOVED_AT_ONCE];
+    static struct oldest oldest;
     size_t count = 0;
     long folder = sys_call(SYS_openat, AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (folder < 0)
         return;
-    if (read_folder(folder, NULL, NULL) > MOST_KEPT && sys_call(SYS_lseek, folder, 0, 0) == 0)
-        read_folder(folder, oldest, &count);
-    for (size_t i = 0; i < count; i++) {
+    oldest.folder = folder;
+    oldest.count = 0;
+    each_entry(folder, count_entry, &count);
+    if (count > MOST_KEPT && sys_call(SYS_lseek, folder, 0, 0) == 0)
+        each_entry(folder, keep_if_old, &oldest);
+    for (size_t i = 0; i < oldest.count; i++) {
         char file[128];
         struct text text = {.at = file, .room = sizeof(file)};
         text_string(&text, path);
         text_char(&text, '/');
-        text_string(&text, oldest[i].name);
+        text_string(&text, oldest.files[i].name);
         remove_over(file, 0, 0);
     }
     sys_call(SYS_close, folder);
