@@ -93,57 +93,64 @@ static void add_to_group(struct group *group, const struct judge *judge, uint32_
         group->newest_ns = task->parked_ns;
 }
 
-/* Sorts tasks into groups: first how many each has, then who they are. `group_of` is by task. */
-static bool make_groups(struct verdicts *ret, const struct judge *judge, uint32_t *group_of)
+/* A further group, for the task. False: no memory. */
+static bool add_group(struct verdicts *ret, size_t *room, const struct judge *judge, uint32_t index)
 {
-    const struct snapshot *snapshot = judge->snapshot;
+    if (ret->count == *room) {
+        size_t more = *room ? *room * 2 : 64;
+        struct group *groups = realloc(ret->groups, more * sizeof(*groups));
+        if (!groups)
+            return false;
+        ret->groups = groups;
+        *room = more;
+    }
+    begin_group(&ret->groups[ret->count++], judge, index);
+    return true;
+}
+
+/* Finds the groups, and of which one each task is: `group_of` is by task, 0 for those of none and
+ * else the number of the group, from 1. */
+static bool find_groups(struct verdicts *ret, const struct judge *judge, uint32_t *group_of)
+{
     struct table table;
     size_t room = 0;
-    size_t judged = 0;
     bool ok = table_init(&table, 64);
-
-    for (uint32_t i = 0; ok && i < snapshot->task_count; i++) {
+    for (uint32_t i = 0; ok && i < judge->snapshot->task_count; i++) {
         if (judge->rule_of_task[i] == RULE_NONE)
             continue;
         uint32_t *number = table_at(&table, group_key(judge, i));
-        if (number && *number == 0 && ret->count == room) {
-            room = room ? room * 2 : 64;
-            struct group *groups = realloc(ret->groups, room * sizeof(*groups));
-            if (!groups)
-                number = NULL;
-            else
-                ret->groups = groups;
+        if (number && *number == 0 && add_group(ret, &room, judge, i))
+            *number = (uint32_t)ret->count;
+        ok = number && *number != 0;
+        if (ok) {
+            group_of[i] = *number;
+            add_to_group(&ret->groups[*number - 1], judge, i);
         }
-        if (!number) {
-            ok = false;
-            break;
-        }
-        if (*number == 0) {
-            *number = (uint32_t)++ret->count;
-            begin_group(&ret->groups[*number - 1], judge, i);
-        }
-        group_of[i] = *number;
-        add_to_group(&ret->groups[*number - 1], judge, i);
-        judged++;
     }
     table_deinit(&table);
+    return ok;
+}
 
-    ret->members = ok ? malloc((judged + 1) * sizeof(*ret->members)) : NULL;
-    if (!ret->members)
-        return false;
-    uint32_t *next = ret->members;
-    for (size_t i = 0; i < ret->count; i++) {
-        ret->groups[i].members = next;
-        next += ret->groups[i].count;
+/* Puts the members of each group side by side, in their order. */
+static bool place_members(struct verdicts *ret, const struct judge *judge, const uint32_t *group_of)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < ret->count; i++)
+        count += ret->groups[i].count;
+    uint32_t **next = malloc((ret->count + 1) * sizeof(*next)); /* where a group's next one goes */
+    ret->members = malloc((count + 1) * sizeof(*ret->members));
+    bool ok = next && ret->members;
+    uint32_t *at = ret->members;
+    for (size_t i = 0; ok && i < ret->count; i++) {
+        ret->groups[i].members = next[i] = at;
+        at += ret->groups[i].count;
     }
-    /* `listed_count` counts along while the members are filled in. */
-    for (uint32_t i = 0; i < snapshot->task_count; i++) {
-        if (!group_of[i])
-            continue;
-        struct group *group = &ret->groups[group_of[i] - 1];
-        ((uint32_t *)group->members)[group->listed_count++] = i;
+    for (uint32_t i = 0; ok && i < judge->snapshot->task_count; i++) {
+        if (group_of[i])
+            *next[group_of[i] - 1]++ = i;
     }
-    return true;
+    free(next);
+    return ok;
 }
 
 /* Whether task `a` is to be listed before task `b`: older first, then by id. */
@@ -280,8 +287,8 @@ bool verdicts_init(struct verdicts *ret, const struct snapshot *snapshot, const 
 
     bool ok = group_of && ret->rule_of_task && table_init(&judge.joined_sites, 16) &&
               table_init(&ret->waiters, 64) && waitgraph_init(&ret->graph, snapshot) &&
-              rules_judge(&judge) && make_groups(ret, &judge, group_of) &&
-              growth_count(ret, snapshot, group_of);
+              rules_judge(&judge) && find_groups(ret, &judge, group_of) &&
+              place_members(ret, &judge, group_of) && growth_count(ret, snapshot, group_of);
     free(group_of);
     for (size_t i = 0; ok && i < ret->count; i++)
         compare_objects(&ret->groups[i], &judge);
