@@ -46,6 +46,7 @@ static bool sleep_until(uint64_t when_ns)
     return !interrupted;
 }
 
+static const char process_ended[] = "it ended while it was watched";
 static const char other_program[] = "it executed another program while it was watched";
 
 struct loop {
@@ -84,7 +85,7 @@ static bool is_same(struct loop *loop, const struct snapshot *now)
     process_look((pid_t)now->pid, &ticks);
     if (now->pid != loop->latest.pid ||
         (ticks && loop->start_ticks && ticks != loop->start_ticks)) {
-        loop->ended = "it ended while it was watched";
+        loop->ended = process_ended;
     } else if (executed || strcmp(now->exe, loop->latest.exe) != 0 ||
                !is_same_recording(now, &loop->latest)) {
         bool same_kind = !now->path == !loop->latest.path;
@@ -96,74 +97,101 @@ static bool is_same(struct loop *loop, const struct snapshot *now)
     return !loop->ended;
 }
 
-static bool look(struct loop *loop, bool first, struct err *err)
+/* One look, before it is known whether it is to be taken. */
+struct look {
+    struct snapshot snapshot;
+    uint64_t begin_ns, end_ns;
+};
+
+static bool read_once(const struct loop *loop, struct look *ret, struct err *err)
 {
-    struct snapshot now;
-    snapshot_init(&now);
-    uint64_t begin_ns = clock_ns(CLOCK_MONOTONIC);
-    if (!loop->source->read(loop->source->arg, &now, err)) {
-        snapshot_deinit(&now);
-        if (first || err->kind == ERR_MEMORY)
-            return false;
-        memset(err, 0, sizeof(*err));
-        loop->goes_on = process_look((pid_t)loop->latest.pid, NULL) == PROCESS_ALIVE;
-        if (!loop->goes_on)
-            loop->ended = "it ended while it was watched";
-        else if (has_executed(loop))
-            loop->ended = other_program;
-        else
-            loop->ended = "it could not be read any more while it was watched";
-        return true;
-    }
-    uint64_t end_ns = clock_ns(CLOCK_MONOTONIC);
-    if (!first && !is_same(loop, &now)) {
-        snapshot_deinit(&now);
-        return true;
-    }
-    if (first) {
-        process_look((pid_t)now.pid, &loop->start_ticks);
-        loop->random = process_auxv((pid_t)now.pid, AT_RANDOM);
-    }
-    if (!watch_look(loop->watch, &now, begin_ns, end_ns)) {
-        snapshot_deinit(&now);
-        return err_system(err, "--watch", ENOMEM);
-    }
-    if (!first)
-        snapshot_deinit(&loop->latest);
-    loop->latest = now;
-    loop->begin_ns = begin_ns;
-    loop->end_ns = end_ns;
-    if (now.end == SNAPSHOT_RUNNING)
-        return true;
-    if (first) {
-        const char *what = now.path ? now.path : now.exe;
-        err_set(err, ERR_USAGE, "--watch", "nothing moves in %s: its process does not run", what);
-        snapshot_deinit(&loop->latest);
+    snapshot_init(&ret->snapshot);
+    ret->begin_ns = clock_ns(CLOCK_MONOTONIC);
+    if (!loop->source->read(loop->source->arg, &ret->snapshot, err)) {
+        snapshot_deinit(&ret->snapshot);
         return false;
     }
-    loop->ended = "it ended while it was watched";
+    ret->end_ns = clock_ns(CLOCK_MONOTONIC);
     return true;
 }
 
+/* Makes it the latest one, which owns its snapshot now, also where there is no memory. */
+static bool take(struct loop *loop, const struct look *look, struct err *err)
+{
+    bool ok = watch_look(loop->watch, &look->snapshot, look->begin_ns, look->end_ns);
+    snapshot_deinit(&loop->latest);
+    loop->latest = look->snapshot;
+    loop->begin_ns = look->begin_ns;
+    loop->end_ns = look->end_ns;
+    return ok || err_system(err, "--watch", ENOMEM);
+}
+
+static bool first_look(struct loop *loop, struct err *err)
+{
+    struct look look;
+    if (!read_once(loop, &look, err))
+        return false;
+    process_look((pid_t)look.snapshot.pid, &loop->start_ticks);
+    loop->random = process_auxv((pid_t)look.snapshot.pid, AT_RANDOM);
+    if (!take(loop, &look, err))
+        return false;
+    const struct snapshot *now = &loop->latest;
+    if (now->end == SNAPSHOT_RUNNING)
+        return true;
+    return err_set(err, ERR_USAGE, "--watch", "nothing moves in %s: its process does not run",
+                   now->path ? now->path : now->exe);
+}
+
+/* Says why there is nothing to be seen any more. */
+static void end_unread(struct loop *loop)
+{
+    loop->goes_on = process_look((pid_t)loop->latest.pid, NULL) == PROCESS_ALIVE;
+    if (!loop->goes_on)
+        loop->ended = process_ended;
+    else if (has_executed(loop))
+        loop->ended = other_program;
+    else
+        loop->ended = "it could not be read any more while it was watched";
+}
+
+/* False: no memory. */
+static bool later_look(struct loop *loop, struct err *err)
+{
+    struct look look;
+    if (!read_once(loop, &look, err)) {
+        if (err->kind == ERR_MEMORY)
+            return false;
+        memset(err, 0, sizeof(*err));
+        end_unread(loop);
+        return true;
+    }
+    if (!is_same(loop, &look.snapshot)) {
+        snapshot_deinit(&look.snapshot);
+        return true;
+    }
+    if (!take(loop, &look, err))
+        return false;
+    if (loop->latest.end != SNAPSHOT_RUNNING)
+        loop->ended = process_ended;
+    return true;
+}
+
+/* The latest snapshot is the caller's, also where it fails. */
 static bool run(struct loop *loop, int64_t duration_ns, struct err *err)
 {
-    if (!look(loop, true, err))
+    if (!first_look(loop, err))
         return false;
     uint64_t last_ns = loop->end_ns + (uint64_t)duration_ns;
     uint64_t next_ns = watch_next_look(loop->begin_ns, loop->end_ns, last_ns, duration_ns);
     bool done = false;
     while (!done && !loop->ended && sleep_until(next_ns)) {
-        if (!look(loop, false, err)) {
-            snapshot_deinit(&loop->latest);
+        if (!later_look(loop, err))
             return false;
-        }
         done = next_ns >= last_ns;
         next_ns = watch_next_look(loop->begin_ns, loop->end_ns, last_ns, duration_ns);
     }
-    if (!watch_tell(loop->watch, &loop->latest)) {
-        snapshot_deinit(&loop->latest);
+    if (!watch_tell(loop->watch, &loop->latest))
         return err_system(err, "--watch", ENOMEM);
-    }
     char age[32];
     text_duration(loop->latest.watched_ns, age);
     if (loop->goes_on)
@@ -181,6 +209,7 @@ bool watch_run(const struct watch_source *source, int64_t duration_ns, struct sn
     struct loop loop = {.watch = watch_create(), .source = source};
     if (!loop.watch)
         return err_system(err, "--watch", ENOMEM);
+    snapshot_init(&loop.latest);
 
     struct sigaction before, action = {.sa_handler = on_interrupt, .sa_flags = (int)SA_RESETHAND};
     interrupted = 0;
@@ -194,5 +223,7 @@ bool watch_run(const struct watch_source *source, int64_t duration_ns, struct sn
     watch_destroy(loop.watch);
     if (ok)
         *ret = loop.latest;
+    else
+        snapshot_deinit(&loop.latest);
     return ok;
 }
