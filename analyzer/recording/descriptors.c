@@ -22,6 +22,13 @@ void recording_descriptors_deinit(struct recording_descriptors *descriptors)
     *descriptors = (struct recording_descriptors){0};
 }
 
+static bool read_rows(const struct recording_descriptors *descriptors, uint64_t first, size_t count,
+                      struct rec_descriptor *to, struct err *err)
+{
+    return rec_file_read(descriptors->file, REC_TABLE_DESCRIPTORS, first, count, to, sizeof(*to),
+                         err);
+}
+
 /* How many rows there are in all is not asked: the file was opened before its tasks were read, and
  * what they waited for may have been written since. Most tasks have none: then the rows are in a
  * hole of the file. */
@@ -39,11 +46,9 @@ bool recording_descriptors_read(struct recording_descriptors *descriptors, uint6
         return true;
     descriptors->count = count;
     struct rec_descriptor *once = descriptors->rows, *again = once + count;
-    for (struct rec_descriptor *to = once; to <= again; to += count) {
-        if (!rec_file_read(descriptors->file, REC_TABLE_DESCRIPTORS, first, count, to, sizeof(*to),
-                           err))
-            return false;
-    }
+    if (!read_rows(descriptors, first, count, once, err) ||
+        !read_rows(descriptors, first, count, again, err))
+        return false;
     /* One that is written meanwhile may be of two waits. */
     for (size_t i = 0; i < count; i++) {
         if (memcmp(&once[i], &again[i], sizeof(once[i])) != 0)
