@@ -506,24 +506,24 @@ static const char *own_thread_idle(const char *op_text, const struct op_frame *f
     return NULL;
 }
 
-struct op_verdict op_rules_apply(const char *op_text, const struct op_frame *frames, size_t count)
+struct op_name op_rules_apply(const char *op_text, const struct op_frame *frames, size_t count)
 {
-    struct op_verdict verdict = {.op = op_text};
+    struct op_name name = {.op = op_text};
     if (op_text == NULL)
-        return verdict;
+        return name;
     bool reached = true;
     for (size_t i = 0; i < count; i++) {
-        const struct op_rule *rule = find_rule(&frames[i], verdict.op, reached);
+        const struct op_rule *rule = find_rule(&frames[i], name.op, reached);
         if (rule == NULL) {
             reached = reached && !frames[i].function && is_step(frames, count, i);
             continue;
         }
-        if (reached && rule->op != NULL && may_be_renamed(verdict.op))
-            verdict.op = rule->op;
-        if (rule->idle != NULL && verdict.idle_because == NULL)
-            verdict.idle_because = rule->idle;
+        if (reached && rule->op != NULL && may_be_renamed(name.op))
+            name.op = rule->op;
+        if (rule->idle != NULL && name.idle_because == NULL)
+            name.idle_because = rule->idle;
     }
-    if (verdict.idle_because == NULL)
-        verdict.idle_because = own_thread_idle(op_text, frames, count);
-    return verdict;
+    if (name.idle_because == NULL)
+        name.idle_because = own_thread_idle(op_text, frames, count);
+    return name;
 }

@@ -16,7 +16,7 @@ struct op_frame {
     const char *file;     /* base name of the file that it is in; NULL: not known */
 };
 
-struct op_verdict {
+struct op_name {
     const char *op;           /* the op to show; never NULL unless op_text was */
     const char *idle_because; /* NULL, or why this wait is expected, as a clause for a sentence:
                                  "a worker of libtaskrt without a task to run" */
@@ -29,6 +29,6 @@ struct op_verdict {
  *
  * Returns the op of the first rule that fits, else op_text, and whether the wait is an idle one.
  * The strings live as long as the program, or as op_text. Pure; any thread. */
-struct op_verdict op_rules_apply(const char *op_text, const struct op_frame *frames, size_t count);
+struct op_name op_rules_apply(const char *op_text, const struct op_frame *frames, size_t count);
 
 #endif

@@ -189,10 +189,10 @@ bool waits_name(struct waits *waits, const struct snapshot *snapshot, struct sta
             frames[count] = (struct op_frame){
                 frame->function, frame->module ? text_basename(frame->module->path) : NULL};
         }
-        struct op_verdict verdict = op_rules_apply(wait->op, frames, count);
-        if (verdict.op && strcmp(verdict.op, wait->op) != 0) /* the same name, the same pointer */
-            wait->op = verdict.op;
-        wait->idle_because = verdict.idle_because;
+        struct op_name name = op_rules_apply(wait->op, frames, count);
+        if (name.op && strcmp(name.op, wait->op) != 0) /* the same name, the same pointer */
+            wait->op = name.op;
+        wait->idle_because = name.idle_because;
     }
 
     struct table readings, done;

@@ -40,9 +40,9 @@ static inline void check(const struct sample *samples, size_t count)
         size_t frame_count = 0;
         for (; samples[i].stack[frame_count] != NULL; frame_count++)
             frames[frame_count] = frame_of(samples[i].stack[frame_count], files[frame_count]);
-        struct op_verdict verdict = op_rules_apply(samples[i].recorded, frames, frame_count);
-        assert_string_equal(verdict.op, samples[i].op);
-        const char *idle = verdict.idle_because ? verdict.idle_because : "not idle";
+        struct op_name name = op_rules_apply(samples[i].recorded, frames, frame_count);
+        assert_string_equal(name.op, samples[i].op);
+        const char *idle = name.idle_because ? name.idle_because : "not idle";
         if (samples[i].idle == NULL)
             assert_string_equal(idle, "not idle");
         else

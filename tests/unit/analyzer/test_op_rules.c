@@ -373,7 +373,7 @@ static void known_op_or_own_code__apply__keeps_the_op(void **state)
         {"futex wait", "futex wait", NULL, {"operator<<", "<", "<<<<", ">", "", "a<b", "std::"}},
     };
     CHECK(samples);
-    struct op_verdict none = op_rules_apply(NULL, NULL, 0);
+    struct op_name none = op_rules_apply(NULL, NULL, 0);
     assert_null(none.op);
     assert_null(none.idle_because);
 }
@@ -389,11 +389,11 @@ static void hostile_name__apply__is_survived(void **state)
         memset(name, pieces[i], 100000);
         name[100000] = '\0';
         const struct op_frame functions[] = {{name, name}, {name, NULL}, {NULL, name}};
-        struct op_verdict verdict = op_rules_apply("futex wait", functions, 3);
-        assert_string_equal(verdict.op, "futex wait");
+        struct op_name found = op_rules_apply("futex wait", functions, 3);
+        assert_string_equal(found.op, "futex wait");
         memcpy(name, "g_async_queue_pop", 17);
-        verdict = op_rules_apply("futex wait", functions, 3);
-        assert_string_equal(verdict.op, "chan receive");
+        found = op_rules_apply("futex wait", functions, 3);
+        assert_string_equal(found.op, "chan receive");
     }
     free(name);
 }
