@@ -257,7 +257,7 @@ bool go_tasks_add(const struct go_goroutine *it, void *arg)
     task->wait_number = it->wait_number ? it->wait_number : SNAPSHOT_WAITS_UNCOUNTED;
     if (it->os_tid) {
         builder_extra(tasks->builder, task)->os_tid = it->os_tid;
-        if (!snapshot_add_carrier(builder_snapshot(tasks->builder), it->os_tid))
+        if (!snapshot_add_worker(builder_snapshot(tasks->builder), it->os_tid))
             return false;
     }
     task->spawn_site = spawn_site;

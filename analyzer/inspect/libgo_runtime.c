@@ -234,7 +234,7 @@ bool libgo_mark_threads(const struct libgo_runtime *runtime, struct image *image
         image->memory->read(image->memory, pieces, 3);
         if (!pieces[0].ok || !pieces[1].ok || !pieces[2].ok)
             return true;
-        if (!snapshot_add_carrier(snapshot, (uint32_t)tid))
+        if (!snapshot_add_worker(snapshot, (uint32_t)tid))
             return false;
         struct image_thread *thread = current == 0 ? image_thread_of(image, (uint32_t)tid) : NULL;
         if (thread)

@@ -183,7 +183,7 @@ static bool mark_workers(const struct taskrt *rt)
         rt->memory->read(rt->memory, pieces, 2);
         struct image_thread *thread =
             pieces[0].ok && pieces[1].ok && tid ? image_thread_of(image, tid) : NULL;
-        if (thread && !snapshot_add_carrier(builder_snapshot(rt->builder), tid))
+        if (thread && !snapshot_add_worker(builder_snapshot(rt->builder), tid))
             return false;
         if (thread && current == 0)
             thread->runtime = true;

@@ -180,7 +180,7 @@ static bool tell_thread(struct teller *teller, const struct thread_wait *wait, u
     if (thread->runtime)
         task->flags |= SNAPSHOT_SYSTEM;
     if (thread->runtime &&
-        !snapshot_add_carrier(builder_snapshot(teller->inspection->builder), thread->tid))
+        !snapshot_add_worker(builder_snapshot(teller->inspection->builder), thread->tid))
         return false;
     if (!thread->first)
         task->spawn_site = start_site(teller, wait->look.start_routine);

@@ -208,7 +208,7 @@ static bool take_task(struct recording_reader *reader, uint64_t number, const st
                  (row->state == REC_TASK_ENDING && rec_task_wait(row) == 0 && !moving);
     if (is_left_out(row, ended))
         return true;
-    if (row->flags & REC_TASK_WORKER && !snapshot_add_carrier(reader->snapshot, row->os_tid))
+    if (row->flags & REC_TASK_WORKER && !snapshot_add_worker(reader->snapshot, row->os_tid))
         return err_system(reader->err, reader->file.path, ENOMEM);
     if (row->flags & REC_TASK_WORKER && rec_task_wait(row) == 0 && !moving)
         return true; /* its runtime's tasks are told, and it does not wait itself */

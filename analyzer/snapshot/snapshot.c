@@ -23,7 +23,7 @@ void snapshot_deinit(struct snapshot *snapshot)
     free(snapshot->exe);
     free(snapshot->tasks);
     free(snapshot->extras);
-    free(snapshot->carriers);
+    free(snapshot->workers);
     free(snapshot->sites);
     free(snapshot->pcs);
     free(snapshot->frames);
@@ -113,13 +113,13 @@ struct snapshot_task *snapshot_add_task(struct snapshot *snapshot)
     return task;
 }
 
-bool snapshot_add_carrier(struct snapshot *snapshot, uint32_t os_tid)
+bool snapshot_add_worker(struct snapshot *snapshot, uint32_t os_tid)
 {
-    if (snapshot->carrier_count == snapshot->carrier_room &&
-        !large_grow((void **)&snapshot->carriers, &snapshot->carrier_room, snapshot->carrier_count,
-                    0, sizeof(*snapshot->carriers)))
+    if (snapshot->worker_count == snapshot->worker_room &&
+        !large_grow((void **)&snapshot->workers, &snapshot->worker_room, snapshot->worker_count, 0,
+                    sizeof(*snapshot->workers)))
         return false;
-    snapshot->carriers[snapshot->carrier_count++] = os_tid;
+    snapshot->workers[snapshot->worker_count++] = os_tid;
     return true;
 }
 

@@ -191,9 +191,9 @@ struct snapshot {
     size_t task_count, task_room;
     struct snapshot_extra *extras; /* row 0 unused */
     size_t extra_count, extra_room;
-    uint32_t *carriers; /* the kernel's ids of threads on which runtimes run their tasks, told or
+    uint32_t *workers; /* the kernel's ids of threads on which runtimes run their tasks, told or
                            not: a task may go on elsewhere than where it parked */
-    size_t carrier_count, carrier_room;
+    size_t worker_count, worker_room;
     struct snapshot_site *sites;
     size_t site_count;
     uint64_t *pcs;
@@ -244,8 +244,8 @@ static inline const struct snapshot_extra *snapshot_extra(const struct snapshot 
  * is good until the next row. */
 struct snapshot_extra *snapshot_extra_for(struct snapshot *snapshot, struct snapshot_task *task);
 
-/* Notes a thread of the runtime's in `carriers`, once or more often. False: no memory. */
-bool snapshot_add_carrier(struct snapshot *snapshot, uint32_t os_tid);
+/* Notes a thread of the runtime's in `workers`, once or more often. False: no memory. */
+bool snapshot_add_worker(struct snapshot *snapshot, uint32_t os_tid);
 
 /* How many cases a select was given, as far as that is known: at least so many. Of a goroutine of
  * Go's own compiler, those of nil channels do not count. */

@@ -100,11 +100,11 @@ static void find_next(struct waitgraph *graph, const struct snapshot *snapshot,
 
 /* The threads whose tasks go on elsewhere: not those that a goroutine keeps to itself. Such a one
  * has the value 1. */
-static bool find_carriers(const struct snapshot *snapshot, struct table *ret)
+static bool find_workers(const struct snapshot *snapshot, struct table *ret)
 {
     bool ok = table_init(ret, 64);
-    for (size_t i = 0; ok && i < snapshot->carrier_count; i++)
-        ok = table_at(ret, (struct table_key){snapshot->carriers[i], NAME_TID});
+    for (size_t i = 0; ok && i < snapshot->worker_count; i++)
+        ok = table_at(ret, (struct table_key){snapshot->workers[i], NAME_TID});
     for (size_t i = 0; ok && ret->count && i < snapshot->task_count; i++) {
         const struct snapshot_task *task = &snapshot->tasks[i];
         if (!(task->flags & SNAPSHOT_LOCKED))
@@ -121,14 +121,14 @@ static bool find_carriers(const struct snapshot *snapshot, struct table *ret)
  */
 static bool find_loose(struct waitgraph *graph, const struct snapshot *snapshot)
 {
-    struct table carriers;
-    bool ok = find_carriers(snapshot, &carriers);
-    for (size_t i = 0; ok && carriers.count && i < snapshot->task_count; i++) {
+    struct table workers;
+    bool ok = find_workers(snapshot, &workers);
+    for (size_t i = 0; ok && workers.count && i < snapshot->task_count; i++) {
         struct table_key key = wanted(snapshot, &snapshot->tasks[i]);
-        const uint32_t *value = key.b == NAME_TID ? table_find(&carriers, key) : NULL;
+        const uint32_t *value = key.b == NAME_TID ? table_find(&workers, key) : NULL;
         graph->loose[i] = value && *value == 0;
     }
-    table_deinit(&carriers);
+    table_deinit(&workers);
     return ok;
 }
 

@@ -9,7 +9,7 @@
 #include "analyzer/base/clock.h"
 #include "analyzer/debug/go_symbols.h"
 #include "analyzer/process/process.h"
-#include "analyzer/recording/carriers.h"
+#include "analyzer/recording/workers.h"
 #include "analyzer/recording/file.h"
 #include "analyzer/recording/reader.h"
 #include "analyzer/recording/recordings.h"
@@ -309,7 +309,7 @@ bool source_recording_read(const char *path, struct snapshot *ret, struct err *e
         recording_check_references(ret);
         ok = take_header(&reader, end);
     }
-    if (ok && !carriers_find(ret))
+    if (ok && !workers_find(ret))
         ok = err_system(err, path, ENOMEM);
     free(reader.selects);
     rec_file_close(&reader.file);

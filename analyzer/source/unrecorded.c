@@ -30,7 +30,7 @@ static int compare_ids(const void *a, const void *b)
 static bool told_init(struct told *told, const struct snapshot *snapshot)
 {
     *told = (struct told){
-        malloc((snapshot->task_count + snapshot->carrier_count + 1) * sizeof(*told->tids)), 0};
+        malloc((snapshot->task_count + snapshot->worker_count + 1) * sizeof(*told->tids)), 0};
     if (!told->tids)
         return false;
     for (size_t i = 0; i < snapshot->task_count; i++) {
@@ -38,8 +38,8 @@ static bool told_init(struct told *told, const struct snapshot *snapshot)
         if (task->kind == REC_KIND_THREAD && task->flags & SNAPSHOT_PARKED)
             told->tids[told->count++] = snapshot_extra(snapshot, task)->os_tid;
     }
-    for (size_t i = 0; i < snapshot->carrier_count; i++)
-        told->tids[told->count++] = snapshot->carriers[i];
+    for (size_t i = 0; i < snapshot->worker_count; i++)
+        told->tids[told->count++] = snapshot->workers[i];
     qsort(told->tids, told->count, sizeof(*told->tids), compare_ids);
     return true;
 }

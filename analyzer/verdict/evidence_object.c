@@ -70,7 +70,7 @@ static void explain_channel(const struct judge *judge, struct group *group,
 }
 
 /* The thread on which the lock was taken that a task waits for. */
-static const char *carrier_name(const struct judge *judge, uint32_t index, char to[64])
+static const char *worker_name(const struct judge *judge, uint32_t index, char to[64])
 {
     const struct snapshot *snapshot = judge->snapshot;
     uint32_t thread = waitgraph_next(judge->graph, index);
@@ -95,7 +95,7 @@ static void explain_lock(const struct judge *judge, struct group *group,
         evidence_add(group,
                      "%s: locked on %s, on which a runtime runs its tasks: one of them holds it, "
                      "which may be elsewhere by now; %" PRIu32 " waiting for it",
-                     object, carrier_name(judge, group->members[0], who), count);
+                     object, worker_name(judge, group->members[0], who), count);
     else if ((task->detail_flags & REC_DETAIL_OWNER) && task->detail_a)
         evidence_add(group,
                      "%s: held by the thread with the system's id %" PRIu32

@@ -268,7 +268,7 @@ static void system_task__waiting(void **state)
     struct builder *b = recording_builder_create();
     struct rec_task *task = builder_task(b, REC_KIND_GOROUTINE, "");
     builder_park(b, task, "force gc (idle)", REC_OP_IDLE, 0, 60 * SECOND, 0);
-    struct rec_task *other = builder_thread(b, "carrier");
+    struct rec_task *other = builder_thread(b, "worker");
     builder_park(b, other, "syscall", REC_OP_FUTEX_WAIT, 0x500, 60 * SECOND, 0);
     other->flags |= REC_TASK_SYSTEM;
     struct judged j;

@@ -169,16 +169,16 @@ static void mutex_locked_on_a_thread_of_a_runtime__evidence_names_no_holder(void
     (void)state;
     for (int waits = 0; waits < 2; waits++) {
         struct builder *b = recording_builder_create();
-        struct rec_task *carrier = builder_thread(b, "carrier");
-        carrier->flags |= REC_TASK_WORKER;
+        struct rec_task *worker = builder_thread(b, "worker");
+        worker->flags |= REC_TASK_WORKER;
         if (waits) /* else it is not told */
-            builder_park(b, carrier, "nanosleep", REC_OP_SLEEP, 0, 12 * SECOND, 0);
-        wait_for(b, builder_thread(b, "a"), carrier, 0x500);
+            builder_park(b, worker, "nanosleep", REC_OP_SLEEP, 0, 12 * SECOND, 0);
+        wait_for(b, builder_thread(b, "a"), worker, 0x500);
         struct judged j;
         judge(&j, b, 10 * SECOND, NULL);
         assert_group(&j, 0, VERDICT_STUCK, 1, "mutex lock");
         assert_evidence(&j, 0,
-                        waits ? "mutex 0x500: locked on thread 1 (carrier), on which a runtime "
+                        waits ? "mutex 0x500: locked on thread 1 (worker), on which a runtime "
                                 "runs its tasks: one of them holds it, which may be elsewhere by "
                                 "now; 1 waiting for it"
                               : "mutex 0x500: locked on the thread with the system's id 1001, on "

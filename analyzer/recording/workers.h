@@ -1,13 +1,13 @@
 /* Which threads of a recording are those that runtimes run their tasks on. */
-#ifndef LEAKSPY_ANALYZER_RECORDING_CARRIERS_H
-#define LEAKSPY_ANALYZER_RECORDING_CARRIERS_H
+#ifndef LEAKSPY_ANALYZER_RECORDING_WORKERS_H
+#define LEAKSPY_ANALYZER_RECORDING_WORKERS_H
 
 #include <stdbool.h>
 
 #include "analyzer/snapshot/snapshot.h"
 
-/* Adds those of libtaskrt and of libgo to the snapshot's carriers, once everything else was read:
+/* Adds those of libtaskrt and of libgo to the snapshot's workers, once everything else was read:
  * the recording does not name them, as it does those of Go's own runtime. False: no memory. */
-bool carriers_find(struct snapshot *snapshot);
+bool workers_find(struct snapshot *snapshot);
 
 #endif

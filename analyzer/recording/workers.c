@@ -1,4 +1,4 @@
-#include "analyzer/recording/carriers.h"
+#include "analyzer/recording/workers.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -62,7 +62,7 @@ static bool ask(uint8_t *answers, const struct snapshot *snapshot, uint32_t site
     return answers[site] == YES;
 }
 
-bool carriers_find(struct snapshot *snapshot)
+bool workers_find(struct snapshot *snapshot)
 {
     uint32_t known = 0;
     for (size_t i = 0; i < RUNTIMES; i++)
@@ -79,7 +79,7 @@ bool carriers_find(struct snapshot *snapshot)
         if (ask(answers, snapshot, task->spawn_site, is_started_by_runtime) ||
             ((task->flags & SNAPSHOT_PARKED) &&
              ask(answers + snapshot->site_count, snapshot, task->wait_site, waits_in_runtime)))
-            ok = snapshot_add_carrier(snapshot, tid);
+            ok = snapshot_add_worker(snapshot, tid);
     }
     free(answers);
     return ok;
