@@ -25,7 +25,10 @@ struct command {
 /* Ends with a row whose name is NULL. */
 extern const struct command commands[];
 
+/* NULL: there is no command of that name. */
 const struct command *command_find(const char *name);
+
+/* Prints its usage and options on standard output. */
 void command_print_help(const struct command *command);
 
 int cmd_run(int argc, char **argv, struct err *err);

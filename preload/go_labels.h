@@ -1,4 +1,6 @@
-/* What the program says of its goroutines (pprof labels), as texts of the recording. */
+/* What the program says of its goroutines (pprof labels), as texts of the recording.
+ *
+ * All of it by the one thread that looks: the sampler, or `leakspy run` outside. No allocation. */
 #ifndef LEAKSPY_GO_LABELS_H
 #define LEAKSPY_GO_LABELS_H
 

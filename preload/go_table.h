@@ -1,5 +1,8 @@
 /* What is remembered of each g, the runtime's record of a goroutine, between two looks. A g is
- * never freed, only given to the next goroutine, so that rows are found by its address and stay. */
+ * never freed, only given to the next goroutine, so that rows are found by its address and stay.
+ *
+ * All of it by the one thread that looks: the sampler, or `leakspy run` outside. No allocation but
+ * in go_table_reset. */
 #ifndef LEAKSPY_GO_TABLE_H
 #define LEAKSPY_GO_TABLE_H
 

@@ -22,18 +22,20 @@ bool memory_read(uint64_t address, void *buffer, size_t bytes);
 /* Copies as much of that as is mapped, from the first byte on. Returns how many bytes. */
 size_t memory_read_some(uint64_t address, void *buffer, size_t bytes);
 
-/* Private zeroed memory straight from the kernel, reserved but not touched. NULL: none to be had.
- */
+/* Private zeroed memory straight from the kernel, reserved but not touched: at least `bytes` bytes,
+ * in whole pages. NULL: none to be had. Any thread, any context; never given back. */
 void *memory_reserve(size_t bytes);
 
 /* From now on, a fork child finds zeroes in such memory. False: the kernel cannot do that. */
 bool memory_wipe_on_fork(void *memory, size_t bytes);
 
 /* memory_reserve(), but a fork child finds zeroes there, and fork does not copy it. (Before Linux
- * 4.14 it is copied.) */
+ * 4.14 it is copied.) NULL: as memory_reserve. */
 void *memory_reserve_unforked(size_t bytes);
 
-/* Fills such memory with zeroes, by one system call. */
+/* Fills such memory with zeroes, by one system call, which also gives its pages back: all of what
+ * was reserved. The kernel refuses it where the program has locked its memory (mlockall), which
+ * then stays as it is. Any thread, any context; others may read it meanwhile. */
 void memory_clear(void *memory, size_t bytes);
 
 #endif

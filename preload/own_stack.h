@@ -7,7 +7,8 @@
 /* Learns how large stacks are. At start, on the first thread. */
 void own_stack_init(void);
 
-/* Bytes of stack that a thread of such attributes gets (NULL: the default ones). */
+/* Bytes of stack that a thread of such attributes gets: a pthread_attr_t (NULL: the default ones).
+ * 0: not known. Any thread, after own_stack_init. */
 uint64_t own_stack_bytes(const void *attr);
 
 /* The end of the calling thread's stack, if `sp` lies in it. 0: it does not (a coroutine's stack,

@@ -14,7 +14,9 @@
  * One thread at a time, any context. */
 long place_create(uint32_t pid, uint64_t start_ticks, bool fork_child, char path[PLACE_ROOM]);
 
-/* Is some ancestor of this process being recorded? (LEAKSPY_CHILDREN=no) */
+/* Is some ancestor of this process being recorded? (LEAKSPY_CHILDREN=no) Looks for the first
+ * recording that a process makes, of the nearest 64 ancestors: false also where that may not be
+ * read. One thread at a time, any context. */
 bool place_has_recorded_ancestor(void);
 
 #endif

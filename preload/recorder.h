@@ -112,8 +112,8 @@ bool recorder_open(bool fork_child);
  * the child opens its own. Async-signal-safe. */
 void recorder_forget(void);
 
-/* Says something on stderr, if LEAKSPY_VERBOSE asks for it. `error`: a negative errno value, or 0.
- */
+/* Says "leakspy: ABOUT: WHAT" on stderr, if LEAKSPY_VERBOSE asks for it. `error`: a negative errno
+ * value, or 0. Any thread, any context. */
 void recorder_say(const char *what, const char *about, long error);
 
 /* Writes how the process ended. The first call counts. Any thread, any context. */
@@ -173,12 +173,16 @@ void recorder_release(struct rec_task *task);
 /* Keeps the slot of the task `id` from being freed and given to another one, until it is let go.
  * False: it is too late. A spawn with REC_TASK_HOLD among its flags is held already. Any thread. */
 bool recorder_hold(struct rec_task *task, uint64_t id);
+
+/* Ends one recorder_hold, or the hold of a spawn. Frees the slot if it was released meanwhile: the
+ * task is not to be touched any more. Any thread, any context. */
 void recorder_let_go(struct rec_task *task);
 
 /* The calling thread ends: what it kept back is everybody's again. */
 void recorder_thread_ends(void);
 
-/* A spawn that came to nothing. */
+/* A spawn that came to nothing: it is not counted any more, and the slot is released. `task` is
+ * what recorder_spawn returned, and not NULL. Any thread, any context. */
 void recorder_take_back(struct rec_task *task);
 
 /* For tasks that come and go with an owner that stays: a slot is kept for the next one, which is
@@ -190,6 +194,8 @@ bool recorder_keep(struct rec_task *task);
 void recorder_spawn_again(struct rec_task *task, uint16_t flags, uint32_t spawn_site,
                           const char name[static 16]);
 
+/* `name` is cut after 15 bytes. The task may be a sink. Readers may see a part of the old name in
+ * the new one. Any thread, any context. */
 void recorder_rename(struct rec_task *task, const char *name);
 
 /* Appends to tables. 0: no room (counted). Sampler and, at start, adapters. */

@@ -32,7 +32,8 @@ int writer_open(uint32_t pid, uint32_t parent_pid, char path[WRITER_PATH_BYTES])
  * too large a share of a processor. */
 uint64_t writer_pause_ns(void);
 
-/* Tells of a loaded file. */
+/* Tells of a loaded file, whose texts are copied. No room for it, or for its path: that is counted.
+ */
 void writer_add_module(const struct writer_module *module);
 
 /* Begins with the goroutines of a scanner that was opened; it has to outlive the recording. */

@@ -19,6 +19,8 @@ struct thread_inner {
     uint32_t count;
 };
 
+/* Of one file, whose code is looked at by the first thread_inner_find. False: no memory;
+ * deinitialize it all the same. */
 bool thread_inner_init(struct thread_inner *inner);
 void thread_inner_deinit(struct thread_inner *inner);
 

@@ -27,6 +27,7 @@ struct thread_look {
     uint64_t start_routine;  /* the function that it began in; 0: not known */
 };
 
+/* Frees what it owns: its stack. One of zeroes is fine, and so is a second time. */
 void thread_look_deinit(struct thread_look *look);
 
 struct thread_stacks;

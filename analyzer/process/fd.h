@@ -11,12 +11,13 @@ struct process_socket;
 
 /* The sockets of the process's network namespace, read as far as is asked for. */
 struct process_fds {
-    pid_t pid;
+    pid_t pid; /* as this command knows it */
     size_t tables_read;
     struct process_socket *sockets; /* sorted by inode */
     size_t count, room;
 };
 
+/* Reads nothing yet, and cannot fail. `pid`: of the process, or of a thread that is left of it. */
 void process_fds_init(struct process_fds *ret, pid_t pid);
 void process_fds_deinit(struct process_fds *fds);
 
