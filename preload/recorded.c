@@ -27,14 +27,14 @@ static struct {
     uint64_t bytes;
 } mapping;
 
-void recorder_say(const char *what, const char *path, long error)
+void recorder_say(const char *what, const char *about, long error)
 {
     char line[PLACE_ROOM + 128];
     struct text text = {.at = line, .room = sizeof(line)};
     if (!recorder_options.verbose)
         return;
     text_string(&text, "leakspy: ");
-    text_string(&text, path);
+    text_string(&text, about);
     text_string(&text, ": ");
     text_string(&text, what);
     if (error != 0) {
