@@ -1,11 +1,9 @@
 #include "preload/go_table.h"
 
 #include <stddef.h>
-#include <sys/mman.h>
 
 #include "preload/memory.h"
 #include "preload/recorder.h"
-#include "preload/sys.h"
 
 #define MOST_PROBES 1024
 #define ROWS_LEAST (UINT64_C(1) << 12)
@@ -26,7 +24,7 @@ bool go_table_reset(void)
     list_count = 0;
     overflow = overflow_most = 0;
     if (rows != NULL) {
-        sys_call(SYS_madvise, rows, bytes_of(mask + 1), MADV_DONTNEED);
+        memory_clear(rows, bytes_of(mask + 1));
         return true;
     }
     /* Twice as many as there are slots, so that ways are short. */

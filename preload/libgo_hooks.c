@@ -8,11 +8,10 @@
 #include <dlfcn.h>
 #include <link.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "preload/goscan/reasons.h"
 #include "preload/hooks.h"
-#include "preload/sys.h"
+#include "preload/memory.h"
 
 /* --- wait reasons ---------------------------------------------------------------------------- */
 
@@ -147,7 +146,7 @@ void libgo_add_calls(void)
 {
     if (libgo.table == NULL)
         return;
-    sys_call(SYS_madvise, libgo.table, (libgo.mask + 1) * sizeof(*libgo.table), MADV_DONTNEED);
+    memory_clear(libgo.table, (libgo.mask + 1) * sizeof(*libgo.table));
     add_reasons();
     __atomic_fetch_or(&recorder.header->runtimes, REC_RUNTIME_LIBGO, __ATOMIC_RELAXED);
     /* Last: another thread may make a goroutine meanwhile, whose row is to stay. */

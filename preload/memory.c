@@ -76,5 +76,11 @@ void *memory_reserve_unforked(size_t bytes)
 
 void memory_clear(void *memory, size_t bytes)
 {
-    sys_call(SYS_madvise, memory, bytes, MADV_DONTNEED);
+    if (sys_call(SYS_madvise, memory, bytes, MADV_DONTNEED) == 0)
+        return;
+    uint64_t *words = memory;
+    for (size_t i = 0; i < bytes / sizeof(*words); i++) {
+        if (__atomic_load_n(&words[i], __ATOMIC_RELAXED) != 0)
+            __atomic_store_n(&words[i], 0, __ATOMIC_RELAXED);
+    }
 }

@@ -33,9 +33,10 @@ bool memory_wipe_on_fork(void *memory, size_t bytes);
  * 4.14 it is copied.) NULL: as memory_reserve. */
 void *memory_reserve_unforked(size_t bytes);
 
-/* Fills such memory with zeroes, by one system call, which also gives its pages back: all of what
- * was reserved. The kernel refuses it where the program has locked its memory (mlockall), which
- * then stays as it is. Any thread, any context; others may read it meanwhile. */
+/* Fills such memory with zeroes, a multiple of 8 bytes: all of what was reserved. By one system
+ * call, which also gives its pages back; word by word where the program has locked its memory
+ * (mlockall), for which the kernel refuses that. Any thread, any context; others may read it
+ * meanwhile. */
 void memory_clear(void *memory, size_t bytes);
 
 #endif

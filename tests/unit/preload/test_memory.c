@@ -148,6 +148,25 @@ static void memory__reserved__is_zero_or_refused(void **state)
     assert_int_equal(here_in_child(reserve_in_child), HERE_CHILD_FINE);
 }
 
+static void locked_memory__cleared__is_zero(void **state)
+{
+    const size_t bytes = 1 << 16;
+    char *memory = memory_reserve_unforked(bytes);
+    (void)state;
+    assert_non_null(memory);
+    if (mlock(memory, bytes) != 0)
+        skip();
+    memset(memory, 1, bytes);
+    memory_clear(memory, bytes);
+    for (size_t i = 0; i < bytes; i++)
+        assert_int_equal(memory[i], 0);
+    munlock(memory, bytes);
+    memset(memory, 1, bytes);
+    memory_clear(memory, bytes);
+    assert_int_equal(memory[0] | memory[bytes - 1], 0);
+    munmap(memory, bytes);
+}
+
 /* After fork it is another process that reads itself: not its parent. */
 static int probe = 1;
 
@@ -217,6 +236,7 @@ int main(void)
         cmocka_unit_test(memory_without_permission__read__fails),
         cmocka_unit_test(memory_that_comes_and_goes__read__never_faults),
         cmocka_unit_test(memory__reserved__is_zero_or_refused),
+        cmocka_unit_test(locked_memory__cleared__is_zero),
         cmocka_unit_test(fork_child__read__sees_its_own_memory),
         cmocka_unit_test(memory__without_the_call_that_copies_it__is_read_by_the_sampler),
     };
