@@ -13,23 +13,42 @@
 #include "preload/sys.h"
 
 #define NAME_BYTES sizeof(((struct rec_descriptor *)0)->name)
+#define PATH_ROOM 64
 #define OF_THREAD O_EXCL /* PIDFD_THREAD (Linux 6.9) */
 
 bool descriptor_asks_sockets = true;
 
-/* What /proc has for it, NUL-padded; its end is cut. `tid` 0: for that of the process. */
-static bool read_link(const struct descriptor_place *place, uint32_t tid, char to[NAME_BYTES])
+/* Where /proc tells of it, in `folder`. `tid` 0: of that of the process. */
+static void put_path(const struct descriptor_place *place, uint32_t tid, const char *folder,
+                     char path[PATH_ROOM])
 {
-    char path[64];
-    struct text text = proc_path(path, sizeof(path), place->pid);
+    struct text text = proc_path(path, PATH_ROOM, place->pid);
     if (tid != 0) {
         text_string(&text, "/task/");
         text_number(&text, tid);
     }
-    text_string(&text, "/fd/");
+    text_string(&text, folder);
     text_number(&text, (uint64_t)place->fd);
+}
+
+/* What /proc has for it, NUL-padded; its end is cut. */
+static bool read_link(const struct descriptor_place *place, uint32_t tid, char to[NAME_BYTES])
+{
+    char path[PATH_ROOM];
+    put_path(place, tid, "/fd/", path);
     memset(to, 0, NAME_BYTES);
     return sys_call(SYS_readlinkat, AT_FDCWD, path, to, NAME_BYTES) > 0;
+}
+
+/* A timer that is set wakes who reads from it. Source: proc_pid_fdinfo(5). */
+static bool is_set_timer(const struct descriptor_place *place, const char link[NAME_BYTES])
+{
+    char path[PATH_ROOM], told[256];
+    if (strncmp(link, "anon_inode:[timerfd]", NAME_BYTES) != 0)
+        return false;
+    put_path(place, place->tid, "/fdinfo/", path);
+    proc_read_file(path, told, sizeof(told));
+    return strstr(told, "it_value: (") != NULL && strstr(told, "it_value: (0, 0)") == NULL;
 }
 
 /* Whoever closes a descriptor of a message queue, a copy as well, takes back what its process asked
@@ -121,6 +140,7 @@ void descriptor_look(const struct descriptor_place *place, struct descriptor *re
     if (place->fd < 0 || !read_link(place, place->tid, ret->told.name))
         return;
     ret->known = true;
+    ret->times_out = place->timeout != 0 && is_set_timer(place, ret->told.name);
     long holder = descriptor_asks_sockets && is_socket(ret->told.name)
                       ? open_holder(place, ret->told.name)
                       : -1;

@@ -19,7 +19,7 @@ struct descriptor_place {
 struct descriptor {
     bool known;
     bool listens;               /* a socket that listens for connections */
-    bool times_out;             /* a socket for which that option is set */
+    bool times_out;             /* a socket for which that option is set, or a timer that is */
     struct rec_descriptor told; /* but for the task and its wait */
 };
 

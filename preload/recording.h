@@ -174,8 +174,8 @@ enum rec_detail_flag {
                                   ++seq */
     REC_DETAIL_FDS = 256, /* (1.2) detail_a is the first of the descriptors that it waits for (as an
                             int; the call leaves a negative one out), detail_b how many they are */
-    REC_DETAIL_TIMES_OUT = 512, /* (1.4) the wait ends by itself: by a timeout of the socket, or by
-                                   a timer that sends on the channel */
+    REC_DETAIL_TIMES_OUT = 512, /* (1.4) the wait ends by itself: by a timeout of the socket, by its
+                                   timer, or by a timer that sends on the channel */
     REC_DETAIL_LEAKED = 1024,   /* (1.4) Go's collector found that nothing that runs can reach what
                                    it waits on; the runtime says so until it collects again */
 };

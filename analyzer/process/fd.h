@@ -34,8 +34,9 @@ bool process_describe_fd(struct process_fds *fds, pid_t tid, int fd, char *to, s
  * that thread has it. Source: pidfd_getfd(2). */
 int process_borrow_socket(pid_t pid, pid_t tid, int fd);
 
-/* Whether a descriptor is a socket with a timeout, SO_RCVTIMEO or SO_SNDTIMEO of socket(7), which
- * makes calls that wait for it end by themselves. False where that cannot be told. */
+/* Whether a descriptor is a socket with a timeout, SO_RCVTIMEO or SO_SNDTIMEO of socket(7), or a
+ * timer that is set, which makes calls that wait for it end by themselves. False where that cannot
+ * be told. */
 bool process_fd_times_out(pid_t pid, pid_t tid, int fd, int timeout);
 
 /* The process that a pidfd stands for, by the number that this command knows it by. 0: it has ended

@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
+#include <sys/timerfd.h>
 #include <sys/uio.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -124,6 +125,38 @@ PARK(timed_recv, .prepare = make_timed_receiver, .release = put_byte, .object = 
 PARK(timed_read, .prepare = make_timed_receiver, .release = put_byte, .object = read_end)
 {
     CHECK(read(pair[0], buffer, sizeof buffer) == 1);
+}
+
+static void set_timer(time_t seconds)
+{
+    const struct itimerspec when = {.it_value = {.tv_sec = seconds, .tv_nsec = seconds == 0}};
+    CHECK(timerfd_settime(pair[0], 0, &when, NULL) == 0);
+}
+
+static void make_timer(void)
+{
+    CHECK((pair[0] = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC)) >= 0);
+}
+
+static void make_set_timer(void)
+{
+    make_timer();
+    set_timer(3600);
+}
+
+static void let_timer_expire(void)
+{
+    set_timer(0);
+}
+
+PARK(set_timer_read, .prepare = make_set_timer, .release = let_timer_expire, .object = read_end)
+{
+    CHECK(read(pair[0], buffer, sizeof buffer) == 8);
+}
+
+PARK(unset_timer_read, .prepare = make_timer, .release = let_timer_expire, .object = read_end)
+{
+    CHECK(read(pair[0], buffer, sizeof buffer) == 8);
 }
 
 static void make_receiver_that_sends_timed(void)
