@@ -86,6 +86,7 @@ static struct {
     {.number = SYS_getrandom, .args = {0, 0, GRND_NONBLOCK}}, /* libc's malloc, at first */
     {.number = SYS_close, .args = {-1}},
     {.number = SYS_close_range, .args = {~0U, ~0U, CLOSE_RANGE_UNSHARE}},
+    {.number = SYS_memfd_create, .spare = true},
     {.number = SYS_setpriority, .spare = true, .args = {PRIO_PROCESS, 0, 19}},
     {.number = SYS_getresuid, .spare = true},
     {.number = SYS_capget, .spare = true},

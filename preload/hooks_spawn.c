@@ -33,14 +33,19 @@ static void end_thread(struct rec_task *task)
     sampler_thread_ends();
 }
 
+/* Whatever the thread waited in, as where a handler ends it or it is cancelled, it does no more. */
+static void leave(struct rec_task *task)
+{
+    if (task != NULL)
+        __atomic_store_n(&task->gen, 0, __ATOMIC_RELEASE);
+    end_thread(task);
+}
+
 /* Runs when the thread's function has returned, or was left by pthread_exit or cancellation. */
 static void thread_done(void *unused)
 {
     (void)unused;
-    struct rec_task *task = recorder_thread.task; /* after a fork it is another one, or none */
-    if (task != NULL)
-        __atomic_store_n(&task->gen, 0, __ATOMIC_RELEASE); /* cancellation left it as it was */
-    end_thread(task);
+    leave(recorder_thread.task); /* after a fork it is another one, or none */
 }
 
 /* What the slot of a thread that has not started yet holds in the fields of its waits. */
@@ -54,9 +59,12 @@ static inline void put_start(struct rec_task *task, void *start, void *arg, uint
 static void thread_begin(struct rec_task *task)
 {
     recorder_thread.stack_bytes = task->object;
-    recorder_thread.task = task;
+    /* A signal may have come first, whose handler waited, and so adopted the thread. */
+    struct rec_task *adopted = __atomic_exchange_n(&recorder_thread.task, task, __ATOMIC_ACQ_REL);
+    if (unlikely(adopted != NULL && adopted != &recorder_thread.sink))
+        recorder_take_back(adopted);
     __atomic_store_n(&task->handle, (uint64_t)pthread_self(), __ATOMIC_RELEASE);
-    if (!recorder_quiet)
+    if (!recorder_quiet || own_tid_is_known())
         __atomic_store_n(&task->os_tid, own_tid(), __ATOMIC_RELEASE);
 }
 
@@ -365,14 +373,14 @@ int hook_pthread_setname_np(pthread_t thread, const char *name)
 /* The first thread has no function of ours around its own. */
 void hook_pthread_exit(void *value)
 {
-    end_thread(recorder_known_self());
+    leave(recorder_known_self());
     hooks_real.pthread_exit(value);
     __builtin_unreachable();
 }
 
 void hook_thrd_exit(int result)
 {
-    end_thread(recorder_known_self());
+    leave(recorder_known_self());
     hooks_real.thrd_exit(result);
     __builtin_unreachable();
 }

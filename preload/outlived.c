@@ -8,8 +8,8 @@
 #include "preload/sampler_thread.h"
 #include "preload/sys.h"
 
-/* A thread that has ended has no memory any more, though the kernel still knows the first one. */
-static bool has_ended(uint32_t os_tid)
+/* It has no memory any more. */
+bool outlived_thread(uint32_t os_tid)
 {
     char byte;
     struct iovec to = {.iov_base = &byte, .iov_len = 1};
@@ -22,13 +22,13 @@ static bool is_left(const struct rec_task *task)
     uint8_t state = __atomic_load_n(&task->state, __ATOMIC_ACQUIRE);
     uint32_t os_tid = __atomic_load_n(&task->os_tid, __ATOMIC_RELAXED);
     return task->kind == REC_KIND_THREAD && (state == REC_TASK_LIVE || state == REC_TASK_ENDING) &&
-           (os_tid == 0 || !has_ended(os_tid)); /* 0: it is about to begin */
+           (os_tid == 0 || !outlived_thread(os_tid)); /* 0: it is about to begin */
 }
 
 bool outlived_all(int *ret_status)
 {
     const struct rec_header *header = recorder.header;
-    if (!has_ended(header->pid))
+    if (!outlived_thread(header->pid))
         return false;
     uint32_t count = recorder_rows(REC_TABLE_TASKS);
     for (uint32_t row = 1; row < count; row++)

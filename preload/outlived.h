@@ -3,6 +3,11 @@
 #define LEAKSPY_OUTLIVED_H
 
 #include <stdbool.h>
+#include <stdint.h>
+
+/* Whether a thread of this process has ended, also the first one, which the kernel knows as long as
+ * there are others. False where that cannot be told. The sampler only. */
+bool outlived_thread(uint32_t os_tid);
 
 /* Whether every thread that the recorder knows has ended, the first one too. libc ends the process
  * with the last of its threads, but does not notice threads that end by a bare system call, or by

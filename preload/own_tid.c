@@ -35,6 +35,11 @@ void own_tid_init(void)
         offset = field->offset;
 }
 
+bool own_tid_is_known(void)
+{
+    return offset != 0;
+}
+
 uint32_t own_tid(void)
 {
     uint32_t tid = offset != 0 ? tid_at(offset) : 0;

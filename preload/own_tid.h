@@ -6,10 +6,14 @@
 #ifndef LEAKSPY_OWN_TID_H
 #define LEAKSPY_OWN_TID_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Learns where it is kept, and tries it. At start, once, on a thread that the C library made. */
 void own_tid_init(void);
+
+/* Whether that was learned: then it takes no system call. */
+bool own_tid_is_known(void);
 
 /* On a thread that the C library made, and not in a child of vfork or a bare clone, which finds its
  * parent's there; where it keeps no id, it is asked of the kernel. Lock-free, async-signal-safe. */

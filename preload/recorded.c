@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 #include "preload/clock.h"
 #include "preload/proc.h"
@@ -148,9 +149,25 @@ void recorded_end(enum rec_state state, int exit_code)
                                 __ATOMIC_RELAXED);
 }
 
-void recorded_detach(void)
+/* Lays an empty file there: as memory of its own, the whole would count as data, and where the
+ * kernel promises no more than there is (vm.overcommit_memory 2), as used. */
+static bool lay_empty_file(void)
 {
-    if (mapping.base != NULL)
+    if (mapping.bytes > tables_limit(RLIMIT_FSIZE))
+        return false; /* it would raise SIGXFSZ */
+    long fd = sys_call(SYS_memfd_create, "leakspy", MFD_CLOEXEC);
+    if (fd < 0)
+        return false;
+    bool laid = sys_call(SYS_ftruncate, fd, mapping.bytes) == 0 &&
+                sys_call(SYS_mmap, mapping.base, mapping.bytes, PROT_READ | PROT_WRITE,
+                         MAP_SHARED | MAP_FIXED, fd, 0) == (long)mapping.base;
+    sys_call(SYS_close, fd);
+    return laid;
+}
+
+void recorded_detach(bool may_make_file)
+{
+    if (mapping.base != NULL && !(may_make_file && lay_empty_file()))
         sys_call(SYS_mmap, mapping.base, mapping.bytes, PROT_READ | PROT_WRITE,
                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
 }

@@ -27,8 +27,9 @@ void recorded_begin(const char *path);
 /* Writes how the process ended. The first call counts. */
 void recorded_end(enum rec_state state, int exit_code);
 
-/* Whoever still writes to the recording's memory shall not reach the file any more. */
-void recorded_detach(void);
+/* Whoever still writes to the recording's memory shall not reach the file any more.
+ * `may_make_file`: whether memfd_create is permitted. */
+void recorded_detach(bool may_make_file);
 
 /* Forgets the recording. Its memory is left as it is. */
 void recorded_forget(void);

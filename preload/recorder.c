@@ -4,6 +4,7 @@
 #include <sys/prctl.h>
 
 #include "preload/adapter_go.h"
+#include "preload/filter.h"
 #include "preload/frames.h"
 #include "preload/hooks.h"
 #include "preload/memory.h"
@@ -51,7 +52,7 @@ void recorder_forget(void)
     /* A handler that forked inside a parked call will restore what it published before: nothing of
      * that may reach the parent's file. */
     if (!recorder_quiet)
-        recorded_detach();
+        recorded_detach(!filter_forbids(SYS_memfd_create));
     bool was_recorded = recorder.header != NULL || child != CHILD_NONE;
     bool pending = was_recorded && recorder_options.children && !recorder_quiet;
     child = pending ? CHILD_PENDING : CHILD_NONE;

@@ -305,6 +305,12 @@ static void look_at(struct rec_task *task, bool last)
         take_stack(task, &copy, 0); /* last: a wait with a stack is a wait that was described */
 }
 
+static bool is_gone(uint32_t os_tid)
+{
+    uint32_t pid = recorder.header->pid;
+    return os_tid == pid ? outlived_thread(pid) : sys_call(SYS_tgkill, pid, os_tid, 0) == -ESRCH;
+}
+
 /* A thread's slot is its own until the kernel has forgotten the thread: destructors run after its
  * function has returned. Threads that were adopted, or left by a bare system call, end here only.
  */
@@ -313,8 +319,8 @@ static void look_for_end(struct rec_task *task)
     /* A new id means that os_tid is not that of the slot's last thread any more. */
     uint64_t id = __atomic_load_n(&task->id, __ATOMIC_ACQUIRE);
     uint32_t os_tid = __atomic_load_n(&task->os_tid, __ATOMIC_RELAXED);
-    if (SHARED_GET(task->kind) != REC_KIND_THREAD || os_tid == 0 ||
-        sys_call(SYS_tgkill, recorder.header->pid, os_tid, 0) != -ESRCH || !recorder_hold(task, id))
+    if (SHARED_GET(task->kind) != REC_KIND_THREAD || os_tid == 0 || !is_gone(os_tid) ||
+        !recorder_hold(task, id))
         return;
     uint8_t ending = REC_TASK_ENDING;
     recorder_end(task);

@@ -177,7 +177,7 @@ static uint64_t lay_out(struct rec_table *tables, uint32_t max_tasks)
     return at;
 }
 
-static uint64_t size_limit(int resource)
+uint64_t tables_limit(int resource)
 {
     struct rlimit limit = {RLIM_INFINITY, RLIM_INFINITY};
     sys_call(SYS_prlimit64, 0, resource, 0, &limit);
@@ -188,8 +188,8 @@ long tables_map(long fd, struct rec_table tables[REC_TABLE_COUNT], struct rec_he
                 uint64_t *ret_bytes)
 {
     /* Less where the process may not have as much: growing past the limit would raise SIGXFSZ. */
-    uint64_t limit = size_limit(RLIMIT_FSIZE);
-    uint64_t addresses = size_limit(RLIMIT_AS);
+    uint64_t limit = tables_limit(RLIMIT_FSIZE);
+    uint64_t addresses = tables_limit(RLIMIT_AS);
     long error = -EFBIG;
     if (addresses != RLIM_INFINITY && limit > addresses / ADDRESS_SHARE) {
         limit = addresses / ADDRESS_SHARE;

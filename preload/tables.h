@@ -17,6 +17,9 @@
 long tables_map(long fd, struct rec_table tables[REC_TABLE_COUNT], struct rec_header **ret,
                 uint64_t *ret_bytes);
 
+/* What setrlimit(2) allows this process of RLIMIT_FSIZE or RLIMIT_AS; RLIM_INFINITY: any size. */
+uint64_t tables_limit(int resource);
+
 /* Maps REC_HEADER_BYTES of the recording `fd`, to be changed in place: a write beyond what files of
  * the process may have would raise SIGXFSZ. NULL: they cannot be written. */
 struct rec_header *tables_map_header(long fd);

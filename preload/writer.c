@@ -38,7 +38,7 @@ int writer_open(uint32_t pid, uint32_t parent_pid, char path[WRITER_PATH_BYTES])
     recorder.header->runtimes = 0; /* its threads are not recorded */
     frames_reset();
     if (!go_record_reset()) {
-        recorded_detach();
+        recorded_detach(true);
         recorded_forget();
         sys_call(SYS_unlinkat, AT_FDCWD, path, 0);
         return -ENOMEM;
@@ -115,6 +115,6 @@ enum go_result writer_look(bool (*go_on)(void))
 void writer_close(enum rec_state state, int exit_code)
 {
     recorded_end(state, exit_code);
-    recorded_detach();
+    recorded_detach(true);
     recorded_forget();
 }

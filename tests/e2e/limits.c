@@ -133,6 +133,13 @@ static void limit_file_size(char **argv)
     CHECK(setrlimit(RLIMIT_FSIZE, &(struct rlimit){most, most}) == 0);
 }
 
+/* data-size BYTES */
+static void limit_data_size(char **argv)
+{
+    rlim_t most = (rlim_t)atoll(argv[0]);
+    CHECK(setrlimit(RLIMIT_DATA, &(struct rlimit){most, most}) == 0);
+}
+
 /* no-ptrace: as root in a container. */
 static void drop_ptrace(char **argv)
 {
@@ -150,7 +157,7 @@ static const struct preparation {
     {"errno", 2, fail_for},        {"container", 0, enter_container},
     {"before", 1, preload_before}, {"after", 1, preload_after},
     {"over", 2, mount_over},       {"file-size", 1, limit_file_size},
-    {"no-ptrace", 0, drop_ptrace},
+    {"no-ptrace", 0, drop_ptrace}, {"data-size", 1, limit_data_size},
 };
 
 /* ---- modes ---- */
@@ -219,6 +226,31 @@ static void forked(const char *argument)
     if (pid == 0) {
         threads(argument);
         exit(3);
+    }
+    CHECK(pid > 0 && waitpid(pid, &status, 0) == pid);
+    printf("status 0x%x\n", (unsigned)status);
+}
+
+/* A child of a child of a child takes 40 MiB, which the recordings of the others leave it. */
+static void heirs(const char *argument)
+{
+    int depth = argument[0] ? atoi(argument) : 3, status = 0;
+    char deeper[12];
+    if (depth == 0) {
+        size_t bytes = 40 << 20;
+        char *memory = malloc(bytes);
+        CHECK(memory);
+        memset(memory, 1, bytes);
+        free(memory);
+        threads("");
+        return;
+    }
+    usleep(20000); /* a wait, by which a child gets its own recording */
+    snprintf(deeper, sizeof deeper, "%d", depth - 1);
+    pid_t pid = fork();
+    if (pid == 0) {
+        heirs(deeper);
+        exit(0);
     }
     CHECK(pid > 0 && waitpid(pid, &status, 0) == pid);
     printf("status 0x%x\n", (unsigned)status);
@@ -519,6 +551,7 @@ static const struct mode {
     {"handle", handle},
     {"forget", forget},
     {"forked", forked},
+    {"heirs", heirs},
 };
 
 int main(int argc, char **argv)

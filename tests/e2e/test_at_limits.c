@@ -240,6 +240,9 @@ static const struct row rows[] = {
     {.name = "files_of_16_MiB_at_most",
      .arguments = {"file-size", "16777216", "threads"},
      .facts = TWO_THREADS},
+    {.name = "forks_with_little_data",
+     .arguments = {"data-size", "120000000", "heirs"},
+     .facts = {{"source.exit_code", 0, 0}}},
     {.name = "no_right_to_trace", .arguments = {"no-ptrace", "threads"}, .facts = TWO_THREADS},
     {.name = "another_root", .arguments = {"chroot", "/mnt"}, .facts = TWO_THREADS},
 
@@ -370,7 +373,7 @@ static const struct row rows[] = {
 /* ---- the test of a row ---- */
 
 static const char *const preparations[] = {"kill",  "trap", "errno",     "container", "before",
-                                           "after", "over", "file-size", "no-ptrace"};
+                                           "after", "over", "file-size", "no-ptrace", "data-size"};
 
 /* Does the row begin with a preparation? */
 static bool is_prepared(const struct row *row)

@@ -1,5 +1,6 @@
 /* What the rest of libleakspy.so gives to the parts that are tested: no hooks but one, no sampler.
  */
+#include "preload/filter.h"
 #include "preload/hooks.h"
 #include "preload/sampler.h"
 #include "preload/thread_count.h"
@@ -17,6 +18,13 @@ void sampler_ensure(void)
 
 void sampler_forget(void)
 {
+}
+
+/* There is no filter here. */
+bool filter_forbids(long number)
+{
+    (void)number;
+    return false;
 }
 
 /* Programs do not count threads here. */

@@ -5,15 +5,7 @@
 #include <unistd.h>
 
 #include "preload/credentials.h"
-#include "preload/filter.h"
 #include "tests/unit/preload/recording_here.h"
-
-/* There is no filter here. */
-bool filter_forbids(long number)
-{
-    (void)number;
-    return false;
-}
 
 /* As in a container that has not all users of the system. */
 static bool lacks_users(void)
