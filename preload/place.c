@@ -77,19 +77,20 @@ static enum found look_at_existing(const char *path, uint32_t pid, uint64_t tick
 /* Removes the file of a process that is gone. Another that wants its place, too, may have done so
  * and put its own there: who removes holds a lock on what it looked at, and looks again under it.
  */
-static void remove_over(const char *path, uint32_t pid, uint64_t ticks)
+static bool remove_over(const char *path, uint32_t pid, uint64_t ticks)
 {
     struct stat locked, named;
     long fd = sys_call(SYS_openat, AT_FDCWD, path, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
-        return;
-    if (sys_call(SYS_flock, fd, LOCK_EX | LOCK_NB) == 0 &&
-        look_at_existing(path, pid, ticks) == FOUND_OVER &&
-        sys_call(SYS_newfstatat, fd, "", &locked, AT_EMPTY_PATH) == 0 &&
-        sys_call(SYS_newfstatat, AT_FDCWD, path, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
-        locked.st_ino == named.st_ino && locked.st_dev == named.st_dev)
-        sys_call(SYS_unlinkat, AT_FDCWD, path, 0);
+        return false;
+    bool removed = sys_call(SYS_flock, fd, LOCK_EX | LOCK_NB) == 0 &&
+                   look_at_existing(path, pid, ticks) == FOUND_OVER &&
+                   sys_call(SYS_newfstatat, fd, "", &locked, AT_EMPTY_PATH) == 0 &&
+                   sys_call(SYS_newfstatat, AT_FDCWD, path, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+                   locked.st_ino == named.st_ino && locked.st_dev == named.st_dev &&
+                   sys_call(SYS_unlinkat, AT_FDCWD, path, 0) == 0;
     sys_call(SYS_close, fd);
+    return removed;
 }
 
 static void put_folder(struct text *text, uint32_t uid)
@@ -137,6 +138,7 @@ static bool make_folder(char path[64])
 /* Recordings stay when their process has ended, but not for ever: it is memory that they take. */
 #define MOST_KEPT 512
 #define REMOVED_AT_ONCE 64
+#define MOST_TURNS 8 /* so many times 64, for one process that starts */
 
 struct old_file {
     uint64_t changed_ns;
@@ -188,8 +190,10 @@ static void count_entry(const char *name, void *count)
     ++*(size_t *)count;
 }
 
+/* The oldest files of a folder, of those that are newer than `after_ns`. */
 struct oldest {
     long folder;
+    uint64_t after_ns;
     size_t count;
     struct old_file files[REMOVED_AT_ONCE];
 };
@@ -204,10 +208,28 @@ static void keep_if_old(const char *name, void *arg)
     if (sys_call(SYS_newfstatat, oldest->folder, file.name, &stat, AT_SYMLINK_NOFOLLOW) != 0)
         return;
     file.changed_ns = (uint64_t)stat.st_mtim.tv_sec * NS_PER_S + (uint64_t)stat.st_mtim.tv_nsec;
-    oldest->count = keep_oldest(oldest->files, oldest->count, &file);
+    if (file.changed_ns > oldest->after_ns)
+        oldest->count = keep_oldest(oldest->files, oldest->count, &file);
 }
 
-/* Removes the oldest recordings of processes that are gone, where there are too many. */
+/* Removes those of `oldest` whose processes are gone. Returns how many. */
+static size_t remove_files(const char *path, const struct oldest *oldest)
+{
+    size_t removed = 0;
+    for (size_t i = 0; i < oldest->count; i++) {
+        char file[128];
+        struct text text = {.at = file, .room = sizeof(file)};
+        text_string(&text, path);
+        text_char(&text, '/');
+        text_string(&text, oldest->files[i].name);
+        removed += remove_over(file, 0, 0);
+    }
+    return removed;
+}
+
+/* Removes the oldest recordings of processes that are gone, where there are too many. Those that
+ * live may be the oldest ones: their files are written through mappings, and look as old as they
+ * are. */
 static void remove_old(const char *path)
 {
     static struct oldest oldest;
@@ -215,18 +237,17 @@ static void remove_old(const char *path)
     long folder = sys_call(SYS_openat, AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (folder < 0)
         return;
-    oldest.folder = folder;
-    oldest.count = 0;
+    oldest = (struct oldest){.folder = folder};
     each_entry(folder, count_entry, &count);
-    if (count > MOST_KEPT && sys_call(SYS_lseek, folder, 0, 0) == 0)
+    for (int turn = 0; turn < MOST_TURNS && count > MOST_KEPT; turn++) {
+        oldest.count = 0;
+        if (sys_call(SYS_lseek, folder, 0, 0) != 0)
+            break;
         each_entry(folder, keep_if_old, &oldest);
-    for (size_t i = 0; i < oldest.count; i++) {
-        char file[128];
-        struct text text = {.at = file, .room = sizeof(file)};
-        text_string(&text, path);
-        text_char(&text, '/');
-        text_string(&text, oldest.files[i].name);
-        remove_over(file, 0, 0);
+        if (oldest.count == 0)
+            break;
+        count -= remove_files(path, &oldest);
+        oldest.after_ns = oldest.files[oldest.count - 1].changed_ns;
     }
     sys_call(SYS_close, folder);
 }

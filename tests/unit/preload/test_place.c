@@ -1,4 +1,5 @@
 /* Where a recording goes, and what may stand there already. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -7,6 +8,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "preload/place.h"
@@ -206,6 +208,54 @@ static void create_in_folder(void)
     CHECK_INT(stat_of_folder.st_mode & 07777, 0700);
 }
 
+/* Recordings of one process in the folder, the first of them `age` seconds old. */
+static void put_old(const char *kind, int count, uint64_t start, time_t age)
+{
+    struct rec_header header = {.magic = REC_MAGIC,
+                                .pid = (uint32_t)getppid(),
+                                .process_start_ticks = start,
+                                .state = REC_STATE_RUNNING};
+    for (int i = 0; i < count; i++) {
+        char name[128];
+        struct timespec times[2] = {{.tv_sec = time(NULL) - age + i}};
+        times[1] = times[0];
+        snprintf(name, sizeof(name), "%s/%s-%d.rec", folder, kind, i);
+        int fd = open(name, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+        CHECK_INT(write(fd, &header, sizeof(header)), sizeof(header));
+        CHECK_INT(futimens(fd, times), 0);
+        close(fd);
+    }
+}
+
+static int count_files(const char *kind)
+{
+    int count = 0;
+    DIR *entries = opendir(folder);
+    for (struct dirent *entry; (entry = readdir(entries)) != NULL;)
+        count += strncmp(entry->d_name, kind, strlen(kind)) == 0;
+    closedir(entries);
+    return count;
+}
+
+static void make_room(void)
+{
+    own_shm();
+    CHECK_INT(mkdir(folder, 0700), 0);
+    uint64_t start = proc_start_ticks((uint32_t)getppid());
+    put_old("lives", 100, start, 20000);
+    put_old("gone", 600, start + 1, 10000);
+    CHECK_INT(place_create((uint32_t)getpid(), 1, false, path) >= 0, 1);
+    CHECK_INT(count_files("lives"), 100);
+    CHECK_INT(count_files("gone") <= 512 - 100, 1);
+    CHECK_INT(count_files("gone") > 300, 1);
+}
+
+static void old_recordings__behind_those_of_processes_that_live__make_room(void **state)
+{
+    (void)state;
+    assert_int_equal(here_in_child(make_room), HERE_CHILD_FINE);
+}
+
 static void refuse_open_folder(void)
 {
     own_shm();
@@ -369,6 +419,7 @@ int main(void)
         cmocka_unit_test(out__that_is_no_recording__is_never_touched),
         cmocka_unit_test(out__in_no_folder__says_why),
         cmocka_unit_test(own_folder__used__is_private_and_numbered),
+        cmocka_unit_test(old_recordings__behind_those_of_processes_that_live__make_room),
         cmocka_unit_test(folder__that_is_not_ours_alone__is_refused),
         cmocka_unit_test(recording__where_files_may_not_be_large__has_fewer_slots),
         cmocka_unit_test(recording__without_room__is_none_or_counts_its_loss),
