@@ -466,6 +466,14 @@ size_t go_file_calls(struct go_file *file, uint64_t address,
     return pclntab_calls(&file->table, address, calls);
 }
 
+bool go_file_contradicts(const struct go_file *file, uint64_t address, const char *name)
+{
+    char found[PCLNTAB_NAME_BYTES];
+    struct pclntab_function function;
+    return pclntab_find(&file->table, address, &function) &&
+           pclntab_name(&file->table, &function, found, sizeof(found)) && strcmp(found, name) != 0;
+}
+
 const struct pclntab *go_file_table(const struct go_file *file)
 {
     return &file->table;

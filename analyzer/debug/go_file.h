@@ -29,6 +29,10 @@ void go_file_close(struct go_file *file);
 size_t go_file_calls(struct go_file *file, uint64_t address,
                      struct pclntab_call calls[PCLNTAB_MAX_INLINED]);
 
+/* Whether the function at the address has another name, by the table. False: it has that name, or
+ * there is none of Go's. */
+bool go_file_contradicts(const struct go_file *file, uint64_t address, const char *name);
+
 /* The table, as long as the file is open. */
 const struct pclntab *go_file_table(const struct go_file *file);
 

@@ -229,6 +229,22 @@ static struct module *module_get(struct symbols *symbols, const struct symbol_mo
     return module;
 }
 
+/* Most programs of Go have no build-id that could be recorded. */
+void symbols_compare(struct symbols *symbols, const struct symbol_module *described, uint64_t pc,
+                     const char *recorded_function)
+{
+    struct module *module = module_get(symbols, described);
+    if (module == NULL || module->go == NULL || module->build_id_bytes > 0 ||
+        module->at_path == SYMBOL_FILE_SAME ||
+        !go_file_contradicts(module->go, pc - 1 - described->bias, recorded_function))
+        return;
+    debug_file_close(module->file);
+    go_file_close(module->go);
+    module->file = NULL;
+    module->go = NULL;
+    module->note = "the file has changed (its functions are others)";
+}
+
 const char *symbols_module_note(struct symbols *symbols, const struct symbol_module *described)
 {
     struct module *module = module_get(symbols, described);

@@ -17,34 +17,6 @@ struct stacks {
 
 static const struct stack empty;
 
-struct stacks *stacks_create(const struct snapshot *snapshot)
-{
-    struct stacks *stacks = calloc(1, sizeof(*stacks));
-    if (!stacks)
-        return NULL;
-    stacks->snapshot = snapshot;
-    stacks->symbols = symbols_create();
-    stacks->known = calloc(snapshot->site_count + 1, sizeof(*stacks->known));
-    stacks->module_was_used = calloc(snapshot->module_count + 1, sizeof(bool));
-    if (!stacks->symbols || !stacks->known || !stacks->module_was_used) {
-        stacks_destroy(stacks);
-        return NULL;
-    }
-    return stacks;
-}
-
-void stacks_destroy(struct stacks *stacks)
-{
-    if (!stacks)
-        return;
-    for (size_t i = 0; stacks->known && i < stacks->snapshot->site_count; i++)
-        free(stacks->known[i]);
-    free(stacks->known);
-    free(stacks->module_was_used);
-    symbols_destroy(stacks->symbols);
-    free(stacks);
-}
-
 static struct symbol_module symbol_module_of(const struct snapshot *snapshot,
                                              const struct snapshot_module *module)
 {
@@ -61,6 +33,49 @@ static struct symbol_module symbol_module_of(const struct snapshot *snapshot,
         .end = module->end,
         .bias = module->bias,
     };
+}
+
+/* A file may have been built anew since. */
+static void compare_files(struct stacks *stacks)
+{
+    const struct snapshot *snapshot = stacks->snapshot;
+    for (size_t i = 0; i < snapshot->frame_count; i++) {
+        const struct snapshot_frame *frame = &snapshot->frames[i];
+        if (frame->function[0] == '\0' || frame->module == 0 ||
+            frame->module >= snapshot->module_count)
+            continue;
+        struct symbol_module module = symbol_module_of(snapshot, &snapshot->modules[frame->module]);
+        symbols_compare(stacks->symbols, &module, frame->pc, frame->function);
+    }
+}
+
+struct stacks *stacks_create(const struct snapshot *snapshot)
+{
+    struct stacks *stacks = calloc(1, sizeof(*stacks));
+    if (!stacks)
+        return NULL;
+    stacks->snapshot = snapshot;
+    stacks->symbols = symbols_create();
+    stacks->known = calloc(snapshot->site_count + 1, sizeof(*stacks->known));
+    stacks->module_was_used = calloc(snapshot->module_count + 1, sizeof(bool));
+    if (!stacks->symbols || !stacks->known || !stacks->module_was_used) {
+        stacks_destroy(stacks);
+        return NULL;
+    }
+    compare_files(stacks);
+    return stacks;
+}
+
+void stacks_destroy(struct stacks *stacks)
+{
+    if (!stacks)
+        return;
+    for (size_t i = 0; stacks->known && i < stacks->snapshot->site_count; i++)
+        free(stacks->known[i]);
+    free(stacks->known);
+    free(stacks->module_was_used);
+    symbols_destroy(stacks->symbols);
+    free(stacks);
 }
 
 static bool is_leakspy(const struct snapshot_module *module)

@@ -353,6 +353,30 @@ static void program__that_is_gone__keeps_the_names_of_its_functions(void **state
     end(way, target);
 }
 
+/* A build-id would say so; but most programs of Go have none. */
+static void program__that_is_built_anew__keeps_the_names_of_its_functions(void **state)
+{
+    const struct way *way = &ways[1];
+    const char *program = copy_program(way->program);
+    char command[512];
+    (void)state;
+    struct target *target = start(way, program, LIST("park", "3"), NULL);
+    wait_ready(target);
+    json_t *json = wait_for_group(target, "60ms", NULL, &parked);
+    assert_false(has_note(json, "has changed"));
+    json_decref(json);
+    target_wait_walks(target, 2, 0);
+    snprintf(command, sizeof command, "cp %s %s.new && mv %s.new %s",
+             LEAKSPY_TARGETS "/go_waits_static_stripped", program, program, program);
+    assert_int_equal(system(command), 0);
+    json = report(target->recording, "60ms", NULL);
+    assert_group(json, &parked);
+    assert_true(has_note(json, "the file has changed (its functions are others)"));
+    json_decref(json);
+    end(way, target);
+    unlink(program);
+}
+
 /* The runtime leaves without libc's help: under `leakspy run`, the parent knows how it ended. */
 static void exit_status__under_run__is_known(void **state)
 {
@@ -493,6 +517,7 @@ int main(void)
         EACH(ancestors__where_they_are_kept__are_the_spawn_stack),
         ONCE(program_without_sections__is_recorded),
         EACH(program__that_is_gone__keeps_the_names_of_its_functions),
+        ONCE(program__that_is_built_anew__keeps_the_names_of_its_functions),
         EACH(exit_status__under_run__is_known),
         EACH(killed_program__under_run__says_by_what),
         ONCE(program__that_executes_another__is_followed),
