@@ -154,7 +154,7 @@ static bool prepare_environment(struct launch *launch, struct err *err)
 }
 
 /* The signals of a launch. The terminal sends its own to the command itself, so that they are
- * ignored here, as shells do; those that are meant for this process alone are passed on. They are
+ * ignored here, as shells do; those that somebody sends to this process are passed on. They are
  * waited for, not handled: nothing is interrupted. */
 struct signals {
     sigset_t watched; /* SIGCHLD, and what is passed on */
@@ -162,18 +162,25 @@ struct signals {
     struct sigaction child_before;
 };
 
+/* A signal that is to be passed on, unless this process was started to ignore it, as by nohup. */
+static void watch_signal(struct signals *signals, int number)
+{
+    struct sigaction now;
+    if (sigaction(number, NULL, &now) == 0 && now.sa_handler != SIG_IGN)
+        sigaddset(&signals->watched, number);
+}
+
 static void signals_init(struct signals *signals)
 {
-    static const int passed_on[] = {SIGTERM, SIGHUP};
+    static const int passed_on[] = {SIGTERM, SIGHUP,    SIGINT,  SIGQUIT,  SIGUSR1, SIGUSR2,
+                                    SIGALRM, SIGVTALRM, SIGPROF, SIGWINCH, SIGIO,   SIGPWR};
     const struct sigaction plain = {.sa_handler = SIG_DFL};
     sigemptyset(&signals->watched);
     sigaddset(&signals->watched, SIGCHLD);
-    for (size_t i = 0; i < sizeof(passed_on) / sizeof(passed_on[0]); i++) {
-        struct sigaction now;
-        sigaction(passed_on[i], NULL, &now);
-        if (now.sa_handler != SIG_IGN) /* as after nohup */
-            sigaddset(&signals->watched, passed_on[i]);
-    }
+    for (size_t i = 0; i < sizeof(passed_on) / sizeof(passed_on[0]); i++)
+        watch_signal(signals, passed_on[i]);
+    for (int number = SIGRTMIN; number <= SIGRTMAX; number++)
+        watch_signal(signals, number);
     sigaction(SIGCHLD, &plain, &signals->child_before);
     sigprocmask(SIG_BLOCK, &signals->watched, &signals->before);
 }
@@ -203,11 +210,6 @@ static int start(struct launch *launch, const struct signals *signals)
         _exit(EXIT_NO_COMMAND);
     }
     int error = launch->child < 0 ? errno : 0;
-    const struct sigaction ignore = {.sa_handler = SIG_IGN};
-    if (launch->child > 0) {
-        sigaction(SIGINT, &ignore, NULL);
-        sigaction(SIGQUIT, &ignore, NULL);
-    }
     close(report[1]);
     if (launch->child > 0) {
         int told;
@@ -344,19 +346,18 @@ static bool is_quiet(void)
 }
 
 /* Waits for one of the signals, and looks at the command meanwhile where that is to be done. */
-static int next_signal(void)
+static int next_signal(siginfo_t *ret)
 {
-    siginfo_t info;
     int64_t rest_ns;
     while ((rest_ns = record_outside_rest_ns()) >= 0) {
         const struct timespec rest = {.tv_sec = rest_ns / 1000000000,
                                       .tv_nsec = rest_ns % 1000000000};
-        int signal = sigtimedwait(&signals.watched, &info, &rest);
+        int signal = sigtimedwait(&signals.watched, ret, &rest);
         if (signal > 0 || errno != EAGAIN)
             return signal;
         record_outside_look(is_quiet);
     }
-    return sigwaitinfo(&signals.watched, &info);
+    return sigwaitinfo(&signals.watched, ret);
 }
 
 /* Waits for the end of the command, and passes on the signals that come meanwhile. */
@@ -367,8 +368,10 @@ static int wait_for(pid_t child)
         pid_t ended = waitpid(child, &status, WNOHANG);
         if (ended == child || (ended < 0 && errno != EINTR))
             return status;
-        int signal = next_signal();
-        if (signal > 0 && signal != SIGCHLD)
+        siginfo_t info;
+        int signal = next_signal(&info);
+        bool of_terminal = info.si_code == SI_KERNEL && signal != SIGTERM && signal != SIGHUP;
+        if (signal > 0 && signal != SIGCHLD && !of_terminal)
             kill(child, signal);
     }
 }

@@ -103,6 +103,30 @@ static void command_that_is_killed__is_recorded_as_such(void **state)
     target_end(target);
 }
 
+/* As a service manager does that knows the number of `leakspy run` alone. */
+static void signal__sent_to_run_alone__is_passed_on(void **state)
+{
+    static const char script[] =
+        "for n in 1 2 3 10 12 14 15 28 29 34 64; do trap \"exit $((n + 100))\" $n; "
+        "done; echo ready; while :; do sleep 0.02; done";
+    static const int numbers[] = {1, 2, 3, 10, 12, 14, 15, 28, 29, 34, 64};
+    (void)state;
+    for (size_t i = 0; i < LENGTH(numbers); i++) {
+        struct target *target =
+            target_start(false,
+                         LIST(LEAKSPY_COMMAND, "run", "-o", in_scratch("signals"), "--",
+                              "/bin/bash", "-c", script),
+                         LIST(LIBRARY, FAST));
+        target_wait_line(target, "ready");
+        assert_int_equal(kill(target->pid, numbers[i]), 0);
+        struct outcome outcome = target_wait(target);
+        assert_true(WIFEXITED(outcome.status));
+        assert_int_equal(WEXITSTATUS(outcome.status), 100 + numbers[i]);
+        outcome_deinit(&outcome);
+        target_end(target);
+    }
+}
+
 /* By then it has said that it exits. */
 static void command_that_is_killed_by_its_last_flush__is_recorded_as_such(void **state)
 {
@@ -376,6 +400,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(command__is_recorded_to_its_end, end_all_targets),
         cmocka_unit_test_teardown(command_that_is_killed__is_recorded_as_such, end_all_targets),
+        cmocka_unit_test_teardown(signal__sent_to_run_alone__is_passed_on, end_all_targets),
         cmocka_unit_test_teardown(command_that_is_killed_by_its_last_flush__is_recorded_as_such,
                                   end_all_targets),
         cmocka_unit_test_teardown(recording_with_a_newline_in_its_name__is_found_by_pid,
