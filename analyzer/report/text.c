@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "analyzer/base/text.h"
+#include "analyzer/report/frames.h"
 #include "analyzer/report/report.h"
 #include "analyzer/verdict/evidence.h"
 
@@ -227,10 +228,20 @@ static void put_stack(const struct writer *writer, uint32_t site, const char *la
     struct stack stack = stack_user_part(whole);
     uint64_t most = writer->report->options->frames;
     bool cut = !is_whole && writer->report->snapshot->sites[site].flags & REC_SITE_CUT;
-    for (size_t i = 0; i < stack.count && i < most; i++)
-        put_frame(writer, &stack.frames[i], i ? "" : label);
-    if (stack.count > most && most)
-        fprintf(writer->out, INDENT "    … %zu more%s\n", stack.count - (size_t)most,
+    /* Where not all have room, a run of libraries' frames takes that of one. */
+    bool fold = stack.count > most && frames_hide_others(&stack);
+    size_t at = 0;
+    for (uint64_t rows = 0; at < stack.count && rows < most; rows++) {
+        const char *library = NULL;
+        size_t run = fold ? frames_of_libraries(&stack, at, &library) : 0;
+        if (run > 1)
+            fprintf(writer->out, INDENT "    … %zu of %s\n", run, library);
+        else
+            put_frame(writer, &stack.frames[at], at ? "" : label);
+        at += run > 1 ? run : 1;
+    }
+    if (at < stack.count && most)
+        fprintf(writer->out, INDENT "    … %zu more%s\n", stack.count - at,
                 cut ? "; the stack is longer than what was kept" : "");
     else if (cut && most)
         fputs(INDENT "    … the stack is longer than what was kept\n", writer->out);

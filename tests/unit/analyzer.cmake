@@ -43,6 +43,8 @@ foreach(subject verdict verdict_chains)
 endforeach()
 leakspy_test(test_report SOURCES analyzer/test_report.c
              LIBRARIES leakspy_analyzer recording_builder LABEL analyzer)
+leakspy_test(test_report_frames SOURCES analyzer/test_report_frames.c LIBRARIES leakspy_analyzer
+             LABEL analyzer)
 leakspy_test(test_elf_check SOURCES analyzer/test_elf_check.c
              LIBRARIES leakspy_analyzer recording_builder LABEL analyzer)
 leakspy_test(test_cli SOURCES analyzer/test_cli.c LIBRARIES recording_builder LABEL analyzer)

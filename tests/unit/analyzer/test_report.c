@@ -224,6 +224,62 @@ static void text__stripped_program__ends_where_main_is_called(void **state)
     free(text);
 }
 
+/* Frames by their letters, innermost first: of Boost, of the standard library, of the program. */
+static char *write_stack(const char *letters, uint64_t frames)
+{
+    struct report_options options = usual;
+    options.frames = frames;
+    struct builder *b = recording_builder_create();
+    uint32_t app = builder_module(b, "/nowhere/app", 0x10000, 0x20000);
+    uint32_t boost = builder_module(b, "/nowhere/libboost_thread.so.1.74.0", 0x20000, 0x30000);
+    uint32_t standard = builder_module(b, "/nowhere/libstdc++.so.6", 0x30000, 0x40000);
+    uint64_t pcs[16];
+    uint16_t count = 0;
+    for (; letters[count]; count++) {
+        char name[2] = {letters[count], '\0'};
+        uint32_t module = *name == 'b' ? boost : *name == 's' ? standard : app;
+        uint64_t start = *name == 'b' ? 0x20000 : *name == 's' ? 0x30000 : 0x10000;
+        pcs[count] = start + 0x10 * (count + 1u);
+        builder_frame(b, pcs[count], module, name);
+    }
+    builder_park(b, builder_thread(b, "w"), "sem_wait", REC_OP_SEM_WAIT, 0x500, 12 * SECOND,
+                 builder_site(b, pcs, count));
+    return write_report(b, &options, 100, report_write_text);
+}
+
+/* Of a library's frames there are many, and nobody looks for a fault there. */
+static void stack_that_has_no_room__frames_of_libraries_take_one_line(void **state)
+{
+    (void)state;
+    char *text = write_stack("1bbb2bss3456", 6);
+    assert_non_null(strstr(text, "       at  1                                        app+0x10\n"
+                                 "           … 3 of Boost\n"
+                                 "           2                                        app+0x50\n"
+                                 "           … 3 of libraries\n"
+                                 "           3                                        app+0x90\n"
+                                 "           4                                        app+0xa0\n"
+                                 "           … 2 more\n"));
+    free(text);
+    /* What stands for many is cut off with all of them. */
+    text = write_stack("1bbb2bss3456", 3);
+    assert_non_null(strstr(text, "app+0x50\n           … 7 more\n"));
+    free(text);
+    text = write_stack("bbbb1234", 7);
+    assert_non_null(strstr(text, "       at  b"));
+    assert_non_null(strstr(text, "… 2 of Boost\n           b "));
+    free(text);
+}
+
+static void stack_that_has_room__all_frames(void **state)
+{
+    (void)state;
+    char *text = write_stack("1bbb2bss3456", 12);
+    assert_null(strstr(text, "…"));
+    assert_non_null(strstr(text, "libboost_thread.so.1.74.0+0x20\n"));
+    assert_non_null(strstr(text, "libstdc++.so.6+0x70\n"));
+    free(text);
+}
+
 static struct builder *build_cut_stack(void)
 {
     struct builder *b = recording_builder_create();
@@ -878,6 +934,8 @@ int main(void)
         cmocka_unit_test(json__stack_of_a_group_is_that_of_one_of_its_tasks),
         cmocka_unit_test(groups__are_split_by_what_such_frames_say),
         cmocka_unit_test(text__stripped_program__ends_where_main_is_called),
+        cmocka_unit_test(stack_that_has_no_room__frames_of_libraries_take_one_line),
+        cmocka_unit_test(stack_that_has_room__all_frames),
         cmocka_unit_test(stack_that_is_longer_than_what_was_kept__said),
         cmocka_unit_test(go_statement_alone__is_not_said_to_be_cut_in_the_text),
         cmocka_unit_test(text__loss_is_shown),

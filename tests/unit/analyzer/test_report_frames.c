@@ -1,0 +1,131 @@
+/* Stacks for people: whose a frame is, and which ones are folded. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "analyzer/report/frames.h"
+
+static void frame__library__told_by_its_file(void **state)
+{
+    static const struct {
+        const char *file, *library;
+    } rows[] = {
+        {NULL, NULL},
+        {"/usr/include/c++/12/bits/stl_vector.h", "the standard library"},
+        {"/usr/include/x86_64-linux-gnu/c++/12/bits/gthr-default.h", "the standard library"},
+        {"/usr/lib/llvm-14/include/c++/v1/__memory/shared_ptr.h", "the standard library"},
+        {"/opt/gcc-13/include/c++/13.2.0/thread", "the standard library"},
+        {"../../../../../src/libstdc++-v3/src/c++11/thread.cc", "the standard library"},
+        {"/rustc/59807616e1fa/library/std/src/thread/mod.rs", "the standard library"},
+        {"/usr/src/rustc-1.63.0/library/core/src/ops/function.rs", "the standard library"},
+        {"/root/.rustup/toolchains/stable/lib/rustlib/src/rust/library/std/src/sync/mpsc/mod.rs",
+         "the standard library"},
+        {"/usr/include/boost/thread/detail/thread.hpp", "Boost"},
+        {"/opt/boost_1_80_0/boost/asio/read.hpp", "Boost"},
+        {"/usr/local/include/boost-1_80/boost/bind.hpp", "Boost"},
+        {"/usr/include/asio/detail/scheduler.ipp", "Asio"},
+        {"/usr/include/uv.h", "libraries"},
+        {"/usr/local/include/absl/synchronization/mutex.h", "libraries"},
+        {"/home/me/app/cache.cc", NULL},
+        {"/home/me/app/include/cache.h", NULL},
+        {"/home/me/boost/engine.cc", NULL},
+        {"/home/me/library/std/book.rs", NULL},
+        {"/home/me/include/asio.h", NULL},
+        {"cache.cc", NULL},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const struct frame frame = {.function = "std::f", .file = rows[i].file};
+        const char *library = frames_library(&frame);
+        if (!rows[i].library)
+            assert_null(library);
+        else
+            assert_string_equal(library ? library : rows[i].file, rows[i].library);
+    }
+}
+
+/* A function of the standard library may be one that the program's own was inlined into. */
+static void frame__without_a_file__told_by_its_module_alone(void **state)
+{
+    static const struct {
+        struct snapshot_module module;
+        const char *library;
+    } rows[] = {
+        {{.path = "/usr/lib/x86_64-linux-gnu/libstdc++.so.6.0.30"}, "the standard library"},
+        {{.path = "/usr/lib/x86_64-linux-gnu/libc++.so.1"}, "the standard library"},
+        {{.path = "/usr/lib/x86_64-linux-gnu/libboost_thread.so.1.74.0"}, "Boost"},
+        {{.path = "/opt/app/server"}, NULL},
+        {{.path = ""}, NULL},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const struct frame frame = {.function = "std::function<void ()>::operator()",
+                                    .module = &rows[i].module};
+        const char *library = frames_library(&frame);
+        if (!rows[i].library)
+            assert_null(library);
+        else
+            assert_string_equal(library ? library : rows[i].module.path, rows[i].library);
+    }
+}
+
+/* Frames are letters: s of the standard library, b of Boost, others the program's own. */
+static size_t run_of(const char *letters, size_t at, const char **ret_library, bool *ret_hide)
+{
+    struct frame frames[16] = {0};
+    const struct stack stack = {frames, strlen(letters), 0};
+    for (size_t i = 0; letters[i]; i++)
+        frames[i].file = letters[i] == 's'   ? "/usr/include/c++/12/thread"
+                         : letters[i] == 'b' ? "/usr/include/boost/thread.hpp"
+                                             : "app.cc";
+    *ret_hide = frames_hide_others(&stack);
+    return frames_of_libraries(&stack, at, ret_library);
+}
+
+static void runs_of_libraries__counted_without_what_was_called(void **state)
+{
+    static const struct {
+        const char *letters;
+        size_t at, count;
+        const char *library;
+        bool hide;
+    } rows[] = {
+        {"asssa", 0, 0, NULL, true},
+        {"asssa", 1, 3, "the standard library", true},
+        {"asssa", 2, 2, "the standard library", true},
+        {"asssa", 4, 0, NULL, true},
+        {"absba", 1, 3, "libraries", true},
+        {"abbss", 1, 4, "libraries", false}, /* nothing is gained */
+        {"asabb", 3, 2, "Boost", true},
+        {"bbbba", 0, 0, NULL, true},
+        {"bbbba", 1, 2, "Boost", true}, /* the last one is what the program called */
+        {"bbbba", 3, 1, "Boost", true},
+        {"bba", 1, 0, NULL, true},
+        {"ssss", 1, 3, "the standard library", false},
+        {"saaa", 1, 0, NULL, false},
+        {"a", 0, 0, NULL, false},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const char *library;
+        bool hide;
+        assert_int_equal(run_of(rows[i].letters, rows[i].at, &library, &hide), rows[i].count);
+        assert_int_equal(hide, rows[i].hide);
+        if (rows[i].count)
+            assert_string_equal(library, rows[i].library);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(frame__library__told_by_its_file),
+        cmocka_unit_test(frame__without_a_file__told_by_its_module_alone),
+        cmocka_unit_test(runs_of_libraries__counted_without_what_was_called),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
