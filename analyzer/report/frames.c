@@ -1,6 +1,8 @@
 #include "analyzer/report/frames.h"
 
 #include <fnmatch.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "analyzer/base/text.h"
@@ -76,4 +78,107 @@ bool frames_hide_others(const struct stack *stack)
             return true;
     }
     return false;
+}
+
+#define DEPTH_MOST 16 /* of lists in lists: deeper ones are folded at once */
+#define ELLIPSIS "…"
+
+static bool begins_character(char byte)
+{
+    return ((unsigned char)byte & 0xc0) != 0x80;
+}
+
+size_t frames_columns(const char *text)
+{
+    size_t columns = 0;
+    for (; *text; text++)
+        columns += begins_character(*text);
+    return columns;
+}
+
+#define OPERATOR_MOST 3 /* characters: <=> */
+
+/* Whether a list of template arguments begins or ends there: 1, -1, else 0. Other brackets are
+ * those of operators and arrows: operator<<, operator->, fn() -> T. */
+static int bracket_at(const char *name, const char *at)
+{
+    const char *begin = at;
+    if (*at != '<' && *at != '>')
+        return 0;
+    while (begin > name && at - begin < OPERATOR_MOST - 1 && strchr("<>=-", begin[-1]))
+        begin--;
+    if (begin - name >= 8 && memcmp(begin - 8, "operator", 8) == 0)
+        return 0;
+    if (*at == '>' && at > name && at[-1] == '-')
+        return 0;
+    return *at == '<' ? 1 : -1;
+}
+
+/* How deep lists stand in lists; 0: there are none, or brackets that are no pairs. */
+static size_t list_depth(const char *name)
+{
+    size_t depth = 0, most = 0;
+    for (const char *at = name; *at; at++) {
+        int bracket = bracket_at(name, at);
+        if (bracket < 0 && depth == 0)
+            return 0;
+        depth += bracket > 0;
+        depth -= bracket < 0;
+        most = depth > most ? depth : most;
+    }
+    return depth ? 0 : most;
+}
+
+/* The name without what stands in lists of that depth and deeper. */
+static void fold_lists(const char *name, size_t from, char *to)
+{
+    size_t depth = 0;
+    for (const char *at = name; *at; at++) {
+        int bracket = bracket_at(name, at);
+        depth += bracket > 0;
+        if (depth < from)
+            *to++ = *at;
+        else if (depth == from && bracket > 0)
+            to = stpcpy(to, "<" ELLIPSIS ">");
+        depth -= bracket < 0;
+    }
+    *to = '\0';
+}
+
+static const char *skip_characters(const char *at, size_t count)
+{
+    for (; *at && (count > 0 || !begins_character(*at)); at++)
+        count -= begins_character(*at);
+    return at;
+}
+
+/* Both ends tell more than one of them: where it is, and what it is called. */
+static char *cut_middle(const char *name, size_t columns)
+{
+    size_t tail = columns / 2;
+    const char *head_end = skip_characters(name, columns - tail - 1);
+    const char *tail_begin = skip_characters(name, frames_columns(name) - tail);
+    char *cut;
+    return asprintf(&cut, "%.*s" ELLIPSIS "%s", (int)(head_end - name), name, tail_begin) < 0 ? NULL
+                                                                                              : cut;
+}
+
+char *frames_short_name(const char *name, size_t columns)
+{
+    if (frames_columns(name) <= columns)
+        return strdup(name);
+    char *folded = malloc(strlen(name) * 3 + 1); /* <> becomes five bytes */
+    if (!folded)
+        return NULL;
+    size_t depth = list_depth(name);
+    size_t least = *name == '<' ? 2 : 1; /* Rust's <Type as Trait>::method is no list */
+    strcpy(folded, name);
+    for (size_t from = depth < DEPTH_MOST ? depth : DEPTH_MOST;
+         from >= least && frames_columns(folded) > columns; from--)
+        fold_lists(name, from, folded);
+    if (frames_columns(folded) <= columns)
+        return folded;
+    char *cut = cut_middle(folded, columns);
+    free(folded);
+    return cut;
 }

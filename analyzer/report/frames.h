@@ -17,4 +17,12 @@ size_t frames_of_libraries(const struct stack *stack, size_t at, const char **re
 /* Whether frames that may be the program's own stand further out than frames of libraries. */
 bool frames_hide_others(const struct stack *stack);
 
+/* How many columns a terminal needs for text that it can show: each character takes one. */
+size_t frames_columns(const char *text);
+
+/* A function's name in at most so many columns, 3 or more: the innermost lists of template
+ * arguments become <…> first, and what is still too long has … in its middle. `name` can be shown
+ * by a terminal. To be freed; NULL: no memory. */
+char *frames_short_name(const char *name, size_t columns);
+
 #endif

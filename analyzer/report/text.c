@@ -11,6 +11,7 @@
 
 #define INDENT "       "
 #define FUNCTION_COLUMNS 40
+#define FUNCTION_COLUMNS_MOST 80
 
 /* A colour for each verdict, worst in red. */
 static const char *const colours[VERDICT_COUNT] = {
@@ -185,32 +186,36 @@ static void put_headline(const struct writer *writer, const struct group *group)
     fputc('\n', out);
 }
 
+/* A function's name. Returns how many columns are left of its own. */
+static int put_function(FILE *out, const char *function)
+{
+    char *printable = text_printable_dup(function);
+    char *name = printable ? frames_short_name(printable, FUNCTION_COLUMNS_MOST) : NULL;
+    size_t columns = frames_columns(name ? name : "?");
+    fputs(name ? name : "?", out);
+    free(name);
+    free(printable);
+    return columns < FUNCTION_COLUMNS ? (int)(FUNCTION_COLUMNS - columns) : 0;
+}
+
 static void put_frame(const struct writer *writer, const struct frame *frame, const char *label)
 {
     FILE *out = writer->out;
-    char offset[80];
+    bool in_module = frame->module && frame->module->path[0];
+    char address[32];
     fprintf(out, INDENT "%-3s ", label);
-
-    const char *function = frame->function;
-    if (!function) {
-        snprintf(offset, sizeof(offset), "%#" PRIx64, frame->pc);
-        function = offset;
-    }
-    char *printable = text_printable_dup(function);
-    const char *shown = printable ? printable : "?";
+    snprintf(address, sizeof(address), "%#" PRIx64, frame->pc);
+    int left = put_function(out, frame->function ? frame->function : address);
+    if (frame->file || in_module)
+        fprintf(out, "%*s ", left, "");
     if (frame->file) {
-        fprintf(out, "%-*s ", FUNCTION_COLUMNS, shown);
         put_printable(out, text_basename(frame->file));
         if (frame->line)
             fprintf(out, ":%d", frame->line);
-    } else if (frame->module && frame->module->path[0]) {
-        fprintf(out, "%-*s ", FUNCTION_COLUMNS, shown);
+    } else if (in_module) {
         put_printable(out, text_basename(frame->module->path));
         fprintf(out, "+%#" PRIx64, frame->offset);
-    } else {
-        fputs(shown, out);
     }
-    free(printable);
     fputs(frame->inlined ? " (inlined)\n" : "\n", out);
 }
 

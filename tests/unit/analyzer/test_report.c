@@ -280,6 +280,26 @@ static void stack_that_has_room__all_frames(void **state)
     free(text);
 }
 
+static void long_name_of_a_function__is_shortened_in_the_text_alone(void **state)
+{
+    static const char name[] =
+        "boost::condition_variable::wait<boost::_bi::bind_t<bool, boost::_mfi::cmf1<bool, queue> > "
+        ">";
+    (void)state;
+    for (int as_json = 0; as_json < 2; as_json++) {
+        struct builder *b = recording_builder_create();
+        builder_frame(b, 0x10010, builder_module(b, "/nowhere/app", 0x10000, 0x20000), name);
+        builder_park(b, builder_thread(b, "w"), "sem_wait", REC_OP_SEM_WAIT, 0x500, 12 * SECOND,
+                     builder_site(b, (uint64_t[]){0x10010}, 1));
+        char *text = write_report(b, &usual, 100, as_json ? report_write_json : report_write_text);
+        assert_non_null(strstr(
+            text, as_json
+                      ? name
+                      : "at  boost::condition_variable::wait<boost::_bi::bind_t<…> > app+0x10\n"));
+        free(text);
+    }
+}
+
 static struct builder *build_cut_stack(void)
 {
     struct builder *b = recording_builder_create();
@@ -936,6 +956,7 @@ int main(void)
         cmocka_unit_test(text__stripped_program__ends_where_main_is_called),
         cmocka_unit_test(stack_that_has_no_room__frames_of_libraries_take_one_line),
         cmocka_unit_test(stack_that_has_room__all_frames),
+        cmocka_unit_test(long_name_of_a_function__is_shortened_in_the_text_alone),
         cmocka_unit_test(stack_that_is_longer_than_what_was_kept__said),
         cmocka_unit_test(go_statement_alone__is_not_said_to_be_cut_in_the_text),
         cmocka_unit_test(text__loss_is_shown),

@@ -120,12 +120,44 @@ static void runs_of_libraries__counted_without_what_was_called(void **state)
     }
 }
 
+static void name_of_a_function__too_long__is_folded_from_within(void **state)
+{
+    static const struct {
+        const char *name;
+        size_t columns;
+        const char *shown;
+    } rows[] = {
+        {"main", 10, "main"},
+        {"f<int>::g", 9, "f<int>::g"},
+        {"f<g<int>, h<char> >::run", 23, "f<g<…>, h<…> >::run"},
+        {"f<g<int>, h<char> >::run", 18, "f<…>::run"},
+        {"f<aaaa>::g<bbbb>::run", 15, "f<…>::g<…>::run"},
+        {"a::operator<< <int>", 17, "a::operator<< <…>"},
+        {"a<int>::operator->", 16, "a<…>::operator->"},
+        {"a<int>::operator<=>", 17, "a<…>::operator<=>"},
+        {"run<fn(i32) -> i64>::go", 10, "run<…>::go"},
+        {"<vec::Vec<Item> as Trait>::go", 28, "<vec::Vec<…> as Trait>::go"},
+        {"<vec::Vec<Item> as Trait>::go", 17, "<vec::Ve…ait>::go"},
+        {"github.com/them/it.(*Engine).run", 21, "github.com…ngine).run"},
+        {"a<b::c<0123456789", 11, "a<b::…56789"}, /* no pairs */
+        {"äöüäöüäöü", 5, "äö…öü"},
+        {"f<a<b<c<d<e<f<g<h<i<j<k<l<m<n<o<p<q<r<s>>>>>>>>>>>>>>>>>>>::run", 9, "f<…>::run"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char *shown = frames_short_name(rows[i].name, rows[i].columns);
+        assert_string_equal(shown, rows[i].shown);
+        free(shown);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(frame__library__told_by_its_file),
         cmocka_unit_test(frame__without_a_file__told_by_its_module_alone),
         cmocka_unit_test(runs_of_libraries__counted_without_what_was_called),
+        cmocka_unit_test(name_of_a_function__too_long__is_folded_from_within),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
