@@ -198,16 +198,20 @@ static int put_function(FILE *out, const char *function)
     return columns < FUNCTION_COLUMNS ? (int)(FUNCTION_COLUMNS - columns) : 0;
 }
 
-static void put_frame(const struct writer *writer, const struct frame *frame, const char *label)
+static void put_frame(const struct writer *writer, const struct frame *frame, const char *label,
+                      bool is_start)
 {
     FILE *out = writer->out;
     bool in_module = frame->module && frame->module->path[0];
-    char address[32];
     fprintf(out, INDENT "%-3s ", label);
-    snprintf(address, sizeof(address), "%#" PRIx64, frame->pc);
-    int left = put_function(out, frame->function ? frame->function : address);
-    if (frame->file || in_module)
-        fprintf(out, "%*s ", left, "");
+    /* Where a thread began matters less than where it is: its place in the file is enough. */
+    if (frame->function || !in_module || !is_start) {
+        char address[32];
+        snprintf(address, sizeof(address), "%#" PRIx64, frame->pc);
+        int left = put_function(out, frame->function ? frame->function : address);
+        if (frame->file || in_module)
+            fprintf(out, "%*s ", left, "");
+    }
     if (frame->file) {
         put_printable(out, text_basename(frame->file));
         if (frame->line)
@@ -242,7 +246,8 @@ static void put_stack(const struct writer *writer, uint32_t site, const char *la
         if (run > 1)
             fprintf(writer->out, INDENT "    … %zu of %s\n", run, library);
         else
-            put_frame(writer, &stack.frames[at], at ? "" : label);
+            put_frame(writer, &stack.frames[at], at ? "" : label,
+                      whole->flags & SNAPSHOT_SITE_START);
         at += run > 1 ? run : 1;
     }
     if (at < stack.count && most)

@@ -171,9 +171,14 @@ uint32_t builder_site(struct builder *builder, const uint64_t *pcs, uint16_t cou
     return number;
 }
 
+void builder_flag_site(struct builder *builder, uint32_t site, uint16_t flags)
+{
+    ((struct rec_site *)row_at(builder, REC_TABLE_SITES, site))->flags |= flags;
+}
+
 void builder_cut_site(struct builder *builder, uint32_t site)
 {
-    ((struct rec_site *)row_at(builder, REC_TABLE_SITES, site))->flags |= REC_SITE_CUT;
+    builder_flag_site(builder, site, REC_SITE_CUT);
 }
 
 void builder_frame(struct builder *builder, uint64_t pc, uint32_t module, const char *function)

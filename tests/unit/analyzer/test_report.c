@@ -280,6 +280,32 @@ static void stack_that_has_room__all_frames(void **state)
     free(text);
 }
 
+/* Each by what is known of it: its name, its place in a file, its address. */
+static void function_that_a_thread_began_in__is_told_shortly(void **state)
+{
+    static const struct {
+        const char *function, *module, *shown;
+    } rows[] = {
+        {"worker", "/nowhere/app",
+         "       in  worker                                   app+0x10\n"},
+        {"", "/nowhere/libstdc++.so.6.0.30", "       in  libstdc++.so.6.0.30+0x10\n"},
+        {"", "", "       in  0x10010\n"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct builder *b = recording_builder_create();
+        builder_frame(b, 0x10010, builder_module(b, rows[i].module, 0x10000, 0x20000),
+                      rows[i].function);
+        struct rec_task *task = builder_thread(b, "w");
+        task->spawn_site = builder_site(b, (uint64_t[]){0x10010}, 1);
+        builder_flag_site(b, task->spawn_site, SNAPSHOT_SITE_START);
+        builder_park(b, task, "sem_wait", REC_OP_SEM_WAIT, 0x500, 12 * SECOND, 0);
+        char *text = write_report(b, &usual, 100, report_write_text);
+        assert_non_null(strstr(text, rows[i].shown));
+        free(text);
+    }
+}
+
 static void long_name_of_a_function__is_shortened_in_the_text_alone(void **state)
 {
     static const char name[] =
@@ -956,6 +982,7 @@ int main(void)
         cmocka_unit_test(text__stripped_program__ends_where_main_is_called),
         cmocka_unit_test(stack_that_has_no_room__frames_of_libraries_take_one_line),
         cmocka_unit_test(stack_that_has_room__all_frames),
+        cmocka_unit_test(function_that_a_thread_began_in__is_told_shortly),
         cmocka_unit_test(long_name_of_a_function__is_shortened_in_the_text_alone),
         cmocka_unit_test(stack_that_is_longer_than_what_was_kept__said),
         cmocka_unit_test(go_statement_alone__is_not_said_to_be_cut_in_the_text),
