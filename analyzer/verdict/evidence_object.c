@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "analyzer/base/text.h"
@@ -204,6 +205,72 @@ static void explain_many_channels(const struct judge *judge, struct group *group
                      state, partner, known(judge), lonely, group->count);
 }
 
+#define FDS_MOST 3 /* of many that are told */
+
+struct fd_row {
+    uint64_t fd;
+    const char *text; /* NULL: not known */
+};
+
+static int compare_fd_rows(const void *a, const void *b)
+{
+    const struct fd_row *left = a;
+    const struct fd_row *right = b;
+    if (left->fd != right->fd)
+        return left->fd < right->fd ? -1 : 1;
+    return (left->text == NULL) - (right->text == NULL);
+}
+
+/* "12 (tcp 127.0.0.1:80 -> 10.0.0.7:5123), 14 and 2 more", of sorted rows. Returns how many
+ * descriptors these are. */
+static size_t write_fds(FILE *out, const struct fd_row *rows, size_t count)
+{
+    size_t different = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (i && rows[i].fd == rows[i - 1].fd)
+            continue;
+        if (different++ >= FDS_MOST)
+            continue;
+        fprintf(out, "%s%" PRIu64, different > 1 ? ", " : "", rows[i].fd);
+        if (rows[i].text)
+            fprintf(out, " (%s)", rows[i].text);
+    }
+    if (different > FDS_MOST)
+        fprintf(out, " and %zu more", different - FDS_MOST);
+    return different;
+}
+
+/* The first ones of many descriptors, each with what it is. */
+static void explain_many_fds(const struct judge *judge, struct group *group)
+{
+    const struct snapshot *snapshot = judge->snapshot;
+    struct fd_row *rows = malloc(group->count * sizeof(*rows));
+    char *text = NULL, plural[64];
+    size_t bytes, count = 0;
+    bool others = false;
+    FILE *out = rows ? open_memstream(&text, &bytes) : NULL;
+    if (!out) {
+        free(rows);
+        return;
+    }
+    for (size_t i = 0; i < group->count; i++) {
+        const struct snapshot_task *task = &snapshot->tasks[group->members[i]];
+        struct object_look look = evidence_look_at(snapshot, judge->graph, group->members[i]);
+        if (look.kind != REC_OBJECT_FD)
+            continue;
+        rows[count++] = (struct fd_row){look.address, look.text};
+        others = others || (task->flags & SNAPSHOT_FDS && snapshot_extra(snapshot, task)->arg > 1);
+    }
+    qsort(rows, count, sizeof(*rows), compare_fd_rows);
+    size_t different = write_fds(out, rows, count);
+    if (fclose(out) == 0 && different)
+        evidence_add(group, "%zu %s: %s%s, in %s", different,
+                     evidence_plural("descriptor", different, plural), text,
+                     others ? ", and more beside them" : "", group->call);
+    free(text);
+    free(rows);
+}
+
 /* How many of the tasks wait behind a deadlock that they are no part of. */
 static void explain_blocked(const struct judge *judge, struct group *group)
 {
@@ -323,6 +390,8 @@ void evidence_add_object(const struct judge *judge, struct group *group)
             }
         } else if (group->object == REC_OBJECT_CHANNEL) {
             explain_many_channels(judge, group);
+        } else if (group->object == REC_OBJECT_FD) {
+            explain_many_fds(judge, group);
         } else {
             evidence_add(group, "on different objects (%s)", snapshot_object_name(group->object));
         }

@@ -222,6 +222,48 @@ static void read_on_a_descriptor__stuck(void **state)
     done(&j);
 }
 
+/* Tasks of one group, of which the n-th waits for the n-th descriptor; those below 10 are files. */
+static void wait_for_fds(struct judged *j, const char *call, const uint64_t *fds, size_t count,
+                         uint32_t fds_each)
+{
+    struct builder *b = recording_builder_create();
+    for (size_t i = 0; i < count; i++) {
+        struct rec_task *task = builder_thread(b, "w");
+        builder_park(b, task, call, REC_OP_IO_WAIT, fds[i], 60 * SECOND, 0);
+        task->wait_flags |= fds_each ? REC_WAIT_FDS : 0;
+        task->arg = fds_each;
+        if (fds[i] < 10)
+            snprintf(builder_descriptor(b, task)->name, 16, "/file/%u", (unsigned)fds[i]);
+    }
+    judge(j, b, 10 * SECOND, NULL);
+}
+
+static void different_descriptors__the_first_ones_are_told(void **state)
+{
+    static const struct {
+        const char *call;
+        uint64_t fds[6];
+        uint32_t count, fds_each;
+        const char *says;
+    } rows[] = {
+        {"read", {7, 6}, 2, 0, "2 descriptors: 6 (/file/6), 7 (/file/7), in read"},
+        {"recv", {20, 8, 20, 0}, 4, 0, "3 descriptors: 0 (/file/0), 8 (/file/8), 20, in recv"},
+        {"recv", {15, 11, 12, 14, 13, 15}, 6, 0, "5 descriptors: 11, 12, 13 and 2 more, in recv"},
+        {"poll", {15, 11}, 2, 1, "2 descriptors: 11, 15, in poll"},
+        {"poll", {15, 11}, 2, 2, "2 descriptors: 11, 15, and more beside them, in poll"},
+        {"poll", {15, UINT64_MAX}, 2, 1, "1 descriptor: 15, in poll"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        struct judged j;
+        wait_for_fds(&j, rows[i].call, rows[i].fds, rows[i].count, rows[i].fds_each);
+        assert_int_equal(j.verdicts.count, 1);
+        assert_evidence(&j, 0, rows[i].says);
+        assert_no_evidence(&j, 0, "different objects");
+        done(&j);
+    }
+}
+
 static void long_path_of_a_descriptor__is_told_to_its_end(void **state)
 {
     (void)state;
@@ -620,6 +662,7 @@ int main(void)
         cmocka_unit_test(deadline__of_a_runtime_that_stopped__ends_by_nobody),
         cmocka_unit_test(pollers_and_sleepers__waiting),
         cmocka_unit_test(read_on_a_descriptor__stuck),
+        cmocka_unit_test(different_descriptors__the_first_ones_are_told),
         cmocka_unit_test(long_path_of_a_descriptor__is_told_to_its_end),
         cmocka_unit_test(first_queue_of_a_system__is_told_by_its_number),
         cmocka_unit_test(system_task__waiting),
