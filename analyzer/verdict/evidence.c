@@ -138,39 +138,39 @@ static void write_cycle(FILE *out, const struct judge *judge, uint32_t first)
         fprintf(out, "; and so on, %" PRIu32 " tasks in all", count);
 }
 
-static bool is_told(const uint32_t *told, size_t count, uint32_t cycle)
+static int compare_numbers(const void *a, const void *b)
 {
-    for (size_t i = 0; i < count; i++)
-        if (told[i] == cycle)
-            return true;
-    return false;
+    uint32_t left = *(const uint32_t *)a, right = *(const uint32_t *)b;
+    return (left > right) - (left < right);
 }
 
 void evidence_add_cycles(const struct judge *judge, struct group *group)
 {
-    uint32_t told[CYCLES_MOST]; /* a cycle is known by its first task */
-    size_t told_count = 0;
-    bool more = false;
+    /* A cycle is known by its first task; those of a group's members, each once. */
+    uint32_t *cycles = malloc(group->count * sizeof(*cycles));
+    size_t count = 0;
+    if (!cycles)
+        return;
+    for (size_t i = 0; i < group->count; i++)
+        cycles[i] = waitgraph_cycle(judge->graph, group->members[i]);
+    qsort(cycles, group->count, sizeof(*cycles), compare_numbers);
     for (size_t i = 0; i < group->count; i++) {
-        uint32_t first = waitgraph_cycle(judge->graph, group->members[i]);
-        if (is_told(told, told_count, first))
-            continue;
-        if (told_count == CYCLES_MOST) {
-            more = true;
-            continue;
-        }
-        told[told_count++] = first;
-
+        if (count == 0 || cycles[i] != cycles[count - 1])
+            cycles[count++] = cycles[i];
+    }
+    for (size_t i = 0; i < count && i < CYCLES_MOST; i++) {
         char *text = NULL;
         size_t bytes;
         FILE *out = open_memstream(&text, &bytes);
         if (!out)
-            return;
-        write_cycle(out, judge, first);
+            break;
+        write_cycle(out, judge, cycles[i]);
         if (fclose(out) == 0)
             evidence_add(group, "a cycle: %s", text);
         free(text);
     }
-    if (more)
-        evidence_add(group, "and more such cycles");
+    if (count > CYCLES_MOST)
+        evidence_add(group, "and %zu more such cycle%s", count - CYCLES_MOST,
+                     count - CYCLES_MOST == 1 ? "" : "s");
+    free(cycles);
 }

@@ -47,6 +47,34 @@ static void cycle_of_1__deadlocked(void **state)
     done(&j);
 }
 
+static void more_cycles_than_are_told__counted(void **state)
+{
+    static const struct {
+        unsigned cycles;
+        const char *says;
+    } rows[] = {{3, NULL}, {4, "and 1 more such cycle"}, {9, "and 6 more such cycles"}};
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        struct builder *b = recording_builder_create();
+        struct rec_task *tasks[18];
+        for (unsigned k = 0; k < 2 * rows[i].cycles; k++)
+            tasks[k] = builder_thread(b, "t");
+        for (unsigned k = 0; k < 2 * rows[i].cycles; k++)
+            wait_for(b, tasks[k], tasks[k ^ 1], 0x500 + 16 * k);
+        struct judged j;
+        judge(&j, b, 10 * SECOND, NULL);
+        assert_group(&j, 0, VERDICT_DEADLOCKED, 2 * rows[i].cycles, "mutex lock");
+        assert_evidence(&j, 0, "a cycle: thread 1 (t) waits for mutex 0x500, held by thread 2");
+        assert_evidence(&j, 0, "a cycle: thread 5 (t) waits for");
+        assert_no_evidence(&j, 0, "a cycle: thread 7");
+        if (rows[i].says)
+            assert_evidence(&j, 0, rows[i].says);
+        else
+            assert_no_evidence(&j, 0, "more such");
+        done(&j);
+    }
+}
+
 static void cycle_of_2__deadlocked(void **state)
 {
     (void)state;
@@ -389,6 +417,7 @@ int main(void)
         cmocka_unit_test(mutex__evidence_says_who_holds_it),
         cmocka_unit_test(mutex_of_an_unknown_holder__evidence_says_so),
         cmocka_unit_test(cycle_of_1__deadlocked),
+        cmocka_unit_test(more_cycles_than_are_told__counted),
         cmocka_unit_test(cycle_of_2__deadlocked),
         cmocka_unit_test(cycle__through_ids_that_others_have_too__deadlocked),
         cmocka_unit_test(cycle__through_a_thread_of_a_runtime__is_not_proved),
