@@ -33,12 +33,22 @@ const char *evidence_plural(const char *word, uint64_t count, char to[64])
     return to;
 }
 
+#define COMM_MOST 15 /* characters of a name that the kernel keeps */
+
+/* Whether a thread has the name of its program, as all have that were given none. */
+static bool is_named_as_program(const struct snapshot *snapshot, const char *name)
+{
+    const char *program = text_basename(snapshot->exe);
+    size_t length = strlen(name);
+    return strncmp(program, name, length) == 0 && (length == COMM_MOST || !program[length]);
+}
+
 const char *evidence_task_name(const struct snapshot *snapshot, uint32_t index, char to[64])
 {
     const struct snapshot_task *task = &snapshot->tasks[index];
     int length = snprintf(to, 64, "%s %" PRIu64, snapshot_kind_name(task->kind), task->id);
     const char *name = snapshot_extra(snapshot, task)->name;
-    if (name[0])
+    if (name[0] && !is_named_as_program(snapshot, name))
         snprintf(to + length, 64 - (size_t)length, " (%s)", name);
     return to;
 }

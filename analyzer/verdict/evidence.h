@@ -30,7 +30,7 @@ struct object_look {
 struct object_look evidence_look_at(const struct snapshot *snapshot, const struct waitgraph *graph,
                                     uint32_t task);
 
-/* "thread 7 (worker)". */
+/* "thread 7 (worker)"; "thread 7" where its name is the program's. */
 const char *evidence_task_name(const struct snapshot *snapshot, uint32_t task, char to[64]);
 
 /* "mutex 0x1234" or "descriptor 5". */

@@ -47,6 +47,30 @@ static void cycle_of_1__deadlocked(void **state)
     done(&j);
 }
 
+/* Which all threads have that were given none of their own. */
+static void name_of_the_program__is_not_told_with_a_thread(void **state)
+{
+    static const struct {
+        const char *exe, *name, *says;
+    } rows[] = {
+        {"/opt/app/server", "server", "a cycle: thread 1 waits for"},
+        {"/opt/app/server-of-much-more", "server-of-much-", "a cycle: thread 1 waits for"},
+        {"/opt/app/server", "serve", "a cycle: thread 1 (serve) waits for"},
+        {"/opt/app/serve", "server", "a cycle: thread 1 (server) waits for"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        struct builder *b = recording_builder_create();
+        builder_header(b)->exe = builder_string(b, rows[i].exe);
+        struct rec_task *task = builder_thread(b, rows[i].name);
+        wait_for(b, task, task, 0x500);
+        struct judged j;
+        judge(&j, b, 10 * SECOND, NULL);
+        assert_evidence(&j, 0, rows[i].says);
+        done(&j);
+    }
+}
+
 static void more_cycles_than_are_told__counted(void **state)
 {
     static const struct {
@@ -417,6 +441,7 @@ int main(void)
         cmocka_unit_test(mutex__evidence_says_who_holds_it),
         cmocka_unit_test(mutex_of_an_unknown_holder__evidence_says_so),
         cmocka_unit_test(cycle_of_1__deadlocked),
+        cmocka_unit_test(name_of_the_program__is_not_told_with_a_thread),
         cmocka_unit_test(more_cycles_than_are_told__counted),
         cmocka_unit_test(cycle_of_2__deadlocked),
         cmocka_unit_test(cycle__through_ids_that_others_have_too__deadlocked),
