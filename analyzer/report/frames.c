@@ -1,6 +1,7 @@
 #include "analyzer/report/frames.h"
 
 #include <fnmatch.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,8 +36,36 @@ static const struct {
     {"libboost_*.so*", "Boost"},
 };
 
+/* How the paths of Go's standard packages begin, and of those that it brings with it. Those of
+ * others begin with the name of a server, which has a dot, or are a program's own: few are called
+ * so. */
+static const char *const go_packages[] = {
+    "archive",  "bufio",   "bytes",  "cmp",      "compress", "container", "context", "crypto",
+    "database", "debug",   "embed",  "encoding", "errors",   "expvar",    "flag",    "fmt",
+    "go",       "hash",    "html",   "image",    "index",    "internal",  "io",      "iter",
+    "log",      "maps",    "math",   "mime",     "net",      "os",        "path",    "reflect",
+    "regexp",   "runtime", "slices", "sort",     "strconv",  "strings",   "sync",    "syscall",
+    "testing",  "text",    "time",   "unicode",  "unique",   "vendor",    "weak",
+};
+
+/* "net/http.(*conn).serve" in a file of Go. */
+static bool is_of_go(const struct frame *frame)
+{
+    size_t path = frame->file ? strlen(frame->file) : 0;
+    if (!frame->function || path < 3 || strcmp(frame->file + path - 3, ".go") != 0)
+        return false;
+    size_t bytes = strcspn(frame->function, "/.");
+    for (size_t i = 0; i < sizeof(go_packages) / sizeof(go_packages[0]); i++) {
+        if (strlen(go_packages[i]) == bytes && memcmp(go_packages[i], frame->function, bytes) == 0)
+            return true;
+    }
+    return false;
+}
+
 const char *frames_library(const struct frame *frame)
 {
+    if (is_of_go(frame))
+        return "the standard library";
     for (size_t i = 0; frame->file && i < sizeof(files) / sizeof(files[0]); i++) {
         if (fnmatch(files[i].pattern, frame->file, 0) == 0)
             return files[i].library;

@@ -1,6 +1,7 @@
 /* Stacks for people: whose a frame is, and which ones are folded. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -45,6 +46,31 @@ static void frame__library__told_by_its_file(void **state)
             assert_null(library);
         else
             assert_string_equal(library ? library : rows[i].file, rows[i].library);
+    }
+}
+
+static void frame__of_a_go_file__told_by_its_package(void **state)
+{
+    static const struct {
+        const char *function, *file;
+        bool standard;
+    } rows[] = {
+        {"net/http.(*conn).serve", "/usr/lib/go-1.19/src/net/http/server.go", true},
+        {"bufio.(*Writer).Flush", "bufio/bufio.go", true}, /* -trimpath */
+        {"vendor/golang.org/x/net/http2.f", "vendor/golang.org/x/net/http2/x.go", true},
+        {"runtime.gopark", "/root/sdk/go1.22/src/runtime/proc.go", true},
+        {"main.(*app).report", "/home/me/app/main.go", false},
+        {"golang.org/x/net/http2.(*ClientConn).f", "/root/go/pkg/mod/x/http2/h2.go", false},
+        {"network/http.serve", "/home/me/network/http/serve.go", false},
+        {"netx.Dial", "/home/me/netx/dial.go", false},
+        {"net/http.serve", "/home/me/server.c", false},
+        {"net/http.(*conn).serve", NULL, false},
+        {NULL, "/usr/lib/go-1.19/src/net/http/server.go", false},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const struct frame frame = {.function = rows[i].function, .file = rows[i].file};
+        assert_int_equal(frames_library(&frame) != NULL, rows[i].standard);
     }
 }
 
@@ -155,6 +181,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(frame__library__told_by_its_file),
+        cmocka_unit_test(frame__of_a_go_file__told_by_its_package),
         cmocka_unit_test(frame__without_a_file__told_by_its_module_alone),
         cmocka_unit_test(runs_of_libraries__counted_without_what_was_called),
         cmocka_unit_test(name_of_a_function__too_long__is_folded_from_within),
