@@ -1,5 +1,6 @@
 #include "analyzer/process/fd.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@
 #include "analyzer/process/unix_peers.h"
 
 #define SOCKETS_MOST (1u << 22)
+#define OF_THREAD O_EXCL        /* PIDFD_THREAD (Linux 6.9) */
 #define TCP_LISTEN 10           /* enum of include/net/tcp_states.h */
 #define UNIX_LISTENS (1u << 16) /* __SO_ACCEPTCON of include/linux/net.h */
 
@@ -204,24 +206,33 @@ bool process_describe_fd(struct process_fds *fds, pid_t tid, int fd, char *to, s
     return true;
 }
 
-/* Whether a thread has a socket there, and the same as its process. */
-static bool is_shared_socket(pid_t pid, pid_t tid, int fd)
+static bool is_socket(const char *link)
 {
     static const char socket[] = "socket:";
-    char own[256], common[256];
-    return read_link(tid, fd, own, sizeof(own)) && strncmp(own, socket, sizeof(socket) - 1) == 0 &&
-           (pid == tid || (read_link(pid, fd, common, sizeof(common)) && strcmp(own, common) == 0));
+    return strncmp(link, socket, sizeof(socket) - 1) == 0;
 }
 
-/* Threads other than the first one have no pidfd before Linux 6.9. */
+/* Who has the socket `link` of a thread in its table; negative: that cannot be told. Before Linux
+ * 6.9, threads other than the first one have no pidfd, and that one has no table any more when it
+ * has ended. */
+static int open_holder(pid_t pid, pid_t tid, int fd, const char *link)
+{
+    char common[256];
+    int holder = (int)syscall(SYS_pidfd_open, tid, OF_THREAD);
+    if (holder >= 0 || !read_link(pid, fd, common, sizeof(common)) || strcmp(link, common) != 0)
+        return holder;
+    return (int)syscall(SYS_pidfd_open, pid, 0);
+}
+
 int process_borrow_socket(pid_t pid, pid_t tid, int fd)
 {
-    if (!is_shared_socket(pid, tid, fd))
+    char link[256];
+    if (!read_link(tid, fd, link, sizeof(link)) || !is_socket(link))
         return -1;
-    int process = (int)syscall(SYS_pidfd_open, pid, 0);
-    int borrowed = process >= 0 ? (int)syscall(SYS_pidfd_getfd, process, fd, 0) : -1;
-    if (process >= 0)
-        close(process);
+    int holder = open_holder(pid, tid, fd, link);
+    int borrowed = holder >= 0 ? (int)syscall(SYS_pidfd_getfd, holder, fd, 0) : -1;
+    if (holder >= 0)
+        close(holder);
     return borrowed;
 }
 

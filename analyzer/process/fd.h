@@ -30,8 +30,9 @@ bool process_describe_fd(struct process_fds *fds, pid_t tid, int fd, char *to, s
 
 /* A second name for a socket of a thread of another process, to be closed. The process does not see
  * it. Of nothing but sockets: whoever closes a file that a server has (FUSE, NFS) waits for that
- * server, as the thread itself may. -1: there is none, it is none, it is not permitted, or only
- * that thread has it. Source: pidfd_getfd(2). */
+ * server, as the thread itself may. -1: there is none, it is none, it is not permitted, or, before
+ * Linux 6.9, only that thread has it, or the first thread of the process has ended. Source:
+ * pidfd_open(2), pidfd_getfd(2). */
 int process_borrow_socket(pid_t pid, pid_t tid, int fd);
 
 /* Whether a descriptor is a socket with a timeout, SO_RCVTIMEO or SO_SNDTIMEO of socket(7), or a

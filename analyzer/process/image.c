@@ -100,7 +100,8 @@ static bool describe_fd(struct image *image, uint32_t tid, int fd, char *to, siz
 
 static bool fd_times_out(struct image *image, uint32_t tid, int fd, int timeout)
 {
-    return process_fd_times_out(image->pid, tid ? (pid_t)tid : image->pid, fd, timeout);
+    const struct own *own = image->own;
+    return process_fd_times_out(image->pid, tid ? (pid_t)tid : own->task, fd, timeout);
 }
 
 static pid_t pidfd_process(struct image *image, uint32_t tid, int fd)

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -167,6 +168,34 @@ static void recorded_process_whose_main_thread_has_ended__gives_its_recording(vo
     struct outcome list = run_program(false, LIST(LEAKSPY_COMMAND, "list"), NULL);
     assert_non_null(strstr(list.out, target->recording));
     outcome_deinit(&list);
+    target_end(target);
+}
+
+static bool has_pidfds_of_threads(void)
+{
+    int pidfd = (int)syscall(SYS_pidfd_open, getpid(), O_EXCL /* PIDFD_THREAD, Linux 6.9 */);
+    if (pidfd >= 0)
+        close(pidfd);
+    return pidfd >= 0;
+}
+
+static void process_whose_main_thread_has_ended__timeouts_of_its_sockets_are_told(void **state)
+{
+    const struct expected_group wait = {.verdict = "waiting",
+                                        .kind = "thread",
+                                        .op = "io wait",
+                                        .count = 1,
+                                        .wait_function = "never_sent",
+                                        .deadline = WITH_DEADLINE};
+    (void)state;
+    if (!has_pidfds_of_threads())
+        skip();
+    struct target *target =
+        target_start(false, LIST(LEAKSPY_TARGETS "/late_end", "received"), NULL);
+    target_wait_line(target, "ready");
+    json_t *json = wait_for_group_in(target->pid_text, "100ms", LIST("--all"), &wait);
+    assert_group(json, &wait);
+    json_decref(json);
     target_end(target);
 }
 
@@ -541,6 +570,7 @@ int main(void)
         TEST(process_that_is_recorded__gives_its_recording),
         TEST(recorded_process_without_its_recording__is_looked_at),
         TEST(recorded_process_whose_main_thread_has_ended__gives_its_recording),
+        TEST(process_whose_main_thread_has_ended__timeouts_of_its_sockets_are_told),
         TEST(recorded_process_that_hangs_in_its_last_flush__is_looked_at),
         TEST(recording_of_a_former_process__is_not_taken_for_this_one),
         TEST(text__says_what_was_looked_at),

@@ -334,18 +334,22 @@ static void end_first_thread(void)
     syscall(SYS_exit, 0); /* of this thread alone */
 }
 
+static void wait_for_end_of_first(pid_t pid)
+{
+    struct process_status status = {0};
+    for (int i = 0; i < 10000 && status.state != 'Z'; i++) {
+        assert_true(process_read_status(pid, &status));
+        sleep_ms(1);
+    }
+    assert_int_equal(status.state, 'Z');
+}
+
 static void first_thread_has_ended__others_are_told(void **state)
 {
     (void)state;
     struct image image;
     pid_t pid = child_start(end_first_thread);
-    char state_now = 0;
-    struct process_status status;
-    for (int i = 0; i < 10000 && state_now != 'Z'; i++) {
-        assert_true(process_read_status(pid, &status));
-        state_now = status.state;
-        sleep_ms(1);
-    }
+    wait_for_end_of_first(pid);
     open_image(&image, pid);
     assert_true(image.thread_count >= 2); /* a sanitizer may have one of its own */
     const struct image_thread *first = thread_of(&image, pid);
@@ -596,6 +600,57 @@ static void borrowed__are_only_sockets(void **state)
         assert_true(shared->fds[i] >= 0);
         assert_int_equal(process_borrow_socket(pid, pid, shared->fds[i]), -1);
     }
+    child_end(pid);
+}
+
+static bool has_pidfds_of_threads(void)
+{
+    int pidfd = (int)syscall(SYS_pidfd_open, getpid(), O_EXCL /* PIDFD_THREAD, Linux 6.9 */);
+    if (pidfd >= 0)
+        close(pidfd);
+    return pidfd >= 0;
+}
+
+static void *receive_for_a_while(void *arg)
+{
+    char byte;
+    __atomic_store_n(&shared->tid, (int)syscall(SYS_gettid), __ATOMIC_SEQ_CST);
+    recv(shared->fds[0], &byte, 1, 0);
+    return arg;
+}
+
+static void leave_a_receiver(void)
+{
+    pthread_t thread;
+    struct timeval timeout = {.tv_sec = 100};
+    socketpair(AF_UNIX, SOCK_STREAM, 0, shared->fds);
+    setsockopt(shared->fds[0], SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
+    pthread_create(&thread, NULL, receive_for_a_while, NULL);
+    while (!__atomic_load_n(&shared->tid, __ATOMIC_SEQ_CST))
+        sleep_ms(1);
+    child_ready();
+    syscall(SYS_exit, 0); /* of this thread alone */
+}
+
+static void first_thread_has_ended__timeouts_of_sockets_are_told(void **state)
+{
+    (void)state;
+    struct image image;
+    char got[256] = "";
+    bool listening;
+    if (!has_pidfds_of_threads())
+        skip();
+    pid_t pid = child_start(leave_a_receiver);
+    uint32_t tid = (uint32_t)shared->tid;
+    wait_for_end_of_first(pid);
+    open_image(&image, pid);
+    assert_true(
+        image.functions->describe_fd(&image, tid, shared->fds[0], got, sizeof(got), &listening));
+    assert_string_equal(got, "unix socket");
+    assert_true(image.functions->fd_times_out(&image, tid, shared->fds[0], SO_RCVTIMEO));
+    assert_true(image.functions->fd_times_out(&image, 0, shared->fds[0], SO_RCVTIMEO));
+    assert_false(image.functions->fd_times_out(&image, tid, shared->fds[0], SO_SNDTIMEO));
+    image_close(&image);
     child_end(pid);
 }
 
@@ -869,6 +924,7 @@ int main(void)
         cmocka_unit_test(descriptor__tells_what_it_is),
         cmocka_unit_test(descriptor_of_a_thread__is_that_of_its_own_table),
         cmocka_unit_test(borrowed__are_only_sockets),
+        cmocka_unit_test(first_thread_has_ended__timeouts_of_sockets_are_told),
         cmocka_unit_test(closed_connections__are_not_kept),
         cmocka_unit_test(no_such_process__is_said),
         cmocka_unit_test(zombie__is_said),

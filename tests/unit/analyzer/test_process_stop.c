@@ -12,6 +12,7 @@
 #include <mqueue.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -526,6 +527,63 @@ static void harmed_call__is_left_alone(void **state)
     }
 }
 
+static void *park_in_thread(void *arg)
+{
+    __atomic_store_n(&shared->tid, (int)syscall(SYS_gettid), __ATOMIC_SEQ_CST);
+    parks();
+    shared->returned = 1;
+    return arg;
+}
+
+static void leave_to_thread(void)
+{
+    pthread_t thread;
+    pthread_create(&thread, NULL, park_in_thread, NULL);
+    while (!__atomic_load_n(&shared->tid, __ATOMIC_SEQ_CST))
+        sleep_ms(1);
+    child_ready();
+    syscall(SYS_exit, 0); /* of this thread alone */
+}
+
+static struct image_thread *thread_of(struct image *image, int tid)
+{
+    for (size_t i = 0; i < image->thread_count; i++) {
+        if (image->threads[i].host_tid == (uint32_t)tid)
+            return &image->threads[i];
+    }
+    fail_msg("there is no thread %d", tid);
+    return NULL;
+}
+
+/* What its descriptors are, the first thread tells no more. */
+static void thread_whose_first_has_ended__is_stopped_in_calls_on_sockets(void **state)
+{
+    static long (*const calls[])(void) = {in_recv, in_socket_read, in_accept};
+    (void)state;
+    int pidfd = (int)syscall(SYS_pidfd_open, getpid(), O_EXCL /* PIDFD_THREAD, Linux 6.9 */);
+    if (pidfd < 0)
+        skip();
+    close(pidfd);
+    for (size_t i = 0; i < sizeof(calls) / sizeof(*calls); i++) {
+        bool stopped = false;
+        parks = calls[i];
+        pid_t pid = child_start(leave_to_thread);
+        for (int tries = 0; tries < 100 && !stopped; tries++) {
+            struct image image;
+            struct err err;
+            struct image_stop ret = {.stack = stack, .stack_room = sizeof(stack)};
+            child_wait_parked(shared->tid);
+            sleep_ms(60); /* a wait that has just begun is left alone */
+            assert_true(image_open_process(&image, pid, &err));
+            stopped = image.functions->stop_thread(&image, thread_of(&image, shared->tid), &ret);
+            image_close(&image);
+        }
+        assert_true(stopped);
+        assert_false(shared->returned);
+        end(pid);
+    }
+}
+
 static void stopped_thread__tells_its_stack(void **state)
 {
     (void)state;
@@ -703,6 +761,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(unharmed_call__goes_on),
         cmocka_unit_test(harmed_call__is_left_alone),
+        cmocka_unit_test(thread_whose_first_has_ended__is_stopped_in_calls_on_sockets),
         cmocka_unit_test(stopped_thread__tells_its_stack),
         cmocka_unit_test(running_thread__is_left_alone),
         cmocka_unit_test(traced_thread__is_left_alone),
