@@ -16,13 +16,15 @@
 #include "analyzer/process/stop.h"
 #include "analyzer/process/threads.h"
 
+#define TRIES_MOST 3 /* to find a thread that lives: each may end at once */
+
 struct own {
     pid_t task; /* whose folder of /proc tells of memory and files; see process_open_memory */
     struct process_memory memory;
     struct process_fds fds;
     struct process_stops stops;
-    uint64_t start_ticks;
-    uint64_t random; /* where the kernel put 16 random bytes: differs with every exec */
+    uint64_t start_ticks; /* of the process */
+    uint64_t random;      /* where the kernel put 16 random bytes: differs with every exec */
 };
 
 static bool fail(const struct image *image, int error, struct err *err)
@@ -51,11 +53,23 @@ static bool take_threads(struct image *image, struct err *err)
     return true;
 }
 
+/* The thread that told of memory and files may have ended, while others of the process go on: has
+ * one of those tell. False: the process has ended. */
+static bool find_task(struct image *image)
+{
+    struct own *own = image->own;
+    uint64_t ticks;
+    pid_t task = process_live_thread(image->pid);
+    if (task != own->task) {
+        own->task = own->memory.pid = own->fds.pid = task;
+        own->memory.by_file = false; /* of this thread, it may not be needed */
+    }
+    return process_look(image->pid, &ticks) == PROCESS_ALIVE && ticks == own->start_ticks;
+}
+
 static bool refresh(struct image *image, struct err *err)
 {
-    const struct own *own = image->own;
-    uint64_t ticks;
-    if (process_look(own->task, &ticks) != PROCESS_ALIVE || ticks != own->start_ticks)
+    if (!find_task(image))
         return fail(image, ESRCH, err);
     return take_threads(image, err);
 }
@@ -69,14 +83,18 @@ static bool check(struct image *image, struct err *err)
 {
     const struct own *own = image->own;
     char what[32];
-    uint64_t ticks;
+    uint64_t random = 0;
+    bool alive = true;
     snprintf(what, sizeof(what), "process %d", (int)image->pid);
-    /* It loses its memory before it is gone, and then there is no such vector. */
-    uint64_t random = process_auxv(own->task, AT_RANDOM);
+    /* It loses its memory before it is gone, and then there is no such vector; nor is there for a
+     * thread that has ended since it was found. */
+    for (int tries = 0; alive && !random && tries < TRIES_MOST; tries++) {
+        alive = find_task(image);
+        random = process_auxv(own->task, AT_RANDOM);
+    }
     if (random && random != own->random)
         return err_set(err, ERR_IO, what, "it executed another program while it was looked at");
-    if (!random || own->memory.gone || process_look(own->task, &ticks) != PROCESS_ALIVE ||
-        ticks != own->start_ticks)
+    if (!random || !alive || own->memory.gone)
         return err_set(err, ERR_PROCESS_ENDED, what, "it ended while it was looked at");
     return true;
 }
@@ -138,7 +156,7 @@ static bool take_all(struct image *image, struct err *err)
         image->exe = strdup("");
     image->cmdline = process_cmdline(own->task);
     image->started_unix_ns = process_started_unix_ns(image->pid);
-    process_look(own->task, &own->start_ticks);
+    process_look(image->pid, &own->start_ticks);
     own->random = process_auxv(own->task, AT_RANDOM);
     if (!image->exe || !image->cmdline)
         return fail(image, ENOMEM, err);

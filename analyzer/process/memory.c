@@ -42,6 +42,14 @@ static bool read_by_file(struct process_memory *memory, const struct mem_piece *
     return true;
 }
 
+/* Whether process_vm_readv failed for good: it is forbidden, or there is no memory of that thread
+ * any more. Of its process there may be some: the file says. */
+static bool needs_file(struct process_memory *memory, int error)
+{
+    memory->by_file = memory->by_file || error == EPERM || error == ENOSYS || error == ESRCH;
+    return memory->by_file;
+}
+
 /* Reads one piece, in as many calls as the kernel wants for it. */
 static bool read_alone(struct process_memory *memory, const struct mem_piece *piece)
 {
@@ -50,10 +58,8 @@ static bool read_alone(struct process_memory *memory, const struct mem_piece *pi
         struct iovec local = {(char *)piece->to + done, piece->bytes - done};
         struct iovec remote = {(void *)(uintptr_t)(piece->address + done), piece->bytes - done};
         ssize_t got = process_vm_readv(memory->pid, &local, 1, &remote, 1, 0);
-        if (got <= 0) {
-            memory->gone = memory->gone || (got < 0 && errno == ESRCH);
-            return false;
-        }
+        if (got <= 0)
+            return got < 0 && needs_file(memory, errno) && read_by_file(memory, piece);
         done += (size_t)got;
     }
     return true;
@@ -155,8 +161,8 @@ static size_t read_batch(struct process_memory *memory, struct batch *batch)
             size_t row = batch->runs[r].local;
             got = process_vm_readv(memory->pid, batch->local + row, batch->row_count - row,
                                    batch->remote + r, batch->run_count - r, 0);
-            memory->by_file = got < 0 && (errno == EPERM || errno == ENOSYS);
-            memory->gone = got < 0 && errno == ESRCH;
+            if (got < 0)
+                needs_file(memory, errno);
         }
         size_t left = got > 0 ? (size_t)got : 0;
         while (r < batch->run_count && batch->remote[r].iov_len <= left) {

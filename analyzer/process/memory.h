@@ -9,9 +9,10 @@
 
 struct process_memory {
     struct mem_reader reader;
-    pid_t pid;
+    pid_t pid;    /* or one of its threads */
     int fd;       /* /proc/PID/mem, of the program that ran when it was opened */
-    bool by_file; /* process_vm_readv is forbidden here (a seccomp filter): the file is read */
+    bool by_file; /* process_vm_readv is forbidden here (a seccomp filter), or that thread has
+                     ended: the file is read */
     bool gone;    /* there is no such process any more, or no memory of it */
 };
 

@@ -363,6 +363,75 @@ static void first_thread_has_ended__others_are_told(void **state)
     child_end(pid);
 }
 
+/* words[0]: who is to end; the others: who may. */
+static void *wait_for_own_end(void *arg)
+{
+    uint64_t tid = (uint64_t)syscall(SYS_gettid);
+    __atomic_store_n((volatile uint64_t *)arg, tid, __ATOMIC_SEQ_CST);
+    while (__atomic_load_n(&shared->words[0], __ATOMIC_SEQ_CST) != tid)
+        sleep_ms(1);
+    syscall(SYS_exit, 0); /* of this thread alone */
+    return arg;
+}
+
+static void have_threads_that_end(void)
+{
+    pthread_t threads[3];
+    for (size_t i = 0; i < 3; i++) {
+        pthread_create(&threads[i], NULL, wait_for_own_end, (void *)&shared->words[i + 1]);
+        while (!__atomic_load_n(&shared->words[i + 1], __ATOMIC_SEQ_CST))
+            sleep_ms(1);
+    }
+    child_ready();
+    wait_for_own_end((void *)&shared->words[4]);
+}
+
+/* A sanitizer may have a thread of its own, which stays. */
+static bool may_end(pid_t tid)
+{
+    for (size_t i = 1; i <= 4; i++) {
+        if (shared->words[i] == (uint64_t)tid)
+            return true;
+    }
+    return false;
+}
+
+/* Until nothing is told of a thread's memory any more. */
+static void end_thread(pid_t tid)
+{
+    __atomic_store_n(&shared->words[0], (uint64_t)tid, __ATOMIC_SEQ_CST);
+    for (int i = 0; i < 10000 && process_auxv(tid, AT_RANDOM); i++)
+        sleep_ms(1);
+    assert_int_equal(process_auxv(tid, AT_RANDOM), 0);
+}
+
+/* First that with which the process began, then that which tells of the memory instead. */
+static void thread_ends_meanwhile__its_process_does_not(void **state)
+{
+    (void)state;
+    pid_t pid = child_start(have_threads_that_end);
+    while (!__atomic_load_n(&shared->words[4], __ATOMIC_SEQ_CST))
+        sleep_ms(1);
+    for (int i = 0; i < 2 && may_end(process_live_thread(pid)); i++) {
+        struct image image;
+        struct err err = {0};
+        int got = 0;
+        open_image(&image, pid);
+        pid_t task = process_live_thread(pid);
+        assert_int_equal(task == pid, i == 0);
+        end_thread(task);
+        assert_true(mem_read(image.memory, (uint64_t)(uintptr_t)&some_data, &got, sizeof(got)));
+        assert_int_equal(got, 42);
+        assert_false(mem_read(image.memory, 16, &got, sizeof(got)));
+        if (!image.functions->check(&image, &err) || !image.functions->refresh(&image, &err))
+            fail_msg("%s: %s", err.what, err.why);
+        assert_true(mem_read(image.memory, (uint64_t)(uintptr_t)&some_data, &got, sizeof(got)));
+        assert_true(image.functions->check(&image, &err));
+        image_close(&image);
+    }
+    child_end(pid);
+}
+
 /* Whose ring a thread of the kernel polls, for some milliseconds, and sleeps then. */
 static void make_ring(void)
 {
@@ -918,6 +987,7 @@ int main(void)
         cmocka_unit_test(thread__tells_what_it_is_parked_in),
         cmocka_unit_test(thread_that_cannot_be_looked_at__has_not_ended),
         cmocka_unit_test(first_thread_has_ended__others_are_told),
+        cmocka_unit_test(thread_ends_meanwhile__its_process_does_not),
         cmocka_unit_test(worker_of_the_kernel__is_no_thread_of_the_program),
         cmocka_unit_test(process_of_many_groups__is_known_whole),
         cmocka_unit_test(thread_id__is_taken_for_its_process),
