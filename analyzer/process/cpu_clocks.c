@@ -11,6 +11,7 @@
 #include "analyzer/process/file.h"
 
 #define CPUS_MOST 4096
+#define NAME_MOST 15 /* bytes of a thread's name (prctl(2), PR_SET_NAME) */
 #define NS_PER_S UINT64_C(1000000000)
 
 /* How long a CPU may take to let us run, and how many may take longer before none is asked. */
@@ -36,10 +37,15 @@ void cpu_clocks_destroy(struct cpu_clocks *clocks)
     free(clocks);
 }
 
+const char *cpu_clocks_lines(const char *text)
+{
+    return text + strnlen(text, NAME_MOST);
+}
+
 int64_t cpu_clocks_last_ns(const char *text)
 {
     /* "se.exec_start : 12345.678901" (ms) */
-    const char *line = strstr(text, "se.exec_start");
+    const char *line = strstr(cpu_clocks_lines(text), "\nse.exec_start");
     const char *at = line ? strchr(line, ':') : NULL;
     if (!at)
         return 0;

@@ -15,6 +15,10 @@ void cpu_clocks_destroy(struct cpu_clocks *clocks);
  * where something runs that lets nobody else run, for which it waits a moment. */
 int64_t cpu_clocks_now_ns(struct cpu_clocks *clocks, int cpu);
 
+/* What stands behind the thread's name, which may be anything, in the first line of its
+ * /proc/TID/sched: each line that follows begins behind a newline. */
+const char *cpu_clocks_lines(const char *text);
+
 /* When a thread was last on its CPU, by that CPU's clock, in ns; text: of its /proc/TID/sched.
  * Source: se.exec_start of kernel/sched/debug.c. 0: it is not told. */
 int64_t cpu_clocks_last_ns(const char *text);

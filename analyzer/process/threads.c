@@ -58,7 +58,7 @@ static int64_t read_exec_start(int folder, const char *name, uint64_t *ret_switc
     char text[1024]; /* they stand in the third and in the seventh line */
     if (!read_text(folder, name, text, sizeof(text)))
         return 0;
-    *ret_switches = parse_switches(text, "nr_switches");
+    *ret_switches = parse_switches(cpu_clocks_lines(text), "\nnr_switches");
     return cpu_clocks_last_ns(text);
 }
 

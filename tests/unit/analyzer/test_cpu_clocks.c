@@ -26,10 +26,16 @@ static void lines_of_sched__give_the_last_time(void **state)
         int64_t last_ns;
     } rows[] = {
         {"app (1, #threads: 1)\n---\nse.exec_start        :      12345.678901\n", 12345678901},
-        {"se.exec_start : 7\n", 7000000},
-        {"se.exec_start : 7.9999999\n", 0},
-        {"se.exec_start\n", 0},
-        {"nr_switches : 12345\n", 0},
+        {"app (1, #threads: 1)\nse.exec_start : 7\n", 7000000},
+        {"app (1, #threads: 1)\nse.exec_start : 7.9999999\n", 0},
+        {"app (1, #threads: 1)\nse.exec_start\n", 0},
+        {"app (1, #threads: 1)\nnr_switches : 12345\n", 0},
+        {"se.exec_start:9 (1, #threads: 1)\n---\nse.exec_start : 7\n", 7000000},
+        {"\nse.exec_start: (1, #threads: 1)\n---\nse.exec_start : 7\n", 7000000},
+        {" (1, #threads: 1)\nse.exec_start : 7\n", 7000000},
+        {"123456789abcdef (1, #threads: 1)\nse.exec_start : 7\n", 7000000},
+        {"se.exec_start:9 (1, #threads: 1)\n", 0},
+        {"se.exec", 0},
         {"", 0},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)

@@ -293,6 +293,68 @@ static void thread__tells_what_it_is_parked_in(void **state)
     child_end(pid);
 }
 
+static const char *thread_name;
+
+static void *nap(void *arg)
+{
+    prctl(PR_SET_NAME, thread_name);
+    __atomic_store_n(&shared->tid, (int)syscall(SYS_gettid), __ATOMIC_SEQ_CST);
+    for (;;)
+        sleep_ms(20);
+    return arg;
+}
+
+static void have_a_thread_that_naps(void)
+{
+    pthread_t thread;
+    pthread_create(&thread, NULL, nap, NULL);
+    while (!__atomic_load_n(&shared->tid, __ATOMIC_SEQ_CST))
+        sleep_ms(1);
+    park();
+}
+
+/* Looks at it until it has run since `thread` was taken. */
+static bool runs_again(struct image *image, const struct image_thread *thread)
+{
+    for (int i = 0; i < 10000; i++) {
+        struct image_thread now = *thread;
+        assert_true(image->functions->look(image, &now));
+        if (now.parked && now.switches != thread->switches)
+            return true;
+        sleep_ms(1);
+    }
+    return false;
+}
+
+/* Of a file whose first line begins with the name. */
+static void thread_with_the_name_of_a_field__is_told_like_others(void **state)
+{
+    static const char *const names[] = {"nr_switches:7", "\nnr_switches:7",
+                                        "se.exec_start:", "\nse.exec_start:"};
+    (void)state;
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+        struct image image;
+        struct err err;
+        thread_name = names[i];
+        pid_t pid = child_start(have_a_thread_that_naps);
+        child_wait_parked(pid);
+        open_image(&image, pid);
+        bool are_ages_told = thread_of(&image, pid)->parked_ns >= 0;
+        struct image_thread thread = *thread_of(&image, shared->tid);
+        for (int tries = 0; !thread.parked && tries < 1000; tries++) {
+            assert_true(image.functions->refresh(&image, &err));
+            thread = *thread_of(&image, shared->tid);
+        }
+        assert_true(thread.parked);
+        assert_string_equal(thread.name, names[i]);
+        if (!runs_again(&image, &thread) || (are_ages_told && thread.parked_ns < 0))
+            fail_msg("\"%s\": %d switches, parked for %d ns", names[i], (int)thread.switches,
+                     (int)thread.parked_ns);
+        image_close(&image);
+        child_end(pid);
+    }
+}
+
 static void thread_that_cannot_be_looked_at__has_not_ended(void **state)
 {
     (void)state;
@@ -985,6 +1047,7 @@ int main(void)
         cmocka_unit_test(deleted_program__its_file_is_had_all_the_same),
         cmocka_unit_test(other_mount_namespace__file_is_of_the_process),
         cmocka_unit_test(thread__tells_what_it_is_parked_in),
+        cmocka_unit_test(thread_with_the_name_of_a_field__is_told_like_others),
         cmocka_unit_test(thread_that_cannot_be_looked_at__has_not_ended),
         cmocka_unit_test(first_thread_has_ended__others_are_told),
         cmocka_unit_test(thread_ends_meanwhile__its_process_does_not),
