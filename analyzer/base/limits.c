@@ -42,7 +42,7 @@ static void end(int signal)
     _exit(2);
 }
 
-static void lower(int resource, rlim_t to)
+static void set_soft(int resource, rlim_t to)
 {
     struct rlimit limit;
     if (getrlimit(resource, &limit) != 0)
@@ -58,7 +58,7 @@ static void limit_memory(void)
     if (bytes < MEMORY_LEAST)
         bytes = MEMORY_LEAST;
     if (!SANITIZED && getrlimit(RLIMIT_DATA, &limit) == 0 && limit.rlim_cur > bytes)
-        lower(RLIMIT_DATA, bytes);
+        set_soft(RLIMIT_DATA, bytes);
 }
 
 void limits_begin(void)
@@ -77,6 +77,5 @@ void limits_begin(void)
     if (getrusage(RUSAGE_SELF, &used) != 0)
         return;
     rlim_t most = (rlim_t)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) + LIMITS_LOOK_S;
-    if (own.rlim_cur > most)
-        lower(RLIMIT_CPU, most);
+    set_soft(RLIMIT_CPU, own.rlim_cur < most ? own.rlim_cur : most);
 }

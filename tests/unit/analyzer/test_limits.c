@@ -120,6 +120,36 @@ static void time_and_memory__are_limited(void **state)
     assert_int_equal(run(ask_for_the_limits, said), 0);
 }
 
+static void look_again_after_a_second(void)
+{
+    struct rusage used;
+    struct rlimit limit;
+    do {
+        if (getrusage(RUSAGE_SELF, &used) != 0)
+            _exit(1);
+    } while (used.ru_utime.tv_sec + used.ru_stime.tv_sec == 0);
+    limits_begin();
+    if (getrlimit(RLIMIT_CPU, &limit) != 0)
+        _exit(1);
+    fprintf(stderr, "%d", (int)limit.rlim_cur);
+}
+
+/* It is one second more than a look may take: the next look may go on up to it. */
+static void limit_of_the_caller__is_in_force_again_where_it_is_the_lower_one(void **state)
+{
+    char said[256];
+    struct rlimit before, own;
+    (void)state;
+    assert_int_equal(getrlimit(RLIMIT_CPU, &before), 0);
+    own = (struct rlimit){.rlim_cur = LIMITS_LOOK_S + 1, .rlim_max = before.rlim_max};
+    if (setrlimit(RLIMIT_CPU, &own) != 0)
+        skip(); /* it is lower here */
+    int status = run(look_again_after_a_second, said);
+    assert_int_equal(setrlimit(RLIMIT_CPU, &before), 0);
+    assert_int_equal(status, 0);
+    assert_int_equal(atoi(said), LIMITS_LOOK_S + 1);
+}
+
 /* ThreadSanitizer has an open(2) of its own, which comes first. */
 #if !defined(__SANITIZE_THREAD__)
 static void pipe_is_opened_at_once__and_gives_nothing(void **state)
@@ -173,6 +203,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(end_of_patience__is_an_error_and_leaves_no_file, make_dir,
                                         remove_dir),
         cmocka_unit_test(time_and_memory__are_limited),
+        cmocka_unit_test(limit_of_the_caller__is_in_force_again_where_it_is_the_lower_one),
 #if !defined(__SANITIZE_THREAD__)
         cmocka_unit_test_setup_teardown(pipe_is_opened_at_once__and_gives_nothing, make_dir,
                                         remove_dir),
