@@ -93,46 +93,63 @@ static struct run *run_before(struct batch *batch, const struct mem_piece *piece
     return NULL;
 }
 
-/* Makes runs of as many pieces as fit into one call. */
-static void collect(struct batch *batch, struct mem_piece *pieces, size_t count, size_t most_runs)
+/* Whether one piece more fits into the call, and what lies before it. */
+static bool has_room(size_t pieces, size_t rows)
 {
-    size_t rows = 0;
-    size_t i = 0;
+    return pieces < PIECES_MOST && rows + 2 <= PIECES_MOST;
+}
+
+/* Whether something lies between a run that reaches to `end` so far and its next piece: it takes a
+ * row of its own. */
+static bool has_gap(uint64_t end, const struct mem_piece *piece)
+{
+    return piece->address > end;
+}
+
+/* Makes runs of as many pieces as fit into one call. */
+static void plan_runs(struct batch *batch, struct mem_piece *pieces, size_t count, size_t most_runs)
+{
+    size_t i, rows = 0;
     batch->pieces = pieces;
     batch->run_count = 0;
-    for (; i < count && i < PIECES_MOST && rows + 2 <= PIECES_MOST; i++) {
+    for (i = 0; i < count && has_room(i, rows); i++) {
         struct mem_piece *piece = &pieces[i];
         piece->ok = false;
+        batch->next[i] = NO_PIECE;
         if (!is_sane(piece))
             continue;
-        batch->next[i] = NO_PIECE;
         struct run *run = run_before(batch, piece);
         if (run) {
-            rows += 1 + (piece->address > run->end);
             batch->next[run->last] = (uint16_t)i;
         } else if (batch->run_count < most_runs) {
-            rows++;
             run = &batch->runs[batch->run_count++];
-            *run = (struct run){.start = piece->address, .first = (uint16_t)i};
+            *run =
+                (struct run){.start = piece->address, .end = piece->address, .first = (uint16_t)i};
         } else {
             break;
         }
+        rows += 1 + has_gap(run->end, piece);
         run->last = (uint16_t)i;
         run->end = piece->address + piece->bytes;
     }
     batch->piece_count = i;
+}
 
-    rows = 0;
+/* What the kernel is to read for the runs, and where to. */
+static void fill_rows(struct batch *batch)
+{
+    size_t rows = 0;
     for (size_t r = 0; r < batch->run_count; r++) {
         struct run *run = &batch->runs[r];
         uint64_t at = run->start;
         run->local = (uint16_t)rows;
         batch->remote[r] = (struct iovec){(void *)(uintptr_t)at, run->end - at};
         for (uint16_t p = run->first; p != NO_PIECE; p = batch->next[p]) {
-            if (pieces[p].address > at)
-                batch->local[rows++] = (struct iovec){batch->gap, pieces[p].address - at};
-            batch->local[rows++] = (struct iovec){pieces[p].to, pieces[p].bytes};
-            at = pieces[p].address + pieces[p].bytes;
+            const struct mem_piece *piece = &batch->pieces[p];
+            if (has_gap(at, piece))
+                batch->local[rows++] = (struct iovec){batch->gap, piece->address - at};
+            batch->local[rows++] = (struct iovec){piece->to, piece->bytes};
+            at = piece->address + piece->bytes;
         }
     }
     batch->row_count = rows;
@@ -188,7 +205,8 @@ static void read_pieces(struct mem_reader *reader, struct mem_piece *pieces, siz
      * over: after a failure the next ones are few. */
     size_t most_runs = PIECES_MOST;
     while (count > 0) {
-        collect(&batch, pieces, count, most_runs);
+        plan_runs(&batch, pieces, count, most_runs);
+        fill_rows(&batch);
         size_t good = read_batch(memory, &batch);
         most_runs = good == batch.run_count ? 2 * most_runs : good / 2 + 1;
         if (most_runs > PIECES_MOST)
