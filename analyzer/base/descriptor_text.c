@@ -46,7 +46,7 @@ void descriptor_text_socket(const char *kind, const char *local, const char *pee
     char text[512];
     snprintf(text, sizeof(text), "%s%s%s%s%s%s", kind, local[0] ? " " : "", local,
              peer[0] ? " -> " : "", peer, listens ? " listening" : "");
-    text_printable(text, to, bytes);
+    put_name(text, to, bytes);
 }
 
 void descriptor_text_address(int family, const void *address, unsigned port,

@@ -14,7 +14,8 @@ enum { DESCRIPTOR_ADDRESS = 64 }; /* bytes for an address */
 void descriptor_text_link(const char *link, char *to, size_t bytes);
 
 /* A socket: "tcp 127.0.0.1:80 listening", "tcp 127.0.0.1:80 -> 10.0.0.7:5123", "unix socket ->
- * /run/x". `kind` is the first word or words; local, peer: "" where it has none. */
+ * /run/x". `kind` is the first word or words; local, peer: "" where it has none. What does not fit
+ * ends in "...". */
 void descriptor_text_socket(const char *kind, const char *local, const char *peer, bool listens,
                             char *to, size_t bytes);
 

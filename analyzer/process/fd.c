@@ -79,8 +79,8 @@ static void take_unix(struct process_fds *fds, const char *kind, const char *lin
 {
     struct process_socket row = {0};
     unsigned flags;
-    char path[80] = "";
-    if (sscanf(line, "%*s %*x %*x %x %*x %*x %" SCNu64 " %79[^\n]", &flags, &row.inode, path) < 2)
+    char path[109] = ""; /* as long as they get (unix(7)) */
+    if (sscanf(line, "%*s %*x %*x %x %*x %*x %" SCNu64 " %108[^\n]", &flags, &row.inode, path) < 2)
         return;
     row.listens = (flags & UNIX_LISTENS) != 0;
     (void)kind;

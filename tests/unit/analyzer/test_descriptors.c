@@ -75,6 +75,26 @@ static void path__longer_than_its_place__says_so(void **state)
     }
 }
 
+static void address__longer_than_its_place__says_so(void **state)
+{
+    static const struct {
+        const char *local, *peer, *text;
+        bool listens;
+    } rows[] = {
+        {"/x", "", "unix /x", false},          {"", "/x", "unix -> /x", false},
+        {"/x", "", "unix /x ...", true},       {"/a/longer", "", "unix /a/...", false},
+        {"/a\n\n", "", "unix /a...", false}, /* no half of \x0a */
+        {"", "/longer", "unix -> ...", false},
+    };
+    char text[12];
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        descriptor_text_socket("unix", rows[i].local, rows[i].peer, rows[i].listens, text,
+                               sizeof(text));
+        assert_string_equal(text, rows[i].text);
+    }
+}
+
 /* One of a socket with these addresses. */
 static struct rec_descriptor socket_row(int protocol, const void *local, size_t local_bytes,
                                         const void *peer, size_t peer_bytes)
@@ -244,6 +264,7 @@ int main(void)
         cmocka_unit_test(file__is_called_as_proc_has_it),
         cmocka_unit_test(path__of_which_the_end_is_missing__says_so),
         cmocka_unit_test(path__longer_than_its_place__says_so),
+        cmocka_unit_test(address__longer_than_its_place__says_so),
         cmocka_unit_test(socket_of_the_internet__is_called_by_both_ends),
         cmocka_unit_test(unix_socket__is_called_by_its_name_or_that_of_its_peer),
         cmocka_unit_test(addresses__of_any_length_and_family__are_survived),

@@ -660,6 +660,44 @@ static void descriptor__tells_what_it_is(void **state)
     child_end(pid);
 }
 
+/* At 3 one whose name is as long as they get, at 4 one whose name takes four times its length. */
+static void listen_by_long_names(void)
+{
+    static const char fill[] = {'x', '\1'};
+    for (int fd = 3; fd < 64; fd++)
+        close(fd);
+    for (size_t i = 0; i < 2; i++) {
+        struct sockaddr_un name = {.sun_family = AF_UNIX};
+        int length = snprintf(name.sun_path + 1, sizeof(name.sun_path) - 1, "%d", (int)getpid());
+        memset(name.sun_path + 1 + length, fill[i], sizeof(name.sun_path) - 1 - (size_t)length);
+        int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+        shared->error = fd != 3 + (int)i || bind(fd, (struct sockaddr *)&name, sizeof(name)) != 0 ||
+                        listen(fd, 1) != 0 || shared->error;
+    }
+    park();
+}
+
+static void unix_socket_of_a_long_name__is_told_to_its_end_or_says_so(void **state)
+{
+    (void)state;
+    struct image image;
+    char name[109], text[256], got[256];
+    bool listening;
+    pid_t pid = child_start(listen_by_long_names);
+    assert_int_equal(shared->error, 0);
+    int length = snprintf(name, sizeof(name), "@%d", (int)pid);
+    memset(name + length, 'x', sizeof(name) - 1 - (size_t)length);
+    name[sizeof(name) - 1] = '\0';
+    snprintf(text, sizeof(text), "unix socket %s listening", name);
+    open_image(&image, pid);
+    assert_fd(&image, 3, text, true);
+    assert_true(image.functions->describe_fd(&image, 0, 4, got, sizeof(got), &listening));
+    assert_string_equal(got + strlen(got) - strlen("\\x01..."), "\\x01...");
+    assert_true(listening);
+    image_close(&image);
+    child_end(pid);
+}
+
 #define OWN_FD 40
 
 static void *replace_descriptor(void *arg)
@@ -1055,6 +1093,7 @@ int main(void)
         cmocka_unit_test(process_of_many_groups__is_known_whole),
         cmocka_unit_test(thread_id__is_taken_for_its_process),
         cmocka_unit_test(descriptor__tells_what_it_is),
+        cmocka_unit_test(unix_socket_of_a_long_name__is_told_to_its_end_or_says_so),
         cmocka_unit_test(descriptor_of_a_thread__is_that_of_its_own_table),
         cmocka_unit_test(borrowed__are_only_sockets),
         cmocka_unit_test(first_thread_has_ended__timeouts_of_sockets_are_told),
