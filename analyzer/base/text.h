@@ -16,7 +16,7 @@ char *text_printable_dup(const char *from);
  * no memory. `bytes` bytes are read, NUL not treated specially. */
 char *text_utf8_dup(const char *from, size_t bytes);
 
-/* A duration as a person says it, two digits at least: "0s", "350ms", "12s", "2m 5s", "3h 10m".
+/* A duration as a person says it, to about two digits: "0s", "350ms", "12s", "2m 5s", "3h 10m".
  * Negative: "unknown time". Returns `to`, which needs 32 bytes. */
 char *text_duration(int64_t duration_ns, char to[32]);
 

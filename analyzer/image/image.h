@@ -113,7 +113,7 @@ struct image_functions {
      * go: only where its system call goes on unharmed afterwards. False: not possible, or not safe.
      */
     bool (*stop_thread)(struct image *image, struct image_thread *thread, struct image_stop *ret);
-    /* What a descriptor of a thread is (host_tid; 0: of the process): "socket 127.0.0.1:80 ->
+    /* What a descriptor of a thread is (host_tid; 0: of the process): "tcp 127.0.0.1:80 ->
      * 10.0.0.7:5123", "pipe", "eventfd", a path. False: not known; errno is ENOENT where it is not
      * open. */
     bool (*describe_fd)(struct image *image, uint32_t tid, int fd, char *to, size_t bytes,

@@ -25,7 +25,7 @@ struct object_look {
     uint32_t capacity, length;
     bool closed;
     uint32_t owner, joined;
-    const char *text; /* what it is: "socket 127.0.0.1:80"; NULL: nothing more is known */
+    const char *text; /* what it is: "tcp 127.0.0.1:80 listening"; NULL: nothing more is known */
 };
 struct object_look evidence_look_at(const struct snapshot *snapshot, const struct waitgraph *graph,
                                     uint32_t task);
