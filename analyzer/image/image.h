@@ -20,6 +20,7 @@ struct image_mapping {
     uint64_t file_offset;
     uint32_t module; /* row of image.modules; 0: not of a loaded file */
     bool readable, writable, executable;
+    bool deleted;     /* the file is not at its path any more; of a core: not known, false */
     const char *name; /* path, "[stack]", "[vdso]"; "": none. Owned by the image */
 };
 
@@ -31,6 +32,7 @@ struct image_module {
     const char *file;    /* where the same file is to be opened here: "/proc/PID/map_files/…",
                             "/proc/PID/root/…", what --exe named; "": it is not to be had, or has
                             another build-id */
+    bool unsure;         /* `file` is "", but what is at `path` may be another copy of the file */
     uint32_t build_id_bytes;
     uint8_t build_id[32];
     bool is_exe;

@@ -48,7 +48,7 @@ static bool take_modules(struct inspection *inspection)
             .end = module->end,
             .bias = module->bias,
             .path = module->path,
-            .file = module->file,
+            .file = module->unsure ? NULL : module->file,
             .build_id_bytes = module->build_id_bytes,
         };
         memcpy(row.build_id, module->build_id, sizeof(row.build_id));

@@ -60,7 +60,9 @@ bool process_parse_maps(struct image *image, char *text)
         if (!parse_line(line, &mapping) || mapping.start < end)
             continue;
         end = mapping.end;
-        ok = image_add_mapping(image, &mapping, name_bytes(mapping.name));
+        size_t bytes = name_bytes(mapping.name);
+        mapping.deleted = mapping.name[bytes] != '\0';
+        ok = image_add_mapping(image, &mapping, bytes);
     }
     return ok;
 }
@@ -86,48 +88,53 @@ static bool is_same_file(const char *path, const struct stat *as)
            status.st_ino == as->st_ino;
 }
 
-/* Whether the file at a path is the one that is loaded there. */
-static bool is_loaded_from(const char *path, const struct image_elf *loaded)
+/* Whether the file at a path is the one that is loaded there, as far as that is asked for. */
+static bool is_loaded_from(const char *path, const struct image_elf *loaded,
+                           enum image_elf_likeness asked)
 {
     struct image_elf elf;
-    return image_elf_read_file(path, &elf) && image_elf_compare(&elf, loaded) != IMAGE_ELF_OTHER;
+    return image_elf_read_file(path, &elf) && image_elf_compare(&elf, loaded) >= asked;
 }
 
 /* Where a module's file is to be opened: at its own path where that is it (debug information is
- * found beside it), else through the process. */
-static const char *find_file(struct image *image, const struct image_module *module, pid_t task)
+ * found beside it), else through the process. What stands at the path of a file that was deleted is
+ * another one: the same build only if its build-id says so. False: no memory. */
+static bool find_file(struct image *image, struct image_module *module, pid_t task)
 {
     char inside[4096], mapped[96], exe[64];
     struct image_elf loaded;
     struct stat through;
     const char *found = NULL;
     if (module->path[0] != '/' || !image_elf_read(image->memory, module->start, &loaded))
-        return "";
+        return true;
     const struct image_mapping *first = image_mapping_at(image, module->start);
+    enum image_elf_likeness asked = first && first->deleted ? IMAGE_ELF_SAME : IMAGE_ELF_ALIKE;
     snprintf(mapped, sizeof(mapped), "/proc/%d/map_files/%" PRIx64 "-%" PRIx64, (int)task,
              module->start, first ? first->end : module->end);
     snprintf(exe, sizeof(exe), "/proc/%d/exe", (int)task);
     int length = snprintf(inside, sizeof(inside), "/proc/%d/root%s", (int)task, module->path);
 
     if (length < (int)sizeof(inside) && stat(inside, &through) == 0 &&
-        is_loaded_from(inside, &loaded))
+        is_loaded_from(inside, &loaded, asked))
         found = is_same_file(module->path, &through) ? module->path : inside;
-    else if (is_loaded_from(module->path, &loaded)) /* it changed its root folder */
+    else if (is_loaded_from(module->path, &loaded, asked)) /* it changed its root folder */
         found = module->path;
-    else if (is_loaded_from(mapped, &loaded))
+    else if (is_loaded_from(mapped, &loaded, IMAGE_ELF_ALIKE))
         found = mapped;
-    else if (module->is_exe && is_loaded_from(exe, &loaded))
+    else if (module->is_exe && is_loaded_from(exe, &loaded, IMAGE_ELF_ALIKE))
         found = exe;
-    return found ? image_text(image, found, strlen(found)) : "";
+    else
+        module->unsure = is_loaded_from(module->path, &loaded, IMAGE_ELF_ALIKE);
+    if (found)
+        module->file = image_text(image, found, strlen(found));
+    return module->file != NULL;
 }
 
 bool process_find_files(struct image *image, pid_t task)
 {
     for (size_t i = 1; i < image->module_count; i++) {
-        const char *file = find_file(image, &image->modules[i], task);
-        if (!file)
+        if (!find_file(image, &image->modules[i], task))
             return false;
-        image->modules[i].file = file;
     }
     return true;
 }

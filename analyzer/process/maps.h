@@ -15,8 +15,10 @@ bool process_read_maps(struct image *image, pid_t task);
  * line is left out, and what does not come in the order of addresses. False: no memory. */
 bool process_parse_maps(struct image *image, char *text);
 
-/* Fills `file` of each module: a path that is really the same file, also when the process lives in
- * another mount namespace or the file was deleted or replaced. False: no memory. */
+/* Fills `file` of each module, also when the process lives in another mount namespace or the file
+ * was deleted or replaced: a path where the same build is, by its build-id, or by its headers where
+ * it has none and was not deleted. Else `unsure` where what stands there now has the same headers.
+ * False: no memory. */
 bool process_find_files(struct image *image, pid_t task);
 
 #endif

@@ -95,7 +95,8 @@ struct snapshot_site {
 struct snapshot_module {
     uint64_t start, end, bias;
     const char *path; /* "": not known */
-    const char *file; /* where that file is to be opened now; NULL: at its path */
+    const char *file; /* where that file is to be opened now; NULL: at its path, unless
+                         it was replaced there; "": nowhere */
     uint32_t loaded_epoch, unloaded_epoch;
     uint32_t build_id_bytes;
     uint8_t build_id[32];

@@ -192,6 +192,140 @@ static void deleted_program__its_file_is_had_all_the_same(void **state)
     child_end(pid);
 }
 
+/* Makes a build of one program at `to`: all are of the same sizes, and have no build-id. */
+static void make_build(const char *to, char build)
+{
+    static const char note[] = {4, 0, 0, 0,   20,  0,   0, 0, 3 /* NT_GNU_BUILD_ID */,
+                                0, 0, 0, 'G', 'N', 'U', 0};
+    static char bytes[1 << 20];
+    FILE *from = fopen("/bin/sleep", "re");
+    size_t count = fread(bytes, 1, sizeof(bytes), from);
+    fclose(from);
+    char *at = memmem(bytes, count, note, sizeof(note));
+    assert_non_null(at);
+    at[8] = 77;
+    at[sizeof(note)] = build;
+    FILE *file = fopen(to, "we");
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes, 1, count, file), count);
+    assert_int_equal(fchmod(fileno(file), 0755), 0);
+    assert_int_equal(fclose(file), 0);
+}
+
+static char older[128];
+
+/* Another build stands at the path of the one that is loaded. */
+static void rebuild(void)
+{
+    unlink(copy);
+    make_build(copy, 'b');
+    make_build(older, 'a');
+}
+
+static void make_first_build(void)
+{
+    strcpy(copy, "/tmp/leakspy-image-XXXXXX");
+    close(mkstemp(copy));
+    snprintf(older, sizeof(older), "%s.older", copy);
+    make_build(copy, 'a');
+}
+
+static void rebuilt_program_without_build_id__its_older_file_is_had(void **state)
+{
+    (void)state;
+    struct image image;
+    make_first_build();
+    pid_t pid = child_start(run_copy);
+    wait_for_exec(pid);
+    open_image(&image, pid);
+    const struct image_module *module = &image.modules[image_exe_module(&image)];
+    assert_string_equal(module->path, copy);
+    assert_string_equal(module->file, copy);
+    assert_false(module->unsure);
+    image_close(&image);
+
+    rebuild();
+    open_image(&image, pid);
+    module = &image.modules[image_exe_module(&image)];
+    assert_string_equal(module->path, copy);
+    assert_int_equal(module->build_id_bytes, 0);
+    assert_file_is_of(module, older);
+    assert_false(module->unsure);
+    image_close(&image);
+    unlink(copy);
+    unlink(older);
+    child_end(pid);
+}
+
+/* Has the file as a library would be, and belongs to nobody. */
+static void map_copy(void)
+{
+    struct stat status;
+    int fd = open(copy, O_RDONLY);
+    if (fd < 0 || fstat(fd, &status) != 0 ||
+        mmap(NULL, (size_t)status.st_size, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0) ==
+            MAP_FAILED ||
+        setgid(65534) != 0 || setuid(65534) != 0 || prctl(PR_SET_DUMPABLE, 1) != 0)
+        shared->error = errno;
+    park();
+}
+
+static const struct image_module *module_of(const struct image *image, const char *path)
+{
+    for (size_t i = 1; i < image->module_count; i++) {
+        if (strcmp(image->modules[i].path, path) == 0)
+            return &image->modules[i];
+    }
+    return NULL;
+}
+
+enum { AS_EXPECTED, IS_TRUSTED, NO_MODULE, NOT_ALLOWED = 77 };
+
+/* The user nobody may not open what is mapped by /proc/PID/map_files. */
+static int look_as_nobody(pid_t pid)
+{
+    pid_t looker = fork();
+    if (looker == 0) {
+        struct image image;
+        struct err err;
+        if (setgid(65534) != 0 || setuid(65534) != 0 || !image_open_process(&image, pid, &err))
+            _exit(NOT_ALLOWED);
+        const struct image_module *module = module_of(&image, copy);
+        bool doubted = module && module->unsure && !module->file[0];
+        _exit(!module ? NO_MODULE : doubted ? AS_EXPECTED : IS_TRUSTED);
+    }
+    int status;
+    assert_int_equal(waitpid(looker, &status, 0), looker);
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+static void rebuilt_library_without_build_id__is_had_through_the_process_or_doubted(void **state)
+{
+    (void)state;
+    struct image image;
+    if (geteuid() != 0)
+        skip();
+    make_first_build();
+    pid_t pid = child_start(map_copy);
+    assert_int_equal(shared->error, 0);
+    rebuild();
+    open_image(&image, pid);
+    const struct image_module *module = module_of(&image, copy);
+    assert_non_null(module);
+    if (module->file[0])
+        assert_file_is_of(module, older);
+    assert_int_equal(module->unsure, !module->file[0]); /* in a container, root may not either */
+    image_close(&image);
+    int status = look_as_nobody(pid);
+    unlink(copy);
+    unlink(older);
+    child_end(pid);
+    if (status == NOT_ALLOWED)
+        skip();
+    assert_int_equal(status, AS_EXPECTED);
+}
+
 static void run_copy_in_a_container(void)
 {
     if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
@@ -1083,6 +1217,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(own_program__is_found_with_its_file),
         cmocka_unit_test(deleted_program__its_file_is_had_all_the_same),
+        cmocka_unit_test(rebuilt_program_without_build_id__its_older_file_is_had),
+        cmocka_unit_test(rebuilt_library_without_build_id__is_had_through_the_process_or_doubted),
         cmocka_unit_test(other_mount_namespace__file_is_of_the_process),
         cmocka_unit_test(thread__tells_what_it_is_parked_in),
         cmocka_unit_test(thread_with_the_name_of_a_field__is_told_like_others),
