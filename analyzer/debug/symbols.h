@@ -62,10 +62,10 @@ bool symbols_add_debug_folder(struct symbols *symbols, const char *folder);
 /* Close all files and release all strings and frames. NULL is fine. */
 void symbols_destroy(struct symbols *symbols);
 
-/* Compare a file with what was recorded of it: that `recorded_function` was at `pc`, which is as for
- * symbols_resolve. A file without a build-id that was built by Go's own compiler, whose table says
- * otherwise, has changed, and is not used any more. To be called before anything is asked of the
- * module. */
+/* Compare a file with what was recorded of it: that `recorded_function` was at `pc`, which is as
+ * for symbols_resolve. A file without a build-id that was built by Go's own compiler, whose table
+ * says otherwise, has changed, and is not used any more. To be called before anything is asked of
+ * the module. */
 void symbols_compare(struct symbols *symbols, const struct symbol_module *module, uint64_t pc,
                      const char *recorded_function);
 
@@ -85,9 +85,10 @@ size_t symbols_resolve(struct symbols *symbols, const struct symbol_module *modu
 
 /* Why files and lines of a module are missing, as text to show, or NULL when they should be there:
  * "the file is gone", "the file has changed (build-id differs)", "the file has changed (its
- * functions are others)", "the file is gone, or has changed", "no debug information", "no build-id to compare, the file may have changed", "the file
- * cannot be read". Of a file of Go's own compiler no debug information is missed. Opens the
- * module's file when that has not happened. The text lives as long as the program. */
+ * functions are others)", "the file is gone, or has changed", "no debug information", "no build-id
+ * to compare, the file may have changed", "the file cannot be read". Of a file of Go's own compiler
+ * no debug information is missed. Opens the module's file when that has not happened. The text
+ * lives as long as the program. */
 const char *symbols_module_note(struct symbols *symbols, const struct symbol_module *module);
 
 #endif
