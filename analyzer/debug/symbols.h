@@ -23,8 +23,6 @@ struct symbol_module {
     const char *path;        /* NULL or "": no file (memory that was never in one) */
     const uint8_t *build_id; /* may be NULL when build_id_bytes is 0 */
     size_t build_id_bytes;   /* 0: the loaded file had none, or it is not known */
-    uint64_t start;          /* lowest mapped address */
-    uint64_t end;            /* first address past it */
     uint64_t bias;           /* address in memory minus address in the file's own numbering */
     enum symbol_file {
         SYMBOL_FILE_UNSURE, /* what is at `path` may have changed, if there is no build-id */

@@ -29,8 +29,6 @@ static struct symbol_module symbol_module_of(const struct snapshot *snapshot,
         .go_names = snapshot->go_version[0] && strcmp(module->path, snapshot->exe) == 0,
         .build_id = module->build_id,
         .build_id_bytes = module->build_id_bytes,
-        .start = module->start,
-        .end = module->end,
         .bias = module->bias,
     };
 }

@@ -32,12 +32,8 @@ static int read_build_id(struct dl_phdr_info *info, size_t bytes, void *opaque)
     if (strcmp(info->dlpi_name, loaded->path) != 0)
         return 0;
     loaded->module.bias = info->dlpi_addr;
-    loaded->module.start = info->dlpi_addr;
     for (int i = 0; i < info->dlpi_phnum; i++) {
         const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
-        uint64_t end = info->dlpi_addr + segment->p_vaddr + segment->p_memsz;
-        if (segment->p_type == PT_LOAD && end > loaded->module.end)
-            loaded->module.end = end;
         if (segment->p_type != PT_NOTE)
             continue;
         const char *note = (const char *)info->dlpi_addr + segment->p_vaddr;
@@ -242,7 +238,7 @@ static void what_is_no_elf_file__resolve__says_so(void **state)
     static const char *const paths[] = {"/dev/zero", "/etc/passwd", "/", "/dev/tty"};
     const struct symbol_frame *frames;
     for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
-        struct symbol_module module = {.path = paths[i], .start = 4096, .end = 8192, .bias = 4096};
+        struct symbol_module module = {.path = paths[i], .bias = 4096};
         assert_int_equal(symbols_resolve(*state, &module, 5000, "f", &frames), 1);
         assert_frame(&frames[0], "f", "(unknown)", 0, false);
         assert_string_equal(symbols_module_note(*state, &module), "the file cannot be read");
@@ -252,7 +248,7 @@ static void what_is_no_elf_file__resolve__says_so(void **state)
     char path[sizeof(fifo) + 5];
     snprintf(path, sizeof(path), "%s/fifo", fifo);
     assert_int_equal(mkfifo(path, 0600), 0);
-    struct symbol_module module = {.path = path, .end = 8192};
+    struct symbol_module module = {.path = path};
     assert_string_equal(symbols_module_note(*state, &module), "the file cannot be read");
     unlink(path);
     rmdir(fifo);
@@ -264,7 +260,7 @@ static void place_without_a_file__resolve__has_the_recorded_name_and_no_note(voi
     static const char *const paths[] = {NULL, "", "[vdso]", "linux-vdso.so.1"};
     const struct symbol_frame *frames;
     for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
-        struct symbol_module module = {.path = paths[i], .end = UINT64_MAX};
+        struct symbol_module module = {.path = paths[i]};
         assert_int_equal(symbols_resolve(*state, &module, 77, "clock_gettime", &frames), 1);
         assert_frame(&frames[0], "clock_gettime", "(unknown)", 0, false);
         assert_null(symbols_module_note(*state, &module));
@@ -337,8 +333,6 @@ static void same_question__resolve__has_the_same_answer(void **state)
     char path[512];
     elsewhere.path = strcpy(path, loaded.path);
     elsewhere.bias += 0x10000;
-    elsewhere.start += 0x10000;
-    elsewhere.end += 0x10000;
     symbols_resolve(*state, &elsewhere, pc + 0x10000, NULL, &second);
     assert_ptr_equal(first, second);
     dlclose(loaded.handle);
@@ -375,7 +369,7 @@ static void assert_survived(const char *path, const uint8_t *data, size_t count)
     close(fd);
     struct symbols *symbols = symbols_create();
     assert_non_null(symbols);
-    struct symbol_module module = {.path = path, .end = 0x10000};
+    struct symbol_module module = {.path = path};
     (void)symbols_module_note(symbols, &module);
     for (uint64_t pc = 0x1000; pc < 0x1200; pc += 13) {
         const struct symbol_frame *frames;
