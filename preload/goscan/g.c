@@ -7,11 +7,11 @@
 size_t g_bytes(const struct go_layout *layout)
 {
     const uint16_t fields[] = {
-        layout->g_stack_lo,  layout->g_stack_hi, layout->g_m,          layout->g_sched_sp,
-        layout->g_sched_pc,  layout->g_sched_bp, layout->g_syscall_pc, layout->g_syscall_sp,
-        layout->g_status,    layout->g_id,       layout->g_wait_since, layout->g_wait_reason,
-        layout->g_tracking,  layout->g_locked_m, layout->g_parent_id,  layout->g_created_pc,
-        layout->g_ancestors, layout->g_start_pc, layout->g_waiting,    layout->g_labels,
+        layout->g_stack_lo, layout->g_stack_hi,   layout->g_m,           layout->g_sched_sp,
+        layout->g_sched_pc, layout->g_syscall_pc, layout->g_syscall_sp,  layout->g_status,
+        layout->g_id,       layout->g_wait_since, layout->g_wait_reason, layout->g_tracking,
+        layout->g_locked_m, layout->g_parent_id,  layout->g_created_pc,  layout->g_ancestors,
+        layout->g_start_pc, layout->g_waiting,    layout->g_labels,
     };
     return go_layout_reach(fields, sizeof(fields) / sizeof(*fields));
 }

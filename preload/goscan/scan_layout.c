@@ -118,9 +118,8 @@ bool scan_state_take_layout(struct goscan *scan)
 {
     struct scan_state *state = scan_state(scan);
     const struct go_layout *l = &scan->layout;
-    const uint16_t sudog[] = {l->sudog_g,      l->sudog_next,      l->sudog_prev,
-                              l->sudog_elem,   l->sudog_is_select, l->sudog_wait_link,
-                              l->sudog_channel};
+    const uint16_t sudog[] = {l->sudog_g,         l->sudog_next,      l->sudog_elem,
+                              l->sudog_is_select, l->sudog_wait_link, l->sudog_channel};
     const uint16_t channel[] = {l->channel_length, l->channel_capacity, l->channel_closed,
                                 l->channel_timer,  l->channel_element,  l->channel_receivers,
                                 l->channel_senders};

@@ -64,6 +64,11 @@ static void rename_id(char *info, size_t bytes)
     replace(info, bytes, "goid", "goix\0", 5);
 }
 
+static void rename_unread(char *info, size_t bytes)
+{
+    replace(info, bytes, "gofunc", "gofunx\0", 7);
+}
+
 static const struct row {
     const char *name, *mode, *minor; /* NULL: its own */
     enum { BY_PID, BY_PRELOAD, BY_RUN } way;
@@ -96,6 +101,7 @@ static const struct row {
      "its debug information makes no sense", move_id_far_away},
     {"newer_renamed__by_pid", "static_unpacked", "99", BY_PID, "its debug information lacks g_id",
      rename_id},
+    {"newer_renamed_unread__by_pid", "static_unpacked", "99", BY_PID, NULL, rename_unread},
 };
 
 /* The versions are as far from each other as their layouts. */

@@ -672,15 +672,9 @@ static bool is_of(size_t index, const char *type)
     return strcmp(go_layout_fields[index].type, type) == 0;
 }
 
-/* Nothing else of these three is read as far as its farthest field, which the scanner has no use
- * for. */
+/* Nothing else of these three is read as far as its farthest field. */
 static bool is_read(size_t index)
 {
-    static const char *const unused[] = {"g_timer", "sudog_ticket", "sudog_parent"};
-    for (size_t i = 0; i < sizeof(unused) / sizeof(*unused); i++) {
-        if (strcmp(go_layout_fields[index].member, unused[i]) == 0)
-            return false;
-    }
     return is_of(index, "runtime.g") || is_of(index, "runtime.sudog") ||
            is_of(index, "runtime.hchan");
 }
