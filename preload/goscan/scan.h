@@ -223,8 +223,8 @@ void scan_flush(struct goscan *scan);
 void scan_read_gs(struct goscan *scan, size_t count);
 
 /* Reads what belongs to the parked ones among the first `count` items: stacks, sudogs, channels,
- * and then their g's again: the state of those that have changed becomes ITEM_AGAIN. Returns how
- * many items there was room for. */
+ * and then all g's again: the state of parked ones that have changed, and of others that have
+ * become another goroutine, becomes ITEM_AGAIN. Returns how many items there was room for. */
 size_t scan_read_parked(struct goscan *scan, size_t count);
 
 /* Reads one item again, all of its stack too; what was read of the others stays. */

@@ -42,6 +42,22 @@ static bool keys_agree(const struct scan_key *a, const struct scan_key *b)
            a->reason == b->reason && a->tracking == b->tracking;
 }
 
+static enum scan_item_state state_of(uint32_t status)
+{
+    switch (status) {
+    case G_IDLE:
+    case G_DEAD:
+    case G_DEAD_EXTRA:
+        return ITEM_SKIP;
+    case G_WAITING:
+    case G_PREEMPTED:
+    case G_LEAKED:
+        return ITEM_PARKED;
+    default:
+        return ITEM_KNOWN;
+    }
+}
+
 void scan_judge_g(struct goscan *scan, struct scan_item *item)
 {
     const struct go_layout *layout = &scan->layout;
@@ -54,21 +70,7 @@ void scan_judge_g(struct goscan *scan, struct scan_item *item)
         return;
     }
     take_key(scan, item->bytes, &item->key);
-    switch (item->key.status) {
-    case G_IDLE:
-    case G_DEAD:
-    case G_DEAD_EXTRA:
-        item->state = ITEM_SKIP;
-        break;
-    case G_WAITING:
-    case G_PREEMPTED:
-    case G_LEAKED:
-        item->state = ITEM_PARKED;
-        break;
-    default:
-        item->state = ITEM_KNOWN;
-        break;
-    }
+    item->state = (uint8_t)state_of(item->key.status);
     if (item->state != ITEM_SKIP && !g_stands_still(layout, item->bytes))
         item->state = ITEM_AGAIN;
 }
@@ -323,6 +325,16 @@ static bool lacks_part(const struct scan_state *state, const struct scan_item *i
     return item->lacks_room || (item->stack_bytes > 0 && !*item->stack.ok);
 }
 
+/* Whether what was read now is of the goroutine that was read first. One that is not parked may
+ * have run on, and even have parked. A dead one has its number still when the next one, that is
+ * made of it, has its creator in there already (src/runtime/proc.go, newproc1). */
+static bool still_agrees(const struct scan_item *item, const struct scan_key *now)
+{
+    if (item->state == ITEM_PARKED)
+        return keys_agree(&item->key, now);
+    return item->key.id == now->id && state_of(now->status) != ITEM_SKIP;
+}
+
 /* The g's again: what was read belongs together only where nothing has changed meanwhile. */
 static void check_keys(struct goscan *scan, size_t first, size_t end, bool alone)
 {
@@ -337,11 +349,12 @@ static void check_keys(struct goscan *scan, size_t first, size_t end, bool alone
     for (size_t i = first; i < end; i++) {
         struct scan_item *item = &state->items[i];
         struct scan_key now;
-        if (item->state != ITEM_PARKED)
+        if (item->state != ITEM_PARKED && item->state != ITEM_KNOWN)
             continue;
         if (item->g_ok)
             take_key(scan, item->bytes, &now);
-        if (!item->g_ok || !keys_agree(&item->key, &now) || (!alone && lacks_part(state, item)))
+        if (!item->g_ok || !still_agrees(item, &now) ||
+            (item->state == ITEM_PARKED && !alone && lacks_part(state, item)))
             item->state = ITEM_AGAIN;
     }
 }

@@ -13,6 +13,7 @@
 #define TEXT_END UINT64_C(0x500000)
 #define MINOR 27
 #define AT_ONCE 8
+#define G_BYTES 448 /* of a g that is made */
 #ifndef MUTATION_ROUNDS
 #define MUTATION_ROUNDS 400 /* more may be given, to look for more */
 #endif
@@ -39,6 +40,7 @@ struct target {
     uint64_t pieces;
     void (*change)(struct target *target); /* before each piece */
     uint64_t changes_left, changing;       /* what it changes: an address */
+    uint64_t becomes;                      /* what it changes that into: another one */
 };
 
 static void read_target(struct mem_reader *reader, struct mem_piece *pieces, size_t count)
@@ -106,7 +108,7 @@ static void list_g(struct target *target, uint64_t g)
 static uint64_t make_g(struct target *target, uint64_t id, enum reason reason)
 {
     const struct go_layout *layout = &target->scan.layout;
-    uint64_t g = arena_make(&target->arena, 448), stack = arena_make(&target->arena, 2048);
+    uint64_t g = arena_make(&target->arena, G_BYTES), stack = arena_make(&target->arena, 2048);
     arena_put(&target->arena, g + layout->g_stack_lo, stack);
     arena_put(&target->arena, g + layout->g_stack_hi, stack + 2048);
     arena_put(&target->arena, g + layout->g_sched_sp, stack + 1024);
@@ -561,6 +563,106 @@ static void goroutine__that_ends_meanwhile__is_not_told(void **state)
     assert_int_equal(totals.seen, 0);
 }
 
+static void replace_it(struct target *target)
+{
+    if (target->changes_left == 0)
+        memcpy(arena_at(&target->arena, target->changing),
+               arena_at(&target->arena, target->becomes), G_BYTES);
+}
+
+static void set_spawn(struct target *target, uint64_t g, uint64_t id)
+{
+    const struct go_layout *layout = &target->scan.layout;
+    arena_put(&target->arena, g + layout->g_parent_id, 100 + id);
+    arena_put(&target->arena, g + layout->g_created_pc, TEXT + 0x100 * id);
+    arena_put(&target->arena, g + layout->g_start_pc, TEXT + 0x100 * id + 8);
+}
+
+/* What becomes of number 7, which runs, when its g has been read once. */
+static void
+goroutine__whose_place_is_taken_meanwhile__is_not_told_with_what_another_has(void **state)
+{
+    static const struct {
+        uint64_t id, spawn_of; /* then */
+        uint8_t status;
+        uint64_t told; /* id; 0: none */
+    } rows[] = {
+        {7, 7, G_RUNNING, 7},  {7, 7, G_RUNNABLE, 7}, {7, 7, G_WAITING, 7},
+        {7, 8, G_DEAD, 0}, /* the next one that it becomes was not given its number yet */
+        {8, 8, G_RUNNABLE, 8}, {8, 8, G_WAITING, 8},
+    };
+    struct target *target = *state;
+    const struct go_layout *layout = &target->scan.layout;
+    struct visits visits;
+    uint64_t g = make_g(target, 7, REASON_SEND), before = arena_make(&target->arena, G_BYTES);
+    set_spawn(target, g, 7);
+    arena_put_byte(&target->arena, g + layout->g_status, G_RUNNING);
+    memcpy(arena_at(&target->arena, before), arena_at(&target->arena, g), G_BYTES);
+    target->changing = g;
+    target->becomes = arena_make(&target->arena, G_BYTES);
+    target->change = replace_it;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        uint64_t then = target->becomes;
+        memcpy(arena_at(&target->arena, g), arena_at(&target->arena, before), G_BYTES);
+        memcpy(arena_at(&target->arena, then), arena_at(&target->arena, before), G_BYTES);
+        set_spawn(target, then, rows[i].spawn_of);
+        arena_put(&target->arena, then + layout->g_id, rows[i].id);
+        arena_put_byte(&target->arena, then + layout->g_status, rows[i].status);
+        target->changes_left = 5; /* the list is three pieces, its g one */
+        struct go_totals totals = run(target, &visits);
+        assert_int_equal(totals.moved, 0);
+        assert_int_equal(visits.count, rows[i].told != 0);
+        if (!rows[i].told)
+            continue;
+        assert_int_equal(visits.last.id, rows[i].told);
+        assert_int_equal(visits.last.parent_id, 100 + rows[i].told);
+        assert_int_equal(visits.last.created_pc, TEXT + 0x100 * rows[i].told);
+        assert_int_equal(visits.last.start_pc, TEXT + 0x100 * rows[i].told + 8);
+    }
+}
+
+static void run_or_not(struct target *target)
+{
+    *(uint8_t *)arena_at(&target->arena, target->changing) ^= G_RUNNABLE ^ G_RUNNING;
+}
+
+static void goroutine__that_runs_now_and_then__is_not_read_again(void **state)
+{
+    struct target *target = *state;
+    struct visits visits;
+    uint64_t g = make_g(target, 7, REASON_SEND);
+    target->changing = g + target->scan.layout.g_status;
+    arena_put_byte(&target->arena, target->changing, G_RUNNING);
+    run(target, &visits);
+    uint64_t pieces = target->pieces;
+    target->change = run_or_not;
+    target->changes_left = UINT64_MAX;
+    target->pieces = 0;
+    struct go_totals totals = run(target, &visits);
+    assert_int_equal(target->pieces, pieces);
+    assert_int_equal(totals.moved, 0);
+    assert_int_equal(visits.last.id, 7);
+}
+
+static void break_off(struct target *target)
+{
+    if (target->changes_left == 0)
+        target->arena.size = target->changing - ARENA;
+}
+
+static void goroutine__that_cannot_be_read_twice__is_unreadable(void **state)
+{
+    struct target *target = *state;
+    struct visits visits;
+    target->changing = make_g(target, 7, REASON_SEND);
+    arena_put_byte(&target->arena, target->changing + target->scan.layout.g_status, G_RUNNING);
+    target->change = break_off;
+    target->changes_left = 5;
+    struct go_totals totals = run(target, &visits);
+    assert_int_equal(visits.count, 0);
+    assert_int_equal(totals.unreadable, 1);
+}
+
 static void move_list(struct target *target)
 {
     if (target->changes_left != 0)
@@ -893,6 +995,9 @@ int main(void)
         HAND(goroutine__that_waits_before_it_leaves_its_stack__is_moved),
         HAND(goroutine__that_moves_once__is_read_again),
         HAND(goroutine__that_ends_meanwhile__is_not_told),
+        HAND(goroutine__whose_place_is_taken_meanwhile__is_not_told_with_what_another_has),
+        HAND(goroutine__that_runs_now_and_then__is_not_read_again),
+        HAND(goroutine__that_cannot_be_read_twice__is_unreadable),
         HAND(list__that_is_moved_meanwhile__is_followed),
         HAND(selects__more_than_there_is_room_for__are_all_told),
         HAND(labels__of_endless_lists__end),
