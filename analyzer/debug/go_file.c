@@ -20,9 +20,6 @@
 #define MAX_READS 32             /* of the whole file, while it is opened */
 #define MODULE_BYTES 512         /* of a moduledata that are looked at */
 
-/* How build info begins (src/debug/buildinfo/buildinfo.go). */
-static const char build_info_magic[14] = "\xff Go buildinf:";
-
 struct segment {
     uint64_t address, offset, bytes; /* that are in the file */
     bool executable, writable;
@@ -282,7 +279,7 @@ static bool find_build_info(struct go_file *file)
     if (address != 0 && !take_build_info(file, address, NULL))
         return true;
     uint64_t wanted;
-    memcpy(&wanted, build_info_magic, sizeof(wanted));
+    memcpy(&wanted, GO_BUILD_MAGIC, sizeof(wanted));
     const struct search_of search = {wanted, UINT64_MAX, 16, take_build_info, NULL};
     for (size_t i = 0; i < file->segment_count; i++) {
         if (file->segments[i].writable && !search_segment(file, &file->segments[i], &search))

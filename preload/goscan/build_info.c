@@ -2,8 +2,6 @@
 
 #include <string.h>
 
-static const char magic[14] = "\xff Go buildinf:";
-
 #define POINTER_BYTES_AT 14
 #define FLAGS_AT 15
 #define FLAG_BIG_ENDIAN 1
@@ -12,7 +10,7 @@ static const char magic[14] = "\xff Go buildinf:";
 
 bool go_build_begins(const void *bytes)
 {
-    return memcmp(bytes, magic, sizeof(magic)) == 0;
+    return memcmp(bytes, GO_BUILD_MAGIC, sizeof(GO_BUILD_MAGIC) - 1) == 0;
 }
 
 /* "go1.24.3", "go1.27rc1 X:…", "devel go1.28-…": 24, 27, 28. */

@@ -8,6 +8,8 @@
 
 #include "preload/goscan/reader.h"
 
+#define GO_BUILD_MAGIC "\xff Go buildinf:" /* it begins so, without the NUL */
+
 struct go_build {
     char version[64]; /* "go1.24.3", "devel go1.28-0a1b2c3d" */
     unsigned minor;   /* 24; 0: it cannot be told from the version */

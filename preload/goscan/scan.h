@@ -299,7 +299,8 @@ static inline struct scan_state *scan_state(const struct goscan *scan)
     return scan->scratch;
 }
 
-/* The row of its reason. One that was preempted has that of its last wait still. */
+/* The row of its reason. One that was preempted has that of its last wait still: Go itself words
+ * its status instead (runtime.goroutineheader). */
 static inline uint16_t scan_reason_of(const struct goscan *scan, const struct scan_item *item)
 {
     if (item->key.status == G_PREEMPTED)

@@ -1,21 +1,9 @@
 /* Reading a batch of goroutines: many pieces a call. */
-#include <string.h>
-
 #include "preload/goscan/scan.h"
 
 #define MAX_RUN_BYTES 16384
 
 /* ---- The goroutines themselves ---- */
-
-/* A goroutine that was stopped to be looked at keeps the reason of its last wait: Go itself words
- * its status instead (runtime.goroutineheader). */
-static uint8_t preempted_reason(const struct goscan *scan)
-{
-    for (uint32_t i = 0; i < scan->reason_count; i++)
-        if (strcmp(scan->reasons[i].text, "preempted") == 0)
-            return (uint8_t)i;
-    return 0;
-}
 
 static void take_key(const struct goscan *scan, const uint8_t *bytes, struct scan_key *ret)
 {
@@ -31,8 +19,6 @@ static void take_key(const struct goscan *scan, const uint8_t *bytes, struct sca
         .reason = bytes[layout->g_wait_reason],
         .tracking = bytes[layout->g_tracking],
     };
-    if (ret->status == G_PREEMPTED)
-        ret->reason = preempted_reason(scan);
 }
 
 static bool keys_agree(const struct scan_key *a, const struct scan_key *b)

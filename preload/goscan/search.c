@@ -101,13 +101,6 @@ static bool look_for_name(void *arg, uint64_t address, const uint8_t *bytes, siz
 #define PLACES_AT_ONCE 512
 #define RECORDS_BYTES (SEARCH_BUFFER_BYTES - (PLACES_AT_ONCE + 1) * PLACE_BYTES)
 
-static uint32_t half_word(const uint8_t *at)
-{
-    uint32_t value;
-    memcpy(&value, at, sizeof(value));
-    return value;
-}
-
 /* Among the functions first … first + count - 1; the buffer holds their places, and the one that
  * follows. */
 static bool find_among(struct search *search, const struct pclntab *table, uint32_t first,
@@ -117,21 +110,21 @@ static bool find_among(struct search *search, const struct pclntab *table, uint3
     uint8_t *records = search->buffer + (PLACES_AT_ONCE + 1) * PLACE_BYTES;
     for (uint32_t i = 0; i < count;) {
         /* As many as fit; records lie in the order of their functions. */
-        uint32_t start = half_word(places + i * PLACE_BYTES + PLACE_ROW);
+        uint32_t start = half_at(places, i * PLACE_BYTES + PLACE_ROW);
         uint32_t last = i;
         while (last + 1 < count) {
-            uint32_t row = half_word(places + (last + 1) * PLACE_BYTES + PLACE_ROW);
+            uint32_t row = half_at(places, (last + 1) * PLACE_BYTES + PLACE_ROW);
             if (row < start || row - start > RECORDS_BYTES - PLACE_BYTES)
                 break;
             last++;
         }
-        uint32_t end = half_word(places + last * PLACE_BYTES + PLACE_ROW) + PLACE_BYTES;
+        uint32_t end = half_at(places, last * PLACE_BYTES + PLACE_ROW) + PLACE_BYTES;
         bool read = end > start && end - start <= RECORDS_BYTES &&
                     mem_read(search->reader, table->functions + start, records, end - start);
         for (; i <= last; i++) {
-            uint32_t row = half_word(places + i * PLACE_BYTES + PLACE_ROW);
+            uint32_t row = half_at(places, i * PLACE_BYTES + PLACE_ROW);
             if (!read || row < start || row > end - PLACE_BYTES ||
-                half_word(records + (row - start) + RECORD_NAME) != name)
+                half_at(records, row - start + RECORD_NAME) != name)
                 continue;
             *ret = first + i;
             return true;
@@ -176,14 +169,14 @@ size_t search_operands(struct search *search, const struct pclntab_function *fun
     size_t count = 0;
     const uint8_t *code = search->buffer;
     for (size_t i = 0; i + 6 <= bytes && count < room; i++) {
-        /* mov and lea, to and from a register; the operand's byte says "relative to the next
+        /* mov, lea and cmp with a register; the operand's byte says "relative to the next
          * instruction". */
         bool move = code[i] == 0x8b || code[i] == 0x89 || code[i] == 0x8d || code[i] == 0x3b ||
                     code[i] == 0x39;
         if (!move || (code[i + 1] & 0xc7) != 0x05)
             continue;
         uint64_t next = function->entry + i + 6;
-        uint64_t address = next + (uint64_t)(int64_t)(int32_t)half_word(code + i + 2);
+        uint64_t address = next + (uint64_t)(int64_t)(int32_t)half_at(code, i + 2);
         size_t j = 0;
         while (j < count && ret[j] != address)
             j++;
