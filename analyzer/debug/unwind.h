@@ -11,7 +11,7 @@
 
 struct debug_unwind;
 
-/* `image` has to outlive it. NULL: no memory, or none of its files can be read. */
+/* `image` has to outlive it. NULL: no memory. */
 struct debug_unwind *debug_unwind_create(struct image *image);
 void debug_unwind_destroy(struct debug_unwind *unwind);
 
