@@ -35,13 +35,21 @@ static bool push(struct machine *machine, uint64_t value)
     return true;
 }
 
+/* Only aligned words are read: at most two, of which the bytes are a part. */
 static bool read_bytes(struct debug_expression *expression, uint64_t address, uint64_t bytes,
                        uint64_t *ret)
 {
-    if (bytes == 0 || bytes > 8 || !expression->memory->read(expression->memory, address, ret))
+    struct cfi_memory *memory = expression->memory;
+    uint64_t before = address % 8, word, next;
+    if (bytes == 0 || bytes > 8 || !memory->read(memory, address - before, &word))
         return false;
-    if (bytes < 8)
-        *ret &= (UINT64_C(1) << 8 * bytes) - 1;
+    word >>= 8 * before;
+    if (before + bytes > 8) {
+        if (!memory->read(memory, address - before + 8, &next))
+            return false;
+        word |= next << 8 * (8 - before);
+    }
+    *ret = bytes < 8 ? word & ((UINT64_C(1) << 8 * bytes) - 1) : word;
     return true;
 }
 
@@ -129,6 +137,16 @@ static bool run_binary(uint64_t a, uint64_t b, uint8_t atom, uint64_t *ret)
     case DW_OP_mul:
         *ret = a * b;
         return true;
+    case DW_OP_div:
+        if (right == 0)
+            return false;
+        *ret = right == -1 ? -a : (uint64_t)(left / right); /* the least number has no opposite */
+        return true;
+    case DW_OP_mod: /* without signs, as libgcc does it */
+        if (b == 0)
+            return false;
+        *ret = a % b;
+        return true;
     case DW_OP_and:
         *ret = a & b;
         return true;
@@ -191,11 +209,69 @@ static bool run_one(struct debug_expression *expression, struct machine *machine
         *b = swap;
         return true;
     }
+    if (op->atom == DW_OP_rot && machine->depth >= 3) {
+        uint64_t top = *b;
+        *b = *a;
+        *a = *(a - 1);
+        *(a - 1) = top;
+        return true;
+    }
     machine->depth--;
     return run_binary(*a, *b, op->atom, a);
 }
 
-/* The operation that a branch goes to: they are known by their offsets. False: none is there. */
+/* How many bytes a number of 7 bits a byte has (DWARF 5, section 7.6). */
+static uint64_t bytes_unsigned(uint64_t number)
+{
+    uint64_t bytes = 1;
+    while ((number >>= 7) != 0)
+        bytes++;
+    return bytes;
+}
+
+static uint64_t bytes_signed(uint64_t number)
+{
+    uint64_t bits = (int64_t)number < 0 ? ~number : number;
+    return bytes_unsigned(bits << 1); /* one more, for the sign */
+}
+
+/* How many bytes an operation has, with what it runs on. */
+static uint64_t bytes_of(const Dwarf_Op *op)
+{
+    if (op->atom >= DW_OP_breg0 && op->atom <= DW_OP_breg31)
+        return 1 + bytes_signed(op->number);
+    switch (op->atom) {
+    case DW_OP_const1u:
+    case DW_OP_const1s:
+    case DW_OP_pick:
+    case DW_OP_deref_size:
+        return 2;
+    case DW_OP_const2u:
+    case DW_OP_const2s:
+    case DW_OP_skip:
+    case DW_OP_bra:
+        return 3;
+    case DW_OP_const4u:
+    case DW_OP_const4s:
+        return 5;
+    case DW_OP_addr:
+    case DW_OP_const8u:
+    case DW_OP_const8s:
+        return 9;
+    case DW_OP_constu:
+    case DW_OP_plus_uconst:
+        return 1 + bytes_unsigned(op->number);
+    case DW_OP_consts:
+        return 1 + bytes_signed(op->number);
+    case DW_OP_bregx:
+        return 1 + bytes_unsigned(op->number) + bytes_signed(op->number2);
+    default:
+        return 1;
+    }
+}
+
+/* The operation that a branch goes to: they are known by their offsets. It may go to the end, where
+ * there is none (DWARF 5, section 2.5.1.5). False: it goes elsewhere. */
 static bool branch(const Dwarf_Op *ops, size_t count, size_t *at)
 {
     /* An operand of two bytes follows the operation's own byte. */
@@ -206,7 +282,8 @@ static bool branch(const Dwarf_Op *ops, size_t count, size_t *at)
             return true;
         }
     }
-    return false;
+    *at = count;
+    return to == ops[count - 1].offset + bytes_of(&ops[count - 1]);
 }
 
 bool debug_expression_run(struct debug_expression *expression, const Dwarf_Op *ops, size_t count,

@@ -327,7 +327,8 @@ struct words {
 static bool read_words(struct cfi_memory *memory, uint64_t address, uint64_t *ret)
 {
     const struct words *words = (const struct words *)memory;
-    if (address < words->first || address >= words->first + sizeof(words->words))
+    if (address % 8 != 0 || address < words->first ||
+        address >= words->first + sizeof(words->words))
         return false;
     *ret = words->words[(address - words->first) / 8];
     return true;
@@ -386,6 +387,11 @@ static void operations__run__do_as_the_standard_says(void **state)
         {6, 5, DW_OP_gt, 1},
         {UINT64_MAX, 0, DW_OP_lt, 1},
         {UINT64_MAX - 15, 2, DW_OP_shra, UINT64_MAX - 3},
+        {7, 2, DW_OP_div, 3},
+        {(uint64_t)-7, 2, DW_OP_div, (uint64_t)-3},
+        {(uint64_t)INT64_MIN, UINT64_MAX, DW_OP_div, (uint64_t)INT64_MIN},
+        {7, 2, DW_OP_mod, 1},
+        {UINT64_MAX, 10, DW_OP_mod, 5},
     };
     struct debug_value value;
     for (size_t i = 0; i < sizeof(binary) / sizeof(binary[0]); i++) {
@@ -411,6 +417,84 @@ static void operations__run__do_as_the_standard_says(void **state)
     assert_int_equal(value.number, 1);
 }
 
+/* From the top on 3, 2, 1 become 2, 1, 3. */
+static void rotation__run__puts_the_top_below_the_next_two(void **state)
+{
+    (void)state;
+    static const uint64_t from_top[] = {2, 1, 3};
+    struct debug_value value;
+    for (uint64_t i = 0; i < sizeof(from_top) / sizeof(from_top[0]); i++) {
+        assert_true(RUN(&value, {.atom = DW_OP_lit1}, {.atom = DW_OP_lit2}, {.atom = DW_OP_lit3},
+                        {.atom = DW_OP_rot}, {.atom = DW_OP_pick, .number = i}));
+        assert_int_equal(value.number, from_top[i]);
+    }
+    assert_false(RUN(&value, {.atom = DW_OP_lit1}, {.atom = DW_OP_lit2}, {.atom = DW_OP_rot}));
+}
+
+/* Words are read where they are aligned; the memory is 01 00.. 00, ff.. ff, 00 20 00.., 07 00... */
+static void part_of_a_word__read__is_there_wherever_it_is(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t offset, bytes, result;
+    } rows[] = {
+        {0, 1, 1},          {1, 1, 0},
+        {7, 1, 0},          {15, 1, 0xff},
+        {17, 1, 0x20},      {4, 4, 0},
+        {6, 4, 0xffff0000}, {14, 4, 0x2000ffff},
+        {7, 2, 0xff00},     {13, 5, 0x2000ffffff},
+        {28, 4, 0},         {4, 8, 0xffffffff00000000},
+    };
+    struct debug_value value;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        assert_true(RUN(&value, {.atom = DW_OP_breg7, .number = rows[i].offset},
+                        {.atom = DW_OP_deref_size, .number = (uint8_t)rows[i].bytes}));
+        assert_int_equal(value.number, rows[i].result);
+    }
+    /* Its second half is beyond the memory's end. */
+    assert_false(
+        RUN(&value, {.atom = DW_OP_breg7, .number = 30}, {.atom = DW_OP_deref_size, .number = 4}));
+}
+
+/* 5 if the branch goes to the end, else 6. */
+static void branch__to_the_end__ends(void **state)
+{
+    (void)state;
+    static const struct {
+        Dwarf_Op last;
+        uint64_t bytes; /* of it */
+    } rows[] = {
+        {{.atom = DW_OP_lit6}, 1},
+        {{.atom = DW_OP_const1u, .number = 6}, 2},
+        {{.atom = DW_OP_const2s, .number = 6}, 3},
+        {{.atom = DW_OP_const4u, .number = 6}, 5},
+        {{.atom = DW_OP_addr, .number = 6}, 9},
+        {{.atom = DW_OP_constu, .number = 6}, 2},
+        {{.atom = DW_OP_constu, .number = 0x80}, 3},
+        {{.atom = DW_OP_consts, .number = 0x3f}, 2},
+        {{.atom = DW_OP_consts, .number = 0x40}, 3},
+        {{.atom = DW_OP_consts, .number = (uint64_t)-0x40}, 2},
+        {{.atom = DW_OP_consts, .number = (uint64_t)-0x41}, 3},
+        {{.atom = DW_OP_consts, .number = (uint64_t)INT64_MIN}, 11},
+        {{.atom = DW_OP_breg7, .number = 8}, 2},
+        {{.atom = DW_OP_bregx, .number = 7, .number2 = (uint64_t)-0x41}, 4},
+        {{.atom = DW_OP_plus_uconst, .number = UINT64_MAX}, 11},
+    };
+    struct debug_value value;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        for (uint64_t to = 0; to < 14; to++) {
+            Dwarf_Op ops[] = {{.atom = DW_OP_lit5, .offset = 0},
+                              {.atom = DW_OP_skip, .number = to, .offset = 1},
+                              rows[i].last};
+            ops[2].offset = 4;
+            bool run = run_ops(ops, 3, &value);
+            assert_int_equal(run, to == 0 || to == rows[i].bytes);
+            if (to == rows[i].bytes)
+                assert_int_equal(value.number, 5);
+        }
+    }
+}
+
 static void hostile_expression__run__is_refused(void **state)
 {
     (void)state;
@@ -429,6 +513,8 @@ static void hostile_expression__run__is_refused(void **state)
                      {.atom = DW_OP_skip, .number = 99, .offset = 1})); /* out of it */
     assert_false(RUN(&value, {.atom = DW_OP_lit1}, {.atom = DW_OP_pick, .number = 9}));
     assert_false(RUN(&value, {.atom = DW_OP_call_ref, .number = 9}));
+    assert_false(RUN(&value, {.atom = DW_OP_lit1}, {.atom = DW_OP_lit0}, {.atom = DW_OP_div}));
+    assert_false(RUN(&value, {.atom = DW_OP_lit1}, {.atom = DW_OP_lit0}, {.atom = DW_OP_mod}));
 }
 
 int main(void)
@@ -448,6 +534,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(stack_of_a_coroutine__walk__is_whole, set_up, tear_down),
         cmocka_unit_test(expression_of_a_linkage_table__run__depends_on_the_pc),
         cmocka_unit_test(operations__run__do_as_the_standard_says),
+        cmocka_unit_test(rotation__run__puts_the_top_below_the_next_two),
+        cmocka_unit_test(part_of_a_word__read__is_there_wherever_it_is),
+        cmocka_unit_test(branch__to_the_end__ends),
         cmocka_unit_test(hostile_expression__run__is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
