@@ -3,6 +3,7 @@
 
 #include <elfutils/libdwelf.h>
 #include <elfutils/libdwfl.h>
+#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <gelf.h>
@@ -13,7 +14,12 @@
 
 #include "analyzer/debug/units.h"
 
-/* A compressed section grows to at most this many times the file's size; no compiler comes near. */
+/* A file's compressed sections grow to at most this many times its size; no compiler comes near.
+ * That holds for the file and the separate one that libdwfl finds; not for what libdw opens by
+ * itself, .dwo files and what dwz moved to another file (.gnu_debugaltlink), nor for a separate
+ * file that is packed as a whole, which libdwfl unpacks before it can be refused. Of those only
+ * libelf's bound holds, a thousand times for a section, and of all the limits of the process
+ * (base/limits.h). */
 #define MAX_INFLATION 64
 #define MAX_SYMBOLS (1 << 24)
 #define MAX_OVERLAPS 64 /* symbols looked at to the left of an address */
@@ -41,27 +47,62 @@ struct debug_file {
 
 /* ---- Opening ---- */
 
-/* How many bytes a compressed section claims to unfold to. False: it says nothing, and cannot be
- * unfolded. (gelf_getchdr copies the whole section where it is not aligned, as Go's are not.) */
-static bool unfolded_bytes(Elf *elf, const GElf_Shdr *section, uint64_t *ret)
+/* How many bytes a section claims to unfold to that says so by its flags. 0: nothing, and it cannot
+ * be unfolded. (gelf_getchdr copies the whole section where it is not aligned, as Go's are not.) */
+static uint64_t claimed_by_flags(Elf *elf, const GElf_Shdr *section)
 {
     size_t bytes = gelf_fsize(elf, ELF_T_CHDR, 1, EV_CURRENT);
     Elf_Data *data = bytes <= section->sh_size
                          ? elf_getdata_rawchunk(elf, (int64_t)section->sh_offset, bytes, ELF_T_CHDR)
                          : NULL;
     if (data == NULL)
-        return false;
-    *ret = gelf_getclass(elf) == ELFCLASS32 ? ((const Elf32_Chdr *)data->d_buf)->ch_size
+        return 0;
+    return gelf_getclass(elf) == ELFCLASS32 ? ((const Elf32_Chdr *)data->d_buf)->ch_size
                                             : ((const Elf64_Chdr *)data->d_buf)->ch_size;
-    return true;
+}
+
+/* The same of one that says so by its name, as was usual before: .zdebug_info. */
+static uint64_t claimed_by_name(Elf *elf, const GElf_Shdr *section)
+{
+    static const char magic[4] = "ZLIB";
+    uint64_t claimed = 0;
+    size_t bytes = sizeof(magic) + sizeof(claimed);
+    Elf_Data *data = bytes <= section->sh_size
+                         ? elf_getdata_rawchunk(elf, (int64_t)section->sh_offset, bytes, ELF_T_BYTE)
+                         : NULL;
+    if (data == NULL || memcmp(data->d_buf, magic, sizeof(magic)) != 0)
+        return 0;
+    memcpy(&claimed, (const char *)data->d_buf + sizeof(magic), sizeof(claimed));
+    return be64toh(claimed);
+}
+
+static uint64_t claimed_bytes(Elf *elf, size_t names, const GElf_Shdr *section)
+{
+    if ((section->sh_flags & SHF_COMPRESSED) != 0)
+        return claimed_by_flags(elf, section);
+    const char *name =
+        section->sh_type != SHT_NOBITS ? elf_strptr(elf, names, section->sh_name) : NULL;
+    return name != NULL && strncmp(name, ".zdebug", 7) == 0 ? claimed_by_name(elf, section) : 0;
+}
+
+/* The section that the names of sections are in; 0: there is none. False: elf_strptr would unfold
+ * it first, and nothing writes it so. */
+static bool names_are_plain(Elf *elf, size_t *ret)
+{
+    GElf_Shdr header;
+    if (elf_getshdrstrndx(elf, ret) != 0)
+        *ret = SHN_UNDEF;
+    return gelf_getshdr(elf_getscn(elf, *ret), &header) == NULL ||
+           (header.sh_flags & SHF_COMPRESSED) == 0;
 }
 
 /* No file whose sections claim to unfold to a multiple of it that no compiler reaches. */
 static bool inflation_is_bounded(int fd)
 {
     struct stat stat;
+    size_t names;
     Elf *elf = elf_begin(fd, ELF_C_READ_MMAP, NULL);
-    if (elf == NULL || fstat(fd, &stat) != 0) {
+    if (elf == NULL || fstat(fd, &stat) != 0 || !names_are_plain(elf, &names)) {
         elf_end(elf);
         return false;
     }
@@ -70,27 +111,13 @@ static bool inflation_is_bounded(int fd)
     bool bounded = true;
     for (Elf_Scn *section = NULL; bounded && (section = elf_nextscn(elf, section)) != NULL;) {
         GElf_Shdr header;
-        uint64_t bytes;
-        if (gelf_getshdr(section, &header) == NULL || (header.sh_flags & SHF_COMPRESSED) == 0 ||
-            !unfolded_bytes(elf, &header, &bytes))
+        if (gelf_getshdr(section, &header) == NULL)
             continue;
+        uint64_t bytes = claimed_bytes(elf, names, &header);
         bounded = bytes <= most && (sum += bytes) <= most;
     }
     elf_end(elf);
     return bounded;
-}
-
-static int find_debuginfo(Dwfl_Module *module, void **userdata, const char *name, Dwarf_Addr base,
-                          const char *path, const char *debuglink, GElf_Word crc,
-                          char **debuginfo_path)
-{
-    int fd = dwfl_standard_find_debuginfo(module, userdata, name, base, path, debuglink, crc,
-                                          debuginfo_path);
-    if (fd >= 0 && !inflation_is_bounded(fd)) {
-        close(fd);
-        fd = -1;
-    }
-    return fd;
 }
 
 static int find_no_elf(Dwfl_Module *module, void **userdata, const char *name, Dwarf_Addr base,
@@ -116,6 +143,45 @@ static enum debug_file_result open_elf(const char *path, int *ret)
     }
     *ret = fd;
     return DEBUG_FILE_OK;
+}
+
+/* Whether the separate file that libdwfl would take is one whose sections may be unfolded. It keeps
+ * the one that it finds, whatever is said of it afterwards: so it looks for another module first.
+ */
+static bool separate_is_bounded(const struct debug_file *file, const char *path,
+                                const char *debuglink, GElf_Word crc)
+{
+    int fd, found = -1;
+    char *name = NULL;
+    if (open_elf(path, &fd) != DEBUG_FILE_OK)
+        return false;
+    Dwfl *dwfl = dwfl_begin(&file->callbacks);
+    Dwfl_Module *module = NULL;
+    if (dwfl != NULL) {
+        dwfl_report_begin(dwfl);
+        module = dwfl_report_elf(dwfl, path, path, fd, 0, true);
+        dwfl_report_end(dwfl, NULL, NULL);
+    }
+    if (module == NULL)
+        close(fd);
+    else
+        found = dwfl_standard_find_debuginfo(module, NULL, path, 0, path, debuglink, crc, &name);
+    bool bounded = module != NULL && (found < 0 || inflation_is_bounded(found));
+    free(name);
+    dwfl_end(dwfl);
+    if (found >= 0)
+        close(found);
+    return bounded;
+}
+
+static int find_debuginfo(Dwfl_Module *module, void **userdata, const char *name, Dwarf_Addr base,
+                          const char *path, const char *debuglink, GElf_Word crc,
+                          char **debuginfo_path)
+{
+    if (!separate_is_bounded(*userdata, path, debuglink, crc))
+        return -1;
+    return dwfl_standard_find_debuginfo(module, userdata, name, base, path, debuglink, crc,
+                                        debuginfo_path);
 }
 
 static enum debug_file_result check_build_id(struct debug_file *file, const uint8_t *build_id,
@@ -163,8 +229,12 @@ enum debug_file_result debug_file_open(const char *path, const uint8_t *build_id
     if (file->dwfl != NULL) {
         dwfl_report_begin(file->dwfl);
         file->module = dwfl_report_elf(file->dwfl, path, path, fd, 0, true);
-        if (file->module != NULL)
+        if (file->module != NULL) {
+            void **userdata;
+            dwfl_module_info(file->module, &userdata, NULL, NULL, NULL, NULL, NULL, NULL);
+            *userdata = file;
             fd = -1; /* libdwfl has it now */
+        }
         dwfl_report_end(file->dwfl, NULL, NULL);
     }
     if (fd >= 0)

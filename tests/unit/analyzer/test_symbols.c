@@ -122,14 +122,36 @@ static void assert_all_lines_known(struct symbols *symbols, const struct loaded 
  * beside the program. */
 static void debug_information_of_any_kind__resolve__tells_inlined_calls(void **state)
 {
-    static const char *const names[] = {"dwarf5.so", "dwarf4.so", "compressed.so", "split.so",
-                                        "linked.so"};
+    static const char *const names[] = {"dwarf5.so", "dwarf4.so", "compressed.so",
+                                        "gnu.so",    "split.so",  "linked.so"};
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         struct loaded loaded;
         load(names[i], &loaded);
         assert_int_equal(loaded.module.build_id_bytes, 20);
         assert_all_lines_known(*state, &loaded);
         assert_null(symbols_module_note(*state, &loaded.module));
+        dlclose(loaded.handle);
+    }
+}
+
+/* What unfolds to a multiple of the file that no compiler reaches is not unfolded. */
+static void debug_information_that_swells__resolve__is_not_read(void **state)
+{
+    static const struct {
+        const char *file, *note;
+    } rows[] = {
+        {"swollen.so", "the file cannot be read"},
+        {"swollen_gnu.so", "the file cannot be read"},
+        {"swollen_linked.so", "no debug information"},
+    };
+    const struct symbol_frame *frames;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct loaded loaded;
+        load(rows[i].file, &loaded);
+        uint64_t pc = place(&loaded, "places_outer");
+        assert_int_equal(symbols_resolve(*state, &loaded.module, pc, "places_outer", &frames), 1);
+        assert_frame(&frames[0], "places_outer", "(unknown)", 0, false);
+        assert_string_equal(symbols_module_note(*state, &loaded.module), rows[i].note);
         dlclose(loaded.handle);
     }
 }
@@ -430,6 +452,7 @@ int main(void)
 #define TEST(function) cmocka_unit_test_setup_teardown(function, create, destroy)
     const struct CMUnitTest tests[] = {
         TEST(debug_information_of_any_kind__resolve__tells_inlined_calls),
+        TEST(debug_information_that_swells__resolve__is_not_read),
         TEST(shared_debug_information__resolve__follows_it),
         TEST(cplus_file__resolve__names_templates_and_lambdas),
         TEST(file_without_debug_information__resolve__uses_symbol_tables),
