@@ -59,13 +59,21 @@ static int compare(const void *a, const void *b)
     return strcmp(left->name, right->name);
 }
 
+/* libelf would unfold it, to whatever size it claims. Nothing writes symbols or their names so. */
+static bool is_compressed(Elf_Scn *section)
+{
+    GElf_Shdr header;
+    return gelf_getshdr(section, &header) && (header.sh_flags & SHF_COMPRESSED);
+}
+
 static void find_tables(struct debug_names *names)
 {
     for (Elf_Scn *section = NULL; (section = elf_nextscn(names->elf, section)) != NULL;) {
         GElf_Shdr header;
         if (!gelf_getshdr(section, &header) ||
             (header.sh_type != SHT_SYMTAB && header.sh_type != SHT_DYNSYM) ||
-            header.sh_entsize != sizeof(Elf64_Sym) || (header.sh_flags & SHF_COMPRESSED))
+            header.sh_entsize != sizeof(Elf64_Sym) || is_compressed(section) ||
+            is_compressed(elf_getscn(names->elf, header.sh_link)))
             continue;
         struct table_of *table = &names->tables[header.sh_type == SHT_DYNSYM];
         table->data = elf_getdata(section, NULL);
