@@ -1,5 +1,6 @@
 #include "analyzer/base/file_reader.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -9,13 +10,33 @@ int file_open(const char *path, uint64_t *ret_bytes)
 {
     struct stat status;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (fd >= 0 && (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode))) {
+    if (fd < 0)
+        return -1;
+    int error = fstat(fd, &status) != 0 ? errno : 0;
+    if (error || !S_ISREG(status.st_mode)) {
         close(fd);
-        fd = -1;
+        errno = error;
+        return -1;
     }
-    if (fd >= 0 && ret_bytes)
+    if (ret_bytes)
         *ret_bytes = (uint64_t)status.st_size;
     return fd;
+}
+
+ssize_t file_read_at(int fd, uint64_t offset, void *to, size_t bytes)
+{
+    size_t done = 0;
+    while (done < bytes) {
+        ssize_t got = pread(fd, (char *)to + done, bytes - done, (off_t)(offset + done));
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return -1;
+        if (got == 0)
+            break;
+        done += (size_t)got;
+    }
+    return (ssize_t)done;
 }
 
 static void read_pieces(struct mem_reader *reader, struct mem_piece *pieces, size_t count)
@@ -23,7 +44,7 @@ static void read_pieces(struct mem_reader *reader, struct mem_piece *pieces, siz
     const struct file_reader *file = (const struct file_reader *)reader;
     for (size_t i = 0; i < count; i++)
         pieces[i].ok = pieces[i].address <= INT64_MAX - pieces[i].bytes &&
-                       pread(file->fd, pieces[i].to, pieces[i].bytes, (off_t)pieces[i].address) ==
+                       file_read_at(file->fd, pieces[i].address, pieces[i].to, pieces[i].bytes) ==
                            (ssize_t)pieces[i].bytes;
 }
 

@@ -2,12 +2,11 @@
 
 #include <elf.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "analyzer/base/file_reader.h"
 #include "analyzer/base/ranges.h"
 
 #define RANGES_MOST (UINT64_C(1) << 22)
@@ -15,18 +14,8 @@
 
 bool core_file_read(const struct core_file *core, uint64_t offset, void *to, size_t bytes)
 {
-    size_t done = 0;
-    if (offset > core->file_bytes || bytes > core->file_bytes - offset)
-        return false;
-    while (done < bytes) {
-        ssize_t got = pread(core->fd, (char *)to + done, bytes - done, (off_t)(offset + done));
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0)
-            return false;
-        done += (size_t)got;
-    }
-    return true;
+    return offset <= core->file_bytes && bytes <= core->file_bytes - offset &&
+           file_read_at(core->fd, offset, to, bytes) == (ssize_t)bytes;
 }
 
 const struct core_range *core_file_range(const struct core_file *core, uint64_t address)
@@ -162,24 +151,15 @@ static bool read_segments(struct core_file *core, const Elf64_Ehdr *header)
 bool core_file_open(struct core_file *ret, const char *path, struct err *err)
 {
     Elf64_Ehdr header = {0};
-    struct stat status;
     memset(ret, 0, sizeof(*ret));
-    ret->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    ret->fd = file_open(path, &ret->file_bytes);
     if (ret->fd < 0)
-        return err_system(err, path, errno);
-    bool ok = false;
-    if (fstat(ret->fd, &status) != 0) {
-        err_system(err, path, errno);
-    } else if (!S_ISREG(status.st_mode)) {
-        err_set(err, ERR_NOT_A_CORE, path, "it is not a core: it is no regular file");
-    } else {
-        ret->file_bytes = (uint64_t)status.st_size;
-        size_t bytes = ret->file_bytes < sizeof(header) ? (size_t)ret->file_bytes : sizeof(header);
-        if (!core_file_read(ret, 0, &header, bytes))
-            err_system(err, path, EIO);
-        else
-            ok = check_header(&header, bytes, path, err);
-    }
+        return errno
+                   ? err_system(err, path, errno)
+                   : err_set(err, ERR_NOT_A_CORE, path, "it is not a core: it is no regular file");
+    ssize_t bytes = file_read_at(ret->fd, 0, &header, sizeof(header));
+    bool ok =
+        bytes < 0 ? err_system(err, path, errno) : check_header(&header, (size_t)bytes, path, err);
     if (ok && !read_segments(ret, &header))
         ok = err_system(err, path, ENOMEM);
     if (ok && ret->thread_count == 0) {

@@ -5,13 +5,13 @@
 #include <elfutils/libdwfl.h>
 #include <endian.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <gelf.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "analyzer/base/file_reader.h"
 #include "analyzer/debug/units.h"
 
 /* A file's compressed sections grow to at most this many times its size; no compiler comes near.
@@ -131,12 +131,10 @@ static int find_no_elf(Dwfl_Module *module, void **userdata, const char *name, D
 static enum debug_file_result open_elf(const char *path, int *ret)
 {
     char magic[SELFMAG];
-    struct stat stat;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    int fd = file_open(path, NULL);
     if (fd < 0)
         return errno == ENOENT || errno == ENOTDIR ? DEBUG_FILE_GONE : DEBUG_FILE_UNREADABLE;
-    if (fstat(fd, &stat) != 0 || !S_ISREG(stat.st_mode) ||
-        pread(fd, magic, sizeof(magic), 0) != sizeof(magic) ||
+    if (file_read_at(fd, 0, magic, sizeof(magic)) != sizeof(magic) ||
         memcmp(magic, ELFMAG, SELFMAG) != 0 || !inflation_is_bounded(fd)) {
         close(fd);
         return DEBUG_FILE_UNREADABLE;

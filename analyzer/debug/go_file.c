@@ -57,13 +57,7 @@ struct go_file {
 
 static bool read_file(const struct go_file *file, uint64_t offset, void *to, size_t bytes)
 {
-    for (size_t done = 0; done < bytes;) {
-        ssize_t count = pread(file->fd, (char *)to + done, bytes - done, (off_t)(offset + done));
-        if (count <= 0)
-            return false;
-        done += (size_t)count;
-    }
-    return true;
+    return file_read_at(file->fd, offset, to, bytes) == (ssize_t)bytes;
 }
 
 /* Reads what lies within one block. */

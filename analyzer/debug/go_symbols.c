@@ -63,14 +63,10 @@ static bool read_piece(int fd, uint64_t offset, uint64_t bytes, struct piece *re
     *ret = (struct piece){0};
     if (bytes > MOST_BYTES || offset > INT64_MAX - bytes || !(ret->bytes = calloc(1, bytes + 1)))
         return false;
-    while (ret->count < bytes) {
-        ssize_t got =
-            pread(fd, ret->bytes + ret->count, bytes - ret->count, (off_t)(offset + ret->count));
-        if (got <= 0)
-            break;
-        ret->count += (uint64_t)got;
-    }
-    return ret->count == bytes;
+    if (file_read_at(fd, offset, ret->bytes, bytes) != (ssize_t)bytes)
+        return false;
+    ret->count = bytes;
+    return true;
 }
 
 static const char *name_in(const struct piece *names, uint64_t offset)
@@ -140,7 +136,7 @@ static void read_file(int fd, uint64_t bias, struct go_symbols *ret)
 {
     Elf64_Ehdr header = {0};
     struct piece rows = {0}, names = {0};
-    if (pread(fd, &header, sizeof(header), 0) != sizeof(header) ||
+    if (file_read_at(fd, 0, &header, sizeof(header)) != sizeof(header) ||
         memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 || header.e_ident[EI_CLASS] != ELFCLASS64 ||
         header.e_ident[EI_DATA] != ELFDATA2LSB || header.e_shentsize != sizeof(Elf64_Shdr) ||
         header.e_shnum == 0 || header.e_shnum > MOST_SECTIONS ||

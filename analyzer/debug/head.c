@@ -31,11 +31,6 @@ struct source {
     uint8_t input[READ_BYTES];
 };
 
-static bool read_all(int fd, uint64_t at, void *to, size_t bytes)
-{
-    return at <= INT64_MAX && pread(fd, to, bytes, (off_t)at) == (ssize_t)bytes;
-}
-
 /* How long it is when it is unfolded stands before what is compressed. */
 static bool read_packing(struct source *source, enum debug_packing packing)
 {
@@ -45,7 +40,8 @@ static bool read_packing(struct source *source, enum debug_packing packing)
         uint8_t gnu[12];
     } header;
     size_t bytes = packing == DEBUG_PACKING_ELF ? sizeof(header.elf) : sizeof(header.gnu);
-    if (source->left < bytes || !read_all(source->fd, source->at, &header, bytes))
+    if (source->left < bytes ||
+        file_read_at(source->fd, source->at, &header, bytes) != (ssize_t)bytes)
         return false;
     source->at += bytes;
     source->left -= bytes;
@@ -91,7 +87,7 @@ static void source_close(struct source *source)
 static size_t read_some(struct source *source, uint8_t *to, size_t most)
 {
     size_t wanted = source->left < most ? (size_t)source->left : most;
-    ssize_t got = pread(source->fd, to, wanted, (off_t)source->at);
+    ssize_t got = file_read_at(source->fd, source->at, to, wanted);
     if (got <= 0)
         return 0;
     source->at += (uint64_t)got;

@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "analyzer/base/file_reader.h"
+
 /* What this program knows of each table's rows. */
 static const struct {
     const char *name;
@@ -27,23 +29,6 @@ static const struct {
 };
 
 #define STRIDE_MOST 65536U
-
-/* pread until `bytes` are there, the file ends, or it fails. */
-static ssize_t read_at(int fd, void *to, size_t bytes, uint64_t offset)
-{
-    size_t done = 0;
-    while (done < bytes) {
-        ssize_t got = pread(fd, (char *)to + done, bytes - done, (off_t)(offset + done));
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return -1;
-        if (got == 0)
-            break;
-        done += (size_t)got;
-    }
-    return (ssize_t)done;
-}
 
 /* The fields that say whether the rest can be understood. */
 static bool check_identity(const struct rec_file *file, size_t got, struct err *err)
@@ -149,7 +134,7 @@ bool rec_file_read_header(struct rec_file *file, struct err *err)
         return err_system(err, file->path, errno);
     if (!S_ISREG(status.st_mode))
         return err_set(err, ERR_NOT_A_RECORDING, file->path, "is not a regular file");
-    ssize_t got = read_at(file->fd, page, sizeof(page), 0);
+    ssize_t got = file_read_at(file->fd, 0, page, sizeof(page));
     if (got < 0)
         return err_system(err, file->path, errno);
     file->file_bytes = (uint64_t)status.st_size;
@@ -208,13 +193,13 @@ bool rec_file_read(const struct rec_file *file, enum rec_table_id id, uint64_t f
     memset(rows, 0, count * row_bytes);
     if (table->stride == row_bytes) {
         uint64_t offset = table->offset + first * table->stride;
-        if (read_at(file->fd, rows, count * row_bytes, offset) < 0)
+        if (file_read_at(file->fd, offset, rows, count * row_bytes) < 0)
             return err_system(err, file->path, errno);
         return true;
     }
     for (size_t i = 0; i < count; i++) {
         uint64_t offset = table->offset + (first + i) * table->stride;
-        if (read_at(file->fd, (char *)rows + i * row_bytes, row_bytes, offset) < 0)
+        if (file_read_at(file->fd, offset, (char *)rows + i * row_bytes, row_bytes) < 0)
             return err_system(err, file->path, errno);
     }
     return true;

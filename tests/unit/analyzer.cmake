@@ -56,6 +56,8 @@ leakspy_test(test_watch SOURCES analyzer/test_watch.c analyzer/child.c LIBRARIES
              LABEL analyzer)
 leakspy_test(test_image_symbols SOURCES analyzer/test_image_symbols.c LIBRARIES leakspy_analyzer
              LABEL analyzer)
+leakspy_test(test_file_reader SOURCES analyzer/test_file_reader.c LIBRARIES leakspy_analyzer
+             LABEL analyzer)
 leakspy_test(test_debug_names SOURCES analyzer/test_debug_names.c
              LIBRARIES leakspy_analyzer PkgConfig::ZLIB LABEL analyzer)
 leakspy_test(test_go_tasks SOURCES analyzer/test_go_tasks.c LIBRARIES leakspy_analyzer LABEL analyzer)

@@ -629,6 +629,32 @@ static void what_is_no_core__is_said(void **state)
     assert_false(image_is_core("/"));
 }
 
+/* What can only be written to cannot be opened, or, by who is obeyed in all, not be read. */
+static void file_that_cannot_be_read__is_refused_with_the_reason(void **state)
+{
+    const char *no_file = "it is not a core: it is no regular file";
+    const char *only_written = "/proc/self/clear_refs";
+    bool opens = access(only_written, R_OK) == 0;
+    const struct {
+        const char *path;
+        enum err_kind kind;
+        const char *why;
+    } rows[] = {
+        {"/nowhere", ERR_NOT_FOUND, strerror(ENOENT)},
+        {"/dev/null", ERR_NOT_A_CORE, no_file},
+        {"/", ERR_NOT_A_CORE, no_file},
+        {only_written, opens ? ERR_IO : ERR_NOT_PERMITTED, strerror(opens ? EINVAL : EACCES)},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        struct image image;
+        struct err err = {0};
+        assert_false(image_open_core(&image, rows[i].path, NULL, &err));
+        assert_string_equal(err.why, rows[i].why);
+        assert_int_equal(err.kind, rows[i].kind);
+    }
+}
+
 static void assert_header_refused(void (*change)(Elf64_Ehdr *header), enum err_kind kind,
                                   const char *why)
 {
@@ -814,6 +840,7 @@ int main(void)
         TEST(first_stack__tells_the_arguments),
         TEST(first_stack__of_a_thread_on_another__tells_the_arguments),
         TEST(what_is_no_core__is_said),
+        TEST(file_that_cannot_be_read__is_refused_with_the_reason),
         TEST(core_of_another_machine__is_said),
         TEST(core_without_threads__is_said),
         TEST(core_cut_at_any_place__is_refused_or_says_so),
