@@ -75,6 +75,25 @@ static void write_unwatched(const struct snapshot *snapshot, char *to, size_t by
                  ago, period);
 }
 
+/* Go's runtime leaves without a word, so that nobody looks at its goroutines in the end, as is done
+ * where libc ends the process. */
+static bool ended_unseen(const struct report *report)
+{
+    const struct snapshot *snapshot = report->snapshot;
+    return snapshot->end == SNAPSHOT_EXITED && (snapshot->runtimes & REC_RUNTIME_GO_PROGRAM) &&
+           report_findings(report) > 0;
+}
+
+static void write_ended_unseen(const struct snapshot *snapshot, char *to, size_t bytes)
+{
+    char ago[32];
+    text_duration(snapshot->look_age_ns, ago);
+    snprintf(to, bytes,
+             "its goroutines were looked at last %s before it exited: those that wait here may have "
+             "gone on since",
+             ago);
+}
+
 /* Whether waits may be past the threshold that were told to be younger: how long one lasts is known
  * from the first look at it on. Looks once a second are often enough, reports wait for those. */
 static bool is_looked_at_too_rarely(const struct report *report)
@@ -128,6 +147,10 @@ void report_notes(const struct report *report, void (*visit)(const char *note, v
         visit(note, arg);
     } else if (is_looked_at_too_rarely(report)) {
         write_too_rarely(report, note, sizeof(note));
+        visit(note, arg);
+    }
+    if (ended_unseen(report)) {
+        write_ended_unseen(report->snapshot, note, sizeof(note));
         visit(note, arg);
     }
     if (report->verdicts->totals.undecided) {

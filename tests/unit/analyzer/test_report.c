@@ -537,6 +537,32 @@ static void text__ended_before_anybody_looked__said(void **state)
     free(text);
 }
 
+/* A program of Go's own compiler that ended by itself, 75 ms after it was looked at. */
+static struct builder *build_go_that_exited(int64_t parked_ns)
+{
+    struct builder *b = recording_builder_create();
+    struct rec_header *header = builder_header(b);
+    header->runtimes |= REC_RUNTIME_GO_PROGRAM;
+    header->state = REC_STATE_EXITED;
+    header->ended_ns = header->last_walk_ns + 75000000;
+    struct rec_task *task = builder_task(b, REC_KIND_GOROUTINE, "");
+    builder_park(b, task, "chan receive", REC_OP_CHAN_RECEIVE, 0x500, parked_ns, 0);
+    task->flags |= REC_TASK_SCANNED;
+    return b;
+}
+
+static void text__of_goroutines_that_were_not_looked_at_in_the_end__says_so(void **state)
+{
+    static const char note[] = "its goroutines were looked at last 75ms before it exited";
+    (void)state;
+    char *text = write_report(build_go_that_exited(12 * SECOND), &usual, 100, report_write_text);
+    assert_non_null(strstr(text, note));
+    free(text);
+    text = write_report(build_go_that_exited(SECOND), &usual, 100, report_write_text);
+    assert_null(strstr(text, note)); /* nothing is said of them */
+    free(text);
+}
+
 /* A program with one thread has no sampler before its first wait. */
 static void text__nothing_parked__nobody_needs_to_look(void **state)
 {
@@ -992,6 +1018,7 @@ int main(void)
         cmocka_unit_test(text__nobody_looked_lately__said),
         cmocka_unit_test(text__looked_at_less_often_than_the_threshold_asks_for__said),
         cmocka_unit_test(text__ended_before_anybody_looked__said),
+        cmocka_unit_test(text__of_goroutines_that_were_not_looked_at_in_the_end__says_so),
         cmocka_unit_test(text__nothing_parked__nobody_needs_to_look),
         cmocka_unit_test(text__all_and_min_count__choose_groups),
         cmocka_unit_test(text__names_of_the_target__obeyed_by_no_terminal),
