@@ -68,29 +68,74 @@ static bool is_bare_fork(long number, long a)
     return number == SYS_clone && !(a & CLONE_VM);
 }
 
+/* Who has set recorder_quiet takes it back if its call fails, unless somebody else has tried to set
+ * a filter meanwhile. */
+enum { NOT_TRIED, TRIED_ONCE, TAKEN_BACK, TRIED_TWICE };
+static uint32_t filters;
+
+/* What a call that sets a filter has changed, and takes back if it fails. */
+struct filter_change {
+    bool quiet;
+    bool stopped; /* the sampler */
+};
+
+/* True: nobody has before. Without a system call, which a filter that is there may forbid: where it
+ * is just being taken back, that takes a moment only. */
+static bool try_filter(void)
+{
+    uint32_t was = __atomic_load_n(&filters, __ATOMIC_ACQUIRE), now;
+    do {
+        if (was == TAKEN_BACK)
+            was = NOT_TRIED;
+        now = was == NOT_TRIED ? TRIED_ONCE : TRIED_TWICE;
+    } while (!__atomic_compare_exchange_n(&filters, &was, now, false, __ATOMIC_ACQ_REL,
+                                          __ATOMIC_ACQUIRE));
+    return now == TRIED_ONCE;
+}
+
 /* Before a filter of system calls is set. One for all threads also holds for the sampler. Also
  * where there is no recording yet: none is begun under it. */
-static void before_filter(bool all_threads)
+static struct filter_change before_filter(bool all_threads)
 {
+    struct filter_change change = {.quiet = try_filter()};
     if (all_threads)
-        sampler_stop();
+        change.stopped = sampler_stop();
     else if (recorder.header != NULL && !recorder_quiet)
         sampler_settle();
-    recorder_quiet = true;
+    __atomic_store_n(&recorder_quiet, true, __ATOMIC_RELEASE);
+    return change;
+}
+
+/* Of a call that was the first. Without signals, whose handlers might try it as well, and would
+ * wait for us. */
+static void after_failed_filter(struct filter_change change)
+{
+    uint32_t was = TRIED_ONCE;
+    uint64_t before = signals_block();
+    bool taken_back = __atomic_compare_exchange_n(&filters, &was, TAKEN_BACK, false,
+                                                  __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+    if (taken_back) {
+        __atomic_store_n(&recorder_quiet, false, __ATOMIC_RELEASE);
+        __atomic_store_n(&filters, NOT_TRIED, __ATOMIC_RELEASE);
+    }
+    signals_restore(before);
+    if (taken_back && change.stopped)
+        sampler_go_on();
 }
 
 /* The arguments of the call: seccomp(2), PR_SET_SECCOMP of prctl(2). Without a program nothing is
  * set: so do programs ask what the kernel can do. */
-static void watch_filter(long number, long a, long b, long program)
+static struct filter_change watch_filter(long number, long a, long b, long program)
 {
     if (number == SYS_seccomp &&
         (a == SECCOMP_SET_MODE_STRICT || (a == SECCOMP_SET_MODE_FILTER && program != 0)))
-        before_filter(b & SECCOMP_FILTER_FLAG_TSYNC);
+        return before_filter(b & SECCOMP_FILTER_FLAG_TSYNC);
     if (number == SYS_prctl && a == PR_SET_SECCOMP && (b == SECCOMP_MODE_STRICT || program != 0))
-        before_filter(false);
+        return before_filter(false);
     /* A thread's calls from elsewhere than a range of code come back to it as signals. */
     if (number == SYS_prctl && a == PR_SET_SYSCALL_USER_DISPATCH && b != 0)
-        before_filter(false);
+        return before_filter(false);
+    return (struct filter_change){.quiet = false};
 }
 
 /* Credentials belong to a thread, and ours is not among those that libc sets them for. Before a
@@ -145,7 +190,7 @@ long hook_syscall(long number, long a, long b, long c, long d, long e, long f)
         sampler_watch_end((int)a);
     if (number == SYS_exit_group)
         recorder_close(REC_STATE_EXITED, (int)a & 0xff);
-    watch_filter(number, a, b, c);
+    struct filter_change filter = watch_filter(number, a, b, c);
     enum sampler_change change = SAMPLER_UNTOUCHED;
     if (recorder.header != NULL && !recorder_quiet)
         change = before_change(number, a, c);
@@ -154,6 +199,8 @@ long hook_syscall(long number, long a, long b, long c, long d, long e, long f)
     bool forks = !unseen_clone3 && unlikely(is_bare_fork(number, a));
     struct fork_signals signals = block_fork_signals(forks);
     long result = hooks_real.syscall(number, a, b, c, d, e, f);
+    if (unlikely(filter.quiet) && result < 0)
+        after_failed_filter(filter);
     sampler_after_change(change);
     if (unlikely(has_counted(number, a, b, result)))
         result = hooks_real.syscall(number, a, b, c, d, e, f);
@@ -167,8 +214,10 @@ long hook_syscall(long number, long a, long b, long c, long d, long e, long f)
 
 int hook_prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d)
 {
-    watch_filter(SYS_prctl, option, (long)a, (long)b);
+    struct filter_change filter = watch_filter(SYS_prctl, option, (long)a, (long)b);
     int result = hooks_real.prctl(option, a, b, c, d);
+    if (unlikely(filter.quiet) && result < 0)
+        after_failed_filter(filter);
     if (option == PR_SET_NAME && result == 0 && recorder.classes != 0)
         recorder_rename(recorder_self(), (const char *)a);
     return result;

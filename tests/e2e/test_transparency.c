@@ -349,6 +349,21 @@ static void program_that_closed_everything__is_recorded_on(void **state)
     target_end(target);
 }
 
+/* The thread starts after that, and there is a sampler again. */
+static void filters_that_are_refused__leave_the_program_recorded(void **state)
+{
+    (void)state;
+    struct target *target =
+        target_start(true, LIST(TRANSPARENT, "filters_that_are_refused", "stay"), NULL);
+    target_wait_line(target, "refused");
+    json_decref(wait_for_group(target, "60ms", NULL,
+                               &(struct expected_group){.op = "io wait",
+                                                        .count = 1,
+                                                        .wait_function = "park",
+                                                        .spawn_function = "start_thread"}));
+    target_end(target);
+}
+
 static size_t add(struct CMUnitTest *tests, size_t count, const char *name, const char *what,
                   CMUnitTestFunction function)
 {
@@ -401,6 +416,8 @@ int main(void)
         cmocka_unit_test_teardown(thread_with_the_handle_of_one_that_is_gone__is_joined,
                                   end_all_targets),
         cmocka_unit_test_teardown(program_that_closed_everything__is_recorded_on, end_all_targets),
+        cmocka_unit_test_teardown(filters_that_are_refused__leave_the_program_recorded,
+                                  end_all_targets),
     };
     int failed = _cmocka_run_group_tests("behaviour", same, count, NULL, NULL);
     failed += cmocka_run_group_tests(said, NULL, NULL);

@@ -2,6 +2,7 @@
  * calls, processes made by hand. */
 #include "tests/e2e/transparent.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <link.h>
 #include <linux/filter.h>
@@ -73,6 +74,37 @@ int filter_of_calls(void)
 int filter_of_calls_for_all_threads(void)
 {
     return filter_calls(SECCOMP_FILTER_FLAG_TSYNC);
+}
+
+static void *park(void *arg)
+{
+    char byte;
+    CHECK(!scenario_argv[0] || read(STDIN_FILENO, &byte, 1) == 0); /* parked here */
+    return arg;
+}
+
+/* As programs ask what the kernel can do, and such as have not given up to gain rights. With an
+ * argument it stays, until stdin ends. */
+int filters_that_are_refused(void)
+{
+    struct sock_filter endless = BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0);
+    struct sock_fprog program = {1, &endless};
+    long flags[] = {0, SECCOMP_FILTER_FLAG_TSYNC, 0};
+    usleep(20000);
+    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
+        printf("%d, ", prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program));
+        printf("errno %d, ", errno);
+        errno = 0;
+        printf("%ld, ", syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags[i], &program));
+        printf("errno %d, ", errno);
+        errno = 0;
+        printf("%d, ", prctl(PR_SET_SYSCALL_USER_DISPATCH, 77, 0, 0, NULL));
+        printf("errno %d\n", errno);
+    }
+    puts("refused");
+    fflush(stdout);
+    join_thread(start_thread(park, NULL));
+    return 0;
 }
 
 /* The addresses of libc's code. */
