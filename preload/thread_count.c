@@ -12,8 +12,8 @@
 
 #define TASKS "/proc/self/task"
 
-/* What tells how many threads there are: as the last part of a path, and as the kernel has it for
- * this process. */
+/* What tells how many threads there are: as the last part of a path, or all of it, and as the
+ * kernel has it for this process. */
 static const struct {
     const char *name, *own;
 } tellers[] = {
@@ -40,7 +40,7 @@ static int find_teller(const char *path)
     size_t bytes = strlen(path);
     for (int i = 0; i < TELLERS; i++) {
         size_t n = strlen(tellers[i].name);
-        if (bytes > n && path[bytes - n - 1] == '/' &&
+        if (bytes >= n && (bytes == n || path[bytes - n - 1] == '/') &&
             memcmp(path + bytes - n, tellers[i].name, n) == 0)
             return i;
     }

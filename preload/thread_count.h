@@ -16,7 +16,8 @@ static inline bool thread_count_may_be_told(const char *path)
     if (path == NULL)
         return false;
     char first = path[0] == '/' ? path[1] : path[0];
-    return first == 'p' || (path[0] != '/' && (first == 's' || (first >= '0' && first <= '9')));
+    return first == 'p' ||
+           (path[0] != '/' && (first == 's' || first == 't' || (first >= '0' && first <= '9')));
 }
 
 /* The rest is for paths that it may be told by.

@@ -64,6 +64,23 @@ static long by_fxstatat64(void)
     return threads_of(of.st_nlink);
 }
 
+/* Counted from the folder of the process, there is nothing before the name. */
+static int open_self(void)
+{
+    int self = open("/proc/self", O_RDONLY | O_DIRECTORY);
+    CHECK(self >= 0);
+    return self;
+}
+
+static long by_fstatat_beside(void)
+{
+    struct stat of;
+    int self = open_self();
+    CHECK(fstatat(self, "task", &of, 0) == 0);
+    close(self);
+    return threads_of(of.st_nlink);
+}
+
 static long by_statx(void)
 {
     struct statx of;
@@ -155,6 +172,25 @@ static long by_openat64(void)
     return in_status();
 }
 
+static void read_beside(const char *name)
+{
+    int self = open_self();
+    read_all(openat(self, name, O_RDONLY));
+    close(self);
+}
+
+static long by_openat_stat_beside(void)
+{
+    read_beside("stat");
+    return in_stat();
+}
+
+static long by_openat_status_beside(void)
+{
+    read_beside("status");
+    return in_status();
+}
+
 /* It has counted them in another way just before. */
 static long by_open_at_once(void)
 {
@@ -205,15 +241,27 @@ static long by_fopen64(void)
 /* --- by the entries of the folder --------------------------------------------------------------
  */
 
-static long by_opendir(void)
+static long count_entries(DIR *folder)
 {
     long entries = 0;
-    DIR *folder = opendir(TASKS);
     CHECK(folder != NULL);
     while (readdir(folder) != NULL)
         entries++;
     closedir(folder);
     return entries - 2;
+}
+
+static long by_opendir(void)
+{
+    return count_entries(opendir(TASKS));
+}
+
+static long by_openat_task_beside(void)
+{
+    int self = open_self();
+    long entries = count_entries(fdopendir(openat(self, "task", O_RDONLY | O_DIRECTORY)));
+    close(self);
+    return entries;
 }
 
 static const struct {
@@ -238,6 +286,10 @@ static const struct {
     {"fopen", by_fopen},
     {"fopen64", by_fopen64},
     {"opendir", by_opendir},
+    {"fstatat of the bare name", by_fstatat_beside},
+    {"openat of the bare name: stat", by_openat_stat_beside},
+    {"openat of the bare name: status", by_openat_status_beside},
+    {"openat of the bare name: task", by_openat_task_beside},
     {"pread", by_pread},
 };
 
