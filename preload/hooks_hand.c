@@ -55,6 +55,13 @@ static void restore_fork_signals(struct fork_signals signals)
         signals_restore(signals.before);
 }
 
+/* By the flags of clone. What we keep of a thread is not to be found beside storage that the
+ * program made. */
+static bool forks_by(uint64_t flags)
+{
+    return !(flags & (CLONE_VM | CLONE_SETTLS));
+}
+
 /* A fork that libc does not see: nobody tells us, so that the child finds out here. */
 static bool is_bare_fork(long number, long a)
 {
@@ -64,8 +71,8 @@ static bool is_bare_fork(long number, long a)
 #endif
     uint64_t flags; /* the first word of struct clone_args */
     if (number == SYS_clone3)
-        return memory_read((uint64_t)a, &flags, sizeof(flags)) && !(flags & CLONE_VM);
-    return number == SYS_clone && !(a & CLONE_VM);
+        return memory_read((uint64_t)a, &flags, sizeof(flags)) && forks_by(flags);
+    return number == SYS_clone && forks_by((uint64_t)a);
 }
 
 /* Who has set recorder_quiet takes it back if its call fails, unless somebody else has tried to set
@@ -205,7 +212,7 @@ long hook_syscall(long number, long a, long b, long c, long d, long e, long f)
     if (unlikely(has_counted(number, a, b, result)))
         result = hooks_real.syscall(number, a, b, c, d, e, f);
     /* The kernel has read its arguments by now, and so can we. */
-    bool forked_unseen = unseen_clone3 && result == 0 && !(*(const uint64_t *)a & CLONE_VM);
+    bool forked_unseen = unseen_clone3 && result == 0 && forks_by(*(const uint64_t *)a);
     if (forked_unseen || (forks && result == 0))
         lifecycle_forked();
     restore_fork_signals(signals);
@@ -243,8 +250,7 @@ static int clone_main(void *arg)
 int hook_clone(int (*fn)(void *), void *stack, int flags, void *arg, void *parent_tid, void *tls,
                void *child_tid)
 {
-    /* What we keep of a thread is not to be found beside storage that the program made. */
-    if (flags & (CLONE_VM | CLONE_SETTLS) || fn == NULL || stack == NULL)
+    if (!forks_by((uint64_t)flags) || fn == NULL || stack == NULL)
         return hooks_real.clone(fn, stack, flags, arg, parent_tid, tls, child_tid);
     struct cloned cloned = {fn, arg, block_fork_signals(true)};
     int pid = hooks_real.clone(clone_main, stack, flags, &cloned, parent_tid, tls, child_tid);
