@@ -8,6 +8,7 @@
 #include "preload/own_stack.h"
 #include "preload/own_tid.h"
 #include "preload/sampler.h"
+#include "preload/signals.h"
 #include "preload/sites.h"
 #include "preload/unwind.h"
 
@@ -152,12 +153,44 @@ static void lose_thread(void)
 /* Is the thread that is about to start none that is recorded from its start on? */
 static bool starts_unrecorded(void)
 {
-    if (unlikely(recorder_thread.forks) && lifecycle_forget_for_thread())
+    if (unlikely(recorder_thread.forks > 0) && lifecycle_forget_for_thread())
         return true;
     return unlikely(recorder.classes == 0) && !lifecycle_begin_for_thread();
 }
 
-/* Such a thread has started, where `result` is 0, of either function. */
+/* A handler of a fork starts a thread, while we have all signals blocked: it inherits those that
+ * the program has. */
+static inline void give_signals_back(void)
+{
+    if (unlikely(recorder_thread.forks > 0))
+        signals_restore(recorder_thread.fork_signals);
+}
+
+static inline void block_signals_again(void)
+{
+    if (unlikely(recorder_thread.forks > 0))
+        signals_block();
+}
+
+static int create_thread(pthread_t *thread, const pthread_attr_t *attr, void *(*start)(void *),
+                         void *arg)
+{
+    give_signals_back();
+    int result = hooks_real.pthread_create(thread, attr, start, arg);
+    block_signals_again();
+    return result;
+}
+
+static int create_c11_thread(thrd_t *thread, thrd_start_t start, void *arg)
+{
+    give_signals_back();
+    int result = hooks_real.thrd_create(thread, start, arg);
+    block_signals_again();
+    return result;
+}
+
+/* A thread that is not recorded from its start on has started, where `result` is 0, of either
+ * function. */
 static int started_unrecorded(int result)
 {
     _Static_assert(thrd_success == 0, "as pthread_create has it");
@@ -170,7 +203,7 @@ int hook_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*s
                         void *arg)
 {
     if (starts_unrecorded())
-        return started_unrecorded(hooks_real.pthread_create(thread, attr, start, arg));
+        return started_unrecorded(create_thread(thread, attr, start, arg));
     recorder_self();
     int detached = PTHREAD_CREATE_JOINABLE;
     if (attr != NULL)
@@ -179,9 +212,9 @@ int hook_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*s
                                        HOOK_SPAWN_SITE(HOOK_OWN_STACK), (void *)start, arg, attr);
     if (task == NULL) {
         lose_thread();
-        return hooks_real.pthread_create(thread, attr, start, arg);
+        return create_thread(thread, attr, start, arg);
     }
-    int result = hooks_real.pthread_create(thread, attr, thread_main, task);
+    int result = create_thread(thread, attr, thread_main, task);
     spawned(task, result == 0, thread);
     return result;
 }
@@ -189,15 +222,15 @@ int hook_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*s
 int hook_thrd_create(thrd_t *thread, thrd_start_t start, void *arg)
 {
     if (starts_unrecorded())
-        return started_unrecorded(hooks_real.thrd_create(thread, start, arg));
+        return started_unrecorded(create_c11_thread(thread, start, arg));
     recorder_self();
     struct rec_task *task =
         spawn_slot(true, HOOK_SPAWN_SITE(HOOK_OWN_STACK), (void *)start, arg, NULL);
     if (task == NULL) {
         lose_thread();
-        return hooks_real.thrd_create(thread, start, arg);
+        return create_c11_thread(thread, start, arg);
     }
-    int result = hooks_real.thrd_create(thread, c11_thread_main, task);
+    int result = create_c11_thread(thread, c11_thread_main, task);
     spawned(task, result == thrd_success, thread);
     return result;
 }

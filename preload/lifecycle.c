@@ -59,14 +59,14 @@ static void before_fork(void)
 
 static void after_fork_parent(void)
 {
-    unwind_after_fork();
+    unwind_after_fork(false);
 }
 
 /* Signals are blocked until the parent's recording is forgotten. */
 static void after_fork_child(void)
 {
     lifecycle_forked();
-    unwind_after_fork();
+    unwind_after_fork(true);
 }
 
 /* A program may run the handlers of pthread_atfork itself, after a clone() of which we know:

@@ -71,9 +71,9 @@ struct recorder_thread {
     struct rec_task *outside;   /* its slot, while it is inside libunwind and publishes nowhere */
     struct rec_task *unwatched; /* its slot, while there is no sampler (thread_count.h) */
     bool inside;
-    bool forks;            /* it is between unwind_before_fork and unwind_after_fork */
     bool sampler;          /* it is the sampler */
-    uint64_t fork_signals; /* those that it had blocked before */
+    uint32_t forks;        /* calls of unwind_before_fork that wait for their unwind_after_fork */
+    uint64_t fork_signals; /* those that it had blocked before the first */
     void (*once)(void);    /* routine of the pthread_once that is being called */
     struct wait *once_wait;
     struct unwind_stack stack; /* scratch: too large for the stacks of some tasks */

@@ -67,14 +67,15 @@ bool unwind_own_stack_has_ours(uint64_t cfa);
 
 /* The lock of libunwind and of the module table. It is also taken around fork, so that nobody is
  * inside libunwind when the process is copied. All signals are blocked while it is held. False: a
- * fork holds it and may itself wait for the calling thread (never in the sampler, which waits). */
+ * fork holds it and may itself wait for the calling thread, or is one of the calling thread's own
+ * (never in the sampler, which waits). */
 bool unwind_lock(void);
 void unwind_unlock(void);
 
 /* Around fork: blocks all signals, and takes the lock if it can be had. The second one is called in
- * parent and child. */
+ * parent and child. A handler of a fork may fork as well. */
 void unwind_before_fork(void);
-void unwind_after_fork(void);
+void unwind_after_fork(bool in_child);
 
 /* In a fork child: frees the lock, unless the calling thread holds it. If another thread was inside
  * libunwind at the fork, libunwind is not called any more: stacks then follow frame pointers. */

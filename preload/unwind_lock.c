@@ -31,6 +31,8 @@ static bool take_lock(void)
 
 bool unwind_lock(void)
 {
+    if (recorder_thread.inside)
+        return false; /* it forks, and a handler of that starts a thread, or forks itself */
     uint64_t before = signals_block();
     if (!take_lock()) {
         signals_restore(before);
@@ -59,22 +61,26 @@ void unwind_unlock(void)
 void unwind_before_fork(void)
 {
     struct recorder_thread *self = &recorder_thread;
+    if (self->forks++ > 0)
+        return; /* in a handler of a fork, which has done all of it */
     self->fork_signals = signals_block();
-    self->forks = true;
     if (unwind_lock())
         __atomic_store_n(&lock_by_fork, true, __ATOMIC_RELAXED);
 }
 
-void unwind_after_fork(void)
+/* A child of a handler's fork may never come to the end of the other. */
+void unwind_after_fork(bool in_child)
 {
     struct recorder_thread *self = &recorder_thread;
-    if (!self->forks)
+    if (self->forks == 0)
         return; /* there was a filter already */
+    self->forks = in_child ? 0 : self->forks - 1;
+    if (self->forks > 0)
+        return;
     if (self->inside) {
         __atomic_store_n(&lock_by_fork, false, __ATOMIC_RELAXED);
         unwind_unlock();
     }
-    self->forks = false;
     signals_restore(self->fork_signals);
 }
 

@@ -12,7 +12,8 @@
  * one recording of its own at most, and one sampler; it does not enter a libunwind that somebody was
  * in when it was copied, and is kept from it by nothing else; nobody waits for ever.
  *
- * Left out: vfork; system call filters; children of children; how the recording is made.
+ * Left out: vfork; system call filters; children of children; handlers of a fork that fork; how the
+ * recording is made.
  * Mutants: -DMUTANT=1 to 10, each of which must fail. */
 #ifndef MUTANT
 #define MUTANT 0

@@ -10,7 +10,9 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <threads.h>
 #include <unistd.h>
 
 extern char **environ;
@@ -143,9 +145,39 @@ int fork_after_chdir(void)
     return fork_and_park();
 }
 
-/* A handler of pthread_atfork that is registered before those of any library, and starts a thread
- * in the child: as the runtime of a sanitizer does. */
-static bool starts_in_child;
+/* Handlers of pthread_atfork that are registered before those of any library, as the runtime of a
+ * sanitizer does: the one before the fork is called last, those after it first. */
+static struct {
+    void (*before)(void);
+    void (*in_parent)(void);
+    void (*in_child)(void);
+} handlers;
+
+static void call_before(void)
+{
+    if (handlers.before)
+        handlers.before();
+}
+
+static void call_in_parent(void)
+{
+    if (handlers.in_parent)
+        handlers.in_parent();
+}
+
+static void call_in_child(void)
+{
+    if (handlers.in_child)
+        handlers.in_child();
+}
+
+static void register_first(void)
+{
+    CHECK(pthread_atfork(call_before, call_in_parent, call_in_child) == 0);
+}
+
+__attribute__((section(".preinit_array"), used)) static void (*const first)(void) = register_first;
+
 static pthread_t started_in_child;
 
 static void *return_at_once(void *arg)
@@ -155,20 +187,12 @@ static void *return_at_once(void *arg)
 
 static void start_in_child(void)
 {
-    if (starts_in_child)
-        started_in_child = start_thread(return_at_once, &semaphore);
+    started_in_child = start_thread(return_at_once, &semaphore);
 }
-
-static void register_first(void)
-{
-    CHECK(pthread_atfork(NULL, NULL, start_in_child) == 0);
-}
-
-__attribute__((section(".preinit_array"), used)) static void (*const first)(void) = register_first;
 
 int fork_whose_handler_starts_a_thread(void)
 {
-    starts_in_child = true;
+    handlers.in_child = start_in_child;
     for (int i = 0; i < 20; i++) {
         pid_t child = fork_checked();
         if (child == 0) {
@@ -178,6 +202,108 @@ int fork_whose_handler_starts_a_thread(void)
         }
         wait_and_say(child, "child");
     }
+    return 0;
+}
+
+/* Also those of libc's own, of which it does not tell. */
+static uint64_t blocked_signals(void)
+{
+    uint64_t blocked = 0;
+    CHECK(syscall(SYS_rt_sigprocmask, SIG_BLOCK, NULL, &blocked, sizeof blocked) == 0);
+    return blocked;
+}
+
+enum { STARTED_BY_HANDLERS = 8 };
+static pthread_t started_by_handlers[STARTED_BY_HANDLERS];
+static uint64_t blocked_in[STARTED_BY_HANDLERS];
+static int started_count;
+
+static void *note_blocked(void *blocked)
+{
+    *(uint64_t *)blocked = blocked_signals();
+    return park_until_posted(NULL);
+}
+
+static int note_blocked_c11(void *blocked)
+{
+    note_blocked(blocked);
+    return 0;
+}
+
+static void start_in_handler(void)
+{
+    started_by_handlers[started_count] = start_thread(note_blocked, &blocked_in[started_count]);
+    started_count++;
+    CHECK(thrd_create(&started_by_handlers[started_count], note_blocked_c11,
+                      &blocked_in[started_count]) == thrd_success);
+    started_count++;
+}
+
+static void end_started(const char *who)
+{
+    printf("%s: setuid: %d\n", who, setuid(getuid())); /* it signals all of them */
+    for (int i = 0; i < started_count; i++)
+        sem_post(&semaphore);
+    for (int i = 0; i < started_count; i++) {
+        join_thread(started_by_handlers[i]);
+        printf("%s: thread %d: blocked: %llx\n", who, i, (unsigned long long)blocked_in[i]);
+    }
+}
+
+int fork_whose_handlers_start_threads_that_stay(void)
+{
+    sigset_t usr2;
+    alarm(20);
+    sigemptyset(&usr2);
+    sigaddset(&usr2, SIGUSR2);
+    CHECK(sem_init(&semaphore, 0, 0) == 0 && pthread_sigmask(SIG_BLOCK, &usr2, NULL) == 0);
+    handlers.before = handlers.in_parent = start_in_handler;
+    pid_t child = fork_checked();
+    if (child == 0)
+        _exit(3);
+    handlers.before = handlers.in_parent = NULL;
+    end_started("parent");
+    started_count = 0;
+    handlers.in_child = start_in_handler;
+    wait_and_say(child, "child");
+    child = fork_checked();
+    if (child == 0) {
+        alarm(20);
+        end_started("child");
+        exit(4);
+    }
+    wait_and_say(child, "child");
+    printf("blocked: %llx\n", (unsigned long long)blocked_signals());
+    return 0;
+}
+
+static pid_t forked_in_handler;
+
+static void fork_in_handler(void)
+{
+    handlers.before = handlers.in_parent = NULL; /* not in its own */
+    forked_in_handler = fork();
+    if (forked_in_handler == 0)
+        _exit(blocked_signals() == 0 ? 5 : 6);
+}
+
+static void fork_with_handlers(void (*before)(void), void (*in_parent)(void))
+{
+    handlers.before = before;
+    handlers.in_parent = in_parent;
+    pid_t child = fork_checked();
+    if (child == 0)
+        _exit(blocked_signals() == 0 ? 3 : 4);
+    wait_and_say(child, "child");
+    wait_and_say(forked_in_handler, "child of a handler");
+    printf("blocked: %llx\n", (unsigned long long)blocked_signals());
+}
+
+int fork_whose_handler_forks(void)
+{
+    fork_with_handlers(fork_in_handler, NULL);
+    fork_with_handlers(NULL, fork_in_handler);
+    park_a_thread();
     return 0;
 }
 

@@ -251,7 +251,7 @@ static void in_child(void)
 {
     memory_init();
     recorder_forget();
-    unwind_after_fork();
+    unwind_after_fork(true);
     CHECK_INT(recorder.header == NULL, 1);
     struct rec_task *task = recorder_self();
     CHECK_INT(recorder.header != NULL, 1);
@@ -268,7 +268,7 @@ static void fork_one(void)
     unwind_before_fork(); /* as lifecycle.c; several may fork at once */
     pid_t pid = fork();
     if (pid != 0)
-        unwind_after_fork();
+        unwind_after_fork(false);
     if (pid == 0) {
         char path[300];
         snprintf(path, sizeof(path), "%s.%d", here_path("child"), (int)getpid());

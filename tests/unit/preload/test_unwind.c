@@ -219,7 +219,7 @@ static void *fork_meanwhile(void *unused)
         return here_complaint("it has a lock that another fork has");
     if (!blocks(SIGUSR1))
         return here_complaint("a handler may run in the child");
-    unwind_after_fork();
+    unwind_after_fork(false);
     return blocks(SIGUSR1) ? here_complaint("signals stay blocked") : NULL;
 }
 
@@ -233,9 +233,41 @@ static void fork__that_waits_for_another_one__goes_on_with_signals_blocked(void 
     assert_int_equal(pthread_create(&thread, NULL, fork_meanwhile, NULL), 0);
     assert_int_equal(pthread_join(thread, &complaint), 0);
     assert_true(blocks(SIGUSR1));
-    unwind_after_fork();
+    unwind_after_fork(false);
     assert_false(blocks(SIGUSR1));
     here_assert_none(complaint);
+    assert_true(unwind_lock());
+    unwind_unlock();
+}
+
+/* A handler of a fork that forks, and what it does meanwhile. */
+static void fork__in_a_handler_of_another_one__leaves_it_as_it_was(void **state)
+{
+    (void)state;
+    unwind_before_fork();
+    assert_true(recorder_thread.inside);
+    unwind_before_fork();
+    assert_false(unwind_lock());
+    unwind_after_fork(false);
+    assert_true(recorder_thread.inside);
+    assert_true(blocks(SIGUSR1));
+    unwind_after_fork(false);
+    assert_false(recorder_thread.inside);
+    assert_false(blocks(SIGUSR1));
+    assert_true(unwind_lock());
+    unwind_unlock();
+}
+
+static void fork_child__of_a_handler_of_another_fork__has_nothing_to_give_back(void **state)
+{
+    (void)state;
+    unwind_before_fork();
+    unwind_before_fork();
+    unwind_after_fork(true);
+    assert_false(recorder_thread.inside);
+    assert_false(blocks(SIGUSR1));
+    unwind_after_fork(false);
+    assert_false(blocks(SIGUSR1));
     assert_true(unwind_lock());
     unwind_unlock();
 }
@@ -252,6 +284,8 @@ int main(void)
         WITH_RECORDING(garbage__unwound__does_no_harm),
         WITH_RECORDING(address__of_a_file__is_recorded_with_its_module_once),
         WITH_RECORDING(fork__that_waits_for_another_one__goes_on_with_signals_blocked),
+        WITH_RECORDING(fork__in_a_handler_of_another_one__leaves_it_as_it_was),
+        WITH_RECORDING(fork_child__of_a_handler_of_another_fork__has_nothing_to_give_back),
     };
     return cmocka_run_group_tests(tests, here_start, here_stop);
 }
