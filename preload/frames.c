@@ -1,7 +1,5 @@
 #include "preload/frames.h"
 
-#include <stdbool.h>
-
 #include "preload/memory.h"
 #include "preload/recorder.h"
 
@@ -52,10 +50,8 @@ static void flush(const struct frames_source *source)
     batch_count = 0;
 }
 
-static void add(const struct frames_source *source, uint64_t pc, uint32_t module)
+static void add(uint64_t pc, uint32_t module)
 {
-    if (batch_count == BATCH)
-        flush(source);
     uint32_t row = recorder_take(REC_TABLE_FRAMES, 1);
     if (row != 0)
         batch[batch_count++] = (struct frames_new){.row = row, .module = module, .pc = pc};
@@ -66,7 +62,52 @@ static bool is_whole(uint32_t site)
     return __atomic_load_n(&recorder.sites[site].hash, __ATOMIC_ACQUIRE) != 0;
 }
 
-void frames_update(const struct frames_source *source)
+enum progress { ALL_NAMED, ONE_NAMED, BROKEN_OFF };
+
+/* One module's addresses of the sites from `first` on that are not known yet. Sorted by module, a
+ * file is read once a batch: modules are few, so look through the sites once for each that occurs.
+ */
+static enum progress name_module(const struct frames_source *source, uint32_t first,
+                                 bool (*go_on)(void))
+{
+    uint64_t start = 0, end = 0;
+    uint32_t module = 0;
+    bool any = false;
+    for (uint32_t row = first; row < next_site; row++) {
+        const struct rec_site *site = &recorder.sites[row];
+        uint32_t pc_count = is_whole(row) ? site->pc_count : 0;
+        for (uint32_t i = 0; i < pc_count; i++) {
+            uint64_t pc = recorder.pcs[site->first_pc + i];
+            if (any && (pc - 1 < start || pc - 1 >= end))
+                continue;
+            if (batch_count == BATCH) {
+                flush(source);
+                if (!go_on())
+                    return BROKEN_OFF;
+            }
+            if (!first_time(pc, site->epoch))
+                continue;
+            if (!any) {
+                start = pc - 1;
+                end = pc;
+                module = source->module(pc - 1, &start, &end);
+                any = true;
+            }
+            add(pc, module);
+        }
+    }
+    flush(source);
+    if (!any)
+        return ALL_NAMED;
+    return go_on() ? ONE_NAMED : BROKEN_OFF;
+}
+
+static bool always(void)
+{
+    return true;
+}
+
+void frames_update(const struct frames_source *source, bool (*go_on)(void))
 {
     uint32_t count = recorder_rows(REC_TABLE_SITES);
     uint32_t first = next_site;
@@ -75,34 +116,13 @@ void frames_update(const struct frames_source *source)
     for (; next_site < count && (is_whole(next_site) || waited == PATIENCE); next_site++)
         waited = 0;
     waited += next_site < count;
-    /* Sorted by module, a file is read once a batch: modules are few, so look through the sites
-     * once for each that occurs. */
-    for (;;) {
-        uint64_t start = 0, end = 0;
-        uint32_t module = 0;
-        bool any = false;
-        for (uint32_t row = first; row < next_site; row++) {
-            const struct rec_site *site = &recorder.sites[row];
-            uint32_t pc_count = is_whole(row) ? site->pc_count : 0;
-            for (uint32_t i = 0; i < pc_count; i++) {
-                uint64_t pc = recorder.pcs[site->first_pc + i];
-                if (any && (pc - 1 < start || pc - 1 >= end))
-                    continue;
-                if (!first_time(pc, site->epoch))
-                    continue;
-                if (!any) {
-                    start = pc - 1;
-                    end = pc;
-                    module = source->module(pc - 1, &start, &end);
-                    any = true;
-                }
-                add(source, pc, module);
-            }
-        }
-        flush(source);
-        if (!any)
-            return;
-    }
+    if (go_on == NULL)
+        go_on = always;
+    enum progress progress = go_on() ? ONE_NAMED : BROKEN_OFF;
+    while (progress == ONE_NAMED)
+        progress = name_module(source, first, go_on);
+    if (progress == BROKEN_OFF)
+        next_site = first; /* what was named of them is not looked at again */
 }
 
 void frames_reset(void)

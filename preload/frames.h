@@ -3,6 +3,7 @@
 #ifndef LEAKSPY_FRAMES_H
 #define LEAKSPY_FRAMES_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* A frame that waits for its name. */
@@ -23,9 +24,10 @@ struct frames_source {
     void (*name)(struct frames_new *frames, uint32_t count);
 };
 
-/* Adds the addresses of all sites that are new since the last call. The only sampler of the
+/* Adds the addresses of all sites that are new since the last call. `go_on` (NULL: always): whether
+ * to go on, asked now and then; what is left is for the next call. The only sampler of the
  * recording. */
-void frames_update(const struct frames_source *source);
+void frames_update(const struct frames_source *source, bool (*go_on)(void));
 
 /* For a new recording (also after fork). */
 void frames_reset(void);

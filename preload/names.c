@@ -157,8 +157,8 @@ static uint32_t module_of(uint64_t address, uint64_t *ret_start, uint64_t *ret_e
     return row;
 }
 
-void names_update(void)
+void names_update(bool (*go_on)(void))
 {
     static const struct frames_source files = {.module = module_of, .name = name_all};
-    frames_update(&files);
+    frames_update(&files, go_on);
 }

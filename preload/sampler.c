@@ -391,23 +391,26 @@ static bool walk(uint32_t number, bool last)
     return true;
 }
 
-/* What new stacks have brought, and modules that are gone. */
-static void tidy(void)
-{
-    unwind_lock();
-    if (module_sweep())
-        unwind_flush();
-    unwind_unlock();
-    if (own_files)
-        names_update();
-}
-
 /* What was asked when a look began: something else breaks it off. */
 static enum sampler_stop known_stop;
 
 static bool goes_on(void)
 {
     return sampler_asked() == known_stop;
+}
+
+/* What new stacks have brought, and modules that are gone. Returns what that took of a processor.
+ */
+static uint64_t tidy(void)
+{
+    uint64_t start_ns = clock_own_cpu_ns();
+    unwind_lock();
+    if (module_sweep())
+        unwind_flush();
+    unwind_unlock();
+    if (own_files)
+        names_update(goes_on);
+    return clock_own_cpu_ns() - start_ns;
 }
 
 /* Looks for goroutines. Returns what that took of a processor. */
@@ -434,10 +437,11 @@ static uint64_t look_around(uint32_t number, bool last)
     uint64_t pause_ns = recorder.header->sample_period_ns;
     if (!walk(number, last))
         return pause_ns;
-    uint64_t after_walk_ns = rest_after(clock_now_ns() - start_ns, LONGEST_PAUSE_NS);
+    uint64_t took_ns = clock_now_ns() - start_ns;
     uint64_t after_scan_ns = rest_after(scan(), LONGEST_SCAN_PAUSE_NS);
     __atomic_store_n(&recorder.header->last_walk_ns, clock_now_ns(), __ATOMIC_RELEASE);
-    tidy();
+    took_ns += tidy();
+    uint64_t after_walk_ns = rest_after(took_ns, LONGEST_PAUSE_NS);
     if (pause_ns < after_walk_ns)
         pause_ns = after_walk_ns;
     if (pause_ns < after_scan_ns)

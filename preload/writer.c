@@ -106,7 +106,7 @@ enum go_result writer_look(bool (*go_on)(void))
     enum go_result result = go_record_scan(scan, go_on);
     if (result == GO_OK)
         __atomic_store_n(&recorder.header->last_walk_ns, clock_now_ns(), __ATOMIC_RELEASE);
-    frames_update(&source);
+    frames_update(&source, NULL); /* the command may have ended, and this be the last look */
     look_ns = clock_own_cpu_ns() - start_ns;
     __atomic_store_n(&recorder.header->rest_ns, writer_pause_ns(), __ATOMIC_RELAXED);
     return result;

@@ -15,6 +15,7 @@ static pthread_t thread;
 static bool runs_freely;
 static enum sampler_stop stopping;
 static uint32_t walks;
+static uint64_t last_pause_ns;
 static sem_t may_walk, has_walked;
 
 /* --- what sampler.c wants besides ----------------------------------------------------------------
@@ -32,10 +33,10 @@ void sampler_has_left_files(void)
 /* The sampler rests before each walk. */
 enum sampler_stop sampler_rest(uint64_t pause_ns)
 {
-    (void)pause_ns;
     if (runs_freely) {
         sched_yield();
     } else {
+        last_pause_ns = pause_ns;
         sem_post(&has_walked);
         while (sem_wait(&may_walk) != 0)
             ;
@@ -131,6 +132,11 @@ void here_sampler_walk(void)
 void here_sampler_break_off(void)
 {
     __atomic_store_n(&stopping, SAMPLER_STOP_NOW, __ATOMIC_RELEASE);
+}
+
+uint64_t here_sampler_pause_ns(void)
+{
+    return last_pause_ns;
 }
 
 uint32_t here_sampler_walks(void)

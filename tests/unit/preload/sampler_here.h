@@ -21,6 +21,9 @@ void here_sampler_walk(void);
  * off. To be followed by here_sampler_stop. */
 void here_sampler_break_off(void);
 
+/* How long it wanted to rest after its last look. Not where it looks freely. */
+uint64_t here_sampler_pause_ns(void);
+
 /* How often it has looked. */
 uint32_t here_sampler_walks(void);
 

@@ -43,8 +43,8 @@ static void function__of_a_loaded_file__is_named(void **state)
     uint64_t function;
     void *library = load(&function);
     (void)state;
-    names_update();
-    names_update(); /* once an address */
+    names_update(NULL);
+    names_update(NULL); /* once an address */
     const struct rec_frame *frame = &recorder.frames[1];
     assert_int_equal(recorder.header->tables[REC_TABLE_FRAMES - 1].count, 2);
     assert_int_equal(frame->pc, function + 1);
@@ -68,14 +68,75 @@ static void function__behind_a_site_that_is_never_whole__is_named_in_the_end(voi
     assert_non_null(library);
     function = (uint64_t)dlsym(library, "fixture_function");
     assert_int_equal(site_store((uint64_t[]){function + 1}, 1, 0), half + 1);
-    names_update();
+    names_update(NULL);
     assert_int_equal(recorder_rows(REC_TABLE_FRAMES), 1); /* it may be whole the next time */
     for (int i = 0; i < 100 && recorder_rows(REC_TABLE_FRAMES) == 1; i++)
-        names_update();
+        names_update(NULL);
     assert_int_equal(recorder_rows(REC_TABLE_FRAMES), 2);
     assert_int_equal(recorder.frames[1].pc, function + 1);
     assert_string_equal(recorder.strings + recorder.frames[1].function, "fixture_function");
     dlclose(library);
+}
+
+static int questions, answers; /* of the latter, so many say that it is to go on */
+
+static bool go_on(void)
+{
+    return questions++ < answers;
+}
+
+static const char *name_of(uint64_t pc)
+{
+    for (uint32_t row = 1; row < recorder_rows(REC_TABLE_FRAMES); row++)
+        if (recorder.frames[row].pc == pc)
+            return recorder.strings + recorder.frames[row].function;
+    return NULL;
+}
+
+/* Somebody waits for that in between, again and again. */
+static void functions__of_several_files__are_named_in_several_turns(void **state)
+{
+    uint64_t function;
+    void *library = load(&function);
+    uint64_t here = (uint64_t)&copy_file;
+    (void)state;
+    assert_int_equal(site_store((uint64_t[]){here + 1, function + 2}, 2, 0), 2);
+    questions = answers = 0;
+    names_update(go_on);
+    assert_int_equal(recorder_rows(REC_TABLE_FRAMES), 1);
+    questions = 0;
+    answers = 1;
+    names_update(go_on);
+    assert_string_equal(name_of(function + 1), "fixture_function");
+    assert_string_equal(name_of(function + 2), "fixture_function");
+    assert_null(name_of(here + 1));
+    names_update(NULL);
+    names_update(NULL);
+    assert_string_equal(name_of(here + 1), "copy_file");
+    assert_int_equal(recorder_rows(REC_TABLE_FRAMES), 1 + 3);
+    dlclose(library);
+}
+
+/* As many of one file as are not named at once. */
+static void
+functions__of_more_frames_than_are_named_at_once__are_named_in_several_turns(void **state)
+{
+    enum { SITES = 20, FRAMES = 30 };
+    uint64_t pcs[FRAMES];
+    (void)state;
+    for (uint64_t i = 0; i < SITES * FRAMES; i++) {
+        pcs[i % FRAMES] = (uint64_t)&copy_file + 1 + i;
+        if (i % FRAMES == FRAMES - 1)
+            assert_int_not_equal(site_store(pcs, FRAMES, 0), 0);
+    }
+    questions = 0;
+    answers = 1;
+    names_update(go_on);
+    assert_in_range(recorder_rows(REC_TABLE_FRAMES), 2, SITES * FRAMES);
+    names_update(NULL);
+    assert_int_equal(recorder_rows(REC_TABLE_FRAMES), 1 + SITES * FRAMES);
+    for (uint64_t i = 0; i < SITES * FRAMES; i++)
+        assert_non_null(name_of((uint64_t)&copy_file + 1 + i));
 }
 
 static void function__of_a_file_that_was_replaced__has_no_name(void **state)
@@ -84,7 +145,7 @@ static void function__of_a_file_that_was_replaced__has_no_name(void **state)
     void *library = load(&function);
     (void)state;
     copy_file(FIXTURE_TWO, here_path("fixture.so"));
-    names_update();
+    names_update(NULL);
     assert_int_equal(recorder.frames[1].pc, function + 1);
     assert_int_not_equal(recorder.frames[1].module, 0);
     assert_int_equal(recorder.frames[1].function, 0);
@@ -196,6 +257,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_RECORDING(function__of_a_loaded_file__is_named),
         WITH_RECORDING(function__behind_a_site_that_is_never_whole__is_named_in_the_end),
+        WITH_RECORDING(functions__of_several_files__are_named_in_several_turns),
+        WITH_RECORDING(
+            functions__of_more_frames_than_are_named_at_once__are_named_in_several_turns),
         WITH_RECORDING(function__of_a_file_that_was_replaced__has_no_name),
         WITH_RECORDING(module__unloaded__is_marked_in_a_new_epoch),
         WITH_RECORDING(module__loaded_where_another_was__begins_a_new_epoch),

@@ -1,6 +1,7 @@
 /* What the sampler makes of locks that were free when they were asked for, and were not got at
  * once: the waits that are no waits to their owner. When threads ended that nobody joins. And what
  * it tells of the waits of tasks. */
+#include <dlfcn.h>
 #include <pthread.h>
 #include <sched.h>
 #include <sys/syscall.h>
@@ -8,6 +9,8 @@
 
 #include "preload/blocked.h"
 #include "preload/clock.h"
+#include "preload/names.h"
+#include "preload/sites.h"
 #include "preload/waits.h"
 #include "tests/unit/preload/recording_here.h"
 #include "tests/unit/preload/sampler_here.h"
@@ -515,8 +518,66 @@ static void task__that_was_woken_and_does_not_run__is_not_parked(void **state)
     assert_false(seen_awake);
 }
 
+static uint64_t naming_takes_ns; /* of a processor */
+static bool naming_is_broken_off;
+
+static void name_slowly(struct frames_new *frames, uint32_t count)
+{
+    uint64_t until_ns = clock_own_cpu_ns() + naming_takes_ns;
+    (void)frames, (void)count;
+    while (clock_own_cpu_ns() < until_ns)
+        ;
+    if (naming_is_broken_off)
+        here_sampler_break_off();
+}
+
+static int end_naming(void **state)
+{
+    names_runtime = NULL;
+    naming_takes_ns = 0;
+    naming_is_broken_off = false;
+    return here_close(state);
+}
+
+static void names__of_new_stacks__count_for_the_pause_after_a_walk(void **state)
+{
+    (void)state;
+    recorder_thread.task = &recorder_thread.sink;
+    names_runtime = name_slowly;
+    naming_takes_ns = NS_PER_S / 100;
+    assert_int_equal(site_store((uint64_t[]){(uint64_t)&name_slowly + 1}, 1, 0), 1);
+    here_sampler_start(false);
+    here_sampler_walk();
+    uint64_t pause_ns = here_sampler_pause_ns();
+    here_sampler_stop(false);
+    assert_true(pause_ns >= 19 * naming_takes_ns);
+}
+
+/* Of two modules, one is named before somebody waits for the sampler's end. */
+static void names__that_were_broken_off__are_found_by_the_next_sampler(void **state)
+{
+    uint64_t here = (uint64_t)&name_slowly + 1, libc = (uint64_t)dlsym(RTLD_DEFAULT, "getppid") + 1;
+    (void)state;
+    recorder_thread.task = &recorder_thread.sink;
+    names_runtime = name_slowly;
+    naming_is_broken_off = true;
+    assert_int_equal(site_store((uint64_t[]){here, libc}, 2, 0), 1);
+    here_sampler_start(false);
+    here_sampler_walk();
+    uint32_t named = recorder_rows(REC_TABLE_FRAMES) - 1;
+    here_sampler_stop(false);
+    naming_is_broken_off = false;
+    here_sampler_start(false);
+    here_sampler_walk();
+    uint32_t named_then = recorder_rows(REC_TABLE_FRAMES) - 1;
+    here_sampler_stop(false);
+    assert_int_equal(named, 1);
+    assert_int_equal(named_then, 2);
+}
+
 #define WITH_RECORDING(test) cmocka_unit_test_setup_teardown(test, here_open, here_close)
 #define WITH_MANY(test) cmocka_unit_test_setup_teardown(test, open_for_many, here_close)
+#define WITH_NAMES(test) cmocka_unit_test_setup_teardown(test, here_open, end_naming)
 
 int main(void)
 {
@@ -528,6 +589,8 @@ int main(void)
         WITH_RECORDING(thread__in_the_slot_of_one_that_was_joined__ended_when_it_did),
         WITH_RECORDING(cases_of_a_select__are_not_those_of_the_next_wait),
         WITH_RECORDING(task__that_was_woken_and_does_not_run__is_not_parked),
+        WITH_NAMES(names__of_new_stacks__count_for_the_pause_after_a_walk),
+        WITH_NAMES(names__that_were_broken_off__are_found_by_the_next_sampler),
         WITH_MANY(waits__of_more_tasks_than_a_walk_looks_at_again__have_their_turns),
         WITH_MANY(waits__of_a_walk_that_was_broken_off__have_their_turns),
         WITH_MANY(lock__whose_holder_begins_to_wait__is_asked_again_whose_it_is),
