@@ -4,7 +4,7 @@
  * epoll and so also sees to descriptors and deadlines; while other workers are busy it is the
  * watcher too: it wakes now and then, less and less often, to take a task that waits in `next` of a
  * worker whose current task does not give up its thread. When every worker is idle it sleeps for
- * good.
+ * good. When none is, those that still take tasks look at the others themselves, now and then.
  *
  * No wake-up is lost: whoever queues a task looks at idle_count afterwards, whoever goes idle
  * raises idle_count and looks at all queues afterwards, both in the one order of
@@ -154,6 +154,29 @@ static struct taskrt_task *watch(struct rt_worker *worker, bool *ret_moved)
             task = atomic_exchange_explicit(&other->next, NULL, memory_order_acq_rel);
     }
     return task;
+}
+
+/* One worker at a time, so that who looks needs to remember but one count: what it has seen before
+ * it goes on to the next. */
+struct taskrt_task *rt_take_from_stuck(struct rt_worker *worker)
+{
+    struct rt_runtime *rt = &rt_runtime;
+    if (rt->count == 1 || atomic_load_explicit(&rt->idle_count, memory_order_relaxed) != 0)
+        return NULL; /* those that are idle look after all others */
+    struct rt_worker *other = &rt->workers[worker->looks_at];
+    if (other != worker && RT_GET(other->ticks) == worker->seen_ticks) {
+        struct taskrt_task *task =
+            atomic_exchange_explicit(&other->next, NULL, memory_order_acq_rel);
+        if (!task)
+            task = rt_steal(worker, other);
+        if (task)
+            return task;
+    }
+    worker->looks_at = (worker->looks_at + 1) % rt->count;
+    if (worker->looks_at == worker->number)
+        worker->looks_at = (worker->looks_at + 1) % rt->count;
+    worker->seen_ticks = RT_GET(rt->workers[worker->looks_at].ticks);
+    return NULL;
 }
 
 /* Deadlines and descriptors. */

@@ -8,7 +8,8 @@
  * A task that is made runnable goes to `next` of the waker's worker: it runs as soon as the waker
  * parks, with warm caches and without disturbing another thread. The one that was in `next` moves
  * to the ring, where idle workers may take it (and one is woken to do so). Should the waker go on
- * computing, the idle worker that watches (idle.c) takes `next` too.
+ * computing, the idle worker that watches (idle.c) takes `next` too; where none is idle, a busy one
+ * does.
  */
 #include "runtime/internal.h"
 #include "runtime/sched.h"
@@ -26,7 +27,8 @@
 
 /* Two tasks that wake each other let others run after so many turns. */
 #define NEXT_STREAK_MAX 64U
-#define POLL_TICKS 64U /* how often a busy worker looks beyond its own queue */
+#define POLL_TICKS 64U    /* how often a busy worker looks beyond its own queue */
+#define STUCK_TICKS 1024U /* how often at the queue of another worker; a multiple of POLL_TICKS */
 
 struct rt_runtime rt_runtime;
 _Atomic uint32_t rt_run_number = 1;
@@ -362,6 +364,8 @@ static struct taskrt_task *find_task(struct rt_worker *worker)
     struct taskrt_task *task;
     if (RT_GET(worker->ticks) % POLL_TICKS == 0) {
         rt_poll_busy(worker);
+        if (RT_GET(worker->ticks) % STUCK_TICKS == 0 && (task = rt_take_from_stuck(worker)) != NULL)
+            return task;
         if ((task = rt_pop_global(worker)) != NULL)
             return task;
     }

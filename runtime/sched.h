@@ -18,6 +18,8 @@ struct rt_worker {
     _Atomic uint32_t ring_tail;
     _Atomic uint32_t ticks; /* tasks that it began to run; also read by the watcher */
     uint32_t next_streak;   /* how many of the last ones came from `next` */
+    unsigned int looks_at;  /* another worker, which may be stuck; see rt_take_from_stuck */
+    uint32_t seen_ticks;    /* of that one, when it was looked at last */
     uint32_t random;
 
     /* What is to be done once the stack of the task that ran last has been left. */
@@ -114,6 +116,9 @@ void rt_wake_worker(void);
 struct taskrt_task *rt_idle(struct rt_worker *worker);
 /* Deadlines and descriptors that are due, when no idle worker sees to them. */
 void rt_poll_busy(struct rt_worker *worker);
+/* A task of another worker whose current one keeps its thread, or NULL. For a worker that always
+ * has tasks of its own, now and then: where none is idle, nobody else would ever run it. */
+struct taskrt_task *rt_take_from_stuck(struct rt_worker *worker);
 /* Wakes all idle workers, so that they see that the runtime stops. */
 void rt_wake_all(void);
 /* Where a worker sleeps: exported for its name, which tells tools that the thread has nothing to

@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <unistd.h>
 
 static void nothing(void *arg)
 {
@@ -365,6 +366,58 @@ static void rounding_mode__belongs_to_the_task(void **state)
     in_task_on(1, rounding, NULL, 0);
 }
 
+/* A task that keeps its thread in the kernel until those that it started have run elsewhere. */
+struct blocker {
+    int ends[2];
+    int started; /* by it, before it blocks */
+    atomic_int done;
+};
+
+static void write_byte(void *arg)
+{
+    struct blocker *blocker = arg;
+    expect_int(write(blocker->ends[1], "x", 1), 1);
+}
+
+static void start_and_block(void *arg)
+{
+    struct blocker *blocker = arg;
+    for (int i = 0; i < blocker->started; i++)
+        expect_int(taskrt_spawn(NULL, write_byte, blocker, NULL), 0);
+    char byte;
+    for (int i = 0; i < blocker->started; i++)
+        expect_int(read(blocker->ends[0], &byte, 1), 1);
+    atomic_store(&blocker->done, 1);
+}
+
+/* The other worker is never idle: it has this task all the time. */
+static void yield_meanwhile(void *arg)
+{
+    struct blocker *blocker = arg;
+    struct taskrt_task *task = spawn(start_and_block, blocker);
+    int64_t until_ns = taskrt_now_ns() + 20 * TASKRT_S;
+    while (!atomic_load(&blocker->done) && taskrt_now_ns() < until_ns)
+        taskrt_yield();
+    expect_int(atomic_load(&blocker->done), 1);
+    for (int i = 0; !atomic_load(&blocker->done) && i < blocker->started; i++)
+        write_byte(blocker);
+    join(task);
+}
+
+static void blocked_thread__its_tasks_run_in_busy_ones(void **state)
+{
+    (void)state;
+    for (int started = 1; started <= 5; started++) {
+        for (int threads = 2; threads <= 3; threads++) {
+            struct blocker blocker = {.started = started};
+            assert_int_equal(pipe(blocker.ends), 0);
+            in_task_on(threads, yield_meanwhile, &blocker, 0);
+            close(blocker.ends[0]);
+            close(blocker.ends[1]);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -380,6 +433,7 @@ int main(void)
         cmocka_unit_test(run__abandons_what_is_left__and_runs_again),
         cmocka_unit_test(outside__every_function_refuses),
         cmocka_unit_test(second_runtime__busy),
+        cmocka_unit_test(blocked_thread__its_tasks_run_in_busy_ones),
         cmocka_unit_test(rounding_mode__belongs_to_the_task),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
