@@ -53,6 +53,16 @@ static void hide_workers(void)
                           memory_order_release);
 }
 
+/* glibc takes the thread-locals of the program from the stack, and refuses one that they do not fit
+ * (EINVAL): such a program gets threads with stacks of the default size. */
+static bool start_worker(struct rt_worker *worker, const pthread_attr_t *attributes)
+{
+    int error = pthread_create(&worker->thread, attributes, rt_run_worker, worker);
+    if (error == EINVAL && attributes)
+        error = pthread_create(&worker->thread, NULL, rt_run_worker, worker);
+    return error == 0;
+}
+
 static void start_workers(struct rt_runtime *rt, unsigned int wanted)
 {
     pthread_attr_t attributes;
@@ -65,7 +75,7 @@ static void start_workers(struct rt_runtime *rt, unsigned int wanted)
     rt->count = 1;
     while (rt->count < wanted) {
         struct rt_worker *worker = &rt->workers[rt->count];
-        if (pthread_create(&worker->thread, small ? &attributes : NULL, rt_run_worker, worker) != 0)
+        if (!start_worker(worker, small ? &attributes : NULL))
             break;
         char name[16];
         snprintf(name, sizeof name, "taskrt-%u", rt->count);

@@ -73,12 +73,40 @@ static void more_processors_than_any_set_has_room_for__a_thread_for_each_there_i
     assert_int_equal(count_with(NULL), sysconf(_SC_NPROCESSORS_ONLN));
 }
 
+/* More than a worker's stack, which glibc takes them from. */
+static _Thread_local volatile char scratch[512 << 10];
+
+static void touch_scratch(void *arg)
+{
+    scratch[sizeof scratch - 1] = 1;
+    taskrt_waitgroup_done(arg);
+}
+
+static void use_thread_locals(void *arg)
+{
+    struct taskrt_waitgroup group = {.opaque = {0}};
+    expect_int(taskrt_waitgroup_add(&group, 64), 0);
+    for (int i = 0; i < 64; i++)
+        expect_int(taskrt_spawn(NULL, touch_scratch, &group, NULL), 0);
+    expect_int(taskrt_waitgroup_wait(&group), 0);
+    count_workers(arg);
+}
+
+static void large_thread_locals__all_threads_start(void **state)
+{
+    (void)state;
+    uint32_t count = 0;
+    in_task_on(4, use_thread_locals, &count, 0);
+    assert_int_equal(count, 4);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(wish__counts_if_it_is_a_whole_positive_number),
         cmocka_unit_test(many_processors__a_thread_for_each_that_is_allowed),
         cmocka_unit_test(more_processors_than_any_set_has_room_for__a_thread_for_each_there_is),
+        cmocka_unit_test(large_thread_locals__all_threads_start),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
