@@ -52,14 +52,26 @@ static void enter_mutex(struct rt_mutex *mutex)
     }
 }
 
+/* NULL: it is free from now on. */
+static void set_owner(struct rt_mutex *mutex, struct taskrt_task *owner)
+{
+    mutex->owner_id = owner ? RT_GET(owner->id) : 0;
+    RT_SET(mutex->owner, owner);
+}
+
+static bool owns(const struct rt_mutex *mutex, const struct taskrt_task *self)
+{
+    return RT_GET(mutex->owner) == self && mutex->owner_id == RT_GET(self->id);
+}
+
 static int mutex_lock(struct rt_mutex *mutex, struct taskrt_task *self, int64_t deadline_ns)
 {
     enter_mutex(mutex);
-    struct taskrt_task *owner = RT_GET(mutex->owner);
-    int result = owner == self ? -EDEADLK : owner ? rt_deadline_check(deadline_ns) : 0;
-    if (!owner)
-        RT_SET(mutex->owner, self);
-    if (!owner || result < 0) {
+    bool taken = RT_GET(mutex->owner) != NULL;
+    int result = !taken ? 0 : owns(mutex, self) ? -EDEADLK : rt_deadline_check(deadline_ns);
+    if (!taken)
+        set_owner(mutex, self);
+    if (!taken || result < 0) {
         rt_unlock(&mutex->lock);
         return result;
     }
@@ -69,7 +81,7 @@ static int mutex_lock(struct rt_mutex *mutex, struct taskrt_task *self, int64_t 
 static bool is_owner(struct rt_mutex *mutex, const struct taskrt_task *self)
 {
     enter_mutex(mutex); /* what an earlier run left does not count */
-    bool owner = RT_GET(mutex->owner) == self;
+    bool owner = owns(mutex, self);
     rt_unlock(&mutex->lock);
     return owner;
 }
@@ -77,12 +89,12 @@ static bool is_owner(struct rt_mutex *mutex, const struct taskrt_task *self)
 static int mutex_unlock(struct rt_mutex *mutex, struct taskrt_task *self)
 {
     enter_mutex(mutex);
-    if (RT_GET(mutex->owner) != self) {
+    if (!owns(mutex, self)) {
         rt_unlock(&mutex->lock);
         return -EPERM;
     }
     struct taskrt_task *heir = claim_one(&mutex->waiters);
-    RT_SET(mutex->owner, heir);
+    set_owner(mutex, heir);
     rt_unlock(&mutex->lock);
     if (heir)
         rt_ready(heir);

@@ -9,6 +9,7 @@ struct rt_mutex {
     uint32_t run;                      /* in which it was used last */
     struct taskrt_task *_Atomic owner; /* NULL: nobody */
     struct rt_queue waiters;
+    uint64_t owner_id; /* another task may have the memory of an owner that ended */
 };
 
 struct rt_cond {

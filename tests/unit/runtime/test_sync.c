@@ -74,6 +74,37 @@ static void taken_mutex__lock_until__times_out(void **state)
     in_task(mutex_deadlines, &shared);
 }
 
+static void lock_and_end(void *arg)
+{
+    struct shared *shared = arg;
+    expect_int(taskrt_mutex_lock(&shared->mutex), 0);
+}
+
+static void use_as_other(void *arg)
+{
+    struct shared *shared = arg;
+    expect_int(taskrt_mutex_unlock(&shared->mutex), -EPERM);
+    expect_int(taskrt_cond_wait(&shared->cond, &shared->mutex), -EPERM);
+    lock_until(shared);
+}
+
+/* The same memory, as that of a task that ended is the first to be used again. */
+static void end_with_mutex(void *arg)
+{
+    struct taskrt_task *first = spawn(lock_and_end, arg);
+    join(first);
+    struct taskrt_task *second = spawn(use_as_other, arg);
+    expect_int((uintptr_t)second, (uintptr_t)first);
+    join(second);
+}
+
+static void mutex_of_ended_task__is_not_of_the_next_in_its_memory(void **state)
+{
+    (void)state;
+    struct shared shared = {.count = 0};
+    in_task_on(1, end_with_mutex, &shared, 0);
+}
+
 static void count_up(void *arg)
 {
     struct shared *shared = arg;
@@ -196,6 +227,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(mutex__is_handed_over_in_order),
         cmocka_unit_test(taken_mutex__lock_until__times_out),
+        cmocka_unit_test(mutex_of_ended_task__is_not_of_the_next_in_its_memory),
         cmocka_unit_test(mutex__excludes),
         cmocka_unit_test(cond__signal_wakes_one__broadcast_all),
         cmocka_unit_test(waitgroup__counts_and_wakes_all),
