@@ -3,7 +3,9 @@
  * Each wait arms its descriptor once (EPOLLONESHOT), so what is ready already is reported too, and
  * a descriptor that was closed and opened anew behind our back is noticed: arming it fails with
  * ENOENT and it is added again. The generation in the event's data tells reports of an old
- * registration (kept alive by a duplicate of the descriptor) from those of the present one.
+ * registration (kept alive by a duplicate of the descriptor), and of earlier waits, from those of
+ * the present ones. Dropping them loses nothing: what is still so when the descriptor is armed is
+ * reported anew.
  */
 #include "runtime/internal.h"
 
@@ -26,7 +28,7 @@ static const uint32_t direction_events[DIRECTIONS] = {EPOLLIN, EPOLLOUT};
 
 struct fd_state {
     struct rt_lock lock;
-    uint32_t generation; /* of the registration */
+    uint32_t generation; /* how often it was armed */
     bool registered;
     struct rt_waiter *waiters[DIRECTIONS];
 };
@@ -138,8 +140,7 @@ static int arm(int fd, struct fd_state *state)
             events |= direction_events[i];
     for (int attempt = 0; attempt < 2; attempt++) {
         bool modify = state->registered;
-        if (!modify)
-            state->generation++;
+        state->generation++;
         struct epoll_event event = {.events = events,
                                     .data.u64 = (uint64_t)state->generation << 32 | (uint32_t)fd};
         if (epoll_ctl(epoll_fd, modify ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event) == 0) {
