@@ -305,8 +305,9 @@ int taskrt_fd_close(int fd)
 {
     if (!rt_self())
         return -EPERM;
-    struct fd_state *state = find_fd(fd, false);
-    if (!state)
+    /* Created, or a task that is the first to wait there could do so between here and the close. */
+    struct fd_state *state = find_fd(fd, true);
+    if (!state) /* out of range, or no memory */
         return close(fd) == 0 ? 0 : -errno;
     struct taskrt_task *woken[DIRECTIONS] = {NULL};
     rt_lock(&state->lock);

@@ -3,7 +3,6 @@
 #include "in_task.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -86,10 +85,61 @@ static void late_report__ends_no_later_wait(void **state)
     in_task_on(2, wait_after_a_late_report, NULL, 0);
 }
 
+/* A close that a task begins to wait during. */
+static struct {
+    int fd; /* whose close takes a while */
+    atomic_int ready;
+    atomic_int closing;
+    const struct taskrt_task *waiter;
+    int result;
+} slow_close = {.fd = -1};
+
+int close(int fd)
+{
+    if (fd == slow_close.fd && !atomic_exchange(&slow_close.closing, 1)) {
+        int64_t until_ns = taskrt_now_ns() + 100 * TASKRT_MS;
+        while (taskrt_now_ns() < until_ns &&
+               task_half(slow_close.waiter, taskrt_inspect.state) != TASKRT_STATE_PARKED)
+            ;
+    }
+    return (int)syscall(SYS_close, fd);
+}
+
+static void wait_while_it_is_closed(void *arg)
+{
+    atomic_store(&slow_close.ready, 1);
+    expect_int(await(&slow_close.closing), true);
+    slow_close.result = taskrt_wait_fd(*(int *)arg, POLLIN, taskrt_now_ns() + TASKRT_S);
+}
+
+static void close_slowly(void *arg)
+{
+    (void)arg;
+    int ends[2];
+    expect_int(pipe(ends), 0);
+    struct taskrt_task *task = spawn(wait_while_it_is_closed, &ends[0]);
+    slow_close.waiter = task;
+    while (!atomic_load(&slow_close.ready))
+        taskrt_yield();
+    slow_close.fd = ends[0]; /* the run has waited for none before, and knows nothing of it */
+    expect_int(taskrt_fd_close(ends[0]), 0);
+    slow_close.fd = -1;
+    join(task);
+    expect_int(slow_close.result, -EBADF);
+    taskrt_fd_close(ends[1]);
+}
+
+static void first_wait__during_the_close__is_told(void **state)
+{
+    (void)state;
+    in_task_on(2, close_slowly, NULL, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(late_report__ends_no_later_wait),
+        cmocka_unit_test(first_wait__during_the_close__is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
