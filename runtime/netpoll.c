@@ -10,6 +10,7 @@
 #include "runtime/internal.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -104,9 +105,11 @@ int rt_netpoll_wait(int64_t timeout_ns, void *events, int capacity)
             atomic_store(&no_pwait2, true);
     }
     if (count < 0 && atomic_load_explicit(&no_pwait2, memory_order_relaxed)) {
-        int timeout_ms = -1;
-        if (timeout_ns < (int64_t)INT32_MAX * 1000000)
-            timeout_ms = (int)((timeout_ns + 999999) / 1000000);
+        int timeout_ms = INT_MAX; /* the poller looks at its deadlines and goes on from there */
+        if (timeout_ns == TASKRT_NEVER)
+            timeout_ms = -1;
+        else if (timeout_ns < INT_MAX * TASKRT_MS)
+            timeout_ms = (int)((timeout_ns + TASKRT_MS - 1) / TASKRT_MS);
         count = epoll_wait(epoll_fd, events, capacity, timeout_ms);
     }
     errno = saved;

@@ -3,12 +3,14 @@
 #include "in_task.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -32,9 +34,15 @@ static struct {
     atomic_int armed; /* again */
 } hold;
 
+static bool no_pwait2; /* as in an old kernel; for the rest of the process */
+
 int epoll_pwait2(int fd, struct epoll_event *events, int capacity, const struct timespec *timeout,
                  const sigset_t *mask)
 {
+    if (no_pwait2) {
+        errno = ENOSYS;
+        return -1;
+    }
     bool sleeps = !timeout || timeout->tv_sec != 0 || timeout->tv_nsec != 0;
     if (sleeps)
         atomic_store(&hold.sleeping, 1);
@@ -135,11 +143,65 @@ static void first_wait__during_the_close__is_told(void **state)
     in_task_on(2, close_slowly, NULL, 0);
 }
 
+enum { ROUNDED = 40, CAPPED, FOR_EVER, OTHER };
+
+/* Without epoll_pwait2. What the poller asks for tells the child's status. */
+int epoll_wait(int fd, struct epoll_event *events, int capacity, int timeout_ms)
+{
+    static const struct {
+        int least_ms;
+        int most_ms;
+        int status;
+    } rows[] = {{-1, -1, FOR_EVER}, {3540000, 3600000, ROUNDED}, {INT_MAX, INT_MAX, CAPPED}};
+    (void)fd;
+    (void)events;
+    (void)capacity;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        if (timeout_ms >= rows[i].least_ms && timeout_ms <= rows[i].most_ms)
+            _exit(rows[i].status);
+    _exit(OTHER);
+}
+
+static void park_until(void *arg)
+{
+    int64_t duration_ns = *(int64_t *)arg;
+    int ends[2];
+    if (pipe(ends) == 0)
+        taskrt_wait_fd(ends[0], POLLIN,
+                       duration_ns == TASKRT_NEVER ? TASKRT_NEVER : taskrt_now_ns() + duration_ns);
+}
+
+static int sleep_without_pwait2(int64_t duration_ns)
+{
+    pid_t child = fork();
+    assert_int_not_equal(child, -1);
+    if (child == 0) {
+        no_pwait2 = true;
+        setenv("TASKRT_THREADS", "1", 1);
+        taskrt_run(park_until, &duration_ns);
+        _exit(OTHER);
+    }
+    int status = 0;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+static void far_deadline__without_pwait2__no_wait_for_ever(void **state)
+{
+    (void)state;
+    static const int64_t day_ns = 24 * 3600 * TASKRT_S;
+    assert_int_equal(sleep_without_pwait2(day_ns / 24), ROUNDED);
+    assert_int_equal(sleep_without_pwait2(25 * day_ns), CAPPED);
+    assert_int_equal(sleep_without_pwait2(100000 * day_ns), CAPPED);
+    assert_int_equal(sleep_without_pwait2(TASKRT_NEVER), FOR_EVER);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(late_report__ends_no_later_wait),
         cmocka_unit_test(first_wait__during_the_close__is_told),
+        cmocka_unit_test(far_deadline__without_pwait2__no_wait_for_ever),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
