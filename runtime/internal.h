@@ -140,8 +140,9 @@ extern _Atomic uint32_t rt_run_number;
  */
 static inline bool rt_lock_in_run(struct rt_lock *lock, uint32_t *run)
 {
-    uint32_t now = atomic_load_explicit(&rt_run_number, memory_order_relaxed);
     rt_lock(lock);
+    /* Not before: a caller outside of tasks may have waited into the next run. */
+    uint32_t now = atomic_load_explicit(&rt_run_number, memory_order_relaxed);
     bool first = *run != now;
     *run = now;
     return first;
