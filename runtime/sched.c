@@ -131,6 +131,44 @@ void rt_fiber_arrived(struct taskrt_task *self)
 #endif
 }
 
+/* What a C++ library keeps of a thread (Itanium C++ ABI, 2.2.2): the exceptions that are handled by
+ * catch blocks, and how many are on their way to one. */
+struct cxa_eh_globals {
+    void *caught;
+    unsigned int uncaught;
+};
+
+/* Never to be remembered across a switch. NULL: there is no such library, as in programs in C. */
+extern struct cxa_eh_globals *__cxa_get_globals(void) __attribute__((weak));
+
+/* What the task, or whatever called taskrt_run, keeps there is its own: between two tasks, threads
+ * have nothing of it. */
+static inline struct cxa_eh_globals take_exceptions(void)
+{
+    struct cxa_eh_globals taken = {NULL, 0};
+    if (__cxa_get_globals) {
+        struct cxa_eh_globals *globals = __cxa_get_globals();
+        taken = *globals;
+        if (taken.caught || taken.uncaught)
+            *globals = (struct cxa_eh_globals){NULL, 0};
+    }
+    return taken;
+}
+
+static inline void put_exceptions(const struct cxa_eh_globals *taken)
+{
+    if (taken->caught || taken->uncaught)
+        *__cxa_get_globals() = *taken;
+}
+
+/* Until some worker goes on with the task. */
+static void leave(struct rt_worker *worker, struct taskrt_task *self)
+{
+    struct cxa_eh_globals exceptions = take_exceptions();
+    switch_to_worker(worker, self);
+    put_exceptions(&exceptions);
+}
+
 __attribute__((noinline)) int rt_park(struct taskrt_task *self, enum taskrt_reason reason,
                                       uint64_t object, uint32_t object_count, int64_t deadline_ns,
                                       rt_unlock_fn *unlock, void *unlock_arg)
@@ -147,7 +185,7 @@ __attribute__((noinline)) int rt_park(struct taskrt_task *self, enum taskrt_reas
     worker->deadline_ns = deadline_ns;
     worker->unlock = unlock;
     worker->unlock_arg = unlock_arg;
-    switch_to_worker(worker, self);
+    leave(worker, self);
     if (deadline_ns != TASKRT_NEVER && self->wait_result != -ETIMEDOUT)
         rt_timer_remove(self);
     return self->wait_result;
@@ -161,7 +199,7 @@ void rt_unlock_one(void *lock)
 void rt_yield(struct taskrt_task *self)
 {
     self->worker->action = RT_YIELD;
-    switch_to_worker(self->worker, self);
+    leave(self->worker, self);
 }
 
 void rt_exit(struct taskrt_task *self)
@@ -427,6 +465,7 @@ void *rt_run_worker(void *arg)
     rt_lock(&rt_runtime.idle_lock); /* until all workers are there, see run.c */
     rt_unlock(&rt_runtime.idle_lock);
     set_worker(worker);
+    struct cxa_eh_globals exceptions = take_exceptions();
     RT_SET(worker->tid, (uint32_t)gettid());
 #if RT_TSAN
     worker->fiber = __tsan_get_current_fiber();
@@ -443,6 +482,7 @@ void *rt_run_worker(void *arg)
         set_current(worker, NULL);
         finish_switch(worker, task);
     }
+    put_exceptions(&exceptions);
     RT_SET(worker->tid, 0);
     set_worker(NULL);
     return NULL;

@@ -17,7 +17,8 @@
  * thread-local variable across one (errno is one), nor a lock that belongs to a thread; use
  * taskrt_mutex. A call that blocks the thread itself (read on a blocking descriptor) keeps that
  * thread from other tasks; the other threads go on. In a child of fork only exec and _exit may
- * follow.
+ * follow. In C++, exceptions belong to the task, which may wait in a catch block too; but not if
+ * the C++ library came by dlopen, after this one.
  *
  * Environment: TASKRT_THREADS, how many threads, in decimal digits and nothing else (1024 at most;
  * default, also for 0: as many as there are processors that the process may run on);

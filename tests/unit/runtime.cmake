@@ -8,6 +8,19 @@ foreach(subject task chan select sync fd fd_calls deadlock stack threads many ra
                runtime)
 endforeach()
 
+# Tasks in C++, where there is a compiler for it; not with AddressSanitizer, which is that of Clang's C compiler.
+include(CheckLanguage)
+check_language(CXX)
+if(CMAKE_CXX_COMPILER AND NOT LEAKSPY_SANITIZE STREQUAL "address")
+  enable_language(CXX)
+  add_library(test_throwing STATIC runtime/throwing.cc)
+  target_compile_features(test_throwing PRIVATE cxx_std_17)
+  target_include_directories(test_throwing PRIVATE ${PROJECT_SOURCE_DIR})
+  target_link_libraries(test_throwing PUBLIC taskrt)
+  leakspy_test(runtime_exceptions SOURCES runtime/test_exceptions.c LIBRARIES test_in_task
+               test_throwing LABEL runtime)
+endif()
+
 # What libtaskrt promises holds while it is recorded, too.
 if(TARGET leakspy_preload AND NOT LEAKSPY_SANITIZE)
   foreach(subject task chan select sync fd fd_calls deadlock stack threads many races)
