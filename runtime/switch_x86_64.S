@@ -34,9 +34,14 @@ rt_switch:
         .cfi_def_cfa_offset 64
         stmxcsr (%rsp)
         fnstcw  4(%rsp)
+        movzwl  4(%rsp), %eax
         movq    %rsp, (%rdi)
         movq    %rsi, %rsp
+        cmpw    4(%rsp), %ax
+        je      1f
+        fnclex                  /* what was masked there would be raised here, for who did not do it */
         fldcw   4(%rsp)
+1:
         ldmxcsr (%rsp)
         addq    $8, %rsp
         .cfi_def_cfa_offset 56

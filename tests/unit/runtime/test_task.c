@@ -366,6 +366,43 @@ static void rounding_mode__belongs_to_the_task(void **state)
     in_task_on(1, rounding, NULL, 0);
 }
 
+#if defined(__x86_64__)
+static void trap_divisions(void *arg)
+{
+    (void)arg;
+    feclearexcept(FE_ALL_EXCEPT);
+    feenableexcept(FE_DIVBYZERO);
+    volatile long double one = 1;
+    for (int i = 0; i < 3; i++) {
+        taskrt_yield();
+        expect_int((one + one) * 2, 4); /* where what is pending is raised */
+        expect_int(fegetexcept(), FE_DIVBYZERO);
+    }
+    fedisableexcept(FE_DIVBYZERO);
+}
+
+static void divide_by_zero(void *arg)
+{
+    (void)arg;
+    struct taskrt_task *task = spawn(trap_divisions, NULL);
+    volatile long double zero = 0;
+    volatile long double quotient = 0;
+    for (int i = 0; i < 4; i++) {
+        quotient = 1 / zero;
+        expect_int(quotient > 1, 1);
+        taskrt_yield();
+        expect_int(fegetexcept(), 0);
+    }
+    join(task);
+}
+
+static void masked_exception_of_x87__is_not_raised_in_another_task(void **state)
+{
+    (void)state;
+    in_task_on(1, divide_by_zero, NULL, 0);
+}
+#endif
+
 /* A task that keeps its thread in the kernel until those that it started have run elsewhere. */
 struct blocker {
     int ends[2];
@@ -435,6 +472,9 @@ int main(void)
         cmocka_unit_test(second_runtime__busy),
         cmocka_unit_test(blocked_thread__its_tasks_run_in_busy_ones),
         cmocka_unit_test(rounding_mode__belongs_to_the_task),
+#if defined(__x86_64__)
+        cmocka_unit_test(masked_exception_of_x87__is_not_raised_in_another_task),
+#endif
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
