@@ -330,7 +330,7 @@ void taskrt_task_entry(void);
 #define RT_ENTRY_SKIP 1   /* bytes of the nop at the entry */
 #define RT_CONTEXT_ARG 32 /* r12: the task, for taskrt_task_entry */
 #elif defined(__aarch64__)
-#define RT_CONTEXT_BYTES 176 /* x29, x30, x19 to x28, d8 to d15, fpcr */
+#define RT_CONTEXT_BYTES 176 /* x29, x30, x19 to x28, d8 to d15, fpcr, fpsr */
 #define RT_CONTEXT_FP 0
 #define RT_CONTEXT_PC 8
 #define RT_ENTRY_SKIP 4

@@ -1,5 +1,5 @@
 /* The context switch of aarch64. The saved frame, from the saved stack pointer up:
- *   0 x29, 8 x30, 16 x19 to x28, 96 d8 to d15, 160 fpcr, 168 nothing
+ *   0 x29, 8 x30, 16 x19 to x28, 96 d8 to d15, 160 fpcr, 168 fpsr
  * Both stacks have the same layout at the moment of the exchange, so the unwind information holds
  * on either side of it. */
 
@@ -35,17 +35,21 @@ rt_switch:
         stp     d10, d11, [sp, #112]
         stp     d12, d13, [sp, #128]
         stp     d14, d15, [sp, #144]
-        mrs     x9, fpcr
-        str     x9, [sp, #160]
+        mrs     x11, fpcr
+        mrs     x12, fpsr
+        stp     x11, x12, [sp, #160]
         mov     x10, sp
         stlr    x10, [x0]       /* after wait_count, for tools that read along */
         mov     sp, x1
-        ldr     x9, [sp, #160]
-        mrs     x10, fpcr
-        cmp     x9, x10
-        b.eq    1f              /* writing fpcr is slow, and it hardly ever differs */
+        ldp     x9, x10, [sp, #160]
+        cmp     x9, x11
+        b.eq    1f              /* writing them is slow, and they hardly ever differ */
         msr     fpcr, x9
 1:
+        cmp     x10, x12
+        b.eq    2f
+        msr     fpsr, x10
+2:
         ldp     d8, d9, [sp, #96]
         ldp     d10, d11, [sp, #112]
         ldp     d12, d13, [sp, #128]

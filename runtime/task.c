@@ -36,9 +36,9 @@ static void prepare_stack(struct taskrt_task *task, uint64_t id)
     /* The spawner's rounding and exception masks, as a thread would inherit them. */
     __asm__ volatile("stmxcsr (%0)\n\tfnstcw 4(%0)" : : "r"(frame) : "memory");
 #elif defined(__aarch64__)
-    uint64_t fpcr;
-    __asm__ volatile("mrs %0, fpcr" : "=r"(fpcr));
-    memcpy(frame + 160, &fpcr, sizeof fpcr);
+    uint64_t fp[2];
+    __asm__ volatile("mrs %0, fpcr\n\tmrs %1, fpsr" : "=r"(fp[0]), "=r"(fp[1]));
+    memcpy(frame + 160, fp, sizeof fp);
 #endif
     RT_SET(task->context_sp, (void *)frame);
 }

@@ -366,7 +366,7 @@ static void rounding_mode__belongs_to_the_task(void **state)
     in_task_on(1, rounding, NULL, 0);
 }
 
-#if defined(__x86_64__)
+#if defined(__x86_64__) /* where only those of the SSE belong to the task */
 static void trap_divisions(void *arg)
 {
     (void)arg;
@@ -400,6 +400,34 @@ static void masked_exception_of_x87__is_not_raised_in_another_task(void **state)
 {
     (void)state;
     in_task_on(1, divide_by_zero, NULL, 0);
+}
+#else
+static void raise_and_yield(void *arg)
+{
+    (void)arg;
+    feraiseexcept(FE_DIVBYZERO);
+    for (int i = 0; i < 3; i++) {
+        taskrt_yield();
+        expect_int(fetestexcept(FE_ALL_EXCEPT), FE_DIVBYZERO);
+    }
+}
+
+static void look_for_flags(void *arg)
+{
+    (void)arg;
+    feclearexcept(FE_ALL_EXCEPT);
+    struct taskrt_task *task = spawn(raise_and_yield, NULL);
+    for (int i = 0; i < 4; i++) {
+        taskrt_yield();
+        expect_int(fetestexcept(FE_ALL_EXCEPT), 0);
+    }
+    join(task);
+}
+
+static void raised_flags__belong_to_the_task(void **state)
+{
+    (void)state;
+    in_task_on(1, look_for_flags, NULL, 0);
 }
 #endif
 
@@ -474,6 +502,8 @@ int main(void)
         cmocka_unit_test(rounding_mode__belongs_to_the_task),
 #if defined(__x86_64__)
         cmocka_unit_test(masked_exception_of_x87__is_not_raised_in_another_task),
+#else
+        cmocka_unit_test(raised_flags__belong_to_the_task),
 #endif
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
