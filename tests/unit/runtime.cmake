@@ -8,10 +8,11 @@ foreach(subject task chan select sync fd fd_calls deadlock stack threads many ra
                runtime)
 endforeach()
 
-# Tasks in C++, where there is a compiler for it; not with AddressSanitizer, which is that of Clang's C compiler.
+# Tasks in C++, where there is a compiler for the same machine; not with AddressSanitizer, which is that of Clang's C
+# compiler.
 include(CheckLanguage)
 check_language(CXX)
-if(CMAKE_CXX_COMPILER AND NOT LEAKSPY_SANITIZE STREQUAL "address")
+if(CMAKE_CXX_COMPILER AND NOT CMAKE_CROSSCOMPILING AND NOT LEAKSPY_SANITIZE STREQUAL "address")
   enable_language(CXX)
   add_library(test_throwing STATIC runtime/throwing.cc)
   target_compile_features(test_throwing PRIVATE cxx_std_17)
