@@ -10,6 +10,7 @@
 #include "runtime/internal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -313,6 +314,8 @@ int taskrt_fd_close(int fd)
     if (!state) /* out of range, or no memory */
         return close(fd) == 0 ? 0 : -errno;
     struct taskrt_task *woken[DIRECTIONS] = {NULL};
+    /* The last close of a file may take its time, as with SO_LINGER: it comes after the lock. */
+    int last = fcntl(fd, F_DUPFD_CLOEXEC, 0);
     rt_lock(&state->lock);
     for (int i = 0; i < DIRECTIONS; i++)
         if (state->waiters[i])
@@ -325,5 +328,7 @@ int taskrt_fd_close(int fd)
     for (int i = 0; i < DIRECTIONS; i++)
         if (woken[i])
             rt_ready(woken[i]);
+    if (last >= 0 && close(last) < 0 && result == 0)
+        result = -errno;
     return result;
 }

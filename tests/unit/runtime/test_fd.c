@@ -7,6 +7,7 @@
 #include <linux/seccomp.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -173,6 +174,68 @@ static void reused_number__is_another_fd(void **state)
     in_task(reuse, NULL);
 }
 
+/* A connection that takes its time to close: what was written is there, and nobody reads it. */
+struct lingering {
+    int fd;
+    int peer;
+    atomic_int closing;
+    atomic_int closed;
+};
+
+static void connect_pair(struct lingering *pair)
+{
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t bytes = sizeof address;
+    expect_int(bind(listener, (struct sockaddr *)&address, sizeof address), 0);
+    expect_int(listen(listener, 1), 0);
+    expect_int(getsockname(listener, (struct sockaddr *)&address, &bytes), 0);
+    pair->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    expect_int(connect(pair->fd, (struct sockaddr *)&address, sizeof address), 0);
+    pair->peer = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+    close(listener);
+    struct linger linger = {.l_onoff = 1, .l_linger = 30};
+    expect_int(setsockopt(pair->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger), 0);
+    char block[4096] = {0};
+    while (send(pair->fd, block, sizeof block, MSG_DONTWAIT) > 0)
+        ;
+}
+
+/* In another thread. The descriptor is gone as soon as the close has begun. */
+static void use_while_it_closes(void *arg)
+{
+    struct lingering *pair = arg;
+    while (!atomic_load(&pair->closing) || fcntl(pair->fd, F_GETFD) >= 0)
+        ;
+    expect_int(taskrt_wait_fd(pair->fd, POLLIN, taskrt_now_ns() + TASKRT_S), -EBADF);
+    expect_int(atomic_load(&pair->closed), 0);
+    char block[4096];
+    while (read(pair->peer, block, sizeof block) > 0)
+        ; /* until its end, which comes when the close is over */
+}
+
+static void close_lingering(void *arg)
+{
+    struct lingering *pair = arg;
+    connect_pair(pair);
+    expect_int(taskrt_wait_fd(pair->fd, POLLIN, taskrt_now_ns() + TASKRT_MS), -ETIMEDOUT);
+    struct taskrt_task *task = spawn(use_while_it_closes, pair);
+    while (task_half(task, taskrt_inspect.state) != TASKRT_STATE_RUNNING)
+        taskrt_yield();
+    atomic_store(&pair->closing, 1);
+    expect_int(taskrt_fd_close(pair->fd), 0);
+    atomic_store(&pair->closed, 1);
+    join(task);
+    taskrt_fd_close(pair->peer);
+}
+
+static void lingering_close__holds_up_no_other_task(void **state)
+{
+    (void)state;
+    struct lingering pair = {.fd = -1};
+    in_task_on(2, close_lingering, &pair, 0);
+}
+
 /* An echo server: accepts and serves clients, all tasks of one runtime. */
 #define CLIENTS 20
 #define MESSAGES 50
@@ -337,6 +400,7 @@ int main(void)
         cmocka_unit_test(misuse__is_refused),
         cmocka_unit_test(one_fd__a_waiter_a_direction),
         cmocka_unit_test(reused_number__is_another_fd),
+        cmocka_unit_test(lingering_close__holds_up_no_other_task),
         cmocka_unit_test(server_and_clients__talk),
         cmocka_unit_test(refused_pwait2__is_done_without),
     };
