@@ -352,12 +352,16 @@ int taskrt_select(struct taskrt_case *cases, size_t count, int64_t deadline_ns)
         many = malloc(count * (sizeof *op.waiters + sizeof *op.locked));
         if (!many)
             return -ENOMEM;
+        op.self->block = many; /* should the run end meanwhile */
         op.waiters = many;
         op.locked = (struct taskrt_chan **)(op.waiters + count);
     }
     sort_channels(&op);
     int result = select_cases(&op, TASKRT_REASON_SELECT, (uintptr_t)cases, deadline_ns);
-    free(many);
+    if (many) {
+        op.self->block = NULL;
+        free(many);
+    }
     return result;
 }
 

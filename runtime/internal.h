@@ -184,6 +184,7 @@ struct taskrt_task {
     struct taskrt_task *link;   /* next in whichever queue or free list holds the task */
     struct rt_worker *worker;   /* that runs it */
     void *arg;                  /* of start */
+    void *block;                /* from malloc, which is of no use once the task is gone */
     _Atomic bool waiting;       /* the wait was not ended yet; see rt_claim */
     bool canary;                /* the stack has no guard, its lowest words are checked */
     bool cold;                  /* its stack's memory was given back to the kernel */

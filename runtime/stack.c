@@ -346,6 +346,8 @@ void rt_tasks_reset(void)
         task->cold = true;
         task->link = class->cold;
         class->cold = task;
+        free(task->block);
+        task->block = NULL;
 #if RT_TSAN
         if (task->fiber)
             __tsan_destroy_fiber(task->fiber);

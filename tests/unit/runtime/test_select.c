@@ -2,6 +2,7 @@
 #include "in_task.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdlib.h>
 
 static struct taskrt_chan *ints(size_t capacity)
@@ -265,6 +266,38 @@ static void selects_against_selects__lose_nothing(void **state)
     }
 }
 
+enum { ABANDONED = 100, MANY_CASES = 9 };
+
+static void wait_for_none(void *arg)
+{
+    struct taskrt_case cases[MANY_CASES] = {0};
+    expect_int(taskrt_select(cases, MANY_CASES, 1), -ETIMEDOUT);
+    (*(int *)arg)++;
+    taskrt_select(cases, MANY_CASES, TASKRT_NEVER);
+}
+
+static void abandon_selects(void *arg)
+{
+    struct taskrt_task *task = NULL;
+    for (int i = 0; i < ABANDONED; i++)
+        task = spawn(wait_for_none, arg);
+    await_parked(task, TASKRT_REASON_SELECT);
+}
+
+static void abandoned_select_of_many_cases__leaves_no_memory(void **state)
+{
+    (void)state;
+    int waits = 0;
+    in_task_on(1, abandon_selects, &waits, 0);
+    size_t before = mallinfo2().uordblks;
+    for (int i = 0; i < 3; i++)
+        in_task_on(1, abandon_selects, &waits, 0);
+    size_t after =
+        mallinfo2().uordblks; /* the sanitizers tell nothing here; one finds leaks itself */
+    assert_int_equal(waits, 4 * ABANDONED);
+    assert_in_range(after, 0, before + ABANDONED * MANY_CASES);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -274,6 +307,7 @@ int main(void)
         cmocka_unit_test(woken_select__that_has_not_run__keeps_its_channels),
         cmocka_unit_test(closed_channel__is_ready_with_epipe),
         cmocka_unit_test(selects_against_selects__lose_nothing),
+        cmocka_unit_test(abandoned_select_of_many_cases__leaves_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
