@@ -2,10 +2,10 @@
  *
  * Each wait arms its descriptor once (EPOLLONESHOT), so what is ready already is reported too, and
  * a descriptor that was closed and opened anew behind our back is noticed: arming it fails with
- * ENOENT and it is added again. The generation in the event's data tells reports of an old
- * registration (kept alive by a duplicate of the descriptor), and of earlier waits, from those of
- * the present ones. Dropping them loses nothing: what is still so when the descriptor is armed is
- * reported anew.
+ * ENOENT, who waited for the old file is told, and it is added again. The generation in the event's
+ * data tells reports of an old registration (kept alive by a duplicate of the descriptor), and of
+ * earlier waits, from those of the present ones. Dropping them loses nothing: what is still so when
+ * the descriptor is armed is reported anew.
  */
 #include "runtime/internal.h"
 
@@ -135,31 +135,6 @@ static struct fd_state *find_fd(int fd, bool create)
     return page ? &page->fds[fd % PAGE_FDS] : NULL;
 }
 
-/* Arms the descriptor for what its waiters wait for. The lock of the state is held. */
-static int arm(int fd, struct fd_state *state)
-{
-    uint32_t events = EPOLLONESHOT;
-    for (int i = 0; i < DIRECTIONS; i++)
-        if (state->waiters[i])
-            events |= direction_events[i];
-    for (int attempt = 0; attempt < 2; attempt++) {
-        bool modify = state->registered;
-        state->generation++;
-        struct epoll_event event = {.events = events,
-                                    .data.u64 = (uint64_t)state->generation << 32 | (uint32_t)fd};
-        if (epoll_ctl(epoll_fd, modify ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event) == 0) {
-            state->registered = true;
-            return 0;
-        }
-        if (errno != (modify ? ENOENT : EEXIST))
-            break;
-        state->registered = !modify;
-    }
-    int error = -errno;
-    state->registered = false;
-    return error;
-}
-
 /* Takes the waiter out of both directions. The lock is held. */
 static void forget(struct fd_state *state, const struct rt_waiter *waiter)
 {
@@ -177,6 +152,55 @@ static struct taskrt_task *end_wait(struct fd_state *state, struct rt_waiter *wa
     struct taskrt_task *task = rt_end_wait(waiter, result);
     task->link = NULL;
     return task;
+}
+
+/* Ends the waits of all but one waiter (NULL: of all). The tasks go to the end of a list. */
+static struct taskrt_task **end_others(struct fd_state *state, const struct rt_waiter *but,
+                                       int result, struct taskrt_task **last)
+{
+    for (int i = 0; i < DIRECTIONS; i++) {
+        struct rt_waiter *waiter = state->waiters[i];
+        struct taskrt_task *task = waiter && waiter != but ? end_wait(state, waiter, result) : NULL;
+        if (task) {
+            *last = task;
+            last = &task->link;
+        }
+    }
+    return last;
+}
+
+/* EPOLL_CTL_ADD or MOD for what its waiters wait for. 0 or a negative errno. */
+static int control(int fd, struct fd_state *state, int what)
+{
+    uint32_t events = EPOLLONESHOT;
+    for (int i = 0; i < DIRECTIONS; i++)
+        if (state->waiters[i])
+            events |= direction_events[i];
+    state->generation++;
+    struct epoll_event event = {.events = events,
+                                .data.u64 = (uint64_t)state->generation << 32 | (uint32_t)fd};
+    return epoll_ctl(epoll_fd, what, fd, &event) == 0 ? 0 : -errno;
+}
+
+/* Arms the descriptor for what its waiters wait for, of whom one is new, or none (NULL). Where the
+ * number stands for another file by now, or none, the others can wait no longer: they get -EBADF,
+ * and go to the end of a list. The lock of the state is held. */
+static int arm(int fd, struct fd_state *state, const struct rt_waiter *fresh,
+               struct taskrt_task ***last)
+{
+    int result = -ENOENT;
+    if (state->registered) {
+        result = control(fd, state, EPOLL_CTL_MOD);
+        if (result < 0)
+            *last = end_others(state, fresh, -EBADF, *last);
+    }
+    if (result == -ENOENT && fresh) {
+        result = control(fd, state, EPOLL_CTL_ADD);
+        if (result == -EEXIST)
+            result = control(fd, state, EPOLL_CTL_MOD);
+    }
+    state->registered = result == 0;
+    return result;
 }
 
 static struct taskrt_task **report(int fd, uint32_t generation, uint32_t events,
@@ -204,7 +228,7 @@ static struct taskrt_task **report(int fd, uint32_t generation, uint32_t events,
             }
         }
         if (state->waiters[READ] || state->waiters[WRITE])
-            arm(fd, state); /* it was armed a moment ago: this can fail for a closed fd alone */
+            arm(fd, state, NULL, &last);
     }
     rt_unlock(&state->lock);
     return last;
@@ -263,17 +287,21 @@ static int wait_fd(struct taskrt_task *self, int fd, int events, int64_t deadlin
         if (other && !atomic_load_explicit(&other->task->waiting, memory_order_acquire))
             forget(state, other); /* its deadline came; it has not run yet */
     }
-    for (int i = 0; i < DIRECTIONS; i++) {
-        if ((uint32_t)events & direction_events[i] && state->waiters[i]) {
-            rt_unlock(&state->lock);
-            return -EEXIST;
-        }
+    bool conflict = false;
+    for (int i = 0; i < DIRECTIONS; i++)
+        conflict |= (uint32_t)events & direction_events[i] && state->waiters[i];
+    struct taskrt_task *ended = NULL; /* who waited for an earlier file of this number */
+    struct taskrt_task **last = &ended;
+    if (conflict && arm(fd, state, NULL, &last) == 0) {
+        rt_unlock(&state->lock);
+        return -EEXIST;
     }
     for (int i = 0; i < DIRECTIONS; i++)
         if ((uint32_t)events & direction_events[i])
             state->waiters[i] = &waiter;
     atomic_fetch_add(&waiter_count, 1);
-    result = arm(fd, state);
+    result = arm(fd, state, &waiter, &last);
+    rt_ready_all(ended); /* they take the lock no more, and it stays until the run ends */
     if (result < 0) {
         forget(state, &waiter);
         rt_unlock(&state->lock);
@@ -313,21 +341,17 @@ int taskrt_fd_close(int fd)
     struct fd_state *state = find_fd(fd, true);
     if (!state) /* out of range, or no memory */
         return close(fd) == 0 ? 0 : -errno;
-    struct taskrt_task *woken[DIRECTIONS] = {NULL};
+    struct taskrt_task *woken = NULL;
     /* The last close of a file may take its time, as with SO_LINGER: it comes after the lock. */
     int last = fcntl(fd, F_DUPFD_CLOEXEC, 0);
     rt_lock(&state->lock);
-    for (int i = 0; i < DIRECTIONS; i++)
-        if (state->waiters[i])
-            woken[i] = end_wait(state, state->waiters[i], -EBADF);
+    end_others(state, NULL, -EBADF, &woken);
     if (state->registered)
         epoll_ctl(epoll_fd, EPOLL_CTL_DEL, fd, NULL); /* a duplicate would keep it */
     state->registered = false;
     int result = close(fd) == 0 ? 0 : -errno;
     rt_unlock(&state->lock);
-    for (int i = 0; i < DIRECTIONS; i++)
-        if (woken[i])
-            rt_ready(woken[i]);
+    rt_ready_all(woken);
     if (last >= 0 && close(last) < 0 && result == 0)
         result = -errno;
     return result;

@@ -171,7 +171,8 @@ int taskrt_waitgroup_wait_until(struct taskrt_waitgroup *group, int64_t deadline
  * none. Only where it has to wait, which it has not with a deadline that has come: -EEXIST: a task
  * waits for the same fd and direction already; -EPERM: such a file is always ready (a regular
  * file); -ENOMEM; -EBADF also for an fd of 1048576 or more. Tasks that wait when the fd is closed
- * without taskrt_fd_close wait for ever, as with epoll. */
+ * without taskrt_fd_close wait on, as with epoll, until a task waits for another fd of that number:
+ * then they return -EBADF. */
 int taskrt_wait_fd(int fd, int events, int64_t deadline_ns);
 
 /* Closes `fd`; tasks that wait for it return -EBADF. 0 or the error of close. */

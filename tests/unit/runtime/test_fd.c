@@ -174,6 +174,62 @@ static void reused_number__is_another_fd(void **state)
     in_task(reuse, NULL);
 }
 
+static void other_pipe_in(int closed, int ends[2])
+{
+    close(closed); /* not by taskrt_fd_close */
+    expect_int(pipe(ends), 0);
+    expect_int(ends[0], closed);
+}
+
+static void close_below_waiters(void *arg)
+{
+    (void)arg;
+    int first[2];
+    int second[2];
+    expect_int(pipe(first), 0);
+    struct fd_wait old = {first[0], POLLIN, 0};
+    struct taskrt_task *old_task = park_on(&old);
+    other_pipe_in(first[0], second);
+    struct fd_wait fresh = {second[0], POLLIN, 0};
+    struct taskrt_task *fresh_task = spawn(wait_it, &fresh);
+    join(old_task);
+    expect_int(old.result, -EBADF);
+    await_parked(fresh_task, TASKRT_REASON_FD);
+    expect_int(taskrt_wait_fd(second[0], POLLIN, TASKRT_NEVER), -EEXIST);
+    expect_int(write(second[1], "x", 1), 1);
+    join(fresh_task);
+    expect_int(fresh.result, POLLIN);
+    close(first[1]);
+
+    /* The other direction has a waiter; then nothing is there. */
+    int pair[2];
+    close(second[0]);
+    expect_int(socketpair(AF_UNIX, SOCK_STREAM, 0, first), 0);
+    expect_int(first[0], second[0]);
+    old_task = park_on(&old);
+    close(first[0]);
+    expect_int(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+    expect_int(pair[0], first[0]);
+    expect_int(taskrt_wait_fd(pair[0], POLLOUT, TASKRT_NEVER), POLLOUT);
+    join(old_task);
+    expect_int(old.result, -EBADF);
+    old_task = park_on(&old);
+    close(pair[0]);
+    expect_int(taskrt_wait_fd(pair[0], POLLIN, TASKRT_NEVER), -EBADF);
+    join(old_task);
+    expect_int(old.result, -EBADF);
+    close(pair[1]);
+    close(first[1]);
+    close(second[1]);
+}
+
+static void closed_below_a_waiter__number_can_be_waited_for(void **state)
+{
+    (void)state;
+    for (int threads = 1; threads <= 3; threads++)
+        in_task_on(threads, close_below_waiters, NULL, 0);
+}
+
 /* A connection that takes its time to close: what was written is there, and nobody reads it. */
 struct lingering {
     int fd;
@@ -400,6 +456,7 @@ int main(void)
         cmocka_unit_test(misuse__is_refused),
         cmocka_unit_test(one_fd__a_waiter_a_direction),
         cmocka_unit_test(reused_number__is_another_fd),
+        cmocka_unit_test(closed_below_a_waiter__number_can_be_waited_for),
         cmocka_unit_test(lingering_close__holds_up_no_other_task),
         cmocka_unit_test(server_and_clients__talk),
         cmocka_unit_test(refused_pwait2__is_done_without),
