@@ -227,6 +227,11 @@ int taskrt_sleep(int64_t duration_ns)
     return 0;
 }
 
+int taskrt_errno(void)
+{
+    return errno;
+}
+
 int64_t taskrt_now_ns(void)
 {
     return rt_now_ns();

@@ -6,19 +6,22 @@
  *
  * Conventions: functions return 0 or a negative errno value. Deadlines are absolute, in ns of
  * CLOCK_MONOTONIC (taskrt_now_ns() + 5 * TASKRT_S); TASKRT_NEVER waits for ever, 0 does not wait
- * (-EAGAIN where a deadline would give -ETIMEDOUT). Everything but taskrt_run, taskrt_now_ns and
- * the functions marked "anywhere" may be called from tasks only: elsewhere it returns -EPERM (NULL
- * for functions that return pointers; taskrt_yield does nothing).
+ * (-EAGAIN where a deadline would give -ETIMEDOUT). Everything but taskrt_run and the functions
+ * marked "anywhere" may be called from tasks only: elsewhere it returns -EPERM (NULL for functions
+ * that return pointers; taskrt_yield does nothing).
  *
  * Misuse has a defined result; each function says which. Pointers to mutexes, conditions and wait
  * groups must be valid; other pointers may be NULL where their function says what happens then.
  *
  * A task may go on in another thread after any call that can wait: do not keep the address of a
- * thread-local variable across one (errno is one), nor a lock that belongs to a thread; use
- * taskrt_mutex. A call that blocks the thread itself (read on a blocking descriptor) keeps that
- * thread from other tasks; the other threads go on. In a child of fork only exec and _exit may
- * follow. In C++, exceptions belong to the task, which may wait in a catch block too; but not if
- * the C++ library came by dlopen, after this one.
+ * thread-local variable across one, nor a lock that belongs to a thread; use taskrt_mutex. Of
+ * errno, the compiler keeps the address by itself in a function that uses it before and after a
+ * wait, and may give what the thread before has: taskrt_errno does not. A call that blocks the
+ * thread itself (read on a blocking descriptor) keeps that thread from other tasks; the other
+ * threads go on. In a child of fork only exec and _exit may follow. In C++, exceptions belong to
+ * the task, which may wait in a catch block too; but not if the C++ library came by dlopen, after
+ * this one. While it runs, the runtime has descriptors of its own, which the program must not close
+ * (close_range).
  *
  * Environment: TASKRT_THREADS, how many threads, in decimal digits and nothing else (1024 at most;
  * default, also for 0: as many as there are processors that the process may run on);
@@ -61,6 +64,9 @@ int taskrt_run(taskrt_fn *fn, void *arg);
 
 /* Anywhere. CLOCK_MONOTONIC in ns. */
 int64_t taskrt_now_ns(void);
+
+/* Anywhere. errno of the thread that the caller runs in now. */
+int taskrt_errno(void);
 
 struct taskrt_options {
     const char *name;   /* NULL: none; copied, cut at 31 bytes */
@@ -118,7 +124,7 @@ int taskrt_chan_close(struct taskrt_chan *chan);
 size_t taskrt_chan_length(struct taskrt_chan *chan);
 size_t taskrt_chan_capacity(const struct taskrt_chan *chan);
 
-enum taskrt_direction { TASKRT_RECEIVE = 0, TASKRT_SEND = 1 };
+enum taskrt_direction { TASKRT_RECEIVE = 0, TASKRT_SEND = 1 }; /* another: as TASKRT_RECEIVE */
 
 struct taskrt_case {
     enum taskrt_direction direction;
@@ -170,9 +176,10 @@ int taskrt_waitgroup_wait_until(struct taskrt_waitgroup *group, int64_t deadline
  * POLLERR, POLLHUP); -ETIMEDOUT; -EAGAIN with a deadline of 0; -EBADF; -EINVAL: other events, or
  * none. Only where it has to wait, which it has not with a deadline that has come: -EEXIST: a task
  * waits for the same fd and direction already; -EPERM: such a file is always ready (a regular
- * file); -ENOMEM; -EBADF also for an fd of 1048576 or more. Tasks that wait when the fd is closed
- * without taskrt_fd_close wait on, as with epoll, until a task waits for another fd of that number:
- * then they return -EBADF. */
+ * file); -ENOMEM; -ENOSPC: the user watches too many (fs.epoll.max_user_watches); -ELOOP: an epoll
+ * descriptor that watches others too deep; -EINVAL: the runtime's own; -EBADF also for an fd of
+ * 1048576 or more. Tasks that wait when the fd is closed without taskrt_fd_close wait on, as with
+ * epoll, until a task waits for another fd of that number: then they return -EBADF. */
 int taskrt_wait_fd(int fd, int events, int64_t deadline_ns);
 
 /* Closes `fd`; tasks that wait for it return -EBADF. 0 or the error of close. */

@@ -11,7 +11,7 @@ static void client(void *arg)
 {
     char answer[16];
     (void)arg;
-    while (read(connection[0], answer, sizeof answer) < 0 && errno == EAGAIN)
+    while (read(connection[0], answer, sizeof answer) < 0 && taskrt_errno() == EAGAIN)
         taskrt_wait_fd(connection[0], POLLIN, TASKRT_NEVER); /* parks here */
 }
 

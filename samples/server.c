@@ -154,7 +154,8 @@ static bool read_request(int fd, char request[REQUEST_BYTES])
             request[bytes] = '\0';
             if (strstr(request, "\r\n\r\n"))
                 return true;
-        } else if (got == 0 || errno != EAGAIN || taskrt_wait_fd(fd, POLLIN, deadline_ns) < 0) {
+        } else if (got == 0 || taskrt_errno() != EAGAIN ||
+                   taskrt_wait_fd(fd, POLLIN, deadline_ns) < 0) {
             return false;
         }
     }
@@ -169,7 +170,7 @@ static bool write_all(int fd, const char *text, size_t bytes)
         if (put > 0) {
             text += put;
             bytes -= (size_t)put;
-        } else if (errno != EAGAIN || taskrt_wait_fd(fd, POLLOUT, deadline_ns) < 0) {
+        } else if (taskrt_errno() != EAGAIN || taskrt_wait_fd(fd, POLLOUT, deadline_ns) < 0) {
             return false;
         }
     }
@@ -206,10 +207,10 @@ static void accept_clients(int listener)
             if (taskrt_spawn(&(struct taskrt_options){.name = "serve"}, serve, (void *)(intptr_t)fd,
                              NULL) != 0)
                 close(fd);
-        } else if (errno == EAGAIN) {
+        } else if (taskrt_errno() == EAGAIN) {
             /* Wakes once a second, so that a server with no clients does not look stuck itself. */
             taskrt_wait_fd(listener, POLLIN, taskrt_now_ns() + TASKRT_S);
-        } else if (errno != EINTR && errno != ECONNABORTED) {
+        } else if (taskrt_errno() != EINTR && taskrt_errno() != ECONNABORTED) {
             taskrt_sleep(10 *
                          TASKRT_MS); /* out of descriptors or memory: let some connections end */
         }

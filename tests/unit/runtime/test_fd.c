@@ -300,7 +300,7 @@ static int read_some(int fd, void *to, size_t bytes)
 {
     for (;;) {
         ssize_t got = read(fd, to, bytes);
-        if (got >= 0 || errno != EAGAIN)
+        if (got >= 0 || taskrt_errno() != EAGAIN)
             return (int)got;
         if (taskrt_wait_fd(fd, POLLIN, TASKRT_NEVER) < 0)
             return -1;

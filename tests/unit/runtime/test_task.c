@@ -294,6 +294,8 @@ static void outside__every_function_refuses(void **state)
     assert_int_equal(taskrt_join(NULL, 0), -EPERM);
     assert_int_equal(taskrt_detach(NULL), -EPERM);
     taskrt_yield();
+    errno = ENOTTY;
+    assert_int_equal(taskrt_errno(), ENOTTY);
     assert_int_equal(taskrt_sleep(1), -EPERM);
     assert_int_equal(taskrt_send(chan, &value), -EPERM);
     assert_int_equal(taskrt_receive(chan, &value), -EPERM);
@@ -431,6 +433,42 @@ static void raised_flags__belong_to_the_task(void **state)
 }
 #endif
 
+__attribute__((noinline)) static void fail_with(int error)
+{
+    errno = error;
+    __asm__ volatile("" ::: "memory");
+}
+
+static void keep_thread(void *arg)
+{
+    while (!atomic_load((atomic_int *)arg))
+        ;
+}
+
+static void move_between_threads(void *arg)
+{
+    (void)arg;
+    for (int moves = 0; moves < 10; moves++) {
+        pid_t thread = gettid();
+        fail_with(1000 + moves);
+        expect_int(taskrt_errno(), 1000 + moves);
+        atomic_int moved = 0;
+        struct taskrt_task *task = spawn(keep_thread, &moved);
+        while (gettid() == thread)
+            taskrt_yield();
+        fail_with(2000 + moves);
+        expect_int(taskrt_errno(), 2000 + moves);
+        atomic_store(&moved, 1);
+        join(task);
+    }
+}
+
+static void errno_of_task__is_that_of_its_thread(void **state)
+{
+    (void)state;
+    in_task_on(2, move_between_threads, NULL, 0);
+}
+
 /* A task that keeps its thread in the kernel until those that it started have run elsewhere. */
 struct blocker {
     int ends[2];
@@ -498,6 +536,7 @@ int main(void)
         cmocka_unit_test(run__abandons_what_is_left__and_runs_again),
         cmocka_unit_test(outside__every_function_refuses),
         cmocka_unit_test(second_runtime__busy),
+        cmocka_unit_test(errno_of_task__is_that_of_its_thread),
         cmocka_unit_test(blocked_thread__its_tasks_run_in_busy_ones),
         cmocka_unit_test(rounding_mode__belongs_to_the_task),
 #if defined(__x86_64__)
