@@ -18,6 +18,11 @@
  * all that is known of it. Such frames, the static functions of stripped files, are stepped over
  * where they are in the file of the next frame with a name, inwards or outwards, or in the C
  * library; elsewhere they may be the program's own code, which nobody knows.
+ *
+ * "FUNCTION & OTHER" asks for a second function, anywhere in the same stack. A program may have a
+ * function of any name, also one of C++, whose name here tells no parameters: so a row that makes a
+ * wait expected, or a step towards one that does, names a file or a second function where the
+ * function's own name has no prefix, namespace or package that is the library's alone.
  */
 #include "analyzer/naming/op_rules.h"
 
@@ -29,6 +34,9 @@
 /* Of longer names only the beginning is compared. */
 #define NAME_BYTES 512
 #define IN_FILE_BYTES (64 + NAME_BYTES)
+
+#define AND " & "
+#define FIRST_PART_BYTES 128 /* of a pattern with an AND */
 
 struct op_rule {
     const char *function; /* pattern */
@@ -44,6 +52,9 @@ static const char java_gc[] = "a thread of Java's garbage collector without work
 static const char java_own[] = "a thread of Java's runtime without work";
 static const char grpc_idle[] = "a worker of gRPC without work";
 static const char uv_idle[] = "a worker of libuv's pool without work";
+static const char jemalloc_idle[] = "the background thread of jemalloc";
+static const char blas_idle[] = "a thread of OpenBLAS without work";
+static const char eio_idle[] = "a thread of libeio without a request";
 
 static const struct op_rule rules[] = {
     /* libtaskrt */
@@ -58,7 +69,8 @@ static const struct op_rule rules[] = {
     {"@(__new_sem_wait*|sem_@(wait|timedwait|clockwait))", NULL, NULL, NULL, false},
     {"@(libc|librt)[.-]*!timer_helper_thread", NULL, "the C library's thread for POSIX timers",
      "signal wait", true},
-    {"handle_fildes_io", NULL, "the C library's thread for asynchronous I/O", "cond wait", true},
+    {"@(libc|librt)[.-]*!handle_fildes_io", NULL, "the C library's thread for asynchronous I/O",
+     "cond wait", true},
 
     /* Rust's standard library, 1.62 and later */
     {"std::sys*::@(futex_mutex|mutex::futex)::Mutex::lock*", "mutex lock", NULL, NULL, false},
@@ -260,12 +272,13 @@ static const struct op_rule rules[] = {
     {"internal/poll.(*FD).Accept", NULL, "it waits for the next connection", "IO wait", true},
 
     /* The runtimes of Haskell (GHC) and Erlang */
-    {"@(waitCondition|yieldCapability|schedule)", NULL, NULL, "cond wait", false},
-    {"scheduleWorker", NULL, "a worker of GHC's runtime without a Haskell thread to run",
+    {"@(waitCondition|yieldCapability|schedule) & @(yieldCapability|itimer_thread_func)", NULL,
+     NULL, "cond wait", false},
+    {"scheduleWorker & yieldCapability", NULL,
+     "a worker of GHC's runtime without a Haskell thread to run", "cond wait", false},
+    {"itimer_thread_func & waitCondition", NULL, "the timer of GHC's runtime, which is at rest",
      "cond wait", false},
-    {"itimer_thread_func", NULL, "the timer of GHC's runtime, which is at rest", "cond wait",
-     false},
-    {"@(ethr_event_wait|ethr_event_twait|scheduler_wait)", NULL, NULL, "futex wait", false},
+    {"beam*!@(ethr_event_wait|ethr_event_twait|scheduler_wait)", NULL, NULL, "futex wait", false},
     {"beam*!erts_schedule", NULL, "a scheduler of Erlang's runtime without a process to run",
      "futex wait", false},
 
@@ -301,7 +314,8 @@ static const struct op_rule rules[] = {
     {"uv_rwlock_wrlock", "rwlock wrlock", NULL, NULL, false},
     {"uv_?(_)sem_wait", "sem wait", NULL, NULL, false},
     {"uv_barrier_wait", "barrier wait", NULL, NULL, false},
-    {"@(node|nodejs|libnode.so*|libuv.so*)!worker", NULL, uv_idle, "cond wait", false},
+    {"@(node|nodejs)!worker & uv_cond_wait", NULL, uv_idle, "cond wait", false},
+    {"@(libnode.so*|libuv.so*)!worker", NULL, uv_idle, "cond wait", false},
     {"libuv.so*!", NULL, uv_idle, "cond wait", false},
     {"node::*PlatformWorkerThread", NULL, "a worker of node's platform without a task to run",
      "cond wait", false},
@@ -328,31 +342,37 @@ static const struct op_rule rules[] = {
      NULL, "a worker of V8's platform without a task to run", "cond wait", false},
 
     /* Programs and libraries with threads of their own */
-    {"bioProcessBackgroundJobs", NULL, "a background thread of redis without work", "cond wait",
-     true},
+    {"@(redis|valkey|keydb)*!bioProcessBackgroundJobs", NULL,
+     "a background thread of redis without work", "cond wait", true},
     /* Debian's redis-server is a link to redis-check-rdb. */
     {"@(redis|valkey|keydb)-*!IOThreadMain", NULL, "an I/O thread of redis that was sent to rest",
      "mutex lock", false},
-    {"ap_queue_pop_something", NULL, "a worker of Apache without a connection", "cond wait", false},
-    {"ap_mpm_podx_check", NULL, "a process of Apache that waits to be told to end", "io wait",
+    {"@(apache|httpd|mod_mpm_)*!ap_queue_pop_something", NULL,
+     "a worker of Apache without a connection", "cond wait", false},
+    {"@(apache|httpd|mod_mpm_)*!ap_mpm_podx_check", NULL,
+     "a process of Apache that waits to be told to end", "io wait", false},
+    {"squid*!squidaio_thread_loop", NULL, "an I/O thread of squid without work", "cond wait",
      false},
-    {"squidaio_thread_loop", NULL, "an I/O thread of squid without work", "cond wait", false},
     {"@(mariadbd|mysqld)*!handle_manager", NULL, "the manager thread of MariaDB without work",
      "cond wait", false},
     {"@(mariadbd|mysqld)*!slave_deadlock_handler", NULL,
      "the thread of MariaDB for deadlocks of replicas, without work", "cond wait", false},
-    {"background_@(thread_sleep|work_sleep_once|work|thread0_work)", NULL, NULL, "cond wait",
-     false},
-    {"?(je_|_rjem_je_)background_thread_entry", NULL, "the background thread of jemalloc",
-     "cond wait", false},
-    {"libjemalloc.so*!", NULL, "the background thread of jemalloc", "cond wait", true},
+    {"background_@(thread_sleep|work_sleep_once|work|thread0_work) & "
+     "?(je_|_rjem_je_)background_thread_entry",
+     NULL, NULL, "cond wait", false},
+    {"@(je_|_rjem_je_)background_thread_entry", NULL, jemalloc_idle, "cond wait", false},
+    {"@(redis|valkey|keydb)*!background_thread_entry", NULL, jemalloc_idle, "cond wait", false},
+    /* Not background_work, as who has the one function may well call another. */
+    {"background_thread_entry & background_@(thread_sleep|work_sleep_once|thread0_work)", NULL,
+     jemalloc_idle, "cond wait", false},
+    {"libjemalloc.so*!", NULL, jemalloc_idle, "cond wait", true},
 
     /* OpenBLAS: it waits on a condition in its threads alone; who wants their results spins. */
-    {"blas_thread_server", NULL, "a thread of OpenBLAS without work", "cond wait", false},
-    {"lib*openblas*.so*!", NULL, "a thread of OpenBLAS without work", "cond wait", false},
+    {"lib*blas*.so*!blas_thread_server", NULL, blas_idle, "cond wait", false},
+    {"lib*openblas*.so*!", NULL, blas_idle, "cond wait", false},
 
     /* libeio, as in tarantool and perl's IO::AIO */
-    {"etp_proc", NULL, "a thread of libeio without a request", "cond wait", false},
+    {"@(tarantool*|libeio.so*|AIO.so)!etp_proc", NULL, eio_idle, "cond wait", false},
 };
 
 /* Threads that libraries start for themselves. Where nothing of the program is on such a thread's
@@ -367,7 +387,7 @@ static const struct {
 } own_threads[] = {
     {"libtbb.so*!", "futex wait", "a worker of oneTBB without a task to run"},
     {"libglib-2.0.so*!?(g_cond_wait)", "futex wait", "a thread of GLib's pools without work"},
-    {"AIO.so!", "cond wait", "a thread of libeio without a request"}, /* perl's IO::AIO */
+    {"AIO.so!", "cond wait", eio_idle}, /* perl's IO::AIO */
 };
 
 /* The ops that say how a task waits rather than what for; only these get another name. So a
@@ -429,10 +449,34 @@ static void put_in_file(const char *file, const char *function, char ret[IN_FILE
              function ? function : "");
 }
 
-/* The first row for a frame; NULL: none. */
-static const struct op_rule *find_rule(const struct op_frame *frame, const char *op_text,
-                                       bool reached)
+/* A frame of a stack. */
+struct place {
+    const struct op_frame *frames;
+    size_t count, at;
+};
+
+/* Whether the stack has the second function that a pattern asks for; *pattern is then, in `first`
+ * where there is one, what the frame itself is to fit. */
+static bool has_second(const char **pattern, const struct place *place,
+                       char first[FIRST_PART_BYTES])
 {
+    const char *mark = strstr(*pattern, AND);
+    if (mark == NULL)
+        return true;
+    snprintf(first, FIRST_PART_BYTES, "%.*s", (int)(mark - *pattern), *pattern);
+    *pattern = first;
+    for (size_t i = 0; i < place->count; i++)
+        if (place->frames[i].function != NULL &&
+            fits(mark + strlen(AND), place->frames[i].function))
+            return true;
+    return false;
+}
+
+/* The first row for a frame; NULL: none. */
+static const struct op_rule *find_rule(const struct place *place, const char *op_text, bool reached)
+{
+    const struct op_frame *frame = &place->frames[place->at];
+    char first[FIRST_PART_BYTES];
     char plain[NAME_BYTES];
     char whole[NAME_BYTES];
     char in_file[IN_FILE_BYTES];
@@ -444,11 +488,13 @@ static const struct op_rule *find_rule(const struct op_frame *frame, const char 
     whole[bytes] = '\0';
     for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
         const struct op_rule *rule = &rules[i];
-        const char *text = asks_for_file(rule->function)         ? in_file
-                           : strchr(rule->function, '<') != NULL ? whole
-                                                                 : plain;
-        if ((reached || rule->anywhere) && fits(rule->function, text) &&
-            (rule->only == NULL || fits(rule->only, op_text)))
+        const char *pattern = rule->function;
+        if ((!reached && !rule->anywhere) || !has_second(&pattern, place, first))
+            continue;
+        const char *text = asks_for_file(pattern)         ? in_file
+                           : strchr(pattern, '<') != NULL ? whole
+                                                          : plain;
+        if (fits(pattern, text) && (rule->only == NULL || fits(rule->only, op_text)))
             return rule;
     }
     return NULL;
@@ -513,7 +559,7 @@ struct op_name op_rules_apply(const char *op_text, const struct op_frame *frames
         return name;
     bool reached = true;
     for (size_t i = 0; i < count; i++) {
-        const struct op_rule *rule = find_rule(&frames[i], name.op, reached);
+        const struct op_rule *rule = find_rule(&(struct place){frames, count, i}, name.op, reached);
         if (rule == NULL) {
             reached = reached && !frames[i].function && is_step(frames, count, i);
             continue;

@@ -28,6 +28,7 @@ static void stack_of_libuv_or_node__apply__is_idle_between_tasks_alone(void **st
          NULL, /* of a stripped program */
          {"libuv.so.1!uv_cond_wait", "program!", "libuv.so.1!", "libuv.so.1!", "libc.so.6!"}},
         {"cond wait", "cond wait", NULL, {"uv_cond_wait", "program!worker", "start_thread"}},
+        {"cond wait", "cond wait", NULL, {"node!worker", "start_thread"}}, /* another "node" */
         {"cond wait", "cond wait", NULL, {"node!uv_cond_wait", "node_addon.node!worker"}},
         {"mutex lock", "mutex lock", NULL, {"libuv.so.1!uv_mutex_lock", "libuv.so.1!"}},
         {"futex wait", "mutex lock", NULL, {"libuv.so.1!uv_mutex_lock", "libuv.so.1!"}},
@@ -268,6 +269,14 @@ static void server_at_rest__apply__is_idle(void **state)
          NULL, /* C code that Haskell called */
          {"wait_for_it", "base_ForeignziC_info", "schedule", "scheduleWorker", "workerStart"}},
         {"cond wait", "cond wait", "timer of GHC", {"waitCondition", "itimer_thread_func"}},
+        {"cond wait", "cond wait", NULL, {"waitCondition", "scheduleWorker", "start_thread"}},
+        {"cond wait", "cond wait", NULL, {"schedule", "scheduleWorker", "start_thread"}},
+        {"cond wait", "cond wait", NULL, {"itimer_thread_func", "start_thread"}},
+        {"cond wait",
+         "cond wait",
+         NULL, /* work of a pool of Asio, in a function of the program */
+         {"std::condition_variable::wait", "schedule", "boost::asio::detail::scheduler::do_run_one",
+          "start_thread"}},
         {"futex wait",
          "futex wait",
          "scheduler of Erlang",
@@ -283,9 +292,16 @@ static void server_at_rest__apply__is_idle(void **state)
          "futex wait",
          NULL, /* a native function */
          {"beam.smp!ethr_event_wait", "plugin.so!", "beam.smp!erts_schedule"}},
-        {"cond wait", "cond wait", "worker of Apache", {"ap_queue_pop_something", "?"}},
-        {"io wait", "io wait", "Apache that waits to be told", {"ap_mpm_podx_check", "?"}},
-        {"cond wait", "cond wait", "squid", {"squidaio_thread_loop"}},
+        {"cond wait", "cond wait", "worker of Apache", {"apache2!ap_queue_pop_something", "?"}},
+        {"cond wait",
+         "cond wait",
+         "worker of Apache",
+         {"mod_mpm_event.so!ap_queue_pop_something", "mod_mpm_event.so!"}},
+        {"cond wait", "cond wait", NULL, {"ap_queue_pop_something", "?"}},
+        {"io wait", "io wait", "Apache that waits to be told", {"apache2!ap_mpm_podx_check", "?"}},
+        {"io wait", "io wait", NULL, {"ap_mpm_podx_check", "?"}},
+        {"cond wait", "cond wait", "squid", {"squid!squidaio_thread_loop"}},
+        {"cond wait", "cond wait", NULL, {"squidaio_thread_loop"}},
         {"cond wait", "cond wait", "MariaDB", {"mariadbd!handle_manager", "mariadbd!"}},
         {"cond wait", "cond wait", "MariaDB", {"mysqld!slave_deadlock_handler", "mysqld!"}},
         {"cond wait", "cond wait", NULL, {"handle_manager", "?"}},
@@ -399,9 +415,10 @@ static void thread_of_libeio__apply__is_idle(void **state)
 {
     (void)state;
     static const struct sample samples[] = {
-        {"cond wait", "cond wait", "libeio", {"etp_proc", "start_thread"}},
-        {"cond wait", "cond wait", NULL, {"coio_on_exec", "etp_proc", "start_thread"}},
-        {"mutex lock", "mutex lock", NULL, {"etp_proc", "start_thread"}},
+        {"cond wait", "cond wait", "libeio", {"tarantool!etp_proc", "start_thread"}},
+        {"cond wait", "cond wait", NULL, {"etp_proc", "start_thread"}},
+        {"cond wait", "cond wait", NULL, {"coio_on_exec", "tarantool!etp_proc", "start_thread"}},
+        {"mutex lock", "mutex lock", NULL, {"tarantool!etp_proc", "start_thread"}},
         {"cond wait", "cond wait", "libeio", {"AIO.so!", "libc.so.6!start_thread"}},
         {"cond wait",
          "cond wait",
@@ -470,6 +487,11 @@ static void thread_of_openblas__apply__is_idle(void **state)
          "cond wait",
          "OpenBLAS",
          {"libopenblas.so.0!blas_thread_server", "libc.so.6!start_thread"}},
+        {"cond wait",
+         "cond wait",
+         "OpenBLAS",
+         {"libRblas.so!blas_thread_server", "libc.so.6!start_thread"}},
+        {"cond wait", "cond wait", NULL, {"blas_thread_server", "libc.so.6!start_thread"}},
         {"cond wait",
          "cond wait",
          NULL, /* a function of the program, by gotoblas_pthread */
