@@ -158,6 +158,10 @@ static const struct op_rule rules[] = {
     {"std::@(__basic_future|future|shared_future)::*", "future wait", NULL, NULL, false},
     {"std::__1::__assoc_sub_state::*wait*", "future wait", NULL, NULL, false},
     {"std::*condition_variable*::wait*", "cond wait", NULL, NULL, false},
+    /* The first call initializes a static local object; of libc++abi, steps inside it have names.
+     */
+    {"__cxa_guard_acquire", "once wait", NULL, "@(futex|cond) wait", false},
+    {"__cxxabiv1::*", NULL, NULL, "@(futex|cond) wait", false},
     {"std::@(__atomic|__detail)*", NULL, NULL, NULL, false},
     {"std::atomic*::wait*", NULL, NULL, NULL, false},
 

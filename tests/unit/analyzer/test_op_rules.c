@@ -270,6 +270,18 @@ static void cplus_stack__apply__names_the_operation(void **state)
           "const::{lambda()#1}>",
           "std::__atomic_base<int>::wait", "main"}},
         {"sem wait", "sem wait", NULL, {"std::__platform_semaphore::_M_acquire", "main"}},
+        {"futex wait",
+         "once wait",
+         NULL,
+         {"libc.so.6!syscall", "libstdc++.so.6!__cxa_guard_acquire", "a!config", "a!main"}},
+        {"futex wait",
+         "once wait",
+         NULL,
+         {"__cxxabiv1::(anonymous namespace)::PlatformFutexWait", "__cxa_guard_acquire", "main"}},
+        {"cond wait",
+         "once wait",
+         NULL,
+         {"libc++abi.so.1!", "libc++abi.so.1!__cxa_guard_acquire", "config", "main"}},
     };
     CHECK(samples);
 }
