@@ -25,6 +25,8 @@
 #define REC_MINOR 5                     /* minor versions only add tables and use reserved fields */
 #define REC_BYTE_ORDER 0x01020304U
 #define REC_HEADER_BYTES 4096U
+#define REC_TID_MOST                                                                               \
+    4194304U /* no thread has a higher id: PID_MAX_LIMIT, include/linux/threads.h */
 #define REC_DIR_PREFIX "/dev/shm/leakspy-" /* and the uid: one folder a user, mode 0700 */
 
 /* What a wait is an operation on. Text is the `kind` of the report's object. */

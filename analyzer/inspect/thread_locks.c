@@ -131,6 +131,12 @@ static uint32_t holder_in_lock(const pthread_mutex_t *mutex)
     return (uint32_t)mutex->__data.__lock & FUTEX_TID_MASK;
 }
 
+/* What is above was written by something else than the C library's functions for locks. */
+static bool may_be_owner(uint32_t tid)
+{
+    return tid <= REC_TID_MOST;
+}
+
 static uint32_t mutex_owner(const pthread_mutex_t *mutex)
 {
     uint32_t owner = (uint32_t)mutex->__data.__owner;
@@ -144,8 +150,9 @@ bool thread_lock_is_mutex(const uint64_t args[6], struct mem_reader *memory)
     uint32_t expected = (uint32_t)args[2];
     if (command == FUTEX_LOCK_PI || command == FUTEX_LOCK_PI2)
         return mem_read(memory, args[0], &mutex, sizeof(mutex)) &&
-               holder_in_lock(&mutex) == mutex_owner(&mutex);
-    if (!(expected & FUTEX_WAITERS) || !mem_read(memory, args[0], &mutex, sizeof(mutex)))
+               holder_in_lock(&mutex) == mutex_owner(&mutex) && may_be_owner(mutex_owner(&mutex));
+    if (!(expected & FUTEX_WAITERS) || !may_be_owner(expected & FUTEX_TID_MASK) ||
+        !mem_read(memory, args[0], &mutex, sizeof(mutex)))
         return false;
     return (mutex.__data.__kind & ROBUST_KIND) &&
            (expected & FUTEX_TID_MASK) == mutex_owner(&mutex);
@@ -160,11 +167,12 @@ bool thread_lock_owner(enum rec_op op, uint64_t object, struct mem_reader *memor
         if (!mem_read(memory, object, &mutex, sizeof(mutex)))
             return false;
         *ret_tid = mutex_owner(&mutex);
-        return true;
+        return may_be_owner(*ret_tid);
     case REC_OP_RWLOCK_RDLOCK:
     case REC_OP_RWLOCK_WRLOCK:
         return mem_read(memory, object + offsetof(pthread_rwlock_t, __data.__cur_writer), ret_tid,
-                        sizeof(*ret_tid));
+                        sizeof(*ret_tid)) &&
+               may_be_owner(*ret_tid);
     default:
         return false;
     }

@@ -31,7 +31,7 @@ void thread_lock_find(enum rec_op op, const uint64_t args[6], struct mem_reader 
 bool thread_lock_is_mutex(const uint64_t args[6], struct mem_reader *memory);
 
 /* Who holds a mutex, or a rwlock for writing: the kernel's id of a thread, 0: nobody. False: the
- * op has no such thing, or it cannot be read. */
+ * op has no such thing, it cannot be read, or what is there is no id. */
 bool thread_lock_owner(enum rec_op op, uint64_t object, struct mem_reader *memory,
                        uint32_t *ret_tid);
 

@@ -169,6 +169,8 @@ static void take_wait(struct recording_reader *reader, uint64_t number, const st
     task->detail_a = row->detail_a;
     task->detail_b = row->detail_b;
     task->detail_flags = row->detail_flags;
+    if (row->detail_flags & REC_DETAIL_OWNER && row->detail_a > REC_TID_MOST)
+        task->detail_a = 0; /* the memory of the lock was overwritten, or its last owner died */
     if (row->detail_flags & REC_DETAIL_TIMES_OUT)
         task->flags |= SNAPSHOT_DEADLINE;
     if (row->wait_flags & REC_WAIT_ASIDE && row->detail_flags & REC_DETAIL_FDS) {

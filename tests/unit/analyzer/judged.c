@@ -4,9 +4,8 @@
 
 #include "analyzer/source/recording.h"
 
-void judge(struct judged *j, struct builder *b, int64_t threshold_ns, const char *idle)
+static void read_built(struct judged *j, struct builder *b)
 {
-    const struct verdict_options options = {threshold_ns, 3};
     const char *path = builder_path("verdict.rec");
     struct err err = {0};
     builder_write(b, path);
@@ -14,10 +13,29 @@ void judge(struct judged *j, struct builder *b, int64_t threshold_ns, const char
     snapshot_init(&j->snapshot);
     if (!source_recording_read(path, &j->snapshot, &err))
         fail_msg("%s", err.why);
+}
+
+static void judge_read(struct judged *j, int64_t threshold_ns, const char *idle)
+{
+    const struct verdict_options options = {threshold_ns, 3};
     assert_true(waits_init(&j->waits, &j->snapshot));
     if (idle)
         j->waits.rows[1].idle_because = idle;
     assert_true(verdicts_init(&j->verdicts, &j->snapshot, &j->waits, &options));
+}
+
+void judge(struct judged *j, struct builder *b, int64_t threshold_ns, const char *idle)
+{
+    read_built(j, b);
+    judge_read(j, threshold_ns, idle);
+}
+
+void judge_changed(struct judged *j, struct builder *b, int64_t threshold_ns,
+                   void (*change)(struct snapshot *snapshot))
+{
+    read_built(j, b);
+    change(&j->snapshot);
+    judge_read(j, threshold_ns, NULL);
 }
 
 void done(struct judged *j)

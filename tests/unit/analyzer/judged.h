@@ -20,6 +20,9 @@ struct judged {
 /* Reads what was built and judges it; the builder goes. `idle`, when not NULL, is why the waits
  * in the first call's stack are expected, as the rules over stacks would say. */
 void judge(struct judged *j, struct builder *b, int64_t threshold_ns, const char *idle);
+/* The same, of what was read after `change` had its way with it. */
+void judge_changed(struct judged *j, struct builder *b, int64_t threshold_ns,
+                   void (*change)(struct snapshot *snapshot));
 void done(struct judged *j);
 
 /* The group of that number, and its sentences. */

@@ -370,6 +370,12 @@ static void held_locks__owner__is_who_holds_them(void **state)
     pthread_rwlock_unlock(&rwlock);
     assert_false(thread_lock_owner(REC_OP_COND_WAIT, (uint64_t)&rwlock, &own, &owner));
     assert_false(thread_lock_owner(REC_OP_MUTEX_LOCK, 16, &own, &owner));
+    mutex.__data.__owner = 4194304; /* the highest that the kernel gives away is one less */
+    assert_true(thread_lock_owner(REC_OP_MUTEX_LOCK, (uint64_t)&mutex, &own, &owner));
+    mutex.__data.__owner = 732670891; /* overwritten */
+    assert_false(thread_lock_owner(REC_OP_MUTEX_LOCK, (uint64_t)&mutex, &own, &owner));
+    rwlock.__data.__cur_writer = 732670891;
+    assert_false(thread_lock_owner(REC_OP_RWLOCK_WRLOCK, (uint64_t)&rwlock, &own, &owner));
 }
 
 static void *lock_and_end(void *mutex)
@@ -445,6 +451,12 @@ static void robust_and_inheriting_mutexes__are_known_by_their_words(void **state
     assert_true(thread_lock_is_mutex(ARGS((uint64_t)&inheriting, FUTEX_LOCK_PI, 0), &own));
     assert_false(thread_lock_is_mutex(ARGS((uint64_t)&plain, FUTEX_WAIT, waited), &own));
     assert_false(thread_lock_is_mutex(ARGS(16, FUTEX_LOCK_PI, 0), &own));
+    /* The word of another kind of lock, all ones, before memory that looks like a robust mutex. */
+    pthread_mutex_t other = robust;
+    other.__data.__owner = FUTEX_TID_MASK;
+    assert_false(thread_lock_is_mutex(ARGS((uint64_t)&other, FUTEX_WAIT, UINT32_MAX), &own));
+    other.__data.__lock = -1;
+    assert_false(thread_lock_is_mutex(ARGS((uint64_t)&other, FUTEX_LOCK_PI, 0), &own));
     pthread_mutex_unlock(&robust);
     pthread_mutex_unlock(&inheriting);
     pthread_mutex_unlock(&plain);

@@ -34,6 +34,24 @@ static void mutex_of_an_unknown_holder__evidence_says_so(void **state)
     done(&j);
 }
 
+/* The mark of a robust mutex whose owner died, and memory that was overwritten. */
+static void mutex_whose_owner_is_no_thread__evidence_names_none(void **state)
+{
+    (void)state;
+    static const uint32_t owners[] = {4194305, 732670891, 0x7fffffff};
+    for (size_t i = 0; i < sizeof(owners) / sizeof(owners[0]); i++) {
+        struct builder *b = recording_builder_create();
+        struct rec_task *task = builder_thread(b, "a");
+        wait_for(b, task, task, 0x500);
+        task->detail_a = owners[i];
+        struct judged j;
+        judge(&j, b, 10 * SECOND, NULL);
+        assert_group(&j, 0, VERDICT_STUCK, 1, "mutex lock");
+        assert_evidence(&j, 0, "mutex 0x500: who holds it is not known; 1 waiting for it");
+        done(&j);
+    }
+}
+
 static void cycle_of_1__deadlocked(void **state)
 {
     (void)state;
@@ -440,6 +458,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(mutex__evidence_says_who_holds_it),
         cmocka_unit_test(mutex_of_an_unknown_holder__evidence_says_so),
+        cmocka_unit_test(mutex_whose_owner_is_no_thread__evidence_names_none),
         cmocka_unit_test(cycle_of_1__deadlocked),
         cmocka_unit_test(name_of_the_program__is_not_told_with_a_thread),
         cmocka_unit_test(more_cycles_than_are_told__counted),
