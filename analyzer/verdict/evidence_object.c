@@ -10,6 +10,22 @@
 #include "analyzer/verdict/rules.h"
 #include "analyzer/verdict/waiters.h"
 
+static bool is_recorded(const struct judge *judge)
+{
+    return judge->snapshot->source == SNAPSHOT_RECORDING;
+}
+
+/* What a task does that is not parked. One may hang in a call that is not recorded; of a goroutine,
+ * Go's runtime was asked. */
+static const char *not_parked(const struct judge *judge, const struct snapshot_task *task)
+{
+    if (judge->snapshot->end != SNAPSHOT_RUNNING)
+        return "which was not parked";
+    return is_recorded(judge) && task->kind != REC_KIND_GOROUTINE
+               ? "which is in no call that is recorded"
+               : "which runs";
+}
+
 /* What another task is doing: "which runs", "which is in cond wait for 12s". */
 static const char *doing(const struct judge *judge, uint32_t index, char *to, size_t bytes)
 {
@@ -18,8 +34,7 @@ static const char *doing(const struct judge *judge, uint32_t index, char *to, si
     if (task->flags & SNAPSHOT_FINISHED)
         snprintf(to, bytes, "which has ended");
     else if (!(task->flags & SNAPSHOT_PARKED))
-        snprintf(to, bytes,
-                 judge->snapshot->end == SNAPSHOT_RUNNING ? "which runs" : "which was not parked");
+        snprintf(to, bytes, "%s", not_parked(judge, task));
     else if (task->parked_ns == SNAPSHOT_AGE_UNKNOWN)
         snprintf(to, bytes, "which is in %s", judge->waits->rows[judge->waits->of_task[index]].op);
     else
@@ -28,11 +43,6 @@ static const char *doing(const struct judge *judge, uint32_t index, char *to, si
                  text_duration(task->parked_ns, age),
                  task->flags & SNAPSHOT_AT_LEAST ? " or longer" : "");
     return to;
-}
-
-static bool is_recorded(const struct judge *judge)
-{
-    return judge->snapshot->source == SNAPSHOT_RECORDING;
 }
 
 /* Where other tasks may exist of which nothing is known, "nobody" is not certain. */

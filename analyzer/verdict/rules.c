@@ -25,7 +25,7 @@ static bool is_finished(const struct judge *judge, uint32_t index)
     return task_at(judge, index)->flags & SNAPSHOT_FINISHED;
 }
 
-/* Where a task was spawned, as far as it reads the same. */
+/* Where a task was spawned, or the function that it began in, as far as it reads the same. */
 static struct table_key spawn_place(const struct judge *judge, const struct snapshot_task *task)
 {
     return (struct table_key){judge->waits->same_site[task->spawn_site], 0};
@@ -42,9 +42,9 @@ static bool sibling_is_joined(const struct judge *judge, uint32_t index)
 
 static void explain_sibling(const struct judge *judge, struct group *group)
 {
-    (void)judge;
-    evidence_add(group, "ended and not joined yet, while a thread that was started at the same "
-                        "place is being joined");
+    bool only_start = judge->snapshot->sites[group->spawn_site].flags & SNAPSHOT_SITE_START;
+    evidence_add(group, "ended and not joined yet, while a thread that %s is being joined",
+                 only_start ? "began in the same function" : "was started at the same place");
 }
 
 /* A recording says of a thread that ended unseen nothing but that; of a process, nobody knows when

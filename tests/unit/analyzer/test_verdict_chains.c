@@ -418,6 +418,74 @@ static void join_of_a_thread_that_runs__waiting(void **state)
     done(&j);
 }
 
+static void make_live(struct snapshot *snapshot)
+{
+    snapshot->end = SNAPSHOT_RUNNING;
+}
+
+static void make_live_process(struct snapshot *snapshot)
+{
+    make_live(snapshot);
+    snapshot->source = SNAPSHOT_PROCESS;
+    for (size_t i = 1; i < snapshot->site_count; i++)
+        snapshot->sites[i].flags |= SNAPSHOT_SITE_START;
+}
+
+/* It may hang where nobody recorded it. */
+static void join_of_a_thread_that_is_not_parked__says_what_is_known(void **state)
+{
+    (void)state;
+    static const struct {
+        void (*change)(struct snapshot *snapshot);
+        const char *says;
+    } rows[] = {
+        {make_live, "joins thread 2 (worker), which is in no call that is recorded"},
+        {make_live_process, "joins thread 2 (worker), which runs"},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct builder *b = recording_builder_create();
+        struct rec_task *main_thread = builder_thread(b, "main");
+        struct rec_task *worker = builder_thread(b, "worker");
+        builder_park(b, main_thread, "pthread_join", REC_OP_THREAD_JOIN, worker->handle,
+                     60 * SECOND, 0);
+        struct judged j;
+        judge_changed(&j, b, 10 * SECOND, rows[i].change);
+        assert_group(&j, 0, VERDICT_WAITING, 1, "thread join");
+        assert_evidence(&j, 0, rows[i].says);
+        done(&j);
+    }
+}
+
+/* By PID, where a thread was started is not known, but in which function it began. */
+static void ended_thread_beside_a_joined_one__evidence_says_what_they_share(void **state)
+{
+    (void)state;
+    static const struct {
+        void (*change)(struct snapshot *snapshot);
+        const char *says;
+    } rows[] = {
+        {make_live, "while a thread that was started at the same place is being joined"},
+        {make_live_process, "while a thread that began in the same function is being joined"},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct builder *b = recording_builder_create();
+        uint32_t site = builder_site(b, (uint64_t[]){0x1010}, 1);
+        struct rec_task *main_thread = builder_thread(b, "main");
+        struct rec_task *joined = builder_thread(b, "joined");
+        struct rec_task *early = builder_thread(b, "early");
+        joined->spawn_site = early->spawn_site = site;
+        builder_park(b, main_thread, "pthread_join", REC_OP_THREAD_JOIN, joined->handle,
+                     60 * SECOND, 0);
+        builder_finish(early, 30 * SECOND);
+        struct judged j;
+        judge_changed(&j, b, 10 * SECOND, rows[i].change);
+        assert_int_equal(j.verdicts.count, 2);
+        assert_group(&j, 1, VERDICT_WAITING, 1, "exited");
+        assert_evidence(&j, 1, rows[i].says);
+        done(&j);
+    }
+}
+
 static void join_chain__follows_its_end(void **state)
 {
     (void)state;
@@ -477,6 +545,8 @@ int main(void)
         cmocka_unit_test(cycle_with_a_deadline__not_deadlocked),
         cmocka_unit_test(cycle_seen_once__not_deadlocked_yet),
         cmocka_unit_test(join_of_a_thread_that_runs__waiting),
+        cmocka_unit_test(join_of_a_thread_that_is_not_parked__says_what_is_known),
+        cmocka_unit_test(ended_thread_beside_a_joined_one__evidence_says_what_they_share),
         cmocka_unit_test(join_chain__follows_its_end),
         cmocka_unit_test(join_of_an_unknown_thread__stuck),
     };
