@@ -6,7 +6,7 @@
 
 #define SLACK_NS UINT64_C(10000000) /* by which clocks of sources may differ */
 
-/* A wait as it was at the latest look. */
+/* A wait as it was at the latest look, or the end of a thread that nobody joined. */
 struct seen {
     uint64_t id;
     uint64_t object;
@@ -140,6 +140,19 @@ static bool is_another(const struct seen *before, const struct seen *now, bool e
     return exact && now->source_since_ns > before->since_ns + slack_ns;
 }
 
+/* Whether it ended, and only looks tell since when: by PID. A recording knows, or says that it does
+ * not. */
+static bool has_ended(const struct snapshot *snapshot, const struct snapshot_task *task)
+{
+    return (task->flags & SNAPSHOT_FINISHED) && snapshot->source != SNAPSHOT_RECORDING;
+}
+
+/* Whether a look is to remember the task. */
+static bool is_remembered(const struct snapshot *snapshot, const struct snapshot_task *task)
+{
+    return (task->flags & SNAPSHOT_PARKED) || has_ended(snapshot, task);
+}
+
 /* The wait of a task as this look saw it. */
 static struct seen see(const struct watch *watch, const struct contents *contents,
                        const struct snapshot_task *task, uint64_t begin_ns, uint64_t end_ns)
@@ -149,7 +162,8 @@ static struct seen see(const struct watch *watch, const struct contents *content
         .kind = task->kind,
         .object = task->object,
         .call = contents->calls[task->call],
-        .site = contents->sites[task->wait_site],
+        .site =
+            contents->sites[task->flags & SNAPSHOT_FINISHED ? task->spawn_site : task->wait_site],
         .wait_number = task->wait_number,
         .noted = task->flags & SNAPSHOT_NOTED,
         .since_ns = end_ns,
@@ -193,16 +207,17 @@ bool watch_look(struct watch *watch, const struct snapshot *snapshot, uint64_t b
     uint32_t count = 1;
     for (size_t i = 0; ok && i < snapshot->task_count; i++) {
         const struct snapshot_task *task = &snapshot->tasks[i];
-        if (!(task->flags & SNAPSHOT_PARKED))
+        if (!is_remembered(snapshot, task))
             continue;
         uint32_t *row = table_at(&by_task, (struct table_key){task->id, task->kind});
         ok = row != NULL;
         if (!ok || *row) /* an id that is not one: the first is kept */
             continue;
         seen[count] = see(watch, &contents, task, begin_ns, end_ns);
-        if (first) {
-            watch->first[count] = (struct first){.group = group_of(&contents, task)};
-            seen[count].first = count;
+        if (first) { /* of one that has ended, nothing is counted */
+            watch->first[count] = (struct first){.group = group_of(&contents, task),
+                                                 .stayed = task->flags & SNAPSHOT_FINISHED};
+            seen[count].first = task->flags & SNAPSHOT_FINISHED ? 0 : count;
         }
         *row = count++;
     }
@@ -237,7 +252,7 @@ static void tell_task(const struct watch *watch, const struct seen *seen,
     }
     /* What a recording tells of a wait's object is as old as the sampler's look at it: two looks at
      * the file may be at one and the same. */
-    if (source != SNAPSHOT_RECORDING)
+    if (source != SNAPSHOT_RECORDING && task->flags & SNAPSHOT_PARKED)
         task->flags |= SNAPSHOT_SETTLED;
     uint64_t age_ns =
         watch->last_begin_ns > seen->since_ns ? watch->last_begin_ns - seen->since_ns : 0;
@@ -312,7 +327,7 @@ bool watch_tell(struct watch *watch, struct snapshot *snapshot)
     for (size_t i = 0; i < snapshot->task_count; i++) {
         struct snapshot_task *task = &snapshot->tasks[i];
         const uint32_t *row =
-            task->flags & SNAPSHOT_PARKED
+            is_remembered(snapshot, task)
                 ? table_find(&watch->by_task, (struct table_key){task->id, task->kind})
                 : NULL;
         if (row && *row)

@@ -24,10 +24,10 @@ void watch_destroy(struct watch *watch);
 bool watch_look(struct watch *watch, const struct snapshot *snapshot, uint64_t begin_ns,
                 uint64_t end_ns);
 
-/* Gives the snapshot of the last look what all looks told: ages of waits that were there before
- * (never shorter than the source says), SNAPSHOT_AT_LEAST, SNAPSHOT_STAYED, SNAPSHOT_SETTLED (but
- * not of a recording, where the sampler's looks count), how many were parked so at first. Call it
- * once. False: no memory. */
+/* Gives the snapshot of the last look what all looks told: ages of waits, and of the ends of
+ * threads that nobody joined, that were there before (never shorter than the source says),
+ * SNAPSHOT_AT_LEAST, SNAPSHOT_STAYED, SNAPSHOT_SETTLED (but not of a recording, where the sampler's
+ * looks count), how many were parked so at first. Call it once. False: no memory. */
 bool watch_tell(struct watch *watch, struct snapshot *snapshot);
 
 /* Fills an initialized, empty snapshot. */

@@ -131,6 +131,50 @@ static void wait_in_a_recording__that_the_sampler_saw_once__is_not_settled(void 
     done();
 }
 
+/* A thread that has ended and is not joined, as by PID. */
+static void end_thread(uint64_t id, uint64_t start)
+{
+    uint32_t site = builder_add_site(rows, (uint64_t[]){start}, 1, SNAPSHOT_SITE_START);
+    struct snapshot_task *task = builder_add_task(rows);
+    assert_non_null(task);
+    task->id = task->handle = id;
+    task->kind = REC_KIND_THREAD;
+    task->flags = SNAPSHOT_FINISHED | SNAPSHOT_JOINABLE;
+    task->spawn_site = site;
+}
+
+static void see_ends(int second)
+{
+    end_thread(0x1000, 0x10);
+    end_thread(0x2000, second < 3 ? 0x10 : 0x20); /* from then on, another thread */
+    if (second == 5)
+        end_thread(0x3000, 0x10);
+}
+
+static void ended_at_every_look__has_ended_for_as_long(void **state)
+{
+    (void)state;
+    look_each_second(5, see_ends);
+    assert_int_equal(task_of(0x1000)->parked_ns, 5 * SECOND - MILLISECOND);
+    assert_int_equal(task_of(0x1000)->flags,
+                     SNAPSHOT_FINISHED | SNAPSHOT_JOINABLE | SNAPSHOT_AT_LEAST);
+    assert_int_equal(task_of(0x2000)->parked_ns, 2 * SECOND - MILLISECOND);
+    assert_int_equal(task_of(0x3000)->parked_ns, 0);
+    assert_int_equal(now.before_count, 0);
+    done();
+}
+
+/* The recording says itself since when, or that nobody knows. */
+static void ended_in_a_recording__is_as_old_as_that_says(void **state)
+{
+    (void)state;
+    looked_at = SNAPSHOT_RECORDING;
+    look_each_second(5, see_ends);
+    looked_at = SNAPSHOT_PROCESS;
+    assert_int_equal(task_of(0x1000)->parked_ns, NOBODY_KNOWS);
+    done();
+}
+
 static void see_one_that_comes(int second)
 {
     park(1, "chan send", 0xc000, 10, NOBODY_KNOWS);
@@ -602,6 +646,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(parked_at_every_look__is_parked_for_as_long),
         cmocka_unit_test(wait_in_a_recording__that_the_sampler_saw_once__is_not_settled),
+        cmocka_unit_test(ended_at_every_look__has_ended_for_as_long),
+        cmocka_unit_test(ended_in_a_recording__is_as_old_as_that_says),
         cmocka_unit_test(parked_since_a_later_look__is_no_lower_bound),
         cmocka_unit_test(parked_on_something_else__is_parked_since_then),
         cmocka_unit_test(parked_again_on_the_same_thing__has_moved),
