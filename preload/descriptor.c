@@ -80,6 +80,15 @@ static bool get_option(long fd, int option, void *to, uint32_t bytes)
     return sys_call(SYS_getsockopt, fd, SOL_SOCKET, option, to, &bytes) == 0;
 }
 
+static bool is_connected_stream(long fd)
+{
+    struct sockaddr peer;
+    uint32_t bytes = sizeof(peer);
+    int type = 0;
+    return get_option(fd, SO_TYPE, &type, sizeof(type)) && type == SOCK_STREAM &&
+           sys_call(SYS_getpeername, fd, &peer, &bytes) == 0;
+}
+
 /* An address of a socket: how much of it there is in `to`. */
 static uint8_t get_address(long number, long fd, char *to, uint32_t room)
 {
@@ -121,6 +130,7 @@ static void look_at_socket(const struct descriptor_place *place, long fd, struct
                      (within.tv_sec != 0 || within.tv_usec != 0);
     if (!is_waited_for(fd, timeout))
         return;
+    ret->connected = is_connected_stream(fd);
     get_option(fd, SO_PROTOCOL, &protocol, sizeof(protocol));
     told->protocol = (uint16_t)protocol;
     told->local_bytes = get_address(SYS_getsockname, fd, addresses, NAME_BYTES);
@@ -165,5 +175,6 @@ uint16_t descriptor_record(const struct rec_task *task, uint64_t id, uint32_t wa
     if (look.known)
         recorder_put_descriptor(task, &look.told);
     return (uint16_t)((look.listens ? REC_DETAIL_LISTENING : 0) |
-                      (look.times_out ? REC_DETAIL_TIMES_OUT : 0));
+                      (look.times_out ? REC_DETAIL_TIMES_OUT : 0) |
+                      (look.connected ? REC_DETAIL_CONNECTED : 0));
 }

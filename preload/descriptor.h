@@ -18,6 +18,7 @@ struct descriptor_place {
 
 struct descriptor {
     bool known;
+    bool connected;             /* a stream socket that is connected */
     bool listens;               /* a socket that listens for connections */
     bool times_out;             /* a socket for which that option is set, or a timer that is */
     struct rec_descriptor told; /* but for the task and its wait */

@@ -254,7 +254,9 @@ static uint16_t describe_descriptor(const struct rec_task *task, uint32_t seq,
     const struct descriptor_place place = {
         .pid = recorder.header->pid, .fd = (int)wait->object, .timeout = wait->timeout};
     uint16_t flags = descriptor_record(task, task->id, seq, &place);
-    return wait->flags & REC_WAIT_FDS ? 0 : flags; /* of several, the others may say more */
+    if (wait->flags & REC_WAIT_FDS) /* of several, the others may say more */
+        return 0;
+    return flags & (uint16_t)~REC_DETAIL_CONNECTED;
 }
 
 static void publish(struct go_row *row, struct rec_task *task, const struct go_wait *wait,

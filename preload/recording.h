@@ -22,11 +22,10 @@
 
 #define REC_MAGIC 0x0a7970736b61656cULL /* "leakspy\n" in a little-endian file */
 #define REC_MAJOR 1                     /* a reader refuses a newer major version */
-#define REC_MINOR 5                     /* minor versions only add tables and use reserved fields */
+#define REC_MINOR 6                     /* minor versions only add tables and use reserved fields */
 #define REC_BYTE_ORDER 0x01020304U
 #define REC_HEADER_BYTES 4096U
-#define REC_TID_MOST                                                                               \
-    4194304U /* no thread has a higher id: PID_MAX_LIMIT, include/linux/threads.h */
+#define REC_TID_MOST 4194304U              /* the highest id of a thread: PID_MAX_LIMIT of Linux */
 #define REC_DIR_PREFIX "/dev/shm/leakspy-" /* and the uid: one folder a user, mode 0700 */
 
 /* What a wait is an operation on. Text is the `kind` of the report's object. */
@@ -180,6 +179,9 @@ enum rec_detail_flag {
                                    timer, or by a timer that sends on the channel */
     REC_DETAIL_LEAKED = 1024,   /* (1.4) Go's collector found that nothing that runs can reach what
                                    it waits on; the runtime says so until it collects again */
+    /* (1.6) of a thread: its descriptor, the only one that it waits for, is a stream socket that is
+     * connected */
+    REC_DETAIL_CONNECTED = 2048,
 };
 
 /* The number that a row has for one that may be too large for it. */

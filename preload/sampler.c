@@ -117,6 +117,12 @@ static int descriptor_of(const struct rec_task *copy, const struct wait_detail *
     return none ? -1 : (int)copy->object;
 }
 
+/* How many descriptors a call with FDS waits for. */
+static uint32_t descriptors_of(const struct rec_task *copy, const struct wait_detail *detail)
+{
+    return detail->flags & REC_DETAIL_FDS ? detail->b : copy->arg;
+}
+
 /* Of a task's own call, on one descriptor. */
 static int timeout_of(const struct rec_task *copy)
 {
@@ -136,7 +142,11 @@ static uint32_t describe_descriptor(const struct rec_task *task, const struct re
         .timeout = timeout_of(copy),
     };
     uint16_t flags = descriptor_record(task, copy->id, copy->gen, &place);
-    return copy->wait_flags & REC_WAIT_FDS ? 0 : flags; /* of several, the others may say more */
+    if (copy->kind != REC_KIND_THREAD)
+        flags &= (uint16_t)~REC_DETAIL_CONNECTED;
+    if (copy->wait_flags & REC_WAIT_FDS) /* of several, the others may say more */
+        flags &= descriptors_of(copy, detail) == 1 ? REC_DETAIL_CONNECTED : 0;
+    return flags;
 }
 
 static bool waits_for_descriptor(enum rec_op op)
@@ -165,7 +175,8 @@ static void describe(struct rec_task *task, const struct rec_task *copy, uint32_
         return;
     if (waits_for_descriptor(op)) { /* which stays what it was when the wait began */
         if (!first)
-            detail.flags |= task->detail_flags & (REC_DETAIL_LISTENING | REC_DETAIL_TIMES_OUT);
+            detail.flags |= task->detail_flags &
+                            (REC_DETAIL_LISTENING | REC_DETAIL_TIMES_OUT | REC_DETAIL_CONNECTED);
         else if (own_files)
             detail.flags |= describe_descriptor(task, copy, &detail);
     }

@@ -101,6 +101,12 @@ bool image_times_out(struct image *image, uint32_t tid, const struct thread_call
            image->functions->fd_times_out(image, tid, (int)call->object, call->timeout);
 }
 
+bool image_polls_connection(struct image *image, uint32_t tid, const struct thread_call *call)
+{
+    return call->fds && call->arg == 1 && image->functions && image->functions->fd_is_connected &&
+           image->functions->fd_is_connected(image, tid, (int)call->object);
+}
+
 bool image_thread_is_parked_alike(const struct image_thread *a, const struct image_thread *b)
 {
     return a->parked && b->parked && a->call == b->call &&

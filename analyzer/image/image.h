@@ -123,6 +123,8 @@ struct image_functions {
     /* Whether a descriptor is a socket with this timeout: SO_RCVTIMEO, SO_SNDTIMEO. NULL in cores.
      */
     bool (*fd_times_out)(struct image *image, uint32_t tid, int fd, int timeout);
+    /* Whether a descriptor is a stream socket that is connected. NULL in cores. */
+    bool (*fd_is_connected)(struct image *image, uint32_t tid, int fd);
     /* The process that a pidfd stands for; 0: not known. NULL in cores. */
     pid_t (*process_of_pidfd)(struct image *image, uint32_t tid, int fd);
     /* Looks at the threads again: which there are, what each is parked in, how long. */
@@ -157,6 +159,10 @@ uint64_t image_waited(struct image *image, uint32_t tid, const struct thread_cal
 
 /* Whether a thread's system call ends by a timeout of its socket. False where that is not known. */
 bool image_times_out(struct image *image, uint32_t tid, const struct thread_call *call);
+
+/* Whether a thread's system call waits for one descriptor alone, by poll or the like, which is a
+ * stream socket that is connected. False where that is not known. */
+bool image_polls_connection(struct image *image, uint32_t tid, const struct thread_call *call);
 
 /* Whether both are inside the same system call, with the same arguments, called from the same
  * place. */

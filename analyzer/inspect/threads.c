@@ -80,6 +80,8 @@ static void tell_object(struct teller *teller, const struct thread_wait *wait,
     }
     if (image_times_out(image, wait->look.thread.host_tid, &wait->call))
         task->flags |= SNAPSHOT_DEADLINE;
+    if (image_polls_connection(image, wait->look.thread.host_tid, &wait->call))
+        task->detail_flags |= REC_DETAIL_CONNECTED;
 }
 
 static void tell_wait(struct teller *teller, const struct thread_wait *wait,

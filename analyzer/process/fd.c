@@ -266,6 +266,20 @@ bool process_fd_times_out(pid_t pid, pid_t tid, int fd, int timeout)
     return known && (within.tv_sec != 0 || within.tv_usec != 0);
 }
 
+bool process_fd_is_connected(pid_t pid, pid_t tid, int fd)
+{
+    struct sockaddr_storage peer;
+    socklen_t bytes = sizeof(int), peer_bytes = sizeof(peer);
+    int type = 0;
+    int borrowed = process_borrow_socket(pid, tid, fd);
+    bool connected =
+        borrowed >= 0 && getsockopt(borrowed, SOL_SOCKET, SO_TYPE, &type, &bytes) == 0 &&
+        type == SOCK_STREAM && getpeername(borrowed, (struct sockaddr *)&peer, &peer_bytes) == 0;
+    if (borrowed >= 0)
+        close(borrowed);
+    return connected;
+}
+
 pid_t process_of_pidfd(const struct process_fds *fds, pid_t tid, int fd)
 {
     char path[64], line[256];

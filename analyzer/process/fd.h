@@ -40,6 +40,9 @@ int process_borrow_socket(pid_t pid, pid_t tid, int fd);
  * be told. */
 bool process_fd_times_out(pid_t pid, pid_t tid, int fd, int timeout);
 
+/* Whether a descriptor is a stream socket that is connected. False where that cannot be told. */
+bool process_fd_is_connected(pid_t pid, pid_t tid, int fd);
+
 /* The process that a pidfd stands for, by the number that this command knows it by. 0: it has ended
  * and was waited for, it is not to be seen from here, or the descriptor is of no process. Source:
  * proc_pid_fdinfo(5). */

@@ -122,6 +122,12 @@ static bool fd_times_out(struct image *image, uint32_t tid, int fd, int timeout)
     return process_fd_times_out(image->pid, tid ? (pid_t)tid : own->task, fd, timeout);
 }
 
+static bool fd_is_connected(struct image *image, uint32_t tid, int fd)
+{
+    const struct own *own = image->own;
+    return process_fd_is_connected(image->pid, tid ? (pid_t)tid : own->task, fd);
+}
+
 static pid_t pidfd_process(struct image *image, uint32_t tid, int fd)
 {
     const struct own *own = image->own;
@@ -141,6 +147,7 @@ static const struct image_functions process_functions = {
     .stop_thread = stop_thread,
     .describe_fd = describe_fd,
     .fd_times_out = fd_times_out,
+    .fd_is_connected = fd_is_connected,
     .process_of_pidfd = pidfd_process,
     .refresh = refresh,
     .look = look,

@@ -206,6 +206,27 @@ static void explain_unreachable(const struct judge *judge, struct group *group)
                        "nothing can wake them");
 }
 
+/* A descriptor from which nothing but events is read, of whatever may happen. */
+static bool is_queue_of_events(const struct judge *judge, const struct snapshot_task *task)
+{
+    static const char *const queues[] = {"signalfd", "inotify"};
+    uint32_t row = snapshot_extra(judge->snapshot, task)->object_text;
+    const char *text = row ? judge->snapshot->object_texts[row] : NULL;
+    for (size_t i = 0; i < sizeof(queues) / sizeof(queues[0]); i++) {
+        if (text && strcmp(text, queues[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Who polls the connection to one peer, and nothing else, waits for that one's answer, as in recv:
+ * clients of databases do it. */
+static bool polls_connection(const struct judge *judge, const struct snapshot_task *task)
+{
+    return (task->flags & SNAPSHOT_FDS) && snapshot_extra(judge->snapshot, task)->arg == 1 &&
+           (task->detail_flags & REC_DETAIL_CONNECTED);
+}
+
 static bool is_poller(const struct judge *judge, uint32_t index)
 {
     static const char *const pollers[] = {
@@ -216,8 +237,10 @@ static bool is_poller(const struct judge *judge, uint32_t index)
     const struct snapshot_task *task = task_at(judge, index);
     if (op_of(judge, index) != REC_OP_IO_WAIT)
         return false;
-    if (task->detail_flags & REC_DETAIL_LISTENING)
+    if (task->detail_flags & REC_DETAIL_LISTENING || is_queue_of_events(judge, task))
         return true;
+    if (polls_connection(judge, task))
+        return false;
     const char *call;
     size_t length = text_plain_function(judge->snapshot->calls[task->call].name, &call);
     for (size_t i = 0; i < sizeof(pollers) / sizeof(pollers[0]); i++) {

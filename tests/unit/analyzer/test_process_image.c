@@ -787,6 +787,11 @@ static void descriptor__tells_what_it_is(void **state)
     assert_fd(&image, 20, text, false);
     snprintf(text, sizeof(text), "unix socket @leakspy-%d", (int)pid);
     assert_fd(&image, 21, text, false);
+    static const int connected[] = {4, 20, 21}, others[] = {3, 6, 7, 9, 10, 63};
+    for (size_t i = 0; i < sizeof(connected) / sizeof(connected[0]); i++)
+        assert_true(image.functions->fd_is_connected(&image, 0, connected[i]));
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+        assert_false(image.functions->fd_is_connected(&image, 0, others[i]));
     assert_false(image.functions->describe_fd(&image, 0, 55, got, sizeof(got), &listening));
     assert_int_equal(errno, ENOENT);
     assert_false(image.functions->describe_fd(&image, 0, -1, got, sizeof(got), &listening));

@@ -210,6 +210,66 @@ static void pollers_and_sleepers__waiting(void **state)
     done(&j);
 }
 
+/* As clients of databases wait for an answer; of several, another one may be a server's. */
+static void poll_of_one_connection__stuck(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *call;
+        uint32_t fds;
+        uint16_t flags;
+        enum verdict verdict;
+    } rows[] = {
+        {"poll", 1, REC_DETAIL_CONNECTED, VERDICT_STUCK},
+        {"__select", 1, REC_DETAIL_CONNECTED, VERDICT_STUCK},
+        {"ppoll", 2, REC_DETAIL_CONNECTED, VERDICT_WAITING},
+        {"poll", 1, 0, VERDICT_WAITING},
+        {"poll", 1, REC_DETAIL_LISTENING, VERDICT_WAITING},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct builder *b = recording_builder_create();
+        struct rec_task *task = builder_thread(b, "w");
+        builder_park(b, task, rows[i].call, REC_OP_IO_WAIT, 7, 60 * SECOND, 0);
+        task->wait_flags = REC_WAIT_FDS;
+        task->arg = rows[i].fds;
+        task->detail_flags |= rows[i].flags;
+        struct judged j;
+        judge(&j, b, 10 * SECOND, NULL);
+        assert_group(&j, 0, rows[i].verdict, 1, "io wait");
+        if (rows[i].verdict == VERDICT_STUCK)
+            assert_evidence(&j, 0, "no deadline, and parked for 10s or longer");
+        done(&j);
+    }
+}
+
+/* Of the wait for an event that the program asked to be told of. */
+static void read_of_events__is_idle(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        enum verdict verdict;
+    } rows[] = {
+        {"anon_inode:[signalfd]", VERDICT_WAITING},
+        {"anon_inode:inotify", VERDICT_WAITING},
+        {"anon_inode:[eventfd]", VERDICT_STUCK},
+        {"/signalfd", VERDICT_STUCK},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct builder *b = recording_builder_create();
+        struct rec_task *task = builder_thread(b, "w");
+        builder_park(b, task, "read", REC_OP_IO_WAIT, 7, 60 * SECOND, 0);
+        strcpy(builder_descriptor(b, task)->name, rows[i].name);
+        struct judged j;
+        judge(&j, b, 10 * SECOND, NULL);
+        assert_group(&j, 0, rows[i].verdict, 1, "io wait");
+        if (rows[i].verdict == VERDICT_WAITING)
+            assert_evidence(&j, 0,
+                            "an idle wait that is expected: read waits for whatever comes next");
+        done(&j);
+    }
+}
+
 static void read_on_a_descriptor__stuck(void **state)
 {
     (void)state;
@@ -661,6 +721,8 @@ int main(void)
         cmocka_unit_test(deadline__waiting),
         cmocka_unit_test(deadline__of_a_runtime_that_stopped__ends_by_nobody),
         cmocka_unit_test(pollers_and_sleepers__waiting),
+        cmocka_unit_test(poll_of_one_connection__stuck),
+        cmocka_unit_test(read_of_events__is_idle),
         cmocka_unit_test(read_on_a_descriptor__stuck),
         cmocka_unit_test(different_descriptors__the_first_ones_are_told),
         cmocka_unit_test(long_path_of_a_descriptor__is_told_to_its_end),

@@ -86,6 +86,33 @@ static void listener_and_timeout__are_seen(void **state)
     close_ends(&ends);
 }
 
+static void stream_socket_with_a_peer__is_connected(void **state)
+{
+    struct connection ends;
+    int pair[2];
+    (void)state;
+    connect_ends(&ends);
+    int fresh = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_true(look_at(ends.client, 0).connected);
+    assert_true(look_at(ends.server, 0).connected);
+    assert_false(look_at(ends.listener, 0).connected);
+    assert_false(look_at(fresh, 0).connected);
+    close(fresh);
+    close_ends(&ends);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+    assert_true(look_at(pair[0], 0).connected);
+    close(pair[0]);
+    close(pair[1]);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM, 0, pair), 0);
+    assert_false(look_at(pair[0], 0).connected);
+    close(pair[0]);
+    close(pair[1]);
+    assert_int_equal(pipe(pair), 0);
+    assert_false(look_at(pair[0], 0).connected);
+    close(pair[0]);
+    close(pair[1]);
+}
+
 /* Its call has what it waited for, or waits for something else: see descriptor.c. */
 static void socket_that_is_ready__is_not_asked_for_its_addresses(void **state)
 {
@@ -223,6 +250,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(connection__has_both_addresses),
         cmocka_unit_test(listener_and_timeout__are_seen),
+        cmocka_unit_test(stream_socket_with_a_peer__is_connected),
         cmocka_unit_test(socket_that_is_ready__is_not_asked_for_its_addresses),
         cmocka_unit_test(unix_socket_without_a_name__is_one),
         cmocka_unit_test(file__is_named_as_proc_has_it),
