@@ -54,6 +54,11 @@ static const char grpc_idle[] = "a worker of gRPC without work";
 static const char uv_idle[] = "a worker of libuv's pool without work";
 static const char jemalloc_idle[] = "the background thread of jemalloc";
 static const char blas_idle[] = "a thread of OpenBLAS without work";
+static const char x_idle[] = "a client of X waits for the next event";
+static const char wayland_idle[] = "a client of Wayland waits for the next event";
+static const char dbus_idle[] = "a client of D-Bus waits for the next message";
+/* No reason: the wait is for one answer, which rows of inner frames do not know. */
+static const char for_an_answer[] = "";
 static const char eio_idle[] = "a thread of libeio without a request";
 
 static const struct op_rule rules[] = {
@@ -259,6 +264,21 @@ static const struct op_rule rules[] = {
     {"g_main_context_@(poll|iterate)*", NULL, "a main loop of GLib without an event", "io wait",
      false},
     {"g_main_loop_run", NULL, "a main loop of GLib without an event", "io wait", false},
+
+    /* Clients of X, Wayland and D-Bus, which poll their one connection. Static functions of these
+     * libraries lead to those that wait for whatever comes and to those that wait for an answer.
+     */
+    {"@(libc|libpthread)[.-]*!*@(poll|select)*", NULL, NULL, "io wait", false},
+    {"libxcb.so*!_xcb_conn_wait", NULL, NULL, "io wait", false},
+    {"libxcb.so*!xcb_wait_for_@(event|special_event)", NULL, x_idle, "io wait", false},
+    {"libwayland-client.so*!wl_display_roundtrip*", NULL, for_an_answer, "io wait", false},
+    {"libwayland-client.so*!?(wl_display_poll|wl_display_dispatch*)", NULL, wayland_idle, "io wait",
+     false},
+    {"libdbus-1.so*!*@(reply_and_block|pending_call_block|block_pending_call)", NULL, for_an_answer,
+     "io wait", false},
+    {"libdbus-1.so*!?(_dbus_*|dbus_connection_read_write*)", NULL, dbus_idle, "io wait", false},
+    {"libsystemd.so*!sd_bus_call*", NULL, for_an_answer, "io wait", false},
+    {"libsystemd.so*!?(ppoll_usec*|bus_poll|sd_bus_wait)", NULL, dbus_idle, "io wait", false},
 
     /* Go's runtime, libgo's and that of Go's own compiler: threads, then the runtime's goroutines
      */
@@ -570,8 +590,12 @@ struct op_name op_rules_apply(const char *op_text, const struct op_frame *frames
         }
         if (reached && rule->op != NULL && may_be_renamed(name.op))
             name.op = rule->op;
-        if (rule->idle != NULL && name.idle_because == NULL)
+        if (rule->idle == for_an_answer) {
+            name.idle_because = NULL;
+            reached = false;
+        } else if (rule->idle != NULL && name.idle_because == NULL) {
             name.idle_because = rule->idle;
+        }
     }
     if (name.idle_because == NULL)
         name.idle_because = own_thread_idle(op_text, frames, count);

@@ -310,6 +310,63 @@ static void server_at_rest__apply__is_idle(void **state)
     CHECK(samples);
 }
 
+/* As reports by PID have them where the libraries are stripped; the C library may have names. */
+static void client_of_a_desktop__apply__is_idle_between_events_alone(void **state)
+{
+    (void)state;
+    static const struct sample samples[] = {
+        {"io wait",
+         "io wait",
+         "client of X",
+         {"libc.so.6!__GI___poll", "libxcb.so.1.1.0!", "libxcb.so.1.1.0!xcb_wait_for_event",
+          "libX11.so.6.4.0!_XReadEvents", "libX11.so.6.4.0!XNextEvent", "xterm!main"}},
+        {"io wait",
+         "io wait",
+         "client of X",
+         {"libxcb.so.1!_xcb_conn_wait", "libxcb.so.1!xcb_wait_for_special_event", "mpv!main"}},
+        {"io wait",
+         "io wait",
+         NULL,
+         {"libc.so.6!poll", "libxcb.so.1!", "libxcb.so.1!", "libxcb.so.1!xcb_wait_for_reply"}},
+        {"io wait",
+         "io wait",
+         "client of Wayland",
+         {"libc.so.6!__poll", "libwayland-client.so.0!wl_display_dispatch_queue", "foot!main"}},
+        {"io wait",
+         "io wait",
+         NULL,
+         {"libc.so.6!__poll", "libwayland-client.so.0!wl_display_dispatch_queue",
+          "libwayland-client.so.0!wl_display_roundtrip_queue", "foot!main"}},
+        {"io wait",
+         "io wait",
+         "client of D-Bus",
+         {"libc.so.6!__poll", "libdbus-1.so.3!", "libdbus-1.so.3!", "avahi!main"}},
+        {"io wait",
+         "io wait",
+         NULL,
+         {"libc.so.6!__poll", "libdbus-1.so.3!", "libdbus-1.so.3!",
+          "libdbus-1.so.3!dbus_connection_send_with_reply_and_block", "avahi!main"}},
+        {"io wait",
+         "io wait",
+         "client of D-Bus",
+         {"libc.so.6!ppoll", "libsystemd.so.0!", "libsystemd.so.0!", "agent!main"}},
+        {"io wait",
+         "io wait",
+         NULL,
+         {"libc.so.6!ppoll", "libsystemd.so.0!", "libsystemd.so.0!", "libsystemd.so.0!sd_bus_call",
+          "libsystemd.so.0!sd_bus_call_method", "agent!main"}},
+        {"io wait",
+         "io wait",
+         NULL, /* the program's own */
+         {"libc.so.6!poll", "mine!wl_display_dispatch", "mine!main"}},
+        {"io wait",
+         "io wait",
+         NULL,
+         {"libc.so.6!recv", "libxcb.so.1!xcb_wait_for_event", "mine!main"}},
+    };
+    CHECK(samples);
+}
+
 static void runtime_at_rest__apply__is_idle(void **state)
 {
     (void)state;
@@ -508,6 +565,7 @@ int main(void)
         cmocka_unit_test(stack_of_v8__apply__is_idle_between_tasks_alone),
         cmocka_unit_test(stack_of_hotspot__apply__is_idle_in_its_own_threads_alone),
         cmocka_unit_test(server_at_rest__apply__is_idle),
+        cmocka_unit_test(client_of_a_desktop__apply__is_idle_between_events_alone),
         cmocka_unit_test(runtime_at_rest__apply__is_idle),
         cmocka_unit_test(python_queue_stack__apply__names_the_operation),
         cmocka_unit_test(stack_of_one_stripped_library__apply__is_idle),
