@@ -144,8 +144,8 @@ static uint32_t describe_descriptor(const struct rec_task *task, const struct re
     uint16_t flags = descriptor_record(task, copy->id, copy->gen, &place);
     if (copy->kind != REC_KIND_THREAD)
         flags &= (uint16_t)~REC_DETAIL_CONNECTED;
-    if (copy->wait_flags & REC_WAIT_FDS) /* of several, the others may say more */
-        flags &= descriptors_of(copy, detail) == 1 ? REC_DETAIL_CONNECTED : 0;
+    if (copy->wait_flags & REC_WAIT_FDS && descriptors_of(copy, detail) != 1)
+        return 0; /* of several, the others may say more */
     return flags;
 }
 

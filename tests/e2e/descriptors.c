@@ -2,10 +2,13 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
+#include <sys/inotify.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -16,7 +19,7 @@
 
 static void *wait_in_read(void *fd)
 {
-    char bytes[8]; /* an eventfd gives no less */
+    char bytes[sizeof(struct signalfd_siginfo)]; /* a signalfd gives no less */
     CHECK(read(*(int *)fd, bytes, sizeof bytes) < 0);
     return NULL;
 }
@@ -45,6 +48,22 @@ static void *wait_in_poll(void *fd)
 {
     struct pollfd polled[] = {{.fd = *(int *)fd, .events = POLLIN}, {.fd = *(int *)fd}};
     CHECK(poll(polled, 2, -1) < 0);
+    return NULL;
+}
+
+static void *wait_in_poll_of_one(void *fd)
+{
+    struct pollfd polled = {.fd = *(int *)fd, .events = POLLIN};
+    CHECK(poll(&polled, 1, -1) < 0);
+    return NULL;
+}
+
+static void *wait_in_select(void *fd)
+{
+    fd_set set;
+    FD_ZERO(&set);
+    FD_SET(*(int *)fd, &set);
+    CHECK(select(*(int *)fd + 1, &set, NULL, NULL, NULL) < 0);
     return NULL;
 }
 
@@ -109,6 +128,34 @@ static void start_sockets(void)
     start(wait_in_read, udp);
 }
 
+/* Polled alone: a socket with the name of its listener, whose peer says nothing, the listener, and
+ * one of datagrams. */
+static void start_polled_sockets(void)
+{
+    struct sockaddr_un named = {.sun_family = AF_UNIX, .sun_path = "polled"};
+    int listener = socket(AF_UNIX, SOCK_STREAM, 0), pair[2];
+    const struct sockaddr *address = (const struct sockaddr *)&named;
+    CHECK(bind(listener, address, sizeof named) == 0 && listen(listener, 2) == 0);
+    for (int i = 0; i < 2; i++) {
+        int client = socket(AF_UNIX, SOCK_STREAM, 0);
+        CHECK(connect(client, address, sizeof named) == 0);
+        start(i ? wait_in_select : wait_in_poll_of_one, accept(listener, NULL, NULL));
+    }
+    start(wait_in_poll_of_one, listener);
+    strcpy(named.sun_path, "datagrams");
+    CHECK(socketpair(AF_UNIX, SOCK_DGRAM, 0, pair) == 0 &&
+          bind(pair[0], address, sizeof named) == 0);
+    start(wait_in_poll_of_one, pair[0]);
+}
+
+static int signals(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR2);
+    return signalfd(-1, &set, 0);
+}
+
 /* Usage: descriptors FOLDER      (to make a file and a socket in)
  * Says how many threads it has started for that. */
 int main(int argc, char **argv)
@@ -117,6 +164,10 @@ int main(int argc, char **argv)
     CHECK(argc == 2 && chdir(argv[1]) == 0 && pipe(pipes) == 0);
     start_sockets();
     start(wait_in_read, pipes[0]);
+    start_polled_sockets();
+    start(wait_in_read, signals());
+    start(wait_in_read, inotify_init());
+    start(wait_in_poll_of_one, dup(pipes[0]));
     start(wait_in_read, eventfd(0, 0));
     start(wait_in_epoll, epoll_create1(0));
     CHECK((held = open("locked", O_RDWR | O_CREAT, 0600)) >= 0 && flock(held, LOCK_EX) == 0);

@@ -1,5 +1,5 @@
-/* What the descriptors are that threads wait for is told by PID and in recordings alike, also when
- * the process is gone. */
+/* What the descriptors are that threads wait for is told by PID and in recordings alike, and what
+ * that says of the waits, also when the process is gone. */
 #include "tests/e2e/harness.h"
 
 #include <signal.h>
@@ -11,8 +11,8 @@
 
 enum { MOST = 32 };
 
-/* "op: what the descriptor is", sorted, with N for each number of two digits and more: ports differ
- * from run to run. */
+/* "verdict, op: what the descriptor is", sorted, with N for each number of two digits and more:
+ * ports differ from run to run. */
 struct told {
     char lines[MOST][LONG_TEXT];
     size_t count;
@@ -36,14 +36,17 @@ static int compare(const void *a, const void *b)
     return strcmp(a, b);
 }
 
-static void add_line(struct told *told, const char *op, const char *text, const char *folder)
+static void add_line(struct told *told, const json_t *group, const char *text, const char *folder)
 {
+    const char *verdict = json_string_value(json_at(group, "verdict"));
+    const char *op = json_string_value(json_at(group, "op"));
     char line[LONG_TEXT];
     const char *path = text ? strstr(text, folder) : NULL;
     if (text == NULL || told->count == MOST)
         return;
-    snprintf(line, sizeof line, "%s: %.*s%s", op, (int)(path ? path - text : (long)strlen(text)),
-             text, path ? path + strlen(folder) : "");
+    snprintf(line, sizeof line, "%s, %s: %.*s%s", verdict, op,
+             (int)(path ? path - text : (long)strlen(text)), text,
+             path ? path + strlen(folder) : "");
     take_without_numbers(line, told->lines[told->count++]);
 }
 
@@ -55,12 +58,21 @@ static void tell(const json_t *json, const char *folder, struct told *ret)
     ret->count = 0;
     json_array_foreach(json_at(json, "groups"), at, group)
     {
-        const char *op = json_string_value(json_at(group, "op"));
-        add_line(ret, op, json_string_value(json_at(group, "object.description")), folder);
+        add_line(ret, group, json_string_value(json_at(group, "object.description")), folder);
         json_array_foreach(json_at(group, "tasks"), of_group, task)
-            add_line(ret, op, json_string_value(json_at(task, "object.description")), folder);
+            add_line(ret, group, json_string_value(json_at(task, "object.description")), folder);
     }
     qsort(ret->lines, ret->count, sizeof *ret->lines, compare);
+}
+
+static void assert_told(const struct told *told, const char *line)
+{
+    for (size_t i = 0; i < told->count; i++)
+        if (strcmp(told->lines[i], line) == 0)
+            return;
+    for (size_t i = 0; i < told->count; i++)
+        print_message("told: %s\n", told->lines[i]);
+    fail_msg("not told: %s", line);
 }
 
 static bool is_in_its_wait(const json_t *group)
@@ -136,6 +148,18 @@ static void descriptor__is_told_by_pid_and_in_recordings_alike(void **state)
     for (size_t i = 0; i < by_pid.count && i < recorded.count; i++)
         assert_string_equal(recorded.lines[i], by_pid.lines[i]);
     assert_int_equal(recorded.count, by_pid.count);
+    static const char *const lines[] = {
+        "stuck, io wait: unix socket polled",
+        "waiting, io wait: unix socket polled listening",
+        "waiting, io wait: unix socket datagrams",
+        "waiting, io wait: signalfd",
+        "waiting, io wait: inotify",
+        "waiting, io wait: pipe",
+        "stuck, io wait: pipe",
+        "stuck, io wait: eventfd",
+    };
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++)
+        assert_told(&by_pid, lines[i]);
 }
 
 int main(void)
