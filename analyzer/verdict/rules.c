@@ -132,8 +132,9 @@ static void explain_deadline(const struct judge *judge, struct group *group)
         evidence_add(group, "%s a deadline; but %s", have, abandoned(group));
         return;
     }
-    evidence_add(group, "%s a deadline: %s by %s", have, group->count == 1 ? "it ends" : "they end",
-                 group->count == 1 ? "itself" : "themselves");
+    /* Not what the task does: it may wait so again and again. */
+    evidence_add(group, "%s a deadline: %s", have,
+                 group->count == 1 ? "this wait ends by itself" : "these waits end by themselves");
 }
 
 static bool has_only_nil_cases(const struct judge *judge, const struct snapshot_task *task)
