@@ -49,7 +49,9 @@ static inline void *arch_thread_word(int64_t offset)
 #if defined(__x86_64__)
     __asm__ volatile("movq %%fs:(%1), %0" : "=r"(word) : "r"(offset));
 #else
-    word = *(void *volatile *)(arch_thread_pointer() + offset);
+    char *thread;
+    __asm__ volatile("mrs %0, tpidr_el0" : "=r"(thread));
+    word = *(void *volatile *)(thread + offset);
 #endif
     return word;
 }

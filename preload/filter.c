@@ -87,6 +87,7 @@ static struct {
     {.number = SYS_close, .args = {-1}},
     {.number = SYS_close_range, .args = {~0U, ~0U, CLOSE_RANGE_UNSHARE}},
     {.number = SYS_memfd_create, .spare = true},
+    {.number = SYS_madvise, .spare = true, .args = {0, 0, MADV_DONTDUMP}},
     {.number = SYS_setpriority, .spare = true, .args = {PRIO_PROCESS, 0, 19}},
     {.number = SYS_getresuid, .spare = true},
     {.number = SYS_capget, .spare = true},

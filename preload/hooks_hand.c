@@ -128,6 +128,16 @@ static void after_failed_filter(struct filter_change change)
     signals_restore(before);
     if (taken_back && change.stopped)
         sampler_go_on();
+    else if (taken_back && recorder.header != NULL)
+        sampler_ensure(); /* somebody may have stopped it, who did not start it again meanwhile */
+}
+
+/* With TSYNC, seccomp(2) returns the thread that could not have the filter, if there is one. */
+static bool was_refused(long number, long flags, long result)
+{
+    return result < 0 ||
+           (result > 0 && number == SYS_seccomp && (flags & SECCOMP_FILTER_FLAG_TSYNC) &&
+            !(flags & SECCOMP_FILTER_FLAG_NEW_LISTENER));
 }
 
 /* The arguments of the call: seccomp(2), PR_SET_SECCOMP of prctl(2). Without a program nothing is
@@ -206,7 +216,7 @@ long hook_syscall(long number, long a, long b, long c, long d, long e, long f)
     bool forks = !unseen_clone3 && unlikely(is_bare_fork(number, a));
     struct fork_signals signals = block_fork_signals(forks);
     long result = hooks_real.syscall(number, a, b, c, d, e, f);
-    if (unlikely(filter.quiet) && result < 0)
+    if (unlikely(filter.quiet) && was_refused(number, b, result))
         after_failed_filter(filter);
     sampler_after_change(change);
     if (unlikely(has_counted(number, a, b, result)))

@@ -138,7 +138,7 @@ static bool make_folder(char path[64])
 /* Recordings stay when their process has ended, but not for ever: it is memory that they take. */
 #define MOST_KEPT 512
 #define REMOVED_AT_ONCE 64
-#define MOST_TURNS 8 /* so many times 64, for one process that starts */
+#define MOST_VAIN 3 /* so many times 64, which all live, for one process that starts */
 
 struct old_file {
     uint64_t changed_ns;
@@ -239,14 +239,17 @@ static void remove_old(const char *path)
         return;
     oldest = (struct oldest){.folder = folder};
     each_entry(folder, count_entry, &count);
-    for (int turn = 0; turn < MOST_TURNS && count > MOST_KEPT; turn++) {
+    for (int vain = 0; vain < MOST_VAIN && count > MOST_KEPT; vain++) {
         oldest.count = 0;
         if (sys_call(SYS_lseek, folder, 0, 0) != 0)
             break;
         each_entry(folder, keep_if_old, &oldest);
         if (oldest.count == 0)
             break;
-        count -= remove_files(path, &oldest);
+        size_t removed = remove_files(path, &oldest);
+        count -= removed;
+        if (removed > 0)
+            vain = -1;
         oldest.after_ns = oldest.files[oldest.count - 1].changed_ns;
     }
     sys_call(SYS_close, folder);

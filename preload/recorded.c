@@ -90,10 +90,24 @@ static void fill_names(struct rec_header *header, const struct recorded_process 
     header->cmdline_bytes = header->cmdline != 0 ? (uint32_t)bytes : 0;
 }
 
+static bool memory_is_promised; /* vm.overcommit_memory is 2: the kernel promises what there is */
+
+static void learn_promises(void)
+{
+    static bool known;
+    char text[8];
+    if (known)
+        return;
+    known = true;
+    proc_read_file("/proc/sys/vm/overcommit_memory", text, sizeof(text));
+    memory_is_promised = text[0] == '2';
+}
+
 int recorded_make(const struct recorded_process *process, bool fork_child, char path[PLACE_ROOM])
 {
     struct rec_table tables[REC_TABLE_COUNT];
     uint64_t bytes = 0;
+    learn_promises();
     uint64_t ticks = proc_start_ticks(process->pid);
     long fd = place_create(process->pid, ticks, fork_child, path);
     if (fd < 0) {
@@ -149,10 +163,12 @@ void recorded_end(enum rec_state state, int exit_code)
                                 __ATOMIC_RELAXED);
 }
 
-/* Lays an empty file there: as memory of its own, the whole would count as data, and where the
- * kernel promises no more than there is (vm.overcommit_memory 2), as used. */
+/* Lays an empty file there, which takes longer: as memory of its own, the whole would count as
+ * data, and, where memory is promised, as used. No core shall have it. */
 static bool lay_empty_file(void)
 {
+    if (!memory_is_promised && tables_limit(RLIMIT_DATA) == RLIM_INFINITY)
+        return false;
     if (mapping.bytes > tables_limit(RLIMIT_FSIZE))
         return false; /* it would raise SIGXFSZ */
     long fd = sys_call(SYS_memfd_create, "leakspy", MFD_CLOEXEC);
@@ -161,6 +177,8 @@ static bool lay_empty_file(void)
     bool laid = sys_call(SYS_ftruncate, fd, mapping.bytes) == 0 &&
                 sys_call(SYS_mmap, mapping.base, mapping.bytes, PROT_READ | PROT_WRITE,
                          MAP_SHARED | MAP_FIXED, fd, 0) == (long)mapping.base;
+    if (laid)
+        sys_call(SYS_madvise, mapping.base, mapping.bytes, MADV_DONTDUMP);
     sys_call(SYS_close, fd);
     return laid;
 }

@@ -28,7 +28,7 @@ void recorded_begin(const char *path);
 void recorded_end(enum rec_state state, int exit_code);
 
 /* Whoever still writes to the recording's memory shall not reach the file any more.
- * `may_make_file`: whether memfd_create is permitted. */
+ * `may_make_file`: whether memfd_create and madvise are permitted. */
 void recorded_detach(bool may_make_file);
 
 /* Forgets the recording. Its memory is left as it is. */

@@ -52,7 +52,7 @@ void recorder_forget(void)
     /* A handler that forked inside a parked call will restore what it published before: nothing of
      * that may reach the parent's file. */
     if (!recorder_quiet)
-        recorded_detach(!filter_forbids(SYS_memfd_create));
+        recorded_detach(!filter_forbids(SYS_memfd_create) && !filter_forbids(SYS_madvise));
     bool was_recorded = recorder.header != NULL || child != CHILD_NONE;
     bool pending = was_recorded && recorder_options.children && !recorder_quiet;
     child = pending ? CHILD_PENDING : CHILD_NONE;

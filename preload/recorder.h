@@ -52,9 +52,9 @@ struct recorder {
 
 extern struct recorder recorder;
 
-/* The process has a system call filter: no thread of the program's makes a system call of ours from
- * now on, since one that the filter forbids may end it. What would need one is lost, and counted.
- */
+/* The process has a system call filter, or is about to have one: no thread of the program's makes a
+ * system call of ours meanwhile, since one that the filter forbids may end it. What would need one
+ * is lost, and counted. It is so for good, unless the filter is refused. */
 extern bool recorder_quiet;
 
 /* Threads that were counted as spawned and lost when they were spawned, or before there was a

@@ -410,6 +410,13 @@ static bool goes_on(void)
     return sampler_asked() == known_stop;
 }
 
+/* For the naming of stacks, which may be the last: only who waits for the end is in a hurry. */
+static bool nobody_waits(void)
+{
+    enum sampler_stop asked = sampler_asked();
+    return asked == known_stop || asked == SAMPLER_GO_ON || asked == SAMPLER_WATCH_END;
+}
+
 /* What new stacks have brought, and modules that are gone. Returns what that took of a processor.
  */
 static uint64_t tidy(void)
@@ -420,7 +427,7 @@ static uint64_t tidy(void)
         unwind_flush();
     unwind_unlock();
     if (own_files)
-        names_update(goes_on);
+        names_update(nobody_waits);
     return clock_own_cpu_ns() - start_ns;
 }
 

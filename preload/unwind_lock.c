@@ -61,9 +61,12 @@ void unwind_unlock(void)
 void unwind_before_fork(void)
 {
     struct recorder_thread *self = &recorder_thread;
-    if (self->forks++ > 0)
+    uint64_t before = signals_block(); /* first: a signal's handler may fork as well */
+    if (self->forks++ > 0) {
+        signals_restore(before);
         return; /* in a handler of a fork, which has done all of it */
-    self->fork_signals = signals_block();
+    }
+    self->fork_signals = before;
     if (unwind_lock())
         __atomic_store_n(&lock_by_fork, true, __ATOMIC_RELAXED);
 }

@@ -233,8 +233,9 @@ static inline struct taskrt_task *rt_end_wait(struct rt_waiter *waiter, int resu
 }
 
 /* Makes a claimed (or new) task runnable, next on the caller's worker. Not with the lock that it
- * parked with, whose memory may go as soon as it runs, nor with that of idling or of the global
- * queue, which this takes. Others that come before those in the lock order may be held. */
+ * parked with, whose memory may go as soon as it runs (that of a descriptor does not), nor with
+ * that of idling or of the global queue, which this takes. Others that come before those in the
+ * lock order may be held. */
 void rt_ready(struct taskrt_task *task);
 
 /* The same for a list through `link`; NULL: an empty one. */

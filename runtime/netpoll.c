@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -333,6 +334,16 @@ int taskrt_wait_fd(int fd, int events, int64_t deadline_ns)
     return wait_fd(self, fd, events, deadline_ns);
 }
 
+static bool lingers(int fd)
+{
+    struct linger linger = {0};
+    socklen_t bytes = sizeof linger;
+    int saved = errno;
+    bool does = getsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, &bytes) == 0 && linger.l_onoff;
+    errno = saved;
+    return does;
+}
+
 int taskrt_fd_close(int fd)
 {
     if (!rt_self())
@@ -342,8 +353,8 @@ int taskrt_fd_close(int fd)
     if (!state) /* out of range, or no memory */
         return close(fd) == 0 ? 0 : -errno;
     struct taskrt_task *woken = NULL;
-    /* The last close of a file may take its time, as with SO_LINGER: it comes after the lock. */
-    int last = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    /* The last close of such a socket may take its time: it comes after the lock. */
+    int last = lingers(fd) ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1;
     rt_lock(&state->lock);
     end_others(state, NULL, -EBADF, &woken);
     if (state->registered)
