@@ -370,8 +370,10 @@ static int wait_for(pid_t child)
             return status;
         siginfo_t info;
         int signal = next_signal(&info);
+        if (signal <= 0 || signal == SIGCHLD)
+            continue;
         bool of_terminal = info.si_code == SI_KERNEL && signal != SIGTERM && signal != SIGHUP;
-        if (signal > 0 && signal != SIGCHLD && !of_terminal)
+        if (!of_terminal)
             kill(child, signal);
     }
 }

@@ -28,7 +28,7 @@ const struct command commands[] = {
      "  --exit-code          exit with 1 when anything but `waiting` is reported\n"
      "  --max-tasks=N        list at most N tasks of a group in json (default 100)\n"
      "  --frames=N           show at most N frames of a stack in text (default 8); where it has\n"
-     "                       more, runs of frames of C++ and Rust libraries count as one\n"
+     "                       more, runs of frames of C++, Rust and Go libraries count as one\n"
      "  --color=WHEN         auto (default), always or never\n\n"
      "Exit status: 0 done, or nothing found with --exit-code; 1 found something, with\n"
      "--exit-code; 2 could not say; 64 wrong usage.\n"},

@@ -80,13 +80,19 @@ static bool get_option(long fd, int option, void *to, uint32_t bytes)
     return sys_call(SYS_getsockopt, fd, SOL_SOCKET, option, to, &bytes) == 0;
 }
 
+/* Is it connected to somebody? The program has both ends of a pair (socketpair), which have no
+ * names. */
 static bool is_connected_stream(long fd)
 {
-    struct sockaddr peer;
-    uint32_t bytes = sizeof(peer);
+    struct sockaddr name;
+    uint32_t bytes = sizeof(name), own_bytes = sizeof(name);
     int type = 0;
-    return get_option(fd, SO_TYPE, &type, sizeof(type)) && type == SOCK_STREAM &&
-           sys_call(SYS_getpeername, fd, &peer, &bytes) == 0;
+    if (!get_option(fd, SO_TYPE, &type, sizeof(type)) || type != SOCK_STREAM ||
+        sys_call(SYS_getpeername, fd, &name, &bytes) != 0)
+        return false;
+    return bytes > sizeof(name.sa_family) ||
+           (sys_call(SYS_getsockname, fd, &name, &own_bytes) == 0 &&
+            own_bytes > sizeof(name.sa_family));
 }
 
 /* An address of a socket: how much of it there is in `to`. */

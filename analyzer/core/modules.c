@@ -157,7 +157,9 @@ static enum answer find_file(struct finder *finder, const struct core_name *name
     if (!*ret_path)
         return FAILED;
     if (image_elf_read_file(*ret_path, elf)) {
-        bool known = dumped && image_elf_compare(elf, dumped) != IMAGE_ELF_OTHER;
+        enum image_elf_likeness likeness =
+            dumped ? image_elf_compare(elf, dumped) : IMAGE_ELF_OTHER;
+        bool known = name->deleted ? likeness == IMAGE_ELF_SAME : likeness != IMAGE_ELF_OTHER;
         if (known)
             return GOOD_FILE;
         if (!dumped && !name->deleted && is_older(*ret_path, image->taken_unix_ns)) {

@@ -5,6 +5,7 @@
 #include <elfutils/libdwfl.h>
 #include <endian.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <gelf.h>
 #include <stdlib.h>
 #include <string.h>
@@ -143,6 +144,19 @@ static enum debug_file_result open_elf(const char *path, int *ret)
     return DEBUG_FILE_OK;
 }
 
+/* libdwfl closes descriptor 0 with a module whose separate file it found by build-id, unless it
+ * asked for it itself, and so was told its descriptor. */
+static void end_search(Dwfl *dwfl)
+{
+    int flags = fcntl(0, F_GETFD);
+    int kept = fcntl(0, F_DUPFD_CLOEXEC, 3);
+    dwfl_end(dwfl);
+    if (kept < 0)
+        return; /* there was none */
+    dup3(kept, 0, flags & FD_CLOEXEC ? O_CLOEXEC : 0);
+    close(kept);
+}
+
 /* Whether the separate file that libdwfl would take is one whose sections may be unfolded. It keeps
  * the one that it finds, whatever is said of it afterwards: so it looks for another module first.
  */
@@ -166,7 +180,7 @@ static bool separate_is_bounded(const struct debug_file *file, const char *path,
         found = dwfl_standard_find_debuginfo(module, NULL, path, 0, path, debuglink, crc, &name);
     bool bounded = module != NULL && (found < 0 || inflation_is_bounded(found));
     free(name);
-    dwfl_end(dwfl);
+    end_search(dwfl);
     if (found >= 0)
         close(found);
     return bounded;
@@ -176,6 +190,8 @@ static int find_debuginfo(Dwfl_Module *module, void **userdata, const char *name
                           const char *path, const char *debuglink, GElf_Word crc,
                           char **debuginfo_path)
 {
+    if (path == NULL) /* of an alternate file (dwz), which is not measured */
+        return -1;
     if (!separate_is_bounded(*userdata, path, debuglink, crc))
         return -1;
     return dwfl_standard_find_debuginfo(module, userdata, name, base, path, debuglink, crc,

@@ -457,12 +457,26 @@ size_t go_file_calls(struct go_file *file, uint64_t address,
     return pclntab_calls(&file->table, address, calls);
 }
 
+/* The linker's names of instances and of functions in assembler say more than the table's:
+ * "main.F[go.shape.int]" is "main.F[...]", "runtime.asmcgocall.abi0" is "runtime.asmcgocall". */
+static bool is_same_function(const char *one, const char *other)
+{
+    size_t bytes = strcspn(one, "["), other_bytes = strcspn(other, "[");
+    const char *abi = strstr(one, ".abi"), *other_abi = strstr(other, ".abi");
+    if (abi && abi < one + bytes)
+        bytes = (size_t)(abi - one);
+    if (other_abi && other_abi < other + other_bytes)
+        other_bytes = (size_t)(other_abi - other);
+    return bytes == other_bytes && memcmp(one, other, bytes) == 0;
+}
+
 bool go_file_contradicts(const struct go_file *file, uint64_t address, const char *name)
 {
     char found[PCLNTAB_NAME_BYTES];
     struct pclntab_function function;
     return pclntab_find(&file->table, address, &function) &&
-           pclntab_name(&file->table, &function, found, sizeof(found)) && strcmp(found, name) != 0;
+           pclntab_name(&file->table, &function, found, sizeof(found)) &&
+           !is_same_function(found, name);
 }
 
 const struct pclntab *go_file_table(const struct go_file *file)

@@ -276,8 +276,10 @@ static const struct op_rule rules[] = {
      false},
     {"libdbus-1.so*!*@(reply_and_block|pending_call_block|block_pending_call)", NULL, for_an_answer,
      "io wait", false},
+    {"libdbus-1.so*!dbus_connection_flush", NULL, for_an_answer, "io wait", false},
     {"libdbus-1.so*!?(_dbus_*|dbus_connection_read_write*)", NULL, dbus_idle, "io wait", false},
-    {"libsystemd.so*!sd_bus_call*", NULL, for_an_answer, "io wait", false},
+    {"libsystemd.so*!@(sd_bus_call*|sd_bus_flush*|sd_bus_open*|sd_bus_start|sd_varlink_call*)",
+     NULL, for_an_answer, "io wait", false},
     {"libsystemd.so*!?(ppoll_usec*|bus_poll|sd_bus_wait)", NULL, dbus_idle, "io wait", false},
 
     /* Go's runtime, libgo's and that of Go's own compiler: threads, then the runtime's goroutines

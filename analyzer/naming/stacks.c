@@ -33,11 +33,13 @@ static struct symbol_module symbol_module_of(const struct snapshot *snapshot,
     };
 }
 
+#define COMPARED_MOST 10000 /* names: a file that was built anew differs in more than one */
+
 /* A file may have been built anew since. */
 static void compare_files(struct stacks *stacks)
 {
     const struct snapshot *snapshot = stacks->snapshot;
-    for (size_t i = 0; i < snapshot->frame_count; i++) {
+    for (size_t i = 0; i < snapshot->frame_count && i < COMPARED_MOST; i++) {
         const struct snapshot_frame *frame = &snapshot->frames[i];
         if (frame->function[0] == '\0' || frame->module == 0 ||
             frame->module >= snapshot->module_count)

@@ -268,13 +268,15 @@ bool process_fd_times_out(pid_t pid, pid_t tid, int fd, int timeout)
 
 bool process_fd_is_connected(pid_t pid, pid_t tid, int fd)
 {
-    struct sockaddr_storage peer;
-    socklen_t bytes = sizeof(int), peer_bytes = sizeof(peer);
+    struct sockaddr_storage name;
+    socklen_t bytes = sizeof(int), peer_bytes = sizeof(name), own_bytes = sizeof(name);
     int type = 0;
     int borrowed = process_borrow_socket(pid, tid, fd);
     bool connected =
         borrowed >= 0 && getsockopt(borrowed, SOL_SOCKET, SO_TYPE, &type, &bytes) == 0 &&
-        type == SOCK_STREAM && getpeername(borrowed, (struct sockaddr *)&peer, &peer_bytes) == 0;
+        type == SOCK_STREAM && getpeername(borrowed, (struct sockaddr *)&name, &peer_bytes) == 0 &&
+        getsockname(borrowed, (struct sockaddr *)&name, &own_bytes) == 0 &&
+        (peer_bytes > sizeof(sa_family_t) || own_bytes > sizeof(sa_family_t)); /* not of a pair */
     if (borrowed >= 0)
         close(borrowed);
     return connected;

@@ -80,18 +80,25 @@ static void write_unwatched(const struct snapshot *snapshot, char *to, size_t by
 static bool ended_unseen(const struct report *report)
 {
     const struct snapshot *snapshot = report->snapshot;
-    return snapshot->end == SNAPSHOT_EXITED && (snapshot->runtimes & REC_RUNTIME_GO_PROGRAM) &&
-           report_findings(report) > 0;
+    bool found = false;
+    for (size_t i = 0; i < report->verdicts->count; i++) {
+        const struct group *group = &report->verdicts->groups[i];
+        found |= group->kind == REC_KIND_GOROUTINE && group->verdict != VERDICT_WAITING &&
+                 report_shows(report, group);
+    }
+    return found && snapshot->end == SNAPSHOT_EXITED && snapshot->look_age_ns > 0 &&
+           (snapshot->runtimes & REC_RUNTIME_GO_PROGRAM) && !snapshot_is_unwatched(snapshot);
 }
 
 static void write_ended_unseen(const struct snapshot *snapshot, char *to, size_t bytes)
 {
     char ago[32];
     text_duration(snapshot->look_age_ns, ago);
-    snprintf(to, bytes,
-             "its goroutines were looked at last %s before it exited: those that wait here may have "
-             "gone on since",
-             ago);
+    snprintf(
+        to, bytes,
+        "its goroutines were looked at last %s before it exited: those that wait here may have "
+        "gone on since",
+        ago);
 }
 
 /* Whether waits may be past the threshold that were told to be younger: how long one lasts is known

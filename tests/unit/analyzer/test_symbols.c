@@ -314,6 +314,27 @@ static void file_without_build_id__resolve__is_used_and_noted(void **state)
     dlclose(loaded.handle);
 }
 
+/* libdwfl closes it with what it finds by build-id. */
+static void descriptor_0__of_the_caller__stays_open(void **state)
+{
+    struct loaded loaded;
+    struct stat before, after;
+    int mine = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+    int kept = fcntl(0, F_DUPFD_CLOEXEC, 3);
+    assert_int_equal(dup2(mine, 0), 0);
+    assert_int_equal(fstat(0, &before), 0);
+    load("linked.so", &loaded);
+    assert_all_lines_known(*state, &loaded);
+    assert_int_equal(fstat(0, &after), 0);
+    assert_int_equal(after.st_ino, before.st_ino);
+    dlclose(loaded.handle);
+    close(0);
+    if (kept >= 0)
+        assert_int_equal(dup2(kept, 0), 0);
+    close(kept);
+    close(mine);
+}
+
 /* A tree of debug files by build-id serves when the program is gone or was rebuilt. */
 static void debug_tree__resolve__stands_for_the_file_that_is_gone(void **state)
 {
@@ -461,6 +482,7 @@ int main(void)
         TEST(what_is_no_elf_file__resolve__says_so),
         TEST(place_without_a_file__resolve__has_the_recorded_name_and_no_note),
         TEST(file_without_build_id__resolve__is_used_and_noted),
+        TEST(descriptor_0__of_the_caller__stays_open),
         TEST(debug_tree__resolve__stands_for_the_file_that_is_gone),
         TEST(same_question__resolve__has_the_same_answer),
         TEST(truncated_file__resolve__is_survived),
