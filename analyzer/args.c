@@ -93,6 +93,28 @@ bool args_duration(const char *what, const char *text, int64_t *ret_ns, struct e
     return true;
 }
 
+bool args_size(const char *what, const char *text, uint64_t *ret_bytes, struct err *err)
+{
+    static const struct unit units[] = {
+        {"", 1},
+        {"B", 1},
+        {"K", UINT64_C(1) << 10},
+        {"KiB", UINT64_C(1) << 10},
+        {"M", UINT64_C(1) << 20},
+        {"MiB", UINT64_C(1) << 20},
+        {"G", UINT64_C(1) << 30},
+        {"GiB", UINT64_C(1) << 30},
+        {"T", UINT64_C(1) << 40},
+        {"TiB", UINT64_C(1) << 40},
+        {NULL, 0},
+    };
+    const char *at = text;
+    if (!read_quantity(&at, units, INT64_MAX, ret_bytes) || *at)
+        return err_set(err, ERR_USAGE, what, "'%s' is not a size (examples: 4096, 64K, 1.5G)",
+                       text);
+    return true;
+}
+
 bool args_count(const char *what, const char *text, uint64_t least, uint64_t *ret, struct err *err)
 {
     unsigned __int128 value = 0;

@@ -46,12 +46,26 @@ enum option_number {
     OPTION_ALL,
     OPTION_EXIT_CODE,
     OPTION_MAX_TASKS,
+    OPTION_MAX_MEMORY,
     OPTION_FRAMES,
     OPTION_COLOR,
     OPTION_WATCH,
     OPTION_EXE,
     OPTION_NO_RECORDING,
 };
+
+/* With less than that, not even what is asked about a process could be read. */
+#define MEMORY_LEAST (UINT64_C(16) << 20)
+
+static bool read_max_memory(struct err *err)
+{
+    uint64_t bytes;
+    if (!args_size("--max-memory", optarg, &bytes, err))
+        return false;
+    limits_set_memory(bytes);
+    return bytes >= MEMORY_LEAST ||
+           err_set(err, ERR_USAGE, "--max-memory", "has to be 16M or more");
+}
 
 static bool read_option(struct request *request, int option, char **argv, struct err *err)
 {
@@ -75,6 +89,8 @@ static bool read_option(struct request *request, int option, char **argv, struct
         return args_count("--min-count", optarg, 0, &request->report.min_count, err);
     case OPTION_MAX_TASKS:
         return args_count("--max-tasks", optarg, 0, &request->verdict.max_tasks, err);
+    case OPTION_MAX_MEMORY:
+        return read_max_memory(err);
     case OPTION_FRAMES:
         return args_count("--frames", optarg, 1, &request->report.frames, err);
     case OPTION_ALL:
@@ -117,6 +133,7 @@ static bool read_request(struct request *request, int argc, char **argv, struct 
         {"all", no_argument, NULL, OPTION_ALL},
         {"exit-code", no_argument, NULL, OPTION_EXIT_CODE},
         {"max-tasks", required_argument, NULL, OPTION_MAX_TASKS},
+        {"max-memory", required_argument, NULL, OPTION_MAX_MEMORY},
         {"frames", required_argument, NULL, OPTION_FRAMES},
         {"exe", required_argument, NULL, OPTION_EXE},
         {"no-recording", no_argument, NULL, OPTION_NO_RECORDING},

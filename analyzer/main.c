@@ -27,6 +27,7 @@ const struct command commands[] = {
      "  --all                show groups that wait as expected, too\n"
      "  --exit-code          exit with 1 when anything but `waiting` is reported\n"
      "  --max-tasks=N        list at most N tasks of a group in json (default 100)\n"
+     "  --max-memory=SIZE    give up rather than take more memory (512M; default: three quarters)\n"
      "  --frames=N           show at most N frames of a stack in text (default 8); where it has\n"
      "                       more, runs of frames of C++, Rust and Go libraries count as one\n"
      "  --color=WHEN         auto (default), always or never\n\n"

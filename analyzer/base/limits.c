@@ -51,12 +51,21 @@ static void set_soft(int resource, rlim_t to)
     setrlimit(resource, &limit);
 }
 
+static uint64_t memory_wanted; /* bytes; 0: it is not said */
+
+void limits_set_memory(uint64_t bytes)
+{
+    memory_wanted = bytes;
+}
+
 static void limit_memory(void)
 {
     struct rlimit limit;
     uint64_t bytes = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE) / 4 * 3;
     if (bytes < MEMORY_LEAST)
         bytes = MEMORY_LEAST;
+    if (memory_wanted)
+        bytes = memory_wanted;
     if (!SANITIZED && getrlimit(RLIMIT_DATA, &limit) == 0 && limit.rlim_cur > bytes)
         set_soft(RLIMIT_DATA, bytes);
 }

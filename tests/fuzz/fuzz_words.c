@@ -1,4 +1,4 @@
-/* Words that people and programs write: durations, counts; linkers' names; text for a
+/* Words that people and programs write: durations, sizes, counts; linkers' names; text for a
  * terminal and for JSON. */
 #include <stdlib.h>
 
@@ -14,6 +14,9 @@ static void read_numbers(const char *word)
     struct err err = {0};
     FUZZ_CHECK(args_duration("--threshold", word, &duration, &err) ? duration >= 0
                                                                    : err.kind == ERR_USAGE);
+    err = (struct err){0};
+    FUZZ_CHECK(args_size("--size", word, &number, &err) ? number <= INT64_MAX
+                                                        : err.kind == ERR_USAGE);
     err = (struct err){0};
     FUZZ_CHECK(args_count("--count", word, 1, &number, &err) ? number >= 1 && number <= INT64_MAX
                                                              : err.kind == ERR_USAGE);

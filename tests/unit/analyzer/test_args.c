@@ -89,6 +89,31 @@ static void duration__nonsense__is_refused(void **state)
         assert_no_duration(texts[i]);
 }
 
+static void size__units__read(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        uint64_t bytes;
+    } rows[] = {{"0", 0},          {"4096", 4096},
+                {"64K", 65536},    {"1.5G", 1610612736},
+                {"2MiB", 2097152}, {"1T", UINT64_C(1) << 40},
+                {"12B", 12}};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        uint64_t got = 1;
+        assert_true(args_size("--size", rows[i].text, &got, NULL));
+        assert_int_equal(got, rows[i].bytes);
+    }
+    static const char *const bad[] = {"", "K", "-1", "1Q", "1 K", "1KB2", "99999999999T"};
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        uint64_t got;
+        struct err err = {0};
+        if (args_size("--size", bad[i], &got, &err))
+            fail_msg("'%s' is read as %llu", bad[i], (unsigned long long)got);
+        assert_int_equal(err.kind, ERR_USAGE);
+    }
+}
+
 static void count__digits_alone__read(void **state)
 {
     (void)state;
@@ -165,6 +190,7 @@ int main(void)
         cmocka_unit_test(duration__fractions_and_sums__read),
         cmocka_unit_test(duration__nonsense__is_refused),
         cmocka_unit_test(duration__preload_library__reads_the_same),
+        cmocka_unit_test(size__units__read),
         cmocka_unit_test(count__digits_alone__read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -124,6 +124,8 @@ static void wrong_usage__64(void **state)
         {{"report", "--watch", "long"}, "leakspy: --watch: 'long' is not a duration"},
         {{"report", "--watch", "0"}, "leakspy: --watch: has to be above 0"},
         {{"report", "--format=xml"}, "leakspy: --format: no such format: xml"},
+        {{"report", "--max-memory", "much"}, "leakspy: --max-memory: 'much' is not a size"},
+        {{"report", "--max-memory=1M"}, "leakspy: --max-memory: has to be 16M or more"},
         {{"report", "--min-count=many"}, "leakspy: --min-count: 'many' is not a count"},
         {{"report", "--color=red"}, "leakspy: --color: 'red' is none of"},
         {{"report", "a", "b"}, "leakspy: b: is one source too many"},
@@ -193,7 +195,7 @@ static void exit_code__says_what_was_found(void **state)
     const char *path = write_recording(12 * SECOND, 0);
     leakspy("report", path, NULL);
     assert_did(0, "1 stuck:", "");
-    leakspy("report", "--exit-code", path, NULL);
+    leakspy("report", "--exit-code", "--max-memory=256M", path, NULL);
     assert_did(1, "1 stuck:", "");
     leakspy("report", path, "--exit-code", "--threshold", "1m", NULL);
     assert_did(0, "nothing found:", "");

@@ -439,9 +439,17 @@ __attribute__((noinline)) static void fail_with(int error)
     __asm__ volatile("" ::: "memory");
 }
 
+/* A task that keeps a thread for itself, and if it came to another one, says so. */
+struct keeper {
+    pid_t thread;
+    atomic_int elsewhere, over;
+};
+
 static void keep_thread(void *arg)
 {
-    while (!atomic_load((atomic_int *)arg))
+    struct keeper *keeper = arg;
+    atomic_store(&keeper->elsewhere, gettid() != keeper->thread);
+    while (!atomic_load(&keeper->elsewhere) && !atomic_load(&keeper->over))
         ;
 }
 
@@ -449,16 +457,21 @@ static void move_between_threads(void *arg)
 {
     (void)arg;
     for (int moves = 0; moves < 10; moves++) {
-        pid_t thread = gettid();
+        struct keeper keeper = {.thread = gettid()};
         fail_with(1000 + moves);
         expect_int(taskrt_errno(), 1000 + moves);
-        atomic_int moved = 0;
-        struct taskrt_task *task = spawn(keep_thread, &moved);
-        while (gettid() == thread)
+        struct taskrt_task *task = spawn(keep_thread, &keeper);
+        while (gettid() == keeper.thread) {
+            if (atomic_load(&keeper.elsewhere)) {
+                join(task);
+                atomic_store(&keeper.elsewhere, 0);
+                task = spawn(keep_thread, &keeper);
+            }
             taskrt_yield();
+        }
         fail_with(2000 + moves);
         expect_int(taskrt_errno(), 2000 + moves);
-        atomic_store(&moved, 1);
+        atomic_store(&keeper.over, 1);
         join(task);
     }
 }
