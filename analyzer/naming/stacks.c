@@ -41,10 +41,11 @@ static void compare_files(struct stacks *stacks)
     const struct snapshot *snapshot = stacks->snapshot;
     for (size_t i = 0; i < snapshot->frame_count && i < COMPARED_MOST; i++) {
         const struct snapshot_frame *frame = &snapshot->frames[i];
-        if (frame->function[0] == '\0' || frame->module == 0 ||
-            frame->module >= snapshot->module_count)
+        const struct snapshot_module *from =
+            frame->module < snapshot->module_count ? &snapshot->modules[frame->module] : NULL;
+        if (frame->function[0] == '\0' || !from || !from->path) /* a row that is none has no path */
             continue;
-        struct symbol_module module = symbol_module_of(snapshot, &snapshot->modules[frame->module]);
+        struct symbol_module module = symbol_module_of(snapshot, from);
         symbols_compare(stacks->symbols, &module, frame->pc, frame->function);
     }
 }
