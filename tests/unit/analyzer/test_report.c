@@ -537,6 +537,22 @@ static void text__ended_before_anybody_looked__said(void **state)
     free(text);
 }
 
+/* Rows that are just being written, or that somebody has damaged. */
+static void text__of_functions_in_modules_that_are_none__tells_the_others(void **state)
+{
+    (void)state;
+    struct builder *b = recording_builder_create();
+    struct rec_task *task = builder_thread(b, "w");
+    builder_park(b, task, "read", REC_OP_IO_WAIT, 3, 12 * SECOND, 0);
+    uint32_t module = builder_module(b, "/nowhere/app", 0, 0);
+    builder_frame(b, 0x10010, module, "main.one");
+    builder_frame(b, 0x10020, module + 1, "main.two");
+    builder_frame(b, 0x10030, 0, "main.three");
+    char *text = write_report(b, &usual, 100, report_write_text);
+    assert_non_null(strstr(text, "1 stuck"));
+    free(text);
+}
+
 /* A program of Go's own compiler that ended by itself, 75 ms after it was looked at. */
 static struct builder *build_go_that_exited(int64_t parked_ns)
 {
@@ -1018,6 +1034,7 @@ int main(void)
         cmocka_unit_test(text__nobody_looked_lately__said),
         cmocka_unit_test(text__looked_at_less_often_than_the_threshold_asks_for__said),
         cmocka_unit_test(text__ended_before_anybody_looked__said),
+        cmocka_unit_test(text__of_functions_in_modules_that_are_none__tells_the_others),
         cmocka_unit_test(text__of_goroutines_that_were_not_looked_at_in_the_end__says_so),
         cmocka_unit_test(text__nothing_parked__nobody_needs_to_look),
         cmocka_unit_test(text__all_and_min_count__choose_groups),
