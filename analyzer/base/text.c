@@ -183,6 +183,14 @@ size_t text_plain_function(const char *symbol, const char **ret)
     return length;
 }
 
+size_t text_undeleted(const char *path)
+{
+    static const char deleted[] = " (deleted)";
+    size_t bytes = strlen(path), most = sizeof(deleted) - 1;
+    bool has_it = path[0] == '/' && bytes > most && strcmp(path + bytes - most, deleted) == 0;
+    return has_it ? bytes - most : bytes;
+}
+
 const char *text_basename(const char *path)
 {
     const char *slash = strrchr(path, '/');

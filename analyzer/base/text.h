@@ -28,6 +28,10 @@ char *text_rfc3339(int64_t unix_ns, char to[40]);
  * is read. *ret points into `symbol`. */
 size_t text_plain_function(const char *symbol, const char **ret);
 
+/* The length of a path without " (deleted)", which the kernel puts behind that of a file which has
+ * been removed or replaced. Source: d_path in Linux's fs/d_path.c. */
+size_t text_undeleted(const char *path);
+
 /* The part of a path after its last '/'. */
 const char *text_basename(const char *path);
 

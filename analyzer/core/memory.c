@@ -64,9 +64,9 @@ static bool read_piece(struct core_memory *memory, const struct mem_piece *piece
             got = least(left, range->file_bytes - at);
             if (!core_file_read(memory->core, range->offset + at, to, got))
                 got = 0;
-        } else if (!range ||
-                   at >= range->dumped_bytes) { /* what was dumped need not be the file's */
-            /* Up to where the core has something again. */
+        } else if (!range || at >= range->dumped_bytes) {
+            /* Of what was not dumped, up to where the core has something again. What was dumped and
+             * is cut off need not be what the file has. */
             const struct core_range *next = core_file_next(memory->core, address);
             if (range)
                 left = least(left, range->end - address);

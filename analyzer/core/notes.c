@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/procfs.h>
 
+#include "analyzer/base/text.h"
 #include "analyzer/core/file.h"
 
 #define THREADS_MOST (1u << 22)
@@ -76,18 +77,6 @@ static bool take_vector(struct core_file *core, uint64_t offset, uint64_t bytes)
     return true;
 }
 
-/* The kernel says so behind the name of a file that has been removed, or replaced (d_path in
- * Linux's fs/d_path.c). */
-static bool cut_deleted(char *path)
-{
-    static const char deleted[] = " (deleted)";
-    size_t bytes = strlen(path), most = sizeof(deleted) - 1;
-    if (bytes <= most || strcmp(path + bytes - most, deleted) != 0)
-        return false;
-    path[bytes - most] = '\0';
-    return true;
-}
-
 /* count, page size, `count` times start, end, offset in pages; then the paths, each with its NUL.
  */
 static bool take_files(struct core_file *core, uint64_t offset, uint64_t bytes)
@@ -110,7 +99,9 @@ static bool take_files(struct core_file *core, uint64_t offset, uint64_t bytes)
     char *path = core->names_text, *text_end = path + text_bytes, *next;
     for (uint64_t i = 0; i < count && path < text_end; i++, path = next) {
         next = path + strlen(path) + 1;
-        bool deleted = cut_deleted(path);
+        size_t path_bytes = text_undeleted(path);
+        bool deleted = path[path_bytes] != '\0';
+        path[path_bytes] = '\0';
         if (!core_file_read(core, offset + sizeof(head) + i * sizeof(row), row, sizeof(row)))
             break;
         /* In order, as the kernel writes them: looked up by halves later. */

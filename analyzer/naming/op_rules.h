@@ -2,8 +2,8 @@
  *
  * Many runtimes park their threads by a futex or a condition variable: the call that was
  * intercepted says "futex wait" where the programmer wrote a channel's receive. A table of function
- * names says better, and knows which waits are a runtime's own idle workers. The table's language
- * is described in op_rules.c.
+ * names says better, and knows which waits are a runtime's own idle workers. The table is
+ * op_table.c, its language is described in op_table.h.
  */
 #ifndef LEAKSPY_ANALYZER_NAMING_OP_RULES_H
 #define LEAKSPY_ANALYZER_NAMING_OP_RULES_H

@@ -7,11 +7,11 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "analyzer/base/text.h"
 #include "analyzer/image/elf.h"
 #include "analyzer/image/modules.h"
 #include "analyzer/process/file.h"
 
-#define DELETED " (deleted)"
 #define MAPS_BYTES_MOST ((size_t)1 << 30)
 
 /* "7f00-7f01 r-xp 00001000 fe:00 1234      /path": false: it is no such line. */
@@ -37,15 +37,6 @@ static bool parse_line(const char *line, struct image_mapping *ret)
     return true;
 }
 
-/* The length of a name without " (deleted)", which the kernel puts behind. */
-static size_t name_bytes(const char *name)
-{
-    size_t bytes = strlen(name), suffix = strlen(DELETED);
-    if (name[0] == '/' && bytes > suffix && strcmp(name + bytes - suffix, DELETED) == 0)
-        return bytes - suffix;
-    return bytes;
-}
-
 bool process_parse_maps(struct image *image, char *text)
 {
     image->mapping_count = 0;
@@ -60,7 +51,7 @@ bool process_parse_maps(struct image *image, char *text)
         if (!parse_line(line, &mapping) || mapping.start < end)
             continue;
         end = mapping.end;
-        size_t bytes = name_bytes(mapping.name);
+        size_t bytes = text_undeleted(mapping.name);
         mapping.deleted = mapping.name[bytes] != '\0';
         ok = image_add_mapping(image, &mapping, bytes);
     }

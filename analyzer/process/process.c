@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "analyzer/base/clock.h"
+#include "analyzer/base/text.h"
 #include "analyzer/process/file.h"
 
 #define STATUS_MOST (1U << 20) /* of /proc/PID/status: 65536 groups, of 11 bytes each at most */
@@ -255,17 +256,13 @@ char **process_cmdline(pid_t pid)
 
 char *process_exe(pid_t pid)
 {
-    static const char deleted[] = " (deleted)";
     char path[64], exe[4096];
     snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
     ssize_t bytes = readlink(path, exe, sizeof(exe) - 1);
     if (bytes <= 0)
         return NULL;
     exe[bytes] = '\0';
-    size_t suffix = sizeof(deleted) - 1;
-    if ((size_t)bytes > suffix && strcmp(exe + bytes - suffix, deleted) == 0)
-        exe[(size_t)bytes - suffix] = '\0';
-    return strdup(exe);
+    return strndup(exe, text_undeleted(exe));
 }
 
 int64_t process_started_unix_ns(pid_t pid)

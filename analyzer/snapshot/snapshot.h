@@ -193,7 +193,7 @@ struct snapshot {
     struct snapshot_extra *extras; /* row 0 unused */
     size_t extra_count, extra_room;
     uint32_t *workers; /* the kernel's ids of threads on which runtimes run their tasks, told or
-                           not: a task may go on elsewhere than where it parked */
+                          not: a task may go on elsewhere than where it parked */
     size_t worker_count, worker_room;
     struct snapshot_site *sites;
     size_t site_count;

@@ -105,6 +105,25 @@ static void time__rfc3339_in_utc(void **state)
     assert_string_equal(text_rfc3339(-1, to), "1969-12-31T23:59:59.999Z");
 }
 
+static void path_of_a_removed_file__is_without_what_the_kernel_says(void **state)
+{
+    static const struct {
+        const char *path;
+        size_t bytes;
+    } rows[] = {
+        {"/lib/x.so (deleted)", 9},
+        {"/lib/x.so", 9},
+        {"/a (deleted) (deleted)", 12},
+        {" (deleted)", 10},
+        {"/ (deleted)", 1},
+        {"[stack] (deleted)", 17},
+        {"", 0},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        assert_int_equal(text_undeleted(rows[i].path), rows[i].bytes);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -115,6 +134,7 @@ int main(void)
         cmocka_unit_test(utf8__invalid_bytes__replaced),
         cmocka_unit_test(duration__said_shortly),
         cmocka_unit_test(time__rfc3339_in_utc),
+        cmocka_unit_test(path_of_a_removed_file__is_without_what_the_kernel_says),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
