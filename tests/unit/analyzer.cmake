@@ -41,8 +41,10 @@ foreach(subject verdict verdict_chains)
   leakspy_test(test_${subject} SOURCES analyzer/test_${subject}.c analyzer/judged.c
                LIBRARIES leakspy_analyzer recording_builder LABEL analyzer)
 endforeach()
-leakspy_test(test_report SOURCES analyzer/test_report.c
-             LIBRARIES leakspy_analyzer recording_builder LABEL analyzer)
+foreach(subject text notes stacks json)
+  leakspy_test(test_report_${subject} SOURCES analyzer/test_report_${subject}.c analyzer/reported.c
+               LIBRARIES leakspy_analyzer recording_builder LABEL analyzer)
+endforeach()
 leakspy_test(test_report_frames SOURCES analyzer/test_report_frames.c LIBRARIES leakspy_analyzer
              LABEL analyzer)
 leakspy_test(test_elf_check SOURCES analyzer/test_elf_check.c
