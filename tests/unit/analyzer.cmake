@@ -107,9 +107,13 @@ leakspy_test(test_thread_cycles SOURCES analyzer/test_thread_cycles.c LIBRARIES 
              LABEL analyzer)
 
 # Running processes and cores.
-foreach(subject process_memory process_image cpu_clocks)
+foreach(subject process_memory cpu_clocks)
   leakspy_test(test_${subject} SOURCES analyzer/test_${subject}.c analyzer/child.c
                LIBRARIES leakspy_analyzer LABEL analyzer)
+endforeach()
+foreach(subject process_image process_threads process_fds)
+  leakspy_test(test_${subject} SOURCES analyzer/test_${subject}.c analyzer/child.c
+               analyzer/opened.c LIBRARIES leakspy_analyzer LABEL analyzer)
 endforeach()
 leakspy_test(test_process_stop SOURCES analyzer/test_process_stop.c analyzer/child.c
              LIBRARIES leakspy_analyzer LABEL analyzer THREADS)
