@@ -1,6 +1,6 @@
 /* What all writers of the recording share: where its tables are mapped, slots and strings. Sites,
  * frames and modules are written by the files of these names (modules from outside: writer.c),
- * waits by waits.h, and what is seen of them by sampler.c and go_record.c.
+ * waits by waits.h, and what is seen of them by look.c and go_record.c.
  *
  * Nothing here fails the host: where a slot or space is missing, the loss is counted and the caller
  * goes on with a slot that nobody reads.

@@ -1,6 +1,6 @@
 /* The hand-over of waits from their owner to the sampler and to readers of the recording:
  * wait_publish, wait_publish_passing, wait_begin, wait_end of waits.h, the nested ones of
- * waits.c, look_at, look_at_passing, sleep_of, moved and take_stack of sampler.c, rec_task_wait and
+ * waits.c, look_at, look_at_passing, sleep_of, moved and take_stack of look.c, rec_task_wait and
  * rec_task_is_seen of recording.h.
  *
  * One thread: main (context 0) makes calls that park and takes locks that were free; a signal

@@ -1,5 +1,5 @@
 /* Waits that a jump has left: wait_begin, wait_begin_nested and wait_end_nested of waits.h and
- * waits.c, unwind_own_stack_has_ours, blocked_below, look_at of sampler.c.
+ * waits.c, unwind_own_stack_has_ours, blocked_below, look_at of look.c.
  *
  * One thread makes calls that are recorded, and calls that are not, from within functions of the
  * program's. A handler comes while it is parked in a call, makes a recorded call itself or not, and
