@@ -134,10 +134,12 @@ static void put_task(struct dump *dump, const void *row)
         fprintf(dump->out, " seq %" PRIu32, task->seq);
         return;
     }
+    bool asleep = task->gen == 0 && task->detail_flags & REC_DETAIL_ASLEEP;
     fprintf(dump->out,
-            "\n        wait gen %" PRIu32 " seq %" PRIu32 " call %u flags %#x arg %" PRIu32
+            "\n        %s gen %" PRIu32 " seq %" PRIu32 " call %u flags %#x arg %" PRIu32
             " object %#" PRIx64,
-            task->gen, task->seq, task->call, task->wait_flags, task->arg, task->object);
+            asleep ? "asleep; published" : "wait", task->gen, task->seq, task->call,
+            task->wait_flags, task->arg, task->object);
     if (!(task->flags & REC_TASK_SCANNED))
         fprintf(dump->out, " cfa %#" PRIx64 " fp %#" PRIx64, task->cfa, task->fp);
     fprintf(dump->out,
@@ -224,6 +226,15 @@ static void put_descriptor(struct dump *dump, const void *row)
             descriptor->peer_bytes, whole ? text : "<damaged>");
 }
 
+static void put_asleep(struct dump *dump, const void *row)
+{
+    const struct rec_asleep *asleep = row;
+    fprintf(dump->out,
+            "task %" PRIu64 " wait %" PRIu32 " call %u flags %#x arg %" PRIu32 " object %#" PRIx64,
+            asleep->task, asleep->wait, asleep->call, asleep->wait_flags, asleep->arg,
+            asleep->object);
+}
+
 static const struct {
     const char *name;
     enum rec_table_id id;
@@ -237,6 +248,7 @@ static const struct {
     {"tasks", REC_TABLE_TASKS, sizeof(struct rec_task), put_task},
     {"cases", REC_TABLE_CASES, sizeof(struct rec_case), put_case},
     {"descriptors", REC_TABLE_DESCRIPTORS, sizeof(struct rec_descriptor), put_descriptor},
+    {"asleep", REC_TABLE_ASLEEP, sizeof(struct rec_asleep), put_asleep},
 };
 #define TABLE_COUNT (sizeof(tables) / sizeof(tables[0]))
 

@@ -36,8 +36,8 @@ const struct command commands[] = {
     {"list", cmd_list, "[OPTION...]", "list recordings, and processes that are being recorded",
      "  --format=FORMAT   text (default) or json\n"},
     {"dump", cmd_dump, "[OPTION...] RECORDING", "show a recording as text, table by table",
-     "  --table=NAME        only this table: header, modules, calls, sites, frames, tasks, cases\n"
-     "                      or descriptors\n"
+     "  --table=NAME        only this table: header, modules, calls, sites, frames, tasks,\n"
+     "                      cases, descriptors or asleep\n"
      "  -o, --output=FILE   write to FILE; - is standard output\n"},
     {"help", cmd_help, "[COMMAND]", "say how leakspy, or a command of it, is used", ""},
     {"version", cmd_version, "", "print the version", ""},

@@ -34,16 +34,9 @@ static void describe_rwlock(uint64_t address, struct wait_detail *detail)
         put_owner((uint32_t)rwlock.__data.__cur_writer, detail);
 }
 
-static void read_pieces(struct mem_reader *reader, struct mem_piece *pieces, size_t count)
-{
-    (void)reader;
-    for (size_t i = 0; i < count; i++)
-        pieces[i].ok = memory_read(pieces[i].address, pieces[i].to, pieces[i].bytes);
-}
-
 static void describe_polled(uint64_t address, struct wait_detail *detail)
 {
-    struct mem_reader memory = {.read = read_pieces};
+    struct mem_reader memory = memory_reader();
     struct polled polled;
     struct thread_call call;
     uint64_t args[6] = {0};

@@ -50,7 +50,8 @@ bool blocked_call(uint32_t pid, uint32_t tid, struct blocked_call *ret)
         for (size_t i = 0; i < 6; i++)
             at = take_word(at, &ret->args[i]);
     }
-    take_word(at, &ret->sp);
+    at = take_word(at, &ret->sp);
+    take_word(at, &ret->pc);
     return true;
 }
 
@@ -63,12 +64,10 @@ bool blocked_below(uint32_t tid, uint64_t cfa)
 }
 
 /* The word that libc waits for is the first one of a mutex. */
-bool blocked_in_lock(uint32_t tid, uint64_t lock, uint64_t cfa)
+bool blocked_is_in_lock(const struct blocked_call *call, uint64_t lock, uint64_t cfa)
 {
-    struct blocked_call call;
-    return blocked_call(OWN_PROCESS, tid, &call) && !call.running && call.number == SYS_futex &&
-           call.args[0] == lock && futex_waits((uint32_t)call.args[1]) &&
-           cfa - call.sp < LOCK_FRAMES_BYTES;
+    return !call->running && call->number == SYS_futex && call->args[0] == lock &&
+           futex_waits((uint32_t)call->args[1]) && cfa - call->sp < LOCK_FRAMES_BYTES;
 }
 
 uint32_t blocked_sleeps(uint32_t pid, uint32_t tid)

@@ -12,7 +12,7 @@ struct blocked_call {
     bool running;
     int64_t number; /* of the system call; -1: it is parked, but in none */
     uint64_t args[6];
-    uint64_t sp;
+    uint64_t sp, pc; /* 0: not known */
 };
 
 /* In which system call the thread `tid` of the process `pid` is. False: /proc does not tell. */
@@ -23,9 +23,9 @@ bool blocked_call(uint32_t pid, uint32_t tid, struct blocked_call *ret);
  * runs, or its stack pointer is above `cfa`. True also where /proc does not tell. */
 bool blocked_below(uint32_t tid, uint64_t cfa);
 
-/* Whether the thread `tid` waits in the kernel for the mutex at `lock`, in a call from the frame
- * whose stack pointer after the return is `cfa`. False also where /proc does not tell. */
-bool blocked_in_lock(uint32_t tid, uint64_t lock, uint64_t cfa);
+/* Whether that call waits for the mutex at `lock`, from the frame whose stack pointer after the
+ * return is `cfa`. */
+bool blocked_is_in_lock(const struct blocked_call *call, uint64_t lock, uint64_t cfa);
 
 /* How often the thread `tid` of the process `pid` has gone to sleep: the same number twice is the
  * same sleep. 0: /proc does not tell. */

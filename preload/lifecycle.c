@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "preload/adapter_go.h"
+#include "preload/asleep.h"
 #include "preload/filter.h"
 #include "preload/hooks.h"
 #include "preload/libgo.h"
@@ -128,6 +129,7 @@ static bool begin(bool may_open_unwinder)
     sampler_init();
     own_stack_init();
     own_tid_init();
+    asleep_init();
     if (hooks_has("runtime.gopark"))
         libgo_init();
     bool is_go = adapter_go_init();

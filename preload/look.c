@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 
 #include "preload/adapter.h"
+#include "preload/asleep.h"
 #include "preload/blocked.h"
 #include "preload/clock.h"
 #include "preload/descriptor.h"
@@ -57,32 +58,77 @@ static bool is_passing(const struct rec_task *copy)
     return copy->gen == 0 && copy->wait_flags & REC_WAIT_PASSING;
 }
 
-static bool is_asleep(const struct rec_task *copy)
+/* What the kernel says of a thread that has published no wait, or a PASSING one. */
+struct sleep {
+    uint32_t number; /* names the sleep among all of the thread's; 0: it is told of none */
+    uint32_t key;    /* for detail_b */
+    uint16_t flags;  /* for detail_flags: PASSING, and ASLEEP with what follows */
+    uint64_t pc, sp;
+    struct rec_asleep told;
+};
+
+/* In what it sleeps. False: it does not, or not in what is told. */
+static bool find_sleep(const struct rec_task *copy, struct sleep *ret)
 {
-    return is_passing(copy) && blocked_in_lock(copy->os_tid, copy->object, copy->cfa);
+    struct blocked_call call;
+    if (!blocked_call(OWN_PROCESS, copy->os_tid, &call))
+        return false;
+    if (is_passing(copy) && blocked_is_in_lock(&call, copy->object, copy->cfa)) {
+        ret->flags = REC_DETAIL_PASSING;
+        ret->key = rec_passing_key(copy);
+        return true;
+    }
+    if (copy->gen != 0 || !asleep_is_told(&call, &ret->told))
+        return false;
+    ret->flags = REC_DETAIL_PASSING | REC_DETAIL_ASLEEP;
+    ret->key = rec_asleep_key(copy);
+    ret->pc = call.pc;
+    ret->sp = call.sp;
+    return true;
 }
 
-/* Whether a task sleeps in its PASSING wait, only the kernel knows. Returns what names the sleep
- * among all of the thread's, and in *ret_copy what the task has published, which nobody changes
- * while it sleeps. 0: it does not sleep there, or /proc does not tell. */
-static uint32_t sleep_of(const struct rec_task *task, struct rec_task *ret_copy)
+static bool is_same_sleep(const struct sleep *a, const struct sleep *b)
 {
+    return a->key == b->key && a->flags == b->flags && a->pc == b->pc && a->sp == b->sp;
+}
+
+/* Whether a thread sleeps that has published no such wait, only the kernel knows. Returns what
+ * names the sleep among all of the thread's, and in *ret_copy what the thread has published, which
+ * nobody changes while it sleeps; of one that is ASLEEP, in what it does so instead. 0: it does
+ * not, or /proc does not tell. */
+static uint32_t sleep_of(const struct rec_task *task, struct rec_task *ret_copy, struct sleep *ret)
+{
+    struct sleep again = {0};
+    *ret = (struct sleep){0};
     copy_slot(task, ret_copy);
-    if (!is_asleep(ret_copy))
+    if (!find_sleep(ret_copy, ret))
         return 0; /* as nearly always */
-    uint32_t sleep = blocked_sleeps(OWN_PROCESS, ret_copy->os_tid);
+    uint32_t number = blocked_sleeps(OWN_PROCESS, ret_copy->os_tid);
     copy_slot(task, ret_copy);
-    return is_asleep(ret_copy) && blocked_sleeps(OWN_PROCESS, ret_copy->os_tid) == sleep ? sleep
-                                                                                         : 0;
+    if (!find_sleep(ret_copy, &again) || !is_same_sleep(ret, &again) ||
+        blocked_sleeps(OWN_PROCESS, ret_copy->os_tid) != number)
+        return 0;
+    ret->number = number;
+    if (ret->flags & REC_DETAIL_ASLEEP) {
+        ret_copy->call = ret->told.call;
+        ret_copy->wait_flags = ret->told.wait_flags;
+        ret_copy->object = ret->told.object;
+        ret_copy->arg = ret->told.arg;
+    }
+    return number;
 }
 
-/* `sleep`: of a PASSING wait, else 0. */
-static bool moved(const struct rec_task *task, const struct rec_task *copy, uint32_t sleep)
+/* `sleep`: of a wait that was published; else what the kernel said. */
+static bool moved(const struct rec_task *task, const struct rec_task *copy,
+                  const struct sleep *sleep)
 {
     struct rec_task now;
+    struct sleep again;
     __atomic_thread_fence(__ATOMIC_ACQUIRE);
-    return (sleep != 0 && sleep_of(task, &now) != sleep) || SHARED_GET(task->gen) != copy->gen ||
-           SHARED_GET(task->seq) != copy->seq || SHARED_GET(task->id) != copy->id;
+    return (sleep->number != 0 &&
+            (sleep_of(task, &now, &again) != sleep->number || !is_same_sleep(sleep, &again))) ||
+           SHARED_GET(task->gen) != copy->gen || SHARED_GET(task->seq) != copy->seq ||
+           SHARED_GET(task->id) != copy->id;
 }
 
 /* Owners ask whether one of them is set. */
@@ -116,9 +162,9 @@ static int timeout_of(const struct rec_task *copy)
     return copy->wait_flags & REC_WAIT_SENDS ? SO_SNDTIMEO : SO_RCVTIMEO;
 }
 
-/* What it waits for, and what that says of the wait: flags of its detail. */
+/* What it waits for in its wait `number`, and what that says of the wait: flags of its detail. */
 static uint32_t describe_descriptor(const struct rec_task *task, const struct rec_task *copy,
-                                    const struct wait_detail *detail)
+                                    uint32_t number, const struct wait_detail *detail)
 {
     const struct descriptor_place place = {
         .pid = recorder.header->pid,
@@ -126,7 +172,7 @@ static uint32_t describe_descriptor(const struct rec_task *task, const struct re
         .fd = descriptor_of(copy, detail),
         .timeout = timeout_of(copy),
     };
-    uint16_t flags = descriptor_record(task, copy->id, copy->gen, &place);
+    uint16_t flags = descriptor_record(task, copy->id, number, &place);
     if (copy->kind != REC_KIND_THREAD)
         flags &= (uint16_t)~REC_DETAIL_CONNECTED;
     if (copy->wait_flags & REC_WAIT_FDS && descriptors_of(copy, detail) != 1)
@@ -140,7 +186,8 @@ static bool waits_for_descriptor(enum rec_op op)
 }
 
 /* `first`: nobody has described this wait before. */
-static void describe(struct rec_task *task, const struct rec_task *copy, uint32_t sleep, bool first)
+static void describe(struct rec_task *task, const struct rec_task *copy, const struct sleep *sleep,
+                     bool first)
 {
     static struct wait_detail detail;
     enum rec_op op = recorder.calls[copy->call].op;
@@ -156,30 +203,39 @@ static void describe(struct rec_task *task, const struct rec_task *copy, uint32_
             SHARED_PUT(task->seen_gen, 0);
         return;
     }
-    if (sleep != 0 && moved(task, copy, sleep))
+    if (sleep->number != 0 && moved(task, copy, sleep))
         return;
     if (waits_for_descriptor(op)) { /* which stays what it was when the wait began */
         if (!first)
             detail.flags |= task->detail_flags &
                             (REC_DETAIL_LISTENING | REC_DETAIL_TIMES_OUT | REC_DETAIL_CONNECTED);
         else if (own_files)
-            detail.flags |= describe_descriptor(task, copy, &detail);
+            detail.flags |= describe_descriptor(
+                task, copy, sleep->number != 0 ? sleep->number : copy->gen, &detail);
     }
     task->detail_a = detail.a;
-    task->detail_b = sleep != 0 ? rec_passing_key(copy) : detail.b;
-    set_flags(task, detail.flags | (task->detail_flags &
-                                    (REC_DETAIL_NO_STACK | REC_DETAIL_PASSING | REC_DETAIL_WAITS)));
+    task->detail_b = sleep->number != 0 ? sleep->key : detail.b;
+    set_flags(task, detail.flags | (task->detail_flags & (REC_DETAIL_NO_STACK | REC_DETAIL_PASSING |
+                                                          REC_DETAIL_ASLEEP | REC_DETAIL_WAITS)));
     if (detail.case_count > 0)
         recorder_put_cases(task, detail.cases, detail.case_count);
 }
 
-static void take_stack(struct rec_task *task, const struct rec_task *copy, uint32_t sleep)
+static void unwind(const struct rec_task *copy, const struct sleep *sleep, struct unwind_stack *ret)
+{
+    if (sleep->flags & REC_DETAIL_ASLEEP)
+        unwind_asleep(sleep->pc, sleep->sp, ret);
+    else if (sleep->number != 0)
+        unwind_passing(copy->cfa, copy->fp, ret);
+    else
+        unwind_parked(copy->cfa, copy->fp, ret);
+}
+
+static void take_stack(struct rec_task *task, const struct rec_task *copy,
+                       const struct sleep *sleep)
 {
     static struct unwind_stack stack;
-    if (sleep != 0)
-        unwind_passing(copy->cfa, copy->fp, &stack);
-    else
-        unwind_parked(copy->cfa, copy->fp, &stack);
+    unwind(copy, sleep, &stack);
     if (moved(task, copy, sleep) || !is_parked_still(copy))
         return;
     uint32_t site = site_store(stack.pcs, stack.count, stack.flags);
@@ -255,42 +311,57 @@ static void note_wait(struct rec_task *task, uint32_t number, uint16_t flags, ui
     __atomic_store_n(&task->seen_gen, number, __ATOMIC_RELEASE);
 }
 
-/* A lock that was free when it was asked for: has somebody else been quicker? */
-static void look_at_passing(struct rec_task *task, bool last)
+/* Notes in what the thread is asleep. False: there is no room for that. */
+static bool note_asleep(const struct rec_task *task, const struct rec_task *copy,
+                        struct sleep *sleep)
+{
+    sleep->told.task = copy->id;
+    sleep->told.wait = sleep->number;
+    return recorder_put_asleep(task, &sleep->told);
+}
+
+/* A lock that was free when it was asked for: has somebody else been quicker? Or does the thread
+ * sleep in a call that nobody has published? */
+static void look_at_sleep(struct rec_task *task, bool last)
 {
     struct rec_task copy;
+    struct sleep sleep;
     if (SHARED_GET(task->kind) != REC_KIND_THREAD || !own_files)
         return;
-    uint32_t sleep = sleep_of(task, &copy);
-    bool noted = copy.gen == 0 && copy.detail_flags & REC_DETAIL_PASSING;
-    if (sleep == 0) {
+    bool noted = task->detail_flags & REC_DETAIL_PASSING;
+    if (sleep_of(task, &copy, &sleep) == 0) {
         if (noted)
             note_wait(task, 0, 0, 0);
         return;
     }
-    uint32_t key = rec_passing_key(&copy);
-    if (!noted || copy.seen_gen != sleep || copy.detail_b != key) {
-        note_wait(task, sleep, REC_DETAIL_PASSING, key);
+    const uint16_t kinds = REC_DETAIL_PASSING | REC_DETAIL_ASLEEP;
+    if (copy.seen_gen != sleep.number || copy.detail_b != sleep.key ||
+        (copy.detail_flags & kinds) != sleep.flags) {
+        note_wait(task, sleep.number, sleep.flags, sleep.key);
         if (!last)
             return;
     }
-    describe(task, &copy, sleep, true);
+    if (sleep.flags & REC_DETAIL_ASLEEP &&
+        (task->detail_flags & REC_DETAIL_WAITS || !note_asleep(task, &copy, &sleep)))
+        return; /* all is told that there is, or cannot be */
+    describe(task, &copy, &sleep, true);
     if (task->wait_site == 0 && !(task->detail_flags & REC_DETAIL_NO_STACK))
-        take_stack(task, &copy, sleep);
+        take_stack(task, &copy, &sleep);
     set_flags(task, task->detail_flags | REC_DETAIL_WAITS);
     /* From here on its owner sees REC_DETAIL_WAITS, and gives its next free lock a new seq. If it
      * went on just before it could see that, the note would fit its next wait, too: it is taken
      * back. */
-    if (moved(task, &copy, sleep))
+    if (moved(task, &copy, &sleep))
         note_wait(task, 0, 0, 0);
 }
 
 void look_at(struct rec_task *task, bool last)
 {
+    static const struct sleep published;
     uint32_t seq = __atomic_load_n(&task->seq, __ATOMIC_ACQUIRE);
     uint32_t gen = __atomic_load_n(&task->gen, __ATOMIC_ACQUIRE);
     if (gen == 0) {
-        look_at_passing(task, last);
+        look_at_sleep(task, last);
         return;
     }
     if (task->seen_gen != gen || task->detail_flags & REC_DETAIL_PASSING) {
@@ -300,7 +371,7 @@ void look_at(struct rec_task *task, bool last)
     }
     struct rec_task copy;
     copy_slot(task, &copy);
-    if (copy.gen != gen || copy.seq != seq || moved(task, &copy, 0))
+    if (copy.gen != gen || copy.seq != seq || moved(task, &copy, &published))
         return;
     /* A signal handler's wait came between and has the newer seq: the fields may be the handler's.
      * The owner notices (wait_publish), and publishes again. */
@@ -314,7 +385,8 @@ void look_at(struct rec_task *task, bool last)
         SHARED_PUT(task->seen_gen, 0);
         return;
     }
-    describe(task, &copy, 0, fresh);
+    describe(task, &copy, &published, fresh);
     if (fresh)
-        take_stack(task, &copy, 0); /* last: a wait with a stack is a wait that was described */
+        take_stack(task, &copy,
+                   &published); /* last: a wait with a stack is a wait that was described */
 }

@@ -54,6 +54,18 @@ bool memory_read(uint64_t address, void *buffer, size_t bytes)
     return memory_read_some(address, buffer, bytes) == bytes;
 }
 
+static void read_pieces(struct mem_reader *reader, struct mem_piece *pieces, size_t count)
+{
+    (void)reader;
+    for (size_t i = 0; i < count; i++)
+        pieces[i].ok = memory_read(pieces[i].address, pieces[i].to, pieces[i].bytes);
+}
+
+struct mem_reader memory_reader(void)
+{
+    return (struct mem_reader){.read = read_pieces};
+}
+
 void *memory_reserve(size_t bytes)
 {
     long address = sys_call(SYS_mmap, 0, bytes, PROT_READ | PROT_WRITE,

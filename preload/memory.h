@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "preload/goscan/reader.h"
+
 /* Finds out how this process may read itself. At start and after fork. */
 void memory_init(void);
 
@@ -21,6 +23,9 @@ bool memory_read(uint64_t address, void *buffer, size_t bytes);
 
 /* Copies as much of that as is mapped, from the first byte on. Returns how many bytes. */
 size_t memory_read_some(uint64_t address, void *buffer, size_t bytes);
+
+/* memory_read for who wants a reader. */
+struct mem_reader memory_reader(void);
 
 /* Private zeroed memory straight from the kernel, reserved but not touched: at least `bytes` bytes,
  * in whole pages. NULL: none to be had. Any thread, any context; never given back. */

@@ -137,6 +137,7 @@ int recorded_make(const struct recorded_process *process, bool fork_child, char 
         .calls = (void *)(base + tables[REC_TABLE_CALLS - 1].offset),
         .cases = (void *)(base + tables[REC_TABLE_CASES - 1].offset),
         .descriptors = (void *)(base + tables[REC_TABLE_DESCRIPTORS - 1].offset),
+        .asleep = (void *)(base + tables[REC_TABLE_ASLEEP - 1].offset),
     };
     /* Last: a thread of a fork child may ask for it meanwhile. */
     __atomic_store_n(&recorder.header, header, __ATOMIC_RELEASE);

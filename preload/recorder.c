@@ -4,6 +4,7 @@
 #include <sys/prctl.h>
 
 #include "preload/adapter_go.h"
+#include "preload/asleep.h"
 #include "preload/filter.h"
 #include "preload/frames.h"
 #include "preload/hooks.h"
@@ -42,6 +43,7 @@ bool recorder_open(bool fork_child)
     unwind_flush();
     frames_reset();
     adapter_go_reset();
+    asleep_reset();
     hooks_add_calls();
     recorded_begin(path);
     return true;

@@ -48,6 +48,7 @@ struct recorder {
     struct rec_call *calls;
     struct rec_case *cases;
     struct rec_descriptor *descriptors;
+    struct rec_asleep *asleep;
 };
 
 extern struct recorder recorder;
@@ -213,6 +214,9 @@ void recorder_put_cases(struct rec_task *task, const struct rec_case *cases, uin
 /* Tells what the descriptor is that a task waits for. No room for it (counted, but for a slot that
  * has no row): it is not told. Sampler. */
 void recorder_put_descriptor(const struct rec_task *task, const struct rec_descriptor *found);
+
+/* Tells what a thread is asleep in. False: there is no room for it (counted as above). Sampler. */
+bool recorder_put_asleep(const struct rec_task *task, const struct rec_asleep *found);
 
 /* Counts something that was lost in one of the header's counters. */
 static inline void recorder_count(uint64_t *counter)

@@ -10,8 +10,8 @@
  *     stored last, with release;
  *   - a wait is valid while `gen` is not 0 and unchanged around the reading of the other fields;
  *   - what the sampler adds about a wait is valid only while rec_task_is_seen;
- *   - a row of REC_TABLE_DESCRIPTORS is rewritten: its key is 0 meanwhile, and the row is valid
- * where two readings of it are the same.
+ *   - a row of REC_TABLE_DESCRIPTORS or REC_TABLE_ASLEEP is rewritten: its key is 0 meanwhile, and
+ *     the row is valid where two readings of it are the same.
  *
  * This header needs <stdint.h> alone: it is shared by the target's side and the analyzer.
  */
@@ -22,7 +22,7 @@
 
 #define REC_MAGIC 0x0a7970736b61656cULL /* "leakspy\n" in a little-endian file */
 #define REC_MAJOR 1                     /* a reader refuses a newer major version */
-#define REC_MINOR 6                     /* minor versions only add tables and use reserved fields */
+#define REC_MINOR 7                     /* minor versions only add tables and use reserved fields */
 #define REC_BYTE_ORDER 0x01020304U
 #define REC_HEADER_BYTES 4096U
 #define REC_TID_MOST 4194304U              /* the highest id of a thread: PID_MAX_LIMIT of Linux */
@@ -182,6 +182,9 @@ enum rec_detail_flag {
     /* (1.6) of a thread: its descriptor, the only one that it waits for, is a stream socket that is
      * connected */
     REC_DETAIL_CONNECTED = 2048,
+    /* (1.7) with PASSING, of a thread: it is asleep in a call that it has not published; which one,
+     * a row of REC_TABLE_ASLEEP tells. detail_b is rec_asleep_key */
+    REC_DETAIL_ASLEEP = 8192,
 };
 
 /* The number that a row has for one that may be too large for it. */
@@ -263,8 +266,16 @@ static inline uint32_t rec_passing_key(const struct rec_task *task)
     return (uint32_t)key;
 }
 
+/* The same of a thread that is ASLEEP, which publishes nothing meanwhile. Never that of a PASSING
+ * wait, for which readers of before 1.7 would take it. */
+static inline uint32_t rec_asleep_key(const struct rec_task *task)
+{
+    return ~rec_passing_key(task);
+}
+
 /* The number of the wait that the task is in, as seen_gen has it; 0: it is in none. Of a PASSING
- * wait it is only the sampler who can say so: having asked the kernel, up to a sampling period ago.
+ * wait, and of a thread ASLEEP, it is only the sampler who can say so: having asked the kernel, up
+ * to a sampling period ago.
  */
 static inline uint32_t rec_task_wait(const struct rec_task *task)
 {
@@ -272,6 +283,10 @@ static inline uint32_t rec_task_wait(const struct rec_task *task)
         return task->gen;
     if (!(task->detail_flags & REC_DETAIL_PASSING))
         return 0;
+    if (task->detail_flags & REC_DETAIL_ASLEEP)
+        return task->detail_flags & REC_DETAIL_WAITS && task->detail_b == rec_asleep_key(task)
+                   ? task->seen_gen
+                   : 0;
     if (task->wait_flags & REC_WAIT_PASSING)
         return task->detail_flags & REC_DETAIL_WAITS && task->detail_b == rec_passing_key(task)
                    ? task->seen_gen
@@ -364,6 +379,18 @@ struct rec_descriptor {
     char name[112];      /* NUL-padded; a path that fills it is longer, or as long */
 };
 
+/* What a thread is asleep in that no wrapper saw (1.7): a call that libc made by itself. Rows as
+ * those of descriptors. The fields are those of struct rec_task. */
+struct rec_asleep {
+    uint64_t task; /* id of the task */
+    uint32_t wait; /* KEY; the number of its wait, as rec_task_wait tells it */
+    uint16_t call;
+    uint16_t wait_flags;
+    uint64_t object;
+    uint32_t arg;
+    uint32_t reserved0;
+};
+
 /* Row 0 of every table is never used. */
 enum rec_table_id {
     REC_TABLE_TASKS = 1,       /* struct rec_task */
@@ -375,7 +402,8 @@ enum rec_table_id {
     REC_TABLE_CALLS = 7,       /* struct rec_call */
     REC_TABLE_CASES = 8,       /* struct rec_case */
     REC_TABLE_DESCRIPTORS = 9, /* (1.5) struct rec_descriptor */
-    REC_TABLE_COUNT = 9,
+    REC_TABLE_ASLEEP = 10,     /* (1.7) struct rec_asleep */
+    REC_TABLE_COUNT = 10,
 };
 
 struct rec_table {
@@ -458,6 +486,7 @@ _Static_assert(sizeof(struct rec_module) == 80, "no padding");
 _Static_assert(sizeof(struct rec_call) == 8, "no padding");
 _Static_assert(sizeof(struct rec_case) == 24, "no padding");
 _Static_assert(sizeof(struct rec_descriptor) == 128, "no padding");
+_Static_assert(sizeof(struct rec_asleep) == 32, "no padding");
 _Static_assert(sizeof(struct rec_table) == 32, "no padding");
 _Static_assert(sizeof(struct rec_header) <= REC_HEADER_BYTES, "the header is one page");
 _Static_assert(__builtin_offsetof(struct rec_header, tables) == 256, "the header has no padding");

@@ -24,6 +24,7 @@ static const struct {
     [REC_TABLE_CALLS - 1] = {sizeof(struct rec_call), 1 << 10, 1 << 10},
     [REC_TABLE_CASES - 1] = {sizeof(struct rec_case), 1 << 20, 1 << 10},
     [REC_TABLE_DESCRIPTORS - 1] = {sizeof(struct rec_descriptor), 1 << 16, 1},
+    [REC_TABLE_ASLEEP - 1] = {sizeof(struct rec_asleep), 1 << 16, 1},
 };
 
 #define ADDRESS_SHARE 16 /* where addresses are limited, the program wants them itself */
@@ -105,27 +106,64 @@ void recorder_put_cases(struct rec_task *task, const struct rec_case *cases, uin
     task->case_count = count;
 }
 
+/* Tables that have a row for each of the first slots. A row is invalid while it is rewritten: its
+ * `wait` is 0, and then that of what is told. */
+
+static uint32_t slot_of(const struct rec_task *task)
+{
+    return (uint32_t)(task - recorder.tasks);
+}
+
+/* False: the slot has no row, or there is no memory for it (counted). */
+static bool begin_slot_row(enum rec_table_id id, uint32_t slot, void *row, uint32_t *wait)
+{
+    struct rec_table *table = &recorder.header->tables[id - 1];
+    if (slot >= table->capacity)
+        return false;
+    if (make_ready(row, table->stride) != 0) {
+        table->lost++;
+        return false;
+    }
+    __atomic_store_n(wait, 0, __ATOMIC_RELAXED);
+    __atomic_thread_fence(__ATOMIC_RELEASE);
+    return true;
+}
+
+static void end_slot_row(enum rec_table_id id, uint32_t slot, uint32_t *wait, uint32_t told)
+{
+    struct rec_table *table = &recorder.header->tables[id - 1];
+    __atomic_store_n(wait, told, __ATOMIC_RELEASE);
+    if (slot >= table->count)
+        __atomic_store_n(&table->count, slot + 1, __ATOMIC_RELEASE);
+}
+
 void recorder_put_descriptor(const struct rec_task *task, const struct rec_descriptor *found)
 {
-    struct rec_table *table = &recorder.header->tables[REC_TABLE_DESCRIPTORS - 1];
-    uint32_t row = (uint32_t)(task - recorder.tasks);
-    if (row >= table->capacity)
+    uint32_t slot = slot_of(task);
+    struct rec_descriptor *to = &recorder.descriptors[slot];
+    if (!begin_slot_row(REC_TABLE_DESCRIPTORS, slot, to, &to->wait))
         return;
-    struct rec_descriptor *to = &recorder.descriptors[row];
-    if (make_ready(to, sizeof(*to)) != 0) {
-        table->lost++;
-        return;
-    }
-    __atomic_store_n(&to->wait, 0, __ATOMIC_RELAXED);
-    __atomic_thread_fence(__ATOMIC_RELEASE);
     to->task = found->task;
     to->protocol = found->protocol;
     to->local_bytes = found->local_bytes;
     to->peer_bytes = found->peer_bytes;
     memcpy(to->name, found->name, sizeof(to->name));
-    __atomic_store_n(&to->wait, found->wait, __ATOMIC_RELEASE);
-    if (row >= table->count)
-        __atomic_store_n(&table->count, row + 1, __ATOMIC_RELEASE);
+    end_slot_row(REC_TABLE_DESCRIPTORS, slot, &to->wait, found->wait);
+}
+
+bool recorder_put_asleep(const struct rec_task *task, const struct rec_asleep *found)
+{
+    uint32_t slot = slot_of(task);
+    struct rec_asleep *to = &recorder.asleep[slot];
+    if (!begin_slot_row(REC_TABLE_ASLEEP, slot, to, &to->wait))
+        return false;
+    to->task = found->task;
+    to->call = found->call;
+    to->wait_flags = found->wait_flags;
+    to->object = found->object;
+    to->arg = found->arg;
+    end_slot_row(REC_TABLE_ASLEEP, slot, &to->wait, found->wait);
+    return true;
 }
 
 uint32_t recorder_add_call(const char *name, enum rec_op op, uint16_t flags)
@@ -150,6 +188,7 @@ static uint32_t capacity_of(enum rec_table_id id, uint32_t max_tasks)
     case REC_TABLE_TASKS:
         return max_tasks + 1;
     case REC_TABLE_DESCRIPTORS: /* a row for each of the first ones */
+    case REC_TABLE_ASLEEP:
         return max_tasks + 1 < most ? max_tasks + 1 : most;
     case REC_TABLE_CALLS:
         return most;

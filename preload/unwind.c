@@ -231,6 +231,12 @@ void unwind_passing(uint64_t cfa, uint64_t fp, struct unwind_stack *ret)
     walk_if(walker_read(&walker, cfa - sizeof(walker.pc), &walker.pc), &walker, ret);
 }
 
+void unwind_asleep(uint64_t pc, uint64_t sp, struct unwind_stack *ret)
+{
+    struct walker walker = {.pc = pc, .sp = sp, .window = sampler_window};
+    walk_all(&walker, ret);
+}
+
 bool unwind_own_stack_has_ours(uint64_t cfa)
 {
     struct walker walker = {

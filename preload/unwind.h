@@ -61,6 +61,11 @@ void unwind_parked(uint64_t cfa, uint64_t fp, struct unwind_stack *ret);
 /* The same, of a task that is parked without a wrapper's frame (REC_WAIT_PASSING). */
 void unwind_passing(uint64_t cfa, uint64_t fp, struct unwind_stack *ret);
 
+/* The same, of a thread that is parked in a system call at `pc`, with the stack pointer `sp`. Its
+ * frame pointer is not known: where a frame needs it, and none before has saved it, the stack is
+ * BROKEN. */
+void unwind_asleep(uint64_t pc, uint64_t sp, struct unwind_stack *ret);
+
 /* Whether the calling thread's stack has a frame of this library whose CFA (stack pointer after the
  * return) is `cfa`. Also in signal handlers; true where it cannot be told. */
 bool unwind_own_stack_has_ours(uint64_t cfa);

@@ -2,72 +2,19 @@
 
 #include <netinet/in.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/un.h>
 
 #include "analyzer/base/descriptor_text.h"
 
-bool recording_descriptors_init(struct recording_descriptors *ret, const struct rec_file *file,
-                                size_t room)
+const struct rec_descriptor *recording_descriptor_of(const struct slot_rows *descriptors,
+                                                     uint64_t number, const struct rec_task *task)
 {
-    *ret =
-        (struct recording_descriptors){.file = file, .rows = malloc(2 * room * sizeof(*ret->rows))};
-    return ret->rows != NULL;
+    const struct rec_descriptor *row = slot_rows_at(descriptors, number);
+    return row && row->wait != 0 && row->wait == rec_task_wait(task) && row->task == task->id
+               ? row
+               : NULL;
 }
-
-void recording_descriptors_deinit(struct recording_descriptors *descriptors)
-{
-    free(descriptors->rows);
-    *descriptors = (struct recording_descriptors){0};
-}
-
-static bool read_rows(const struct recording_descriptors *descriptors, uint64_t first, size_t count,
-                      struct rec_descriptor *to, struct err *err)
-{
-    return rec_file_read(descriptors->file, REC_TABLE_DESCRIPTORS, first, count, to, sizeof(*to),
-                         err);
-}
-
-/* How many rows there are in all is not asked: the file was opened before its tasks were read, and
- * what they waited for may have been written since. Most tasks have none: then the rows are in a
- * hole of the file. */
-bool recording_descriptors_read(struct recording_descriptors *descriptors, uint64_t first,
-                                size_t count, struct err *err)
-{
-    uint64_t room = descriptors->file->tables[REC_TABLE_DESCRIPTORS].capacity;
-    descriptors->first = first;
-    descriptors->count = 0;
-    if (first >= room)
-        return true;
-    if (count > room - first)
-        count = (size_t)(room - first);
-    if (!rec_file_has_data(descriptors->file, REC_TABLE_DESCRIPTORS, first, count))
-        return true;
-    descriptors->count = count;
-    struct rec_descriptor *once = descriptors->rows, *again = once + count;
-    if (!read_rows(descriptors, first, count, once, err) ||
-        !read_rows(descriptors, first, count, again, err))
-        return false;
-    /* One that is written meanwhile may be of two waits. */
-    for (size_t i = 0; i < count; i++) {
-        if (memcmp(&once[i], &again[i], sizeof(once[i])) != 0)
-            once[i].wait = 0;
-    }
-    return true;
-}
-
-const struct rec_descriptor *
-recording_descriptors_of(const struct recording_descriptors *descriptors, uint64_t number,
-                         const struct rec_task *task)
-{
-    if (number < descriptors->first || number - descriptors->first >= descriptors->count)
-        return NULL;
-    const struct rec_descriptor *row = &descriptors->rows[number - descriptors->first];
-    return row->wait != 0 && row->wait == rec_task_wait(task) && row->task == task->id ? row : NULL;
-}
-
-/* ---- Words ---- */
 
 /* The address in `bytes` bytes as text; "": it has none. Returns its family. */
 static int put_address(const char *from, size_t bytes, char to[RECORDING_DESCRIPTOR_TEXT])

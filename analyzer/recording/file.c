@@ -26,6 +26,7 @@ static const struct {
     [REC_TABLE_CALLS] = {"calls", sizeof(struct rec_call), true},
     [REC_TABLE_CASES] = {"cases", sizeof(struct rec_case), false},
     [REC_TABLE_DESCRIPTORS] = {"descriptors", sizeof(struct rec_descriptor), false},
+    [REC_TABLE_ASLEEP] = {"asleep", sizeof(struct rec_asleep), false},
 };
 
 #define STRIDE_MOST 65536U

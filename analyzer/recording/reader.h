@@ -7,8 +7,8 @@
 #include <stdint.h>
 
 #include "analyzer/base/err.h"
-#include "analyzer/recording/descriptors.h"
 #include "analyzer/recording/file.h"
+#include "analyzer/recording/slot_rows.h"
 #include "analyzer/snapshot/builder.h"
 #include "analyzer/snapshot/snapshot.h"
 
@@ -35,8 +35,9 @@ struct recording_reader {
     size_t row_room;
     struct recording_select *selects; /* so far, in the order of their rows */
     size_t select_count, select_room;
-    struct recording_descriptors descriptors; /* of the tasks that are being read */
-    struct snapshot_builder *texts;           /* of them, in the snapshot */
+    struct slot_rows descriptors;   /* of the tasks that are being read */
+    struct slot_rows asleep;        /* and in what those sleep that published nothing */
+    struct snapshot_builder *texts; /* of descriptors, in the snapshot */
     struct err *err;
 };
 

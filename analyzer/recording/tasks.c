@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "analyzer/base/large.h"
+#include "analyzer/recording/descriptors.h"
 
 /* Tasks read at once: 256 KiB, which stays in the cache for three reads. */
 #define CHUNK_ROWS 2048
@@ -129,7 +130,7 @@ static uint32_t describe(struct recording_reader *reader, uint64_t number,
 {
     char text[RECORDING_DESCRIPTOR_TEXT];
     const struct rec_descriptor *descriptor =
-        recording_descriptors_of(&reader->descriptors, number, row);
+        recording_descriptor_of(&reader->descriptors, number, row);
     if (!descriptor)
         return 0;
     if (!recording_descriptor_text(descriptor, row->detail_flags & REC_DETAIL_LISTENING, text)) {
@@ -288,14 +289,39 @@ static bool settle(struct recording_reader *reader, uint64_t first, size_t count
     return true;
 }
 
-/* Descriptors are written before waits are told with their stacks, and so they are read last. */
+/* A thread that is asleep in a call which it has not published: what it sleeps in takes the place
+ * of what it published last. */
+static void fill_asleep(const struct recording_reader *reader, uint64_t number,
+                        struct rec_task *task)
+{
+    if (task->gen != 0 || !(task->detail_flags & REC_DETAIL_ASLEEP))
+        return;
+    const struct rec_asleep *row = slot_rows_at(&reader->asleep, number);
+    uint32_t wait = rec_task_wait(task);
+    if (wait == 0 || !row || row->wait != wait || row->task != task->id) {
+        task->detail_flags &= (uint16_t)~REC_DETAIL_PASSING; /* it has gone on meanwhile */
+        return;
+    }
+    task->call = row->call;
+    task->wait_flags = row->wait_flags;
+    task->object = row->object;
+    task->arg = row->arg;
+    task->detail_b = rec_asleep_key(task);
+}
+
+/* Descriptors, and what threads are asleep in, are written before waits are told with their stacks,
+ * and so they are read last. */
 static bool read_chunk(struct recording_reader *reader, uint64_t first, size_t count,
                        const struct looks *looks)
 {
     bool ok = read_rows(reader, first, count, looks, 0) && settle(reader, first, count, looks) &&
-              recording_descriptors_read(&reader->descriptors, first, count, reader->err);
-    for (size_t i = 0; ok && i < count; i++)
-        ok = take_task(reader, first + i, &looks->middle[i], is_moving(looks, i));
+              slot_rows_read(&reader->descriptors, first, count, reader->err) &&
+              slot_rows_read(&reader->asleep, first, count, reader->err);
+    for (size_t i = 0; ok && i < count; i++) {
+        bool moving = is_moving(looks, i);
+        fill_asleep(reader, first + i, &looks->middle[i]);
+        ok = take_task(reader, first + i, &looks->middle[i], moving);
+    }
     return ok;
 }
 
@@ -322,8 +348,11 @@ bool recording_read_tasks(struct recording_reader *reader)
     const size_t apart = reader->live ? CHUNK_ROWS : 0;
     struct rec_task *room = malloc(3 * CHUNK_ROWS * sizeof(*room));
     reader->texts = builder_create(reader->snapshot);
-    bool ok = recording_descriptors_init(&reader->descriptors, &reader->file, CHUNK_ROWS) && room &&
-              reader->texts;
+    bool ok = slot_rows_init(&reader->descriptors, &reader->file, REC_TABLE_DESCRIPTORS,
+                             sizeof(struct rec_descriptor), CHUNK_ROWS);
+    ok = slot_rows_init(&reader->asleep, &reader->file, REC_TABLE_ASLEEP, sizeof(struct rec_asleep),
+                        CHUNK_ROWS) &&
+         ok && room && reader->texts;
     if (!ok)
         err_system(reader->err, reader->file.path, ENOMEM);
     ok = ok && read_chunks(reader, &(struct looks){room, room + apart, room + 2 * apart});
@@ -333,7 +362,8 @@ bool recording_read_tasks(struct recording_reader *reader)
         name_owners(reader);
     builder_destroy(reader->texts);
     reader->texts = NULL;
-    recording_descriptors_deinit(&reader->descriptors);
+    slot_rows_deinit(&reader->descriptors);
+    slot_rows_deinit(&reader->asleep);
     free(room);
     free(reader->rows);
     reader->rows = NULL;

@@ -217,9 +217,9 @@ static void take_moments(struct recording_reader *reader)
 
 static void take_losses(struct recording_reader *reader)
 {
-    static const enum rec_table_id others[] = {REC_TABLE_FRAMES,  REC_TABLE_STRINGS,
-                                               REC_TABLE_MODULES, REC_TABLE_CALLS,
-                                               REC_TABLE_CASES,   REC_TABLE_DESCRIPTORS};
+    static const enum rec_table_id others[] = {
+        REC_TABLE_FRAMES, REC_TABLE_STRINGS,     REC_TABLE_MODULES, REC_TABLE_CALLS,
+        REC_TABLE_CASES,  REC_TABLE_DESCRIPTORS, REC_TABLE_ASLEEP};
     const struct rec_header *header = &reader->file.header;
     const struct rec_table *tables = reader->file.tables;
     struct snapshot_loss *loss = &reader->snapshot->loss;

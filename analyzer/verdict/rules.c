@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "analyzer/base/text.h"
+#include "analyzer/naming/op_table.h"
 
 static const struct snapshot_task *task_at(const struct judge *judge, uint32_t index)
 {
@@ -93,7 +94,8 @@ static void explain_system(const struct judge *judge, struct group *group)
 
 static bool is_idle_by_stack(const struct judge *judge, uint32_t index)
 {
-    return judge->waits->rows[judge->waits->of_task[index]].idle_because != NULL;
+    const char *because = judge->waits->rows[judge->waits->of_task[index]].idle_because;
+    return because != NULL && (because != op_for_input || task_at(judge, index)->object == 0);
 }
 
 static void explain_idle(const struct judge *judge, struct group *group)

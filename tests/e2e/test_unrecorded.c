@@ -35,13 +35,13 @@ static json_t *wait_for_note(struct target *target, const char *part)
     }
 }
 
-static void thread_in_fgets__is_noted_with_what_tells_of_it(void **state)
+static void thread_in_bare_read__is_noted_with_what_tells_of_it(void **state)
 {
     const struct expected_group reads = {
-        .op = "io wait", .call = "read", .count = 1, .wait_function = "in_fgets"};
+        .op = "io wait", .call = "read", .count = 1, .wait_function = "in_bare_read"};
     char remedy[64];
     (void)state;
-    struct target *target = start(LIST(PROGRAM, "fgets"));
+    struct target *target = start(LIST(PROGRAM, "bare_read"));
     json_t *json = wait_for_note(target, "1 thread is not told, asleep in a call that is not");
     assert_true(has_note(json, " in read"));
     snprintf(remedy, sizeof remedy, "'leakspy report --no-recording %s' tells of it",
@@ -68,8 +68,8 @@ static void thread_in_fgets__is_noted_with_what_tells_of_it(void **state)
 static void many_threads__are_counted(void **state)
 {
     (void)state;
-    struct target *target = start(LIST(PROGRAM, "eventfd_read", "eventfd_read", "eventfd_read",
-                                       "fgets", "eventfd_read", "read"));
+    struct target *target = start(
+        LIST(PROGRAM, "bare_read", "bare_read", "bare_read", "bare_read", "bare_read", "read"));
     json_t *json = wait_for_note(target, "5 threads are not told, asleep in calls that are not");
     assert_true(has_note(json, ", 2 more): 'leakspy report"));
     json_decref(json);
@@ -93,7 +93,7 @@ static void thread_that_the_library_sees__is_not_noted(void **state)
 static void thread_that_sleeps_for_less_than_the_threshold__is_not_noted(void **state)
 {
     (void)state;
-    struct target *target = start(LIST(PROGRAM, "fgets"));
+    struct target *target = start(LIST(PROGRAM, "bare_read"));
     json_decref(wait_for_note(target, "not told"));
     json_t *json = report(target->recording, "1h", LIST("--all"));
     assert_false(has_note(json, "not told"));
@@ -104,7 +104,8 @@ static void thread_that_sleeps_for_less_than_the_threshold__is_not_noted(void **
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(thread_in_fgets__is_noted_with_what_tells_of_it, end_all_targets),
+        cmocka_unit_test_teardown(thread_in_bare_read__is_noted_with_what_tells_of_it,
+                                  end_all_targets),
         cmocka_unit_test_teardown(many_threads__are_counted, end_all_targets),
         cmocka_unit_test_teardown(thread_that_the_library_sees__is_not_noted, end_all_targets),
         cmocka_unit_test_teardown(thread_that_sleeps_for_less_than_the_threshold__is_not_noted,

@@ -1,10 +1,10 @@
-/* Threads that wait inside of calls of libc: `unrecorded HOW...`, one thread for each HOW. Says
- * "ready" at once, and ends with stdin. */
+/* Threads that wait in calls of their own, without libc, or with it: `unrecorded HOW...`, one
+ * thread for each HOW. Says "ready" at once, and ends with stdin. */
 #include <string.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "samples/sample.h"
+#include "tests/e2e/bare_read.h"
 #include "tests/e2e/threads.h"
 
 static int empty[2]; /* a pipe */
@@ -18,27 +18,17 @@ static void *in_read(void *unused)
     return NULL;
 }
 
-static void *in_fgets(void *unused)
+static void *in_bare_read(void *unused)
 {
-    char line[16];
-    (void)unused;
-    FILE *file = fdopen(empty[0], "r");
-    CHECK(file && fgets(line, sizeof line, file) == NULL);
-    return NULL;
-}
-
-static void *in_eventfd_read(void *unused)
-{
-    eventfd_t value;
-    (void)unused;
-    CHECK(eventfd_read(eventfd(0, EFD_CLOEXEC), &value) == 0);
-    return NULL;
+    char byte;
+    CHECK(bare_read(empty[0], &byte, 1) == 1);
+    return unused;
 }
 
 static const struct {
     const char *name;
     void *(*wait)(void *);
-} ways[] = {{"read", in_read}, {"fgets", in_fgets}, {"eventfd_read", in_eventfd_read}};
+} ways[] = {{"read", in_read}, {"bare_read", in_bare_read}};
 
 int main(int argc, char **argv)
 {

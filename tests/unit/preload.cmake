@@ -7,7 +7,9 @@ add_library(
   preload_parts SHARED
   ${CMAKE_SOURCE_DIR}/preload/adapter_go.c
   ${CMAKE_SOURCE_DIR}/preload/adapter_pthread.c
+  ${CMAKE_SOURCE_DIR}/preload/asleep.c
   ${CMAKE_SOURCE_DIR}/preload/blocked.c
+  ${CMAKE_SOURCE_DIR}/preload/call_rows.c
   ${CMAKE_SOURCE_DIR}/preload/descriptor.c
   ${CMAKE_SOURCE_DIR}/preload/frames.c
   ${CMAKE_SOURCE_DIR}/preload/go_calls.c

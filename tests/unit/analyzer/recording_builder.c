@@ -36,6 +36,7 @@ static size_t stride_of(enum rec_table_id id)
         [REC_TABLE_CALLS] = sizeof(struct rec_call),
         [REC_TABLE_CASES] = sizeof(struct rec_case),
         [REC_TABLE_DESCRIPTORS] = sizeof(struct rec_descriptor),
+        [REC_TABLE_ASLEEP] = sizeof(struct rec_asleep),
     };
     return strides[id];
 }
@@ -265,16 +266,40 @@ void builder_select(struct rec_task *task, uint32_t first_case, uint16_t count)
     task->case_count = count;
 }
 
-struct rec_descriptor *builder_descriptor(struct builder *builder, const struct rec_task *task)
+/* The row beside that of the task in a table that has one for each of the first. */
+static void *row_beside(struct builder *builder, enum rec_table_id id, const struct rec_task *task)
 {
-    struct rec_table *table = builder_table(builder, REC_TABLE_DESCRIPTORS);
+    struct rec_table *table = builder_table(builder, id);
     const struct rec_task *tasks = row_at(builder, REC_TABLE_TASKS, 0);
     uint32_t number = (uint32_t)(task - tasks);
     must(number < table->capacity, "a table is full");
     table->count = number < table->count ? table->count : number + 1;
-    struct rec_descriptor *row = row_at(builder, REC_TABLE_DESCRIPTORS, number);
+    return row_at(builder, id, number);
+}
+
+struct rec_descriptor *builder_descriptor(struct builder *builder, const struct rec_task *task)
+{
+    struct rec_descriptor *row = row_beside(builder, REC_TABLE_DESCRIPTORS, task);
     row->task = task->id;
     row->wait = task->gen;
+    return row;
+}
+
+struct rec_asleep *builder_asleep(struct builder *builder, struct rec_task *task)
+{
+    struct rec_asleep *row = row_beside(builder, REC_TABLE_ASLEEP, task);
+    *row = (struct rec_asleep){
+        .task = task->id,
+        .wait = task->seen_gen,
+        .call = task->call,
+        .wait_flags = task->wait_flags,
+        .object = task->object,
+        .arg = task->arg,
+    };
+    task->gen = 0;
+    task->what = task->object = task->cfa = task->fp = 0;
+    task->detail_flags |= REC_DETAIL_PASSING | REC_DETAIL_ASLEEP | REC_DETAIL_WAITS;
+    task->detail_b = rec_asleep_key(task);
     return row;
 }
 

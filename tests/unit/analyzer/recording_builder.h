@@ -57,6 +57,10 @@ void builder_select(struct rec_task *task, uint32_t first_case, uint16_t count);
 /* The row of the descriptor that it waits for, to be filled; after builder_park. */
 struct rec_descriptor *builder_descriptor(struct builder *builder, const struct rec_task *task);
 
+/* Makes a parked thread one that is ASLEEP in that call, of which it has published nothing. Its row,
+ * to be changed at will. */
+struct rec_asleep *builder_asleep(struct builder *builder, struct rec_task *task);
+
 /* Makes it ended and not joined, for so long. */
 void builder_finish(struct rec_task *task, int64_t ended_ns);
 

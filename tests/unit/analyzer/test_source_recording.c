@@ -289,6 +289,52 @@ static void lock_that_was_free__is_waited_for_as_the_sampler_says(void **state)
     snapshot_deinit(&s);
 }
 
+/* Who has gone on since the sampler looked: by a wait of its own, by a lock that was free; the slot
+ * of another thread; a row of another sleep, or of another thread. */
+static void thread_asleep__waits_as_long_as_it_publishes_nothing(void **state)
+{
+    (void)state;
+    enum { ASLEEP, PARKED, PASSED, REPLACED, OLD_ROW, OTHERS_ROW, NO_ROW, THREADS };
+    struct builder *b = recording_builder_create();
+    struct rec_task *tasks[THREADS];
+    struct rec_asleep *rows[THREADS];
+    for (int i = 0; i < THREADS; i++) {
+        tasks[i] = builder_thread(b, "asleep");
+        builder_park(b, tasks[i], "read", REC_OP_IO_WAIT, 5, 50 * SECOND, 0);
+        rows[i] = builder_asleep(b, tasks[i]);
+        /* A lock that it took long ago. */
+        tasks[i]->wait_flags = REC_WAIT_PASSING;
+        tasks[i]->object = 0x500;
+        tasks[i]->detail_b = rec_asleep_key(tasks[i]);
+    }
+    tasks[PARKED]->gen = ++tasks[PARKED]->seq;
+    tasks[PARKED]->call = rows[PARKED]->call;
+    tasks[PASSED]->seq++;
+    tasks[REPLACED]->id += 100;
+    rows[OLD_ROW]->wait--;
+    rows[OTHERS_ROW]->task++;
+    memset(rows[NO_ROW], 0, sizeof(*rows[NO_ROW]));
+    const char *path = builder_path("asleep.rec");
+    builder_write(b, path);
+    recording_builder_destroy(b);
+
+    struct snapshot s;
+    struct err err;
+    assert_true(read_path(path, &s, &err));
+    const struct snapshot_task *asleep = &s.tasks[ASLEEP];
+    assert_true(asleep->flags & SNAPSHOT_PARKED);
+    assert_true(asleep->flags & SNAPSHOT_AT_LEAST); /* until the last look */
+    assert_string_equal(s.calls[asleep->call].name, "read");
+    assert_int_equal(asleep->object, 5);
+    assert_int_equal(asleep->parked_ns, 50 * SECOND);
+    assert_true(s.tasks[PARKED].flags & SNAPSHOT_PARKED);
+    assert_int_equal(s.tasks[PARKED].parked_ns, 0); /* a new wait */
+    for (int i = PASSED; i < THREADS; i++)
+        assert_false(s.tasks[i].flags & SNAPSHOT_PARKED);
+    assert_int_equal(s.loss.unreadable, 0);
+    snapshot_deinit(&s);
+}
+
 static void ended_task_that_needs_no_join__is_not_there(void **state)
 {
     (void)state;
@@ -461,7 +507,7 @@ static void other_version__is_refused_with_both_numbers(void **state)
 
     header->major = 2;
     header->minor = REC_MINOR + 1;
-    assert_bytes_refused(bytes, count, ERR_NEWER_VERSION, "version 2.7, a newer version than 1.6");
+    assert_bytes_refused(bytes, count, ERR_NEWER_VERSION, "version 2.8, a newer version than 1.7");
     header->major = 0;
     assert_bytes_refused(bytes, count, ERR_CORRUPT, "version 0");
     header->major = 1;
@@ -834,6 +880,9 @@ int main(int argc, char **argv)
         late->detail_flags |= REC_DETAIL_PASSING | REC_DETAIL_WAITS;
         late->detail_b = rec_passing_key(late);
         late->gen = 0;
+        struct rec_task *asleep = builder_thread(b, "asleep");
+        builder_park(b, asleep, "read", REC_OP_IO_WAIT, 5, 5 * SECOND, 0);
+        builder_asleep(b, asleep);
         builder_header(b)->state = REC_STATE_EXITED;
         builder_write(b, argv[2]);
         recording_builder_destroy(b);
@@ -846,6 +895,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(wait_whose_number_is_not_the_last__is_believed_only_if_it_was_restored),
         cmocka_unit_test(cases__of_a_wait_that_is_no_select__are_not_told),
         cmocka_unit_test(lock_that_was_free__is_waited_for_as_the_sampler_says),
+        cmocka_unit_test(thread_asleep__waits_as_long_as_it_publishes_nothing),
         cmocka_unit_test(ended_task_that_needs_no_join__is_not_there),
         cmocka_unit_test(joined_thread_whose_slot_is_held__is_not_there),
         cmocka_unit_test(end__follows_state_and_process),

@@ -7,6 +7,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "preload/asleep.h"
 #include "preload/blocked.h"
 #include "preload/clock.h"
 #include "preload/names.h"
@@ -63,9 +64,11 @@ static void *ask_for_both(void *unused)
 
 static void wait_until_blocked(uint32_t which)
 {
+    struct blocked_call call;
     uint64_t until_ns = clock_now_ns() + LIMIT_S * NS_PER_S;
     while (__atomic_load_n(&asked, __ATOMIC_ACQUIRE) != which + 1 ||
-           !blocked_in_lock(slot->os_tid, slot->object, slot->cfa)) {
+           !blocked_call(OWN_PROCESS, slot->os_tid, &call) ||
+           !blocked_is_in_lock(&call, slot->object, slot->cfa)) {
         assert_true(clock_now_ns() < until_ns);
         sched_yield();
     }
@@ -199,6 +202,118 @@ static void lock__that_its_thread_has_got__is_not_waited_for(void **state)
     assert_true(was_seen);
     assert_int_equal(rec_task_wait(slot), 0);
     assert_int_equal(slot->detail_flags, 0);
+}
+
+/* --- threads asleep in calls that nobody publishes ----------------------------------------------
+ */
+
+static int empty[2]; /* a pipe */
+
+/* Takes a free lock, and then sleeps in a call that has no hook here. */
+static void *take_lock_and_read(void *unused)
+{
+    char byte;
+    slot = recorder_self();
+    lock(0);
+    while (read(empty[0], &byte, 1) == 1 && byte != 'e') {
+        lock(0);
+        __atomic_store_n(&asked, 2, __ATOMIC_RELEASE);
+    }
+    return unused;
+}
+
+static void wait_until_it_reads(void)
+{
+    struct blocked_call call;
+    uint64_t until_ns = clock_now_ns() + LIMIT_S * NS_PER_S;
+    while (__atomic_load_n(&asked, __ATOMIC_ACQUIRE) == 0 ||
+           !blocked_call(OWN_PROCESS, slot->os_tid, &call) || call.running ||
+           call.number != SYS_read) {
+        assert_true(clock_now_ns() < until_ns);
+        sched_yield();
+    }
+}
+
+static void start_reader(void)
+{
+    asleep_init();
+    recorder_thread.task = &recorder_thread.sink; /* the test itself is no part of it */
+    assert_int_equal(pipe(empty), 0);
+    here_sampler_start(false);
+    asked = 0;
+    assert_int_equal(pthread_create(&asker, NULL, take_lock_and_read, NULL), 0);
+    wait_until_it_reads();
+}
+
+static void end_reader(void)
+{
+    here_sampler_stop(false);
+    assert_int_equal(write(empty[1], "e", 1), 1);
+    pthread_join(asker, NULL);
+    close(empty[0]);
+    close(empty[1]);
+}
+
+static const struct rec_asleep *told_of_slot(void)
+{
+    return &recorder.asleep[slot - recorder.tasks];
+}
+
+static void thread_asleep__is_told_at_the_second_look_with_what_it_sleeps_in(void **state)
+{
+    (void)state;
+    start_reader();
+    here_sampler_walk();
+    assert_int_equal(rec_task_wait(slot), 0);
+    uint64_t first_ns = slot->since_ns;
+    here_sampler_walk();
+    const struct rec_asleep *told = told_of_slot();
+    assert_int_equal(rec_task_wait(slot), blocked_sleeps(OWN_PROCESS, slot->os_tid));
+    assert_int_equal(told->wait, rec_task_wait(slot));
+    assert_int_equal(told->task, slot->id);
+    assert_int_equal(told->object, empty[0]);
+    assert_int_equal(recorder.calls[told->call].op, REC_OP_IO_WAIT);
+    assert_true(slot->since_ns == first_ns);
+    assert_true(slot->wait_site != 0);
+    here_sampler_walk();
+    assert_true(slot->since_ns == first_ns);
+    end_reader();
+}
+
+/* It sleeps in the same call again, having published just what it had published before. */
+static void thread_asleep__that_went_on__is_told_no_longer(void **state)
+{
+    (void)state;
+    start_reader();
+    here_sampler_walk();
+    here_sampler_walk();
+    uint32_t before = rec_task_wait(slot);
+    uint64_t first_ns = slot->since_ns;
+    assert_true(before != 0);
+    assert_int_equal(write(empty[1], "x", 1), 1);
+    while (__atomic_load_n(&asked, __ATOMIC_ACQUIRE) != 2)
+        sched_yield();
+    assert_int_equal(rec_task_wait(slot), 0); /* by the lock that it took */
+    wait_until_it_reads();
+    here_sampler_walk();
+    assert_int_equal(rec_task_wait(slot), 0);
+    here_sampler_walk();
+    assert_true(rec_task_wait(slot) != 0 && rec_task_wait(slot) != before);
+    assert_true(slot->since_ns > first_ns);
+    end_reader();
+}
+
+static void thread_asleep__where_a_part_of_the_waits_is_recorded__is_not_told(void **state)
+{
+    (void)state;
+    uint32_t classes = recorder_options.classes;
+    recorder_options.classes = REC_CLASS_ALL & ~(uint32_t)REC_CLASS_SLEEP;
+    start_reader();
+    here_sampler_walk();
+    here_sampler_walk();
+    assert_int_equal(rec_task_wait(slot), 0);
+    recorder_options.classes = classes;
+    end_reader();
 }
 
 /* --- threads that ended ---------------------------------------------------------------------- */
@@ -586,6 +701,9 @@ int main(void)
         WITH_RECORDING(lock_of_another__is_seen_twice_before_its_stack_is_told),
         WITH_RECORDING(wait__with_the_number_of_the_sleep_before__is_another),
         WITH_RECORDING(lock__that_its_thread_has_got__is_not_waited_for),
+        WITH_RECORDING(thread_asleep__is_told_at_the_second_look_with_what_it_sleeps_in),
+        WITH_RECORDING(thread_asleep__that_went_on__is_told_no_longer),
+        WITH_RECORDING(thread_asleep__where_a_part_of_the_waits_is_recorded__is_not_told),
         WITH_RECORDING(thread__in_the_slot_of_one_that_was_joined__ended_when_it_did),
         WITH_RECORDING(cases_of_a_select__are_not_those_of_the_next_wait),
         WITH_RECORDING(task__that_was_woken_and_does_not_run__is_not_parked),

@@ -1,0 +1,26 @@
+/* Threads that sleep in calls which libc makes by itself: for a line of a stream (fgets), for a
+ * child (system, pclose), for a name server (getaddrinfo), for a lock of the loader or of a stream,
+ * for those who still use a condition that is destroyed. No wrapper sees these calls, so that
+ * nobody publishes them; what the kernel says of the thread is all there is.
+ */
+#ifndef LEAKSPY_ASLEEP_H
+#define LEAKSPY_ASLEEP_H
+
+#include <stdbool.h>
+
+#include "preload/blocked.h"
+#include "preload/recording.h"
+
+/* Learns where libc is. At start. */
+void asleep_init(void);
+
+/* For a new recording: no call stands in it. */
+void asleep_reset(void);
+
+/* Whether a thread that is parked in `call`, and has published no wait, is to be told of: *ret is
+ * what it waits for (but for `task` and `wait`). Not where only a part of the waits is recorded:
+ * a wrapper may have seen the call, and have left it out. Not in programs of Go's own compiler,
+ * whose runtime sleeps in calls of its own. Called by the sampler. */
+bool asleep_is_told(const struct blocked_call *call, struct rec_asleep *ret);
+
+#endif

@@ -1,0 +1,13 @@
+#include "preload/call_rows.h"
+
+#include "preload/recorder.h"
+
+uint16_t call_rows_get(struct call_rows *rows, int64_t number, const struct thread_call *call,
+                       uint16_t flags)
+{
+    uint16_t *row = &rows->rows[number < CALL_ROWS_MOST ? number : CALL_ROWS_MOST];
+    if (*row == 0)
+        *row = (uint16_t)recorder_add_call(call->name != NULL ? call->name : "syscall", call->op,
+                                           flags);
+    return *row;
+}

@@ -1,0 +1,136 @@
+/* Threads that sleep in functions of libc which call the system by themselves, where no wrapper
+ * sees it: they are told as any others, also after the end of the process. */
+#include "tests/e2e/harness.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define PROGRAM LEAKSPY_TARGETS "/asleep"
+
+static const struct {
+    const char *name;
+    struct expected_group group;
+    const char *mark; /* of the line */
+} ways[] = {
+    {"fgets",
+     {.op = "io wait", .call = "read", .object_kind = "fd", .wait_function = "in_fgets"},
+     "waits here: fgets"},
+    {"eventfd_read",
+     {.op = "io wait", .call = "read", .object_kind = "fd", .wait_function = "in_eventfd_read"},
+     "waits here: eventfd_read"},
+    {"system",
+     {.op = "process wait",
+      .call = "wait4",
+      .object_kind = "process",
+      .wait_function = "in_system"},
+     "waits here: system"},
+    {"putc",
+     {.op = "futex wait", .object_kind = "futex", .wait_function = "in_putc"},
+     "waits here: putc"},
+    {"cond_destroy",
+     {.op = "futex wait", .object_kind = "futex", .wait_function = "in_cond_destroy"},
+     "waits here: cond_destroy"},
+};
+
+static struct expected_group expected_of(size_t way)
+{
+    struct expected_group group = ways[way].group;
+    group.verdict = "stuck";
+    group.kind = "thread";
+    group.count = 1;
+    group.wait_file = "asleep.c";
+    group.wait_line = line_of("tests/e2e/asleep.c", ways[way].mark);
+    group.spawn_function = "main";
+    group.deadline = NO_DEADLINE;
+    return group;
+}
+
+static void thread_in_a_call_of_libc__is_told_while_it_waits_and_no_longer(void **state)
+{
+    (void)state;
+    for (size_t way = 0; way < LENGTH(ways); way++) {
+        const struct expected_group group = expected_of(way);
+        struct target *target = target_start(true, LIST(PROGRAM, ways[way].name), NULL);
+        target_wait_line(target, "ready");
+        json_decref(wait_for_group(target, "100ms", NULL, &group));
+
+        assert_int_equal(write(target->stdin_fd, "go", 2), 2);
+        target_wait_line(target, "went on");
+        target_wait_walks(target, 2, 100);
+        json_t *json = report(target->recording, "0", LIST("--all"));
+        assert_null(find_group(json, &group));
+        json_decref(json);
+        target_finish(target);
+    }
+}
+
+static void thread_in_a_call_of_libc__is_told_after_kill(void **state)
+{
+    (void)state;
+    for (size_t way = 0; way < LENGTH(ways); way++) {
+        const struct expected_group group = expected_of(way);
+        struct target *target = target_start(true, LIST(PROGRAM, ways[way].name), NULL);
+        target_wait_line(target, "ready");
+        json_decref(wait_for_group(target, "100ms", NULL, &group));
+        target_kill(target, SIGKILL);
+        json_t *json = report(target->recording, "100ms", NULL);
+        assert_group(json, &group);
+        assert_false(has_note(json, "not told"));
+        json_decref(json);
+        target_end(target);
+    }
+}
+
+/* As accept waits for whoever comes next. */
+static void thread_that_reads_a_line_of_stdin__is_idle_as_expected(void **state)
+{
+    (void)state;
+    const struct expected_group group = {.verdict = "waiting",
+                                         .op = "io wait",
+                                         .call = "read",
+                                         .count = 1,
+                                         .wait_function = "wait_for_stdin",
+                                         .deadline = NO_DEADLINE};
+    struct target *target = target_start(true, LIST(PROGRAM, "stdin"), NULL);
+    target_wait_line(target, "ready");
+    json_decref(wait_for_group(target, "100ms", LIST("--all"), &group));
+    assert_silent(target);
+    target_kill(target, SIGKILL);
+    json_t *json = report(target->recording, "0", LIST("--all"));
+    assert_group(json, &group);
+    assert_no_findings(json);
+    json_decref(json);
+    target_end(target);
+}
+
+/* Which of the calls that are not published was to be left out is not known. */
+static void thread_in_a_call_of_libc__where_a_part_is_recorded__is_not_told(void **state)
+{
+    (void)state;
+    const struct expected_group group = expected_of(0);
+    struct target *target =
+        target_start(true, LIST(PROGRAM, ways[0].name), LIST("LEAKSPY_OPS=chan,lock,join,io"));
+    target_wait_line(target, "ready");
+    target_wait_walks(target, 3, 100);
+    json_t *json = report(target->recording, "0", LIST("--all"));
+    assert_null(find_group(json, &group));
+    assert_true(has_note(json, "only a part of the waits was recorded"));
+    json_decref(json);
+    target_end(target);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(thread_in_a_call_of_libc__is_told_while_it_waits_and_no_longer,
+                                  end_all_targets),
+        cmocka_unit_test_teardown(thread_in_a_call_of_libc__is_told_after_kill, end_all_targets),
+        cmocka_unit_test_teardown(thread_that_reads_a_line_of_stdin__is_idle_as_expected,
+                                  end_all_targets),
+        cmocka_unit_test_teardown(thread_in_a_call_of_libc__where_a_part_is_recorded__is_not_told,
+                                  end_all_targets),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
