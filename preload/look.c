@@ -98,14 +98,16 @@ static bool is_same_sleep(const struct sleep *a, const struct sleep *b)
  * not, or /proc does not tell. */
 static uint32_t sleep_of(const struct rec_task *task, struct rec_task *ret_copy, struct sleep *ret)
 {
-    struct sleep again = {0};
+    struct sleep before = {0};
     *ret = (struct sleep){0};
     copy_slot(task, ret_copy);
-    if (!find_sleep(ret_copy, ret))
+    if (!find_sleep(ret_copy, &before))
         return 0; /* as nearly always */
     uint32_t number = blocked_sleeps(OWN_PROCESS, ret_copy->os_tid);
     copy_slot(task, ret_copy);
-    if (!find_sleep(ret_copy, &again) || !is_same_sleep(ret, &again) ||
+    /* Between two times that the kernel counts the same: that is the sleep which is counted. The
+     * one before may have been another, in the same call. */
+    if (!find_sleep(ret_copy, ret) || !is_same_sleep(&before, ret) ||
         blocked_sleeps(OWN_PROCESS, ret_copy->os_tid) != number)
         return 0;
     ret->number = number;
@@ -334,9 +336,7 @@ static void look_at_sleep(struct rec_task *task, bool last)
             note_wait(task, 0, 0, 0);
         return;
     }
-    const uint16_t kinds = REC_DETAIL_PASSING | REC_DETAIL_ASLEEP;
-    if (copy.seen_gen != sleep.number || copy.detail_b != sleep.key ||
-        (copy.detail_flags & kinds) != sleep.flags) {
+    if (!noted || copy.seen_gen != sleep.number || copy.detail_b != sleep.key) {
         note_wait(task, sleep.number, sleep.flags, sleep.key);
         if (!last)
             return;

@@ -1,9 +1,10 @@
 /* The hand-over of waits from their owner to the sampler and to readers of the recording:
  * wait_publish, wait_publish_passing, wait_begin, wait_end of waits.h, the nested ones of
- * waits.c, look_at, look_at_passing, sleep_of, moved and take_stack of look.c, rec_task_wait and
+ * waits.c, look_at, look_at_sleep, sleep_of, moved and take_stack of look.c, rec_task_wait and
  * rec_task_is_seen of recording.h.
  *
- * One thread: main (context 0) makes calls that park and takes locks that were free; a signal
+ * One thread: main (context 0) makes calls that park, some of which it does not publish, and takes
+ * locks that were free; a signal
  * handler (context 1) comes at any instruction, in a parked call too, and makes a call that parks.
  * The sampler looks again and again, and once more for the last time. The target may be killed at
  * any moment, so that what the recording says is checked after each store (SAYS_NOTHING_FALSE).
@@ -24,7 +25,7 @@
  * come round after 2^32 waits or sleeps; what becomes of the slot between two tasks; a reader that
  * reads while others write, which compares two readings as the sampler does.
  *
- * Mutants: -DMUTANT=1 to 18, each of which must fail. */
+ * Mutants: -DMUTANT=1 to 20, each of which must fail. */
 #ifndef MUTANT
 #define MUTANT 0
 #endif
@@ -32,7 +33,7 @@
 #define CALLS 2 /* of main; the handler comes once */
 #endif
 
-mtype = { RUNS, IN_CALL, IN_LOCK }; /* where the kernel sees the thread */
+mtype = { RUNS, IN_CALL, IN_LOCK, IN_OTHER }; /* where the kernel sees the thread */
 
 /* What a slot's first line holds. Calls, objects and stacks bear the name of their wait; FRAME
  * stands for cfa and fp: 1 + the context whose stack it names. STACK: what lies on the stacks. */
@@ -57,14 +58,16 @@ byte names;                     /* given to waits, from 1 */
 bool over;                      /* main has made its calls */
 bool asks; /* the sampler asks the kernel: of a thread, while it has descriptors of its own */
 
-/* The sampler's line. `passing`, `waits`: REC_DETAIL_PASSING and WAITS; `key`: detail_b, then. */
-byte seen_gen, wait_site, key;
-bool passing, waits;
+/* The sampler's line. `passing`, `asleep`, `waits`: REC_DETAIL_PASSING, ASLEEP, WAITS; `key`:
+ * detail_b, then. `told`, `told_wait`: the row of what it is asleep in. */
+byte seen_gen, wait_site, key, told, told_wait;
+bool passing, asleep, waits;
 
 /* Nobody's to read: the wait that took a number last; the waits that had begun when the sampler
  * first looked, by their names. */
 byte named[5];
 byte begun;
+byte lock_sleeps; /* how often it had slept when it last went to sleep in a lock */
 
 #ifdef BUFFER
 byte own[FIELDS]; /* as the owner sees it */
@@ -92,19 +95,27 @@ chan buffer = [BUFFER] of { byte, byte };
 #else
 #define KEY_OF(fields) (fields[SEQ] * 16 + fields[OBJECT] * 4 + fields[FRAME])
 #endif
+#define ASLEEP_KEY_OF(fields) (255 - KEY_OF(fields))
 #if MUTANT == 9
 #define IS_KEY true
 #else
 #define IS_KEY (key == KEY_OF(slot))
 #endif
-#define IS_KNOWN (seen_gen != 0 && passing && waits && IS_KEY)
-#define IS_BLOCKED (slot[GEN] == 0 && (slot[FLAGS] & PASSING) && IS_KNOWN)
+#define IS_KNOWN (seen_gen != 0 && passing && waits)
+#define IS_BLOCKED (slot[GEN] == 0 && (slot[FLAGS] & PASSING) && IS_KNOWN && !asleep && IS_KEY)
+#if MUTANT == 19
+#define IS_ASLEEP_KEY true
+#else
+#define IS_ASLEEP_KEY (key == ASLEEP_KEY_OF(slot))
+#endif
+#define SLEEPS_TOLD (slot[GEN] == 0 && IS_KNOWN && asleep && IS_ASLEEP_KEY && told_wait == seen_gen)
 #define HAS_FIELDS_OF(name) (slot[CALL] == (name) && slot[OBJECT] == (name))
 #define HAS_STACK_OF(name) (wait_site == 0 || wait_site == (name))
 #define SAYS_NOTHING_FALSE                                                                         \
     assert(!IS_PARKED || (HAS_FIELDS_OF(named[slot[GEN]]) &&                                       \
                           (!IS_SEEN || HAS_STACK_OF(named[slot[GEN]]))));             \
-    assert(!IS_BLOCKED || (HAS_FIELDS_OF(slot[OBJECT]) && HAS_STACK_OF(slot[OBJECT])))
+    assert(!IS_BLOCKED || (HAS_FIELDS_OF(slot[OBJECT]) && HAS_STACK_OF(slot[OBJECT])));            \
+    assert(!SLEEPS_TOLD || HAS_STACK_OF(told))
 
 /* --- the owner ------------------------------------------------------------------------------- */
 
@@ -160,7 +171,7 @@ inline block(kind)
 {
     if
     :: atomic { turn == me && DRAINED -> where = kind; where_object = name; where_frame = 1 + me;
-           sleeps++ };
+           sleeps++; lock_sleeps = (kind == IN_LOCK -> sleeps : lock_sleeps) };
        STEP(where = RUNS; where_object = 0; where_frame = 0)
 #ifdef BUFFER
     :: true
@@ -241,6 +252,12 @@ inline passing_call()
     fi
 }
 
+/* In a function of libc's, which calls the system by itself. */
+inline unpublished_call()
+{
+    block(IN_OTHER)
+}
+
 proctype main_context(byte me)
 {
     byte calls, name, seq;
@@ -251,6 +268,7 @@ proctype main_context(byte me)
        if
        :: parked_call()
        :: passing_call()
+       :: unpublished_call()
        fi;
        d_step { calls++; seq = 0; again = false; name = 0 }
     :: else -> STEP(over = true); break
@@ -279,7 +297,8 @@ proctype handler_context(byte me)
        STEP(assert(was != IN_CALL || IS_TOLD)); /* nor is what it interrupted lost */
        atomic { was == RUNS || DRAINED ->
            where = was; where_object = was_object; where_frame = was_frame; turn = 0;
-           sleeps = (was == RUNS -> sleeps : sleeps + 1) }
+           sleeps = (was == RUNS -> sleeps : sleeps + 1);
+           lock_sleeps = (was == IN_LOCK -> sleeps : lock_sleeps) }
     :: over
     fi
 }
@@ -321,22 +340,30 @@ byte copy[COPIED];
 
 #define HAD_BEGUN(name) ((name) <= begun)
 
-#define IS_ASLEEP (copy[GEN] == 0 && (copy[FLAGS] & PASSING) && THERE)
+/* find_sleep: one that is told */
+#define IN_ITS_LOCK ((copy[FLAGS] & PASSING) && THERE)
+#define IS_ASLEEP (copy[GEN] == 0 && (IN_ITS_LOCK || where == IN_OTHER))
+#define KEY_NOW (kind -> ASLEEP_KEY_OF(copy) : KEY_OF(copy))
 #define COPY COPY_NUMBERS; COPY_FLAGS; COPY_REST
 
-/* sleep_of: `slept` names the sleep, 0: none */
+/* sleep_of: `slept` names the sleep, 0: none; `other`: it is not in a lock, but asleep in `what`. The
+ * kernel is asked where the thread is and how often it slept one after the other. */
 inline ask_for_sleep()
 {
     slept = 0;
     COPY;
     if
-    :: IS_ASLEEP ->
+    :: atomic { IS_ASLEEP -> other = !IN_ITS_LOCK; what = (other -> where_object : 0) };
        slept = sleeps;
        COPY;
 #if MUTANT != 12
        if
-       :: !IS_ASLEEP -> slept = 0
+       :: !IS_ASLEEP || other == IN_ITS_LOCK -> slept = 0
+#if MUTANT == 20
        :: else
+#else
+       :: atomic { else -> what = (other -> where_object : 0) } /* of the sleep that was counted */
+#endif
        fi;
 #endif
 #if MUTANT != 14
@@ -362,7 +389,7 @@ inline look_again(sleep)
     if
     :: sleep != 0 && !moved ->
        ask_for_sleep();
-       moved = slept != sleep
+       moved = slept != sleep || other != kind
     :: else
     fi
 #endif
@@ -371,7 +398,10 @@ inline look_again(sleep)
 
 inline take_stack(sleep)
 {
-    stack = (copy[FRAME] == 0 -> 0 : slot[STACK + copy[FRAME] - 1]);
+    if
+    :: sleep != 0 && kind -> stack = slot[STACK] /* by the kernel's stack pointer */
+    :: else -> stack = (copy[FRAME] == 0 -> 0 : slot[STACK + copy[FRAME] - 1])
+    fi;
     look_again(sleep);
     if
     :: moved -> stack = 0
@@ -390,9 +420,9 @@ inline look_at_parked()
 #endif
        TELL(seen_gen = 0);
 #if MUTANT != 15
-       TELL(wait_site = 0; passing = false; waits = false; key = 0);
+       TELL(wait_site = 0; passing = false; asleep = false; waits = false; key = 0);
 #else
-       TELL(passing = false; waits = false; key = 0);
+       TELL(passing = false; asleep = false; waits = false; key = 0);
 #endif
        TELL(seen_gen = gen; begun = names);
        LEAVE_IF(!last)
@@ -417,35 +447,42 @@ inline look_at_parked()
     fi
 }
 
-inline look_at_passing()
+inline look_at_sleep()
 {
     LEAVE_IF(!asks);
     ask_for_sleep();
     if
     :: slept == 0 ->
        if
-       :: copy[GEN] == 0 && passing ->
+       :: passing ->
           TELL(seen_gen = 0);
-          TELL(wait_site = 0; passing = false; waits = false; key = 0)
+          TELL(wait_site = 0; passing = false; asleep = false; waits = false; key = 0)
        :: else
        fi;
        goto looked_at
     :: else
     fi;
     sleep = slept;
+    kind = other;
     if
-    :: seen_gen != sleep || !passing || key != KEY_OF(copy) ->
+    :: seen_gen != sleep || !passing || key != KEY_NOW ->
        TELL(seen_gen = 0);
-       TELL(wait_site = 0; passing = true; waits = false; key = KEY_OF(copy); begun = names);
+       TELL(wait_site = 0; passing = true; asleep = kind; waits = false; key = KEY_NOW;
+            begun = names);
        TELL(seen_gen = sleep);
-       assert(copy[CALL] == copy[OBJECT] && HAD_BEGUN(copy[OBJECT]));
+       assert(kind || (copy[CALL] == copy[OBJECT] && HAD_BEGUN(copy[OBJECT])));
        LEAVE_IF(!last)
+    :: else
+    fi;
+    LEAVE_IF(kind && waits);
+    if
+    :: kind -> TELL(told_wait = 0); TELL(told = what; told_wait = sleep)
     :: else
     fi;
     if
     :: wait_site == 0 ->
        take_stack(sleep);
-       assert(moved || (wait_site == copy[OBJECT] && HAD_BEGUN(wait_site)))
+       assert(moved || (wait_site == (kind -> told : copy[OBJECT]) && HAD_BEGUN(wait_site)))
     :: else
     fi;
     TELL(waits = true);
@@ -454,17 +491,18 @@ inline look_at_passing()
     if
     :: moved ->
        TELL(seen_gen = 0);
-       TELL(wait_site = 0; passing = false; waits = false; key = 0)
+       TELL(wait_site = 0; passing = false; asleep = false; waits = false; key = 0)
     :: else
     fi;
 #endif
-    assert(!IS_BLOCKED || sleeps == sleep) /* nor has it taken the lock again since */
+    assert(!IS_BLOCKED || lock_sleeps == sleep); /* nor has it taken the lock again since, */
+    assert(!SLEEPS_TOLD || lock_sleeps <= sleep) /* or any; it may sleep unpublished by now */
 }
 
 proctype sampler()
 {
-    byte gen, seq, stack, slept, sleep;
-    bool moved, last;
+    byte gen, seq, stack, slept, sleep, what;
+    bool moved, last, other, kind;
     do
     :: !last ->
        if
@@ -474,11 +512,12 @@ proctype sampler()
        gen = slot[GEN];
        if
        :: gen != 0 -> look_at_parked()
-       :: else -> seq = 0; look_at_passing()
+       :: else -> seq = 0; look_at_sleep()
        fi;
 looked_at:
        atomic {
            gen = 0; seq = 0; moved = false; slept = 0; sleep = 0; stack = 0;
+           other = false; kind = false; what = 0;
            copy[GEN] = 0; copy[SEQ] = 0; copy[FLAGS] = 0; copy[CALL] = 0;
            copy[OBJECT] = 0; copy[FRAME] = 0
        }

@@ -25,6 +25,7 @@ static const uint32_t strides[REC_TABLE_COUNT] = {
     sizeof(struct rec_call),
     sizeof(struct rec_case),
     sizeof(struct rec_descriptor),
+    sizeof(struct rec_asleep),
 };
 
 /* Another look at the file, as a reader has it. */
