@@ -9,7 +9,8 @@ go_oracle.py run [OPTIONS] LEAKSPY -- PROGRAM [ARG...]
     Starts PROGRAM, has it stand still (SIGSTOP) in the midst of what it does, takes a report, lets it print all
     of its stacks (SIGQUIT, which ends it), and compares. A few goroutines get on between the two: a difference
     counts when it is still there in the last of several attempts, at other moments.
-    --after SECONDS: how long it runs first (0.5). --ready TEXT: until its stdout says TEXT.
+    --after SECONDS: how long it runs first (0.5; less once it had ended by then). --ready TEXT: until its stdout
+    says TEXT.
     --attempts N (5). --least N: how many goroutines have to be equal (1). --cwd FOLDER. --hold-stdin: keeps its
     stdin open. --env NAME=VALUE. --core: by a core of gcore instead of the process.
     --functions: every frame of the report has to have its function, file and line.
@@ -389,10 +390,13 @@ def run(options):
     program = options.program[1:] if options.program[:1] == ["--"] else options.program
     program[0] = os.path.abspath(program[0])
     last = None
+    after = options.after
     for number in range(options.attempts):
-        got = attempt(options, program, options.after * (1 + number * 0.37))
+        got = attempt(options, program, after)
         if got is None:
+            after *= 0.5
             continue
+        after *= 1.37
         last = got
         if not got.differences and got.equal >= options.least:
             print("%d goroutines, %d frames: the same%s" %
