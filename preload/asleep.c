@@ -10,17 +10,24 @@
 #include "preload/modules.h"
 #include "preload/recorder.h"
 
-static struct module_range libc;
-static struct call_rows rows;
+#define LOCK_FRAMES 3 /* of a stack: libc waits in a function of its own */
 
-void asleep_init(void)
+static struct module_range libc;
+static uint64_t lock_start, lock_bytes; /* of pthread_mutex_lock */
+static struct call_rows rows;
+static uint16_t lock_row; /* 0: not made yet */
+
+void asleep_init(const void *mutex_lock)
 {
+    lock_start = (uint64_t)mutex_lock;
+    lock_bytes = module_symbol_bytes(mutex_lock);
     module_find((uint64_t)&gnu_get_libc_version, &libc); /* which nobody puts his own in place of */
 }
 
 void asleep_reset(void)
 {
     memset(&rows, 0, sizeof(rows));
+    lock_row = 0;
 }
 
 static bool may_tell(const struct blocked_call *call)
@@ -47,4 +54,22 @@ bool asleep_is_told(const struct blocked_call *call, struct rec_asleep *ret)
         .arg = what.arg,
     };
     return ret->call != 0;
+}
+
+static bool is_in_lock(const struct unwind_stack *stack)
+{
+    for (size_t i = 1; i < stack->count && i < LOCK_FRAMES; i++)
+        if (stack->pcs[i] - 1 - lock_start < lock_bytes)
+            return true;
+    return false;
+}
+
+void asleep_name_lock(const struct unwind_stack *stack, struct rec_asleep *told)
+{
+    if (recorder.calls[told->call].op != REC_OP_FUTEX_WAIT || !is_in_lock(stack))
+        return;
+    if (lock_row == 0)
+        lock_row = (uint16_t)recorder_add_call("pthread_mutex_lock", REC_OP_MUTEX_LOCK, 0);
+    if (lock_row != 0)
+        told->call = lock_row;
 }

@@ -10,9 +10,10 @@
 
 #include "preload/blocked.h"
 #include "preload/recording.h"
+#include "preload/unwind.h"
 
-/* Learns where libc is. At start. */
-void asleep_init(void);
+/* Learns where libc is, and its pthread_mutex_lock, which is at `mutex_lock`. At start. */
+void asleep_init(const void *mutex_lock);
 
 /* For a new recording: no call stands in it. */
 void asleep_reset(void);
@@ -22,5 +23,9 @@ void asleep_reset(void);
  * a wrapper may have seen the call, and have left it out. Not in programs of Go's own compiler,
  * whose runtime sleeps in calls of its own. Called by the sampler. */
 bool asleep_is_told(const struct blocked_call *call, struct rec_asleep *ret);
+
+/* By the thread's stack: a futex that it waits for in pthread_mutex_lock is a mutex. libc calls
+ * that by itself for the loader's lock, which a deadlock may be about. The same context. */
+void asleep_name_lock(const struct unwind_stack *stack, struct rec_asleep *told);
 
 #endif

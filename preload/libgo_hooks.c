@@ -4,6 +4,7 @@
  * traces nor its profiles show them: compiled with sibling calls.
  */
 #include "preload/libgo.h"
+#include "preload/modules.h"
 
 #include <dlfcn.h>
 #include <link.h>
@@ -65,16 +66,6 @@ static struct {
     uint64_t count;
 } reason_names;
 
-static uint64_t symbol_bytes(const void *address)
-{
-    Dl_info info;
-    const ElfW(Sym) *symbol = NULL;
-    if (address == NULL || dladdr1(address, &info, (void **)&symbol, RTLD_DL_SYMENT) == 0 ||
-        symbol == NULL)
-        return 0;
-    return symbol->st_size;
-}
-
 /* Reasons that we know nothing of are still what the runtime says of its goroutine. */
 static void add_reason(struct reason *reason, const char *text)
 {
@@ -128,7 +119,7 @@ static void find_lockers(void)
     for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
         void *at = hooks_find(names[i].symbol, NULL);
         lockers[i].start = (uint64_t)at;
-        lockers[i].end = (uint64_t)at + symbol_bytes(at);
+        lockers[i].end = (uint64_t)at + module_symbol_bytes(at);
         lockers[i].kind = names[i].kind;
     }
 }
@@ -138,7 +129,7 @@ void libgo_init(void)
     if (libgo.table != NULL || !libgo_attach())
         return;
     reason_names.strings = hooks_find("runtime.waitReasonStrings", NULL);
-    reason_names.count = symbol_bytes(reason_names.strings) / sizeof(*reason_names.strings);
+    reason_names.count = module_symbol_bytes(reason_names.strings) / sizeof(*reason_names.strings);
     find_lockers();
 }
 

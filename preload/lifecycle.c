@@ -129,7 +129,7 @@ static bool begin(bool may_open_unwinder)
     sampler_init();
     own_stack_init();
     own_tid_init();
-    asleep_init();
+    asleep_init((const void *)hooks_real.pthread_mutex_lock);
     if (hooks_has("runtime.gopark"))
         libgo_init();
     bool is_go = adapter_go_init();

@@ -317,9 +317,23 @@ static void note_wait(struct rec_task *task, uint32_t number, uint16_t flags, ui
 static bool note_asleep(const struct rec_task *task, const struct rec_task *copy,
                         struct sleep *sleep)
 {
+    static struct unwind_stack stack;
+    unwind_asleep(sleep->pc, sleep->sp, &stack);
+    asleep_name_lock(&stack, &sleep->told);
     sleep->told.task = copy->id;
     sleep->told.wait = sleep->number;
     return recorder_put_asleep(task, &sleep->told);
+}
+
+/* The first look tells all of it that there is, but for a lock, which may have another owner by
+ * now. False: there is no more to be told, or no room for it. */
+static bool may_tell_asleep(const struct rec_task *task, struct rec_task *copy, struct sleep *sleep)
+{
+    bool told = copy->detail_flags & REC_DETAIL_WAITS;
+    if (told ? !(copy->detail_flags & REC_DETAIL_OWNER) : !note_asleep(task, copy, sleep))
+        return false;
+    copy->call = recorder.asleep[task - recorder.tasks].call;
+    return true;
 }
 
 /* A lock that was free when it was asked for: has somebody else been quicker? Or does the thread
@@ -341,9 +355,9 @@ static void look_at_sleep(struct rec_task *task, bool last)
         if (!last)
             return;
     }
-    if (sleep.flags & REC_DETAIL_ASLEEP &&
-        (task->detail_flags & REC_DETAIL_WAITS || !note_asleep(task, &copy, &sleep)))
-        return; /* all is told that there is, or cannot be */
+    copy.detail_flags = task->detail_flags;
+    if (sleep.flags & REC_DETAIL_ASLEEP && !may_tell_asleep(task, &copy, &sleep))
+        return;
     describe(task, &copy, &sleep, true);
     if (task->wait_site == 0 && !(task->detail_flags & REC_DETAIL_NO_STACK))
         take_stack(task, &copy, &sleep);

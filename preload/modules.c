@@ -32,6 +32,16 @@ bool module_find(uint64_t pc, struct module_range *ret)
     return true;
 }
 
+uint64_t module_symbol_bytes(const void *address)
+{
+    Dl_info info;
+    const ElfW(Sym) *symbol = NULL;
+    if (address == NULL || dladdr1(address, &info, (void **)&symbol, RTLD_DL_SYMENT) == 0 ||
+        symbol == NULL)
+        return 0;
+    return symbol->st_size;
+}
+
 /* The build-id among the notes of one segment. Returns its address; 0: it is not there. */
 static uint64_t take_build_id(uint64_t notes, uint64_t bytes, struct rec_module *module)
 {

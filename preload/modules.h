@@ -16,6 +16,10 @@ struct module_range {
 /* The loaded file around `pc`. False: there is none. Lock-free; any thread, any context. */
 bool module_find(uint64_t pc, struct module_range *ret);
 
+/* How many bytes the function or variable at `address` has, by the symbol of its file; 0: not
+ * known. Takes the loader's lock: at start alone. */
+uint64_t module_symbol_bytes(const void *address);
+
 /* The row of the recording's module table for `pc`, made when it is the first time that the file is
  * seen; where another one lay there before, it is swept, and all rules to unwind by are forgotten.
  * 0: no file, or no room. One thread at a time (the unwinder's lock). */

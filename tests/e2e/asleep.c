@@ -1,6 +1,7 @@
 /* A thread that waits inside of a function of libc which calls the system by itself: `asleep HOW`.
  * Says "ready" at once, and ends with stdin; "go" there lets the thread go on. `asleep stdin`: main
- * itself waits, for stdin. */
+ * itself waits, for stdin. `asleep load LIBRARY`: it loads that. */
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -127,7 +128,11 @@ int main(int argc, char **argv)
 {
     char order[8];
     size_t way = 0;
-    CHECK(argc == 2 && pipe(ends) == 0);
+    CHECK(argc >= 2 && pipe(ends) == 0);
+    if (strcmp(argv[1], "load") == 0) {
+        sample_ready();
+        return dlopen(argv[2], RTLD_NOW) ? 0 : 1;
+    }
     if (strcmp(argv[1], "stdin") == 0)
         return wait_for_stdin();
     while (strcmp(argv[1], ways[way].name) != 0)

@@ -83,6 +83,31 @@ static void thread_in_a_call_of_libc__is_told_after_kill(void **state)
     }
 }
 
+static void deadlock_with_the_loader__is_one(void **state)
+{
+    (void)state;
+    const struct expected_group loads = {
+        .verdict = "deadlocked",
+        .op = "mutex lock",
+        .call = "pthread_mutex_lock",
+        .count = 1,
+        .object_kind = "mutex",
+        .wait_function = "load_another",
+        .wait_file = "loader_plugin.c",
+        .wait_line = line_of("tests/e2e/loader_plugin.c", "waits here: loader"),
+        .spawn_function = "load"};
+    const struct expected_group joins = {
+        .verdict = "deadlocked", .op = "thread join", .count = 1, .wait_function = "load"};
+    struct target *target = target_start(true, LIST(PROGRAM, "load", LOADER_PLUGIN), NULL);
+    json_decref(wait_for_group(target, "100ms", NULL, &loads));
+    target_kill(target, SIGKILL);
+    json_t *json = report(target->recording, "100ms", NULL);
+    assert_group(json, &loads);
+    assert_group(json, &joins);
+    json_decref(json);
+    target_end(target);
+}
+
 /* As accept waits for whoever comes next. */
 static void thread_that_reads_a_line_of_stdin__is_idle_as_expected(void **state)
 {
@@ -127,6 +152,7 @@ int main(void)
         cmocka_unit_test_teardown(thread_in_a_call_of_libc__is_told_while_it_waits_and_no_longer,
                                   end_all_targets),
         cmocka_unit_test_teardown(thread_in_a_call_of_libc__is_told_after_kill, end_all_targets),
+        cmocka_unit_test_teardown(deadlock_with_the_loader__is_one, end_all_targets),
         cmocka_unit_test_teardown(thread_that_reads_a_line_of_stdin__is_idle_as_expected,
                                   end_all_targets),
         cmocka_unit_test_teardown(thread_in_a_call_of_libc__where_a_part_is_recorded__is_not_told,

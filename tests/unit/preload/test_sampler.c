@@ -236,7 +236,7 @@ static void wait_until_it_reads(void)
 
 static void start_reader(void)
 {
-    asleep_init();
+    asleep_init((const void *)pthread_mutex_lock);
     recorder_thread.task = &recorder_thread.sink; /* the test itself is no part of it */
     assert_int_equal(pipe(empty), 0);
     here_sampler_start(false);
