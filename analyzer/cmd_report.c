@@ -22,6 +22,7 @@
 #include "analyzer/source/recording.h"
 #include "analyzer/source/unrecorded.h"
 #include "analyzer/source/watch.h"
+#include "analyzer/unrecorded_programs.h"
 
 struct request {
     struct report_options report;
@@ -363,6 +364,7 @@ int cmd_report(int argc, char **argv, struct err *err)
         if (request.has_relatives)
             (void)snapshot_note(&snapshot, "programs that it started, or that started it, were "
                                            "recorded, too: 'leakspy list' shows them");
+        unrecorded_programs_note(&snapshot);
         unrecorded_note(&snapshot, began_ns, request.report.threshold_ns);
         status = write_report(&request, &snapshot, err);
         snapshot_deinit(&snapshot);

@@ -47,6 +47,11 @@ bool process_shared_files(pid_t pid, bool (*visit)(const char *path, void *arg),
 /* Calls visit(pid, arg) for every process of a user, or (owner NULL) of all of them. */
 void process_each(const uid_t *owner, void (*visit)(pid_t pid, void *arg), void *arg);
 
+/* Calls visit(pid, arg) for each process that one has started and not waited for, until it returns
+ * false. Those that come and go meanwhile may be left out; where the kernel was built without that
+ * list (CONFIG_PROC_CHILDREN), all are. */
+void process_children(pid_t pid, bool (*visit)(pid_t pid, void *arg), void *arg);
+
 struct process_status {
     pid_t process; /* the process that a thread's id belongs to */
     pid_t tracer;  /* 0: none */

@@ -459,6 +459,52 @@ static void credentials__given_up_without_libc__are_given_up_by_the_sampler_too(
     end(way, target);
 }
 
+/* A static one behind a wrapper is nobody's to record: the wrapper's recording tells of whom a
+ * report tells its goroutines. */
+static void static_program_behind_a_wrapper__is_noted(void **state)
+{
+    static const char remedy[] = "(it is statically linked): 'leakspy report ";
+    char pid[16] = "";
+    size_t i;
+    json_t *note;
+    (void)state;
+    struct target *target =
+        target_start(true, LIST("/usr/bin/timeout", "60", STATIC, "park", "3"), NULL);
+    target_wait_line(target, "ready");
+    json_t *json = report(target->recording, "0", NULL);
+    assert_true(has_note(json, "it started " STATIC " (pid "));
+    json_array_foreach((json_t *)json_at(json, "notes"), i, note)
+    {
+        const char *text = json_string_value(json_object_get(note, "note"));
+        const char *at = text ? strstr(text, remedy) : NULL;
+        if (at)
+            snprintf(pid, sizeof pid, "%d", atoi(at + sizeof remedy - 1));
+    }
+    json_decref(json);
+    json_decref(wait_for_group_in(pid, "0", NULL, &parked));
+    target_end(target);
+}
+
+/* Though it started nothing that could load the library. */
+static void program_that_is_recorded_from_outside__is_not_noted(void **state)
+{
+    char recording[96];
+    (void)state;
+    snprintf(recording, sizeof recording, "%s/inner.rec", scratch_folder());
+    struct target *target =
+        target_start(true,
+                     LIST("/bin/sh", "-c", "\"$0\" run -o \"$1\" -- \"$2\" park 3; exit $?",
+                          LEAKSPY_COMMAND, recording, STATIC),
+                     LIST(LIBRARY));
+    target_wait_line(target, "ready");
+    wait_for_recording(recording);
+    json_t *json = report(target->recording, "0", NULL);
+    assert_false(has_note(json, "not recorded"));
+    json_decref(json);
+    target_end(target);
+    remove_recordings(recording);
+}
+
 /* Nothing is to be said beforehand of a program that can be recorded, whichever way. */
 static void run__of_a_go_program__says_where_it_recorded(void **state)
 {
@@ -522,6 +568,8 @@ int main(void)
         EACH(killed_program__under_run__says_by_what),
         ONCE(program__that_executes_another__is_followed),
         ONCE(credentials__given_up_without_libc__are_given_up_by_the_sampler_too),
+        ONCE(static_program_behind_a_wrapper__is_noted),
+        ONCE(program_that_is_recorded_from_outside__is_not_noted),
         EACH(run__of_a_go_program__says_where_it_recorded),
         ONCE(preloaded_program__behaves_the_same),
     };

@@ -211,6 +211,102 @@ static void program_that_becomes_a_static_one__is_not_told_as_its_old_self(void 
     target_end(target);
 }
 
+/* What is behind a wrapper that goes on, or becomes it, has no recording: that of the wrapper says
+ * so, and says what tells of it. */
+static void static_program_behind_a_wrapper__is_noted_while_it_runs(void **state)
+{
+    const struct {
+        const char *const *argv;
+        const char *begin; /* of the note, up to the path */
+    } rows[] = {
+        {LIST("/usr/bin/timeout", "60", LEAKSPY_TARGETS "/static_program", "ready"), "it started "},
+        {LIST("/bin/sh", "-c", "/usr/bin/timeout 60 \"$0\" ready; exit $?",
+              LEAKSPY_TARGETS "/static_program"),
+         "it started "},
+        {LIST("/usr/bin/env", LEAKSPY_TARGETS "/static_program", "ready"), "it runs "},
+        {LIST("/usr/bin/nice", LEAKSPY_TARGETS "/static_program", "ready"), "it runs "},
+        {LIST("/bin/sh", "-c", "exec \"$0\" ready", LEAKSPY_TARGETS "/static_program"), "it runs "},
+    };
+    (void)state;
+    for (size_t i = 0; i < LENGTH(rows); i++) {
+        char begin[512];
+        struct target *target = target_start(true, rows[i].argv, NULL);
+        target_wait_line(target, "ready");
+        json_t *json = report(target->recording, "0", NULL);
+        snprintf(begin, sizeof begin, "%s" LEAKSPY_TARGETS "/static_program", rows[i].begin);
+        if (!has_note(json, begin))
+            fail_msg("row %zu: no note of \"%s\"", i, begin);
+        assert_true(has_note(json, "which is not recorded (it is statically linked): 'leakspy "));
+        json_decref(json);
+        target_close_stdin(target);
+        struct outcome outcome = target_wait(target);
+        assert_int_equal(WEXITSTATUS(outcome.status), 17);
+        outcome_deinit(&outcome);
+        json = report(target->recording, "0", NULL);
+        assert_false(has_note(json, "which is not recorded")); /* there is nothing to look at */
+        json_decref(json);
+        target_end(target);
+    }
+}
+
+/* The number in "'leakspy report N' tells of it" is one that a report takes. */
+static void note_of_a_program_that_is_not_recorded__names_what_tells_of_it(void **state)
+{
+    const struct expected_group io_wait = {.kind = "thread", .op = "io wait", .count = 1};
+    static const char before[] = "'leakspy report ";
+    char pid[16] = "";
+    size_t i;
+    json_t *note;
+    (void)state;
+    struct target *target = target_start(
+        true, LIST("/usr/bin/timeout", "60", LEAKSPY_TARGETS "/static_program", "ready"), NULL);
+    target_wait_line(target, "ready");
+    json_t *json = report(target->recording, "0", NULL);
+    json_array_foreach((json_t *)json_at(json, "notes"), i, note)
+    {
+        const char *text = json_string_value(json_object_get(note, "note"));
+        const char *at = text ? strstr(text, before) : NULL;
+        if (at)
+            snprintf(pid, sizeof pid, "%d", atoi(at + sizeof before - 1));
+    }
+    json_decref(json);
+    assert_string_not_equal(pid, "");
+    assert_string_not_equal(pid, target->pid_text);
+    json = wait_for_group_in(pid, "0", LIST("--all"), &io_wait);
+    assert_non_null(strstr(json_string_value(json_at(json, "source.exe")), "/static_program"));
+    json_decref(json);
+    target_end(target);
+}
+
+static void many_programs_that_are_not_recorded__are_counted(void **state)
+{
+    (void)state;
+    struct target *target = target_start(
+        true,
+        LIST("/bin/sh", "-c", "exec 3<&0; for i in 1 2 3 4 5; do \"$0\" ready <&3 & done; wait",
+             LEAKSPY_TARGETS "/static_program"),
+        NULL);
+    for (int i = 0; i < 5; i++)
+        target_wait_line(target, "ready");
+    json_t *json = report(target->recording, "0", NULL);
+    assert_true(has_note(json, "it started 5 programs that are not recorded: "));
+    assert_true(has_note(json, ", 2 more; 'leakspy report PID' tells of each"));
+    json_decref(json);
+    target_finish(target);
+}
+
+static void program_that_is_recorded__is_not_noted(void **state)
+{
+    (void)state;
+    struct target *target = target_start(
+        true, LIST("/usr/bin/timeout", "60", LEAKSPY_TARGETS "/dynamic_program", "ready"), NULL);
+    target_wait_line(target, "ready");
+    json_t *json = report(target->recording, "0", NULL);
+    assert_false(has_note(json, "not recorded"));
+    json_decref(json);
+    target_end(target);
+}
+
 /* The same behind a wrapper, in the folder of the user: two recordings of the process lie there. */
 static void process_that_left_two_recordings__is_looked_at(void **state)
 {
@@ -407,6 +503,13 @@ int main(void)
                                   end_all_targets),
         cmocka_unit_test_teardown(program_that_becomes_a_static_one__is_not_told_as_its_old_self,
                                   end_all_targets),
+        cmocka_unit_test_teardown(static_program_behind_a_wrapper__is_noted_while_it_runs,
+                                  end_all_targets),
+        cmocka_unit_test_teardown(note_of_a_program_that_is_not_recorded__names_what_tells_of_it,
+                                  end_all_targets),
+        cmocka_unit_test_teardown(many_programs_that_are_not_recorded__are_counted,
+                                  end_all_targets),
+        cmocka_unit_test_teardown(program_that_is_recorded__is_not_noted, end_all_targets),
         cmocka_unit_test_teardown(process_that_left_two_recordings__is_looked_at, end_all_targets),
         cmocka_unit_test_teardown(static_program__is_said_to_be_out_of_reach_and_runs,
                                   end_all_targets),

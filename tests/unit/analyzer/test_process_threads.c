@@ -11,6 +11,7 @@
 #include <linux/io_uring.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -385,6 +386,65 @@ static void thread_id__is_taken_for_its_process(void **state)
     child_end(pid);
 }
 
+static void *forks_and_pauses(void *unused)
+{
+    (void)unused;
+    pid_t pid = fork();
+    if (pid == 0)
+        pause();
+    __atomic_store_n(&shared->words[1], (uint64_t)pid, __ATOMIC_SEQ_CST);
+    pause();
+    return NULL;
+}
+
+static void has_children_of_two_threads(void)
+{
+    pthread_t thread;
+    pid_t pid = fork();
+    if (pid == 0)
+        pause();
+    shared->words[0] = (uint64_t)pid;
+    pthread_create(&thread, NULL, forks_and_pauses, NULL);
+    while (__atomic_load_n(&shared->words[1], __ATOMIC_SEQ_CST) == 0)
+        sleep_ms(1);
+    park();
+}
+
+static bool count_known_child(pid_t pid, void *arg)
+{
+    unsigned *seen = arg;
+    for (unsigned i = 0; i < 2; i++)
+        *seen += (uint64_t)pid == shared->words[i] ? 1U << i * 4 : 0;
+    *seen += 1U << 8;
+    return true;
+}
+
+static bool stop_at_first(pid_t pid, void *arg)
+{
+    (void)pid;
+    ++*(unsigned *)arg;
+    return false;
+}
+
+/* The kernel keeps a list of them for each thread that started some. */
+static void children_of_all_threads__are_visited_once(void **state)
+{
+    unsigned seen = 0, visits = 0;
+    (void)state;
+    if (access("/proc/thread-self/children", R_OK) != 0)
+        skip();
+    pid_t pid = child_start(has_children_of_two_threads);
+    process_children(pid, count_known_child, &seen);
+    process_children(pid, stop_at_first, &visits);
+    for (unsigned i = 0; i < 2 && shared->words[i] != 0; i++)
+        kill((pid_t)shared->words[i], SIGKILL);
+    child_end(pid);
+    assert_int_equal(seen, 0x211);
+    assert_int_equal(visits, 1);
+    process_children(pid, count_known_child, &seen); /* it is gone */
+    assert_int_equal(seen, 0x211);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -396,6 +456,7 @@ int main(void)
         cmocka_unit_test(worker_of_the_kernel__is_no_thread_of_the_program),
         cmocka_unit_test(process_of_many_groups__is_known_whole),
         cmocka_unit_test(thread_id__is_taken_for_its_process),
+        cmocka_unit_test(children_of_all_threads__are_visited_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
