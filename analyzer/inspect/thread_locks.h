@@ -35,6 +35,10 @@ bool thread_lock_is_mutex(const uint64_t args[6], struct mem_reader *memory);
 bool thread_lock_owner(enum rec_op op, uint64_t object, struct mem_reader *memory,
                        uint32_t *ret_tid);
 
+/* How often a rwlock is held for reading, which nothing says by whom; 0: it is not, that is not
+ * known, or the op is none of rwlocks. */
+uint32_t thread_lock_readers(enum rec_op op, uint64_t object, struct mem_reader *memory);
+
 /* Whether threads of other processes may hold it: then the holder's id is one of the holder's own
  * PID namespace, where it may be that of another thread. Of every robust mutex, too: glibc marks
  * those alike. */

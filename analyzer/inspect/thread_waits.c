@@ -93,6 +93,7 @@ static void find_lock(struct thread_waits *waits, struct thread_wait *wait)
     wait->is_lock = true;
     thread_lock_find(op, args, memory, &wait->lock);
     wait->has_owner = find_owner(waits, &wait->lock, &wait->owner);
+    wait->readers = thread_lock_readers(wait->lock.op, wait->lock.object, memory);
 
     uint64_t offset = c_library_layout(waits->libc).tid;
     if (wait->lock.joined_word && offset &&
@@ -208,6 +209,14 @@ static void keep_for_later(struct thread_waits *waits, const struct thread_wait 
     kept_stacks_put(waits->image->kept, &kept);
 }
 
+/* Readers may come and go while a writer waits. */
+static void forget_readers_that_moved(const struct thread_waits *waits, struct thread_wait *wait)
+{
+    if (wait->readers && wait->readers != thread_lock_readers(wait->lock.op, wait->lock.object,
+                                                              waits->image->memory))
+        wait->readers = 0;
+}
+
 /* Looks at the first `count` threads again: those that stayed are settled, those that did not are
  * put to the front of the array as they are now, for another round. Returns how many. */
 static size_t look_again(struct thread_waits *waits, size_t count)
@@ -229,6 +238,7 @@ static size_t look_again(struct thread_waits *waits, size_t count)
             (image_thread_is_parked_alike(&wait->look.thread, &now) || is_taken_up(wait, &now)) &&
             !thread_wait_has_run(wait, &now);
         if (wait->settled) {
+            forget_readers_that_moved(waits, wait);
             keep_for_later(waits, wait, &now);
             continue;
         }

@@ -26,6 +26,7 @@ struct thread_wait {
     bool is_lock;
     bool has_owner;
     uint32_t owner;
+    uint32_t readers; /* that hold a rwlock, at both looks the same number; 0: nothing is known */
     bool settled;
 };
 

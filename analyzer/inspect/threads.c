@@ -1,5 +1,6 @@
 /* The threads of a process: thread_waits.c reads what they wait for. */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,6 +52,21 @@ static bool describe_fd(struct image *image, const struct thread_wait *wait, cha
     return true;
 }
 
+/* Readers leave their number in the lock, and no names. */
+static void tell_readers(struct teller *teller, const struct thread_wait *wait,
+                         struct snapshot_task *task)
+{
+    char text[64];
+    if (wait->readers == 0 || (wait->has_owner && wait->owner != 0))
+        return;
+    if (wait->readers == 1)
+        snprintf(text, sizeof(text), "held for reading once");
+    else
+        snprintf(text, sizeof(text), "held for reading %" PRIu32 " times", wait->readers);
+    builder_extra(teller->inspection->builder, task)->object_text =
+        builder_add_object_text(teller->inspection->builder, text);
+}
+
 static void tell_object(struct teller *teller, const struct thread_wait *wait,
                         struct snapshot_task *task)
 {
@@ -63,6 +79,7 @@ static void tell_object(struct teller *teller, const struct thread_wait *wait,
             task->detail_a = wait->owner;
             task->detail_flags |= REC_DETAIL_OWNER;
         }
+        tell_readers(teller, wait, task);
         return;
     }
     task->object = image_waited(image, wait->look.thread.host_tid, &wait->call);

@@ -207,8 +207,8 @@ struct snapshot {
     size_t call_count;
     struct snapshot_case *cases;
     size_t case_count;
-    const char **object_texts; /* what a task's object is: "tcp 127.0.0.1:80 listening"; row 0
-                                  unused */
+    const char **object_texts; /* what a task's object is: "tcp 127.0.0.1:80 listening"; of a
+                                  rwlock, how often it is held for reading. Row 0 unused */
     size_t object_text_count;
     struct snapshot_label_set *label_sets; /* row 0 unused */
     size_t label_set_count;

@@ -113,6 +113,9 @@ static void explain_lock(const struct judge *judge, struct group *group,
                      ", which is none of this process: it has ended, %sor another process has "
                      "locked it; %" PRIu32 " waiting for it",
                      object, task->detail_a, is_recorded(judge) ? "was not recorded, " : "", count);
+    else if (look->kind == REC_OBJECT_RWLOCK && look->text)
+        evidence_add(group, "%s: %s (by whom is not known); %" PRIu32 " waiting for it", object,
+                     look->text, count);
     else
         evidence_add(group, "%s: who holds it is not known; %" PRIu32 " waiting for it", object,
                      count);

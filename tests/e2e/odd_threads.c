@@ -19,6 +19,7 @@ static pthread_mutex_t self = PTHREAD_MUTEX_INITIALIZER, mixed = PTHREAD_MUTEX_I
 static pthread_mutex_t given_up = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t cond = PTHREAD_COND_INITIALIZER;
 static pthread_rwlock_t rwlock = PTHREAD_RWLOCK_INITIALIZER;
+static pthread_rwlock_t read_rwlock;
 static sem_t semaphore, go_on;
 static pthread_barrier_t both_have_one;
 static pthread_t joiners[2];
@@ -85,6 +86,25 @@ static void *lock_mutex_first(void *arg)
     pthread_mutex_lock(&mixed);
     pthread_barrier_wait(&both_have_one);
     pthread_rwlock_rdlock(&rwlock);
+    return arg;
+}
+
+static void *behind_readers(void *arg)
+{
+    call_me("writer");
+    pthread_rwlock_wrlock(&read_rwlock);
+    return arg;
+}
+
+/* Which lets the writer go first. */
+static void *behind_a_writer(void *arg)
+{
+    call_me("reader");
+    while (pthread_rwlock_tryrdlock(&read_rwlock) == 0) {
+        pthread_rwlock_unlock(&read_rwlock);
+        usleep(1000);
+    }
+    pthread_rwlock_rdlock(&read_rwlock);
     return arg;
 }
 
@@ -204,6 +224,12 @@ int main(void)
     sem_init(&go_on, 0, 0);
     pthread_mutex_lock(&robust);
     pthread_mutex_lock(&inheriting);
+    pthread_rwlockattr_t preferring;
+    pthread_rwlockattr_init(&preferring);
+    pthread_rwlockattr_setkind_np(&preferring, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+    pthread_rwlock_init(&read_rwlock, &preferring);
+    for (int i = 0; i < 3; i++)
+        CHECK(pthread_rwlock_rdlock(&read_rwlock) == 0);
     CHECK(signal(SIGUSR1, wait_in_handler) != SIG_ERR);
 
     start(in_robust, NULL);
@@ -218,6 +244,8 @@ int main(void)
     await();
     start(lock_for_writing_first, NULL);
     start(lock_mutex_first, NULL);
+    start(behind_readers, NULL);
+    start(behind_a_writer, NULL);
     start(lock_twice, NULL);
     start(in_shared, NULL);
     start(in_bare_call, NULL);

@@ -248,6 +248,8 @@ static const struct {
     {"handler", "stuck", "sem wait", "semaphore", "in_handler", 1},
     {"first rwlock", "deadlocked", "mutex lock", "mutex", "lock_for_writing_first", 1},
     {"first mutex", "deadlocked", "rwlock rdlock", "rwlock", "lock_mutex_first", 1},
+    {"writer", "stuck", "rwlock wrlock", "rwlock", "behind_readers", 1},
+    {"reader", "stuck", "rwlock rdlock", "rwlock", "behind_a_writer", 1},
     {"joiner", "deadlocked", "thread join", NULL, "join_the_other", 2},
     {"twice", "deadlocked", "mutex lock", "mutex", "lock_twice", 1},
     {"namesake", "stuck", "mutex lock", "mutex", "in_shared", 1},
@@ -260,6 +262,24 @@ static const struct {
 static bool is_told(size_t row, const char *build)
 {
     return strcmp(odd_threads[row].thread, "jump") != 0 || strstr(build, "static") == NULL;
+}
+
+/* A rwlock that is held for reading says how often, and not by whom. */
+static void assert_readers_are_counted(const json_t *json)
+{
+    static const char *const ops[] = {"rwlock wrlock", "rwlock rdlock"};
+    for (size_t i = 0; i < LENGTH(ops); i++) {
+        const struct expected_group expected = {.verdict = "stuck", .op = ops[i], .count = 1};
+        const json_t *group = find_group(json, &expected);
+        assert_non_null(group);
+        const char *evidence =
+            json_string_value(json_array_get(json_object_get(group, "evidence"), 0));
+        assert_non_null(
+            strstr(evidence, ": held for reading 3 times (by whom is not known); 2 waiting"));
+        assert_string_equal(json_string_value(json_at(group, "object.description")),
+                            "held for reading 3 times");
+        assert_true(json_is_null(json_at(group, "object.owner_task")));
+    }
 }
 
 static void assert_odd_threads(const json_t *json, const char *build)
@@ -280,6 +300,7 @@ static void assert_odd_threads(const json_t *json, const char *build)
             expected.wait_function = expected.spawn_function = odd_threads[i].function;
         assert_group(json, &expected);
     }
+    assert_readers_are_counted(json);
 }
 
 /* What a context runs is not the function that its thread began in. */
@@ -340,6 +361,7 @@ static void odd_threads__are_told_right(void **state)
         };
         assert_group(json, &expected);
     }
+    assert_readers_are_counted(json);
     json_decref(json);
     target_end(target);
 }

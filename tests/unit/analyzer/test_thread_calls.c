@@ -378,6 +378,34 @@ static void held_locks__owner__is_who_holds_them(void **state)
     assert_false(thread_lock_owner(REC_OP_RWLOCK_WRLOCK, (uint64_t)&rwlock, &own, &owner));
 }
 
+static uint32_t readers_of(const pthread_rwlock_t *rwlock)
+{
+    uint32_t readers = thread_lock_readers(REC_OP_RWLOCK_WRLOCK, (uint64_t)rwlock, &own);
+    assert_int_equal(thread_lock_readers(REC_OP_RWLOCK_RDLOCK, (uint64_t)rwlock, &own), readers);
+    return readers;
+}
+
+static void readers_of_a_rwlock__are_counted_while_they_hold_it(void **state)
+{
+    (void)state;
+    pthread_rwlock_t rwlock = PTHREAD_RWLOCK_INITIALIZER;
+    assert_int_equal(readers_of(&rwlock), 0);
+    pthread_rwlock_rdlock(&rwlock);
+    pthread_rwlock_rdlock(&rwlock);
+    assert_int_equal(readers_of(&rwlock), 2);
+    rwlock.__data.__readers |= 2 | 4; /* a writer and a reader wait */
+    assert_int_equal(readers_of(&rwlock), 2);
+    rwlock.__data.__readers = 2 << 3 | 1 | 2; /* two wait for a writer */
+    assert_int_equal(readers_of(&rwlock), 0);
+    rwlock = (pthread_rwlock_t)PTHREAD_RWLOCK_INITIALIZER;
+    pthread_rwlock_wrlock(&rwlock);
+    assert_int_equal(readers_of(&rwlock), 0);
+    pthread_rwlock_unlock(&rwlock);
+    pthread_rwlock_rdlock(&rwlock);
+    assert_int_equal(thread_lock_readers(REC_OP_MUTEX_LOCK, (uint64_t)&rwlock, &own), 0);
+    assert_int_equal(thread_lock_readers(REC_OP_RWLOCK_WRLOCK, 16, &own), 0);
+}
+
 static void *lock_and_end(void *mutex)
 {
     pthread_mutex_lock(mutex);
@@ -613,6 +641,7 @@ int main(void)
         cmocka_unit_test(condition__without_memory_before_it__is_found),
         cmocka_unit_test(waits_in_a_condition__find__are_for_it_or_for_its_mutex),
         cmocka_unit_test(held_locks__owner__is_who_holds_them),
+        cmocka_unit_test(readers_of_a_rwlock__are_counted_while_they_hold_it),
         cmocka_unit_test(robust_mutex__whose_owner_died__is_of_who_holds_it_now),
         cmocka_unit_test(locks__shared__are_those_that_other_processes_may_hold),
         cmocka_unit_test(robust_and_inheriting_mutexes__are_known_by_their_words),
