@@ -18,6 +18,7 @@
 #include "analyzer/recording/recordings.h"
 #include "analyzer/report/report.h"
 #include "analyzer/source/core.h"
+#include "analyzer/source/file_locks.h"
 #include "analyzer/source/process.h"
 #include "analyzer/source/recording.h"
 #include "analyzer/source/unrecorded.h"
@@ -364,6 +365,7 @@ int cmd_report(int argc, char **argv, struct err *err)
         if (request.has_relatives)
             (void)snapshot_note(&snapshot, "programs that it started, or that started it, were "
                                            "recorded, too: 'leakspy list' shows them");
+        file_locks_find(&snapshot);
         unrecorded_programs_note(&snapshot);
         unrecorded_note(&snapshot, began_ns, request.report.threshold_ns);
         status = write_report(&request, &snapshot, err);

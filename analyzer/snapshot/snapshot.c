@@ -34,6 +34,9 @@ void snapshot_deinit(struct snapshot *snapshot)
     free(snapshot->label_sets);
     free(snapshot->labels);
     free(snapshot->before);
+    for (size_t i = 0; i < snapshot->holder_count; i++)
+        free(snapshot->holders[i].text);
+    free(snapshot->holders);
     for (size_t i = 0; i < snapshot->note_count; i++)
         free(snapshot->notes[i]);
     free(snapshot->notes);
@@ -45,6 +48,38 @@ void snapshot_deinit(struct snapshot *snapshot)
         snapshot->texts = next;
     }
     memset(snapshot, 0, sizeof(*snapshot));
+}
+
+bool snapshot_add_holder(struct snapshot *snapshot, size_t task, const char *text)
+{
+    char *copy = strdup(text);
+    struct snapshot_holder *rows =
+        copy ? reallocarray(snapshot->holders, snapshot->holder_count + 1, sizeof(*rows)) : NULL;
+    if (!rows) {
+        free(copy);
+        return false;
+    }
+    snapshot->holders = rows;
+    struct snapshot_holder *row = &rows[snapshot->holder_count++];
+    row->task = task;
+    row->text = copy;
+    return true;
+}
+
+static int compare_holders(const void *a, const void *b)
+{
+    const struct snapshot_holder *left = a, *right = b;
+    return (left->task > right->task) - (left->task < right->task);
+}
+
+const char *snapshot_holder_of(const struct snapshot *snapshot, size_t task)
+{
+    const struct snapshot_holder key = {.task = task};
+    const struct snapshot_holder *row =
+        snapshot->holder_count ? bsearch(&key, snapshot->holders, snapshot->holder_count,
+                                         sizeof(*snapshot->holders), compare_holders)
+                               : NULL;
+    return row ? row->text : NULL;
 }
 
 bool snapshot_vnote(struct snapshot *snapshot, const char *format, va_list arguments)

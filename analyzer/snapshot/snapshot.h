@@ -146,6 +146,12 @@ struct snapshot_before {
     uint64_t count;
 };
 
+/* Who holds the lock of a file that a task waits for, as a clause: "is held by process 4242". */
+struct snapshot_holder {
+    size_t task; /* index in tasks */
+    char *text;
+};
+
 enum snapshot_source { SNAPSHOT_RECORDING, SNAPSHOT_PROCESS, SNAPSHOT_CORE };
 
 /* The rows of `end` in the JSON report. */
@@ -218,6 +224,8 @@ struct snapshot {
     uint32_t looks;
     struct snapshot_before *before; /* of the first look, where there are such tasks now */
     size_t before_count;
+    struct snapshot_holder *holders; /* sorted by task; of the others, nobody knows */
+    size_t holder_count;
     char **notes; /* sentences about the picture as a whole */
     size_t note_count;
     char *doubt;   /* why there may be tasks of which nothing is known; NULL: there are none */
@@ -305,6 +313,12 @@ bool snapshot_doubt(struct snapshot *snapshot, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 bool snapshot_vdoubt(struct snapshot *snapshot, const char *format, va_list arguments)
     __attribute__((format(printf, 2, 0)));
+
+/* Adds who holds what a task waits for; the tasks in the order of their table. False: no memory. */
+bool snapshot_add_holder(struct snapshot *snapshot, size_t task, const char *text);
+
+/* The same of one task; NULL: it is not known. */
+const char *snapshot_holder_of(const struct snapshot *snapshot, size_t task);
 
 /* What was lost of which completeness depends: tasks of which nothing is known. */
 uint64_t snapshot_lost_tasks(const struct snapshot *snapshot);

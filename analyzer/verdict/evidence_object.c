@@ -7,6 +7,7 @@
 
 #include "analyzer/base/text.h"
 #include "analyzer/verdict/evidence.h"
+#include "analyzer/verdict/evidence_holders.h"
 #include "analyzer/verdict/rules.h"
 #include "analyzer/verdict/waiters.h"
 
@@ -409,6 +410,7 @@ void evidence_add_object(const struct judge *judge, struct group *group)
             evidence_add(group, "on different objects (%s)", snapshot_object_name(group->object));
         }
     }
+    evidence_add_holders(judge, group);
     explain_cases(judge, group);
     explain_locked(judge, group);
     explain_blocked(judge, group);

@@ -107,7 +107,7 @@ leakspy_test(test_thread_cycles SOURCES analyzer/test_thread_cycles.c LIBRARIES 
              LABEL analyzer)
 
 # Running processes and cores.
-foreach(subject process_memory cpu_clocks)
+foreach(subject process_memory process_locks cpu_clocks)
   leakspy_test(test_${subject} SOURCES analyzer/test_${subject}.c analyzer/child.c
                LIBRARIES leakspy_analyzer LABEL analyzer)
 endforeach()

@@ -324,6 +324,35 @@ static void different_descriptors__the_first_ones_are_told(void **state)
     }
 }
 
+static void name_holders(struct snapshot *snapshot)
+{
+    static const char *const holders[] = {"is held by process 8 (b)", NULL, "is held by process 7",
+                                          "is held by process 8 (b)", NULL};
+    for (size_t i = 0; i < snapshot->task_count; i++)
+        if (holders[i])
+            assert_true(snapshot_add_holder(snapshot, i, holders[i]));
+}
+
+static void holders_of_locks_of_files__are_said_each_once(void **state)
+{
+    (void)state;
+    struct builder *b = recording_builder_create();
+    struct judged j;
+    for (uint64_t i = 0; i < 5; i++)
+        builder_park(b, builder_thread(b, "w"), "flock", REC_OP_FILE_LOCK, 7 + i, 60 * SECOND, 0);
+    judge_changed(&j, b, 10 * SECOND, name_holders);
+    assert_int_equal(j.verdicts.count, 1);
+    assert_evidence(&j, 0, "2 of 5: the lock is held by process 8 (b)");
+    assert_evidence(&j, 0, "1 of 5: the lock is held by process 7");
+    done(&j);
+
+    b = recording_builder_create();
+    builder_park(b, builder_thread(b, "w"), "flock", REC_OP_FILE_LOCK, 7, 60 * SECOND, 0);
+    judge_changed(&j, b, 10 * SECOND, name_holders);
+    assert_string_equal(j.verdicts.groups[0].evidence[1], "the lock is held by process 8 (b)");
+    done(&j);
+}
+
 static void long_path_of_a_descriptor__is_told_to_its_end(void **state)
 {
     (void)state;
@@ -725,6 +754,7 @@ int main(void)
         cmocka_unit_test(read_of_events__is_idle),
         cmocka_unit_test(read_on_a_descriptor__stuck),
         cmocka_unit_test(different_descriptors__the_first_ones_are_told),
+        cmocka_unit_test(holders_of_locks_of_files__are_said_each_once),
         cmocka_unit_test(long_path_of_a_descriptor__is_told_to_its_end),
         cmocka_unit_test(first_queue_of_a_system__is_told_by_its_number),
         cmocka_unit_test(system_task__waiting),
