@@ -360,6 +360,18 @@ static int next_signal(siginfo_t *ret)
     return sigwaitinfo(&signals.watched, ret);
 }
 
+/* Whether the command has got a signal itself that this process has got: one of the terminal, which
+ * sends it to the group in the foreground, unless the command has made a group of its own, as
+ * timeout(1) does. What else the kernel sends is for one process: timers' signals, and a hangup,
+ * for who leads the session. Of those that somebody sends, nobody knows to whom they went. */
+static bool has_got(pid_t child, const siginfo_t *info)
+{
+    bool of_terminal =
+        info->si_code == SI_KERNEL &&
+        (info->si_signo == SIGINT || info->si_signo == SIGQUIT || info->si_signo == SIGWINCH);
+    return of_terminal && getpgid(child) == getpgrp();
+}
+
 /* Waits for the end of the command, and passes on the signals that come meanwhile. */
 static int wait_for(pid_t child)
 {
@@ -372,8 +384,7 @@ static int wait_for(pid_t child)
         int signal = next_signal(&info);
         if (signal <= 0 || signal == SIGCHLD)
             continue;
-        bool of_terminal = info.si_code == SI_KERNEL && signal != SIGTERM && signal != SIGHUP;
-        if (!of_terminal)
+        if (!has_got(child, &info))
             kill(child, signal);
     }
 }
