@@ -325,15 +325,18 @@ static bool note_asleep(const struct rec_task *task, const struct rec_task *copy
     return recorder_put_asleep(task, &sleep->told);
 }
 
-/* The first look tells all of it that there is, but for a lock, which may have another owner by
- * now. False: there is no more to be told, or no room for it. */
-static bool may_tell_asleep(const struct rec_task *task, struct rec_task *copy, struct sleep *sleep)
+/* Whether a thread that was told as asleep, with all that there is to be told, is so still. To ask
+ * once will do: it sleeps, and has not gone to sleep since. */
+static bool sleeps_on(const struct rec_task *task)
 {
-    bool told = copy->detail_flags & REC_DETAIL_WAITS;
-    if (told ? !(copy->detail_flags & REC_DETAIL_OWNER) : !note_asleep(task, copy, sleep))
-        return false;
-    copy->call = recorder.asleep[task - recorder.tasks].call;
-    return true;
+    struct rec_task copy;
+    struct sleep sleep;
+    const uint16_t all = REC_DETAIL_ASLEEP | REC_DETAIL_WAITS;
+    copy_slot(task, &copy);
+    return (copy.detail_flags & (all | REC_DETAIL_OWNER)) == all && copy.gen == 0 &&
+           (copy.wait_site != 0 || copy.detail_flags & REC_DETAIL_NO_STACK) &&
+           copy.detail_b == rec_asleep_key(&copy) && find_sleep(&copy, &sleep) &&
+           sleep.key == copy.detail_b && blocked_sleeps(OWN_PROCESS, copy.os_tid) == copy.seen_gen;
 }
 
 /* A lock that was free when it was asked for: has somebody else been quicker? Or does the thread
@@ -345,6 +348,8 @@ static void look_at_sleep(struct rec_task *task, bool last)
     if (SHARED_GET(task->kind) != REC_KIND_THREAD || !own_files)
         return;
     bool noted = task->detail_flags & REC_DETAIL_PASSING;
+    if (sleeps_on(task))
+        return;
     if (sleep_of(task, &copy, &sleep) == 0) {
         if (noted)
             note_wait(task, 0, 0, 0);
@@ -355,9 +360,11 @@ static void look_at_sleep(struct rec_task *task, bool last)
         if (!last)
             return;
     }
-    copy.detail_flags = task->detail_flags;
-    if (sleep.flags & REC_DETAIL_ASLEEP && !may_tell_asleep(task, &copy, &sleep))
-        return;
+    if (sleep.flags & REC_DETAIL_ASLEEP) {
+        if (!(task->detail_flags & REC_DETAIL_WAITS) && !note_asleep(task, &copy, &sleep))
+            return;
+        copy.call = recorder.asleep[task - recorder.tasks].call;
+    }
     describe(task, &copy, &sleep, true);
     if (task->wait_site == 0 && !(task->detail_flags & REC_DETAIL_NO_STACK))
         take_stack(task, &copy, &sleep);
