@@ -16,10 +16,20 @@
 #define MOST_FILES_A_PID 1000
 #define MOST_ANCESTORS 64
 
+bool place_keeps_modes;
+
+/* The program's umask, which is the whole process's and no business of ours, may have taken rights
+ * of our own user: nobody could read the file then. */
 static long create_file(const char *path)
 {
-    return sys_call(SYS_openat, AT_FDCWD, path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-                    0600);
+    struct stat stat;
+    long fd = sys_call(SYS_openat, AT_FDCWD, path,
+                       O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd >= 0 && !place_keeps_modes &&
+        sys_call(SYS_newfstatat, fd, "", &stat, AT_EMPTY_PATH) == 0 &&
+        (stat.st_mode & 0600) != 0600)
+        sys_call(SYS_fchmod, fd, 0600);
+    return fd;
 }
 
 /* Opens a file of ours that is there already, and reads its header. Negative: it is none. */
@@ -121,6 +131,28 @@ static struct text start_of_further_name(char path[PLACE_ROOM], uint32_t pid)
     return text;
 }
 
+static bool is_folder_of(const struct stat *stat, uint32_t uid)
+{
+    return S_ISDIR(stat->st_mode) && stat->st_uid == uid && (stat->st_mode & 0077) == 0;
+}
+
+/* Gives back to the user's folder what a umask took of it, this program's or that of one before.
+ * What cannot be read can only be opened as a name; where that leads to, /proc has. */
+static void mend_folder(const char *path, uint32_t uid)
+{
+    char link[64];
+    struct stat stat;
+    long fd = sys_call(SYS_openat, AT_FDCWD, path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return;
+    struct text text = proc_path(link, sizeof(link), OWN_PROCESS);
+    text_string(&text, "/fd/");
+    text_number(&text, (uint64_t)fd);
+    if (sys_call(SYS_newfstatat, fd, "", &stat, AT_EMPTY_PATH) == 0 && is_folder_of(&stat, uid))
+        sys_call(SYS_fchmodat, AT_FDCWD, link, 0700);
+    sys_call(SYS_close, fd);
+}
+
 /* The user's folder, if it is theirs alone. */
 static bool make_folder(char path[64])
 {
@@ -129,8 +161,12 @@ static bool make_folder(char path[64])
     uint32_t uid = (uint32_t)sys_call(SYS_geteuid, 0);
     put_folder(&text, uid);
     sys_call(SYS_mkdirat, AT_FDCWD, path, 0700);
-    return sys_call(SYS_newfstatat, AT_FDCWD, path, &stat, AT_SYMLINK_NOFOLLOW) == 0 &&
-           S_ISDIR(stat.st_mode) && stat.st_uid == uid && (stat.st_mode & 0077) == 0;
+    if (sys_call(SYS_newfstatat, AT_FDCWD, path, &stat, AT_SYMLINK_NOFOLLOW) != 0 ||
+        !is_folder_of(&stat, uid))
+        return false;
+    if ((stat.st_mode & 0700) != 0700 && !place_keeps_modes)
+        mend_folder(path, uid);
+    return true;
 }
 
 /* --- what is kept ---------------------------------------------------------------------------- */

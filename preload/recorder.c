@@ -34,6 +34,8 @@ bool recorder_open(bool fork_child)
     };
     uint64_t lost = __atomic_load_n(&recorder_lost_threads, __ATOMIC_RELAXED);
     memory_init();
+    place_keeps_modes =
+        filter_forbids(SYS_openat) || filter_forbids(SYS_fchmod) || filter_forbids(SYS_fchmodat);
     if (recorded_make(&self, fork_child, path) != 0)
         return false;
     /* One of them may have been adopted in this moment. */

@@ -138,6 +138,8 @@ static const struct row rows[] = {
     {.name = "filter_that_kills_for_wait4",
      .arguments = {"kill", TEXT_OF(SYS_wait4), "threads"},
      .not_recorded = true},
+    KILLS_FOR_WHAT_WE_CAN_DO_WITHOUT(fchmod),
+    KILLS_FOR_WHAT_WE_CAN_DO_WITHOUT(fchmodat),
     KILLS_FOR_WHAT_WE_CAN_DO_WITHOUT(setpriority),
     KILLS_FOR_WHAT_WE_CAN_DO_WITHOUT(getresuid),
     KILLS_FOR_WHAT_WE_CAN_DO_WITHOUT(capget),

@@ -198,6 +198,28 @@ static void assert_may(const char *who, const char *script, const char *const wo
     outcome_deinit(&outcome);
 }
 
+/* What the umask takes is not the user's own right to read it; nor that of recordings to come. */
+static void recording__made_under_any_umask__is_its_users_to_read(void **state)
+{
+    static const char *const masks[] = {"0177", "0277", "0777"};
+    static const char script[] =
+        "export LD_PRELOAD=" LEAKSPY_PRELOAD "\n"
+        "(umask $1; /bin/true; LEAKSPY_OUT=\"$2\" /bin/true); /bin/true\n"
+        "unset LD_PRELOAD\n"
+        "[ \"$(stat -c %a \"$3\" \"$3\"/* \"$2\" | tr '\\n' ' ')\" = '700 600 600 600 ' ]\n"
+        "rm \"$3\"/*; chmod $4 \"$3\"; LD_PRELOAD=" LEAKSPY_PRELOAD " /bin/true\n"
+        "[ \"$(stat -c %a \"$3\" \"$3\"/* | tr '\\n' ' ')\" = '700 600 ' ]";
+    static const char *const left[] = {"0600", "0500", "0"}; /* by a program before */
+    (void)state;
+    need_root();
+    for (size_t i = 0; i < LENGTH(masks); i++) {
+        char path[256];
+        remove_all(FOLDER);
+        snprintf(path, sizeof path, "%s/masked-%s", dir, masks[i]);
+        assert_may(UID, script, (const char *const[]){masks[i], path, FOLDER, left[i]});
+    }
+}
+
 static void recording__is_read_planted_swapped_or_cut_by_nobody_else(void **state)
 {
     const struct expected_group leak = {.op = "chan receive", .count = 1};
@@ -547,6 +569,7 @@ int main(void)
         TEST(folder_that_others_may_write_in__is_not_used),
         TEST(folder_that_is_a_link__is_not_used),
         TEST(recording__is_of_nobody_else),
+        TEST(recording__made_under_any_umask__is_its_users_to_read),
         TEST(recording__is_read_planted_swapped_or_cut_by_nobody_else),
         TEST(what_is_planted_in_dev_shm__changes_nothing),
         TEST(module_that_is_a_pipe_a_device_or_a_secret__is_not_read),
