@@ -173,12 +173,23 @@ static bool read_request(struct request *request, int argc, char **argv, struct 
     return output_colour(request->color, stdout, &unused, err);
 }
 
-/* The path of the newest recording of this user, to be freed. */
+/* The path of the newest recording of this user, to be freed: of those that `leakspy list` shows.
+ */
 static char *find_newest(struct request *request, struct err *err)
 {
     char folder[64];
-    return recordings_newest(recordings_folder(getuid(), folder), getuid(), &request->has_relatives,
-                             err);
+    struct recording_list list;
+    if (!recordings_list(recordings_folder(getuid(), folder), getuid(), &list, err))
+        return NULL;
+    recordings_add_live(&list, getuid());
+    char *path = recordings_newest(&list, &request->has_relatives);
+    if (list.count == 0)
+        err_set(err, ERR_NOT_FOUND, folder,
+                "there is no recording: start a program with 'leakspy run' first");
+    else if (!path)
+        err_system(err, folder, ENOMEM);
+    recordings_list_deinit(&list);
+    return path;
 }
 
 /* Reads what was recorded of a process, else looks at it. */

@@ -13,7 +13,7 @@ const struct command commands[] = {
      "report what is stuck in a recording, a process or a core",
      "SOURCE is the path of a recording, the number of a process (what was recorded of it, else\n"
      "the process itself, which goes on meanwhile), or the path of a core; without it, the newest\n"
-     "recording of this user is meant.\n\n"
+     "recording of this user is meant, of those that 'leakspy list' shows.\n\n"
      "  --threshold=DUR      parked for at least DUR is too long (default 10s; 0, 500ms, 2m)\n"
      "  --watch=DUR          look repeatedly for DUR: say what stayed parked on the same thing,\n"
      "                       and what grew; DUR is then the threshold, unless --threshold is "

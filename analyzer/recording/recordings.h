@@ -39,11 +39,11 @@ bool recordings_list_of(const char *folder, uid_t uid, pid_t pid, struct recordi
 void recordings_add_live(struct recording_list *list, uid_t uid);
 void recordings_list_deinit(struct recording_list *list);
 
-/* The path of the newest recording in a folder, to be freed; of a process that a recorded program
+/* The path of the newest recording of a list, to be freed; of a process that a recorded program
  * started, itself or by others, that of the first such program which had more than one task; where
  * none had, of the first.
- * *ret_relatives: there were others on the way to it. Error: there is none. */
-char *recordings_newest(const char *folder, uid_t uid, bool *ret_relatives, struct err *err);
+ * *ret_relatives: there were others on the way to it. NULL: the list is empty, or no memory. */
+char *recordings_newest(const struct recording_list *list, bool *ret_relatives);
 
 /* Of several recordings of one process, which executed one program after the other. */
 enum recordings_pick { RECORDINGS_OLDEST, RECORDINGS_NEWEST };

@@ -70,13 +70,13 @@ static void folder__newest_first(void **state)
     assert_int_equal(list.rows[2].pid, 7);
     assert_int_equal(list.rows[3].pid, 3);
     assert_int_equal(list.rows[4].pid, 4);
-    recordings_list_deinit(&list);
 
     bool relatives = true;
-    char *newest = recordings_newest(folder, getuid(), &relatives, &err);
+    char *newest = recordings_newest(&list, &relatives);
     assert_string_equal(newest, builder_path("three/6-0.rec"));
     assert_false(relatives);
     free(newest);
+    recordings_list_deinit(&list);
 }
 
 /* A process of a family; `lived_ns`: 0: it was killed after the sampler's look at the 10th second.
@@ -103,7 +103,10 @@ static void assert_newest(const char *folder, const char *name, bool has_relativ
 {
     bool relatives;
     struct err err = {0};
-    char *newest = recordings_newest(builder_path(folder), getuid(), &relatives, &err);
+    struct recording_list list;
+    assert_true(recordings_list(builder_path(folder), getuid(), &list, &err));
+    char *newest = recordings_newest(&list, &relatives);
+    recordings_list_deinit(&list);
     assert_non_null(newest);
     assert_string_equal(newest, builder_path(name));
     assert_int_equal(relatives, has_relatives);
@@ -178,8 +181,7 @@ static void no_folder__no_recordings(void **state)
     assert_true(recordings_list("/nowhere/leakspy-0", getuid(), &list, &err));
     assert_int_equal(list.count, 0);
     bool relatives;
-    assert_null(recordings_newest("/nowhere/leakspy-0", getuid(), &relatives, &err));
-    assert_int_equal(err.kind, ERR_NOT_FOUND);
+    assert_null(recordings_newest(&list, &relatives));
 }
 
 static void folder_of_somebody_else_or_a_link__refused(void **state)
