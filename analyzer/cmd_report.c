@@ -2,6 +2,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -38,6 +39,7 @@ struct request {
     struct kept_stacks *kept; /* of a watch, from one look to the next; NULL: there is one look */
     bool has_threshold;
     bool has_relatives; /* what was found to report on was started by others, or started them */
+    struct recording_list started; /* of programs that the one reported on started */
     bool exit_code;
     bool help;
 };
@@ -240,43 +242,6 @@ static void judgement_deinit(struct judgement *judgement)
     waits_deinit(&judgement->waits);
 }
 
-/* The status after a report. Says on stderr why it is not certain that nothing is wrong, where that
- * is asked for and nothing was found. */
-static int exit_status(const struct request *request, const struct report *report)
-{
-    if (!request->exit_code)
-        return EXIT_DONE;
-    if (report_findings(report))
-        return EXIT_FOUND;
-    if (!report_doubt(report))
-        return EXIT_DONE;
-    char *why = text_printable_dup(report_doubt(report));
-    fprintf(stderr, "leakspy: nothing found, but %s\n", why ? why : "it is not certain");
-    free(why);
-    return EXIT_CANNOT_SAY;
-}
-
-/* Judges the snapshot and writes the report. */
-static int write_report(const struct request *request, const struct snapshot *snapshot,
-                        struct err *err)
-{
-    struct judgement judgement;
-    int status = EXIT_CANNOT_SAY;
-    FILE *out =
-        judge(request, snapshot, &judgement, err) ? output_open(request->output, err) : NULL;
-    if (out) {
-        struct report_options options = request->report;
-        output_colour(request->color, out, &options.colour, NULL);
-        struct report report = {snapshot, &judgement.verdicts, judgement.stacks, &options};
-        if (!request->format->write(&report, out))
-            err_set(err, ERR_MEMORY, snapshot->path, "there is not enough memory");
-        output_close(out, request->output, err);
-        status = exit_status(request, &report);
-    }
-    judgement_deinit(&judgement);
-    return status;
-}
-
 /* Fills an initialized, empty snapshot from the source that is meant (struct watch_source). */
 static bool read_source(void *arg, struct snapshot *ret, struct err *err)
 {
@@ -359,6 +324,136 @@ static bool look(struct request *request, struct snapshot *ret, struct err *err)
     return look_once(request, ret, err);
 }
 
+/* Notes what was recorded of programs that the one reported on started. */
+static void note_started(struct request *request, struct snapshot *snapshot)
+{
+    if (snapshot->source == SNAPSHOT_RECORDING)
+        (void)recordings_started_by(snapshot->path, &request->started);
+    const struct recording_list *started = &request->started;
+    if (request->has_relatives)
+        (void)snapshot_note(snapshot, "programs that it started, or that started it, were "
+                                      "recorded, too: 'leakspy list' shows them");
+    else if (started->count == 1)
+        (void)snapshot_note(snapshot, "a program that it started was recorded, too: %s",
+                            started->rows[0].path);
+    else if (started->count > 1)
+        (void)snapshot_note(snapshot,
+                            "%zu programs that it started were recorded, too: %s and others",
+                            started->count, started->rows[0].path);
+}
+
+/* ---- --exit-code ---- */
+
+/* Says on stderr why it is not certain that nothing is wrong. */
+static int cannot_say(const struct snapshot *snapshot, const char *why)
+{
+    char process[32];
+    snprintf(process, sizeof(process), "process %" PRIu32, snapshot->pid);
+    bool named = snapshot->source != SNAPSHOT_PROCESS;
+    char *what = text_printable_dup(named ? snapshot->path : process);
+    char *printable = text_printable_dup(why ? why : "it is not certain");
+    fprintf(stderr, "leakspy: %s: nothing found, but %s\n", what ? what : "report",
+            printable ? printable : "it is not certain");
+    free(printable);
+    free(what);
+    return EXIT_CANNOT_SAY;
+}
+
+/* What a gate has to know of the recording of a program that was started. */
+struct started {
+    bool found; /* something is found in it */
+    bool fine;  /* nothing is, and nothing speaks against that */
+    char *why;  /* it is not fine; NULL: no memory */
+};
+
+static void say_started(struct started *started, const char *path, const char *what,
+                        const char *why)
+{
+    started->fine = false;
+    if (asprintf(&started->why, "%s, of a program that it started, %s%s", path, what, why) < 0)
+        started->why = NULL;
+}
+
+static struct started look_at_started(const struct request *request, const char *path)
+{
+    struct started started = {.fine = true};
+    struct request other = *request;
+    struct judgement judgement;
+    struct snapshot snapshot;
+    struct err err = {0};
+    other.source = path;
+    if (!look_once(&other, &snapshot, &err)) {
+        say_started(&started, path, "cannot be read: ", err.why);
+        return started;
+    }
+    if (judge(&other, &snapshot, &judgement, &err)) {
+        struct report report = {&snapshot, &judgement.verdicts, judgement.stacks, &other.report};
+        started.found = report_findings(&report) > 0;
+        const char *doubt = report_doubt(&report);
+        if (started.found)
+            say_started(&started, path, "has findings", "");
+        else if (doubt)
+            say_started(&started, path, "leaves doubt: ", doubt);
+    } else {
+        say_started(&started, path, "cannot be judged: ", err.why);
+    }
+    judgement_deinit(&judgement);
+    snapshot_deinit(&snapshot);
+    return started;
+}
+
+/* The status where nothing is found in what was reported on: something may be in what was recorded
+ * of programs that it started. A finding is said rather than a doubt. */
+static int status_of_started(const struct request *request, const struct snapshot *snapshot)
+{
+    struct started said = {.fine = true};
+    for (size_t i = 0; !said.found && i < request->started.count; i++) {
+        struct started next = look_at_started(request, request->started.rows[i].path);
+        if (next.found || (!next.fine && said.fine)) {
+            free(said.why);
+            said = next;
+        } else {
+            free(next.why);
+        }
+    }
+    int status = said.fine ? EXIT_DONE : cannot_say(snapshot, said.why);
+    free(said.why);
+    return status;
+}
+
+/* The status after a report. */
+static int exit_status(const struct request *request, const struct report *report)
+{
+    if (!request->exit_code)
+        return EXIT_DONE;
+    if (report_findings(report))
+        return EXIT_FOUND;
+    const char *doubt = report_doubt(report);
+    return doubt ? cannot_say(report->snapshot, doubt)
+                 : status_of_started(request, report->snapshot);
+}
+
+/* Judges the snapshot and writes the report. */
+static int write_report(const struct request *request, const struct snapshot *snapshot,
+                        struct err *err)
+{
+    struct judgement judgement;
+    int status = EXIT_CANNOT_SAY;
+    FILE *out =
+        judge(request, snapshot, &judgement, err) ? output_open(request->output, err) : NULL;
+    if (out) {
+        struct report_options options = request->report;
+        output_colour(request->color, out, &options.colour, NULL);
+        struct report report = {snapshot, &judgement.verdicts, judgement.stacks, &options};
+        if (!request->format->write(&report, out))
+            err_set(err, ERR_MEMORY, snapshot->path, "there is not enough memory");
+        output_close(out, request->output, err);
+        status = exit_status(request, &report);
+    }
+    judgement_deinit(&judgement);
+    return status;
+}
+
 int cmd_report(int argc, char **argv, struct err *err)
 {
     struct request request;
@@ -373,13 +468,12 @@ int cmd_report(int argc, char **argv, struct err *err)
     uint64_t began_ns = clock_ns(CLOCK_MONOTONIC);
     struct snapshot snapshot;
     if (look(&request, &snapshot, err)) {
-        if (request.has_relatives)
-            (void)snapshot_note(&snapshot, "programs that it started, or that started it, were "
-                                           "recorded, too: 'leakspy list' shows them");
+        note_started(&request, &snapshot);
         file_locks_find(&snapshot);
         unrecorded_programs_note(&snapshot);
         unrecorded_note(&snapshot, began_ns, request.report.threshold_ns);
         status = write_report(&request, &snapshot, err);
+        recordings_list_deinit(&request.started);
         snapshot_deinit(&snapshot);
     }
     return status;

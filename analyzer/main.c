@@ -31,8 +31,8 @@ const struct command commands[] = {
      "  --frames=N           show at most N frames of a stack in text (default 8); where it has\n"
      "                       more, runs of frames of C++, Rust and Go libraries count as one\n"
      "  --color=WHEN         auto (default), always or never\n\n"
-     "Exit status: 0 done, or nothing found with --exit-code; 1 found something, with\n"
-     "--exit-code; 2 could not say; 64 wrong usage.\n"},
+     "Exit status: 0 done, or nothing found with --exit-code, also in the recordings of programs\n"
+     "that it started; 1 found something, with --exit-code; 2 could not say; 64 wrong usage.\n"},
     {"list", cmd_list, "[OPTION...]", "list recordings, and processes that are being recorded",
      "  --format=FORMAT   text (default) or json\n"},
     {"dump", cmd_dump, "[OPTION...] RECORDING", "show a recording as text, table by table",

@@ -45,6 +45,13 @@ void recordings_list_deinit(struct recording_list *list);
  * *ret_relatives: there were others on the way to it. NULL: the list is empty, or no memory. */
 char *recordings_newest(const struct recording_list *list, bool *ret_relatives);
 
+/* Recordings of programs that the process of the recording at `path` started, itself or by others,
+ * as far as they lie in the same folder, those of the most tasks first: what their headers say so
+ * of, and FILE.PID-N beside FILE. Left out is what can hold nothing: of programs that ended by
+ * themselves and never had a second task, and of those that executed another one, which is there.
+ * Nothing is found where `path` is no recording. False: no memory. */
+bool recordings_started_by(const char *path, struct recording_list *ret);
+
 /* Of several recordings of one process, which executed one program after the other. */
 enum recordings_pick { RECORDINGS_OLDEST, RECORDINGS_NEWEST };
 

@@ -355,7 +355,7 @@ static void remove_folder(void)
 
 const char *builder_path(const char *name)
 {
-    static char paths[64][128];
+    static char paths[128][128];
     static unsigned count;
     if (!folder_owner) {
         must(mkdtemp(folder) != NULL, "no folder for the test's files");
@@ -365,7 +365,7 @@ const char *builder_path(const char *name)
     unsigned i = 0;
     while (i < count && strcmp(paths[i] + sizeof(folder), name) != 0)
         i++;
-    must(i < 64, "too many files");
+    must(i < 128, "too many files");
     count = i == count ? count + 1 : count;
     snprintf(paths[i], sizeof(paths[0]), "%s/%s", folder, name);
     return paths[i];

@@ -214,7 +214,10 @@ static void exit_code__tasks_lost__could_not_say(void **state)
     leakspy("report", "--exit-code", path, NULL);
     assert_did(1, ", 3 LOST", "");
     leakspy("report", "--exit-code", "--threshold=1m", path, NULL);
-    assert_did(2, ", 3 LOST", "leakspy: nothing found, but tasks were lost");
+    char line[256];
+    snprintf(line, sizeof(line),
+             "leakspy: %s: nothing found, but tasks were lost to the recording\n", path);
+    assert_did(2, ", 3 LOST", line);
     leakspy("report", "--threshold=1m", path, NULL);
     assert_did(0, ", 3 LOST", "");
 }
@@ -248,7 +251,7 @@ static void exit_code__nobody_looked__could_not_say(void **state)
     recording_builder_destroy(b);
     leakspy("report", "--exit-code", path, NULL);
     assert_did(2, "note: it ended before anybody looked at its tasks",
-               "leakspy: nothing found, but nobody has looked at its tasks lately\n");
+               "unwatched.rec: nothing found, but nobody has looked at its tasks lately\n");
     leakspy("report", path, NULL);
     assert_did(0, "nothing found among what could be read:", "");
     leakspy("report", "--exit-code", "--threshold=0", path, NULL);
@@ -291,10 +294,57 @@ static void exec__report_names_what_followed(void **state)
     assert_did(0, note, "");
     snprintf(note, sizeof(note), "the program that it executed is recorded in %s\n", last);
     leakspy("report", "--exit-code", next, NULL);
-    assert_did(2, note, "leakspy: nothing found, but it went on as another program");
+    assert_did(2, note, "gate.rec.2147483632-0: nothing found, but it went on as another program");
     leakspy("report", "--exit-code", last, NULL);
     assert_did(1, "1 stuck:", "");
     assert_null(strstr(did.out, "note:"));
+}
+
+/* The recording of a child, in which a semaphore is waited for. */
+static const char *write_child(const char *name, uint32_t pid, int64_t parked_ns, uint64_t lost)
+{
+    struct builder *b = recording_builder_create();
+    builder_park(b, builder_thread(b, "w"), "sem_wait", REC_OP_SEM_WAIT, 0x500, parked_ns, 0);
+    builder_header(b)->pid = pid;
+    builder_header(b)->lost_tasks = lost;
+    const char *path = builder_path(name);
+    builder_write(b, path);
+    recording_builder_destroy(b);
+    return path;
+}
+
+static void exit_code__of_what_was_started__findings_before_doubt(void **state)
+{
+    (void)state;
+    char line[512];
+    struct builder *b = recording_builder_create();
+    const char *path = builder_path("family.rec");
+    builder_write(b, path);
+    recording_builder_destroy(b);
+    leakspy("report", "--exit-code", path, NULL);
+    assert_did(0, "nothing found:", "");
+    assert_null(strstr(did.out, "note:"));
+
+    write_child("family.rec.77-0", 77, SECOND, 0);
+    leakspy("report", "--exit-code", path, NULL);
+    assert_did(0, "note: a program that it started was recorded, too: ", "");
+    const char *lossy = write_child("family.rec.78-0", 78, SECOND, 3);
+    leakspy("report", "--exit-code", path, NULL);
+    snprintf(line, sizeof(line),
+             "leakspy: %s: nothing found, but %s, of a program that it started, leaves doubt: "
+             "tasks were lost to the recording\n",
+             path, lossy);
+    assert_did(2, "note: 2 programs that it started were recorded, too: ", line);
+    const char *stuck = write_child("family.rec.79-0", 79, 12 * SECOND, 0);
+    leakspy("report", "--exit-code", "--format=json", path, NULL);
+    snprintf(line, sizeof(line),
+             "leakspy: %s: nothing found, but %s, of a program that it started, has findings\n",
+             path, stuck);
+    assert_did(2, "3 programs that it started were recorded, too: ", line);
+    leakspy("report", "--exit-code", "--threshold=1m", path, NULL);
+    assert_did(2, "nothing found:", "leaves doubt");
+    leakspy("report", path, NULL);
+    assert_did(0, "nothing found:", "");
 }
 
 /* What `leakspy run -o FILE` finds when a wrapper has executed the program proper. The command
@@ -471,6 +521,7 @@ int main(void)
         cmocka_unit_test(exit_code__doubt_names_a_program__without_its_escapes),
         cmocka_unit_test(exit_code__nobody_looked__could_not_say),
         cmocka_unit_test(exec__report_names_what_followed),
+        cmocka_unit_test(exit_code__of_what_was_started__findings_before_doubt),
         cmocka_unit_test(run__after_an_exec__names_the_last_recording),
         cmocka_unit_test(run__output_is_something_else__said_beforehand),
         cmocka_unit_test(output__to_a_file_or_stdout),

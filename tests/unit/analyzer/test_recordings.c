@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
@@ -12,6 +13,7 @@
 #include <unistd.h>
 
 #include "analyzer/base/clock.h"
+#include "analyzer/base/text.h"
 #include "analyzer/process/process.h"
 #include "analyzer/recording/recordings.h"
 #include "tests/unit/analyzer/recording_builder.h"
@@ -171,6 +173,80 @@ static void newest__parents_in_a_circle(void **state)
     write_relative(builder_path("circle/5-0.rec"), 5, 6, 3, 0, 60 * SECOND);
     write_relative(builder_path("circle/6-0.rec"), 6, 5, 1, SECOND, 60 * SECOND);
     assert_newest("circle", "circle/5-0.rec", true);
+}
+
+/* The names of those that were started, in their order, each followed by a space. */
+static void assert_started(const char *first, const char *expected)
+{
+    char names[256] = "";
+    struct recording_list list;
+    assert_true(recordings_started_by(builder_path(first), &list));
+    for (size_t i = 0; i < list.count; i++)
+        snprintf(names + strlen(names), sizeof(names) - strlen(names), "%s ",
+                 text_basename(list.rows[i].path));
+    recordings_list_deinit(&list);
+    assert_string_equal(names, expected);
+}
+
+static void started__by_a_program_or_by_those_that_it_started(void **state)
+{
+    (void)state;
+    make_folder("started");
+    write_relative(builder_path("started/5-0.rec"), 5, 1, 3, SECOND, 60 * SECOND);
+    assert_started("started/5-0.rec", "");
+    write_relative(builder_path("started/6-0.rec"), 6, 5, 2, 2 * SECOND, SECOND);
+    write_relative(builder_path("started/7-0.rec"), 7, 6, 4, 2 * SECOND, SECOND);
+    /* Who had nobody that could stay behind may have started others. */
+    write_relative(builder_path("started/8-0.rec"), 8, 5, 1, 3 * SECOND, 4 * SECOND);
+    write_relative(builder_path("started/9-0.rec"), 9, 8, 1, 4 * SECOND, 0); /* killed */
+    assert_started("started/5-0.rec", "7-0.rec 6-0.rec 9-0.rec ");
+    assert_started("started/6-0.rec", "7-0.rec ");
+    assert_started("started/7-0.rec", "");
+    /* Not: who began before it, who started it, others that had its number, and other files. */
+    write_relative(builder_path("started/10-0.rec"), 10, 5, 2, 0, SECOND);
+    write_relative(builder_path("started/1-0.rec"), 1, 0, 2, 0, 90 * SECOND);
+    write_relative(builder_path("started/11-0.rec"), 11, 5, 2, 62 * SECOND, SECOND);
+    write_relative(builder_path("started/12-0.old"), 12, 5, 2, 2 * SECOND, SECOND);
+    builder_write_bytes(builder_path("started/13-0.rec"), "no recording", 12);
+    assert_started("started/5-0.rec", "7-0.rec 6-0.rec 9-0.rec ");
+    assert_started("started/13-0.rec", "");
+    assert_started("started/none.rec", "");
+}
+
+/* Their parent may have ended before they began to be recorded. */
+static void started__beside_the_file_that_was_named(void **state)
+{
+    (void)state;
+    make_folder("named");
+    write_relative(builder_path("named/out.rec"), 5, 1, 1, SECOND, SECOND);
+    write_relative(builder_path("named/out.rec.6-0"), 6, 1, 2, 3 * SECOND, SECOND);
+    write_relative(builder_path("named/out.rec.7-0"), 7, 6, 3, 3 * SECOND, SECOND);
+    write_relative(builder_path("named/out.rec.8-0"), 8, 1, 2, 0, SECOND); /* of another run */
+    write_relative(builder_path("named/out.rec.5-0"), 5, 1, 2, 2 * SECOND, SECOND);
+    write_relative(builder_path("named/other.rec.9-0"), 9, 5, 2, 2 * SECOND, SECOND);
+    write_relative(builder_path("named/out.rec.x"), 10, 5, 2, 2 * SECOND, SECOND);
+    assert_started("named/out.rec", "out.rec.7-0 out.rec.6-0 ");
+    assert_started("named/out.rec.6-0", "out.rec.7-0 ");
+}
+
+/* Of a process that executed another program, what is recorded of that counts. */
+static void started__and_went_on_as_another_program(void **state)
+{
+    (void)state;
+    make_folder("went_on");
+    write_relative(builder_path("went_on/out.rec"), 5, 1, 1, 0, 60 * SECOND);
+    struct builder *b = recording_builder_create();
+    struct rec_header *header = builder_header(b);
+    header->pid = 6;
+    header->parent_pid = 5;
+    header->state = REC_STATE_EXEC;
+    header->started_ns += (uint64_t)SECOND;
+    header->ended_ns = header->started_ns + (uint64_t)SECOND;
+    builder_write(b, builder_path("went_on/out.rec.6-0"));
+    recording_builder_destroy(b);
+    assert_started("went_on/out.rec", "out.rec.6-0 ");
+    write_relative(builder_path("went_on/out.rec.6-1"), 6, 5, 2, 2 * SECOND, SECOND);
+    assert_started("went_on/out.rec", "out.rec.6-1 ");
 }
 
 static void no_folder__no_recordings(void **state)
@@ -352,6 +428,9 @@ int main(void)
         cmocka_unit_test(newest__a_program_that_was_executed),
         cmocka_unit_test(newest__a_parent_that_was_killed),
         cmocka_unit_test(newest__parents_in_a_circle),
+        cmocka_unit_test(started__by_a_program_or_by_those_that_it_started),
+        cmocka_unit_test(started__beside_the_file_that_was_named),
+        cmocka_unit_test(started__and_went_on_as_another_program),
         cmocka_unit_test(no_folder__no_recordings),
         cmocka_unit_test(folder_of_somebody_else_or_a_link__refused),
         cmocka_unit_test(beside__the_newest_of_that_process),
