@@ -1,9 +1,14 @@
 #include "analyzer/base/output.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+#include "preload/recording.h"
 
 static const char *volatile made; /* the file that is written, and that was not there before */
 
@@ -14,10 +19,29 @@ void output_remove(void)
     made = NULL;
 }
 
+/* Whether a recording stands there: whoever writes over one has taken it for the source. */
+static bool is_recording(const char *path)
+{
+    struct stat status;
+    uint64_t magic = 0;
+    if (stat(path, &status) != 0 || !S_ISREG(status.st_mode))
+        return false;
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    bool found = fd >= 0 && pread(fd, &magic, sizeof(magic), 0) == (ssize_t)sizeof(magic) &&
+                 magic == REC_MAGIC;
+    if (fd >= 0)
+        close(fd);
+    return found;
+}
+
 FILE *output_open(const char *path, struct err *err)
 {
     if (!path || strcmp(path, "-") == 0)
         return stdout;
+    if (is_recording(path)) {
+        err_set(err, ERR_USAGE, path, "is a recording, which is not written over");
+        return NULL;
+    }
     FILE *out = fopen(path, "wxe");
     made = out ? path : NULL;
     if (!out && errno == EEXIST)

@@ -7,7 +7,7 @@
 
 #include "analyzer/base/err.h"
 
-/* NULL and "-" are standard output. NULL: the file cannot be made. */
+/* NULL and "-" are standard output. NULL: the file cannot be made, or is a recording. */
 FILE *output_open(const char *path, struct err *err);
 
 /* Finishes what output_open gave. False: not everything could be written, or *err is set already.

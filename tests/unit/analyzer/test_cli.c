@@ -441,6 +441,31 @@ static void output__to_a_file_or_stdout(void **state)
     assert_did(0, "\033[1;33mSTUCK\033[0m", "");
 }
 
+/* As who takes -o for the option that names the source. */
+static void output__that_is_a_recording__is_left_as_it_is(void **state)
+{
+    (void)state;
+    static const char *const commands[] = {"report", "dump"};
+    const char *path = write_recording(12 * SECOND, 0);
+    const char *other = builder_path("other.rec");
+    const char *link = builder_path("link-to-other.rec");
+    struct builder *b = recording_builder_create();
+    builder_write(b, other);
+    recording_builder_destroy(b);
+    assert_int_equal(symlink(other, link), 0);
+    const char *const outputs[] = {path, other, link};
+    for (size_t i = 0; i < 2 * sizeof(outputs) / sizeof(outputs[0]); i++) {
+        char line[256];
+        const char *output = outputs[i / 2];
+        snprintf(line, sizeof(line), "leakspy: %s: is a recording, which is not written over\n",
+                 output);
+        leakspy(commands[i % 2], "-o", output, path, NULL);
+        assert_did(64, "", line);
+        leakspy("report", output, NULL);
+        assert_did(0, "task", "");
+    }
+}
+
 static void dump__every_table(void **state)
 {
     (void)state;
@@ -525,6 +550,7 @@ int main(void)
         cmocka_unit_test(run__after_an_exec__names_the_last_recording),
         cmocka_unit_test(run__output_is_something_else__said_beforehand),
         cmocka_unit_test(output__to_a_file_or_stdout),
+        cmocka_unit_test(output__that_is_a_recording__is_left_as_it_is),
         cmocka_unit_test(dump__every_table),
         cmocka_unit_test(dump__what_no_report_reads__is_shown),
         cmocka_unit_test(run__exits_as_its_command),
