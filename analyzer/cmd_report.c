@@ -215,6 +215,19 @@ static bool read_process(const struct request *request, struct snapshot *ret, st
     return err_set(err, why.kind, why.what, "%s", why.why);
 }
 
+/* What an error about a snapshot is about: the file that it was read from, or the process. */
+static const char *name_of(const struct snapshot *snapshot, char process[32])
+{
+    snprintf(process, 32, "process %" PRIu32, snapshot->pid);
+    return snapshot->path ? snapshot->path : process;
+}
+
+static void no_memory_for(const struct snapshot *snapshot, struct err *err)
+{
+    char process[32];
+    err_set(err, ERR_MEMORY, name_of(snapshot, process), "there is not enough memory");
+}
+
 /* What a report says of a snapshot. */
 struct judgement {
     struct waits waits;
@@ -232,7 +245,9 @@ static bool judge(const struct request *request, const struct snapshot *snapshot
     bool ok = waits_init(&ret->waits, snapshot) && (ret->stacks = stacks_create(snapshot)) &&
               waits_name(&ret->waits, snapshot, ret->stacks) &&
               verdicts_init(&ret->verdicts, snapshot, &ret->waits, &options);
-    return ok || err_set(err, ERR_MEMORY, snapshot->path, "there is not enough memory");
+    if (!ok)
+        no_memory_for(snapshot, err);
+    return ok;
 }
 
 static void judgement_deinit(struct judgement *judgement)
@@ -348,9 +363,7 @@ static void note_started(struct request *request, struct snapshot *snapshot)
 static int cannot_say(const struct snapshot *snapshot, const char *why)
 {
     char process[32];
-    snprintf(process, sizeof(process), "process %" PRIu32, snapshot->pid);
-    bool named = snapshot->source != SNAPSHOT_PROCESS;
-    char *what = text_printable_dup(named ? snapshot->path : process);
+    char *what = text_printable_dup(name_of(snapshot, process));
     char *printable = text_printable_dup(why ? why : "it is not certain");
     fprintf(stderr, "leakspy: %s: nothing found, but %s\n", what ? what : "report",
             printable ? printable : "it is not certain");
@@ -446,7 +459,7 @@ static int write_report(const struct request *request, const struct snapshot *sn
         output_colour(request->color, out, &options.colour, NULL);
         struct report report = {snapshot, &judgement.verdicts, judgement.stacks, &options};
         if (!request->format->write(&report, out))
-            err_set(err, ERR_MEMORY, snapshot->path, "there is not enough memory");
+            no_memory_for(snapshot, err);
         output_close(out, request->output, err);
         status = exit_status(request, &report);
     }

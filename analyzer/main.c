@@ -89,7 +89,7 @@ int main(int argc, char **argv)
     else if (argc > 1)
         err_set(&err, ERR_USAGE, argv[1], "no such command; 'leakspy help' lists them");
     else
-        err_set(&err, ERR_USAGE, NULL, "a command is missing; 'leakspy help' lists them");
+        err_set(&err, ERR_USAGE, "command", "is missing; 'leakspy help' lists them");
 
     /* A report that did not reach its reader is no report. */
     if (err.kind == ERR_NONE && fflush(stdout) != 0)

@@ -194,7 +194,7 @@ const char *record_outside_close(int status)
         writer_close(WIFSIGNALED(status) ? REC_STATE_SIGNALLED : REC_STATE_EXITED,
                      WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
     if (outside.state == SEARCHING && !outside.found)
-        fprintf(stderr, "leakspy: the command ended before its goroutines were found\n");
+        fprintf(stderr, "leakspy: the command: ended before its goroutines were found\n");
     forget_image();
     outside.state = IDLE;
     return outside.recorded ? outside.path : NULL;

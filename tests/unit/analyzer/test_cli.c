@@ -111,7 +111,7 @@ static void wrong_usage__64(void **state)
         const char *words[4];
         const char *err;
     } rows[] = {
-        {{NULL}, "leakspy: a command is missing"},
+        {{NULL}, "leakspy: command: is missing; 'leakspy help' lists them\n"},
         {{"frobnicate"}, "leakspy: frobnicate: no such command"},
         {{"--frobnicate"}, "leakspy: --frobnicate: no such command"},
         {{"help", "frobnicate"}, "leakspy: frobnicate: no such command"},
