@@ -143,7 +143,7 @@ static enum elf_answer judge(const struct looks *looks, char *why, size_t why_by
     return ELF_RECORDS;
 }
 
-static enum elf_answer check_elf(int fd, char *why, size_t why_bytes)
+static enum elf_answer look_at_elf(int fd, char *why, size_t why_bytes)
 {
     elf_version(EV_CURRENT);
     Elf *elf = elf_begin(fd, ELF_C_READ, NULL);
@@ -151,6 +151,9 @@ static enum elf_answer check_elf(int fd, char *why, size_t why_bytes)
     enum elf_answer answer;
     if (!elf || elf_kind(elf) != ELF_K_ELF || !gelf_getehdr(elf, &header)) {
         snprintf(why, why_bytes, "its ELF header cannot be read");
+        answer = ELF_NOT_A_PROGRAM;
+    } else if (header.e_type != ET_EXEC && header.e_type != ET_DYN) {
+        snprintf(why, why_bytes, "it is an ELF file, but no program");
         answer = ELF_NOT_A_PROGRAM;
     } else if (header.e_machine != OUR_MACHINE || gelf_getclass(elf) != ELFCLASS64) {
         answer = cannot(why, why_bytes, "it was built for another architecture");
@@ -230,18 +233,35 @@ static enum elf_answer check_interpreter(const char *path, unsigned depth, char 
     return answer;
 }
 
-/* A file of no known format: execvp has the shell run it. */
-static enum elf_answer check_text(const char *path, unsigned depth, char *why, size_t why_bytes)
+/* A file of no known format: execvp has the shell run it. `text`: what it is. */
+static enum elf_answer check_shell(const char *text, unsigned depth, char *why, size_t why_bytes)
 {
-    if (access(path, X_OK) != 0) {
-        snprintf(why, why_bytes, "it cannot be executed (%s)", strerror(errno));
-        return ELF_NOT_A_PROGRAM;
-    }
     enum elf_answer answer = check_interpreter("/bin/sh", depth, why, why_bytes);
     if (answer != ELF_RECORDS)
         return answer;
-    snprintf(why, why_bytes, "it is not an ELF program, nor a script with a #! line");
+    snprintf(why, why_bytes, "%s", text);
     return ELF_RECORDS_SHELL;
+}
+
+static enum elf_answer check_text(const char *path, unsigned depth, char *why, size_t why_bytes)
+{
+    if (access(path, X_OK) == 0)
+        return check_shell("it is not an ELF program, nor a script with a #! line", depth, why,
+                           why_bytes);
+    snprintf(why, why_bytes, "it cannot be executed (%s)", strerror(errno));
+    return ELF_NOT_A_PROGRAM;
+}
+
+/* The kernel does not know the format of one that is damaged either. */
+static enum elf_answer check_elf(const char *path, int fd, unsigned depth, char *why,
+                                 size_t why_bytes)
+{
+    char what[64];
+    enum elf_answer answer = look_at_elf(fd, why, why_bytes);
+    if (answer != ELF_NOT_A_PROGRAM || access(path, X_OK) != 0)
+        return answer;
+    snprintf(what, sizeof(what), "%.63s", why);
+    return check_shell(what, depth, why, why_bytes);
 }
 
 static enum elf_answer check(const char *path, unsigned depth, char *why, size_t why_bytes)
@@ -261,7 +281,7 @@ static enum elf_answer check(const char *path, unsigned depth, char *why, size_t
         snprintf(why, why_bytes, "it cannot be read (%s)", strerror(errno));
     } else if (got >= 4 && memcmp(start, ELFMAG, SELFMAG) == 0) {
         answer = gains_rights(path, &status, &rights) ? cannot(why, why_bytes, rights)
-                                                      : check_elf(fd, why, why_bytes);
+                                                      : check_elf(path, fd, depth, why, why_bytes);
     } else if (got >= 2 && start[0] == '#' && start[1] == '!') {
         char *interpreter = interpreter_of(start);
         answer = check_interpreter(interpreter, depth, why, why_bytes);

@@ -406,6 +406,26 @@ static void text_that_the_shell_runs__is_said_to_be_recorded_as_that(void **stat
     outcome_deinit(&outcome);
 }
 
+/* The kernel does not know what it is either. */
+static void damaged_program_that_the_shell_runs__is_said_to_be_recorded_as_that(void **state)
+{
+    char program[128], line[512];
+    (void)state;
+    write_script(program, "damaged", "\177ELF garbage\n");
+    snprintf(line, sizeof line,
+             "leakspy: can record only the shell that runs %s: its ELF header cannot be read\n",
+             program);
+    struct outcome bare = run_program(false, LIST("/usr/bin/env", program), NULL);
+    struct outcome outcome =
+        run_program(false, LIST(LEAKSPY_COMMAND, "run", "-o", in_scratch("damaged.rec"), program),
+                    LIST(LIBRARY));
+    assert_int_equal(outcome.status, bare.status);
+    if (strncmp(outcome.err, line, strlen(line)) != 0)
+        fail_msg("not at first \"%s\":\n%s", line, outcome.err);
+    outcome_deinit(&bare);
+    outcome_deinit(&outcome);
+}
+
 static void assert_said_that_it_cannot_be_made(const char *output, int error)
 {
     char lines[512];
@@ -645,6 +665,8 @@ int main(void)
         cmocka_unit_test_teardown(script__is_recorded_as_its_interpreter, end_all_targets),
         cmocka_unit_test_teardown(text_that_the_shell_runs__is_said_to_be_recorded_as_that,
                                   end_all_targets),
+        cmocka_unit_test_teardown(
+            damaged_program_that_the_shell_runs__is_said_to_be_recorded_as_that, end_all_targets),
         cmocka_unit_test_teardown(recording_in_a_folder_that_cannot_hold_it__is_said_beforehand,
                                   end_all_targets),
         cmocka_unit_test_teardown(recording_named_by_the_environment__is_found, end_all_targets),

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <cmocka.h>
 #include <elf.h>
+#include <fcntl.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -190,6 +191,24 @@ static void text__by_the_shell(void **state)
     assert_answer(outer, ELF_RECORDS_SHELL, "commands: it is not an ELF program");
 }
 
+static void damaged_elf__by_the_shell(void **state)
+{
+    (void)state;
+    const char *path = builder_path("damaged");
+    builder_write_bytes(path, "\177ELF garbage\n", 13);
+    assert_int_equal(chmod(path, 0755), 0);
+    assert_answer(path, ELF_RECORDS_SHELL, "its ELF header cannot be read");
+    const uint16_t core = ET_CORE;
+    path = write_elf("core", MACHINE, LOADER);
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    assert_int_equal(pwrite(fd, &core, sizeof(core), offsetof(Elf64_Ehdr, e_type)), sizeof(core));
+    close(fd);
+    assert_int_equal(chmod(path, 0755), 0);
+    assert_answer(path, ELF_RECORDS_SHELL, "it is an ELF file, but no program");
+    assert_int_equal(chmod(path, 0644), 0);
+    assert_answer(path, ELF_NOT_A_PROGRAM, "it is an ELF file, but no program");
+}
+
 static void other_files__are_no_programs(void **state)
 {
     (void)state;
@@ -238,6 +257,7 @@ int main(void)
         cmocka_unit_test(setuid_that_the_kernel_ignores__records),
         cmocka_unit_test(scripts__by_their_interpreters),
         cmocka_unit_test(text__by_the_shell),
+        cmocka_unit_test(damaged_elf__by_the_shell),
         cmocka_unit_test(other_files__are_no_programs),
         cmocka_unit_test(name__found_in_path),
         cmocka_unit_test(preload_value__keeps_what_is_there),
