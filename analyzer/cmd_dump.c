@@ -307,15 +307,14 @@ int cmd_dump(int argc, char **argv, struct err *err)
     static const struct option options[] = {
         {"table", required_argument, NULL, OPTION_TABLE},
         {"output", required_argument, NULL, OPTION_OUTPUT},
-        {"help", no_argument, NULL, OPTION_HELP},
+        COMMAND_OPTIONS,
         {NULL, 0, NULL, 0},
     };
     const char *table = NULL;
     const char *output = NULL;
     int option;
     while ((option = getopt_long(argc, argv, ":o:", options, NULL)) != -1) {
-        if (option == OPTION_HELP) {
-            command_print_help(command_find("dump"));
+        if (command_answer(option, "dump")) {
             return EXIT_DONE;
         } else if (option == 'o' || option == OPTION_OUTPUT) {
             output = optarg;

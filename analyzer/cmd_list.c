@@ -118,17 +118,17 @@ static bool put_recording(const char *path, bool json, bool first)
     return ok;
 }
 
-static bool read_options(int argc, char **argv, bool *json, bool *help, struct err *err)
+static bool read_options(int argc, char **argv, bool *json, int *ask, struct err *err)
 {
     static const struct option options[] = {
         {"format", required_argument, NULL, OPTION_FORMAT},
-        {"help", no_argument, NULL, OPTION_HELP},
+        COMMAND_OPTIONS,
         {NULL, 0, NULL, 0},
     };
     int option;
     while ((option = getopt_long(argc, argv, ":", options, NULL)) != -1) {
-        if (option == OPTION_HELP)
-            *help = true;
+        if (option == OPTION_HELP || option == OPTION_VERSION)
+            *ask = option;
         else if (option == OPTION_FORMAT &&
                  (strcmp(optarg, "json") == 0 || strcmp(optarg, "text") == 0))
             *json = optarg[0] == 'j';
@@ -145,13 +145,11 @@ static bool read_options(int argc, char **argv, bool *json, bool *help, struct e
 int cmd_list(int argc, char **argv, struct err *err)
 {
     bool json = false;
-    bool help = false;
-    if (!read_options(argc, argv, &json, &help, err))
+    int ask = 0;
+    if (!read_options(argc, argv, &json, &ask, err))
         return EXIT_USAGE;
-    if (help) {
-        command_print_help(command_find("list"));
+    if (command_answer(ask, "list"))
         return EXIT_DONE;
-    }
 
     char folder[64];
     struct recording_list list;

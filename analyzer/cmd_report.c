@@ -41,7 +41,7 @@ struct request {
     bool has_relatives; /* what was found to report on was started by others, or started them */
     struct recording_list started; /* of programs that the one reported on started */
     bool exit_code;
-    bool help;
+    int ask; /* OPTION_HELP or OPTION_VERSION, where that is all that is wanted */
 };
 
 enum option_number {
@@ -107,7 +107,8 @@ static bool read_option(struct request *request, int option, char **argv, struct
         request->color = optarg;
         return true;
     case OPTION_HELP:
-        request->help = true;
+    case OPTION_VERSION:
+        request->ask = option;
         return true;
     case 'o':
     case OPTION_OUTPUT:
@@ -143,7 +144,7 @@ static bool read_request(struct request *request, int argc, char **argv, struct 
         {"no-recording", no_argument, NULL, OPTION_NO_RECORDING},
         {"watch", required_argument, NULL, OPTION_WATCH},
         {"color", required_argument, NULL, OPTION_COLOR},
-        {"help", no_argument, NULL, OPTION_HELP},
+        COMMAND_OPTIONS,
         {NULL, 0, NULL, 0},
     };
     *request = (struct request){
@@ -156,7 +157,7 @@ static bool read_request(struct request *request, int argc, char **argv, struct 
         if (!read_option(request, option, argv, err))
             return false;
     }
-    if (request->help)
+    if (request->ask)
         return true;
     if (optind < argc)
         request->source = argv[optind++];
@@ -472,10 +473,8 @@ int cmd_report(int argc, char **argv, struct err *err)
     struct request request;
     if (!read_request(&request, argc, argv, err))
         return EXIT_USAGE;
-    if (request.help) {
-        command_print_help(command_find("report"));
+    if (command_answer(request.ask, "report"))
         return EXIT_DONE;
-    }
 
     int status = EXIT_CANNOT_SAY;
     uint64_t began_ns = clock_ns(CLOCK_MONOTONIC);

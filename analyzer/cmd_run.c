@@ -423,7 +423,7 @@ int cmd_run(int argc, char **argv, struct err *err)
 {
     static const struct option options[] = {
         {"output", required_argument, NULL, OPTION_OUTPUT},
-        {"help", no_argument, NULL, OPTION_HELP},
+        COMMAND_OPTIONS,
         {NULL, 0, NULL, 0},
     };
     struct launch launch = {0};
@@ -431,10 +431,8 @@ int cmd_run(int argc, char **argv, struct err *err)
     int option;
     /* '+': what follows the command's name is the command's. */
     while ((option = getopt_long(argc, argv, "+:o:", options, NULL)) != -1) {
-        if (option == OPTION_HELP) {
-            command_print_help(command_find("run"));
+        if (command_answer(option, "run"))
             return EXIT_DONE;
-        }
         if (option != 'o' && option != OPTION_OUTPUT) {
             command_bad_option(err, argv, option);
             return EXIT_USAGE;

@@ -28,8 +28,9 @@ extern const struct command commands[];
 /* NULL: there is no command of that name. */
 const struct command *command_find(const char *name);
 
-/* Prints its usage and options on standard output. */
-void command_print_help(const struct command *command);
+/* Answers an option that every command has: prints its usage and options on standard output
+ * (OPTION_HELP), or the version (OPTION_VERSION). False: it is no such option. */
+bool command_answer(int option, const char *name);
 
 int cmd_run(int argc, char **argv, struct err *err);
 int cmd_report(int argc, char **argv, struct err *err);
@@ -40,7 +41,14 @@ int cmd_version(int argc, char **argv, struct err *err);
 
 /* What getopt_long returns for long options, above all letters: an error names the option as it was
  * written. Those that only one command has follow on OPTION_OTHERS. */
-enum { OPTION_HELP = 256, OPTION_FORMAT, OPTION_OUTPUT, OPTION_OTHERS };
+enum { OPTION_HELP = 256, OPTION_VERSION, OPTION_FORMAT, OPTION_OUTPUT, OPTION_OTHERS };
+
+/* The rows that every command has among its options. */
+#define COMMAND_OPTIONS                                                                            \
+    {"help", no_argument, NULL, OPTION_HELP},                                                      \
+    {                                                                                              \
+        "version", no_argument, NULL, OPTION_VERSION                                               \
+    }
 
 /* Turns what getopt_long returned for an option that it does not know, or that lacks its value,
  * into an error of usage. To be called right after it. */

@@ -97,6 +97,8 @@ static void help_and_version__on_stdout(void **state)
         assert_did(0, line, "");
         leakspy(commands[i], "--help", NULL);
         assert_did(0, "usage: leakspy ", "");
+        leakspy(commands[i], "--version", NULL);
+        assert_did(0, "leakspy " LEAKSPY_VERSION " (recordings ", "");
     }
     leakspy("version", NULL);
     assert_did(0, "leakspy " LEAKSPY_VERSION, "");
@@ -143,6 +145,7 @@ static void wrong_usage__64(void **state)
         {{"list", "--format"}, "leakspy: --format: needs a value"},
         {{"list", "--help=more"}, "leakspy: --help=more: no such option"},
         {{"run", "--help=more"}, "leakspy: --help=more: no such option"},
+        {{"report", "--version=2"}, "leakspy: --version=2: no such option"},
         {{"report", "--all", "-xo"}, "leakspy: -x: no such option"},
         {{""}, "leakspy: '': no such command"},
     };
