@@ -199,6 +199,14 @@ static json_t *object_of(const struct report *report, const struct group *group,
     return object;
 }
 
+/* Whether a group has the object of all of its tasks: else each has its own, or none. */
+static bool has_object(const struct report *report, const struct group *group)
+{
+    return group->same_object &&
+           evidence_look_at(report->snapshot, &report->verdicts->graph, group->members[0]).kind !=
+               REC_OBJECT_NONE;
+}
+
 static json_t *cases_of(const struct snapshot *snapshot, const struct snapshot_extra *extra)
 {
     json_t *array = json_array();
@@ -257,7 +265,7 @@ static json_t *task_of(const struct report *report, const struct group *group, u
     json_object_set_new(object, "labels", labels_of(report->snapshot, extra));
     json_object_set_new(object, "spawner", task->spawner ? count(task->spawner) : json_null());
     json_object_set_new(object, "locked_to_thread", json_boolean(task->flags & SNAPSHOT_LOCKED));
-    if (!group->same_object)
+    if (!has_object(report, group))
         json_object_set_new(object, "object", object_of(report, group, index));
     if (extra->case_count)
         put_cases(object, report->snapshot, task, extra);

@@ -92,7 +92,11 @@ static void assert_contract(const json_t *json)
         const json_t *tasks = json_object_get(group, "tasks");
         json_array_foreach(tasks, k, task)
         {
+            const json_t *own = json_object_get(task, "object");
             assert_keys(task, "task", task_keys);
+            assert_int_equal(own != NULL, json_is_null(object));
+            if (json_is_object(own))
+                assert_keys(own, "object of a task", object_keys);
         }
         assert_int_equal(json_array_size(tasks) +
                              json_integer_value(json_object_get(group, "tasks_omitted")),
