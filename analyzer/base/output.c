@@ -69,12 +69,11 @@ bool output_close(FILE *out, const char *path, struct err *err)
 
 bool output_colour(const char *when, FILE *out, bool *ret, struct err *err)
 {
-    const char *no_color = getenv("NO_COLOR");
+    bool no_color = getenv("NO_COLOR") != NULL; /* also to nothing: it is set */
     const char *term = getenv("TERM");
     *ret = false;
     if (!when || strcmp(when, "auto") == 0) {
-        *ret =
-            isatty(fileno(out)) && !(no_color && no_color[0]) && term && strcmp(term, "dumb") != 0;
+        *ret = isatty(fileno(out)) && !no_color && term && strcmp(term, "dumb") != 0;
         return true;
     }
     if (strcmp(when, "always") == 0) {

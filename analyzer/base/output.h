@@ -18,7 +18,8 @@ bool output_close(FILE *out, const char *path, struct err *err);
 void output_remove(void);
 
 /* Whether to colour: `when` is auto, always or never (NULL: auto). False in *ret unless a terminal
- * that knows colours reads `out`, and NO_COLOR is not set. Fails on other words. */
+ * that knows colours reads `out`, and NO_COLOR is not set, not even to nothing. Fails on other
+ * words. */
 bool output_colour(const char *when, FILE *out, bool *ret, struct err *err);
 
 #endif

@@ -444,6 +444,56 @@ static void output__to_a_file_or_stdout(void **state)
     assert_did(0, "\033[1;33mSTUCK\033[0m", "");
 }
 
+/* What a report on `path` writes on a terminal. no_color NULL: that is not set. */
+static void report_on_terminal(const char *path, const char *term, const char *no_color)
+{
+    int terminal = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+    assert_true(terminal >= 0 && grantpt(terminal) == 0 && unlockpt(terminal) == 0);
+    int slave = open(ptsname(terminal), O_RDONLY | O_NOCTTY | O_CLOEXEC);
+    pid_t child = fork();
+    assert_int_not_equal(child, -1);
+    if (child == 0) {
+        setenv("TERM", term, 1);
+        unsetenv("NO_COLOR");
+        if (no_color)
+            setenv("NO_COLOR", no_color, 1);
+        if (!freopen(ptsname(terminal), "w", stdout))
+            _exit(99);
+        execl(LEAKSPY_PROGRAM, "leakspy", "report", path, (char *)NULL);
+        _exit(98);
+    }
+    size_t bytes = 0;
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    /* As long as it is open, what was written is there, and then nothing. */
+    assert_int_equal(fcntl(terminal, F_SETFL, O_NONBLOCK), 0);
+    for (ssize_t got; (got = read(terminal, did.out + bytes, sizeof(did.out) - 1 - bytes)) > 0;)
+        bytes += (size_t)got;
+    did.out[bytes] = '\0';
+    close(slave);
+    close(terminal);
+}
+
+static void colour__on_a_terminal__unless_no_color_is_set(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *term, *no_color;
+        bool coloured;
+    } rows[] = {{"xterm", NULL, true},
+                {"dumb", NULL, false},
+                {"xterm", "1", false},
+                {"xterm", "0", false},
+                {"xterm", "", false}};
+    const char *path = write_recording(12 * SECOND, 0);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        report_on_terminal(path, rows[i].term, rows[i].no_color);
+        assert_non_null(strstr(did.out, "STUCK"));
+        assert_int_equal(strchr(did.out, '\033') != NULL, rows[i].coloured);
+    }
+}
+
 /* As who takes -o for the option that names the source. */
 static void output__that_is_a_recording__is_left_as_it_is(void **state)
 {
@@ -553,6 +603,7 @@ int main(void)
         cmocka_unit_test(run__after_an_exec__names_the_last_recording),
         cmocka_unit_test(run__output_is_something_else__said_beforehand),
         cmocka_unit_test(output__to_a_file_or_stdout),
+        cmocka_unit_test(colour__on_a_terminal__unless_no_color_is_set),
         cmocka_unit_test(output__that_is_a_recording__is_left_as_it_is),
         cmocka_unit_test(dump__every_table),
         cmocka_unit_test(dump__what_no_report_reads__is_shown),
