@@ -10,6 +10,7 @@
 #include "preload/text.h"
 
 #define OUT_ENDING 32 /* bytes that children add to LEAKSPY_OUT */
+#define MOST_SHOWN 64 /* bytes of a value that cannot be used */
 
 /* "chan,lock": a list of classes. */
 static bool parse_classes(const char *text, uint32_t *ret)
@@ -103,16 +104,41 @@ static const struct option {
     {"LEAKSPY_CHILDREN", parse_children},
 };
 
+/* Whoever sets it to whatever wants to be told: only a word for no means that. */
 void options_read_verbose(void)
 {
     const char *verbose = secure_getenv("LEAKSPY_VERBOSE");
-    if (verbose != NULL)
-        parse_bool(verbose, &recorder_options.verbose);
+    if (verbose != NULL && !parse_bool(verbose, &recorder_options.verbose))
+        recorder_options.verbose = *verbose != '\0';
 }
 
-static void say_unusable(const char *name)
+/* What a terminal does not obey, of a value that may be anything, and be of any length. */
+static void put_printable(struct text *text, const char *value)
 {
-    recorder_say("not a value that it can have; the default is used", name, 0);
+    static const char digits[] = "0123456789abcdef";
+    size_t shown = 0;
+    for (; *value != '\0' && shown < MOST_SHOWN; value++, shown++) {
+        unsigned char c = (unsigned char)*value;
+        if (c >= ' ' && c <= '~') {
+            text_char(text, *value);
+            continue;
+        }
+        text_string(text, "\\x");
+        text_char(text, digits[c >> 4]);
+        text_char(text, digits[c & 15]);
+    }
+    if (*value != '\0')
+        text_string(text, "...");
+}
+
+static void say_unusable(const char *name, const char *value)
+{
+    char line[4 * MOST_SHOWN + 64];
+    struct text text = {.at = line, .room = sizeof(line)};
+    text_char(&text, '\'');
+    put_printable(&text, value);
+    text_string(&text, "' is not a value that it can have; the default is used");
+    recorder_say(line, name, 0);
 }
 
 void options_read(void)
@@ -130,7 +156,7 @@ void options_read(void)
         if (text == NULL || options[i].parse(text))
             continue;
         recorder_options = before;
-        say_unusable(options[i].name);
+        say_unusable(options[i].name, text);
     }
 }
 
@@ -143,7 +169,7 @@ void options_make_absolute(void)
     size_t length = sys_call(SYS_getcwd, path, sizeof(path)) > 0 ? strlen(path) : sizeof(path);
     if (length + 1 + strlen(out) >= text.room) {
         recorder_options.out = NULL;
-        say_unusable("LEAKSPY_OUT");
+        say_unusable("LEAKSPY_OUT", out);
         return;
     }
     text.at += length;

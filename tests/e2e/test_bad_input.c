@@ -436,28 +436,61 @@ static void full_file_system__lets_the_program_run_on(void **state)
     assert_runs_on_in_file_system_of("2m");
 }
 
+#define DIGITS "1234567890123456789012345678901234567890123456789012345678901234"
+
 static void senseless_settings__are_said_once_and_only_on_demand(void **state)
 {
-    static const char *const settings[] = {
-        "LEAKSPY_SAMPLE=banana",    "LEAKSPY_SAMPLE=",
-        "LEAKSPY_SAMPLE=-5ms",      "LEAKSPY_OPS=chan,dance",
-        "LEAKSPY_MAX_TASKS=-1",     "LEAKSPY_MAX_TASKS=99999999999999999999",
-        "LEAKSPY_CHILDREN=perhaps",
+    static const struct {
+        const char *name, *value, *shown;
+    } settings[] = {
+        {"LEAKSPY_SAMPLE", "banana", "banana"},
+        {"LEAKSPY_SAMPLE", "", ""},
+        {"LEAKSPY_SAMPLE", "-5ms", "-5ms"},
+        {"LEAKSPY_SAMPLE", "\033]0;x\a\n\u202e1s", "\\x1b]0;x\\x07\\x0a\\xe2\\x80\\xae1s"},
+        {"LEAKSPY_OPS", "chan,dance", "chan,dance"},
+        {"LEAKSPY_MAX_TASKS", "-1", "-1"},
+        {"LEAKSPY_MAX_TASKS", DIGITS, DIGITS},
+        {"LEAKSPY_MAX_TASKS", DIGITS "567", DIGITS "..."},
+        {"LEAKSPY_CHILDREN", "perhaps", "perhaps"},
     };
     (void)state;
     for (size_t i = 0; i < LENGTH(settings); i++) {
-        assert_same_behaviour(LIST(LEAKSPY_SAMPLES "/lock_order_deadlock"), LIST(settings[i]));
+        char setting[128], line[256];
+        snprintf(setting, sizeof setting, "%s=%s", settings[i].name, settings[i].value);
+        snprintf(line, sizeof line,
+                 "leakspy: %s: '%s' is not a value that it can have; the default is used\n",
+                 settings[i].name, settings[i].shown);
+        assert_same_behaviour(LIST(LEAKSPY_SAMPLES "/lock_order_deadlock"), LIST(setting));
         struct outcome outcome = run_program(true, LIST(LEAKSPY_SAMPLES "/lock_order_deadlock"),
-                                             LIST(settings[i], "LEAKSPY_VERBOSE=1"));
-        char name[32];
-        snprintf(name, sizeof name, "%.*s", (int)strcspn(settings[i], "="), settings[i]);
+                                             LIST(setting, "LEAKSPY_VERBOSE=1"));
         assert_int_equal(outcome.status, 0);
         assert_string_equal(outcome.out, "ready\n");
-        const char *said = strstr(outcome.err, name);
+        const char *said = strstr(outcome.err, line);
         if (!said)
-            fprintf(stderr, "%s: nothing said of it:\n%s\n", settings[i], outcome.err);
+            fprintf(stderr, "%s: not said:\n%s\n", setting, outcome.err);
         assert_non_null(said);
-        assert_null(strstr(said + 1, name));
+        assert_null(strstr(said + strlen(line), settings[i].name));
+        outcome_deinit(&outcome);
+    }
+}
+
+static void verbose__by_whatever_it_is_set_to_but_no(void **state)
+{
+    static const struct {
+        const char *setting;
+        bool on;
+    } rows[] = {{"LEAKSPY_VERBOSE=1", true},  {"LEAKSPY_VERBOSE=2", true},
+                {"LEAKSPY_VERBOSE=on", true}, {"LEAKSPY_VERBOSE=please", true},
+                {"LEAKSPY_VERBOSE=0", false}, {"LEAKSPY_VERBOSE=no", false},
+                {"LEAKSPY_VERBOSE=", false},  {"LEAKSPY_VERBOSE=off", false}};
+    (void)state;
+    for (size_t i = 0; i < LENGTH(rows); i++) {
+        struct outcome outcome =
+            run_program(true, LIST("/bin/echo", "done"), LIST(rows[i].setting));
+        assert_string_equal(outcome.out, "done\n");
+        if ((strstr(outcome.err, ": recording\n") != NULL) != rows[i].on ||
+            (!rows[i].on && outcome.err[0]))
+            fail_msg("%s: %s", rows[i].setting, outcome.err);
         outcome_deinit(&outcome);
     }
 }
@@ -511,6 +544,7 @@ int main(void)
         TEST(read_only_folder__lets_the_program_run_on),
         TEST(full_file_system__lets_the_program_run_on),
         TEST(senseless_settings__are_said_once_and_only_on_demand),
+        TEST(verbose__by_whatever_it_is_set_to_but_no),
         TEST(more_tasks_than_room__are_counted_as_lost),
     };
     return cmocka_run_group_tests(tests, make_scratch, remove_scratch);
