@@ -60,6 +60,18 @@ static void out__that_is_free__is_taken(void **state)
     assert_created(true, numbered(out, 0)); /* a fork child never takes its parent's name */
 }
 
+static void out__under_a_umask_that_leaves_nothing__is_its_users(void **state)
+{
+    char out[256];
+    (void)state;
+    snprintf(out, sizeof(out), "%s", here_path("masked"));
+    here_options(out);
+    mode_t before = umask(0777);
+    assert_created(false, out);
+    assert_created(true, numbered(out, 0));
+    assert_int_equal(umask(before), 0777); /* it is the program's */
+}
+
 static void out__of_a_process_that_lives__is_left_alone(void **state)
 {
     char out[256];
@@ -208,6 +220,18 @@ static void create_in_folder(void)
     CHECK_INT(stat_of_folder.st_mode & 07777, 0700);
 }
 
+static void create_in_folder_under_umask(void)
+{
+    umask(0777);
+    create_in_folder();
+    CHECK_INT(chmod(folder, 0), 0); /* as a program before may have left it */
+    CHECK_INT(place_create((uint32_t)getpid(), 1, false, path) >= 0, 1);
+    struct stat stat_of_folder;
+    CHECK_INT(lstat(folder, &stat_of_folder), 0);
+    CHECK_INT(stat_of_folder.st_mode & 07777, 0700);
+    CHECK_INT(umask(0), 0777);
+}
+
 /* Recordings of one process in the folder, the first of them `age` seconds old. */
 static void put_old(const char *kind, int count, uint64_t start, time_t age)
 {
@@ -300,6 +324,7 @@ static void own_folder__used__is_private_and_numbered(void **state)
 {
     (void)state;
     run_child(create_in_folder);
+    run_child(create_in_folder_under_umask);
 }
 
 static void folder__that_is_not_ours_alone__is_refused(void **state)
@@ -411,6 +436,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(out__that_is_free__is_taken),
+        cmocka_unit_test(out__under_a_umask_that_leaves_nothing__is_its_users),
         cmocka_unit_test(out__of_a_process_that_lives__is_left_alone),
         cmocka_unit_test(out__of_a_process_that_is_gone__is_replaced),
         cmocka_unit_test(out__of_this_process_before_exec__is_closed_as_such),
