@@ -248,6 +248,7 @@ static struct started look_at_started(const struct request *request, const char 
         say_started(&started, path, "cannot be read: ", err.why);
         return started;
     }
+    file_locks_find(&snapshot); /* who hold them may wait for each other */
     if (judge(&other, &snapshot, &judgement, &err)) {
         struct report report = {&snapshot, &judgement.verdicts, judgement.stacks, &other.report};
         started.found = report_findings(&report) > 0;
