@@ -57,8 +57,8 @@ void builder_select(struct rec_task *task, uint32_t first_case, uint16_t count);
 /* The row of the descriptor that it waits for, to be filled; after builder_park. */
 struct rec_descriptor *builder_descriptor(struct builder *builder, const struct rec_task *task);
 
-/* Makes a parked thread one that is ASLEEP in that call, of which it has published nothing. Its row,
- * to be changed at will. */
+/* Makes a parked thread one that is ASLEEP in that call, of which it has published nothing. Its
+ * row, to be changed at will. */
 struct rec_asleep *builder_asleep(struct builder *builder, struct rec_task *task);
 
 /* Makes it ended and not joined, for so long. */
