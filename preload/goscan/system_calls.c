@@ -149,14 +149,27 @@ static const struct call_row *row_of(int64_t number)
     return NULL;
 }
 
+#define POLLED_AT_ONCE 64
+#define POLLED_MOST 4096 /* entries that are looked at; of more, the others are taken as given */
+
+/* The kernel leaves out entries with a descriptor below 0: who polls makes them so that it need not
+ * move the others. */
 static void read_polled(const uint64_t args[6], struct mem_reader *memory, struct thread_call *ret)
 {
-    struct pollfd first;
+    struct pollfd part[POLLED_AT_ONCE];
+    uint32_t count = (uint32_t)args[1], at = 0;
     ret->fds = true;
-    if (args[1] == 0 || !mem_read(memory, args[0], &first, sizeof(first)))
-        return;
-    ret->arg = (uint32_t)args[1];
-    ret->object = (uint64_t)(int64_t)first.fd;
+    for (uint32_t some; at < count && at < POLLED_MOST; at += some) {
+        some = count - at < POLLED_AT_ONCE ? count - at : POLLED_AT_ONCE;
+        if (!mem_read(memory, args[0] + at * sizeof(part[0]), part, some * sizeof(part[0])))
+            break;
+        for (uint32_t i = 0; i < some; i++) {
+            if (part[i].fd >= 0 && ret->arg++ == 0)
+                ret->object = (uint64_t)part[i].fd;
+        }
+    }
+    if (ret->arg > 0)
+        ret->arg += count - at;
 }
 
 static void read_chosen(const uint64_t args[6], struct mem_reader *memory, struct thread_call *ret)

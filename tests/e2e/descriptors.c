@@ -58,6 +58,16 @@ static void *wait_in_poll_of_one(void *fd)
     return NULL;
 }
 
+/* The kernel leaves out entries with a descriptor below 0. */
+static void *wait_in_poll_of_one_left(void *fd)
+{
+    struct pollfd polled[] = {{.fd = -1, .events = POLLIN},
+                              {.fd = *(int *)fd, .events = POLLIN},
+                              {.fd = -7, .events = POLLIN}};
+    CHECK(poll(polled, 3, -1) < 0);
+    return NULL;
+}
+
 static void *wait_in_select(void *fd)
 {
     fd_set set;
@@ -128,8 +138,8 @@ static void start_sockets(void)
     start(wait_in_read, udp);
 }
 
-/* Polled alone: a socket with the name of its listener, whose peer says nothing, the listener, and
- * one of datagrams. */
+/* Polled alone: a socket with the name of its listener, whose peer says nothing, the listener, one
+ * of datagrams, and one beside entries that are left out. */
 static void start_polled_sockets(void)
 {
     struct sockaddr_un named = {.sun_family = AF_UNIX, .sun_path = "polled"};
@@ -146,6 +156,10 @@ static void start_polled_sockets(void)
     CHECK(socketpair(AF_UNIX, SOCK_DGRAM, 0, pair) == 0 &&
           bind(pair[0], address, sizeof named) == 0);
     start(wait_in_poll_of_one, pair[0]);
+    strcpy(named.sun_path, "left");
+    CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0 &&
+          bind(pair[0], address, sizeof named) == 0);
+    start(wait_in_poll_of_one_left, pair[0]);
 }
 
 static int signals(void)

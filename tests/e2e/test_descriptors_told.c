@@ -152,6 +152,7 @@ static void descriptor__is_told_by_pid_and_in_recordings_alike(void **state)
         "stuck, io wait: unix socket polled",
         "waiting, io wait: unix socket polled listening",
         "waiting, io wait: unix socket datagrams",
+        "stuck, io wait: unix socket left",
         "waiting, io wait: signalfd",
         "waiting, io wait: inotify",
         "waiting, io wait: pipe",

@@ -139,6 +139,60 @@ static void polls__read__give_the_first_descriptor_and_how_many(void **state)
     assert_int_equal(call.arg, 0);
 }
 
+/* The kernel leaves such entries out. */
+static void poll__with_descriptors_below_0__counts_the_others(void **state)
+{
+    (void)state;
+    static const struct {
+        int fds[4];
+        uint64_t count;
+        uint64_t object;
+        uint32_t arg;
+    } rows[] = {
+        {{4, -1}, 2, 4, 1},        {{-1, 4}, 2, 4, 1},  {{-1, -1}, 2, 0, 0},
+        {{-5, 0, -1, 9}, 4, 0, 2}, {{4, -1, 9}, 2, 4, 1},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct thread_call call;
+        struct pollfd polled[4];
+        for (size_t at = 0; at < 4; at++)
+            polled[at] = (struct pollfd){.fd = rows[i].fds[at], .events = POLLIN};
+        thread_call_read(SYS_poll, ARGS((uint64_t)polled, rows[i].count, MINUS_ONE), &own, &call);
+        assert_int_equal(call.object, rows[i].object);
+        assert_int_equal(call.arg, rows[i].arg);
+        assert_true(call.fds);
+        thread_call_read(SYS_ppoll, ARGS((uint64_t)polled, rows[i].count, 0), &own, &call);
+        assert_int_equal(call.object, rows[i].object);
+        assert_int_equal(call.arg, rows[i].arg);
+    }
+}
+
+/* Arrays are read in parts, up to a number of entries, or up to what cannot be read. */
+static void poll__of_many__counts_what_was_looked_at_and_the_rest_as_given(void **state)
+{
+    enum { MANY = 10000 };
+    struct thread_call call;
+    struct pollfd *polled = calloc(MANY, sizeof(*polled));
+    (void)state;
+    assert_non_null(polled);
+    for (int i = 0; i < MANY; i++)
+        polled[i].fd = i % 2 == 0 ? -1 : i;
+    thread_call_read(SYS_poll, ARGS((uint64_t)polled, 200, MINUS_ONE), &own, &call);
+    assert_int_equal(call.object, 1);
+    assert_int_equal(call.arg, 100);
+    thread_call_read(SYS_poll, ARGS((uint64_t)polled, MANY, MINUS_ONE), &own, &call);
+    assert_int_equal(call.object, 1);
+    assert_int_equal(call.arg, 4096 / 2 + MANY - 4096);
+    for (int i = 0; i < 4096; i++)
+        polled[i].fd = -1;
+    thread_call_read(SYS_poll, ARGS((uint64_t)polled, MANY, MINUS_ONE), &own, &call);
+    assert_int_equal(call.object, 0);
+    assert_int_equal(call.arg, 0);
+    thread_call_read(SYS_poll, ARGS((uint64_t)polled, UINT64_C(1) << 32, MINUS_ONE), &own, &call);
+    assert_int_equal(call.arg, 0);
+    free(polled);
+}
+
 /* Where the flags say so, the fifth argument points to more, and a time may be in it. */
 static void rings__read__give_descriptor_and_deadline(void **state)
 {
@@ -632,6 +686,8 @@ int main(void)
         cmocka_unit_test(numbers__read__give_op_object_and_deadline),
         cmocka_unit_test(waitid__of_a_descriptor__gives_the_descriptor),
         cmocka_unit_test(polls__read__give_the_first_descriptor_and_how_many),
+        cmocka_unit_test(poll__with_descriptors_below_0__counts_the_others),
+        cmocka_unit_test(poll__of_many__counts_what_was_looked_at_and_the_rest_as_given),
         cmocka_unit_test(rings__read__give_descriptor_and_deadline),
         cmocka_unit_test(decorated_names__find__are_the_plain_functions),
         cmocka_unit_test(function_and_call__fit__when_one_makes_the_other),

@@ -115,8 +115,13 @@ static void poll__says_the_first_descriptor_and_how_many(void **state)
     assert_int_equal(detail.flags, REC_DETAIL_FDS);
     assert_int_equal(detail.a, 7);
     assert_int_equal(detail.b, 2);
-    fds[0].fd = -1;
-    assert_int_equal(ask_polled(POLLED_FDS(fds, 2)).a, (uint32_t)-1);
+    fds[0].fd = -1; /* the kernel leaves it out */
+    detail = ask_polled(POLLED_FDS(fds, 2));
+    assert_int_equal(detail.flags, REC_DETAIL_FDS);
+    assert_int_equal(detail.a, 3);
+    assert_int_equal(detail.b, 1);
+    fds[1].fd = -1;
+    assert_int_equal(ask_polled(POLLED_FDS(fds, 2)).flags, 0);
 }
 
 static void select__says_the_first_descriptor_and_how_many(void **state)
