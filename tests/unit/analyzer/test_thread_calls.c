@@ -149,7 +149,7 @@ static void poll__with_descriptors_below_0__counts_the_others(void **state)
         uint64_t object;
         uint32_t arg;
     } rows[] = {
-        {{4, -1}, 2, 4, 1},        {{-1, 4}, 2, 4, 1},  {{-1, -1}, 2, 0, 0},
+        {{4, -1}, 2, 4, 1},        {{-1, 4}, 2, 4, 1},    {{-1, -1}, 2, 0, 0},
         {{-5, 0, -1, 9}, 4, 0, 2}, {{4, -1, 9}, 2, 4, 1},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
