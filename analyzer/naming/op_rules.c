@@ -208,3 +208,17 @@ struct op_name op_rules_apply(const char *op_text, const struct op_frame *frames
         name.idle_because = own_thread_idle(op_text, frames, count);
     return name;
 }
+
+const char *op_rules_joined_later(const struct op_frame *frames, size_t count)
+{
+    char plain[NAME_BYTES];
+    for (size_t i = 0; i < count; i++) {
+        if (frames[i].function == NULL)
+            continue;
+        name_without_generics(frames[i].function, plain);
+        for (size_t row = 0; row < op_joined_later_count; row++)
+            if (fits(op_joined_later[row].function, plain))
+                return op_joined_later[row].because;
+    }
+    return NULL;
+}

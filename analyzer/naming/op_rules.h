@@ -31,4 +31,8 @@ struct op_name {
  * The strings live as long as the program, or as op_text. Pure; any thread. */
 struct op_name op_rules_apply(const char *op_text, const struct op_frame *frames, size_t count);
 
+/* Why a thread that ended may be unjoined while it is the only one of its kind, by the stack that
+ * started it; NULL: for no reason that is known. */
+const char *op_rules_joined_later(const struct op_frame *frames, size_t count);
+
 #endif

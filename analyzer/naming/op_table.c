@@ -11,6 +11,9 @@ static const char blas_idle[] = "a thread of OpenBLAS without work";
 static const char x_idle[] = "a client of X waits for the next event";
 static const char wayland_idle[] = "a client of Wayland waits for the next event";
 static const char dbus_idle[] = "a client of D-Bus waits for the next message";
+static const char tokio_main[] =
+    "main waits in tokio's runtime for its future, which may be one that never ends; of tokio's "
+    "tasks nothing is known";
 static const char eio_idle[] = "a thread of libeio without a request";
 
 const char op_for_an_answer[] = "";
@@ -100,6 +103,9 @@ const struct op_rule op_rules[] = {
     /* A task's code is often inlined into the functions of `task` that run it: they are no steps.
      */
     {"tokio::!(?(runtime::)?(blocking::)task::*)", NULL, NULL, NULL, false},
+    /* What #[tokio::main] makes of a program's main, and the same by hand. */
+    {"!(*::*)::main & ?(<)tokio::runtime::scheduler::multi_thread::MultiThread?(>)::block_on*",
+     NULL, tokio_main, "future wait", false},
     {"@(futures_executor|futures_lite)::*", NULL, NULL, NULL, false},
     {"rayon_core::sleep::Sleep::sleep*", NULL, "a worker of rayon without a task to run", NULL,
      false},
@@ -373,3 +379,10 @@ const struct op_own_thread op_own_threads[] = {
 };
 
 const size_t op_own_thread_count = sizeof(op_own_threads) / sizeof(op_own_threads[0]);
+
+const struct op_joined_later op_joined_later[] = {
+    {"tokio::runtime::blocking::pool::Spawner::spawn_@(thread|task)",
+     "tokio joins each thread of its blocking pool when the next one of them ends"},
+};
+
+const size_t op_joined_later_count = sizeof(op_joined_later) / sizeof(op_joined_later[0]);

@@ -63,4 +63,14 @@ struct op_own_thread {
 extern const struct op_own_thread op_own_threads[];
 extern const size_t op_own_thread_count;
 
+/* Threads that a library joins one behind the other: the last one that ended when the next one
+ * does. So one of them stays unjoined for as long as no other ends. */
+struct op_joined_later {
+    const char *function; /* pattern, without generic arguments: one on the stack that started it */
+    const char *because;
+};
+
+extern const struct op_joined_later op_joined_later[];
+extern const size_t op_joined_later_count;
+
 #endif

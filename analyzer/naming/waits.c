@@ -16,7 +16,9 @@ bool waits_init(struct waits *waits, const struct snapshot *snapshot)
     waits->of_task = large_calloc(snapshot->task_count + 1, sizeof(*waits->of_task));
     waits->rows = calloc(room, sizeof(*waits->rows));
     waits->same_site = calloc(snapshot->site_count + 1, sizeof(*waits->same_site));
-    bool ok = table_init(&table, 64) && waits->of_task && waits->rows && waits->same_site;
+    waits->joined_later = calloc(snapshot->site_count + 1, sizeof(*waits->joined_later));
+    bool ok = table_init(&table, 64) && waits->of_task && waits->rows && waits->same_site &&
+              waits->joined_later;
     waits->count = 1;
     for (uint32_t i = 0; ok && i < snapshot->site_count; i++)
         waits->same_site[i] = i;
@@ -60,6 +62,7 @@ void waits_deinit(struct waits *waits)
     free(waits->rows);
     free(waits->of_task);
     free(waits->same_site);
+    free(waits->joined_later);
     memset(waits, 0, sizeof(*waits));
 }
 
@@ -177,34 +180,59 @@ static bool merge_waits(struct waits *waits, const struct snapshot *snapshot)
     return ok;
 }
 
+#define FRAMES_MOST 256 /* of longer stacks, only these are compared */
+
+static size_t op_frames_of(const struct stack *stack, struct op_frame ret[FRAMES_MOST])
+{
+    size_t count = 0;
+    for (; count < stack->count && count < FRAMES_MOST; count++) {
+        const struct frame *frame = &stack->frames[count];
+        ret[count] = (struct op_frame){frame->function,
+                                       frame->module ? text_basename(frame->module->path) : NULL};
+    }
+    return count;
+}
+
+static bool find_joined_later(struct waits *waits, struct stacks *stacks, struct table *done,
+                              uint32_t site)
+{
+    struct op_frame frames[FRAMES_MOST];
+    uint32_t *known = table_at(done, (struct table_key){site, 0});
+    if (!known)
+        return false;
+    if (!*known)
+        waits->joined_later[site] =
+            op_rules_joined_later(frames, op_frames_of(stacks_get(stacks, site), frames));
+    *known = 1;
+    return true;
+}
+
 bool waits_name(struct waits *waits, const struct snapshot *snapshot, struct stacks *stacks)
 {
-    struct op_frame frames[256];
+    struct op_frame frames[FRAMES_MOST];
     for (size_t i = 1; i < waits->count; i++) {
         struct wait *wait = &waits->rows[i];
-        const struct stack *stack = stacks_get(stacks, wait->site);
-        size_t count = 0;
-        for (; count < stack->count && count < sizeof(frames) / sizeof(frames[0]); count++) {
-            const struct frame *frame = &stack->frames[count];
-            frames[count] = (struct op_frame){
-                frame->function, frame->module ? text_basename(frame->module->path) : NULL};
-        }
+        size_t count = op_frames_of(stacks_get(stacks, wait->site), frames);
         struct op_name name = op_rules_apply(wait->op, frames, count);
         if (name.op && strcmp(name.op, wait->op) != 0) /* the same name, the same pointer */
             wait->op = name.op;
         wait->idle_because = name.idle_because;
     }
 
-    struct table readings, done;
+    struct table readings, done, ended;
     bool ok = table_init(&readings, 64);
     ok = table_init(&done, 64) && ok;
+    ok = table_init(&ended, 64) && ok;
     for (size_t i = 1; ok && i < waits->count; i++)
         ok = find_same(waits, stacks, &readings, &done, waits->rows[i].site);
     for (size_t i = 0; ok && i < snapshot->task_count; i++) {
         const struct snapshot_task *task = &snapshot->tasks[i];
         if (task->flags & (SNAPSHOT_PARKED | SNAPSHOT_FINISHED))
             ok = find_same(waits, stacks, &readings, &done, task->spawn_site);
+        if (ok && task->flags & SNAPSHOT_FINISHED)
+            ok = find_joined_later(waits, stacks, &ended, task->spawn_site);
     }
+    table_deinit(&ended);
     table_deinit(&readings);
     table_deinit(&done);
     return ok && merge_waits(waits, snapshot);

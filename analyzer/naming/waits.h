@@ -26,13 +26,17 @@ struct waits {
     size_t count;
     uint32_t *of_task;   /* by index of snapshot->tasks: row of its wait, 0: not parked */
     uint32_t *same_site; /* by site: the first one that reads the same, itself at first */
+    /* By site at which a thread that ended was started: why one such thread, and no more, may not
+     * be joined yet; NULL: for no reason that is known. */
+    const char **joined_later;
 };
 
 /* Finds the distinct waits; op is the recorded one. False: no memory. */
 bool waits_init(struct waits *waits, const struct snapshot *snapshot);
 void waits_deinit(struct waits *waits);
 
-/* Renames ops and marks idle waits by the functions on their stacks. Sites become one whose frames
+/* Renames ops and marks idle waits, and threads that are joined later, by the functions on their
+ * stacks. Sites become one whose frames
  * that are shown (stack_user_part) have the same functions, files and lines: a compiler that
  * unrolls a loop makes several of the one that was written, and a library takes several ways.
  * False: no memory. */

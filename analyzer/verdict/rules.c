@@ -48,6 +48,22 @@ static void explain_sibling(const struct judge *judge, struct group *group)
                  only_start ? "began in the same function" : "was started at the same place");
 }
 
+static const char *joined_later(const struct judge *judge, uint32_t index)
+{
+    return is_finished(judge, index) ? judge->waits->joined_later[task_at(judge, index)->spawn_site]
+                                     : NULL;
+}
+
+static bool is_joined_later(const struct judge *judge, uint32_t index)
+{
+    return judge->joined_later == index;
+}
+
+static void explain_joined_later(const struct judge *judge, struct group *group)
+{
+    evidence_add(group, "ended and not joined yet: %s", joined_later(judge, group->members[0]));
+}
+
 /* A recording says of a thread that ended unseen nothing but that; of a process, nobody knows when
  * it was. */
 static bool ended_lately(const struct judge *judge, uint32_t index)
@@ -326,6 +342,7 @@ static void explain_stuck(const struct judge *judge, struct group *group)
 const struct verdict_rule rules[] = {
     {VERDICT_WAITING, false, sibling_is_joined, explain_sibling},
     {VERDICT_WAITING, false, ended_lately, explain_unjoined},
+    {VERDICT_WAITING, false, is_joined_later, explain_joined_later},
     {VERDICT_UNJOINED, false, is_finished, explain_unjoined},
     {VERDICT_DEADLOCKED, false, is_in_cycle, evidence_add_cycles},
     {VERDICT_WAITING, false, is_system, explain_system},
@@ -387,6 +404,20 @@ static bool note_joined_sites(struct judge *judge)
     return true;
 }
 
+static void note_joined_later(struct judge *judge)
+{
+    judge->joined_later = WAITGRAPH_NONE;
+    for (uint32_t i = 0; i < judge->snapshot->task_count; i++) {
+        if (!joined_later(judge, i))
+            continue;
+        if (judge->joined_later != WAITGRAPH_NONE) {
+            judge->joined_later = WAITGRAPH_NONE;
+            return;
+        }
+        judge->joined_later = i;
+    }
+}
+
 bool rules_judge(struct judge *judge)
 {
     size_t count = judge->snapshot->task_count;
@@ -394,6 +425,7 @@ bool rules_judge(struct judge *judge)
     uint32_t *path = malloc((count + 1) * sizeof(*path));
     bool ok = judged && path && note_joined_sites(judge);
     if (ok) {
+        note_joined_later(judge);
         memset(judge->rule_of_task, LAST_RULE, count);
         for (uint32_t i = 0; i < count; i++)
             judge_chain(judge, i, judged, path);

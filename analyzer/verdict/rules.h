@@ -14,6 +14,8 @@ struct judge {
     const struct verdict_options *options;
     const struct waitgraph *graph;
     struct table joined_sites; /* spawn sites of which a thread is being joined; key a */
+    uint32_t joined_later;     /* the only task that may be joined later; WAITGRAPH_NONE: none, or
+                                  there are several */
     struct table *waiters;     /* see waiters_count */
     uint8_t *rule_of_task;     /* rows of `rules` */
 };

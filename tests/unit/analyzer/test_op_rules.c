@@ -352,6 +352,86 @@ static void code_inlined_into_tokio__apply__is_the_programs_own(void **state)
     CHECK(samples);
 }
 
+/* Of tokio 1.24 by rustc 1.63 with debug information and by rustc 1.95 without. */
+static void main_of_tokio__apply__is_idle_in_its_own_call_of_block_on_alone(void **state)
+{
+    (void)state;
+    static const struct sample samples[] = {
+        {"futex wait",
+         "future wait",
+         "of tokio's tasks nothing is known",
+         {"std::sys::unix::locks::futex::Condvar::wait", "tokio::runtime::park::Inner::park",
+          "std::thread::local::LocalKey<T>::try_with",
+          "tokio::runtime::park::CachedParkThread::with_current",
+          "tokio::runtime::park::CachedParkThread::block_on",
+          "tokio::runtime::context::BlockingRegionGuard::block_on",
+          "tokio::runtime::scheduler::multi_thread::MultiThread::block_on",
+          "tokio::runtime::runtime::Runtime::block_on", "srv::main",
+          "std::sys_common::backtrace::__rust_begin_short_backtrace", "main"}},
+        {"futex wait",
+         "future wait",
+         "of tokio's tasks nothing is known",
+         {"<std::sys::sync::condvar::futex::Condvar>::wait", "tokio::runtime::park::Inner::park",
+          "tokio::runtime::park::CachedParkThread::block_on",
+          "<tokio::runtime::scheduler::multi_thread::MultiThread>::block_on::<srv::main::{closure#"
+          "0}>",
+          "tokio::runtime::runtime::Runtime::block_on", "srv::main"}},
+        {"futex wait",
+         "future wait",
+         NULL, /* for an answer */
+         {"tokio::runtime::park::Inner::park", "tokio::runtime::park::CachedParkThread::block_on",
+          "tokio::runtime::scheduler::multi_thread::MultiThread::block_on",
+          "tokio::runtime::runtime::Runtime::block_on", "srv::ask", "srv::main"}},
+        {"futex wait",
+         "future wait",
+         NULL, /* a function of a module of the program */
+         {"<std::sys::sync::condvar::futex::Condvar>::wait", "tokio::runtime::park::Inner::park",
+          "tokio::runtime::scheduler::multi_thread::MultiThread::block_on", "srv::jobs::main"}},
+        {"futex wait",
+         "future wait",
+         NULL, /* blocking_recv, or a handle's block_on */
+         {"<std::sys::sync::condvar::futex::Condvar>::wait", "tokio::runtime::park::Inner::park",
+          "tokio::runtime::park::CachedParkThread::block_on", "srv::main"}},
+        {"futex wait",
+         "thread park",
+         NULL, /* block_on(async { thread::park() }) */
+         {"std::thread::functions::park",
+          "tokio::runtime::scheduler::current_thread::Context::enter",
+          "tokio::macros::scoped_tls::ScopedKey<T>::set",
+          "tokio::runtime::scheduler::current_thread::CurrentThread::block_on", "inl::main"}},
+        {"futex wait",
+         "thread park",
+         NULL,
+         {"std::thread::functions::park",
+          "tokio::runtime::scheduler::multi_thread::MultiThread::block_on", "srv::main"}},
+    };
+    CHECK(samples);
+}
+
+static void thread_of_tokios_blocking_pool__joined_later__has_a_reason(void **state)
+{
+    (void)state;
+    const struct op_frame inlined[] = {
+        {"<std::sys::thread::unix::Thread>::new", "srv"},
+        {"std::thread::lifecycle::spawn_unchecked", "srv"},
+        {"tokio::runtime::blocking::pool::Spawner::spawn_task", "srv"},
+        {"tokio::runtime::blocking::pool::Spawner::spawn_blocking", "srv"},
+    };
+    const struct op_frame whole[] = {
+        {NULL, "srv"},
+        {"<tokio::runtime::blocking::pool::Spawner>::spawn_thread", "srv"},
+    };
+    const struct op_frame own[] = {
+        {"std::thread::Builder::spawn", "srv"},
+        {"srv::Spawner::spawn_task", "srv"},
+        {"tokio::runtime::blocking::pool::Inner::run", "srv"},
+    };
+    assert_non_null(strstr(op_rules_joined_later(inlined, 4), "tokio joins"));
+    assert_non_null(strstr(op_rules_joined_later(whole, 2), "tokio joins"));
+    assert_null(op_rules_joined_later(own, 3));
+    assert_null(op_rules_joined_later(NULL, 0));
+}
+
 static void cplus_stack__apply__names_the_operation(void **state)
 {
     (void)state;
@@ -549,6 +629,8 @@ int main(void)
         cmocka_unit_test(stack_of_a_crate__apply__names_the_operation),
         cmocka_unit_test(code_inlined_into_tokio__apply__is_the_programs_own),
         cmocka_unit_test(rust_once__apply__waits_for_the_initializer_but_not_in_it),
+        cmocka_unit_test(main_of_tokio__apply__is_idle_in_its_own_call_of_block_on_alone),
+        cmocka_unit_test(thread_of_tokios_blocking_pool__joined_later__has_a_reason),
         cmocka_unit_test(cplus_stack__apply__names_the_operation),
         cmocka_unit_test(c_library_stack__apply__names_the_operation),
         cmocka_unit_test(nameless_frame__apply__is_a_step_of_its_own_file_alone),

@@ -262,9 +262,46 @@ static void go_statement_alone__is_not_said_to_be_cut_in_the_text(void **state)
     json_decref(json);
 }
 
+/* Threads that ended a minute ago, started by tokio for its blocking pool, and one that the program
+ * started itself. */
+static char *write_ended(size_t of_pool)
+{
+    struct builder *b = recording_builder_create();
+    uint32_t app = builder_module(b, "/nowhere/app", 0x10000, 0x20000);
+    builder_frame(b, 0x10010, app, "std::thread::Builder::spawn");
+    builder_frame(b, 0x10020, app, "tokio::runtime::blocking::pool::Spawner::spawn_task");
+    builder_frame(b, 0x10030, app, "app::main");
+    uint32_t own = builder_site(b, (uint64_t[]){0x10010, 0x10030}, 2);
+    uint32_t pool = builder_site(b, (uint64_t[]){0x10010, 0x10020, 0x10030}, 3);
+    for (size_t i = 0; i < of_pool + 1; i++) {
+        struct rec_task *task = builder_thread(b, "ended");
+        task->spawn_site = i < of_pool ? pool : own;
+        builder_finish(task, 60 * SECOND);
+    }
+    struct report_options options = usual;
+    options.all = true;
+    return write_report(b, &options, 100, report_write_text);
+}
+
+static void ended_thread_of_tokios_pool__is_waiting_where_it_is_the_only_one(void **state)
+{
+    (void)state;
+    char *text = write_ended(1);
+    assert_non_null(strstr(text, "WAITING  1 thread"));
+    assert_non_null(strstr(text, "ended and not joined yet: tokio joins each thread of its "
+                                 "blocking pool when the next one of them ends"));
+    assert_non_null(strstr(text, "UNJOINED  1 thread"));
+    free(text);
+    text = write_ended(2);
+    assert_non_null(strstr(text, "UNJOINED  2 threads"));
+    assert_null(strstr(text, "tokio joins"));
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(ended_thread_of_tokios_pool__is_waiting_where_it_is_the_only_one),
         cmocka_unit_test(groups__are_not_split_by_frames_that_are_not_shown),
         cmocka_unit_test(json__stack_of_a_group_is_that_of_one_of_its_tasks),
         cmocka_unit_test(groups__are_split_by_what_such_frames_say),
