@@ -199,6 +199,7 @@ struct op_name op_rules_apply(const char *op_text, const struct op_frame *frames
             name.op = rule->op;
         if (rule->idle == op_for_an_answer) {
             name.idle_because = NULL;
+            name.for_answer = true;
             reached = false;
         } else if (rule->idle != NULL && name.idle_because == NULL) {
             name.idle_because = rule->idle;

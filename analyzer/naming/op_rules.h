@@ -8,6 +8,7 @@
 #ifndef LEAKSPY_ANALYZER_NAMING_OP_RULES_H
 #define LEAKSPY_ANALYZER_NAMING_OP_RULES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* A frame of a wait stack. */
@@ -20,6 +21,7 @@ struct op_name {
     const char *op;           /* the op to show; never NULL unless op_text was */
     const char *idle_because; /* NULL, or why this wait is expected, as a clause for a sentence:
                                  "a worker of libtaskrt without a task to run" */
+    bool for_answer;          /* it is for one answer, also where it polls */
 };
 
 /* Name the op of a wait.

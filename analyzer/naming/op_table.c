@@ -60,6 +60,9 @@ const struct op_rule op_rules[] = {
     /* A thread's closure, where it is inlined: what it calls for the program is not. */
     {"std::sys*::__rust_begin_short_backtrace*<jobserver::imp::spawn_helper::*", NULL,
      "the thread of the crate jobserver without a request", "@(futex|cond) wait", false},
+    /* Command::output and wait_with_output: what a process writes until it ends */
+    {"std::sys*::@(pipe::read2|process::unix::common::read_output)", NULL, op_for_an_answer,
+     "io wait", false},
     {"std::@(sys|sys_common|sync|thread)::*", NULL, NULL, NULL, false},
     {"@(core|alloc)::*", NULL, NULL, NULL, false},
 
@@ -164,6 +167,13 @@ const struct op_rule op_rules[] = {
     {"QThreadPool::waitForDone", "task join", NULL, NULL, false},
     {"QThreadPoolThread::run", NULL, "a thread of a pool of Qt without work", NULL, false},
 
+    /* What calls it in this library is either an event loop, which has a name, or waits for a
+     * process. A modal dialog is no such wait. */
+    {"libQt5Core.so*!qt_safe_poll", NULL, NULL, "io wait", false},
+    {"libQt5Core.so*!QProcess@(|Private)::@(waitFor*|execute)", NULL, op_for_an_answer, "io wait",
+     false},
+    {"libQt5Core.so*!", NULL, op_for_an_answer, "io wait", false},
+
     /* Qt 6, and what it shares with Qt 5 */
     {"QThreadPoolPrivate::waitForDone", "task join", NULL, NULL, false},
     {"QFutureInterfaceBase::waitFor@(Finished|Result|NextResult)", "future wait", NULL, NULL,
@@ -230,6 +240,10 @@ const struct op_rule op_rules[] = {
     {"g_once_@(impl|init_enter|init_enter_pointer)", "once wait", NULL, NULL, false},
     {"g_thread_pool_@(wait_for_new_task|wait_for_new_pool|thread_proxy)", NULL,
      "a thread of a GLib pool without work", NULL, false},
+    {"g_spawn_@(sync|command_line_sync)", NULL, op_for_an_answer, "io wait", false},
+    {"g_subprocess_@(wait|communicate)*", NULL, op_for_an_answer, "io wait", false},
+    {"g_dbus_connection_*_sync", NULL, op_for_an_answer, "io wait", false},
+    {"g_main_context_iteration", NULL, NULL, "io wait", false},
     {"g_main_context_@(poll|iterate)*", NULL, "a main loop of GLib without an event", "io wait",
      false},
     {"g_main_loop_run", NULL, "a main loop of GLib without an event", "io wait", false},

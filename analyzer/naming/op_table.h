@@ -37,8 +37,8 @@ struct op_rule {
     bool anywhere;    /* on any frame; else only on those reached through frames of this table */
 };
 
-/* A step that makes a wait no expected one: it is for one answer, which rows of inner frames do not
- * know. As `idle` of a row; compared by its address. */
+/* A step that makes a wait no expected one: it is for one answer, which rows of inner frames and
+ * the call, a poll, do not know. As `idle` of a row; compared by its address. */
 extern const char op_for_an_answer[];
 
 /* As `idle` of a row: the wait is expected where it is for standard input, descriptor 0, which the

@@ -148,12 +148,12 @@ static struct table_key meaning_of(const struct waits *waits, const struct wait 
 {
     return (struct table_key){(uint64_t)wait->call << 32 | waits->same_site[wait->site],
                               (uintptr_t)wait->op * UINT64_C(0x9e3779b97f4a7c15) ^
-                                  (uintptr_t)wait->idle_because};
+                                  (uintptr_t)wait->idle_because ^ (uintptr_t)wait->for_answer};
 }
 
 static bool is_named_the_same(const struct wait *a, const struct wait *b)
 {
-    return a->op == b->op && a->idle_because == b->idle_because;
+    return a->op == b->op && a->idle_because == b->idle_because && a->for_answer == b->for_answer;
 }
 
 /* Makes waits one that have the same call and name, and sites that read the same. */
@@ -217,6 +217,7 @@ bool waits_name(struct waits *waits, const struct snapshot *snapshot, struct sta
         if (name.op && strcmp(name.op, wait->op) != 0) /* the same name, the same pointer */
             wait->op = name.op;
         wait->idle_because = name.idle_because;
+        wait->for_answer = name.for_answer;
     }
 
     struct table readings, done, ended;

@@ -19,6 +19,7 @@ struct wait {
     uint32_t site;
     const char *op;           /* as reports show it */
     const char *idle_because; /* why such a wait is expected; NULL: it is not */
+    bool for_answer;          /* it is for one answer, also where it polls */
 };
 
 struct waits {

@@ -108,9 +108,14 @@ static void explain_system(const struct judge *judge, struct group *group)
                  group->count == 1 ? "it belongs" : "they belong");
 }
 
+static const struct wait *wait_of(const struct judge *judge, uint32_t index)
+{
+    return &judge->waits->rows[judge->waits->of_task[index]];
+}
+
 static bool is_idle_by_stack(const struct judge *judge, uint32_t index)
 {
-    const char *because = judge->waits->rows[judge->waits->of_task[index]].idle_because;
+    const char *because = wait_of(judge, index)->idle_because;
     return because != NULL && (because != op_for_input || task_at(judge, index)->object == 0);
 }
 
@@ -258,7 +263,7 @@ static bool is_poller(const struct judge *judge, uint32_t index)
         return false;
     if (task->detail_flags & REC_DETAIL_LISTENING || is_queue_of_events(judge, task))
         return true;
-    if (polls_connection(judge, task))
+    if (polls_connection(judge, task) || wait_of(judge, index)->for_answer)
         return false;
     const char *call;
     size_t length = text_plain_function(judge->snapshot->calls[task->call].name, &call);

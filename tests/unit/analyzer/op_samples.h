@@ -4,6 +4,7 @@
 #define LEAKSPY_TESTS_OP_SAMPLES_H
 
 #include "analyzer/naming/op_rules.h"
+#include "analyzer/naming/op_table.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,7 +17,7 @@
 struct sample {
     const char *recorded; /* the op in the recording */
     const char *op;       /* what it is called in the report */
-    const char *idle;     /* a part of the reason; NULL: not idle */
+    const char *idle;     /* a part of the reason; op_for_an_answer; NULL: not idle */
     const char *stack[16];
 };
 
@@ -42,8 +43,9 @@ static inline void check(const struct sample *samples, size_t count)
             frames[frame_count] = frame_of(samples[i].stack[frame_count], files[frame_count]);
         struct op_name name = op_rules_apply(samples[i].recorded, frames, frame_count);
         assert_string_equal(name.op, samples[i].op);
+        assert_int_equal(name.for_answer, samples[i].idle == op_for_an_answer);
         const char *idle = name.idle_because ? name.idle_because : "not idle";
-        if (samples[i].idle == NULL)
+        if (samples[i].idle == NULL || samples[i].idle == op_for_an_answer)
             assert_string_equal(idle, "not idle");
         else
             assert_non_null(strstr(idle, samples[i].idle));

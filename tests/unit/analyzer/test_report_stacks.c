@@ -262,6 +262,35 @@ static void go_statement_alone__is_not_said_to_be_cut_in_the_text(void **state)
     json_decref(json);
 }
 
+/* Of two threads that poll an eventfd, by GLib, one waits for a process to end. */
+static void poll_for_one_answer__is_stuck_and_a_main_loops_is_not(void **state)
+{
+    (void)state;
+    struct builder *b = recording_builder_create();
+    uint32_t glib = builder_module(b, "/nowhere/libglib-2.0.so.0", 0x10000, 0x20000);
+    uint32_t gio = builder_module(b, "/nowhere/libgio-2.0.so.0", 0x20000, 0x30000);
+    uint32_t app = builder_module(b, "/nowhere/app", 0x30000, 0x40000);
+    builder_frame(b, 0x10010, glib, "");
+    builder_frame(b, 0x10020, glib, "g_main_context_iteration");
+    builder_frame(b, 0x20010, gio, "g_subprocess_wait");
+    builder_frame(b, 0x30010, app, "runs_a_process");
+    builder_frame(b, 0x30020, app, "looks_for_events");
+    builder_park(b, builder_thread(b, "waits"), "poll", REC_OP_IO_WAIT, 5, 12 * SECOND,
+                 builder_site(b, (uint64_t[]){0x10010, 0x10020, 0x20010, 0x30010}, 4));
+    builder_park(b, builder_thread(b, "loops"), "poll", REC_OP_IO_WAIT, 6, 12 * SECOND,
+                 builder_site(b, (uint64_t[]){0x10010, 0x10020, 0x30020}, 3));
+    struct report_options options = usual;
+    options.all = true;
+    char *text = write_report(b, &options, 100, report_write_text);
+    const char *stuck = strstr(text, "STUCK  1 thread in io wait for 12s");
+    const char *waiting = strstr(text, "WAITING  1 thread in io wait for 12s");
+    assert_non_null(stuck);
+    assert_non_null(waiting);
+    assert_in_range(strstr(text, "runs_a_process"), stuck, waiting);
+    assert_non_null(strstr(waiting, "looks_for_events"));
+    free(text);
+}
+
 /* Threads that ended a minute ago, started by tokio for its blocking pool, and one that the program
  * started itself. */
 static char *write_ended(size_t of_pool)
@@ -301,6 +330,7 @@ static void ended_thread_of_tokios_pool__is_waiting_where_it_is_the_only_one(voi
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(poll_for_one_answer__is_stuck_and_a_main_loops_is_not),
         cmocka_unit_test(ended_thread_of_tokios_pool__is_waiting_where_it_is_the_only_one),
         cmocka_unit_test(groups__are_not_split_by_frames_that_are_not_shown),
         cmocka_unit_test(json__stack_of_a_group_is_that_of_one_of_its_tasks),
