@@ -14,6 +14,7 @@ static const char dbus_idle[] = "a client of D-Bus waits for the next message";
 static const char tokio_main[] =
     "main waits in tokio's runtime for its future, which may be one that never ends; of tokio's "
     "tasks nothing is known";
+static const char beam_own[] = "a thread of Erlang's runtime itself";
 static const char eio_idle[] = "a thread of libeio without a request";
 
 const char op_for_an_answer[] = "";
@@ -283,6 +284,10 @@ const struct op_rule op_rules[] = {
     /* The runtimes of Haskell (GHC) and Erlang */
     {"@(waitCondition|yieldCapability|schedule) & @(yieldCapability|itimer_thread_func)", NULL,
      NULL, "cond wait", false},
+    {"scheduleWaitThread & yieldCapability", NULL, NULL, "cond wait", false},
+    {"hs_main & scheduleWaitThread", NULL,
+     "the thread on which GHC's runtime began, while main waits; what for is not known",
+     "cond wait", false},
     {"scheduleWorker & yieldCapability", NULL,
      "a worker of GHC's runtime without a Haskell thread to run", "cond wait", false},
     {"itimer_thread_func & waitCondition", NULL, "the timer of GHC's runtime, which is at rest",
@@ -390,6 +395,11 @@ const struct op_own_thread op_own_threads[] = {
     {"libtbb.so*!", "futex wait", "a worker of oneTBB without a task to run"},
     {"libglib-2.0.so*!?(g_cond_wait)", "futex wait", "a thread of GLib's pools without work"},
     {"AIO.so!", "cond wait", eio_idle}, /* perl's IO::AIO */
+    /* A region that ends with taking a lock may be gone from the stack, but leaves it locked. */
+    {"libgomp.so*!", "futex wait", "a worker of libgomp that has done its part"},
+    {"beam*!?(ethr_event_wait)", "futex wait", beam_own},
+    {"beam*!?(ethr_cond_wait)", "cond wait", beam_own},
+    {"beam*!", "io wait", beam_own},
 };
 
 const size_t op_own_thread_count = sizeof(op_own_threads) / sizeof(op_own_threads[0]);

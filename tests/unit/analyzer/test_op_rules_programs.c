@@ -263,7 +263,8 @@ static void server_at_rest__apply__is_idle(void **state)
         {"cond wait",
          "cond wait",
          NULL, /* a thread that Haskell code is bound to */
-         {"waitCondition", "yieldCapability", "schedule", "scheduleWaitThread", "hs_main"}},
+         {"waitCondition", "yieldCapability", "schedule", "scheduleWaitThread", "rts_evalStableIO",
+          "forkOS_createThreadWrapper"}},
         {"cond wait",
          "cond wait",
          NULL, /* C code that Haskell called */
@@ -539,6 +540,79 @@ static void stack_of_one_stripped_library__apply__is_idle(void **state)
          "mutex lock",
          NULL,
          {"libglib-2.0.so.0!g_mutex_lock", "libglib-2.0.so.0!", "libc.so.6!start_thread"}},
+        {"futex wait",
+         "futex wait",
+         "worker of libgomp",
+         {"libgomp.so.1.0.0!", "libgomp.so.1.0.0!", "libc.so.6!start_thread", "libc.so.6!clone3"}},
+        {"futex wait",
+         "futex wait",
+         NULL, /* omp_set_lock */
+         {"libgomp.so.1.0.0!", "o!lock_relock", "o!th", "libc.so.6!start_thread"}},
+        {"futex wait",
+         "futex wait",
+         NULL, /* in a region */
+         {"libgomp.so.1.0.0!", "o!critical_stuck._omp_fn.0", "libgomp.so.1.0.0!",
+          "libc.so.6!start_thread", "libc.so.6!clone3"}},
+        {"futex wait",
+         "futex wait",
+         NULL, /* who began the region, and waits for its end */
+         {"libgomp.so.1.0.0!", "libgomp.so.1.0.0!", "o!region_with_one_stuck", "o!th",
+          "libc.so.6!start_thread"}},
+        {"futex wait",
+         "futex wait",
+         NULL,
+         {"libgomp.so.1.0.0!", "libgomp.so.1.0.0!GOMP_barrier", "libgomp.so.1.0.0!",
+          "libc.so.6!start_thread"}},
+    };
+    CHECK(samples);
+}
+
+/* GHC 9.0 with -threaded, and Erlang/OTP 25 */
+static void thread_of_ghc_or_erlang__apply__is_idle_in_the_runtime_alone(void **state)
+{
+    (void)state;
+    static const struct sample samples[] = {
+        {"cond wait",
+         "cond wait",
+         "GHC's runtime began",
+         {"libc.so.6!___pthread_cond_wait", "h!waitCondition", "h!yieldCapability", "h!schedule",
+          "h!scheduleWaitThread", "h!hs_main", "h!main", "libc.so.6!__libc_start_call_main"}},
+        {"cond wait",
+         "cond wait",
+         NULL, /* forkOS */
+         {"h!waitCondition", "h!yieldCapability", "h!schedule", "h!scheduleWaitThread",
+          "h!rts_evalStableIO", "h!forkOS_createThreadWrapper", "libc.so.6!start_thread"}},
+        {"cond wait",
+         "cond wait",
+         NULL, /* the program's own */
+         {"h!waitCondition", "h!schedule", "h!hs_main", "h!main"}},
+        {"cond wait",
+         "cond wait",
+         NULL, /* in C, which Haskell called */
+         {"h!wait_for_it", "h!schedule", "h!scheduleWaitThread", "h!hs_main", "h!main"}},
+        {"io wait",
+         "io wait",
+         "Erlang's runtime itself",
+         {"libc.so.6!__GI___libc_read", "beam.smp!", "beam.smp!", "libc.so.6!start_thread"}},
+        {"cond wait",
+         "cond wait",
+         "Erlang's runtime itself",
+         {"libc.so.6!___pthread_cond_wait", "beam.smp!ethr_cond_wait", "beam.smp!", "beam.smp!",
+          "libc.so.6!start_thread"}},
+        {"futex wait",
+         "futex wait",
+         "Erlang's runtime itself",
+         {"libc.so.6!syscall", "beam.smp!ethr_event_wait", "beam.smp!", "beam.smp!",
+          "libc.so.6!start_thread"}},
+        {"io wait",
+         "io wait",
+         NULL, /* a function of a native library */
+         {"libc.so.6!__GI___libc_read", "my_nif.so!", "beam.smp!erts_dirty_process_main",
+          "beam.smp!", "libc.so.6!start_thread"}},
+        {"io wait",
+         "io wait",
+         NULL,
+         {"libc.so.6!__GI___libc_read", "my_nif.so!", "beam.smp!", "libc.so.6!start_thread"}},
     };
     CHECK(samples);
 }
@@ -645,6 +719,7 @@ int main(void)
         cmocka_unit_test(runtime_at_rest__apply__is_idle),
         cmocka_unit_test(python_queue_stack__apply__names_the_operation),
         cmocka_unit_test(stack_of_one_stripped_library__apply__is_idle),
+        cmocka_unit_test(thread_of_ghc_or_erlang__apply__is_idle_in_the_runtime_alone),
         cmocka_unit_test(thread_of_libeio__apply__is_idle),
         cmocka_unit_test(thread_of_rust_crate__apply__is_idle),
         cmocka_unit_test(thread_of_openblas__apply__is_idle),
