@@ -9,7 +9,7 @@
 #include "analyzer/base/text.h"
 
 /* Patterns of source files; the first that matches counts. No program's own code is installed
- * among headers. Crates are not here: a program may be one that was installed as a crate. */
+ * among headers. */
 static const struct {
     const char *pattern, *library;
 } files[] = {
@@ -19,12 +19,20 @@ static const struct {
     {"/rustc/*/library/*", "the standard library"},
     {"*/rustc-*/library/*", "the standard library"},
     {"*/rustlib/src/rust/library/*", "the standard library"},
+    {"/rust/deps/*", "the standard library"}, /* what that is made with */
     {"*/include/boost/*", "Boost"},
     {"*/include/boost-[0-9]*/*", "Boost"},
     {"*/boost_[0-9]*/boost/*", "Boost"},
     {"*/include/asio/*", "Asio"},
     {"/usr/include/*", "libraries"},
     {"/usr/local/include/*", "libraries"},
+};
+
+/* Where cargo keeps crates, its own and those of Debian's packages. */
+static const char *const crates[] = {
+    "*/registry/src/*",
+    "/usr/share/cargo/registry/*",
+    "*/.cargo/git/checkouts/*",
 };
 
 /* Modules where the file is not known. */
@@ -62,9 +70,15 @@ static bool is_of_go(const struct frame *frame)
     return false;
 }
 
+/* What the compiler of Rust makes for catch_unwind, which has no file. */
+static bool is_rust_try(const struct frame *frame)
+{
+    return frame->function && !frame->file && strcmp(frame->function, "__rust_try") == 0;
+}
+
 const char *frames_library(const struct frame *frame)
 {
-    if (is_of_go(frame))
+    if (is_of_go(frame) || is_rust_try(frame))
         return "the standard library";
     for (size_t i = 0; frame->file && i < sizeof(files) / sizeof(files[0]); i++) {
         if (fnmatch(files[i].pattern, frame->file, 0) == 0)
@@ -80,28 +94,63 @@ const char *frames_library(const struct frame *frame)
     return NULL;
 }
 
+static bool is_of_crate(const struct frame *frame)
+{
+    for (size_t i = 0; frame->file && i < sizeof(crates) / sizeof(crates[0]); i++) {
+        if (fnmatch(crates[i], frame->file, 0) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Whether crates are libraries in this stack: a program may be one that was installed as a crate
+ * itself. Then none of its code has a file elsewhere. */
+static bool crates_are_libraries(const struct stack *stack)
+{
+    const struct snapshot_module *program = NULL;
+    bool crate = false;
+    for (size_t i = 0; i < stack->count && !crate; i++) {
+        crate = is_of_crate(&stack->frames[i]);
+        program = stack->frames[i].module;
+    }
+    for (size_t i = 0; i < stack->count && crate; i++) {
+        const struct frame *frame = &stack->frames[i];
+        if (frame->file && frame->module == program && !is_of_crate(frame) &&
+            !frames_library(frame))
+            return true;
+    }
+    return false;
+}
+
+static const char *library_of(const struct frame *frame, bool with_crates)
+{
+    return with_crates && is_of_crate(frame) ? "crates" : frames_library(frame);
+}
+
 size_t frames_of_libraries(const struct stack *stack, size_t at, const char **ret)
 {
+    bool with_crates = crates_are_libraries(stack);
     size_t end = at;
     *ret = NULL;
     while (at > 0 && end < stack->count) {
-        const char *library = frames_library(&stack->frames[end]);
+        const char *library = library_of(&stack->frames[end], with_crates);
         if (!library)
             break;
         *ret = end > at && strcmp(*ret, library) != 0 ? "libraries" : library;
         end++;
     }
     /* What the program called of a library in which it waits is worth a line. */
-    if (at == 1 && end > at && end < stack->count && frames_library(&stack->frames[0]))
+    if (at == 1 && end > at && end < stack->count && library_of(&stack->frames[0], with_crates))
         end--;
     return end - at;
 }
 
 bool frames_hide_others(const struct stack *stack)
 {
+    bool with_crates = crates_are_libraries(stack);
     bool library = false;
     for (size_t i = 1; i < stack->count; i++) {
-        if (frames_library(&stack->frames[i]))
+        if (library_of(&stack->frames[i], with_crates))
             library = true;
         else if (library)
             return true;

@@ -7,7 +7,7 @@
 #include "analyzer/naming/stacks.h"
 
 /* Whose headers or own plumbing a frame is of: "the standard library", "Boost". NULL: of none that
- * is known, so that it may be the program's own. */
+ * is known, so that it may be the program's own, or a crate's of Rust. */
 const char *frames_library(const struct frame *frame);
 
 /* How many frames of a stack from `at` on are libraries' own and need not be read: neither the

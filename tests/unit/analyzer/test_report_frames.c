@@ -25,6 +25,8 @@ static void frame__library__told_by_its_file(void **state)
         {"/usr/src/rustc-1.63.0/library/core/src/ops/function.rs", "the standard library"},
         {"/root/.rustup/toolchains/stable/lib/rustlib/src/rust/library/std/src/sync/mpsc/mod.rs",
          "the standard library"},
+        {"/rust/deps/hashbrown-0.16.1/src/raw.rs", "the standard library"},
+        {"/usr/share/cargo/registry/tokio-1.24.2/src/runtime/park.rs", NULL}, /* or a program */
         {"/usr/include/boost/thread/detail/thread.hpp", "Boost"},
         {"/opt/boost_1_80_0/boost/asio/read.hpp", "Boost"},
         {"/usr/local/include/boost-1_80/boost/bind.hpp", "Boost"},
@@ -97,17 +99,40 @@ static void frame__without_a_file__told_by_its_module_alone(void **state)
         else
             assert_string_equal(library ? library : rows[i].module.path, rows[i].library);
     }
+    const struct frame made = {.function = "__rust_try", .module = &rows[3].module};
+    const struct frame written = {.function = "__rust_try", .file = "app.c"};
+    assert_string_equal(frames_library(&made), "the standard library");
+    assert_null(frames_library(&written));
 }
 
-/* Frames are letters: s of the standard library, b of Boost, others the program's own. */
+static const char *file_of(char letter)
+{
+    switch (letter) {
+    case 's':
+        return "/usr/include/c++/12/thread";
+    case 'b':
+        return "/usr/include/boost/thread.hpp";
+    case 'c':
+        return "/root/.cargo/registry/src/index.crates.io-6f17d22bba15001f/tokio-1.24.2/src/lib.rs";
+    case 'd':
+        return "/usr/share/cargo/registry/lock_api-0.4.9/src/rwlock.rs";
+    case 'g':
+        return "/home/me/.cargo/git/checkouts/book-1a2b3c4d5e6f7a8b/0123abc/src/lib.rs";
+    case '?':
+        return NULL;
+    default:
+        return "app.cc";
+    }
+}
+
+/* Frames are letters: s of the standard library, b of Boost, c, d and g of crates, ? without a
+ * file, others the program's own. */
 static size_t run_of(const char *letters, size_t at, const char **ret_library, bool *ret_hide)
 {
     struct frame frames[16] = {0};
     const struct stack stack = {frames, strlen(letters), 0};
     for (size_t i = 0; letters[i]; i++)
-        frames[i].file = letters[i] == 's'   ? "/usr/include/c++/12/thread"
-                         : letters[i] == 'b' ? "/usr/include/boost/thread.hpp"
-                                             : "app.cc";
+        frames[i].file = file_of(letters[i]);
     *ret_hide = frames_hide_others(&stack);
     return frames_of_libraries(&stack, at, ret_library);
 }
@@ -134,6 +159,13 @@ static void runs_of_libraries__counted_without_what_was_called(void **state)
         {"ssss", 1, 3, "the standard library", false},
         {"saaa", 1, 0, NULL, false},
         {"a", 0, 0, NULL, false},
+        {"acdga", 1, 3, "crates", true},
+        {"acsca", 1, 3, "libraries", true},
+        {"scdca", 1, 2, "crates", true}, /* the last one is what the program called */
+        {"cddca", 1, 2, "crates", true},
+        {"cddcg", 1, 0, NULL, false}, /* the program is a crate, too */
+        {"cd?ccss", 1, 0, NULL, false},
+        {"cdssccc", 2, 2, "the standard library", true},
     };
     (void)state;
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
