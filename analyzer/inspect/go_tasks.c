@@ -176,6 +176,15 @@ static void describe(struct go_tasks *tasks, uint32_t tid, struct snapshot_task 
         task->detail_flags |= REC_DETAIL_LISTENING;
 }
 
+static void take_words(const struct go_lock_words *words, struct snapshot_task *task)
+{
+    if (!words->known)
+        return;
+    task->detail_flags |= REC_DETAIL_LOCK_WORDS;
+    task->detail_a = (uint32_t)words->state;
+    task->detail_b = (uint32_t)words->leaving;
+}
+
 /* A goroutine that the scheduler parked. */
 static void take_wait(struct go_tasks *tasks, const struct go_goroutine *it,
                       struct snapshot_task *task)
@@ -191,6 +200,8 @@ static void take_wait(struct go_tasks *tasks, const struct go_goroutine *it,
         take_channel(&it->channel, task);
     else if (reason && reason->object == GO_OBJECT_SELECT)
         take_cases(tasks, it, task);
+    else if (reason && reason->object == GO_OBJECT_SEMAPHORE)
+        take_words(&it->words, task);
     if (it->status == G_LEAKED)
         task->detail_flags |= REC_DETAIL_LEAKED;
     if (it->deadline || (reason && reason->deadline))

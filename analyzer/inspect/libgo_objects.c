@@ -115,6 +115,31 @@ static bool is_poll(const unsigned char *at, uint64_t word, uint64_t g)
 _Static_assert(LIBGO_POLL_WRITER == LIBGO_POLL_READER + 8, "one word apart");
 _Static_assert(LIBGO_POLL_SELF + 16 <= SPECIAL_BYTES, "fits");
 
+#define NO_WORD UINT32_MAX
+
+/* What the lock says of itself; the goroutine is looked at again afterwards. */
+static void take_words(struct libgo_reading *reading, enum go_lock lock, struct go_goroutine *it)
+{
+    static const struct {
+        uint32_t state, leaving;
+    } rows[GO_LOCK_COUNT] = {
+        [GO_LOCK_UNKNOWN] = {NO_WORD, NO_WORD},
+        [GO_LOCK_NONE] = {NO_WORD, NO_WORD},
+        [GO_LOCK_MUTEX] = {LIBGO_MUTEX_STATE, NO_WORD},
+        [GO_LOCK_RWLOCK_MUTEX] = {LIBGO_RWMUTEX_READER_COUNT, LIBGO_RWMUTEX_READER_WAIT},
+        [GO_LOCK_RWLOCK_READ] = {LIBGO_RWMUTEX_READER_COUNT, LIBGO_RWMUTEX_READER_WAIT},
+        [GO_LOCK_RWLOCK_WRITE] = {LIBGO_RWMUTEX_READER_COUNT, LIBGO_RWMUTEX_READER_WAIT},
+        [GO_LOCK_WAITGROUP] = {LIBGO_WAITGROUP_COUNTER, NO_WORD},
+    };
+    int32_t state, leaving = 0;
+    if (rows[lock].state == NO_WORD ||
+        !read_one(reading, it->object + rows[lock].state, &state, sizeof(state)) ||
+        (rows[lock].leaving != NO_WORD &&
+         !read_one(reading, it->object + rows[lock].leaving, &leaving, sizeof(leaving))))
+        return;
+    it->words = goscan_lock_words(lock, state, leaving);
+}
+
 static void take_semaphore(struct libgo_reading *reading, const struct libgo_look *look,
                            struct go_goroutine *it)
 {
@@ -126,6 +151,7 @@ static void take_semaphore(struct libgo_reading *reading, const struct libgo_loo
         return;
     it->object = word_at(bytes, LIBGO_SUDOG_ELEM) - libgo_semaphore_offset(lock);
     it->object_known = true;
+    take_words(reading, lock, it);
 }
 
 static void take_cond(struct libgo_reading *reading, const struct libgo_look *look,

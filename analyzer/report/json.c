@@ -194,6 +194,13 @@ static json_t *object_of(const struct report *report, const struct group *group,
                         look.has_channel ? json_boolean(look.closed) : json_null());
     json_object_set_new(object, "senders", waiting(report, group, task, look.kind, false));
     json_object_set_new(object, "receivers", waiting(report, group, task, look.kind, true));
+    bool locks = look.lock != LOCK_STATE_UNKNOWN;
+    bool counts_readers = look.lock == LOCK_STATE_READ || look.lock == LOCK_STATE_WRITTEN;
+    json_object_set_new(object, "counter",
+                        look.has_counter ? json_integer(look.counter) : json_null());
+    json_object_set_new(object, "locked",
+                        locks ? json_boolean(look.lock != LOCK_STATE_FREE) : json_null());
+    json_object_set_new(object, "readers", counts_readers ? count(look.readers) : json_null());
     json_object_set_new(object, "owner_task", id_of(report->snapshot, look.owner));
     json_object_set_new(object, "joined_task", id_of(report->snapshot, look.joined));
     return object;

@@ -8,6 +8,7 @@
 
 #include "analyzer/base/text.h"
 #include "analyzer/verdict/rules.h"
+#include "preload/goscan/reasons.h"
 
 #define CYCLES_MOST 3       /* of one group that are told */
 #define CYCLE_TASKS_MOST 12 /* of one cycle */
@@ -53,6 +54,34 @@ const char *evidence_task_name(const struct snapshot *snapshot, uint32_t index, 
     return to;
 }
 
+static void take_mutex(int32_t state, struct object_look *look)
+{
+    look->lock = state & GO_MUTEX_LOCKED ? LOCK_STATE_HELD : LOCK_STATE_FREE;
+    look->lock_word = state;
+}
+
+/* A writer takes readerCount below 0, and waits for as many as readerWait says. */
+static void take_rwlock(int32_t count, int32_t leaving, struct object_look *look)
+{
+    if (count >= 0 || leaving < 0)
+        return;
+    look->lock = leaving > 0 ? LOCK_STATE_READ : LOCK_STATE_WRITTEN;
+    look->readers = (uint32_t)leaving;
+}
+
+static void take_lock_words(const struct snapshot_task *task, struct object_look *look)
+{
+    int32_t state = (int32_t)task->detail_a;
+    if (!(task->detail_flags & REC_DETAIL_LOCK_WORDS))
+        return;
+    if (look->kind == REC_OBJECT_MUTEX)
+        take_mutex(state, look);
+    else if (look->kind == REC_OBJECT_RWLOCK)
+        take_rwlock(state, (int32_t)task->detail_b, look);
+    look->has_counter = look->kind == REC_OBJECT_WAITGROUP;
+    look->counter = look->has_counter ? state : 0;
+}
+
 struct object_look evidence_look_at(const struct snapshot *snapshot, const struct waitgraph *graph,
                                     uint32_t index)
 {
@@ -75,6 +104,7 @@ struct object_look evidence_look_at(const struct snapshot *snapshot, const struc
         look.length = task->detail_b;
         look.closed = task->detail_flags & REC_DETAIL_CLOSED;
     }
+    take_lock_words(task, &look);
     if (waitgraph_has_owner(snapshot, task) && !waitgraph_is_loose(graph, index))
         look.owner = waitgraph_next(graph, index);
     if (waitgraph_is_join(snapshot, task))

@@ -16,6 +16,15 @@ void evidence_add_threshold(const struct judge *judge, struct group *group);
 /* Who waits for whom, round each cycle that the group has a part in. */
 void evidence_add_cycles(const struct judge *judge, struct group *group);
 
+/* What a lock of Go says of itself to who waits for it. */
+enum lock_state {
+    LOCK_STATE_UNKNOWN,
+    LOCK_STATE_FREE,
+    LOCK_STATE_HELD,
+    LOCK_STATE_READ, /* it is held for reading, and a writer waits for these readers */
+    LOCK_STATE_WRITTEN,
+};
+
 /* The parts of a group's object as the first member saw it. owner, joined: the index of the task
  * that holds it, or that is joined, or WAITGRAPH_NONE. */
 struct object_look {
@@ -25,6 +34,11 @@ struct object_look {
     uint32_t capacity, length;
     bool closed;
     uint32_t owner, joined;
+    enum lock_state lock;
+    int32_t lock_word; /* of a mutex that is FREE or HELD: enum go_mutex */
+    uint32_t readers;  /* of one that is READ: how often it was taken so and not let go */
+    bool has_counter;  /* of a waitgroup */
+    int32_t counter;
     const char *text; /* what it is: "tcp 127.0.0.1:80 listening"; NULL: nothing more is known */
 };
 struct object_look evidence_look_at(const struct snapshot *snapshot, const struct waitgraph *graph,

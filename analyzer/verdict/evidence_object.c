@@ -8,6 +8,7 @@
 #include "analyzer/base/text.h"
 #include "analyzer/verdict/evidence.h"
 #include "analyzer/verdict/evidence_holders.h"
+#include "analyzer/verdict/evidence_lock.h"
 #include "analyzer/verdict/rules.h"
 #include "analyzer/verdict/waiters.h"
 
@@ -97,7 +98,8 @@ static void explain_lock(const struct judge *judge, struct group *group,
 {
     const struct snapshot_task *task = &judge->snapshot->tasks[group->members[0]];
     uint32_t count = waiters_of(judge->waiters, look->kind, look->address, false);
-    char object[64], who[64], what[128];
+    unsigned op = judge->snapshot->calls[task->call].number;
+    char object[64], who[64], what[128], state[EVIDENCE_LOCK_BYTES];
     evidence_object_name(look->kind, look->address, object);
     if (look->owner != WAITGRAPH_NONE)
         evidence_add(group, "%s: held by %s, %s; %" PRIu32 " waiting for it", object,
@@ -118,8 +120,8 @@ static void explain_lock(const struct judge *judge, struct group *group,
         evidence_add(group, "%s: %s (by whom is not known); %" PRIu32 " waiting for it", object,
                      look->text, count);
     else
-        evidence_add(group, "%s: who holds it is not known; %" PRIu32 " waiting for it", object,
-                     count);
+        evidence_add(group, "%s: %s; %" PRIu32 " waiting for it", object,
+                     evidence_lock_state(look, op == REC_OP_RWLOCK_RDLOCK, state), count);
 }
 
 static void explain_join(const struct judge *judge, struct group *group,
@@ -138,11 +140,12 @@ static void explain_join(const struct judge *judge, struct group *group,
 static void explain_waiters(const struct judge *judge, struct group *group,
                             const struct object_look *look)
 {
-    char object[64], plural[64];
+    char object[64], plural[64], counter[EVIDENCE_LOCK_BYTES];
     uint32_t count = waiters_of(judge->waiters, look->kind, look->address, false);
     evidence_plural("task", count, plural);
-    evidence_add(group, "%s: %" PRIu32 " %s waiting",
-                 evidence_object_name(look->kind, look->address, object), count, plural);
+    evidence_add(group, "%s: %" PRIu32 " %s waiting%s",
+                 evidence_object_name(look->kind, look->address, object), count, plural,
+                 evidence_counter(look, counter));
 }
 
 static void explain_fd(const struct judge *judge, struct group *group,
@@ -407,7 +410,9 @@ void evidence_add_object(const struct judge *judge, struct group *group)
         } else if (group->object == REC_OBJECT_FD) {
             explain_many_fds(judge, group);
         } else {
-            evidence_add(group, "on different objects (%s)", snapshot_object_name(group->object));
+            char counters[EVIDENCE_LOCK_BYTES];
+            evidence_add(group, "on different objects (%s)%s", snapshot_object_name(group->object),
+                         evidence_counters(judge, group, counters));
         }
     }
     evidence_add_holders(judge, group);

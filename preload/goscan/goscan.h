@@ -114,6 +114,7 @@ struct go_goroutine {
     uint16_t op;           /* enum rec_op; of a semaphore, that of the lock which it is a part of */
     uint64_t object; /* the channel, the lock, the Cond, the pollDesc's descriptor; 0: not known */
     bool object_known;           /* it was found; a descriptor may be 0 */
+    struct go_lock_words words;  /* of a lock that is the object */
     struct go_channel channel;   /* of a send or a receive */
     const struct go_case *cases; /* of a select; valid during the visit, as are the others below */
     uint32_t case_count;
@@ -189,6 +190,10 @@ const uint64_t *goscan_spawn_pcs(const struct go_goroutine *it, uint32_t *ret_co
 /* How many cases a select has: sends << 16 | receives, each 65,535 at most. Those that are not in
  * it->cases count as receives. */
 uint32_t goscan_case_numbers(const struct go_goroutine *it);
+
+/* What the words of a lock say to who waits for it; not known where they say that it is about to be
+ * woken. `leaving` of an RWMutex alone. */
+struct go_lock_words goscan_lock_words(enum go_lock lock, int32_t state, int32_t leaving);
 
 /* The pprof labels of a goroutine: key, value, key, value … Returns how many pairs there are;
  * GO_MAX_LABELS + 1: more than so many, which are told. */

@@ -54,9 +54,13 @@ enum libgo_layout {
     LIBGO_POLL_SELF = 232,
     LIBGO_COND_LOCK = 24,    /* sync.Cond.notify.lock */
     LIBGO_COND_CHECKER = 48, /* its own address */
+    LIBGO_MUTEX_STATE = 0,
     LIBGO_MUTEX_SEMA = 4,
     LIBGO_RWMUTEX_WRITER_SEMA = 8,
     LIBGO_RWMUTEX_READER_SEMA = 12,
+    LIBGO_RWMUTEX_READER_COUNT = 16,
+    LIBGO_RWMUTEX_READER_WAIT = 20,
+    LIBGO_WAITGROUP_COUNTER = 4, /* the high half of its state */
     LIBGO_WAITGROUP_SEMA = 8,
     /* struct stack_segment of libgcc's split stacks: two links, the size of the stack behind the
      * segment's head, and four more words. (DWARF of libgcc.a, generic-morestack.c) */

@@ -26,6 +26,23 @@ enum go_lock {
     GO_LOCK_COUNT
 };
 
+/* The state of a sync.Mutex: bits, and from GO_MUTEX_WAITER on how many wait. */
+enum go_mutex {
+    GO_MUTEX_LOCKED = 1,
+    GO_MUTEX_WOKEN = 2, /* somebody who waited was woken, and has not had it yet */
+    GO_MUTEX_STARVING =
+        4, /* it is handed to who waits longest: one that was woken did not get it */
+    GO_MUTEX_WAITER = 8,
+};
+
+/* What a lock of package sync says of itself. */
+struct go_lock_words {
+    bool known;      /* it was read while the goroutine waited for it */
+    int32_t state;   /* of a Mutex, see enum go_mutex; a WaitGroup's counter; an RWMutex's
+                        readerCount: below 0 where a writer has it, or waits for readers */
+    int32_t leaving; /* an RWMutex's readerWait: how many RUnlocks that writer waits for */
+};
+
 struct go_reason_rule {
     const char *text;
     uint16_t op;    /* enum rec_op; REC_OP_NONE: it tells nothing of the goroutine */

@@ -13,6 +13,7 @@
 #define SCAN_SUDOG_BYTES 160   /* at most, of a runtime.sudog */
 #define SCAN_CHANNEL_BYTES 192 /* of a runtime.hchan */
 #define SCAN_SPECIAL_BYTES 384 /* of what a word on a stack may point to */
+#define SCAN_LOCK_BYTES 64     /* around the semaphore of a lock */
 #define SCAN_MEMOS 256         /* a power of 2 */
 #define SCAN_THREADS 64        /* a power of 2 */
 #define SCAN_PLUGINS 16        /* of which the functions are known */
@@ -78,11 +79,11 @@ struct scan_item {
     uint8_t *bytes; /* of the g */
     struct scan_copy stack;
     uint8_t *special_bytes;
-    uint64_t special_word;            /* the word on the stack */
-    uint32_t stack_bytes;             /* that were read, from sp on; 0: none */
-    uint32_t run, run_offset;         /* which run of g's it is read in, and where */
-    uint32_t g_ok, special_ok;        /* bool; set by the reading */
-    uint32_t first_sudog, last_sudog; /* number + 1 */
+    uint64_t special_word;              /* the word on the stack */
+    uint32_t stack_bytes;               /* that were read, from sp on; 0: none */
+    uint32_t run, run_offset;           /* which run of g's it is read in, and where */
+    uint32_t g_ok, special_ok, lock_ok; /* bool; set by the reading */
+    uint32_t first_sudog, last_sudog;   /* number + 1 */
     uint32_t sudog_count;
     uint8_t state;   /* enum scan_item_state */
     uint8_t special; /* enum scan_special */
@@ -150,6 +151,7 @@ struct scan_timers {
 struct scan_state {
     uint32_t gs_at_once;
     uint32_t g_bytes, sudog_bytes, channel_bytes, poll_bytes; /* to be read of each */
+    uint32_t lock_before, lock_bytes; /* and of locks: from so many before the semaphore on */
     struct scan_memo system[SCAN_MEMOS];
     struct scan_memo locks[SCAN_MEMOS];
     struct scan_memo timers[SCAN_MEMOS];
@@ -242,6 +244,22 @@ bool scan_syscall_stack(struct goscan *scan, struct scan_item *item);
 enum scan_special scan_special_of(const struct goscan *scan, const struct scan_item *item);
 void scan_special_ask(struct goscan *scan, struct scan_item *item);
 void scan_special_check(struct goscan *scan, struct scan_item *item);
+
+/* scan_locks.c: the words of a lock, which lie around the semaphore that its waiters are in. */
+
+/* How much that is in this layout; 0: more than there is room for. */
+void scan_locks_take_layout(struct goscan *scan);
+/* Asks for what surrounds the semaphore that a parked goroutine is in, if it is in one. */
+void scan_lock_ask(struct goscan *scan, struct scan_item *item);
+/* Takes the words from that, where they were read. */
+struct go_lock_words scan_lock_words(const struct goscan *scan, const struct scan_item *item,
+                                     enum go_lock lock);
+/* The address of the semaphore; 0: not known. */
+uint64_t scan_semaphore_of(const struct goscan *scan, const struct scan_item *item);
+/* Where that is in the lock; GO_ABSENT: not known. */
+uint16_t scan_semaphore_offset(const struct go_layout *layout, enum go_lock lock);
+/* The sudog of a semaphore or a Cond. NULL: not known. */
+const uint8_t *scan_own_sudog(const struct goscan *scan, const struct scan_item *item);
 
 /* scan_timers.c */
 

@@ -130,6 +130,7 @@ bool scan_state_take_layout(struct goscan *scan)
     state->channel_bytes = (uint32_t)go_layout_reach(channel, sizeof(channel) / sizeof(*channel));
     /* Of this one and of a Cond there may be too much: then none is looked for (scan_special.c). */
     state->poll_bytes = (uint32_t)go_layout_reach(poll, sizeof(poll) / sizeof(*poll));
+    scan_locks_take_layout(scan);
     return has_all_needed(l) && state->g_bytes <= GO_G_BYTES &&
            state->g_bytes + SCAN_G_GAP + 8 <= G_AREA_BYTES &&
            state->sudog_bytes <= SCAN_SUDOG_BYTES && state->channel_bytes <= SCAN_CHANNEL_BYTES;

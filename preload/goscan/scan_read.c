@@ -298,6 +298,16 @@ static void read_specials(struct goscan *scan, size_t first, size_t end)
     }
 }
 
+static void read_locks(struct goscan *scan, size_t first, size_t end)
+{
+    struct scan_state *state = scan_state(scan);
+    for (size_t i = first; i < end; i++) {
+        if (state->items[i].state == ITEM_PARKED)
+            scan_lock_ask(scan, &state->items[i]);
+    }
+    scan_flush(scan);
+}
+
 /* Whether something was not read that may be read by itself. */
 static bool lacks_part(const struct scan_state *state, const struct scan_item *item)
 {
@@ -369,6 +379,7 @@ static size_t read_parked(struct goscan *scan, size_t first, size_t end, bool al
         end = first + (count = with_room(state, first, count));
     ask_timers(scan);
     read_specials(scan, first, end);
+    read_locks(scan, first, end);
     check_keys(scan, first, end, alone);
     if (!alone) {
         state->batch_sudogs = state->sudog_count;

@@ -198,20 +198,9 @@ static void tell_select(struct goscan *scan, const struct scan_item *item, struc
 
 /* ---- Locks, Conds, descriptors ---- */
 
-/* The sudog of a semaphore or a Cond. NULL: not known. */
-static const uint8_t *own_sudog(const struct goscan *scan, const struct scan_item *item)
-{
-    if (item->special == SPECIAL_SUDOG && item->special_ok)
-        return item->special_bytes;
-    if (item->first_sudog == 0 || !*scan_state(scan)->sudogs[item->first_sudog - 1].copy.ok)
-        return NULL;
-    return scan_state(scan)->sudogs[item->first_sudog - 1].copy.bytes;
-}
-
 static void tell_semaphore(struct goscan *scan, const struct scan_item *item,
                            const struct go_reason *reason, struct go_goroutine *ret)
 {
-    const struct go_layout *layout = &scan->layout;
     enum go_lock lock = reason->lock;
     if (ret->stack && (lock == GO_LOCK_UNKNOWN || lock == GO_LOCK_MUTEX))
         lock = scan_lock_of(scan, ret->stack);
@@ -219,16 +208,12 @@ static void tell_semaphore(struct goscan *scan, const struct scan_item *item,
     if (reason->lock == GO_LOCK_MUTEX && lock != GO_LOCK_RWLOCK_MUTEX)
         lock = GO_LOCK_MUTEX;
     ret->op = go_lock_op(lock);
-    const uint16_t offsets[GO_LOCK_COUNT] = {
-        [GO_LOCK_MUTEX] = layout->mutex_sema,
-        [GO_LOCK_RWLOCK_MUTEX] = layout->mutex_sema,
-        [GO_LOCK_RWLOCK_READ] = layout->rwlock_reader_sema,
-        [GO_LOCK_RWLOCK_WRITE] = layout->rwlock_writer_sema,
-        [GO_LOCK_WAITGROUP] = layout->waitgroup_sema,
-    };
-    const uint8_t *sudog = own_sudog(scan, item);
-    if (sudog && offsets[lock] != GO_ABSENT && word_at(sudog, layout->sudog_elem) > offsets[lock])
-        ret->object = word_at(sudog, layout->sudog_elem) - offsets[lock];
+    uint16_t offset = scan_semaphore_offset(&scan->layout, lock);
+    uint64_t semaphore = scan_semaphore_of(scan, item);
+    if (offset == GO_ABSENT || semaphore <= offset)
+        return;
+    ret->object = semaphore - offset;
+    ret->words = scan_lock_words(scan, item, lock);
 }
 
 static void tell_cond(struct goscan *scan, const struct scan_item *item, struct go_goroutine *ret)
@@ -238,7 +223,8 @@ static void tell_cond(struct goscan *scan, const struct scan_item *item, struct 
         ret->object = item->special_word;
         return;
     }
-    const uint8_t *sudog = own_sudog(scan, item); /* since 1.26: with the address of the list */
+    const uint8_t *sudog =
+        scan_own_sudog(scan, item); /* since 1.26: with the address of the list */
     if (sudog && layout->cond_notify != GO_ABSENT &&
         word_at(sudog, layout->sudog_elem) > layout->cond_notify)
         ret->object = word_at(sudog, layout->sudog_elem) - layout->cond_notify;

@@ -502,6 +502,43 @@ static void select__of_many_cases__has_them_all_or_says_so(void **state)
     assert_non_null(strstr(json_string_value(evidence), more));
 }
 
+/* A recording does not have it: there, what the words say may be over. */
+static void locks__what_they_say__is_reported(void **state)
+{
+    static const struct {
+        const char *where, *key;
+        int value;
+        const char *said;
+    } locks[] = {
+        {"waitGroup", "counter", 1, ": 1 task waiting; counter 1: Done is missing once"},
+        {"rwmutexRead", "readers", 0, ": held for writing (by whom is not known); 1 waiting"},
+        {"rwmutexWrite", "readers", 1, ": held for reading once (by whom is not known); 1 waiting"},
+        {"rwmutexQueue", "readers", 0, ": held for writing (by whom is not known); 1 waiting"},
+        {"mutexLock", "locked", 1, ": who holds it is not known; 1 waiting for it"},
+    };
+    bool known = way == BY_PID || way == BY_CORE;
+    (void)state;
+    for (size_t i = 0; i < LENGTH(locks); i++) {
+        const json_t *group, *task;
+        see(row_of(locks[i].where), &group, &task);
+        const json_t *object = json_object_get(group, "object");
+        const json_t *value = json_object_get(object, locks[i].key);
+        assert_non_null(value);
+        if (!known) {
+            assert_true(json_is_null(value));
+            continue;
+        }
+        if (json_is_boolean(value))
+            assert_int_equal(json_is_true(value), locks[i].value);
+        else
+            assert_int_equal(json_integer_value(value), locks[i].value);
+        const json_t *evidence = json_array_get(json_object_get(group, "evidence"), 0);
+        const char *sentence = json_string_value(evidence);
+        if (!strstr(sentence, locks[i].said))
+            fail_msg("%s: \"%s\" is not in \"%s\"", locks[i].where, locks[i].said, sentence);
+    }
+}
+
 static void labels__are_reported(void **state)
 {
     (void)state;
@@ -543,7 +580,7 @@ static void report__nothing__is_lost(void **state)
 
 int main(int argc, char **argv)
 {
-    static struct CMUnitTest tests[LENGTH(rows) + 6];
+    static struct CMUnitTest tests[LENGTH(rows) + 7];
     size_t count = 0;
     if (argc != 3)
         return 64;
@@ -561,6 +598,7 @@ int main(int argc, char **argv)
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(select__its_cases__are_reported);
     tests[count++] =
         (struct CMUnitTest)cmocka_unit_test(select__of_many_cases__has_them_all_or_says_so);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(locks__what_they_say__is_reported);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(labels__are_reported);
     tests[count++] =
         (struct CMUnitTest)cmocka_unit_test(runtime__its_own_goroutines__are_no_finding);

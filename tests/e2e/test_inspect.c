@@ -263,6 +263,26 @@ static void select__its_channels__are_told(void **state)
     assert_int_equal(sends, 1);
 }
 
+static void locks__what_they_say__is_told(void **state)
+{
+    static const struct {
+        const char *function, *said;
+    } locks[] = {
+        {"main.waitGroup", ": 1 task waiting; counter 1: Done is missing once"},
+        {"main.rwmutexRead", ": held for writing (by whom is not known); 1 waiting for it"},
+        {"main.rwmutexWrite", ": held for reading once (by whom is not known); 1 waiting for it"},
+        {"main.mutexLock", ": who holds it is not known; 1 waiting for it"},
+    };
+    (void)state;
+    for (size_t i = 0; i < LENGTH(locks); i++) {
+        struct expected_group expected = {.wait_function = locks[i].function};
+        const json_t *group = find_group(told, &expected);
+        assert_non_null(group);
+        const json_t *evidence = json_array_get(json_object_get(group, "evidence"), 0);
+        assert_non_null(strstr(json_string_value(evidence), locks[i].said));
+    }
+}
+
 static void runtime__its_own__is_no_finding(void **state)
 {
     (void)state;
@@ -412,6 +432,7 @@ static void add_waits(struct suite *suite)
     for (size_t i = 0; i < LIBGO_ROWS; i++)
         add(suite, "is_told", libgo_rows[i].where, parked__is_told, &libgo_rows[i]);
     add(suite, "are_told", "select_its_channels", select__its_channels__are_told, NULL);
+    add(suite, "is_told", "locks_what_they_say", locks__what_they_say__is_told, NULL);
     add(suite, "is_no_finding", "runtime_its_own", runtime__its_own__is_no_finding, NULL);
     /* These share one program, which end_waits ends. */
     for (size_t i = 0; i < suite->count; i++)

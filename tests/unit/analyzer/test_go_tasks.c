@@ -19,7 +19,21 @@
 #define SYSCALL 3
 #define LEAKED 10
 
-enum reason { SEND, RECEIVE, NIL_SEND, SELECT, MUTEX, SLEEPING, IO, GC_WORKER, COROUTINE, REASONS };
+enum reason {
+    SEND,
+    RECEIVE,
+    NIL_SEND,
+    SELECT,
+    MUTEX,
+    RLOCK,
+    LOCK,
+    WAITGROUP,
+    SLEEPING,
+    IO,
+    GC_WORKER,
+    COROUTINE,
+    REASONS
+};
 
 static const struct go_reason reasons[REASONS] = {
     [SEND] = {.text = "chan send", .op = REC_OP_CHAN_SEND, .object = GO_OBJECT_CHANNEL},
@@ -29,6 +43,15 @@ static const struct go_reason reasons[REASONS] = {
                   .object = GO_OBJECT_CHANNEL},
     [SELECT] = {.text = "select", .op = REC_OP_SELECT, .object = GO_OBJECT_SELECT},
     [MUTEX] = {.text = "sync.Mutex.Lock", .op = REC_OP_MUTEX_LOCK, .object = GO_OBJECT_SEMAPHORE},
+    [RLOCK] = {.text = "sync.RWMutex.RLock",
+               .op = REC_OP_RWLOCK_RDLOCK,
+               .object = GO_OBJECT_SEMAPHORE},
+    [LOCK] = {.text = "sync.RWMutex.Lock",
+              .op = REC_OP_RWLOCK_WRLOCK,
+              .object = GO_OBJECT_SEMAPHORE},
+    [WAITGROUP] = {.text = "sync.WaitGroup.Wait",
+                   .op = REC_OP_WAITGROUP_WAIT,
+                   .object = GO_OBJECT_SEMAPHORE},
     [SLEEPING] = {.text = "sleep", .op = REC_OP_SLEEP, .deadline = true},
     [IO] = {.text = "IO wait", .op = REC_OP_IO_WAIT, .object = GO_OBJECT_POLL},
     [GC_WORKER] = {.text = "GC worker (idle)", .op = REC_OP_IDLE, .idle = true},
@@ -374,6 +397,91 @@ static void select__is_told_with_every_case(void **state)
     assert_evidence(judge(f, 0), "3 cases, no task waiting on the other side of any");
 }
 
+#define WRITER (-(1 << 30)) /* that an RWMutex's count of readers has while there is one */
+
+/* Only what its words prove. */
+static void lock__what_it_says_of_itself__is_evidence(void **state)
+{
+    static const struct {
+        enum reason reason;
+        int32_t state, leaving;
+        const char *said;
+    } rows[] = {
+        {MUTEX, 9, 0, "mutex 0x500: who holds it is not known; 1 waiting for it"},
+        {MUTEX, 13, 0,
+         "mutex 0x500: in starvation mode; who holds it is not known; 1 waiting for it"},
+        {MUTEX, 10, 0, "mutex 0x500: unlocked: the next one is about to take it; 1 waiting for it"},
+        {MUTEX, 2, 0, "mutex 0x500: unlocked: the next one is about to take it; 1 waiting for it"},
+        {MUTEX, 0, 0,
+         "mutex 0x500: unlocked, and it counts no waiter: it was overwritten; 1 waiting for it"},
+        {LOCK, WRITER + 2, 2,
+         "rwlock 0x500: held for reading 2 times (by whom is not known); 1 waiting for it"},
+        {LOCK, WRITER + 1, 1,
+         "rwlock 0x500: held for reading once (by whom is not known); 1 waiting for it"},
+        {RLOCK, WRITER + 3, 2,
+         "rwlock 0x500: held for reading 2 times (by whom is not known), and a writer waits ahead; "
+         "1 waiting for it"},
+        {RLOCK, WRITER + 1, 0,
+         "rwlock 0x500: held for writing (by whom is not known); 1 waiting for it"},
+        /* A writer has just let it go; one is about to wait; the words of no RWMutex. */
+        {RLOCK, 1, 0, "rwlock 0x500: who holds it is not known; 1 waiting for it"},
+        {RLOCK, WRITER + 3, -1, "rwlock 0x500: who holds it is not known; 1 waiting for it"},
+        {LOCK, 2, 2, "rwlock 0x500: who holds it is not known; 1 waiting for it"},
+        {WAITGROUP, 3, 0, "waitgroup 0x500: 1 task waiting; counter 3: Done is missing 3 times"},
+        {WAITGROUP, 1, 0, "waitgroup 0x500: 1 task waiting; counter 1: Done is missing once"},
+        {WAITGROUP, 0, 0, "waitgroup 0x500: 1 task waiting; counter 0"},
+        {WAITGROUP, -1, 0,
+         "waitgroup 0x500: 1 task waiting; counter -1: Done was called too often"},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct fixture *f = *state;
+        struct go_goroutine it = parked(f, 7, rows[i].reason);
+        it.object = 0x500;
+        it.words = (struct go_lock_words){true, rows[i].state, rows[i].leaving};
+        add(f, &it);
+        const struct group *group = judge(f, 0);
+        assert_int_equal(group->verdict, VERDICT_STUCK);
+        assert_string_equal(group->evidence[0], rows[i].said);
+        tear_down(state);
+        set_up(state);
+    }
+}
+
+static void lock__whose_words_were_not_read__says_nothing(void **state)
+{
+    struct fixture *f = *state;
+    struct go_goroutine it = parked(f, 7, WAITGROUP);
+    it.object = 0x500;
+    const struct snapshot_task *task = add(f, &it);
+    assert_int_equal(task->detail_flags & REC_DETAIL_LOCK_WORDS, 0);
+    assert_string_equal(judge(f, 0)->evidence[0], "waitgroup 0x500: 1 task waiting");
+}
+
+static void waitgroups__of_several__tell_their_counters(void **state)
+{
+    static const struct {
+        int32_t counters[3];
+        bool known; /* that of the last one */
+        const char *said;
+    } rows[] = {
+        {{1, 1, 1}, true, "on different objects (waitgroup), each with the counter 1"},
+        {{2, 7, 1}, true, "on different objects (waitgroup), with counters of 1 to 7"},
+        {{1, 1, 1}, false, "on different objects (waitgroup)"},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct fixture *f = *state;
+        for (uint64_t id = 1; id <= 3; id++) {
+            struct go_goroutine it = parked(f, id, WAITGROUP);
+            it.object = 0x500 * id;
+            it.words = (struct go_lock_words){id < 3 || rows[i].known, rows[i].counters[id - 1], 0};
+            add(f, &it);
+        }
+        assert_string_equal(judge(f, 0)->evidence[0], rows[i].said);
+        tear_down(state);
+        set_up(state);
+    }
+}
+
 static void locked_to_a_thread__is_said(void **state)
 {
     struct fixture *f = *state;
@@ -701,6 +809,9 @@ int main(void)
         TEST(select_whose_cases_were_not_read__is_not_leaked),
         TEST(select_with_cases_untold__is_not_leaked),
         TEST(select__is_told_with_every_case),
+        TEST(lock__what_it_says_of_itself__is_evidence),
+        TEST(lock__whose_words_were_not_read__says_nothing),
+        TEST(waitgroups__of_several__tell_their_counters),
         TEST(locked_to_a_thread__is_said),
         TEST(locked_to_its_thread__is_said),
         TEST(timer__is_a_deadline),

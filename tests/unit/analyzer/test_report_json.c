@@ -67,7 +67,8 @@ static const struct key group_keys[] = {
 static const struct key object_keys[] = {
     {"kind", "s"},         {"address", "s"},     {"capacity", "in"}, {"length", "in"},
     {"closed", "bn"},      {"owner_task", "in"}, {"senders", "in"},  {"receivers", "in"},
-    {"joined_task", "in"}, {NULL, NULL}};
+    {"joined_task", "in"}, {"counter", "in"},    {"locked", "bn"},   {"readers", "in"},
+    {NULL, NULL}};
 static const struct key task_keys[] = {{"id", "i"},         {"os_tid", "in"},  {"name", "sn"},
                                        {"parked_ns", "in"}, {"deadline", "b"}, {"labels", "o"},
                                        {NULL, NULL}};

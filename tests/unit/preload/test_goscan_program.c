@@ -220,6 +220,34 @@ static void channels__of_a_program__have_capacity_and_length(void **state)
     look_away(&sight);
 }
 
+static void locks__of_a_program__say_what_they_wait_for(void **state)
+{
+    static const struct {
+        const char *function;
+        bool negative; /* the state: a writer has the RWMutex, or waits for readers */
+        int32_t state; /* else */
+        int32_t leaving;
+    } rows[] = {
+        {"waitGroup", false, 1, 0}, {"lockMutex", false, GO_MUTEX_LOCKED | GO_MUTEX_WAITER, 0},
+        {"lockRead", true, 0, 0},   {"lockWriteAfter", true, 0, 0},
+        {"lockWrite", true, 0, 1},
+    };
+    struct sight sight;
+    look(&sight, *state);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const struct go_lock_words *words = &find(&sight, rows[i].function)->it.words;
+        assert_true(words->known);
+        if (rows[i].negative)
+            assert_true(words->state < 0);
+        else
+            assert_int_equal(words->state, rows[i].state);
+        assert_int_equal(words->leaving, rows[i].leaving);
+    }
+    assert_false(find(&sight, "waitCond")->it.words.known);
+    assert_false(find(&sight, "sendTo")->it.words.known);
+    look_away(&sight);
+}
+
 static void stacks__of_a_program__are_whole(void **state)
 {
     struct sight sight;
@@ -448,6 +476,7 @@ int main(void)
             cmocka_unit_test_prestate(goroutines__of_a_program__are_parked_as_it_says, modes[i]),
             cmocka_unit_test_prestate(selects__of_a_program__have_their_cases, modes[i]),
             cmocka_unit_test_prestate(labels__of_a_goroutine__are_all_told, modes[i]),
+            cmocka_unit_test_prestate(locks__of_a_program__say_what_they_wait_for, modes[i]),
         };
         failed += cmocka_run_group_tests_name(modes[i], tests, NULL, NULL);
     }

@@ -15,7 +15,7 @@
 #define WAIT_SINCE 5000000
 #define RUNS 0x42 /* as the runtime counts them, of a goroutine */
 
-enum reason { NO_REASON, SEND, SELECT, COROUTINE, REASONS };
+enum reason { NO_REASON, SEND, SELECT, COROUTINE, WAITGROUP, WRITER, READER, REASONS };
 
 struct target {
     struct mem_reader reader;
@@ -36,7 +36,13 @@ static void read_target(struct mem_reader *reader, struct mem_piece *pieces, siz
 
 static int set_up(void **state)
 {
-    static const char *const texts[REASONS] = {"", "chan send", "select", "coroutine"};
+    static const char *const texts[REASONS] = {"",
+                                               "chan send",
+                                               "select",
+                                               "coroutine",
+                                               "sync.WaitGroup.Wait",
+                                               "sync.RWMutex.Lock",
+                                               "sync.RWMutex.RLock"};
     struct target *target = calloc(1, sizeof(*target));
     assert_non_null(target);
     struct goscan *scan = &target->scan;
@@ -207,6 +213,107 @@ static void select__of_too_many_cases__may_have_a_deadline(void **state)
     assert_true(target->totals.timers_unknown);
 }
 
+/* A goroutine in the semaphore of a lock. Returns its sudog. */
+static uint64_t park_in(struct target *target, enum reason reason, uint64_t semaphore)
+{
+    const struct go_layout *layout = &target->scan.layout;
+    uint64_t g = park(target, reason), sudog = arena_make(&target->arena, 128);
+    arena_put(&target->arena, sudog + layout->sudog_g, g);
+    arena_put(&target->arena, sudog + layout->sudog_elem, semaphore);
+    arena_put(&target->arena, g + layout->g_waiting, sudog);
+    return sudog;
+}
+
+#define IN_BUBBLE UINT64_C(0x80000000) /* of testing/synctest, beside the count of waiters */
+
+static void waitgroup__its_counter__is_told(void **state)
+{
+    static const struct {
+        uint64_t word;
+        int32_t counter;
+    } rows[] = {{UINT64_C(3) << 32 | 1, 3},
+                {UINT64_C(2) << 32 | IN_BUBBLE | 1, 2},
+                {0, 0},
+                {UINT64_C(0xffffffff) << 32 | 1, -1}};
+    struct target *target = *state;
+    const struct go_layout *layout = &target->scan.layout;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        uint64_t group = arena_make(&target->arena, 64);
+        arena_put(&target->arena, group + layout->waitgroup_state, rows[i].word);
+        park_in(target, WAITGROUP, group + layout->waitgroup_sema);
+    }
+    look(target);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        assert_true(target->seen[i].words.known);
+        assert_int_equal(target->seen[i].words.state, rows[i].counter);
+    }
+}
+
+static uint64_t put_rwlock(struct target *target, int32_t count, int32_t leaving)
+{
+    const struct go_layout *layout = &target->scan.layout;
+    uint64_t lock = arena_make(&target->arena, 64);
+    arena_put(&target->arena, lock + layout->rwlock_reader_count,
+              (uint32_t)count | (uint64_t)(uint32_t)leaving << 32);
+    return lock;
+}
+
+/* The last reader has made way: what the words say of others is over as soon as it runs. */
+static void writer__that_is_about_to_be_woken__knows_nothing(void **state)
+{
+    struct target *target = *state;
+    const struct go_layout *layout = &target->scan.layout;
+    uint64_t held = put_rwlock(target, -1073741822, 2), free = put_rwlock(target, -1073741824, 0);
+    park_in(target, WRITER, held + layout->rwlock_writer_sema);
+    park_in(target, WRITER, free + layout->rwlock_writer_sema);
+    park_in(target, READER, free + layout->rwlock_reader_sema);
+    look(target);
+    assert_true(target->seen[0].words.known);
+    assert_int_equal(target->seen[0].words.state, -1073741822);
+    assert_int_equal(target->seen[0].words.leaving, 2);
+    assert_false(target->seen[1].words.known);
+    assert_int_equal(target->seen[1].object, free);
+    assert_true(target->seen[2].words.known);
+    assert_int_equal(target->seen[2].words.leaving, 0);
+}
+
+static void lock__whose_words_cannot_be_read__is_told_without(void **state)
+{
+    struct target *target = *state;
+    const struct go_layout *layout = &target->scan.layout;
+    uint64_t past = ARENA + ARENA_BYTES;
+    park_in(target, WAITGROUP, past);
+    park_in(target, WAITGROUP, layout->waitgroup_sema); /* no address that a lock may have */
+    look(target);
+    assert_int_equal(target->seen[0].object, past - layout->waitgroup_sema);
+    for (size_t i = 0; i < 2; i++)
+        assert_false(target->seen[i].words.known);
+}
+
+/* By DWARF, which may say anything: of words that are too far away none is told, and of ones that
+ * are not there. */
+static void lock__whose_layout_is_another__is_told_without(void **state)
+{
+    struct target *target = *state;
+    struct go_layout *layout = &target->scan.layout;
+    const struct go_layout table = *layout;
+    uint64_t lock = put_rwlock(target, -1073741822, 2);
+    park_in(target, WRITER, lock + table.rwlock_writer_sema);
+    static const uint16_t places[] = {GO_ABSENT, 60000, 500};
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+        *layout = table;
+        layout->rwlock_reader_wait = places[i];
+        assert_true(scan_state_take_layout(&target->scan));
+        look(target);
+        assert_int_equal(target->seen[0].object, lock);
+        assert_false(target->seen[0].words.known);
+    }
+    *layout = table;
+    layout->rwlock_reader_count = table.rwlock_writer_sema; /* the word is the semaphore itself */
+    assert_true(scan_state_take_layout(&target->scan));
+    look(target);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -216,6 +323,10 @@ int main(void)
         TEST(creators_stack__of_which_no_more_was_kept__is_cut),
         TEST(select__of_many_cases__has_the_deadline_of_any),
         TEST(select__of_too_many_cases__may_have_a_deadline),
+        TEST(waitgroup__its_counter__is_told),
+        TEST(writer__that_is_about_to_be_woken__knows_nothing),
+        TEST(lock__whose_words_cannot_be_read__is_told_without),
+        TEST(lock__whose_layout_is_another__is_told_without),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
