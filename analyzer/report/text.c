@@ -317,6 +317,64 @@ static void put_labels(const struct writer *writer, const struct group *group)
         fputs(count > LABELS_SHOWN ? ", …\n" : "\n", writer->out);
 }
 
+#define TASKS_SHOWN 5
+
+/* The name that all tasks of a group have of their own; NULL: they have none, or several. */
+static const char *common_name(const struct snapshot *snapshot, const struct group *group)
+{
+    const char *name = evidence_own_name(snapshot, group->members[0]);
+    for (size_t i = 1; name && i < group->count; i++) {
+        const char *other = evidence_own_name(snapshot, group->members[i]);
+        if (!other || strcmp(other, name) != 0)
+            return NULL;
+    }
+    return name;
+}
+
+/* "18", "2 (tid 4711, worker)": what else it is known by, where it is. */
+static void put_task_number(const struct writer *writer, uint32_t index, const char *name)
+{
+    const struct snapshot *snapshot = writer->report->snapshot;
+    const struct snapshot_task *task = &snapshot->tasks[index];
+    uint32_t tid = snapshot_extra(snapshot, task)->os_tid;
+    bool has_tid = task->kind == REC_KIND_THREAD && tid != 0 && tid != task->id;
+    fprintf(writer->out, "%" PRIu64, task->id);
+    if (!has_tid && !name)
+        return;
+    fputs(" (", writer->out);
+    if (has_tid)
+        fprintf(writer->out, "tid %" PRIu32 "%s", tid, name ? ", " : "");
+    if (name)
+        put_printable(writer->out, name);
+    fputc(')', writer->out);
+}
+
+/* "goroutines 18, 19, 20, 21, 22 and 45 more", "threads 2, 3, named worker": those that have waited
+ * for longest. By these numbers they are found in a debugger, in logs and in what a runtime prints.
+ */
+static void put_task_numbers(const struct writer *writer, const struct group *group)
+{
+    const struct snapshot *snapshot = writer->report->snapshot;
+    const char *all_named = common_name(snapshot, group);
+    size_t shown = group->listed_count < TASKS_SHOWN ? group->listed_count : TASKS_SHOWN;
+    if (shown == 0)
+        return;
+    fprintf(writer->out, INDENT "%s%s ", snapshot_kind_name(group->kind),
+            group->count == 1 ? "" : "s");
+    for (size_t i = 0; i < shown; i++) {
+        uint32_t index = group->listed[i];
+        fputs(i ? ", " : "", writer->out);
+        put_task_number(writer, index, all_named ? NULL : evidence_own_name(snapshot, index));
+    }
+    if (group->count > shown)
+        fprintf(writer->out, " and %zu more", group->count - shown);
+    if (all_named) {
+        fputs(", named ", writer->out);
+        put_printable(writer->out, all_named);
+    }
+    fputc('\n', writer->out);
+}
+
 static void put_group(const struct writer *writer, const struct group *group)
 {
     FILE *out = writer->out;
@@ -327,6 +385,7 @@ static void put_group(const struct writer *writer, const struct group *group)
         put_printable(out, group->evidence[i]);
         fputc('\n', out);
     }
+    put_task_numbers(writer, group);
     put_labels(writer, group);
     if (group->wait && group->wait->site)
         put_stack(writer, group->wait->site, "at", false);

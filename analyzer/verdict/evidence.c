@@ -44,12 +44,18 @@ static bool is_named_as_program(const struct snapshot *snapshot, const char *nam
     return strncmp(program, name, length) == 0 && (length == COMM_MOST || !program[length]);
 }
 
+const char *evidence_own_name(const struct snapshot *snapshot, uint32_t index)
+{
+    const char *name = snapshot_extra(snapshot, &snapshot->tasks[index])->name;
+    return name[0] && !is_named_as_program(snapshot, name) ? name : NULL;
+}
+
 const char *evidence_task_name(const struct snapshot *snapshot, uint32_t index, char to[64])
 {
     const struct snapshot_task *task = &snapshot->tasks[index];
     int length = snprintf(to, 64, "%s %" PRIu64, snapshot_kind_name(task->kind), task->id);
-    const char *name = snapshot_extra(snapshot, task)->name;
-    if (name[0] && !is_named_as_program(snapshot, name))
+    const char *name = evidence_own_name(snapshot, index);
+    if (name)
         snprintf(to + length, 64 - (size_t)length, " (%s)", name);
     return to;
 }

@@ -44,6 +44,10 @@ struct object_look {
 struct object_look evidence_look_at(const struct snapshot *snapshot, const struct waitgraph *graph,
                                     uint32_t task);
 
+/* The name of a task, where it has one of its own; NULL: none, or the program's, as threads have
+ * that were given none. */
+const char *evidence_own_name(const struct snapshot *snapshot, uint32_t index);
+
 /* "thread 7 (worker)"; "thread 7" where its name is the program's. */
 const char *evidence_task_name(const struct snapshot *snapshot, uint32_t task, char to[64]);
 

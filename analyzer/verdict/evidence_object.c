@@ -7,6 +7,7 @@
 
 #include "analyzer/base/text.h"
 #include "analyzer/verdict/evidence.h"
+#include "analyzer/verdict/evidence_cases.h"
 #include "analyzer/verdict/evidence_holders.h"
 #include "analyzer/verdict/evidence_lock.h"
 #include "analyzer/verdict/rules.h"
@@ -417,6 +418,7 @@ void evidence_add_object(const struct judge *judge, struct group *group)
     }
     evidence_add_holders(judge, group);
     explain_cases(judge, group);
+    evidence_add_cases(judge, group);
     explain_locked(judge, group);
     explain_blocked(judge, group);
     explain_loss(judge, group);

@@ -527,6 +527,35 @@ static void select__of_which_not_all_cases_were_recorded__says_more(void **state
     }
 }
 
+/* Tasks that wait on the same channels are told with these; else how many cases each has. */
+static void cases__are_named_as_far_as_all_tasks_have_the_same(void **state)
+{
+    (void)state;
+    const char *const said[] = {
+        "cases: chan receive 0x600, chan send 0x700, chan send of a nil channel",
+        "cases of each: 1 chan receive, 2 chan send", NULL};
+    for (int differ = 0; differ < 3; differ++) {
+        struct judged j;
+        struct builder *b = recording_builder_create();
+        for (uint64_t i = 0; i < 2; i++) {
+            struct rec_task *task = builder_task(b, REC_KIND_TASK, "f");
+            builder_park(b, task, "taskrt_select", REC_OP_SELECT, 0x7ffe10, 20 * SECOND, 0);
+            uint32_t first = builder_case(b, REC_OP_CHAN_RECEIVE, differ == 1 ? 0x600 + i : 0x600);
+            builder_case(b, REC_OP_CHAN_SEND, 0x700);
+            builder_case(b, differ == 2 && i == 1 ? REC_OP_CHAN_RECEIVE : REC_OP_CHAN_SEND, 0);
+            builder_select(task, first, 3);
+            task->arg = 3;
+        }
+        judge(&j, b, 10 * SECOND, NULL);
+        assert_evidence(&j, 0, "3 cases, no task waiting on the other side of any");
+        if (said[differ])
+            assert_evidence(&j, 0, said[differ]);
+        else
+            assert_no_evidence(&j, 0, "cases:");
+        done(&j);
+    }
+}
+
 /* Both on the same channel: a task does not wake itself. */
 static void select__that_sends_and_receives__is_no_partner_of_its_own(void **state)
 {
@@ -764,6 +793,7 @@ int main(void)
         cmocka_unit_test(poll__of_no_descriptor__is_told_without_one),
         cmocka_unit_test(select__leaked_only_when_all_cases_are_nil),
         cmocka_unit_test(select__of_which_not_all_cases_were_recorded__says_more),
+        cmocka_unit_test(cases__are_named_as_far_as_all_tasks_have_the_same),
         cmocka_unit_test(select__that_sends_and_receives__is_no_partner_of_its_own),
         cmocka_unit_test(process__is_told_as_waitpid_is_given_it),
         cmocka_unit_test(goroutine_and_its_thread__are_counted_once),
