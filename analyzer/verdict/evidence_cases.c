@@ -20,8 +20,10 @@ static struct cases cases_of(const struct judge *judge, uint32_t index)
     const struct snapshot *snapshot = judge->snapshot;
     const struct snapshot_task *task = &snapshot->tasks[index];
     const struct snapshot_extra *extra = snapshot_extra(snapshot, task);
-    struct cases cases = {&snapshot->cases[extra->case_first], extra->case_count, 0,
-                          snapshot_cases_given(snapshot, task) <= extra->case_count};
+    struct cases cases = {.count = extra->case_count,
+                          .all = snapshot_cases_given(snapshot, task) <= extra->case_count};
+    if (cases.count > 0)
+        cases.rows = &snapshot->cases[extra->case_first];
     for (uint32_t i = 0; i < cases.count; i++)
         cases.senders += cases.rows[i].op == REC_OP_CHAN_SEND;
     return cases;

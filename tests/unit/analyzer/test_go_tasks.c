@@ -394,8 +394,9 @@ static void select__is_told_with_every_case(void **state)
     assert_int_equal(rows[1].op, REC_OP_CHAN_RECEIVE);
     assert_int_equal(rows[1].detail_flags, REC_DETAIL_CHANNEL | REC_DETAIL_CLOSED);
     assert_int_equal(rows[2].detail_flags, 0);
-    assert_evidence(judge(f, 0), "3 cases, no task waiting on the other side of any");
-    assert_evidence(judge(f, 0), "cases: chan send 0x500, chan receive 0x600, chan receive 0x700");
+    const struct group *group = judge(f, 0);
+    assert_evidence(group, "3 cases, no task waiting on the other side of any");
+    assert_evidence(group, "cases: chan send 0x500, chan receive 0x600, chan receive 0x700");
 }
 
 #define WRITER (-(1 << 30)) /* that an RWMutex's count of readers has while there is one */
