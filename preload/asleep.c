@@ -3,6 +3,7 @@
 #include <gnu/libc-version.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 
 #include "preload/adapter_go.h"
 #include "preload/call_rows.h"
@@ -32,8 +33,10 @@ void asleep_reset(void)
 
 static bool may_tell(const struct blocked_call *call)
 {
-    return recorder_options.classes == REC_CLASS_ALL && !adapter_go_is_program() &&
-           call->number >= 0 && call->pc >= libc.start && call->pc < libc.end;
+    /* What an ioctl waits for, and how long at most, only its device knows: many are idle waits. */
+    return call->number != SYS_ioctl && recorder_options.classes == REC_CLASS_ALL &&
+           !adapter_go_is_program() && call->number >= 0 && call->pc >= libc.start &&
+           call->pc < libc.end;
 }
 
 bool asleep_is_told(const struct blocked_call *call, struct rec_asleep *ret)

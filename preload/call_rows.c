@@ -2,6 +2,8 @@
 
 #include "preload/recorder.h"
 
+#define NO_ROOM UINT16_MAX
+
 uint16_t call_rows_get(struct call_rows *rows, int64_t number, const struct thread_call *call,
                        uint16_t flags)
 {
@@ -9,5 +11,7 @@ uint16_t call_rows_get(struct call_rows *rows, int64_t number, const struct thre
     if (*row == 0)
         *row = (uint16_t)recorder_add_call(call->name != NULL ? call->name : "syscall", call->op,
                                            flags);
-    return *row;
+    if (*row == 0)
+        *row = NO_ROOM; /* counted once */
+    return *row != NO_ROOM ? *row : 0;
 }

@@ -14,8 +14,8 @@ struct call_rows {
     uint16_t rows[CALL_ROWS_MOST + 1];
 };
 
-/* The row of the system call `number`, which `call` describes, with `flags` (enum rec_call_flag).
- * 0: no room (counted). Who looks at tasks, in one thread. */
+/* The row of the system call `number` (not negative), which `call` describes, with `flags` (enum
+ * rec_call_flag). 0: no room (counted). Who looks at tasks, in one thread. */
 uint16_t call_rows_get(struct call_rows *rows, int64_t number, const struct thread_call *call,
                        uint16_t flags);
 

@@ -18,6 +18,8 @@
 
 bool descriptor_asks_sockets = true;
 
+static char input[NAME_BYTES]; /* what /proc had for descriptor 0 at the start; "": nothing */
+
 /* Where /proc tells of it, in `folder`. `tid` 0: of that of the process. */
 static void put_path(const struct descriptor_place *place, uint32_t tid, const char *folder,
                      char path[PATH_ROOM])
@@ -38,6 +40,13 @@ static bool read_link(const struct descriptor_place *place, uint32_t tid, char t
     put_path(place, tid, "/fd/", path);
     memset(to, 0, NAME_BYTES);
     return sys_call(SYS_readlinkat, AT_FDCWD, path, to, NAME_BYTES) > 0;
+}
+
+void descriptor_know_input(void)
+{
+    const struct descriptor_place place = {.pid = OWN_PROCESS};
+    if (!read_link(&place, 0, input))
+        input[0] = '\0';
 }
 
 /* A timer that is set wakes who reads from it. Source: proc_pid_fdinfo(5). */
@@ -157,6 +166,8 @@ void descriptor_look(const struct descriptor_place *place, struct descriptor *re
         return;
     ret->known = true;
     ret->times_out = place->timeout != 0 && is_set_timer(place, ret->told.name);
+    ret->is_input = place->fd == 0 && input[0] != '\0' && !is_socket(input) &&
+                    memcmp(ret->told.name, input, NAME_BYTES) == 0;
     long holder = descriptor_asks_sockets && is_socket(ret->told.name)
                       ? open_holder(place, ret->told.name)
                       : -1;
@@ -182,5 +193,6 @@ uint16_t descriptor_record(const struct rec_task *task, uint64_t id, uint32_t wa
         recorder_put_descriptor(task, &look.told);
     return (uint16_t)((look.listens ? REC_DETAIL_LISTENING : 0) |
                       (look.times_out ? REC_DETAIL_TIMES_OUT : 0) |
-                      (look.connected ? REC_DETAIL_CONNECTED : 0));
+                      (look.connected ? REC_DETAIL_CONNECTED : 0) |
+                      (look.is_input ? REC_DETAIL_INPUT : 0));
 }

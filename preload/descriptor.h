@@ -21,12 +21,16 @@ struct descriptor {
     bool connected;             /* a stream socket that is connected */
     bool listens;               /* a socket that listens for connections */
     bool times_out;             /* a socket for which that option is set, or a timer that is */
+    bool is_input;              /* the program's standard input, as it was when recording began */
     struct rec_descriptor told; /* but for the task and its wait */
 };
 
 /* Whether sockets are asked what they are. True at first; the sampler says no where a system call
  * filter kills for it. */
 extern bool descriptor_asks_sockets;
+
+/* Learns where the standard input of this process leads to. At start. */
+void descriptor_know_input(void);
 
 /* Looks at a descriptor. False and 0 are what cannot be told. In the process itself: the sampler,
  * with descriptors of its own. Source: pidfd_open(2). */

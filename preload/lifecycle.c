@@ -11,6 +11,7 @@
 
 #include "preload/adapter_go.h"
 #include "preload/asleep.h"
+#include "preload/descriptor.h"
 #include "preload/filter.h"
 #include "preload/hooks.h"
 #include "preload/libgo.h"
@@ -130,6 +131,7 @@ static bool begin(bool may_open_unwinder)
     own_stack_init();
     own_tid_init();
     asleep_init((const void *)hooks_real.pthread_mutex_lock);
+    descriptor_know_input();
     if (hooks_has("runtime.gopark"))
         libgo_init();
     bool is_go = adapter_go_init();

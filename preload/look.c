@@ -209,8 +209,8 @@ static void describe(struct rec_task *task, const struct rec_task *copy, const s
         return;
     if (waits_for_descriptor(op)) { /* which stays what it was when the wait began */
         if (!first)
-            detail.flags |= task->detail_flags &
-                            (REC_DETAIL_LISTENING | REC_DETAIL_TIMES_OUT | REC_DETAIL_CONNECTED);
+            detail.flags |= task->detail_flags & (REC_DETAIL_LISTENING | REC_DETAIL_TIMES_OUT |
+                                                  REC_DETAIL_CONNECTED | REC_DETAIL_INPUT);
         else if (own_files)
             detail.flags |= describe_descriptor(
                 task, copy, sleep->number != 0 ? sleep->number : copy->gen, &detail);
@@ -361,8 +361,11 @@ static void look_at_sleep(struct rec_task *task, bool last)
             return;
     }
     if (sleep.flags & REC_DETAIL_ASLEEP) {
-        if (!(task->detail_flags & REC_DETAIL_WAITS) && !note_asleep(task, &copy, &sleep))
+        if (!(task->detail_flags & REC_DETAIL_WAITS) && !note_asleep(task, &copy, &sleep)) {
+            /* Nothing is told of it, and it is not asked for again: the loss is counted once. */
+            set_flags(task, task->detail_flags | REC_DETAIL_WAITS | REC_DETAIL_NO_STACK);
             return;
+        }
         copy.call = recorder.asleep[task - recorder.tasks].call;
     }
     describe(task, &copy, &sleep, true);
@@ -373,6 +376,17 @@ static void look_at_sleep(struct rec_task *task, bool last)
      * went on just before it could see that, the note would fit its next wait, too: it is taken
      * back. */
     if (moved(task, &copy, &sleep))
+        note_wait(task, 0, 0, 0);
+}
+
+void look_last_at(struct rec_task *task)
+{
+    struct rec_task copy;
+    struct sleep sleep;
+    const uint16_t told = REC_DETAIL_PASSING | REC_DETAIL_WAITS;
+    if ((SHARED_GET(task->detail_flags) & told) != told || SHARED_GET(task->gen) != 0)
+        return;
+    if (sleep_of(task, &copy, &sleep) != task->seen_gen || sleep.key != task->detail_b)
         note_wait(task, 0, 0, 0);
 }
 

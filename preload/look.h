@@ -23,4 +23,8 @@ void look_break_off(uint32_t row);
  * are taken at the first. */
 void look_at(struct rec_task *task, bool last);
 
+/* After the last walk: takes back what is told of a thread by the kernel's word and is over since.
+ * It might make a cycle with what another one has begun to wait for during that walk. */
+void look_last_at(struct rec_task *task);
+
 #endif

@@ -189,6 +189,9 @@ enum rec_detail_flag {
     /* (1.7) with PASSING, of a thread: it is asleep in a call that it has not published; which one,
      * a row of REC_TABLE_ASLEEP tells. detail_b is rec_asleep_key */
     REC_DETAIL_ASLEEP = 8192,
+    /* (1.7) its descriptor is 0, and leads to where it led when the recording began: the program's
+     * standard input */
+    REC_DETAIL_INPUT = 16384,
 };
 
 /* The number that a row has for one that may be too large for it. */

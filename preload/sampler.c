@@ -100,6 +100,10 @@ static bool walk(uint32_t number, bool last)
         if (state == REC_TASK_ENDING || number % THREADS_EVERY == 0)
             look_for_end(task);
     }
+    for (uint32_t row = 1; last && row < count; row++)
+        if (SHARED_GET(recorder.tasks[row].kind) == REC_KIND_THREAD &&
+            SHARED_GET(recorder.tasks[row].state) == REC_TASK_LIVE)
+            look_last_at(&recorder.tasks[row]);
     return true;
 }
 

@@ -18,7 +18,6 @@ static const char beam_own[] = "a thread of Erlang's runtime itself";
 static const char eio_idle[] = "a thread of libeio without a request";
 
 const char op_for_an_answer[] = "";
-const char op_for_input[] = "for what comes on its standard input";
 
 const struct op_rule op_rules[] = {
     /* libtaskrt */
@@ -31,7 +30,6 @@ const struct op_rule op_rules[] = {
     {"*pthread_@(cond|mutex|rwlock|clockjoin|timedjoin|join|barrier|once)*", NULL, NULL, NULL,
      false},
     {"@(__new_sem_wait*|sem_@(wait|timedwait|clockwait))", NULL, NULL, NULL, false},
-    {"libc[.-]*!*_IO_*file_@(underflow|xsgetn)*", NULL, op_for_input, "io wait", true},
     {"@(libc|librt)[.-]*!timer_helper_thread", NULL, "the C library's thread for POSIX timers",
      "signal wait", true},
     {"@(libc|librt)[.-]*!handle_fildes_io", NULL, "the C library's thread for asynchronous I/O",

@@ -41,10 +41,6 @@ struct op_rule {
  * the call, a poll, do not know. As `idle` of a row; compared by its address. */
 extern const char op_for_an_answer[];
 
-/* As `idle` of a row: the wait is expected where it is for standard input, descriptor 0, which the
- * stack does not tell; compared by its address. */
-extern const char op_for_input[];
-
 /* The first row that fits a frame counts. */
 extern const struct op_rule op_rules[];
 extern const size_t op_rule_count;

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "analyzer/base/text.h"
-#include "analyzer/naming/op_table.h"
 
 static const struct snapshot_task *task_at(const struct judge *judge, uint32_t index)
 {
@@ -116,7 +115,7 @@ static const struct wait *wait_of(const struct judge *judge, uint32_t index)
 static bool is_idle_by_stack(const struct judge *judge, uint32_t index)
 {
     const char *because = wait_of(judge, index)->idle_because;
-    return because != NULL && (because != op_for_input || task_at(judge, index)->object == 0);
+    return because != NULL;
 }
 
 static void explain_idle(const struct judge *judge, struct group *group)
@@ -228,6 +227,21 @@ static void explain_unreachable(const struct judge *judge, struct group *group)
                        "nothing can wake it"
                      : "Go's collector found that nothing that runs can reach what they wait on: "
                        "nothing can wake them");
+}
+
+/* libc reads standard input for a line: whatever comes next. What the program itself reads from
+ * there may be one answer. */
+static bool reads_input(const struct judge *judge, uint32_t index)
+{
+    const uint16_t both = REC_DETAIL_ASLEEP | REC_DETAIL_INPUT;
+    return op_of(judge, index) == REC_OP_IO_WAIT &&
+           (task_at(judge, index)->detail_flags & both) == both;
+}
+
+static void explain_input(const struct judge *judge, struct group *group)
+{
+    (void)judge;
+    evidence_add(group, "an idle wait that is expected: for what comes on its standard input");
 }
 
 /* A descriptor from which nothing but events is read, of whatever may happen. */
@@ -352,6 +366,7 @@ const struct verdict_rule rules[] = {
     {VERDICT_DEADLOCKED, false, is_in_cycle, evidence_add_cycles},
     {VERDICT_WAITING, false, is_system, explain_system},
     {VERDICT_WAITING, false, is_idle_by_stack, explain_idle},
+    {VERDICT_WAITING, false, reads_input, explain_input},
     {VERDICT_WAITING, false, has_deadline, explain_deadline},
     {VERDICT_LEAKED, false, waits_on_nothing, explain_nothing},
     {VERDICT_LEAKED, false, is_unreachable, explain_unreachable},

@@ -1,6 +1,6 @@
 /* A thread that waits inside of a function of libc which calls the system by itself: `asleep HOW`.
- * Says "ready" at once, and ends with stdin; "go" there lets the thread go on. `asleep stdin`: main
- * itself waits, for stdin. `asleep load LIBRARY`: it loads that. */
+ * Says "ready" at once, and ends with stdin; "go" there lets the thread go on. `asleep stdin`, or
+ * `replaced stdin`: main itself waits, for stdin. `asleep load LIBRARY`: it loads that. */
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -133,7 +133,9 @@ int main(int argc, char **argv)
         sample_ready();
         return dlopen(argv[2], RTLD_NOW) ? 0 : 1;
     }
-    if (strcmp(argv[1], "stdin") == 0)
+    if (strcmp(argv[1], "replaced stdin") == 0)
+        CHECK(dup2(ends[0], STDIN_FILENO) == STDIN_FILENO);
+    if (strstr(argv[1], "stdin"))
         return wait_for_stdin();
     while (strcmp(argv[1], ways[way].name) != 0)
         CHECK(++way < sizeof ways / sizeof *ways);

@@ -130,6 +130,21 @@ static void thread_that_reads_a_line_of_stdin__is_idle_as_expected(void **state)
     target_end(target);
 }
 
+/* As of a daemon, whose descriptor 0 is whatever it opened first. */
+static void thread_that_reads_a_line_of_another_descriptor_0__is_stuck(void **state)
+{
+    (void)state;
+    const struct expected_group group = {.verdict = "stuck",
+                                         .op = "io wait",
+                                         .call = "read",
+                                         .count = 1,
+                                         .wait_function = "wait_for_stdin"};
+    struct target *target = target_start(true, LIST(PROGRAM, "replaced stdin"), NULL);
+    target_wait_line(target, "ready");
+    json_decref(wait_for_group(target, "100ms", NULL, &group));
+    target_end(target);
+}
+
 /* Which of the calls that are not published was to be left out is not known. */
 static void thread_in_a_call_of_libc__where_a_part_is_recorded__is_not_told(void **state)
 {
@@ -154,6 +169,8 @@ int main(void)
         cmocka_unit_test_teardown(thread_in_a_call_of_libc__is_told_after_kill, end_all_targets),
         cmocka_unit_test_teardown(deadlock_with_the_loader__is_one, end_all_targets),
         cmocka_unit_test_teardown(thread_that_reads_a_line_of_stdin__is_idle_as_expected,
+                                  end_all_targets),
+        cmocka_unit_test_teardown(thread_that_reads_a_line_of_another_descriptor_0__is_stuck,
                                   end_all_targets),
         cmocka_unit_test_teardown(thread_in_a_call_of_libc__where_a_part_is_recorded__is_not_told,
                                   end_all_targets),
