@@ -16,9 +16,29 @@
 
 static bool own_files; /* the sampler has descriptors of its own */
 
+/* Whether /proc, which a program may leave behind at any time, tells of threads: of the first one,
+ * which is there also when it has ended. */
+static bool kernel_tells(void)
+{
+    struct blocked_call call;
+    return own_files && blocked_call(OWN_PROCESS, recorder.header->pid, &call);
+}
+
+static void ask_kernel(bool asks)
+{
+    if (recorder.asks_kernel != asks)
+        SHARED_PUT(recorder.asks_kernel, asks);
+}
+
 void look_init(bool has_own_files)
 {
     own_files = has_own_files;
+    ask_kernel(kernel_tells());
+}
+
+void look_end(void)
+{
+    ask_kernel(false);
 }
 
 static const struct adapter *const adapters[] = {&adapter_pthread, &adapter_taskrt, &adapter_libgo};
@@ -92,6 +112,15 @@ static bool is_same_sleep(const struct sleep *a, const struct sleep *b)
     return a->key == b->key && a->flags == b->flags && a->pc == b->pc && a->sp == b->sp;
 }
 
+/* As if the thread had published what it is asleep in. */
+static void take_told(struct rec_task *copy, const struct sleep *sleep)
+{
+    copy->call = sleep->told.call;
+    copy->wait_flags = sleep->told.wait_flags;
+    copy->object = sleep->told.object;
+    copy->arg = sleep->told.arg;
+}
+
 /* Whether a thread sleeps that has published no such wait, only the kernel knows. Returns what
  * names the sleep among all of the thread's, and in *ret_copy what the thread has published, which
  * nobody changes while it sleeps; of one that is ASLEEP, in what it does so instead. 0: it does
@@ -111,26 +140,29 @@ static uint32_t sleep_of(const struct rec_task *task, struct rec_task *ret_copy,
         blocked_sleeps(OWN_PROCESS, ret_copy->os_tid) != number)
         return 0;
     ret->number = number;
-    if (ret->flags & REC_DETAIL_ASLEEP) {
-        ret_copy->call = ret->told.call;
-        ret_copy->wait_flags = ret->told.wait_flags;
-        ret_copy->object = ret->told.object;
-        ret_copy->arg = ret->told.arg;
-    }
+    if (ret->flags & REC_DETAIL_ASLEEP)
+        take_told(ret_copy, ret);
     return number;
+}
+
+/* Whether a thread is in that sleep still. To ask once will do: it sleeps, and has not gone to
+ * sleep since. */
+static bool sleeps_on(const struct rec_task *task, const struct sleep *sleep)
+{
+    struct rec_task copy;
+    struct sleep now = {0};
+    copy_slot(task, &copy);
+    return find_sleep(&copy, &now) && is_same_sleep(sleep, &now) &&
+           blocked_sleeps(OWN_PROCESS, copy.os_tid) == sleep->number;
 }
 
 /* `sleep`: of a wait that was published; else what the kernel said. */
 static bool moved(const struct rec_task *task, const struct rec_task *copy,
                   const struct sleep *sleep)
 {
-    struct rec_task now;
-    struct sleep again;
     __atomic_thread_fence(__ATOMIC_ACQUIRE);
-    return (sleep->number != 0 &&
-            (sleep_of(task, &now, &again) != sleep->number || !is_same_sleep(sleep, &again))) ||
-           SHARED_GET(task->gen) != copy->gen || SHARED_GET(task->seq) != copy->seq ||
-           SHARED_GET(task->id) != copy->id;
+    return (sleep->number != 0 && !sleeps_on(task, sleep)) || SHARED_GET(task->gen) != copy->gen ||
+           SHARED_GET(task->seq) != copy->seq || SHARED_GET(task->id) != copy->id;
 }
 
 /* Owners ask whether one of them is set. */
@@ -217,8 +249,9 @@ static void describe(struct rec_task *task, const struct rec_task *copy, const s
     }
     task->detail_a = detail.a;
     task->detail_b = sleep->number != 0 ? sleep->key : detail.b;
-    set_flags(task, detail.flags | (task->detail_flags & (REC_DETAIL_NO_STACK | REC_DETAIL_PASSING |
-                                                          REC_DETAIL_ASLEEP | REC_DETAIL_WAITS)));
+    set_flags(task, detail.flags | (task->detail_flags &
+                                    (REC_DETAIL_NO_STACK | REC_DETAIL_PASSING | REC_DETAIL_ASLEEP |
+                                     REC_DETAIL_BEGAN | REC_DETAIL_WAITS)));
     if (detail.case_count > 0)
         recorder_put_cases(task, detail.cases, detail.case_count);
 }
@@ -274,6 +307,7 @@ void look_begin_walk(void)
     refresh_next = 0;
     walk_before_began_ns = walk_began_ns;
     walk_began_ns = clock_now_ns();
+    ask_kernel(kernel_tells());
 }
 
 /* For the next sampler this walk was none: owners that parked in the walk before it are yet to be
@@ -325,18 +359,31 @@ static bool note_asleep(const struct rec_task *task, const struct rec_task *copy
     return recorder_put_asleep(task, &sleep->told);
 }
 
-/* Whether a thread that was told as asleep, with all that there is to be told, is so still. To ask
- * once will do: it sleeps, and has not gone to sleep since. */
-static bool sleeps_on(const struct rec_task *task)
+/* Whether a thread is still in the sleep that all was told of which there is to be told. If so,
+ * *ret_copy is what it waits for, and *ret that sleep. */
+static bool is_told(const struct rec_task *task, struct rec_task *ret_copy, struct sleep *ret)
 {
-    struct rec_task copy;
-    struct sleep sleep;
-    const uint16_t all = REC_DETAIL_ASLEEP | REC_DETAIL_WAITS;
-    copy_slot(task, &copy);
-    return (copy.detail_flags & (all | REC_DETAIL_OWNER)) == all && copy.gen == 0 &&
-           (copy.wait_site != 0 || copy.detail_flags & REC_DETAIL_NO_STACK) &&
-           copy.detail_b == rec_asleep_key(&copy) && find_sleep(&copy, &sleep) &&
-           sleep.key == copy.detail_b && blocked_sleeps(OWN_PROCESS, copy.os_tid) == copy.seen_gen;
+    const uint16_t told = REC_DETAIL_PASSING | REC_DETAIL_WAITS;
+    *ret = (struct sleep){0};
+    copy_slot(task, ret_copy);
+    if ((ret_copy->detail_flags & told) != told || ret_copy->gen != 0 ||
+        (ret_copy->wait_site == 0 && !(ret_copy->detail_flags & REC_DETAIL_NO_STACK)) ||
+        !find_sleep(ret_copy, ret) || ret->key != ret_copy->detail_b ||
+        blocked_sleeps(OWN_PROCESS, ret_copy->os_tid) != ret_copy->seen_gen)
+        return false;
+    ret->number = ret_copy->seen_gen;
+    if (ret->flags & REC_DETAIL_ASLEEP) {
+        take_told(ret_copy, ret);
+        ret_copy->call = recorder.asleep[task - recorder.tasks].call;
+    }
+    return true;
+}
+
+/* What a thread is asleep in stays what it is, but for the owner of a lock. */
+static bool must_describe_again(const struct rec_task *task, const struct rec_task *copy)
+{
+    const uint16_t changes = copy->detail_flags & (REC_DETAIL_ASLEEP | REC_DETAIL_OWNER);
+    return must_refresh(copy) || (changes != REC_DETAIL_ASLEEP && may_refresh(task));
 }
 
 /* A lock that was free when it was asked for: has somebody else been quicker? Or does the thread
@@ -348,15 +395,19 @@ static void look_at_sleep(struct rec_task *task, bool last)
     if (SHARED_GET(task->kind) != REC_KIND_THREAD || !own_files)
         return;
     bool noted = task->detail_flags & REC_DETAIL_PASSING;
-    if (sleeps_on(task))
+    if (is_told(task, &copy, &sleep)) {
+        if (must_describe_again(task, &copy))
+            describe(task, &copy, &sleep, false);
         return;
+    }
     if (sleep_of(task, &copy, &sleep) == 0) {
         if (noted)
             note_wait(task, 0, 0, 0);
         return;
     }
     if (!noted || copy.seen_gen != sleep.number || copy.detail_b != sleep.key) {
-        note_wait(task, sleep.number, sleep.flags, sleep.key);
+        bool began = !noted || copy.detail_b != sleep.key;
+        note_wait(task, sleep.number, sleep.flags | (began ? REC_DETAIL_BEGAN : 0), sleep.key);
         if (!last)
             return;
     }

@@ -22,7 +22,7 @@
 
 #define REC_MAGIC 0x0a7970736b61656cULL /* "leakspy\n" in a little-endian file */
 #define REC_MAJOR 1                     /* a reader refuses a newer major version */
-#define REC_MINOR 7                     /* minor versions only add tables and use reserved fields */
+#define REC_MINOR 8                     /* minor versions only add tables and use reserved fields */
 #define REC_BYTE_ORDER 0x01020304U
 #define REC_HEADER_BYTES 4096U
 #define REC_TID_MOST 4194304U              /* the highest id of a thread: PID_MAX_LIMIT of Linux */
@@ -192,6 +192,9 @@ enum rec_detail_flag {
     /* (1.7) its descriptor is 0, and leads to where it led when the recording began: the program's
      * standard input */
     REC_DETAIL_INPUT = 16384,
+    /* (1.8) with PASSING: the walk before found the thread elsewhere, so that since_ns is when the
+     * wait began. Else it may have begun before, and have been interrupted */
+    REC_DETAIL_BEGAN = 32768,
 };
 
 /* The number that a row has for one that may be too large for it. */

@@ -163,8 +163,9 @@ static void take_wait(struct recording_reader *reader, uint64_t number, const st
      * another program. */
     bool old = reader->late && (!reader->live || row->flags & REC_TASK_SCANNED);
     if (row->gen == 0 || old) {
-        task->flags |= SNAPSHOT_AT_LEAST;
         task->parked_ns = recording_age_at(reader->last_walk_ns, row->since_ns);
+        if (old || reader->late || !(row->detail_flags & REC_DETAIL_BEGAN))
+            task->flags |= SNAPSHOT_AT_LEAST;
     }
     task->wait_site = row->wait_site;
     task->detail_a = row->detail_a;

@@ -1,10 +1,10 @@
 /* The hand-over of waits from their owner to the sampler and to readers of the recording:
  * wait_publish, wait_publish_passing, wait_begin, wait_end of waits.h, the nested ones of
- * waits.c, look_at, look_at_sleep, sleep_of, moved and take_stack of look.c, rec_task_wait and
- * rec_task_is_seen of recording.h.
+ * waits.c, look_at, look_at_sleep, look_last_at, sleep_of, sleeps_on, is_told, moved and take_stack
+ * of look.c, rec_task_wait and rec_task_is_seen of recording.h.
  *
  * One thread: main (context 0) makes calls that park, some of which it does not publish, and takes
- * locks that were free; a signal
+ * locks that were free or that it took last; a signal
  * handler (context 1) comes at any instruction, in a parked call too, and makes a call that parks.
  * The sampler looks again and again, and once more for the last time. The target may be killed at
  * any moment, so that what the recording says is checked after each store (SAYS_NOTHING_FALSE).
@@ -25,7 +25,7 @@
  * come round after 2^32 waits or sleeps; what becomes of the slot between two tasks; a reader that
  * reads while others write, which compares two readings as the sampler does.
  *
- * Mutants: -DMUTANT=1 to 20, each of which must fail. */
+ * Mutants: -DMUTANT=1 to 22, each of which must fail. */
 #ifndef MUTANT
 #define MUTANT 0
 #endif
@@ -376,23 +376,45 @@ inline ask_for_sleep()
     fi
 }
 
+/* find_sleep, of the sleep with the key that was noted */
+#define IS_NOTED (IS_ASLEEP && key == (IN_ITS_LOCK -> KEY_OF(copy) : ASLEEP_KEY_OF(copy)))
+
+/* sleeps_on, and the second half of is_told: asked once, in this order */
+inline ask_whether_on(slept_then)
+{
+#if MUTANT == 21
+    moved = sleeps != slept_then;
+    COPY;
+    moved = moved || !IS_NOTED
+#else
+    COPY;
+    moved = !IS_NOTED;
+#if MUTANT != 22
+    if
+    :: !moved -> moved = sleeps != slept_then
+    :: else
+    fi
+#endif
+#endif
+}
+
 #define SAME(field) :: moved || slot[field] != copy[field] -> moved = true :: else
 
-/* moved; `sleep`: of a passing wait */
+/* moved; `sleep`: of a wait that was not published, whose sleep has what is compared else */
 inline look_again(sleep)
 {
     moved = false;
 #if MUTANT != 5
-    if SAME(GEN) fi;
-    if SAME(SEQ) fi;
-#if MUTANT != 13
     if
-    :: sleep != 0 && !moved ->
-       ask_for_sleep();
-       moved = slept != sleep || other != kind
+    :: sleep == 0 ->
+       if SAME(GEN) fi;
+       if SAME(SEQ) fi
+#if MUTANT != 13
+    :: else -> ask_whether_on(sleep)
+#else
     :: else
-    fi
 #endif
+    fi
 #endif
 }
 
@@ -450,6 +472,13 @@ inline look_at_parked()
 inline look_at_sleep()
 {
     LEAVE_IF(!asks);
+    if
+    :: passing && waits && wait_site != 0 ->
+       ask_whether_on(seen_gen);
+       LEAVE_IF(!moved);
+       moved = false
+    :: else
+    fi;
     ask_for_sleep();
     if
     :: slept == 0 ->
@@ -474,9 +503,8 @@ inline look_at_sleep()
        LEAVE_IF(!last)
     :: else
     fi;
-    LEAVE_IF(kind && waits);
     if
-    :: kind -> TELL(told_wait = 0); TELL(told = what; told_wait = sleep)
+    :: kind && !waits -> TELL(told_wait = 0); TELL(told = what; told_wait = sleep)
     :: else
     fi;
     if
@@ -497,6 +525,22 @@ inline look_at_sleep()
 #endif
     assert(!IS_BLOCKED || lock_sleeps == sleep); /* nor has it taken the lock again since, */
     assert(!SLEEPS_TOLD || lock_sleeps <= sleep) /* or any; it may sleep unpublished by now */
+}
+
+inline look_last()
+{
+    if
+    :: passing && waits && slot[GEN] == 0 ->
+       ask_for_sleep();
+       if
+       :: slept != seen_gen || key != (other -> ASLEEP_KEY_OF(copy) : KEY_OF(copy)) ->
+          TELL(seen_gen = 0);
+          TELL(wait_site = 0; passing = false; asleep = false; waits = false; key = 0)
+       :: else
+       fi;
+       assert(!IS_BLOCKED || lock_sleeps == seen_gen)
+    :: else
+    fi
 }
 
 proctype sampler()
@@ -521,7 +565,7 @@ looked_at:
            copy[GEN] = 0; copy[SEQ] = 0; copy[FLAGS] = 0; copy[CALL] = 0;
            copy[OBJECT] = 0; copy[FRAME] = 0
        }
-    :: last -> break
+    :: last -> look_last(); break
     od
 }
 

@@ -1,8 +1,10 @@
-/* A lock that is free is taken nearly unseen. Where another thread is quicker, the wait is found
- * all the same; and who got the lock is never told to wait for it. */
+/* A lock that is free, or that the thread took last, is taken nearly unseen. Where another thread
+ * has it, the wait is found all the same; and who got the lock is never told to wait for it. */
 #include "tests/e2e/harness.h"
 
+#include <signal.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static void thread_that_was_late__is_stuck_until_it_gets_the_lock(void **state)
@@ -49,9 +51,96 @@ static void thread_that_was_late__is_stuck_until_it_gets_the_lock(void **state)
     target_finish(target);
 }
 
+static void assert_told(const json_t *json, const struct expected_group *again)
+{
+    json_int_t owner = 0, grown = 0;
+    int at_least = 1;
+    const json_t *group = find_group(json, again);
+    assert_non_null(group);
+    assert_int_equal(json_unpack((json_t *)group, "{s:{s:I}, s:{s:I}, s:b}", "object", "owner_task",
+                                 &owner, "growth", "count", &grown, "oldest_at_least", &at_least),
+                     0);
+    assert_int_equal(owner, 1);
+    assert_int_equal(grown, 1);
+    assert_false(at_least);
+}
+
+static void assert_each_wait_is_told(const char *program, const char *argument,
+                                     const struct expected_group *again)
+{
+    struct target *target =
+        target_start(true, (const char *const[]){program, argument, NULL}, NULL);
+    target_wait_line(target, "ready");
+    json_t *json = wait_for_group(target, "100ms", NULL, again);
+    assert_told(json, again);
+    json_decref(json);
+
+    assert_int_equal(write(target->stdin_fd, "\n", 1), 1);
+    target_wait_line(target, "ready");
+    json = wait_for_group(target, "100ms", NULL, again);
+    assert_told(json, again);
+    json_decref(json);
+    target_kill(target, SIGKILL);
+    json = report(target->recording, "100ms", NULL);
+    assert_told(json, again);
+    json_decref(json);
+    target_end(target);
+}
+
+static const char *lock_again(void)
+{
+    static char path[512];
+    snprintf(path, sizeof path, "%s/lock_again", LEAKSPY_TARGETS);
+    return path;
+}
+
+static void thread_that_takes_a_lock_again__is_stuck_in_it(void **state)
+{
+    (void)state;
+    const struct expected_group again = {
+        .verdict = "stuck",
+        .kind = "thread",
+        .op = "mutex lock",
+        .call = "pthread_mutex_lock",
+        .object_kind = "mutex",
+        .count = 1,
+        .wait_function = "take_again",
+        .wait_file = "lock_again.c",
+        .wait_line = line_of("tests/e2e/lock_again.c", "/* here */"),
+        .spawn_function = "main",
+        .spawn_file = "lock_again.c",
+        .deadline = NO_DEADLINE,
+    };
+    assert_each_wait_is_told(lock_again(), NULL, &again);
+}
+
+/* There, nobody can ask the kernel who sleeps in a lock, or which files are loaded. */
+static void thread_that_takes_a_lock_again__without_proc__is_stuck_in_it(void **state)
+{
+    (void)state;
+    const struct expected_group again = {
+        .verdict = "stuck",
+        .kind = "thread",
+        .op = "mutex lock",
+        .call = "pthread_mutex_lock",
+        .object_kind = "mutex",
+        .count = 1,
+        .deadline = NO_DEADLINE,
+    };
+    struct outcome bare = run_program(false, LIST(lock_again(), "no-proc"), NULL);
+    bool possible = bare.status != W_EXITCODE(77, 0);
+    outcome_deinit(&bare);
+    if (!possible)
+        skip();
+    assert_each_wait_is_told(lock_again(), "no-proc", &again);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(thread_that_takes_a_lock_again__is_stuck_in_it, end_all_targets),
+        cmocka_unit_test_teardown(thread_that_takes_a_lock_again__without_proc__is_stuck_in_it,
+                                  end_all_targets),
         cmocka_unit_test_teardown(thread_that_was_late__is_stuck_until_it_gets_the_lock,
                                   end_all_targets),
     };

@@ -96,6 +96,7 @@ static void wait_for_first_lock(void)
     assert_int_equal(rec_task_wait(slot), blocked_sleeps(OWN_PROCESS, slot->os_tid));
     assert_true(rec_task_is_seen(slot));
     assert_int_equal(stack_top(), places[0]);
+    assert_true(slot->detail_flags & REC_DETAIL_BEGAN);
 }
 
 /* It has got that, and waits for the second one. */
