@@ -34,6 +34,7 @@ static const struct role everything[] = {
     {deadly, 2, BOOK_DEADLOCKED},
     {locks_in_order, 5, 0},
     {takes_turns, 4, 0},
+    {contends, 3, 0},
     {posts, 2, 0},
     {sends, 1, 0},
     {NULL, 0, 0},
@@ -41,7 +42,8 @@ static const struct role everything[] = {
 static const struct role spawners[] = {{spawns, 4, 0}, {NULL, 0, 0}};
 static const struct role some[] = {
     {never_signalled, 1, 0}, {locks_in_order, 3, 0}, {spawns, 1, 0}, {NULL, 0, 0}};
-static const struct role busy[] = {{locks_in_order, 2, 0}, {spawns, 1, 0}, {NULL, 0, 0}};
+static const struct role busy[] = {
+    {locks_in_order, 2, 0}, {contends, 2, 0}, {spawns, 1, 0}, {NULL, 0, 0}};
 
 static struct life lives[256];
 static int life_count;

@@ -163,6 +163,21 @@ void locks_in_order(struct life *life)
     }
 }
 
+/* Each takes one lock over and over at one place, and has it for some looks of the sampler now and
+ * then. The first one keeps it at last. */
+void contends(struct life *life)
+{
+    for (unsigned round = 0; life->number != 0 || round < 60; round++) {
+        in_mutex_lock(&locks.contended);
+        unsigned turns = below(8) == 0 ? below(20000) : below(10);
+        for (unsigned i = 0; i < turns; i++)
+            sched_yield();
+        pthread_mutex_unlock(&locks.contended);
+    }
+    in_mutex_lock(&locks.contended);
+    in_read(locks.silent[0]);
+}
+
 void takes_turns(struct life *life)
 {
     int pair = life->number / 2 % PAIRS, side = life->number % 2;

@@ -21,7 +21,7 @@ enum { PAIRS = 32 };
 
 /* What they wait for. */
 extern struct locks {
-    pthread_mutex_t never, ordered[4], pair[PAIRS], deadly[2];
+    pthread_mutex_t never, contended, ordered[4], pair[PAIRS], deadly[2];
     pthread_rwlock_t written;
     pthread_cond_t turned[PAIRS];
     int turn[PAIRS];
@@ -47,6 +47,7 @@ void deadly(struct life *life);
 extern bool enough; /* spawners are to return */
 void locks_in_order(struct life *life);
 void takes_turns(struct life *life);
+void contends(struct life *life); /* one of them, until it waits for ever and all others for it */
 void posts(struct life *life);
 void sends(struct life *life);
 void spawns(struct life *life);
