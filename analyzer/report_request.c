@@ -135,5 +135,6 @@ bool report_request_read(struct request *request, int argc, char **argv, struct 
     if (request->watch_ns && core)
         return err_set(err, ERR_USAGE, "--watch", "nothing moves in a core");
     bool unused;
-    return output_colour(request->color, stdout, &unused, err);
+    return output_check(request->output, err) &&
+           output_colour(request->color, stdout, &unused, err);
 }

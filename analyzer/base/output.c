@@ -19,29 +19,46 @@ void output_remove(void)
     made = NULL;
 }
 
-/* Whether a recording stands there: whoever writes over one has taken it for the source. */
-static bool is_recording(const char *path)
+/* What reports are made of, and what is never made again: who writes over it has taken -o for the
+ * option that names the source. */
+static const struct kept {
+    const char *magic; /* that the file begins with */
+    size_t bytes;
+    const char *text;
+} kept[] = {
+    {(const char *)&(const uint64_t){REC_MAGIC}, sizeof(uint64_t),
+     "is a recording, which is not written over"},
+    {"\177ELF", 4, "is a core or a program, which is not written over"},
+};
+
+static bool begins_with(const char *path, const struct kept *what)
 {
     struct stat status;
-    uint64_t magic = 0;
+    char magic[8];
     if (stat(path, &status) != 0 || !S_ISREG(status.st_mode))
         return false;
     int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-    bool found = fd >= 0 && pread(fd, &magic, sizeof(magic), 0) == (ssize_t)sizeof(magic) &&
-                 magic == REC_MAGIC;
+    bool found = fd >= 0 && pread(fd, magic, what->bytes, 0) == (ssize_t)what->bytes &&
+                 memcmp(magic, what->magic, what->bytes) == 0;
     if (fd >= 0)
         close(fd);
     return found;
+}
+
+bool output_check(const char *path, struct err *err)
+{
+    for (size_t i = 0; path && i < sizeof(kept) / sizeof(kept[0]); i++)
+        if (begins_with(path, &kept[i]))
+            return err_set(err, ERR_USAGE, path, "%s", kept[i].text);
+    return true;
 }
 
 FILE *output_open(const char *path, struct err *err)
 {
     if (!path || strcmp(path, "-") == 0)
         return stdout;
-    if (is_recording(path)) {
-        err_set(err, ERR_USAGE, path, "is a recording, which is not written over");
+    if (!output_check(path, err))
         return NULL;
-    }
     FILE *out = fopen(path, "wxe");
     made = out ? path : NULL;
     if (!out && errno == EEXIST)

@@ -7,7 +7,11 @@
 
 #include "analyzer/base/err.h"
 
-/* NULL and "-" are standard output. NULL: the file cannot be made, or is a recording. */
+/* Whether output_open may write there: not over a recording, a core or a program. NULL and "-" are
+ * fine. To be asked before the work is done, too. */
+bool output_check(const char *path, struct err *err);
+
+/* NULL and "-" are standard output. NULL: the file cannot be made, or output_check says no. */
 FILE *output_open(const char *path, struct err *err);
 
 /* Finishes what output_open gave. False: not everything could be written, or *err is set already.

@@ -519,6 +519,25 @@ static void output__that_is_a_recording__is_left_as_it_is(void **state)
     }
 }
 
+/* Nor is anything done before that is said. */
+static void output__that_is_a_core_or_a_program__is_left_as_it_is(void **state)
+{
+    (void)state;
+    static const char begins[] = "\177ELF and more";
+    const char *path = write_recording(12 * SECOND, 0);
+    const char *core = builder_path("core");
+    FILE *file = fopen(core, "we");
+    assert_true(file && fputs(begins, file) >= 0 && fclose(file) == 0);
+    leakspy("report", "-o", core, "--watch=1h", path, NULL);
+    assert_did(64, "", "is a core or a program, which is not written over\n");
+    leakspy("dump", "-o", core, path, NULL);
+    assert_did(64, "", "is a core or a program, which is not written over\n");
+    char kept[sizeof(begins)] = "";
+    file = fopen(core, "re");
+    assert_true(file && fread(kept, 1, sizeof(kept), file) == strlen(begins) && fclose(file) == 0);
+    assert_string_equal(kept, begins);
+}
+
 static void dump__every_table(void **state)
 {
     (void)state;
@@ -605,6 +624,7 @@ int main(void)
         cmocka_unit_test(output__to_a_file_or_stdout),
         cmocka_unit_test(colour__on_a_terminal__unless_no_color_is_set),
         cmocka_unit_test(output__that_is_a_recording__is_left_as_it_is),
+        cmocka_unit_test(output__that_is_a_core_or_a_program__is_left_as_it_is),
         cmocka_unit_test(dump__every_table),
         cmocka_unit_test(dump__what_no_report_reads__is_shown),
         cmocka_unit_test(run__exits_as_its_command),
