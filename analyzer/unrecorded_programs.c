@@ -23,6 +23,7 @@ struct search {
     size_t count; /* may be above NAMED_MOST: those are not named */
     pid_t pids[VISITED_MOST];
     size_t pid_count;
+    bool is_cut; /* there are more */
 };
 
 static void search_deinit(struct search *search)
@@ -66,8 +67,10 @@ static void look_at(struct search *search, pid_t pid)
 static bool add_child(pid_t pid, void *arg)
 {
     struct search *search = arg;
-    if (search->pid_count == VISITED_MOST)
+    if (search->pid_count == VISITED_MOST) {
+        search->is_cut = true;
         return false;
+    }
     search->pids[search->pid_count++] = pid;
     return true;
 }
@@ -119,6 +122,15 @@ static void note(struct snapshot *snapshot, const struct search *search)
     }
 }
 
+static void note_cut(struct snapshot *snapshot)
+{
+    (void)snapshot_note(
+        snapshot,
+        "it started more than %d processes: of the others it is not known whether they "
+        "are recorded",
+        VISITED_MOST);
+}
+
 static void note_successor(struct snapshot *snapshot, pid_t pid)
 {
     char why[160] = "";
@@ -155,5 +167,7 @@ void unrecorded_programs_note(struct snapshot *snapshot)
         note_successor(snapshot, pid);
     look_below(&search, pid);
     note(snapshot, &search);
+    if (search.is_cut)
+        note_cut(snapshot);
     search_deinit(&search);
 }

@@ -250,6 +250,23 @@ static void static_program_behind_a_wrapper__is_noted_while_it_runs(void **state
     }
 }
 
+static void more_programs_than_are_looked_at__are_noted(void **state)
+{
+    (void)state;
+    struct target *target = target_start(
+        true,
+        LIST("/bin/sh", "-c",
+             "i=0; while [ $i -lt 101 ]; do sleep 60 & pids=\"$pids $!\"; i=$((i + 1)); done; "
+             "echo ready; read line; kill $pids"),
+        LIST("LEAKSPY_CHILDREN=no"));
+    target_wait_line(target, "ready");
+    json_t *json = report(target->recording, "0", NULL);
+    assert_true(has_note(json, "it started more than 100 processes"));
+    json_decref(json);
+    target_close_stdin(target);
+    target_end(target);
+}
+
 /* The number in "'leakspy report N' tells of it" is one that a report takes. */
 static void note_of_a_program_that_is_not_recorded__names_what_tells_of_it(void **state)
 {
@@ -650,6 +667,7 @@ int main(void)
                                   end_all_targets),
         cmocka_unit_test_teardown(static_program_behind_a_wrapper__is_noted_while_it_runs,
                                   end_all_targets),
+        cmocka_unit_test_teardown(more_programs_than_are_looked_at__are_noted, end_all_targets),
         cmocka_unit_test_teardown(note_of_a_program_that_is_not_recorded__names_what_tells_of_it,
                                   end_all_targets),
         cmocka_unit_test_teardown(many_programs_that_are_not_recorded__are_counted,
