@@ -45,9 +45,13 @@ add_dependencies(test_goscan_program goroutines)
 leakspy_test(test_go_layout SOURCES analyzer/test_go_layout.c
              LIBRARIES leakspy_analyzer goroutines_told LABEL analyzer)
 add_dependencies(test_go_layout goroutines)
-leakspy_test(test_goscan_hostile SOURCES preload/test_goscan_hostile.c LIBRARIES goroutines_told
+leakspy_test(test_goscan_mutations SOURCES preload/test_goscan_mutations.c LIBRARIES goroutines_told
              LABEL preload TIMEOUT 300)
-add_dependencies(test_goscan_hostile goroutines)
+add_dependencies(test_goscan_mutations goroutines)
+foreach(subject hostile changes layouts)
+  leakspy_test(test_goscan_${subject} SOURCES preload/test_goscan_${subject}.c preload/made_target.c
+               LIBRARIES leakspy_goscan PkgConfig::CMOCKA LABEL preload TIMEOUT 300)
+endforeach()
 leakspy_test(test_goscan_tell SOURCES preload/test_goscan_tell.c LIBRARIES leakspy_goscan
              PkgConfig::CMOCKA LABEL preload)
 leakspy_test(test_goscan_contexts SOURCES preload/test_goscan_contexts.c LIBRARIES leakspy_goscan

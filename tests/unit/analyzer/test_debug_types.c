@@ -13,6 +13,7 @@
 
 #include "analyzer/debug/go_symbols.h"
 #include "analyzer/debug/types.h"
+#include "tests/unit/random.h"
 
 #define FIXTURE(name) LEAKSPY_GO_FIXTURES "/" name
 
@@ -365,14 +366,6 @@ static void optional_field__that_its_type_lacks__is_absent(void **state)
     assert_int_equal(layout.rwlock_reader_sema, GO_ABSENT);
     assert_int_equal(layout.rwlock_writer_sema, 8);
     changed_close(&changed);
-}
-
-static uint64_t next_random(uint64_t *seed)
-{
-    *seed ^= *seed << 13;
-    *seed ^= *seed >> 7;
-    *seed ^= *seed << 17;
-    return *seed;
 }
 
 /* Any bytes of the sections themselves, some at a time: the first ones more often. */

@@ -16,6 +16,7 @@
 
 #include "analyzer/debug/symbols.h"
 #include "tests/unit/go_places.h"
+#include "tests/unit/random.h"
 
 static struct pclntab_call calls[PCLNTAB_MAX_INLINED];
 
@@ -321,14 +322,6 @@ static void file_that_shrinks__has_no_more_calls(void **state)
     assert_in_range(answered, 0, asked / 2);
     go_file_close(file);
     remove_copy(&copy);
-}
-
-static uint64_t next_random(uint64_t *seed)
-{
-    *seed ^= *seed << 13;
-    *seed ^= *seed >> 7;
-    *seed ^= *seed << 17;
-    return *seed;
 }
 
 /* Where a byte pattern of 8 bytes stands in a file; 0: nowhere. */

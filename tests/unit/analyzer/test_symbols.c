@@ -1,6 +1,7 @@
 /* The fixtures are libraries whose functions tell the address they were called from; each is loaded
  * into the test, and what it tells is resolved from its file. LEAKSPY_FIXTURES is their folder. */
 #include "analyzer/debug/symbols.h"
+#include "tests/unit/random.h"
 
 #include <dlfcn.h>
 #include <elf.h>
@@ -453,12 +454,10 @@ static void damaged_file__resolve__is_survived(void **state)
         for (int round = 0; round < 150; round++) {
             memcpy(copy, bytes.data, bytes.count);
             for (int hit = 0; hit < 1 + round % 24; hit++) {
-                seed ^= seed << 13;
-                seed ^= seed >> 7;
-                seed ^= seed << 17;
                 /* The debug sections are at the end; the code does not matter. */
                 size_t first = round % 3 == 0 ? 0 : 0x3000;
-                copy[first + (seed >> 8) % (bytes.count - first)] = (uint8_t)seed;
+                uint64_t random = next_random(&seed);
+                copy[first + (random >> 8) % (bytes.count - first)] = (uint8_t)random;
             }
             assert_survived(path, copy, bytes.count);
         }

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "tests/unit/go_places.h"
+#include "tests/unit/random.h"
 
 /* Memory of another process, and how often it was asked. */
 struct process_reader {
@@ -325,14 +326,6 @@ static void copy_table(struct copy *ret, const struct place *place)
     ret->array = (struct array_reader){{read_array}, ret->bytes, table->start, bytes};
     assert_true(pclntab_open(&ret->table, &ret->array.reader, table->start, table->end, table->text,
                              table->etext, table->start, table->go_minor));
-}
-
-static uint64_t next_random(uint64_t *seed)
-{
-    *seed ^= *seed << 13;
-    *seed ^= *seed >> 7;
-    *seed ^= *seed << 17;
-    return *seed;
 }
 
 /* Asks for everything at an address. */

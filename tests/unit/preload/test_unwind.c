@@ -9,6 +9,7 @@
 #include "preload/arch.h"
 #include "preload/modules.h"
 #include "tests/unit/preload/recording_here.h"
+#include "tests/unit/random.h"
 
 static struct unwind_stack stack;
 
@@ -158,11 +159,11 @@ static void parked_thread__unwound_by_another__shows_its_frames(void **state)
 
 static void garbage__unwound__does_no_harm(void **state)
 {
-    uint64_t random = 88172645463325252ULL, words[256];
+    uint64_t seed = 88172645463325252ULL, words[256];
     size_t broken = 0;
     (void)state;
     for (int i = 0; i < 100000; i++) {
-        random ^= random << 13, random ^= random >> 7, random ^= random << 17;
+        uint64_t random = next_random(&seed);
         uint64_t fp = i % 4 == 0 ? random : (uint64_t)&words[random % 250];
         words[random % 256] = i % 3 == 0 ? random >> 17 : (uint64_t)&words[(random >> 8) % 256];
         unwind_parked(i % 2 == 0 ? fp + 16 : random, fp, &stack);
