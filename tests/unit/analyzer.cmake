@@ -119,5 +119,7 @@ leakspy_test(test_process_stop SOURCES analyzer/test_process_stop.c analyzer/chi
              LIBRARIES leakspy_analyzer LABEL analyzer THREADS)
 leakspy_test(test_core_image SOURCES analyzer/test_core_image.c analyzer/core_builder.c
              LIBRARIES leakspy_analyzer LABEL analyzer)
-leakspy_test(test_inspect_runtimes SOURCES analyzer/test_inspect_runtimes.c
-             LIBRARIES leakspy_analyzer LABEL analyzer)
+foreach(runtime taskrt libgo)
+  leakspy_test(test_inspect_${runtime} SOURCES analyzer/test_inspect_${runtime}.c analyzer/inspect_here.c
+               LIBRARIES leakspy_analyzer LABEL analyzer)
+endforeach()
