@@ -6,12 +6,12 @@
 #include <unistd.h>
 
 #include "analyzer/base/file_reader.h"
+#include "analyzer/image/elf.h"
 #include "preload/goscan/build_info.h"
 #include "preload/goscan/find.h"
 #include "preload/goscan/search.h"
 
 #define MAX_SEGMENTS 128
-#define MAX_SECTIONS 4096
 #define MAX_DYNAMIC 1024
 #define MAX_CANDIDATES 64        /* tables that are looked at, and moduledatas for one table */
 #define CHUNK_BYTES (256 * 1024) /* at least SEARCH_BUFFER_BYTES */
@@ -130,7 +130,7 @@ static bool read_headers(struct go_file *file)
         header.e_phnum > MAX_SEGMENTS)
         return false;
     file->sections_at = header.e_shentsize == sizeof(Elf64_Shdr) ? header.e_shoff : 0;
-    file->section_count = header.e_shnum < MAX_SECTIONS ? header.e_shnum : 0;
+    file->section_count = header.e_shnum < IMAGE_ELF_SECTIONS ? header.e_shnum : 0;
     file->names = header.e_shstrndx;
     for (size_t i = 0; i < header.e_phnum; i++) {
         Elf64_Phdr row;

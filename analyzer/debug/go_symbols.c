@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 #include "analyzer/base/file_reader.h"
+#include "analyzer/image/elf.h"
 
-#define MOST_SECTIONS 4096
 #define MOST_BYTES (UINT64_C(512) << 20) /* of a table of symbols, or of their names */
 
 /* A piece of the file in memory, with a NUL behind it. */
@@ -139,7 +139,7 @@ static void read_file(int fd, uint64_t bias, struct go_symbols *ret)
     if (file_read_at(fd, 0, &header, sizeof(header)) != sizeof(header) ||
         memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 || header.e_ident[EI_CLASS] != ELFCLASS64 ||
         header.e_ident[EI_DATA] != ELFDATA2LSB || header.e_shentsize != sizeof(Elf64_Shdr) ||
-        header.e_shnum == 0 || header.e_shnum > MOST_SECTIONS ||
+        header.e_shnum == 0 || header.e_shnum > IMAGE_ELF_SECTIONS ||
         header.e_shstrndx >= header.e_shnum)
         return;
     if (read_piece(fd, header.e_shoff, (uint64_t)header.e_shnum * sizeof(Elf64_Shdr), &rows)) {

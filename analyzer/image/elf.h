@@ -8,7 +8,8 @@
 
 #include "preload/goscan/reader.h"
 
-#define IMAGE_ELF_HEADERS 128 /* program headers at most; what comes behind is not looked at */
+#define IMAGE_ELF_SECTIONS 4096 /* in a file at most: one that says more is damaged */
+#define IMAGE_ELF_HEADERS 128   /* program headers at most; what comes behind is not looked at */
 
 struct image_elf {
     Elf64_Ehdr header;

@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "analyzer/base/file_reader.h"
+#include "analyzer/image/elf.h"
 
-#define MOST_SECTIONS 4096
 #define MOST_DYNAMIC 256         /* rows of the dynamic section that are looked at */
 #define MOST_CHAIN (1U << 16)    /* symbols of one hash that are looked at */
 #define MOST_NAME 256            /* bytes of a name that is looked for */
@@ -131,7 +131,7 @@ static bool read_sections(struct file_reader *file, struct sections *ret)
     if (!mem_read(&file->reader, 0, &header, sizeof(header)) ||
         memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 || header.e_ident[EI_CLASS] != ELFCLASS64 ||
         header.e_ident[EI_DATA] != ELFDATA2LSB || header.e_shentsize != sizeof(*ret->rows) ||
-        header.e_shnum == 0 || header.e_shnum > MOST_SECTIONS)
+        header.e_shnum == 0 || header.e_shnum > IMAGE_ELF_SECTIONS)
         return false;
     ret->rows = calloc(header.e_shnum, sizeof(*ret->rows));
     if (!ret->rows ||

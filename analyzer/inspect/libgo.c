@@ -12,10 +12,9 @@
 #include "analyzer/inspect/go_tasks.h"
 #include "analyzer/inspect/libgo_looks.h"
 #include "analyzer/inspect/libgo_objects.h"
+#include "preload/goscan/g.h"
 
 #define TRIES 3
-#define MOST_GOROUTINES (UINT64_C(1) << 24)
-#define MOST_NONSENSE (1U << 16) /* rows one after another that lead to no goroutine */
 
 struct libgo {
     struct inspection *inspection;
@@ -147,8 +146,8 @@ static bool read_list(struct libgo *libgo)
     uint64_t gs[LIBGO_LOOKS];
     bool ok = true;
     uint64_t most = image_room_for(libgo->inspection->image, LIBGO_G_BYTES);
-    if (most == 0 || most > MOST_GOROUTINES)
-        most = MOST_GOROUTINES;
+    if (most == 0 || most > GO_MAX_GOROUTINES)
+        most = GO_MAX_GOROUTINES;
     /* The number first: the list that it was of may be replaced by a longer one. */
     if (!mem_read(libgo->memory, libgo->runtime.all_g_count, &count, sizeof(count)) ||
         !mem_read(libgo->memory, libgo->runtime.all_g_pointer, &first, sizeof(first)) ||
@@ -171,7 +170,7 @@ static bool read_list(struct libgo *libgo)
         }
         for (int try = 1; ok && live; try++)
             live = read_batch(libgo, live, try == TRIES, &ok);
-        if (libgo->nonsense >= MOST_NONSENSE) {
+        if (libgo->nonsense >= GO_MAX_NONSENSE) {
             builder_snapshot(libgo->inspection->builder)->loss.unreadable += count - at - rows;
             break;
         }

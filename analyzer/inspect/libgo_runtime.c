@@ -6,8 +6,7 @@
 #include "preload/goscan/g.h"
 #include "preload/goscan/libgo_layout.h"
 
-#define MOST_THREADS 100000 /* of the list of all threads, which may lead round in circles */
-#define MOST_PROCESSORS 4096
+#define MOST_THREADS 100000    /* of the list of all threads, which may lead round in circles */
 #define MOST_TIMERS (1U << 23) /* of all processors */
 #define TIMERS_AT_ONCE 128
 #define WRITERS_FRAMES 2   /* from what waits for a Mutex to RWMutex.Lock, Mutex.Lock between */
@@ -209,7 +208,7 @@ bool libgo_timed_channels(const struct libgo_runtime *runtime, struct image *ima
     struct timed timed = {runtime, image->memory, channels, MOST_TIMERS};
     uint64_t list[2], processor; /* address, count */
     if (runtime->all_p == 0 || runtime->send_time == 0 ||
-        !mem_read(image->memory, runtime->all_p, list, sizeof(list)) || list[1] > MOST_PROCESSORS)
+        !mem_read(image->memory, runtime->all_p, list, sizeof(list)) || list[1] > GO_MAX_PROCESSORS)
         return false;
     bool complete = true;
     for (uint64_t i = 0; i < list[1]; i++)

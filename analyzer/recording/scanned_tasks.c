@@ -5,8 +5,6 @@
 
 #include "analyzer/base/table.h"
 
-#define LABELS_MOST 64 /* of one task */
-
 bool scanned_tasks_number(struct snapshot *snapshot)
 {
     struct table taken;
@@ -34,14 +32,14 @@ bool scanned_tasks_number(struct snapshot *snapshot)
 
 /* The pairs that stand at `offset`: key, value, key, value … and an empty key. Returns how many. */
 static uint32_t read_set(const struct snapshot *snapshot, uint32_t offset,
-                         struct snapshot_label pairs[LABELS_MOST])
+                         struct snapshot_label pairs[SNAPSHOT_MAX_LABELS])
 {
     uint32_t count = 0;
     if (offset >= snapshot->string_bytes)
         return 0;
     const char *at = snapshot->strings + offset;
     const char *end = snapshot->strings + snapshot->string_bytes;
-    while (at < end && *at && count < LABELS_MOST) {
+    while (at < end && *at && count < SNAPSHOT_MAX_LABELS) {
         const char *value = at + strlen(at) + 1; /* the table ends with a NUL */
         if (value >= end)
             break;
@@ -89,7 +87,7 @@ bool scanned_tasks_label(struct snapshot *snapshot)
         if (!ok)
             break;
         if (*row == 0) {
-            struct snapshot_label pairs[LABELS_MOST];
+            struct snapshot_label pairs[SNAPSHOT_MAX_LABELS];
             uint32_t count = read_set(snapshot, *labels, pairs);
             if (count)
                 ok = (*row = add_set(snapshot, pairs, count)) != 0;

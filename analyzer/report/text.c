@@ -257,7 +257,6 @@ static void put_stack(const struct writer *writer, uint32_t site, const char *la
         fputs(INDENT "    … the stack is longer than what was kept\n", writer->out);
 }
 
-#define LABELS_MOST 64 /* that a task has */
 #define LABELS_SHOWN 6
 
 static uint32_t labels_of(const struct snapshot *snapshot, uint32_t task)
@@ -278,14 +277,14 @@ static bool has_label(const struct snapshot *snapshot, uint32_t set,
 
 /* Finds the labels that all tasks of a group have; returns how many. */
 static size_t common_labels(const struct snapshot *snapshot, const struct group *group,
-                            const struct snapshot_label *ret[LABELS_MOST])
+                            const struct snapshot_label *ret[SNAPSHOT_MAX_LABELS])
 {
     size_t count = 0;
     uint32_t row = labels_of(snapshot, group->members[0]);
     if (row == 0)
         return 0;
     const struct snapshot_label_set *set = &snapshot->label_sets[row];
-    for (uint32_t i = 0; i < set->count && count < LABELS_MOST; i++)
+    for (uint32_t i = 0; i < set->count && count < SNAPSHOT_MAX_LABELS; i++)
         ret[count++] = &snapshot->labels[set->first + i];
     for (size_t i = 1; count && i < group->count; i++) {
         uint32_t other = labels_of(snapshot, group->members[i]);
@@ -305,7 +304,7 @@ static size_t common_labels(const struct snapshot *snapshot, const struct group 
 /* "labels service=shop, handler=/cart" */
 static void put_labels(const struct writer *writer, const struct group *group)
 {
-    const struct snapshot_label *common[LABELS_MOST];
+    const struct snapshot_label *common[SNAPSHOT_MAX_LABELS];
     size_t count = common_labels(writer->report->snapshot, group, common);
     for (size_t i = 0; i < count && i < LABELS_SHOWN; i++) {
         fputs(i ? ", " : INDENT "labels ", writer->out);

@@ -122,6 +122,8 @@ struct snapshot_case {
     uint16_t detail_flags; /* enum rec_detail_flag */
 };
 
+#define SNAPSHOT_MAX_LABELS 64 /* of one task */
+
 /* What the program says of a task (pprof labels): a set of pairs, side by side in `labels`. */
 struct snapshot_label {
     const char *key, *value;

@@ -8,8 +8,7 @@
 
 #define MAX_OPERANDS 96
 #define MAX_LIST (1U << 28) /* goroutines */
-#define MAX_PROCESSORS 65536
-#define SAMPLES 8 /* members of a list that are looked at */
+#define SAMPLES 8           /* members of a list that are looked at */
 
 struct list {
     uint64_t address, count, room;
@@ -183,7 +182,7 @@ static bool fits_p(struct finder *finder, uint64_t address, uint64_t index)
 uint64_t find_all_ps(struct finder *finder)
 {
     static const char *const functions[] = {"runtime.procresize", NULL};
-    static const struct list_kind kind = {functions, MAX_PROCESSORS, fits_p};
+    static const struct list_kind kind = {functions, GO_MAX_PROCESSORS, fits_p};
     struct list list;
     uint64_t hint = finder->hints->all_ps;
     if (hint != 0 && read_list(finder, hint, kind.most, &list))

@@ -11,6 +11,12 @@
 
 #define GO_G_BYTES 1024 /* no field that is read lies farther */
 
+/* What the runtime's lists have at most, of Go's own compiler and of gccgo: one that says more is
+ * none. */
+#define GO_MAX_PROCESSORS 65536
+#define GO_MAX_GOROUTINES (UINT64_C(1) << 24)
+#define GO_MAX_NONSENSE (1U << 16) /* rows one after another that lead to no goroutine */
+
 /* runtime._Gidle and so on. */
 enum g_status {
     G_IDLE = 0,

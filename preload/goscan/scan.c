@@ -1,9 +1,7 @@
 #include "preload/goscan/scan.h"
 
-#define MAX_GOROUTINES (UINT64_C(1) << 24)
-#define TRIES 4                 /* to read one in one piece */
-#define LIST_TRIES 16           /* to read a part of the list, which may be moved */
-#define MAX_NONSENSE (1U << 16) /* rows one after another that lead to no goroutine */
+#define TRIES 4       /* to read one in one piece */
+#define LIST_TRIES 16 /* to read a part of the list, which may be moved */
 
 /* Part of the list of all goroutines, runtime.allgs. */
 struct list {
@@ -12,7 +10,7 @@ struct list {
 
 static bool read_list(struct goscan *scan, struct list *ret)
 {
-    uint64_t slice[3], most = MAX_GOROUTINES;
+    uint64_t slice[3], most = GO_MAX_GOROUTINES;
     if (scan->most_goroutines != 0 && scan->most_goroutines < most)
         most = scan->most_goroutines;
     for (int i = 0; i < LIST_TRIES; i++) {
@@ -180,7 +178,7 @@ enum go_result goscan_run(struct goscan *scan,
         if (told == 0)
             break;
         first += told;
-        if (run.nonsense >= MAX_NONSENSE) {
+        if (run.nonsense >= GO_MAX_NONSENSE) {
             ret->unreadable += list.count - first;
             break;
         }

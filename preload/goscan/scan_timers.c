@@ -5,7 +5,6 @@
  * 1.22 p.timers is a list of timers, since then one of {timer, when}. */
 #include "preload/goscan/scan.h"
 
-#define MAX_PROCESSORS 4096
 #define MAX_TIMERS (1U << 24)         /* of all processors */
 #define MAX_CONTEXT_PIECES (1U << 22) /* that are read of contexts */
 #define TIMERS_AT_ONCE SCAN_CLOSURES
@@ -199,7 +198,8 @@ static void read_timers(struct goscan *scan, uint32_t bits)
     timers->full = false;
     timers->complete = false;
     if (timer_bytes(&scan->layout) == 0 || scan->found.all_ps == 0 ||
-        !mem_read(scan->reader, scan->found.all_ps, list, sizeof(list)) || list[1] > MAX_PROCESSORS)
+        !mem_read(scan->reader, scan->found.all_ps, list, sizeof(list)) ||
+        list[1] > GO_MAX_PROCESSORS)
         return;
     timers->complete = true;
     for (uint64_t i = 0; i < list[1] && !timers->full; i++) {
