@@ -22,6 +22,7 @@
 #include "preload/place.h"
 #include "preload/recorder.h"
 #include "preload/sampler.h"
+#include "preload/sampler_tls.h"
 #include "preload/signals.h"
 #include "preload/sys.h"
 #include "preload/unwind.h"
@@ -127,7 +128,7 @@ static bool begin(bool may_open_unwinder)
 {
     options_make_absolute();
     bool unwinder = unwind_init(may_open_unwinder);
-    sampler_init();
+    sampler_tls_init();
     own_stack_init();
     own_tid_init();
     asleep_init((const void *)hooks_real.pthread_mutex_lock);
@@ -196,7 +197,7 @@ static bool may_still_open_unwinder(void)
 static void wait_for_thread(void)
 {
     options_read();
-    sampler_look_at_start();
+    sampler_tls_look_at_start();
     first_root = root_now();
     watch_life();
     life = WAITS_FOR_THREAD;

@@ -12,14 +12,6 @@
 
 #include <stdbool.h>
 
-/* At start, where sampler_init follows later: what the program has of thread-local storage, so that
- * that of libraries which it opens meanwhile is not taken for a part of it. */
-void sampler_look_at_start(void);
-
-/* Learns how thread-local storage is laid out. At start, in the loader's constructors, or before
- * the first thread is made. */
-void sampler_init(void);
-
 /* Starts the sampler, unless it runs. Any thread, any context. */
 void sampler_ensure(void);
 

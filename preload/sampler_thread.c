@@ -2,11 +2,9 @@
 #include "preload/sampler_thread.h"
 
 #include <errno.h>
-#include <link.h>
 #include <linux/futex.h>
 #include <sched.h>
 #include <signal.h>
-#include <string.h>
 
 #include "preload/arch.h"
 #include "preload/clock.h"
@@ -14,18 +12,18 @@
 #include "preload/memory.h"
 #include "preload/recorder.h"
 #include "preload/sampler.h"
+#include "preload/sampler_tls.h"
 #include "preload/signals.h"
 #include "preload/sys.h"
 
 #define STACK_BYTES (128U << 10)
-#define LIBC_BYTES 4096              /* of libc's record of a thread, at the thread pointer */
-#define TLS_MOST (INT64_C(64) << 20) /* where storage is larger than this, there is no sampler */
-#define TLS_ADDED (64 << 10)         /* that libraries opened since the start may have beside it */
-#define LAST_WALK_MS 200             /* that an exit waits for the last walk at most */
-#define MOMENTS_MOST 5000            /* of 20 us and more each */
+#define LAST_WALK_MS 200  /* that an exit waits for the last walk at most */
+#define MOMENTS_MOST 5000 /* of 20 us and more each */
+
+enum turn { TURN_FREE, TURN_TAKEN, TURN_AWAITED };
 
 /* Whoever starts or stops the sampler has it, with all signals blocked. */
-static uint32_t busy;    /* 0 free, 1 taken, 2 taken and waited for */
+static uint32_t busy;    /* enum turn */
 static uint32_t stopped; /* calls that want it stopped, and have not returned */
 
 static uint32_t left_files; /* the sampler has closed its copies of the program's descriptors */
@@ -33,17 +31,13 @@ static bool is_last;        /* there shall be no other one */
 
 static bool left_alone; /* the program changed its credentials, and the sampler did not */
 
-static uint32_t running;              /* 1 from the start of the thread to its end */
-static uint32_t stopping;             /* futex; enum sampler_stop */
-static int last_status;               /* of a thread that left without libc; else 0 */
-static uint32_t tid;                  /* cleared and woken by the kernel when the thread is gone */
-static uint32_t started_tid;          /* of the last one; 0: it is certain that it is gone */
-static char *memory;                  /* stack and thread-local storage */
-static char *thread_pointer;          /* the sampler's */
-static uint64_t tls_below, tls_above; /* bytes of storage below and above the thread pointer */
-static int64_t tls_most = TLS_MOST;   /* what is farther away was allocated elsewhere */
-static char *tls_new;                 /* of all of them, what a new thread finds there */
-static bool tls_known;                /* ours is among them */
+static uint32_t running;     /* 1 from the start of the thread to its end */
+static uint32_t stopping;    /* futex; enum sampler_stop */
+static int last_status;      /* of a thread that left without libc; else 0 */
+static uint32_t tid;         /* cleared and woken by the kernel when the thread is gone */
+static uint32_t started_tid; /* of the last one; 0: it is certain that it is gone */
+static char *memory;         /* stack and thread-local storage */
+static char *thread_pointer; /* the sampler's */
 
 /* Which thread is none of the program's, for those who look at the process or a core of it without
  * a recording (analyzer/inspect/preloaded.c). */
@@ -64,101 +58,6 @@ enum sampler_stop sampler_rest(uint64_t pause_ns)
     if (asked == SAMPLER_GO_ON || asked == SAMPLER_WATCH_END)
         sys_call(SYS_futex, &stopping, FUTEX_WAIT_PRIVATE, asked, &pause);
     return sampler_asked();
-}
-
-/* Of a module that has such storage: what describes it, and where it begins, counted from the
- * thread pointer. NULL: it has none, or it was allocated elsewhere, when a thread first wanted it.
- */
-static const ElfW(Phdr) * tls_of(const struct dl_phdr_info *info, size_t bytes, int64_t *from)
-{
-    if (bytes < offsetof(struct dl_phdr_info, dlpi_tls_data) + sizeof(info->dlpi_tls_data) ||
-        info->dlpi_tls_data == NULL)
-        return NULL;
-    *from = (char *)info->dlpi_tls_data - arch_thread_pointer();
-    for (int i = 0; i < info->dlpi_phnum; i++) {
-        const ElfW(Phdr) *header = &info->dlpi_phdr[i];
-        if (header->p_type == PT_TLS)
-            return *from >= -tls_most && *from + (int64_t)header->p_memsz <= tls_most ? header
-                                                                                      : NULL;
-    }
-    return NULL;
-}
-
-static int measure_tls(struct dl_phdr_info *info, size_t bytes, void *unused)
-{
-    int64_t from;
-    const ElfW(Phdr) *header = tls_of(info, bytes, &from);
-    (void)unused;
-    if (header == NULL)
-        return 0;
-    int64_t to = from + (int64_t)header->p_memsz;
-    if (from < 0 && (uint64_t)-from > tls_below)
-        tls_below = (uint64_t)-from;
-    if (to > 0 && (uint64_t)to > tls_above)
-        tls_above = (uint64_t)to;
-    return 0;
-}
-
-/* What a module's storage holds when a thread begins. */
-static int copy_tls(struct dl_phdr_info *info, size_t bytes, void *unused)
-{
-    int64_t from;
-    const ElfW(Phdr) *header = tls_of(info, bytes, &from);
-    (void)unused;
-    if (header != NULL && from >= -(int64_t)tls_below &&
-        from + (int64_t)header->p_memsz <=
-            (int64_t)tls_above) /* it was there when it was measured */
-        memcpy(tls_new + (int64_t)tls_below + from, (char *)info->dlpi_addr + header->p_vaddr,
-               header->p_filesz);
-    return 0;
-}
-
-void sampler_look_at_start(void)
-{
-    dl_iterate_phdr(measure_tls, NULL);
-    tls_most = (int64_t)(tls_below > tls_above ? tls_below : tls_above) + TLS_ADDED;
-}
-
-void sampler_init(void)
-{
-    /* The storage itself lies on one side of the thread pointer, libc's record of the thread on the
-     * other; of that, this much covers what may be read. */
-#if defined(__x86_64__)
-    tls_above = LIBC_BYTES;
-#else
-    tls_below = LIBC_BYTES;
-#endif
-    dl_iterate_phdr(measure_tls, NULL);
-    tls_below = (tls_below + 63) & ~UINT64_C(63);
-    tls_new = memory_reserve(tls_below + tls_above);
-    if (tls_new == NULL)
-        return;
-    dl_iterate_phdr(copy_tls, NULL);
-    int64_t own = (char *)&recorder_thread - arch_thread_pointer();
-    tls_known = own >= -(int64_t)tls_below && own < (int64_t)tls_above;
-}
-
-/* Thread-local storage for the sampler: that of a new thread, so that it has no part in what the
- * calling thread keeps there. The runtime of ThreadSanitizer finds a thread that it has not begun,
- * and does nothing for it. libc is only ever reached through libunwind's few harmless calls, which
- * want a stack canary, an errno, and a mutex. */
-static char *make_tls(char *at)
-{
-    char *from = arch_thread_pointer();
-    char *to = at + tls_below;
-#if defined(__x86_64__)
-    memcpy(at, tls_new, tls_below);
-    memory_read_some((uint64_t)from, to, LIBC_BYTES); /* as much of it as there is */
-    ((char **)to)[0] = to;                            /* tcbhead_t.tcb */
-    ((char **)to)[2] = to;                            /* tcbhead_t.self */
-#else
-    memory_read_some((uint64_t)from - LIBC_BYTES, to - LIBC_BYTES, LIBC_BYTES);
-    memcpy(to, tls_new + tls_below, tls_above);
-#endif
-    struct recorder_thread *own = (void *)(to + ((char *)&recorder_thread - from));
-    own->task = &own->sink;
-    own->sampler = true;
-    return to;
 }
 
 static long start_thread(char *stack_top, char *tls)
@@ -212,16 +111,17 @@ static long start_thread(char *stack_top, char *tls)
 static uint64_t take_turn(void)
 {
     uint64_t before = signals_block();
-    uint32_t was = 0;
-    if (!__atomic_compare_exchange_n(&busy, &was, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
-        while (__atomic_exchange_n(&busy, 2, __ATOMIC_ACQUIRE) != 0)
-            sys_call(SYS_futex, &busy, FUTEX_WAIT_PRIVATE, 2, 0);
+    uint32_t was = TURN_FREE;
+    if (!__atomic_compare_exchange_n(&busy, &was, TURN_TAKEN, false, __ATOMIC_ACQUIRE,
+                                     __ATOMIC_RELAXED))
+        while (__atomic_exchange_n(&busy, TURN_AWAITED, __ATOMIC_ACQUIRE) != TURN_FREE)
+            sys_call(SYS_futex, &busy, FUTEX_WAIT_PRIVATE, TURN_AWAITED, 0);
     return before;
 }
 
 static void end_turn(uint64_t before)
 {
-    if (__atomic_exchange_n(&busy, 0, __ATOMIC_RELEASE) == 2)
+    if (__atomic_exchange_n(&busy, TURN_FREE, __ATOMIC_RELEASE) == TURN_AWAITED)
         sys_call(SYS_futex, &busy, FUTEX_WAKE_PRIVATE, 1);
     signals_restore(before);
 }
@@ -241,7 +141,7 @@ static void start_sampler(void)
     if (recorder.header == NULL || stopped > 0 || is_last || has_sampler())
         return;
     if (memory == NULL)
-        memory = memory_reserve_unforked(STACK_BYTES + tls_below + tls_above + 8192);
+        memory = memory_reserve_unforked(STACK_BYTES + sampler_tls_bytes() + 8192);
     if (memory == NULL)
         return;
     credentials_forget();
@@ -250,7 +150,7 @@ static void start_sampler(void)
     __atomic_store_n(&tid, 1, __ATOMIC_RELEASE);
     __atomic_store_n(&stopping, SAMPLER_GO_ON, __ATOMIC_RELEASE);
     __atomic_store_n(&running, 1, __ATOMIC_RELEASE);
-    thread_pointer = make_tls(memory + STACK_BYTES);
+    thread_pointer = sampler_tls_make(memory + STACK_BYTES);
     long started = start_thread(memory + STACK_BYTES, thread_pointer);
     if (started >= 0) {
         started_tid = (uint32_t)started;
@@ -262,7 +162,7 @@ static void start_sampler(void)
 
 void sampler_ensure(void)
 {
-    if (recorder.header == NULL || recorder_quiet || !tls_known || has_sampler())
+    if (recorder.header == NULL || recorder_quiet || !sampler_tls_is_known() || has_sampler())
         return;
     uint64_t before = take_turn();
     start_sampler();
@@ -455,7 +355,7 @@ int sampler_last_status(void)
 void sampler_forget(void)
 {
     last_status = 0;
-    busy = 0;
+    busy = TURN_FREE;
     stopped = 0;
     running = 0;
     stopping = 0;
