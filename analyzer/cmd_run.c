@@ -2,8 +2,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
-#include <signal.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,8 +15,9 @@
 #include "analyzer/elf_check.h"
 #include "analyzer/preload_library.h"
 #include "analyzer/record_outside.h"
-#include "analyzer/recording/file.h"
+#include "analyzer/recording/end.h"
 #include "analyzer/recording/recordings.h"
+#include "analyzer/run_signals.h"
 
 #define EXIT_NOT_EXECUTABLE 126
 #define EXIT_NO_COMMAND 127
@@ -153,48 +152,9 @@ static bool prepare_environment(struct launch *launch, struct err *err)
     return ok || err_system(err, "run", errno);
 }
 
-/* The signals of a launch. The terminal sends its own to the command itself, so that they are
- * ignored here, as shells do; those that somebody sends to this process are passed on. They are
- * waited for, not handled: nothing is interrupted. */
-struct signals {
-    sigset_t watched; /* SIGCHLD, and what is passed on */
-    sigset_t before;  /* the mask, for the command to start with */
-    struct sigaction child_before;
-};
-
-/* A signal that is to be passed on, unless this process was started to ignore it, as by nohup. */
-static void watch_signal(struct signals *signals, int number)
-{
-    struct sigaction now;
-    if (sigaction(number, NULL, &now) == 0 && now.sa_handler != SIG_IGN)
-        sigaddset(&signals->watched, number);
-}
-
-static void signals_init(struct signals *signals)
-{
-    static const int passed_on[] = {SIGTERM, SIGHUP,    SIGINT,  SIGQUIT,  SIGUSR1, SIGUSR2,
-                                    SIGALRM, SIGVTALRM, SIGPROF, SIGWINCH, SIGIO,   SIGPWR};
-    const struct sigaction plain = {.sa_handler = SIG_DFL};
-    sigemptyset(&signals->watched);
-    sigaddset(&signals->watched, SIGCHLD);
-    for (size_t i = 0; i < sizeof(passed_on) / sizeof(passed_on[0]); i++)
-        watch_signal(signals, passed_on[i]);
-    for (int number = SIGRTMIN; number <= SIGRTMAX; number++)
-        watch_signal(signals, number);
-    sigaction(SIGCHLD, &plain, &signals->child_before);
-    sigprocmask(SIG_BLOCK, &signals->watched, &signals->before);
-}
-
-/* In the child: everything as this process found it. */
-static void signals_restore(const struct signals *signals)
-{
-    sigaction(SIGCHLD, &signals->child_before, NULL);
-    sigprocmask(SIG_SETMASK, &signals->before, NULL);
-}
-
 /* Forks and executes. The pipe closes when the command has begun, or tells why it has not: the
  * value returned, an errno value. */
-static int start(struct launch *launch, const struct signals *signals)
+static int start(struct launch *launch)
 {
     int report[2];
     if (pipe2(report, O_CLOEXEC) != 0)
@@ -202,7 +162,7 @@ static int start(struct launch *launch, const struct signals *signals)
     launch->begun_ns = clock_ns(CLOCK_MONOTONIC);
     launch->child = fork();
     if (launch->child == 0) {
-        signals_restore(signals);
+        run_signals_restore();
         execvp(launch->argv[0], launch->argv);
         int error = errno;
         while (write(report[1], &error, sizeof(error)) < 0 && errno == EINTR)
@@ -221,69 +181,6 @@ static int start(struct launch *launch, const struct signals *signals)
     }
     close(report[0]);
     return error;
-}
-
-/* How a command ended, as the header of a recording says it. */
-struct end {
-    uint32_t state;
-    int32_t exit_code;
-};
-
-/* Whether a recording says already how its command ended, or that it became another program. One
- * that says that it exited may be wrong: libc writes out its streams after that, where a signal can
- * end it. */
-static bool is_settled(const struct rec_header *header, const struct end *end)
-{
-    if (header->state == REC_STATE_EXITED)
-        return end->state == REC_STATE_EXITED && header->exit_code == end->exit_code;
-    return header->state != REC_STATE_RUNNING;
-}
-
-/* Opens what is at `path` to write the end into it, if it is a recording that does not say it yet,
- * and no other file since: whoever may write in its folder may put something else there. -1: it is
- * none. */
-static int open_unsettled(const char *path, const struct end *end)
-{
-    struct rec_file file;
-    struct stat opened, looked_at;
-    int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-    if (fd < 0 || !rec_file_open(&file, path, NULL)) {
-        if (fd >= 0)
-            close(fd);
-        return -1;
-    }
-    bool fits = !is_settled(&file.header, end) && fstat(fd, &opened) == 0 &&
-                fstat(file.fd, &looked_at) == 0 && opened.st_ino == looked_at.st_ino &&
-                opened.st_dev == looked_at.st_dev;
-    rec_file_close(&file);
-    if (fits)
-        return fd;
-    close(fd);
-    return -1;
-}
-
-/* Writes into the recording of a command how it ended, where it could not do that itself: it was
- * killed, be it by its last flush, or left without libc's help. Only its parent knows. */
-static void write_end(const char *path, int status)
-{
-    const struct end end = {
-        .state = WIFSIGNALED(status) ? REC_STATE_SIGNALLED : REC_STATE_EXITED,
-        .exit_code = WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status),
-    };
-    int fd = open_unsettled(path, &end);
-    if (fd < 0)
-        return;
-    uint64_t ended_ns = clock_ns(CLOCK_MONOTONIC);
-    /* The state last: it says that the others are there. */
-    bool ok = pwrite(fd, &end.exit_code, sizeof(end.exit_code),
-                     offsetof(struct rec_header, exit_code)) == sizeof(end.exit_code) &&
-              pwrite(fd, &ended_ns, sizeof(ended_ns), offsetof(struct rec_header, ended_ns)) ==
-                  sizeof(ended_ns) &&
-              pwrite(fd, &end.state, sizeof(end.state), offsetof(struct rec_header, state)) ==
-                  sizeof(end.state);
-    if (!ok)
-        say(path, "how it ended could not be written into it");
-    close(fd);
 }
 
 /* The recording that the command itself left, to be freed; NULL: none. Of one that executed another
@@ -319,7 +216,8 @@ static void tell(const struct launch *launch, int status)
 {
     char *path = find_recording(launch);
     if (path) {
-        write_end(path, status);
+        if (!recording_write_end(path, status))
+            say(path, "how it ended could not be written into it");
         say_recorded(path);
     } else if (!launch->cannot_record) {
         say(launch->argv[0],
@@ -332,63 +230,6 @@ static void tell(const struct launch *launch, int status)
     free(path);
 }
 
-static struct signals signals;
-
-/* No signal has come that wants something done. */
-static bool is_quiet(void)
-{
-    sigset_t pending;
-    sigpending(&pending);
-    for (int signal = 1; signal < NSIG; signal++)
-        if (sigismember(&signals.watched, signal) == 1 && sigismember(&pending, signal) == 1)
-            return false;
-    return true;
-}
-
-/* Waits for one of the signals, and looks at the command meanwhile where that is to be done. */
-static int next_signal(siginfo_t *ret)
-{
-    int64_t rest_ns;
-    while ((rest_ns = record_outside_rest_ns()) >= 0) {
-        const struct timespec rest = {.tv_sec = rest_ns / 1000000000,
-                                      .tv_nsec = rest_ns % 1000000000};
-        int signal = sigtimedwait(&signals.watched, ret, &rest);
-        if (signal > 0 || errno != EAGAIN)
-            return signal;
-        record_outside_look(is_quiet);
-    }
-    return sigwaitinfo(&signals.watched, ret);
-}
-
-/* Whether the command has got a signal itself that this process has got: one of the terminal, which
- * sends it to the group in the foreground, unless the command has made a group of its own, as
- * timeout(1) does. What else the kernel sends is for one process: timers' signals, and a hangup,
- * for who leads the session. Of those that somebody sends, nobody knows to whom they went. */
-static bool has_got(pid_t child, const siginfo_t *info)
-{
-    bool of_terminal =
-        info->si_code == SI_KERNEL &&
-        (info->si_signo == SIGINT || info->si_signo == SIGQUIT || info->si_signo == SIGWINCH);
-    return of_terminal && getpgid(child) == getpgrp();
-}
-
-/* Waits for the end of the command, and passes on the signals that come meanwhile. */
-static int wait_for(pid_t child)
-{
-    int status = 0;
-    for (;;) {
-        pid_t ended = waitpid(child, &status, WNOHANG);
-        if (ended == child || (ended < 0 && errno != EINTR))
-            return status;
-        siginfo_t info;
-        int signal = next_signal(&info);
-        if (signal <= 0 || signal == SIGCHLD)
-            continue;
-        if (!has_got(child, &info))
-            kill(child, signal);
-    }
-}
-
 static int run(struct launch *launch, struct err *err)
 {
     launch->program = elf_find_program(launch->argv[0]);
@@ -398,8 +239,8 @@ static int run(struct launch *launch, struct err *err)
     warn_of_output(launch);
     fflush(NULL);
 
-    signals_init(&signals);
-    int error = start(launch, &signals);
+    run_signals_begin();
+    int error = start(launch);
     if (error) {
         if (launch->child > 0)
             waitpid(launch->child, NULL, 0);
@@ -408,7 +249,7 @@ static int run(struct launch *launch, struct err *err)
     }
     if (launch->from_outside && !launch->cannot_record)
         record_outside_open(launch->child);
-    int status = wait_for(launch->child);
+    int status = run_signals_wait(launch->child);
     if (launch->from_outside) {
         const char *path = record_outside_close(status);
         if (path)
