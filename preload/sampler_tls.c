@@ -8,8 +8,7 @@
 #include "preload/recorder.h"
 
 #define LIBC_BYTES 4096                /* of libc's record of a thread, at the thread pointer */
-#define MOST_BYTES (INT64_C(64) << 20) /* where storage is larger than this, there is no sampler   \
-                                        */
+#define MOST_BYTES (INT64_C(64) << 20) /* where there is more, there is no sampler */
 #define ADDED (64 << 10) /* that libraries opened since the start may have beside it */
 
 static uint64_t below, above;         /* bytes of storage below and above the thread pointer */
