@@ -27,9 +27,11 @@ target_link_libraries(recording_builder PUBLIC leakspy_flags)
 leakspy_test(test_args SOURCES analyzer/test_args.c LIBRARIES leakspy_analyzer LABEL analyzer)
 leakspy_test(test_text SOURCES analyzer/test_text.c LIBRARIES leakspy_analyzer LABEL analyzer)
 leakspy_test(test_limits SOURCES analyzer/test_limits.c LIBRARIES leakspy_analyzer LABEL analyzer)
-leakspy_test(test_source_recording SOURCES analyzer/test_source_recording.c
+leakspy_test(test_source_recording SOURCES analyzer/test_source_recording.c analyzer/recording_read.c
+             LIBRARIES leakspy_analyzer recording_builder LABEL analyzer)
+leakspy_test(test_recording_damage SOURCES analyzer/test_recording_damage.c analyzer/recording_read.c
              LIBRARIES leakspy_analyzer recording_builder LABEL analyzer TIMEOUT 900)
-target_compile_definitions(test_source_recording
+target_compile_definitions(test_recording_damage
                            PRIVATE FORMATS_FOLDER="${CMAKE_SOURCE_DIR}/tests/formats")
 leakspy_test(test_live_recording SOURCES analyzer/test_live_recording.c
              LIBRARIES leakspy_analyzer recording_builder LABEL analyzer)
