@@ -14,7 +14,7 @@
 #define NAME_BYTES 512
 #define IN_FILE_BYTES (64 + NAME_BYTES)
 
-#define PART_BYTES 128 /* of the first part of a pattern with a second one */
+#define PART_BYTES 128 /* of one part of a pattern with others */
 
 /* The ops that say how a task waits rather than what for; only these get another name. So a
  * channel's receive keeps its name in a future of which the code was inlined into `block_on`. */
@@ -81,12 +81,12 @@ struct place {
     size_t count, at;
 };
 
-/* The part of a pattern that the frame itself is to fit: in `part`, if there is a second one, to
- * which *ret_second points then. */
-static const char *first_part(const char *pattern, char part[PART_BYTES], const char **ret_second)
+/* The part of a pattern up to the next OP_RULE_AND: in `part`, if others follow, to which *ret_rest
+ * points then. */
+static const char *first_part(const char *pattern, char part[PART_BYTES], const char **ret_rest)
 {
     const char *mark = strstr(pattern, OP_RULE_AND);
-    *ret_second = mark ? mark + strlen(OP_RULE_AND) : NULL;
+    *ret_rest = mark ? mark + strlen(OP_RULE_AND) : NULL;
     if (!mark)
         return pattern;
     snprintf(part, PART_BYTES, "%.*s", (int)(mark - pattern), pattern);
@@ -99,6 +99,18 @@ static bool has_function(const struct place *place, const char *pattern)
         if (place->frames[i].function != NULL && fits(pattern, place->frames[i].function))
             return true;
     return false;
+}
+
+/* Whether there is a function for each part of a pattern; NULL has none. */
+static bool has_functions(const struct place *place, const char *rest)
+{
+    char part[PART_BYTES];
+    while (rest != NULL) {
+        const char *pattern = first_part(rest, part, &rest);
+        if (!has_function(place, pattern))
+            return false;
+    }
+    return true;
 }
 
 /* The first row for a frame; NULL: none. */
@@ -117,15 +129,15 @@ static const struct op_rule *find_rule(const struct place *place, const char *op
     whole[bytes] = '\0';
     for (size_t i = 0; i < op_rule_count; i++) {
         const struct op_rule *rule = &op_rules[i];
-        const char *second;
+        const char *others;
         if (!reached && !rule->anywhere)
             continue;
-        const char *pattern = first_part(rule->function, part, &second);
+        const char *pattern = first_part(rule->function, part, &others);
         const char *text = asks_for_file(pattern)         ? in_file
                            : strchr(pattern, '<') != NULL ? whole
                                                           : plain;
         if (fits(pattern, text) && (rule->only == NULL || fits(rule->only, op_text)) &&
-            (second == NULL || has_function(place, second)))
+            has_functions(place, others))
             return rule;
     }
     return NULL;

@@ -105,8 +105,11 @@ const struct op_rule op_rules[] = {
     /* A task's code is often inlined into the functions of `task` that run it: they are no steps.
      */
     {"tokio::!(?(runtime::)?(blocking::)task::*)", NULL, NULL, NULL, false},
-    /* What #[tokio::main] makes of a program's main, and the same by hand. */
-    {"!(*::*)::main & ?(<)tokio::runtime::scheduler::multi_thread::MultiThread?(>)::block_on*",
+    /* What #[tokio::main] makes of a program's main, and the same by hand. A condition of the
+     * future's own, inlined, is not behind tokio's parker; a handle's block_on is none of the
+     * runtime's. */
+    {"!(*::*)::main & ?(<)tokio::runtime::runtime::Runtime?(>)::block_on*"
+     " & ?(<)tokio::runtime::park::Inner?(>)::park*",
      NULL, tokio_main, "future wait", false},
     {"@(futures_executor|futures_lite)::*", NULL, NULL, NULL, false},
     {"rayon_core::sleep::Sleep::sleep*", NULL, "a worker of rayon without a task to run", NULL,
@@ -290,9 +293,10 @@ const struct op_rule op_rules[] = {
      "a worker of GHC's runtime without a Haskell thread to run", "cond wait", false},
     {"itimer_thread_func & waitCondition", NULL, "the timer of GHC's runtime, which is at rest",
      "cond wait", false},
-    {"beam*!@(ethr_event_wait|ethr_event_twait|scheduler_wait)", NULL, NULL, "futex wait", false},
-    {"beam*!erts_schedule", NULL, "a scheduler of Erlang's runtime without a process to run",
-     "futex wait", false},
+    {"beam@(|.*).smp!@(ethr_event_wait|ethr_event_twait|scheduler_wait)", NULL, NULL, "futex wait",
+     false},
+    {"beam@(|.*).smp!erts_schedule", NULL,
+     "a scheduler of Erlang's runtime without a process to run", "futex wait", false},
 
     /* HotSpot, the runtime of OpenJDK (17 and 21), where libjvm.so has a symbol table. Its own
      * Monitor is none of Java's, which are ObjectMonitors.
@@ -395,9 +399,9 @@ const struct op_own_thread op_own_threads[] = {
     {"AIO.so!", "cond wait", eio_idle}, /* perl's IO::AIO */
     /* A region that ends with taking a lock may be gone from the stack, but leaves it locked. */
     {"libgomp.so*!", "futex wait", "a worker of libgomp that has done its part"},
-    {"beam*!?(ethr_event_wait)", "futex wait", beam_own},
-    {"beam*!?(ethr_cond_wait)", "cond wait", beam_own},
-    {"beam*!", "io wait", beam_own},
+    {"beam@(|.*).smp!?(ethr_event_wait)", "futex wait", beam_own},
+    {"beam@(|.*).smp!?(ethr_cond_wait)", "cond wait", beam_own},
+    {"beam@(|.*).smp!", "io wait", beam_own},
 };
 
 const size_t op_own_thread_count = sizeof(op_own_threads) / sizeof(op_own_threads[0]);

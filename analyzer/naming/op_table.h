@@ -16,7 +16,7 @@
  * where they are in the file of the next frame with a name, inwards or outwards, or in the C
  * library; elsewhere they may be the program's own code, which nobody knows.
  *
- * "FUNCTION & OTHER" asks for a second function, anywhere in the same stack. A program may have a
+ * "FUNCTION & OTHER & ..." asks for other functions, too, anywhere in the same stack. A program may have a
  * function of any name, also one of C++, whose name here tells no parameters: so a row that makes a
  * wait expected, or a step towards one that does, names a file or a second function where the
  * function's own name has no prefix, namespace or package that is the library's alone.

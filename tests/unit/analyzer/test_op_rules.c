@@ -286,7 +286,7 @@ static void stack_of_a_crate__apply__names_the_operation(void **state)
          NULL,
          {"<std::sys::sync::condvar::futex::Condvar>::wait", "tokio::runtime::park::Inner::park",
           "tokio::runtime::park::CachedParkThread::block_on",
-          "tokio::runtime::runtime::Runtime::block_on", "a::main"}},
+          "tokio::runtime::runtime::Runtime::block_on", "a::ask"}},
         {"futex wait",
          "cond wait",
          "rayon",
@@ -375,6 +375,19 @@ static void main_of_tokio__apply__is_idle_in_its_own_call_of_block_on_alone(void
           "tokio::runtime::park::CachedParkThread::block_on",
           "<tokio::runtime::scheduler::multi_thread::MultiThread>::block_on::<srv::main::{closure#"
           "0}>",
+          "tokio::runtime::runtime::Runtime::block_on", "srv::main"}},
+        {"futex wait", /* cargo's release profile: nothing is left of MultiThread::block_on */
+         "future wait",
+         "of tokio's tasks nothing is known",
+         {"<std::sys::sync::condvar::futex::Condvar>::wait", "tokio::runtime::park::Inner::park",
+          "tokio::runtime::park::CachedParkThread::block_on",
+          "tokio::runtime::runtime::Runtime::block_on", "srv::main"}},
+        {"futex wait",
+         "future wait",
+         NULL, /* the future waits on a condition of its own, which is inlined */
+         {"<std::sys::sync::condvar::futex::Condvar>::wait",
+          "tokio::runtime::park::CachedParkThread::block_on",
+          "tokio::runtime::scheduler::multi_thread::MultiThread::block_on",
           "tokio::runtime::runtime::Runtime::block_on", "srv::main"}},
         {"futex wait",
          "future wait",
