@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,12 +14,13 @@
 
 #include "analyzer/process/process.h"
 
-#define DESCRIPTORS_MOST 10000 /* of a process, that are asked whether they have the lock */
+#define DESCRIPTORS_MOST 20000 /* that a search asks whether they have a lock */
 
 /* A line of the kernel's, without its number: "FLOCK  ADVISORY  WRITE 4242 08:01:1234 0 EOF". */
 struct lock {
     char text[160];
     char type[16]; /* "FLOCK", "POSIX", "OFDLCK" */
+    char kind[16]; /* "READ", which many may have, or "WRITE" */
     long pid;      /* that took it, or waits; -1: of OFDLCK, whose are the open file's */
     unsigned major, minor;
     uint64_t inode;
@@ -59,8 +61,8 @@ static bool parse(const char *text, struct lock *ret)
 {
     *ret = (struct lock){0};
     snprintf(ret->text, sizeof(ret->text), "%.*s", (int)strcspn(text, "\n"), text);
-    return sscanf(text, "%15s %*s %*s %ld %x:%x:%" SCNu64, ret->type, &ret->pid, &ret->major,
-                  &ret->minor, &ret->inode) == 5;
+    return sscanf(text, "%15s %*s %15s %ld %x:%x:%" SCNu64, ret->type, ret->kind, &ret->pid,
+                  &ret->major, &ret->minor, &ret->inode) == 6;
 }
 
 /* The number of an inode that the kernel knows the file by, which stat(2) may hide. */
@@ -149,47 +151,56 @@ static bool find_lock(const struct wanted *wanted, struct lock *ret)
     return found->different == 1;
 }
 
+enum holding { HOLDS_UNKNOWN, HOLDS, HOLDS_NOT };
+
 /* Whether a descriptor has the lock; `path`: of its file in the folder fdinfo. */
-static bool has_lock_in(const char *path, const struct lock *lock)
+static enum holding has_lock_in(const char *path, const struct lock *lock)
 {
     char line[256];
     FILE *file = fopen(path, "re");
     bool found = false;
+    if (!file)
+        return errno == ENOENT ? HOLDS_NOT : HOLDS_UNKNOWN; /* it may have been closed meanwhile */
     while (file && !found && fgets(line, sizeof(line), file)) {
         const char *text = strncmp(line, "lock:", 5) == 0 ? strchr(line + 5, ':') : NULL;
         struct lock here;
         found = text && parse(text + 1 + strspn(text + 1, " "), &here) &&
                 strcmp(here.text, lock->text) == 0;
     }
-    if (file)
-        fclose(file);
-    return found;
+    fclose(file);
+    return found ? HOLDS : HOLDS_NOT;
 }
 
-enum holding { HOLDS_UNKNOWN, HOLDS, HOLDS_NOT };
+/* A process whose folder is not there may be hidden (hidepid of proc(5)). */
+static bool is_gone(pid_t pid)
+{
+    return kill(pid, 0) != 0 && errno == ESRCH;
+}
 
 /* Whether a process has the open file through which the lock is held; in *ret_fd, by which
  * descriptor. */
-static enum holding is_held_by(pid_t pid, const struct lock *lock, int *ret_fd)
+static enum holding is_held_by(struct process_lock_search *search, pid_t pid,
+                               const struct lock *lock, int *ret_fd)
 {
     char path[320];
-    size_t looked = 0;
     snprintf(path, sizeof(path), "/proc/%d/fdinfo", (int)pid);
     DIR *folder = opendir(path);
     struct dirent *entry;
-    enum holding holding = folder || errno == ENOENT ? HOLDS_NOT : HOLDS_UNKNOWN;
-    while (folder && holding == HOLDS_NOT && (entry = readdir(folder)) != NULL) {
+    enum holding holding = HOLDS_NOT, here = HOLDS_NOT;
+    if (!folder)
+        return is_gone(pid) ? HOLDS_NOT : HOLDS_UNKNOWN;
+    while (here != HOLDS && (entry = readdir(folder)) != NULL) {
         snprintf(path, sizeof(path), "/proc/%d/fdinfo/%s", (int)pid, entry->d_name);
         if (entry->d_name[0] == '.')
             continue;
-        if (++looked > DESCRIPTORS_MOST)
-            holding = HOLDS_UNKNOWN;
-        else if (has_lock_in(path, lock))
-            holding = HOLDS;
+        here = ++search->descriptors > DESCRIPTORS_MOST ? HOLDS_UNKNOWN : has_lock_in(path, lock);
+        if (here != HOLDS_NOT)
+            holding = here;
+        if (search->descriptors > DESCRIPTORS_MOST)
+            break;
         *ret_fd = atoi(entry->d_name);
     }
-    if (folder)
-        closedir(folder);
+    closedir(folder);
     return holding;
 }
 
@@ -205,19 +216,20 @@ static void name_process(long pid, char to[96])
 
 /* The kernel notes which process took it; it is held as long as the open file lives, which a
  * process may have handed on and closed. */
-static bool say_by_open_file(pid_t waiter, const struct lock *lock, char *to, size_t bytes)
+static void say_by_open_file(struct process_lock_search *search, pid_t waiter,
+                             const struct lock *lock, char *to, size_t bytes)
 {
     char name[96];
     int fd;
-    if (is_held_by(waiter, lock, &fd) == HOLDS) {
+    if (is_held_by(search, waiter, lock, &fd) == HOLDS) {
         snprintf(to, bytes, "is held by this process itself, through descriptor %d", fd);
-        return true;
+        return;
     }
     if (lock->pid <= 0) {
         snprintf(to, bytes, "is held through an open file (no process is named)");
-        return true;
+        return;
     }
-    switch (is_held_by((pid_t)lock->pid, lock, &fd)) {
+    switch (is_held_by(search, (pid_t)lock->pid, lock, &fd)) {
     case HOLDS:
         name_process(lock->pid, name);
         snprintf(to, bytes, "is held by %s", name);
@@ -231,21 +243,33 @@ static bool say_by_open_file(pid_t waiter, const struct lock *lock, char *to, si
     default:
         snprintf(to, bytes, "was taken by process %ld", lock->pid);
     }
-    return true;
 }
 
-bool process_lock_holder(pid_t pid, const struct image_thread *thread, char *to, size_t bytes)
+static void say(struct process_lock_search *search, pid_t waiter, const struct lock *lock)
+{
+    char name[96], holder[sizeof(search->said) - 48] = "";
+    if (strcmp(lock->type, "FLOCK") == 0 || strcmp(lock->type, "OFDLCK") == 0) {
+        say_by_open_file(search, waiter, lock, holder, sizeof(holder));
+    } else if (strcmp(lock->type, "POSIX") == 0 && lock->pid > 0) {
+        name_process(lock->pid, name);
+        snprintf(holder, sizeof(holder), "is held by %s", name);
+    }
+    /* The kernel lists who waits under one of those that have it. */
+    bool shared = holder[0] && strcmp(lock->kind, "READ") == 0;
+    snprintf(search->said, sizeof(search->said), "%s%s", holder,
+             shared ? "; it is shared: others may have it, too" : "");
+}
+
+const char *process_lock_holder(struct process_lock_search *search, pid_t pid,
+                                const struct image_thread *thread)
 {
     struct wanted wanted;
     struct lock lock;
-    char name[96];
     if (!find_wanted(pid, thread, &wanted) || !find_lock(&wanted, &lock))
-        return false;
-    if (strcmp(lock.type, "FLOCK") == 0 || strcmp(lock.type, "OFDLCK") == 0)
-        return say_by_open_file(pid, &lock, to, bytes);
-    if (strcmp(lock.type, "POSIX") != 0 || lock.pid <= 0)
-        return false;
-    name_process(lock.pid, name);
-    snprintf(to, bytes, "is held by %s", name);
-    return true;
+        return NULL;
+    if (strcmp(search->lock, lock.text) != 0) {
+        snprintf(search->lock, sizeof(search->lock), "%s", lock.text);
+        say(search, pid, &lock);
+    }
+    return search->said[0] ? search->said : NULL;
 }

@@ -41,7 +41,7 @@ void file_locks_find(struct snapshot *snapshot)
     struct image_thread *threads = NULL;
     size_t count = 0, asked = 0;
     bool denied;
-    char text[160];
+    struct process_lock_search search = {0};
     if (!snapshot_is_live(snapshot))
         return;
     for (size_t i = 0; i < snapshot->task_count && asked < ASKED_MOST; i++) {
@@ -52,8 +52,10 @@ void file_locks_find(struct snapshot *snapshot)
         const struct image_thread *thread =
             find_thread(snapshot, &snapshot->tasks[i], threads, count);
         asked++;
-        if (thread && process_lock_holder((pid_t)snapshot->pid, thread, text, sizeof(text)) &&
-            waits_still((pid_t)snapshot->pid, thread) && !snapshot_add_holder(snapshot, i, text))
+        const char *text =
+            thread ? process_lock_holder(&search, (pid_t)snapshot->pid, thread) : NULL;
+        if (text && waits_still((pid_t)snapshot->pid, thread) &&
+            !snapshot_add_holder(snapshot, i, text))
             break;
     }
     free(threads);

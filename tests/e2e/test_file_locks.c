@@ -107,6 +107,17 @@ static void lock_of_another_process__says_which(void **state)
     assert_holder("ofd", "wait_in_ofd_fcntl", held_here(sentence));
 }
 
+/* The kernel lists who waits under one of those that have it. */
+static void lock_that_is_shared__is_not_said_to_be_of_one_alone(void **state)
+{
+    char sentence[256];
+    (void)state;
+    assert_int_equal(flock(fd, LOCK_SH), 0);
+    held_here(sentence);
+    strcat(sentence, "; it is shared: others may have it, too");
+    assert_holder("flock", "wait_in_flock", sentence);
+}
+
 static void lock_of_the_process_itself__says_so(void **state)
 {
     static const char sentence[] = "the lock is held by this process itself, through descriptor ";
@@ -211,6 +222,7 @@ int main(void)
         return 77;
     const struct CMUnitTest tests[] = {
         TEST(lock_of_another_process__says_which),
+        TEST(lock_that_is_shared__is_not_said_to_be_of_one_alone),
         TEST(lock_of_the_process_itself__says_so),
         TEST(lock_of_an_open_file__names_no_process),
         TEST(lock_that_was_handed_on__is_not_said_to_be_of_who_took_it),

@@ -73,15 +73,21 @@ static struct image_thread read_thread(pid_t pid)
 
 static void assert_held_here(pid_t pid)
 {
-    char text[160], expected[64];
+    char expected[64];
+    struct process_lock_search search = {0};
     struct image_thread thread = read_thread(pid);
     int fd;
     assert_true(process_waits_for_lock(&thread, &fd));
     if (access("/proc/locks", R_OK) != 0)
         return;
     snprintf(expected, sizeof(expected), "is held by process %d (", (int)getpid());
-    assert_true(process_lock_holder(pid, &thread, text, sizeof(text)));
+    const char *text = process_lock_holder(&search, pid, &thread);
+    assert_non_null(text);
     assert_memory_equal(text, expected, strlen(expected));
+    /* Once for all who wait for it. */
+    size_t descriptors = search.descriptors;
+    assert_non_null(process_lock_holder(&search, pid, &thread));
+    assert_int_equal(search.descriptors, descriptors);
 }
 
 static void lock_of_this_process__is_told(void **state)
@@ -101,7 +107,7 @@ static void lock_of_this_process__is_told(void **state)
 /* Somebody waits for another lock of the file, or did so a moment ago. */
 static void thread_that_does_not_wait_for_it__is_told_nothing(void **state)
 {
-    char text[160];
+    struct process_lock_search search = {0};
     int fd;
     (void)state;
     assert_int_equal(flock(held, LOCK_EX), 0);
@@ -110,18 +116,18 @@ static void thread_that_does_not_wait_for_it__is_told_nothing(void **state)
     other.call = SYS_fcntl;
     other.args[1] = F_SETLKW;
     assert_true(process_waits_for_lock(&other, &fd));
-    assert_false(process_lock_holder(pid, &other, text, sizeof(text)));
+    assert_null(process_lock_holder(&search, pid, &other));
     other.args[1] = F_GETLK;
     assert_false(process_waits_for_lock(&other, &fd));
     other = thread;
     other.args[0] = 1000; /* no such descriptor */
-    assert_false(process_lock_holder(pid, &other, text, sizeof(text)));
-    assert_false(process_lock_holder(getpid(), &thread, text, sizeof(text)));
+    assert_null(process_lock_holder(&search, pid, &other));
+    assert_null(process_lock_holder(&search, getpid(), &thread));
     assert_int_equal(flock(held, LOCK_UN), 0);
     for (int i = 0; i < 10000 && !shared->returned; i++)
         sleep_ms(1);
     assert_true(shared->returned);
-    assert_false(process_lock_holder(pid, &thread, text, sizeof(text)));
+    assert_null(process_lock_holder(&search, pid, &thread));
     child_end(pid);
 }
 
