@@ -191,16 +191,29 @@ static int compare_starts(const void *a, const void *b)
     return left->started_ns < right->started_ns ? -1 : left->started_ns > right->started_ns;
 }
 
+/* Whether a process was started beside the first one, with the same LEAKSPY_OUT: by the same
+ * parent, which is not the one that takes in processes whose parent has ended; or by one that is
+ * recorded and not of the family. Asked after those that the family has started. */
+static bool is_beside_first(const struct family *family, const struct rec_header *header)
+{
+    if (header->parent_pid == family->first.parent_pid && header->parent_pid > 1)
+        return true;
+    for (size_t i = 0; i < family->count; i++)
+        if (is_parent(&family->rows[i].header, header))
+            return true;
+    return false;
+}
+
 /* Whether the first program started that of a row, itself or by those in `started`. */
 static bool is_started(const struct family *family, const struct relative *row,
                        struct relative *const *started, size_t count)
 {
-    if (is_of_first(family, text_basename(row->path)) || is_parent(&family->first, &row->header))
+    if (is_parent(&family->first, &row->header))
         return true;
     for (size_t i = 0; i < count; i++)
         if (is_parent(&started[i]->header, &row->header))
             return true;
-    return false;
+    return is_of_first(family, text_basename(row->path)) && !is_beside_first(family, &row->header);
 }
 
 /* Whether the process of a row went on as another program, which is among those after it. */
@@ -214,10 +227,20 @@ static bool goes_on(const struct family *family, const struct relative *row)
     return false;
 }
 
-/* Whether a program that ended by itself never had anybody who could have stayed behind. */
+/* Whether a program was killed before the sampler's first walk: nothing in it was parked for long.
+ */
+static bool lived_shortly(const struct rec_header *header)
+{
+    return header->state == REC_STATE_RUNNING && header->last_walk_ns == 0 &&
+           process_here((pid_t)header->pid, header->process_start_ticks, header->boot_id) == 0;
+}
+
+/* Whether a program that ended by itself, or at once, never had anybody who could have stayed
+ * behind. */
 static bool was_alone(const struct rec_header *header)
 {
-    return header->state == REC_STATE_EXITED && header->spawned <= 1 && header->lost_tasks == 0 &&
+    return (header->state == REC_STATE_EXITED || lived_shortly(header)) && header->spawned <= 1 &&
+           header->lost_tasks == 0 &&
            !(header->runtimes & (REC_RUNTIME_GO | REC_RUNTIME_GO_PROGRAM));
 }
 

@@ -229,6 +229,42 @@ static void started__beside_the_file_that_was_named(void **state)
     assert_started("named/out.rec.6-0", "out.rec.7-0 ");
 }
 
+/* As in a shell that has exported LEAKSPY_OUT. */
+static void started__beside_one_another_by_the_same_parent__are_no_family(void **state)
+{
+    (void)state;
+    make_folder("siblings");
+    write_relative(builder_path("siblings/out.rec"), 5, 4, 2, 0, SECOND);
+    write_relative(builder_path("siblings/out.rec.6-0"), 6, 4, 2, SECOND / 2, SECOND);
+    write_relative(builder_path("siblings/out.rec.7-0"), 7, 6, 2, SECOND, SECOND);
+    write_relative(builder_path("siblings/out.rec.8-0"), 8, 5, 3, SECOND / 2, SECOND);
+    assert_started("siblings/out.rec", "out.rec.8-0 ");
+}
+
+/* As a helper that is ended before anybody looked. */
+static void started__and_killed_at_once__leaves_no_doubt(void **state)
+{
+    (void)state;
+    make_folder("at_once");
+    write_relative(builder_path("at_once/5-0.rec"), 5, 1, 3, 0, 60 * SECOND);
+    for (unsigned i = 0; i < 4; i++) {
+        struct builder *b = recording_builder_create();
+        struct rec_header *header = builder_header(b);
+        char path[32];
+        snprintf(path, sizeof(path), "at_once/%u-0.rec", 6 + i);
+        header->pid = KILLED_PARENT + i;
+        header->parent_pid = 5;
+        header->started_ns += (uint64_t)SECOND;
+        header->spawned = i == 1 ? 2 : 1;
+        header->last_walk_ns = i == 2 ? header->started_ns + 1 : 0;
+        header->lost_tasks = i == 3;
+        header->state = REC_STATE_RUNNING;
+        builder_write(b, builder_path(path));
+        recording_builder_destroy(b);
+    }
+    assert_started("at_once/5-0.rec", "7-0.rec 8-0.rec 9-0.rec ");
+}
+
 /* Of a process that executed another program, what is recorded of that counts. */
 static void started__and_went_on_as_another_program(void **state)
 {
@@ -430,6 +466,8 @@ int main(void)
         cmocka_unit_test(newest__parents_in_a_circle),
         cmocka_unit_test(started__by_a_program_or_by_those_that_it_started),
         cmocka_unit_test(started__beside_the_file_that_was_named),
+        cmocka_unit_test(started__beside_one_another_by_the_same_parent__are_no_family),
+        cmocka_unit_test(started__and_killed_at_once__leaves_no_doubt),
         cmocka_unit_test(started__and_went_on_as_another_program),
         cmocka_unit_test(no_folder__no_recordings),
         cmocka_unit_test(folder_of_somebody_else_or_a_link__refused),
