@@ -397,8 +397,9 @@ const struct op_own_thread op_own_threads[] = {
     {"libtbb.so*!", "futex wait", "a worker of oneTBB without a task to run"},
     {"libglib-2.0.so*!?(g_cond_wait)", "futex wait", "a thread of GLib's pools without work"},
     {"AIO.so!", "cond wait", eio_idle}, /* perl's IO::AIO */
-    /* A region that ends with taking a lock may be gone from the stack, but leaves it locked. */
-    {"libgomp.so*!", "futex wait", "a worker of libgomp that has done its part"},
+    /* Of a region that ends with taking a lock, nothing may be left on the stack. */
+    {"libgomp.so*!", "futex wait",
+     "a worker of libgomp without work, or whose region ends with the lock that it waits for"},
     {"beam@(|.*).smp!?(ethr_event_wait)", "futex wait", beam_own},
     {"beam@(|.*).smp!?(ethr_cond_wait)", "cond wait", beam_own},
     {"beam@(|.*).smp!", "io wait", beam_own},
