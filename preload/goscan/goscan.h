@@ -86,6 +86,12 @@ struct go_case {
     bool send; /* told only where channel.known is */
 };
 
+/* A lock of package sync. */
+struct go_lock_place {
+    uint64_t address;
+    enum go_lock lock;
+};
+
 /* Text that lies in the target. */
 struct go_text {
     uint64_t address, bytes;
@@ -114,6 +120,7 @@ struct go_goroutine {
     uint16_t op;           /* enum rec_op; of a semaphore, that of the lock which it is a part of */
     uint64_t object; /* the channel, the lock, the Cond, the pollDesc's descriptor; 0: not known */
     bool object_known;           /* it was found; a descriptor may be 0 */
+    uint8_t lock;                /* enum go_lock; of a semaphore, as far as is known */
     struct go_lock_words words;  /* of a lock that is the object */
     struct go_channel channel;   /* of a send or a receive */
     const struct go_case *cases; /* of a select; valid during the visit, as are the others below */
@@ -146,6 +153,10 @@ struct goscan {
      * tells it, the others are 0. Where it is not, `stack` is NULL in the visit, and an object that
      * only the stack tells of is 0. NULL: always. */
     bool (*wants_stack)(const struct go_goroutine *it, void *arg);
+    /* May be set after goscan_open: of one in a semaphore whose stack is not wanted, whether words
+     * of a lock are, and of which one: the caller knows from an earlier run in which it waits. They
+     * are in `words` then, as of a moment while it waited. NULL: never. */
+    bool (*wants_lock)(const struct go_goroutine *it, struct go_lock_place *ret, void *arg);
     uint64_t most_goroutines; /* may be set after goscan_open: a longer list is none; 0: 2^24 */
     /* May be set after goscan_open: whether the scan shall go on. Asked now and then in what may
      * take long between two visits, the reading of timers; what was not read of them then is not

@@ -41,6 +41,7 @@ struct go_lock_words {
     int32_t state;   /* of a Mutex, see enum go_mutex; a WaitGroup's counter; an RWMutex's
                         readerCount: below 0 where a writer has it, or waits for readers */
     int32_t leaving; /* an RWMutex's readerWait: how many RUnlocks that writer waits for */
+    bool asked;      /* it was tried to read them: where not, nothing is known of them */
 };
 
 struct go_reason_rule {

@@ -56,16 +56,27 @@ struct run {
     uint64_t nonsense; /* rows that led to no goroutine, since the last one that did */
 };
 
+static void ask_for_lock(const struct goscan *scan, const struct run *run, struct scan_item *item,
+                         const struct go_goroutine *it)
+{
+    if (item->wants_stack || !scan->wants_lock ||
+        scan->reasons[it->reason].object != GO_OBJECT_SEMAPHORE ||
+        !scan->wants_lock(it, &item->wanted_lock, run->arg))
+        item->wanted_lock.address = 0;
+}
+
 static void ask_for_stacks(struct goscan *scan, struct run *run, size_t count)
 {
     struct scan_state *state = scan_state(scan);
     for (size_t i = 0; i < count; i++) {
         struct scan_item *item = &state->items[i];
         item->wants_stack = true;
+        item->wanted_lock.address = 0;
         if (scan->wants_stack && item->state == ITEM_PARKED) {
             struct go_goroutine it;
             scan_tell_g(scan, item, &it);
             item->wants_stack = scan->wants_stack(&it, run->arg);
+            ask_for_lock(scan, run, item, &it);
         }
     }
 }
@@ -116,6 +127,7 @@ static bool settle(struct goscan *scan, struct run *run, struct scan_item *item,
         if (tries == TRIES)
             return tell_moved(scan, run, item, ret);
         item->wants_stack = true; /* it has moved on since it was asked for */
+        item->wanted_lock.address = 0;
         scan_read_alone(scan, item);
         alone = true;
     }

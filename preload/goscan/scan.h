@@ -85,8 +85,9 @@ struct scan_item {
     uint32_t g_ok, special_ok, lock_ok; /* bool; set by the reading */
     uint32_t first_sudog, last_sudog;   /* number + 1 */
     uint32_t sudog_count;
-    uint8_t state;   /* enum scan_item_state */
-    uint8_t special; /* enum scan_special */
+    struct go_lock_place wanted_lock; /* without the stack; address 0: none */
+    uint8_t state;                    /* enum scan_item_state */
+    uint8_t special;                  /* enum scan_special */
     bool wants_stack;
     bool writes;      /* of SPECIAL_POLL: it waits to write */
     bool more_sudogs; /* than are kept */

@@ -80,14 +80,27 @@ static uint8_t *bytes_of(const struct scan_item *item)
     return item->special_bytes + SCAN_SUDOG_BYTES;
 }
 
+/* That of the lock whose words are wanted, or by which the lock will be known. 0: none. */
+static uint64_t semaphore_to_read(const struct goscan *scan, const struct scan_item *item)
+{
+    const struct go_lock_place *wanted = &item->wanted_lock;
+    uint64_t its_own = scan_semaphore_of(scan, item);
+    if (wanted->address == 0)
+        return its_own;
+    uint16_t offset = scan_semaphore_offset(&scan->layout, wanted->lock);
+    if (offset == GO_ABSENT || (its_own != 0 && its_own != wanted->address + offset))
+        return 0; /* or it waits for another lock by now */
+    return wanted->address + offset;
+}
+
 void scan_lock_ask(struct goscan *scan, struct scan_item *item)
 {
     const struct scan_state *state = scan_state(scan);
     item->lock_ok = false;
-    if (item->stack_bytes == 0 || state->lock_bytes == 0 ||
+    if ((item->stack_bytes == 0 && item->wanted_lock.address == 0) || state->lock_bytes == 0 ||
         scan->reasons[scan_reason_of(scan, item)].object != GO_OBJECT_SEMAPHORE)
         return;
-    uint64_t semaphore = scan_semaphore_of(scan, item);
+    uint64_t semaphore = semaphore_to_read(scan, item);
     if (semaphore > state->lock_before)
         scan_add(scan, semaphore - state->lock_before, bytes_of(item), state->lock_bytes,
                  &item->lock_ok);
@@ -113,7 +126,7 @@ struct go_lock_words scan_lock_words(const struct goscan *scan, const struct sca
     if (!item->lock_ok || words.semaphore == GO_ABSENT ||
         !take_word(state, item, words.semaphore, words.state, &value) ||
         (words.two && !take_word(state, item, words.semaphore, words.leaving, &leaving)))
-        return (struct go_lock_words){0};
+        return (struct go_lock_words){.asked = true};
     return goscan_lock_words(lock, value, leaving);
 }
 
@@ -121,5 +134,6 @@ struct go_lock_words goscan_lock_words(enum go_lock lock, int32_t state, int32_t
 {
     /* The writer for whom the last reader made way is about to be woken: nobody has it. */
     bool passing = lock == GO_LOCK_RWLOCK_WRITE && leaving <= 0;
-    return (struct go_lock_words){.known = !passing, .state = state, .leaving = leaving};
+    return (struct go_lock_words){
+        .known = !passing, .state = state, .leaving = leaving, .asked = true};
 }

@@ -200,7 +200,6 @@ static bool ask_stack(struct goscan *scan, struct scan_item *item, bool alone)
     }
     item->stack_bytes = (uint32_t)bytes;
     item->special = (uint8_t)scan_special_of(scan, item);
-    item->special_bytes = state->special_area + (size_t)(item - state->items) * SCAN_SPECIAL_BYTES;
     return true;
 }
 
@@ -217,6 +216,7 @@ static size_t ask_first(struct goscan *scan, size_t first, size_t end, bool alon
         item->lacks_room = false;
         item->special_ok = false;
         item->special = SPECIAL_NONE;
+        item->special_bytes = state->special_area + i * SCAN_SPECIAL_BYTES;
         item->stack_bytes = 0;
         if (state->sudog_count >= state->sudog_limit || !ask_stack(scan, item, alone))
             return i - first;

@@ -207,13 +207,17 @@ static void tell_semaphore(struct goscan *scan, const struct scan_item *item,
     /* What the reason says is believed, but for the writer that waits for another one. */
     if (reason->lock == GO_LOCK_MUTEX && lock != GO_LOCK_RWLOCK_MUTEX)
         lock = GO_LOCK_MUTEX;
+    ret->lock = (uint8_t)lock;
     ret->op = go_lock_op(lock);
+    if (item->wanted_lock.address != 0)
+        ret->words = scan_lock_words(scan, item, item->wanted_lock.lock);
     uint16_t offset = scan_semaphore_offset(&scan->layout, lock);
     uint64_t semaphore = scan_semaphore_of(scan, item);
     if (offset == GO_ABSENT || semaphore <= offset)
         return;
     ret->object = semaphore - offset;
-    ret->words = scan_lock_words(scan, item, lock);
+    if (item->stack_bytes != 0)
+        ret->words = scan_lock_words(scan, item, lock);
 }
 
 static void tell_cond(struct goscan *scan, const struct scan_item *item, struct go_goroutine *ret)

@@ -439,7 +439,8 @@ static void lock__what_it_says_of_itself__is_evidence(void **state)
         struct fixture *f = *state;
         struct go_goroutine it = parked(f, 7, rows[i].reason);
         it.object = 0x500;
-        it.words = (struct go_lock_words){true, rows[i].state, rows[i].leaving};
+        it.words = (struct go_lock_words){
+            .known = true, .state = rows[i].state, .leaving = rows[i].leaving};
         add(f, &it);
         const struct group *group = judge(f, 0);
         assert_int_equal(group->verdict, VERDICT_STUCK);
@@ -475,7 +476,8 @@ static void waitgroups__of_several__tell_their_counters(void **state)
         for (uint64_t id = 1; id <= 3; id++) {
             struct go_goroutine it = parked(f, id, WAITGROUP);
             it.object = 0x500 * id;
-            it.words = (struct go_lock_words){id < 3 || rows[i].known, rows[i].counters[id - 1], 0};
+            it.words = (struct go_lock_words){.known = id < 3 || rows[i].known,
+                                              .state = rows[i].counters[id - 1]};
             add(f, &it);
         }
         assert_string_equal(judge(f, 0)->evidence[0], rows[i].said);

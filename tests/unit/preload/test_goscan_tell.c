@@ -314,6 +314,64 @@ static void lock__whose_layout_is_another__is_told_without(void **state)
     look(target);
 }
 
+static bool want_no_stack(const struct go_goroutine *it, void *target)
+{
+    (void)it, (void)target;
+    return false;
+}
+
+static struct go_lock_place wanted[AT_ONCE]; /* by the numbers of goroutines; address 0: none */
+
+static bool want_lock(const struct go_goroutine *it, struct go_lock_place *ret, void *target)
+{
+    (void)target;
+    assert_in_range(it->id, 1, AT_ONCE);
+    *ret = wanted[it->id - 1];
+    return ret->address != 0;
+}
+
+static void words__that_are_wanted_without_the_stack__are_told(void **state)
+{
+    struct target *target = *state;
+    const struct go_layout *layout = &target->scan.layout;
+    uint64_t lock = put_rwlock(target, -1073741822, 2), other = put_rwlock(target, -1, 1);
+    uint64_t past = ARENA + ARENA_BYTES;
+    const struct {
+        enum reason reason;
+        uint64_t semaphore; /* that it is in, as far as the g tells; 0: it does not */
+        struct go_lock_place wanted;
+        bool asked, known;
+    } rows[] = {
+        {READER, lock + layout->rwlock_reader_sema, {lock, GO_LOCK_RWLOCK_READ}, true, true},
+        {WRITER, 0, {lock, GO_LOCK_RWLOCK_WRITE}, true, true},
+        {READER, lock + layout->rwlock_reader_sema, {0, GO_LOCK_RWLOCK_READ}, false, false},
+        /* It waits for another one by now. */
+        {READER, other + layout->rwlock_reader_sema, {lock, GO_LOCK_RWLOCK_READ}, true, false},
+        {READER, 0, {past, GO_LOCK_RWLOCK_READ}, true, false},
+        {SEND, 0, {lock, GO_LOCK_RWLOCK_READ}, false, false},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        wanted[i] = rows[i].wanted;
+        if (rows[i].semaphore != 0)
+            park_in(target, rows[i].reason, rows[i].semaphore);
+        else
+            park(target, rows[i].reason);
+    }
+    target->scan.wants_lock = want_lock;
+    look(target); /* with the stacks: nobody is asked */
+    assert_false(target->seen[1].words.known);
+    target->scan.wants_stack = want_no_stack;
+    look(target);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const struct go_lock_words *words = &target->seen[i].words;
+        assert_null(target->seen[i].stack);
+        assert_int_equal(words->asked, rows[i].asked);
+        assert_int_equal(words->known, rows[i].known);
+        assert_int_equal(words->state, rows[i].known ? -1073741822 : 0);
+        assert_int_equal(words->leaving, rows[i].known ? 2 : 0);
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -327,6 +385,7 @@ int main(void)
         TEST(writer__that_is_about_to_be_woken__knows_nothing),
         TEST(lock__whose_words_cannot_be_read__is_told_without),
         TEST(lock__whose_layout_is_another__is_told_without),
+        TEST(words__that_are_wanted_without_the_stack__are_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
