@@ -5,28 +5,27 @@
 #include "preload/blocked.h"
 #include "preload/call_rows.h"
 #include "preload/recorder.h"
+#include "preload/turns.h"
 
 #define ASK_MOST 256 /* threads in one scan: each costs some microseconds */
 
 static struct call_rows rows;
-static uint32_t first, met; /* of those that the scan meets: which are asked begin there */
+static struct turns turns; /* of those in system calls */
 
 void go_calls_reset(void)
 {
     memset(&rows, 0, sizeof(rows));
-    first = met = 0;
+    turns = (struct turns){0};
 }
 
 void go_calls_begin(void)
 {
-    first = first + ASK_MOST < met ? first + ASK_MOST : 0;
-    met = 0;
+    turns_begin(&turns, ASK_MOST);
 }
 
 bool go_calls_turn(void)
 {
-    uint32_t number = met++;
-    return number >= first && number - first < ASK_MOST;
+    return turns_meet(&turns, ASK_MOST);
 }
 
 bool go_calls_read(struct mem_reader *memory, uint32_t tid, struct thread_call *ret,
