@@ -7,6 +7,7 @@
 #include "preload/descriptor.h"
 #include "preload/go_calls.h"
 #include "preload/go_labels.h"
+#include "preload/go_locks.h"
 #include "preload/go_table.h"
 #include "preload/goscan/g.h"
 #include "preload/recorder.h"
@@ -27,6 +28,7 @@ bool go_record_reset(void)
     scan_number = 0;
     go_calls_reset();
     go_labels_reset();
+    go_locks_reset();
     return go_table_reset();
 }
 
@@ -65,6 +67,7 @@ void go_record_start(struct goscan *scan)
 {
     struct rec_header *header = recorder.header;
     scan->wants_stack = wants_stack;
+    scan->wants_lock = go_locks_wanted;
     if (header->go_version == 0)
         header->go_version = recorder_add_string(scan->version, strlen(scan->version));
     __atomic_fetch_or(&header->runtimes, REC_RUNTIME_GO, __ATOMIC_RELEASE);
@@ -150,6 +153,18 @@ static void put_cases(struct rec_task *task, const struct go_goroutine *it)
     recorder_put_cases(task, cases, (uint16_t)count);
 }
 
+/* Two words of a lock belong together: who reads meanwhile is told none. */
+static void put_detail(struct rec_task *task, uint32_t a, uint32_t b, uint16_t flags)
+{
+    const uint16_t words = REC_DETAIL_LOCK_WORDS;
+    if (task->detail_flags & words)
+        SHARED_PUT(task->detail_flags, task->detail_flags & (uint16_t)~words);
+    __atomic_thread_fence(__ATOMIC_RELEASE);
+    SHARED_PUT(task->detail_a, a);
+    SHARED_PUT(task->detail_b, b);
+    __atomic_store_n(&task->detail_flags, flags, __ATOMIC_RELEASE);
+}
+
 /* What may change while the goroutine stays parked. */
 static void describe(struct rec_task *task, const struct go_goroutine *it,
                      const struct go_reason *reason)
@@ -160,14 +175,14 @@ static void describe(struct rec_task *task, const struct go_goroutine *it,
         flags |= describe_channel(&it->channel, &a, &b);
     else if (reason->object == GO_OBJECT_SELECT)
         put_cases(task, it);
+    else if (reason->object == GO_OBJECT_SEMAPHORE)
+        flags |= go_locks_describe(task, it, &a, &b);
     else if (reason->object == GO_OBJECT_POLL)
         flags |= task->detail_flags & (REC_DETAIL_LISTENING | REC_DETAIL_TIMES_OUT);
     flags |= it->status == G_LEAKED ? REC_DETAIL_LEAKED : 0;
     if (task->detail_a == a && task->detail_b == b && task->detail_flags == flags)
         return; /* a page that is not written to stays clean */
-    task->detail_a = a;
-    task->detail_b = b;
-    task->detail_flags = flags;
+    put_detail(task, a, b, flags);
 }
 
 /* A timer may be set or stopped while the wait lasts. One that is not found may have been missed,
@@ -285,6 +300,7 @@ static void publish(struct go_row *row, struct rec_task *task, const struct go_w
     __atomic_store_n(&task->seen_gen, seq, __ATOMIC_RELEASE);
     row->wait_number = wait->number;
     row->reason = reason_number(it);
+    row->lock = it->stack != NULL ? it->lock : GO_LOCK_UNKNOWN;
     row->deadline_missed = false;
 }
 
@@ -374,6 +390,8 @@ static void look_at(struct go_row *row, struct rec_task *task, const struct gosc
     }
     if (!has_stack(task))
         try_again(task, it);
+    if (it->stack != NULL)
+        row->lock = it->lock;
     describe(task, it, reason);
     note_deadline(scan, row, task, it, reason);
 }
@@ -408,6 +426,7 @@ void go_record_begin(uint64_t now_ns)
     go_table_begin();
     go_calls_begin();
     go_labels_begin();
+    go_locks_begin();
 }
 
 bool go_record_visit(const struct go_goroutine *it, void *arg)

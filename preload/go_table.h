@@ -11,15 +11,16 @@
 
 struct go_row {
     uint64_t g;
-    uint64_t id;           /* of the goroutine that has it; 0: none, as far as we know */
-    int64_t waiting_since; /* as the runtime said it at the last look */
-    uint64_t labels;       /* address of its labels; 0: none */
-    uint32_t task;         /* row of the recording's tasks; 0: it got none */
-    uint32_t wait_number;  /* of its wait that stands in the recording */
-    uint32_t seen_in;      /* number of the last scan that found it */
-    uint16_t reason;       /* of that wait, as the runtime numbers them */
-    bool labels_unread;    /* what stands there is not in the recording yet */
-    bool deadline_missed;  /* the last look found no timer any more for its wait */
+    uint64_t id;              /* of the goroutine that has it; 0: none, as far as we know */
+    int64_t waiting_since;    /* as the runtime said it at the last look */
+    uint64_t labels;          /* address of its labels; 0: none */
+    uint32_t task;            /* row of the recording's tasks; 0: it got none */
+    uint32_t wait_number;     /* of its wait that stands in the recording */
+    uint32_t seen_in;         /* number of the last scan that found it */
+    uint16_t reason;          /* of that wait, as the runtime numbers them */
+    uint8_t lock;             /* that it waits for, enum go_lock; one that is known has a stack */
+    bool labels_unread : 1;   /* what stands there is not in the recording yet */
+    bool deadline_missed : 1; /* the last look found no timer any more for its wait */
 };
 
 /* For a new recording: there are no rows. False: no memory for them. */

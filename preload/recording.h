@@ -182,9 +182,10 @@ enum rec_detail_flag {
     /* (1.6) of a thread: its descriptor, the only one that it waits for, is a stream socket that is
      * connected */
     REC_DETAIL_CONNECTED = 2048,
-    /* (1.7) of a lock of Go, what it says of itself (struct go_lock_words), as two ints: detail_a
-     * is its state, detail_b an RWMutex's count of readers that leave. No recording has it: there,
-     * a lock is looked at once, and its words change */
+    /* (1.8) of a lock of Go that a SCANNED task waits for, what it says of itself (struct
+     * go_lock_words), as two ints: detail_a is its state, detail_b an RWMutex's count of readers
+     * that leave. As of a moment in the task's wait: its beginning, or a later walk, which not
+     * every one has. Not set while the two change. No recording of before has it */
     REC_DETAIL_LOCK_WORDS = 4096,
     /* (1.7) with PASSING, of a thread: it is asleep in a call that it has not published; which one,
      * a row of REC_TABLE_ASLEEP tells. detail_b is rec_asleep_key */

@@ -80,6 +80,17 @@ static bool note_select(struct recording_reader *reader, uint64_t row_number,
     return true;
 }
 
+/* Whether the words of a lock, where some are told, belong together. The flag is not set while they
+ * change: so what was the same three times has not changed in between. */
+static bool are_words_whole(const struct rec_task *first, const struct rec_task *middle,
+                            const struct rec_task *last)
+{
+    return !(middle->detail_flags & REC_DETAIL_LOCK_WORDS) ||
+           (last->detail_flags & REC_DETAIL_LOCK_WORDS && first->detail_a == middle->detail_a &&
+            middle->detail_a == last->detail_a && first->detail_b == middle->detail_b &&
+            middle->detail_b == last->detail_b);
+}
+
 /* `first` and `last` were read before and after `middle`: whether the middle one is of one moment.
  * What is told of a wait is complete when its stack, or that there is none, was told before. */
 static bool is_consistent(const struct rec_task *first, const struct rec_task *middle,
@@ -88,7 +99,7 @@ static bool is_consistent(const struct rec_task *first, const struct rec_task *m
     return first->id == last->id && first->id == middle->id && first->state == last->state &&
            first->state == middle->state && first->gen == last->gen && first->seq == last->seq &&
            first->seen_gen == last->seen_gen && first->wait_site == middle->wait_site &&
-           first->detail_flags == middle->detail_flags &&
+           first->detail_flags == middle->detail_flags && are_words_whole(first, middle, last) &&
            (first->gen == 0 ||
             (first->gen == middle->gen &&
              (middle->gen == middle->seq || middle->wait_flags & REC_WAIT_RESTORED)));

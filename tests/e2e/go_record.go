@@ -77,6 +77,45 @@ func timers([]string) {
 	second.Stop()
 }
 
+//go:noinline
+func waitForDone(group *sync.WaitGroup) { group.Wait() }
+
+//go:noinline
+func takeToRead(lock *sync.RWMutex) { lock.RLock() }
+
+//go:noinline
+func takeToWrite(lock *sync.RWMutex) { lock.Lock() }
+
+// locks has goroutines wait for a WaitGroup, and for an RWMutex that is read twice. Whenever a byte comes, Done and
+// RUnlock are called once more. Then the one waits for another WaitGroup, and the RWMutex is written to.
+func locks([]string) {
+	var group, next sync.WaitGroup
+	var lock sync.RWMutex
+	group.Add(2)
+	next.Add(5)
+	go func() {
+		waitForDone(&group)
+		waitForDone(&next)
+	}()
+	lock.RLock()
+	lock.RLock()
+	go func() {
+		takeToWrite(&lock)
+		select {}
+	}()
+	for lock.TryRLock() { // until it waits
+		lock.RUnlock()
+		time.Sleep(time.Millisecond)
+	}
+	go takeToRead(&lock)
+	for _, word := range []string{"parked", "changed"} {
+		fmt.Println(word)
+		hold1()
+		group.Done()
+		lock.RUnlock()
+	}
+}
+
 // exec goes on as another program.
 func exec(args []string) {
 	fmt.Println("executing")
@@ -183,7 +222,7 @@ func descend(depth int, channel chan int) int {
 func main() {
 	things := map[string]func([]string){
 		"park": park, "labels": labels, "exec": exec, "same": same, "mutex": mutex, "drop": drop,
-		"timers": timers, "leak": leak,
+		"timers": timers, "leak": leak, "locks": locks,
 	}
 	things[os.Args[1]](os.Args[2:])
 	fmt.Println("ready")

@@ -288,6 +288,44 @@ static void deadlines__set_and_stopped_meanwhile__are_recorded(void **state)
     end(way, target);
 }
 
+/* Until the lock that a function waits for is said to have a value. */
+static void wait_for_value(struct target *target, const char *function, const char *key, int value)
+{
+    const struct expected_group waits = {.verdict = "stuck", .wait_function = function};
+    for (int64_t deadline_ms = now_ms() + PATIENCE_MS;;) {
+        json_t *json = wait_for_group(target, "60ms", NULL, &waits);
+        const json_t *found =
+            json_object_get(json_object_get(find_group(json, &waits), "object"), key);
+        bool holds = json_is_integer(found) && json_integer_value(found) == value;
+        json_decref(json);
+        if (holds)
+            return;
+        if (now_ms() > deadline_ms)
+            fail_msg("the lock in %s has no %s of %d", function, key, value);
+    }
+}
+
+/* As long as goroutines wait for them, and of the next ones. */
+static void locks__changed_meanwhile__are_told_as_they_are(void **state)
+{
+    const struct way *way = *state;
+    struct target *target = start(way, way->program, LIST("locks"), NULL);
+    target_wait_line(target, "parked");
+    wait_for_value(target, "main.waitForDone", "counter", 2);
+    wait_for_value(target, "main.takeToRead", "readers", 2);
+    wait_for_value(target, "main.takeToWrite", "readers", 2);
+    assert_int_equal(write(target->stdin_fd, "x", 1), 1);
+    target_wait_line(target, "changed");
+    wait_for_value(target, "main.waitForDone", "counter", 1);
+    wait_for_value(target, "main.takeToRead", "readers", 1);
+    wait_for_value(target, "main.takeToWrite", "readers", 1);
+    assert_int_equal(write(target->stdin_fd, "x", 1), 1);
+    target_wait_line(target, "ready");
+    wait_for_value(target, "main.waitForDone", "counter", 5);
+    wait_for_value(target, "main.takeToRead", "readers", 0);
+    end(way, target);
+}
+
 /* With GODEBUG, the runtime keeps the stacks of those that created goroutines. */
 static void ancestors__where_they_are_kept__are_the_spawn_stack(void **state)
 {
@@ -560,6 +598,7 @@ int main(void)
         EACH(labels__of_goroutines__are_recorded),
         EACH(goroutines__that_the_collector_found__are_leaked),
         EACH(deadlines__set_and_stopped_meanwhile__are_recorded),
+        EACH(locks__changed_meanwhile__are_told_as_they_are),
         EACH(ancestors__where_they_are_kept__are_the_spawn_stack),
         ONCE(program_without_sections__is_recorded),
         EACH(program__that_is_gone__keeps_the_names_of_its_functions),

@@ -14,6 +14,7 @@ add_library(
   ${CMAKE_SOURCE_DIR}/preload/frames.c
   ${CMAKE_SOURCE_DIR}/preload/go_calls.c
   ${CMAKE_SOURCE_DIR}/preload/go_labels.c
+  ${CMAKE_SOURCE_DIR}/preload/go_locks.c
   ${CMAKE_SOURCE_DIR}/preload/go_names.c
   ${CMAKE_SOURCE_DIR}/preload/go_program.c
   ${CMAKE_SOURCE_DIR}/preload/go_record.c

@@ -241,6 +241,110 @@ static void cases_of_a_select_that_ends_meanwhile__are_not_known(void **state)
     }
 }
 
+/* ---- Words of a lock ---- */
+
+#define WORDS_BEFORE 5, 0 /* five read it */
+#define WORDS_AFTER (uint32_t) - 1073741819, 3
+
+struct words {
+    uint32_t a, b;
+    bool known;
+};
+
+static struct words words_now; /* as they will be when the event happens */
+
+static void put_words(struct rec_task *task, const struct words *words)
+{
+    task->detail_a = words->a;
+    task->detail_b = words->b;
+    task->detail_flags = words->known ? REC_DETAIL_LOCK_WORDS : 0;
+}
+
+static void change_words(void)
+{
+    put_words((struct rec_task *)rows_of(REC_TABLE_TASKS) + 1, &words_now);
+}
+
+/* None is told of those that do not belong together, as the new count of readers with how many were
+ * to leave before: that somebody writes. */
+static void words_of_a_lock_that_change_meanwhile__are_told_as_one(void **state)
+{
+    const struct words before = {WORDS_BEFORE, true}, after = {WORDS_AFTER, true};
+    const struct words changes[] = {
+        before, {before.a, before.b, false}, {after.a, before.b, false}, after};
+    (void)state;
+    for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
+        for (int reading = 0; reading < 3; reading++) {
+            struct snapshot s;
+            build_live(1);
+            uint32_t wait = builder_site(builder, (uint64_t[]){0x10010}, 1);
+            struct rec_task *task = builder_task(builder, REC_KIND_GOROUTINE, "");
+            builder_park(builder, task, "sync.RWMutex.RLock", REC_OP_RWLOCK_RDLOCK, 0x500,
+                         12 * SECOND, wait);
+            put_words(task, &before);
+            words_now = changes[i];
+            event = (typeof(event)){.happen = change_words,
+                                    .at = (off_t)builder_table(builder, REC_TABLE_TASKS)->offset,
+                                    .after = reading};
+            read_built(&s, SNAPSHOT_RUNNING);
+            assert_true(s.tasks[0].flags & SNAPSHOT_PARKED);
+            assert_int_equal(s.tasks[0].detail_flags, words_now.known ? REC_DETAIL_LOCK_WORDS : 0);
+            if (words_now.known) {
+                assert_int_equal(s.tasks[0].detail_a, words_now.a);
+                assert_int_equal(s.tasks[0].detail_b, words_now.b);
+            }
+            snapshot_deinit(&s);
+        }
+    }
+}
+
+/* What a reading finds while they are written: the flag and a word of one time, a word of another.
+ */
+static void words_of_a_lock__of_which_one_was_read_later__are_read_again(void **state)
+{
+    const struct words before = {WORDS_BEFORE, true}, after = {WORDS_AFTER, true};
+    const struct words torn[] = {{after.a, before.b, true}, {before.a, after.b, true}};
+    (void)state;
+    for (size_t i = 0; i < sizeof(torn) / sizeof(torn[0]); i++) {
+        struct snapshot s;
+        build_live(1);
+        uint32_t wait = builder_site(builder, (uint64_t[]){0x10010}, 1);
+        struct rec_task *task = builder_task(builder, REC_KIND_GOROUTINE, "");
+        builder_park(builder, task, "sync.RWMutex.RLock", REC_OP_RWLOCK_RDLOCK, 0x500, 12 * SECOND,
+                     wait);
+        put_words(task, &torn[i]); /* as the first two readings have it */
+        words_now = after;
+        event = (typeof(event)){.happen = change_words,
+                                .at = (off_t)builder_table(builder, REC_TABLE_TASKS)->offset,
+                                .after = 2};
+        read_built(&s, SNAPSHOT_RUNNING);
+        assert_true(s.tasks[0].flags & SNAPSHOT_PARKED);
+        assert_int_equal(s.tasks[0].detail_a, after.a);
+        assert_int_equal(s.tasks[0].detail_b, after.b);
+        snapshot_deinit(&s);
+    }
+}
+
+/* A wait that began after the last look: what is known is of the one before. */
+static void words_of_a_lock__of_a_wait_that_is_over__are_not_told(void **state)
+{
+    (void)state;
+    struct snapshot s;
+    build_live(1);
+    uint32_t wait = builder_site(builder, (uint64_t[]){0x10010}, 1);
+    struct rec_task *task = builder_task(builder, REC_KIND_GOROUTINE, "");
+    builder_park(builder, task, "sync.RWMutex.RLock", REC_OP_RWLOCK_RDLOCK, 0x500, 12 * SECOND,
+                 wait);
+    put_words(task, &(struct words){WORDS_AFTER, true});
+    task->gen = ++task->seq;
+    event.happen = NULL;
+    read_built(&s, SNAPSHOT_RUNNING);
+    assert_true(s.tasks[0].flags & SNAPSHOT_PARKED);
+    assert_int_equal(s.tasks[0].detail_flags, 0);
+    assert_int_equal(s.tasks[0].detail_a, 0);
+    snapshot_deinit(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -248,6 +352,9 @@ int main(void)
         cmocka_unit_test(names_of_rows_that_were_taken__are_read_with_them),
         cmocka_unit_test(table_that_shrinks__is_taken_as_it_was_read),
         cmocka_unit_test(cases_of_a_select_that_ends_meanwhile__are_not_known),
+        cmocka_unit_test(words_of_a_lock_that_change_meanwhile__are_told_as_one),
+        cmocka_unit_test(words_of_a_lock__of_which_one_was_read_later__are_read_again),
+        cmocka_unit_test(words_of_a_lock__of_a_wait_that_is_over__are_not_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

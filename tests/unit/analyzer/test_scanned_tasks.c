@@ -265,6 +265,52 @@ static void labels__that_are_not_there__are_lost(void **state)
     snapshot_deinit(&s);
 }
 
+static void lock__what_it_says_of_itself__is_told(void **state)
+{
+    static const struct {
+        const char *call;
+        enum rec_op op;
+        int32_t state, leaving;
+        const char *said;
+    } rows[] = {
+        {"sync.WaitGroup.Wait", REC_OP_WAITGROUP_WAIT, 4, 0,
+         "waitgroup 0x500: 1 task waiting; counter 4: Done is missing 4 times"},
+        {"sync.RWMutex.RLock", REC_OP_RWLOCK_RDLOCK, -1073741822, 2,
+         "rwlock 0x500: held for reading 2 times (by whom is not known), and a writer waits ahead; "
+         "1 waiting for it"},
+        {"sync.RWMutex.RLock", REC_OP_RWLOCK_RDLOCK, -1073741824, 0,
+         "rwlock 0x500: held for writing (by whom is not known); 1 waiting for it"},
+        {"sync.Mutex.Lock", REC_OP_MUTEX_LOCK, 0, 0,
+         "mutex 0x500: unlocked, and it counts no waiter: it was overwritten; 1 waiting for it"},
+    };
+    static const struct verdict_options options = {SECOND, 10};
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct snapshot s;
+        struct waits waits;
+        struct verdicts verdicts;
+        struct builder *b = recording_builder_create();
+        uint32_t wait = builder_site(b, (uint64_t[]){0x10010}, 1);
+        struct rec_task *task = goroutine(b, 7, 1);
+        builder_park(b, task, rows[i].call, rows[i].op, 0x500, 12 * SECOND, wait);
+        task->detail_flags = REC_DETAIL_LOCK_WORDS;
+        task->detail_a = (uint32_t)rows[i].state;
+        task->detail_b = (uint32_t)rows[i].leaving;
+        read_built(b, &s);
+        recording_builder_destroy(b);
+        assert_true(waits_init(&waits, &s));
+        struct stacks *stacks = stacks_create(&s);
+        assert_true(waits_name(&waits, &s, stacks));
+        assert_true(verdicts_init(&verdicts, &s, &waits, &options));
+        assert_int_equal(verdicts.count, 1);
+        assert_string_equal(verdicts.groups[0].evidence[0], rows[i].said);
+        verdicts_deinit(&verdicts);
+        stacks_destroy(stacks);
+        waits_deinit(&waits);
+        snapshot_deinit(&s);
+    }
+}
+
 static void flipped_bits__never_crash(void **state)
 {
     (void)state;
@@ -302,6 +348,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(goroutine__in_a_system_call__is_said_to_be_in_one),
         cmocka_unit_test(labels__shared_by_tasks__are_one_set),
         cmocka_unit_test(labels__that_are_not_there__are_lost),
+        cmocka_unit_test(lock__what_it_says_of_itself__is_told),
         cmocka_unit_test(flipped_bits__never_crash),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
