@@ -251,14 +251,15 @@ struct rec_task {
     uint32_t spawn_site; /* row of REC_TABLE_SITES; 0: not known */
 
     /* Written by the sampler alone, before seen_gen; valid while rec_task_is_seen. */
-    uint32_t wait_site; /* 0: not unwound yet, or not possible */
-    uint64_t since_ns;  /* CLOCK_MONOTONIC, when the sampler first saw this wait; 0: whether it is
-                           still the one that it saw before, nobody knows */
-    uint32_t seen_gen;  /* the gen of the wait that it saw (but see REC_DETAIL_PASSING);
-                           REC_SEEN_FINISHED: since_ns is when it first saw the task FINISHED, and
-                           who frees the slot makes it 0 */
-    uint32_t detail_a;  /* by detail_flags; refreshed at every walk */
-    uint32_t detail_b;
+    uint32_t wait_site;  /* 0: not unwound yet, or not possible */
+    uint64_t since_ns;   /* CLOCK_MONOTONIC, when the sampler first saw this wait; 0: whether it is
+                            still the one that it saw before, nobody knows */
+    uint32_t seen_gen;   /* the gen of the wait that it saw (but see REC_DETAIL_PASSING);
+                            REC_SEEN_FINISHED: since_ns is when it first saw the task FINISHED, and
+                            who frees the slot makes it 0 */
+    uint32_t detail_a;   /* by detail_flags; refreshed at every walk */
+    uint32_t detail_b;   /* (1.8) of a thread's published wait for a rwlock: how often that is held
+                            for reading; 0: it is not, or nobody knows */
     uint32_t case_first; /* first row of REC_TABLE_CASES of a select; stays when the wait is over */
     uint16_t case_count; /* 0: it is none, or nothing is known of its cases */
     uint16_t detail_flags; /* enum rec_detail_flag */

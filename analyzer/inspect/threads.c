@@ -1,6 +1,5 @@
 /* The threads of a process: thread_waits.c reads what they wait for. */
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,15 +55,10 @@ static bool describe_fd(struct image *image, const struct thread_wait *wait, cha
 static void tell_readers(struct teller *teller, const struct thread_wait *wait,
                          struct snapshot_task *task)
 {
-    char text[64];
     if (wait->readers == 0 || (wait->has_owner && wait->owner != 0))
         return;
-    if (wait->readers == 1)
-        snprintf(text, sizeof(text), "held for reading once");
-    else
-        snprintf(text, sizeof(text), "held for reading %" PRIu32 " times", wait->readers);
     builder_extra(teller->inspection->builder, task)->object_text =
-        builder_add_object_text(teller->inspection->builder, text);
+        builder_add_readers_text(teller->inspection->builder, wait->readers);
 }
 
 static void tell_object(struct teller *teller, const struct thread_wait *wait,

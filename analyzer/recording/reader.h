@@ -37,7 +37,7 @@ struct recording_reader {
     size_t select_count, select_room;
     struct slot_rows descriptors;   /* of the tasks that are being read */
     struct slot_rows asleep;        /* and in what those sleep that published nothing */
-    struct snapshot_builder *texts; /* of descriptors, in the snapshot */
+    struct snapshot_builder *texts; /* of what tasks wait for, in the snapshot */
     struct err *err;
 };
 

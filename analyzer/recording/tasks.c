@@ -151,6 +151,21 @@ static uint32_t describe(struct recording_reader *reader, uint64_t number,
     return builder_add_object_text(reader->texts, text);
 }
 
+/* How often the rwlock that a thread waits for is held for reading: row of the texts; 0: it is not,
+ * or it waits for something else. Of calls, names are read later. */
+static uint32_t describe_readers(struct recording_reader *reader, const struct rec_task *row)
+{
+    struct rec_call call;
+    bool may_be = row->kind == REC_KIND_THREAD && row->gen != 0 && row->detail_b != 0 &&
+                  !(row->detail_flags & REC_DETAIL_FDS);
+    bool is_written = row->detail_flags & REC_DETAIL_OWNER && row->detail_a != 0;
+    if (!may_be || is_written || row->call >= reader->file.tables[REC_TABLE_CALLS].capacity ||
+        !rec_file_read(&reader->file, REC_TABLE_CALLS, row->call, 1, &call, sizeof(call), NULL) ||
+        (call.op != REC_OP_RWLOCK_RDLOCK && call.op != REC_OP_RWLOCK_WRLOCK))
+        return 0;
+    return builder_add_readers_text(reader->texts, row->detail_b);
+}
+
 static void take_wait(struct recording_reader *reader, uint64_t number, const struct rec_task *row,
                       struct snapshot_task *task, struct snapshot_extra *extra)
 {
@@ -191,6 +206,8 @@ static void take_wait(struct recording_reader *reader, uint64_t number, const st
         extra->arg = row->detail_b;
     }
     extra->object_text = describe(reader, number, row);
+    if (extra->object_text == 0)
+        extra->object_text = describe_readers(reader, row);
     extra->case_first = row->case_count ? row->case_first : 0;
     extra->case_count = row->case_count;
     if (row->since_ns == 0 && row->flags & REC_TASK_SCANNED) {

@@ -1,6 +1,8 @@
 #include "analyzer/snapshot/builder.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -283,6 +285,16 @@ uint32_t builder_add_object_text(struct snapshot_builder *builder, const char *t
     if (row)
         builder->snapshot->object_texts[row] = builder_text(builder, text, SIZE_MAX);
     return row;
+}
+
+uint32_t builder_add_readers_text(struct snapshot_builder *builder, uint32_t readers)
+{
+    char text[64];
+    if (readers == 1)
+        snprintf(text, sizeof(text), "held for reading once");
+    else
+        snprintf(text, sizeof(text), "held for reading %" PRIu32 " times", readers);
+    return builder_add_object_text(builder, text);
 }
 
 struct snapshot_task *builder_add_task(struct snapshot_builder *builder)

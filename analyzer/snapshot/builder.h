@@ -52,6 +52,8 @@ uint32_t builder_add_labels(struct snapshot_builder *builder, const char *const 
 
 /* What the object of a task is, for snapshot_extra.object_text. */
 uint32_t builder_add_object_text(struct snapshot_builder *builder, const char *text);
+/* The same of a rwlock: "held for reading 2 times". */
+uint32_t builder_add_readers_text(struct snapshot_builder *builder, uint32_t readers);
 
 /* A new task (see snapshot_add_task); NULL: no memory. */
 struct snapshot_task *builder_add_task(struct snapshot_builder *builder);

@@ -303,6 +303,23 @@ static void assert_odd_threads(const json_t *json, const char *build)
     assert_readers_are_counted(json);
 }
 
+/* As the sampler found them. */
+static void readers_of_a_rwlock__are_counted_in_a_recording(void **state)
+{
+    const struct expected_group writer = {
+        .verdict = "stuck", .op = "rwlock wrlock", .count = 1, .task_name = "writer"};
+    const struct expected_group reader = {
+        .verdict = "stuck", .op = "rwlock rdlock", .count = 1, .task_name = "reader"};
+    (void)state;
+    struct target *target = target_start(true, LIST(LEAKSPY_TARGETS "/odd_threads"), NULL);
+    target_wait_line(target, "ready");
+    json_decref(wait_for_group(target, "0", NULL, &writer));
+    json_t *json = wait_for_group(target, "0", NULL, &reader);
+    assert_readers_are_counted(json);
+    json_decref(json);
+    target_end(target);
+}
+
 /* What a context runs is not the function that its thread began in. */
 static void assert_context(const json_t *json, const char *build)
 {
@@ -386,6 +403,7 @@ int main(void)
         odd("odd_threads"),
         odd("odd_threads_static"),
         odd("odd_threads_stripped"),
+        cmocka_unit_test_teardown(readers_of_a_rwlock__are_counted_in_a_recording, end_all_targets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -54,6 +54,56 @@ static void whole_recording__every_field_is_there(void **state)
     snapshot_deinit(&s);
 }
 
+/* As by PID. What stands in the place of their number belongs to other waits otherwise. */
+static void rwlock__that_is_read__says_how_often(void **state)
+{
+    static const struct {
+        enum rec_op op;
+        enum rec_kind kind;
+        uint16_t flags;
+        uint32_t owner, number;
+        bool seen;
+        const char *said;
+    } rows[] = {
+        {REC_OP_RWLOCK_WRLOCK, REC_KIND_THREAD, REC_DETAIL_OWNER, 0, 2, true,
+         "held for reading 2 times"},
+        {REC_OP_RWLOCK_RDLOCK, REC_KIND_THREAD, REC_DETAIL_OWNER, 0, 1, true,
+         "held for reading once"},
+        {REC_OP_RWLOCK_WRLOCK, REC_KIND_THREAD, 0, 0, 3, true, "held for reading 3 times"},
+        {REC_OP_RWLOCK_WRLOCK, REC_KIND_THREAD, REC_DETAIL_OWNER, 0, 0, true, NULL},
+        {REC_OP_RWLOCK_RDLOCK, REC_KIND_THREAD, REC_DETAIL_OWNER, 1000, 2, true, NULL},
+        {REC_OP_RWLOCK_WRLOCK, REC_KIND_THREAD, REC_DETAIL_OWNER, 0, 2, false, NULL},
+        {REC_OP_MUTEX_LOCK, REC_KIND_THREAD, REC_DETAIL_OWNER, 0, 2, true, NULL},
+        {REC_OP_IO_WAIT, REC_KIND_THREAD, REC_DETAIL_FDS, 0, 2, true, NULL},
+        {REC_OP_RWLOCK_RDLOCK, REC_KIND_GOROUTINE, REC_DETAIL_LOCK_WORDS, 0, 2, true, NULL},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct builder *b = recording_builder_create();
+        struct rec_task *task = rows[i].kind == REC_KIND_THREAD
+                                    ? builder_thread(b, "waits")
+                                    : builder_task(b, rows[i].kind, "waits");
+        builder_park(b, task, "call", rows[i].op, 0x500, 12 * SECOND, 0);
+        task->detail_flags = rows[i].flags;
+        task->detail_a = rows[i].owner;
+        task->detail_b = rows[i].number;
+        task->seen_gen -= !rows[i].seen;
+        const char *path = builder_path("rwlock.rec");
+        builder_write(b, path);
+        recording_builder_destroy(b);
+
+        struct snapshot s;
+        struct err err;
+        assert_true(recording_read(path, &s, &err));
+        uint32_t text = snapshot_extra(&s, &s.tasks[0])->object_text;
+        assert_int_equal(text != 0, rows[i].said != NULL);
+        if (rows[i].said)
+            assert_string_equal(s.object_texts[text], rows[i].said);
+        recording_use(&s);
+        snapshot_deinit(&s);
+    }
+}
+
 static void wait_not_seen_by_the_sampler__is_parked_since_now(void **state)
 {
     (void)state;
@@ -486,6 +536,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(whole_recording__every_field_is_there),
+        cmocka_unit_test(rwlock__that_is_read__says_how_often),
         cmocka_unit_test(wait_not_seen_by_the_sampler__is_parked_since_now),
         cmocka_unit_test(wait_without_what_the_second_look_tells__is_not_settled),
         cmocka_unit_test(wait_whose_number_is_not_the_last__is_believed_only_if_it_was_restored),

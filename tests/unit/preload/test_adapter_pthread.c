@@ -63,8 +63,33 @@ static void rwlock__written_and_read__says_who_writes(void **state)
     assert_owner(REC_OP_RWLOCK_WRLOCK, &lock, own_tid());
     pthread_rwlock_unlock(&lock);
     pthread_rwlock_rdlock(&lock);
-    assert_owner(REC_OP_RWLOCK_WRLOCK, &lock, 0); /* readers are not told */
+    assert_owner(REC_OP_RWLOCK_WRLOCK, &lock, 0); /* readers have no names */
     pthread_rwlock_unlock(&lock);
+}
+
+static void rwlock__read_and_written__says_how_often_it_is_read(void **state)
+{
+    pthread_rwlockattr_t of_shared;
+    pthread_rwlock_t locks[2];
+    (void)state;
+    pthread_rwlockattr_init(&of_shared);
+    pthread_rwlockattr_setpshared(&of_shared, PTHREAD_PROCESS_SHARED);
+    for (int shared = 0; shared < 2; shared++) {
+        pthread_rwlock_t *lock = &locks[shared];
+        pthread_rwlock_init(lock, shared ? &of_shared : NULL);
+        for (uint32_t readers = 0; readers < 3; readers++) {
+            assert_int_equal(ask(REC_OP_RWLOCK_WRLOCK, lock).b, readers);
+            assert_int_equal(ask(REC_OP_RWLOCK_RDLOCK, lock).b, readers);
+            assert_int_equal(pthread_rwlock_rdlock(lock), 0);
+        }
+        for (uint32_t readers = 3; readers > 0; readers--) {
+            assert_int_equal(ask(REC_OP_RWLOCK_WRLOCK, lock).b, readers);
+            pthread_rwlock_unlock(lock);
+        }
+        pthread_rwlock_wrlock(lock);
+        assert_int_equal(ask(REC_OP_RWLOCK_RDLOCK, lock).b, 0);
+        pthread_rwlock_unlock(lock);
+    }
 }
 
 /* In its own PID namespace, a holder in another process may have the id of a thread of ours. */
@@ -155,6 +180,7 @@ int main(void)
         cmocka_unit_test(mutex__locked_and_unlocked__says_who_holds_it),
         cmocka_unit_test(c11_mutex__locked__says_who_holds_it),
         cmocka_unit_test(rwlock__written_and_read__says_who_writes),
+        cmocka_unit_test(rwlock__read_and_written__says_how_often_it_is_read),
         cmocka_unit_test(lock__that_processes_share__says_nothing),
         cmocka_unit_test(object__that_is_gone_or_has_no_owner__says_nothing),
         cmocka_unit_test(poll__says_the_first_descriptor_and_how_many),
