@@ -33,7 +33,7 @@ foreach(mode cgo stripped static static_stripped)
   e2e_register(test_go_waits_${mode}_core test_go_waits go_waits_${mode} core)
   e2e_register(test_go_waits_${mode}_run test_go_waits go_waits_${mode} run)
 endforeach()
-foreach(mode cgo stripped)
+foreach(mode cgo stripped pie)
   e2e_register(test_go_waits_${mode}_preload test_go_waits go_waits_${mode} preload)
 endforeach()
 
