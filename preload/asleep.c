@@ -18,11 +18,16 @@ static uint64_t lock_start, lock_bytes; /* of pthread_mutex_lock */
 static struct call_rows rows;
 static uint16_t lock_row; /* 0: not made yet */
 
+static bool is_within(const struct module_range *module, uint64_t pc)
+{
+    return pc >= module->start && pc < module->end;
+}
+
 void asleep_init(const void *mutex_lock)
 {
-    lock_start = (uint64_t)mutex_lock;
-    lock_bytes = module_symbol_bytes(mutex_lock);
     module_find((uint64_t)&gnu_get_libc_version, &libc); /* which nobody puts his own in place of */
+    lock_start = (uint64_t)mutex_lock;
+    lock_bytes = is_within(&libc, lock_start) ? module_symbol_bytes(mutex_lock) : 0;
 }
 
 void asleep_reset(void)
@@ -35,8 +40,7 @@ static bool may_tell(const struct blocked_call *call)
 {
     /* What an ioctl waits for, and how long at most, only its device knows: many are idle waits. */
     return call->number != SYS_ioctl && recorder_options.classes == REC_CLASS_ALL &&
-           !adapter_go_is_program() && call->number >= 0 && call->pc >= libc.start &&
-           call->pc < libc.end;
+           !adapter_go_is_program() && call->number >= 0 && is_within(&libc, call->pc);
 }
 
 bool asleep_is_told(const struct blocked_call *call, struct rec_asleep *ret)

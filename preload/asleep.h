@@ -12,7 +12,8 @@
 #include "preload/recording.h"
 #include "preload/unwind.h"
 
-/* Learns where libc is, and its pthread_mutex_lock, which is at `mutex_lock`. At start. */
+/* Learns where libc is, and its pthread_mutex_lock, which is at `mutex_lock`; where that is
+ * another's, libc's is not known. At start. */
 void asleep_init(const void *mutex_lock);
 
 /* For a new recording: no call stands in it. */

@@ -138,6 +138,13 @@ static void *find_next(const char *symbol, const char *version)
     return is_of_same_file(any, found) ? found : any;
 }
 
+void *hooks_find_in_libc(const char *symbol)
+{
+    if (libc_dlvsym == NULL)
+        find_lookups();
+    return libc_dlvsym(RTLD_NEXT, symbol, HOOK_OLDEST);
+}
+
 void *hooks_find(const char *symbol, const char *version)
 {
     int runtime = runtime_of(symbol);

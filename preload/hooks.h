@@ -64,6 +64,10 @@ bool hooks_has(const char *symbol);
  * none. */
 void *hooks_find(const char *symbol, const char *version);
 
+/* Looks up a function of libc's oldest version, past libraries between us and libc that have one of
+ * that name without a version. NULL: there is none. */
+void *hooks_find_in_libc(const char *symbol);
+
 /* Writes the intercepted functions into a new recording's table of calls. */
 void hooks_add_calls(void);
 

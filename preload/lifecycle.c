@@ -131,7 +131,7 @@ static bool begin(bool may_open_unwinder)
     sampler_tls_init();
     own_stack_init();
     own_tid_init();
-    asleep_init((const void *)hooks_real.pthread_mutex_lock);
+    asleep_init(hooks_find_in_libc("pthread_mutex_lock"));
     descriptor_know_input();
     if (hooks_has("runtime.gopark"))
         libgo_init();

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #define PROGRAM LEAKSPY_TARGETS "/asleep"
+#define PROGRAM_LATE_LOCK LEAKSPY_TARGETS "/asleep_late_lock"
 
 static const struct {
     const char *name;
@@ -83,9 +84,10 @@ static void thread_in_a_call_of_libc__is_told_after_kill(void **state)
     }
 }
 
+/* *state: the program, which may have a pthread_mutex_lock of its own: the loader calls libc's. */
 static void deadlock_with_the_loader__is_one(void **state)
 {
-    (void)state;
+    const char *program = *state;
     const struct expected_group loads = {
         .verdict = "deadlocked",
         .op = "mutex lock",
@@ -98,7 +100,7 @@ static void deadlock_with_the_loader__is_one(void **state)
         .spawn_function = "load"};
     const struct expected_group joins = {
         .verdict = "deadlocked", .op = "thread join", .count = 1, .wait_function = "load"};
-    struct target *target = target_start(true, LIST(PROGRAM, "load", LOADER_PLUGIN), NULL);
+    struct target *target = target_start(true, LIST(program, "load", LOADER_PLUGIN), NULL);
     json_decref(wait_for_group(target, "100ms", NULL, &loads));
     target_kill(target, SIGKILL);
     json_t *json = report(target->recording, "100ms", NULL);
@@ -167,7 +169,11 @@ int main(void)
         cmocka_unit_test_teardown(thread_in_a_call_of_libc__is_told_while_it_waits_and_no_longer,
                                   end_all_targets),
         cmocka_unit_test_teardown(thread_in_a_call_of_libc__is_told_after_kill, end_all_targets),
-        cmocka_unit_test_teardown(deadlock_with_the_loader__is_one, end_all_targets),
+        {"deadlock_with_the_loader__is_one", deadlock_with_the_loader__is_one, NULL,
+         end_all_targets, (void *)(uintptr_t)PROGRAM},
+        {"deadlock_with_the_loader__whose_lock_another_library_has_too__is_one",
+         deadlock_with_the_loader__is_one, NULL, end_all_targets,
+         (void *)(uintptr_t)PROGRAM_LATE_LOCK},
         cmocka_unit_test_teardown(thread_that_reads_a_line_of_stdin__is_idle_as_expected,
                                   end_all_targets),
         cmocka_unit_test_teardown(thread_that_reads_a_line_of_another_descriptor_0__is_stuck,
