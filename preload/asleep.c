@@ -7,13 +7,14 @@
 
 #include "preload/adapter_go.h"
 #include "preload/call_rows.h"
+#include "preload/go_module.h"
 #include "preload/memory.h"
 #include "preload/modules.h"
 #include "preload/recorder.h"
 
 #define LOCK_FRAMES 3 /* of a stack: libc waits in a function of its own */
 
-static struct module_range libc;
+static struct module_range own, libc;   /* `own`: what this library sleeps in is nobody's wait */
 static uint64_t lock_start, lock_bytes; /* of pthread_mutex_lock */
 static struct call_rows rows;
 static uint16_t lock_row; /* 0: not made yet */
@@ -25,6 +26,7 @@ static bool is_within(const struct module_range *module, uint64_t pc)
 
 void asleep_init(const void *mutex_lock)
 {
+    module_find((uint64_t)&asleep_init, &own);
     module_find((uint64_t)&gnu_get_libc_version, &libc); /* which nobody puts his own in place of */
     lock_start = (uint64_t)mutex_lock;
     lock_bytes = is_within(&libc, lock_start) ? module_symbol_bytes(mutex_lock) : 0;
@@ -36,11 +38,17 @@ void asleep_reset(void)
     lock_row = 0;
 }
 
+bool asleep_is_libcs(uint64_t pc)
+{
+    return is_within(&libc, pc);
+}
+
 static bool may_tell(const struct blocked_call *call)
 {
     /* What an ioctl waits for, and how long at most, only its device knows: many are idle waits. */
     return call->number != SYS_ioctl && recorder_options.classes == REC_CLASS_ALL &&
-           !adapter_go_is_program() && call->number >= 0 && is_within(&libc, call->pc);
+           !adapter_go_is_program() && call->number >= 0 && call->pc != 0 &&
+           !is_within(&own, call->pc) && (asleep_is_libcs(call->pc) || !go_module_has(call->pc));
 }
 
 bool asleep_is_told(const struct blocked_call *call, struct rec_asleep *ret)

@@ -246,6 +246,9 @@ static void describe(struct rec_task *task, const struct rec_task *copy, const s
         else if (own_files)
             detail.flags |= describe_descriptor(
                 task, copy, sleep->number != 0 ? sleep->number : copy->gen, &detail);
+        /* Which libc reads for a line; what others read from there may be one answer. */
+        if (sleep->flags & REC_DETAIL_ASLEEP && !asleep_is_libcs(sleep->pc))
+            detail.flags &= (uint16_t)~REC_DETAIL_INPUT;
     }
     task->detail_a = detail.a;
     task->detail_b = sleep->number != 0 ? sleep->key : detail.b;

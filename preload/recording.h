@@ -191,7 +191,7 @@ enum rec_detail_flag {
      * a row of REC_TABLE_ASLEEP tells. detail_b is rec_asleep_key */
     REC_DETAIL_ASLEEP = 8192,
     /* (1.7) its descriptor is 0, and leads to where it led when the recording began: the program's
-     * standard input */
+     * standard input; with ASLEEP, which libc reads by itself */
     REC_DETAIL_INPUT = 16384,
     /* (1.8) with PASSING: the walk before found the thread elsewhere, so that since_ns is when the
      * wait began. Else it may have begun before, and have been interrupted */
@@ -391,8 +391,8 @@ struct rec_descriptor {
     char name[112];      /* NUL-padded; a path that fills it is longer, or as long */
 };
 
-/* What a thread is asleep in that no wrapper saw (1.7): a call that libc made by itself. Rows as
- * those of descriptors. The fields are those of struct rec_task. */
+/* What a thread is asleep in that no wrapper saw (1.7): a call that libc made by itself, or that
+ * was made without libc. Rows as those of descriptors. The fields are those of struct rec_task. */
 struct rec_asleep {
     uint64_t task; /* id of the task */
     uint32_t wait; /* KEY; the number of its wait, as rec_task_wait tells it */

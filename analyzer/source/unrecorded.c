@@ -64,8 +64,9 @@ static struct thread_call call_of(const struct image_thread *thread)
     return call;
 }
 
-/* Whether it is asleep in a call that the recording would tell of, had a wrapper seen it. Other
- * calls are short, end at a deadline, or are where the library's own thread sleeps. */
+/* Whether it is asleep in a call that the recording would tell of, were this thread one of those
+ * that it is of. Other calls are short, end at a deadline, or are where the library's own thread
+ * sleeps. */
 static bool is_asleep(const struct image_thread *thread)
 {
     if (!thread->parked || thread->ended || thread->switches == 0)

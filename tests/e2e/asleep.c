@@ -1,6 +1,7 @@
-/* A thread that waits inside of a function of libc which calls the system by itself: `asleep HOW`.
- * Says "ready" at once, and ends with stdin; "go" there lets the thread go on. `asleep stdin`, or
- * `replaced stdin`: main itself waits, for stdin. `asleep load LIBRARY`: it loads that. */
+/* A thread that waits where no wrapper sees it: `asleep HOW`, inside of a function of libc which
+ * calls the system by itself, or without libc. Says "ready" at once, and ends with stdin; "go"
+ * there lets the thread go on. `asleep stdin`, or `replaced stdin`, or `bare stdin`, without libc:
+ * main itself waits, for stdin. `asleep load LIBRARY`: it loads that. */
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -11,6 +12,7 @@
 #include <unistd.h>
 
 #include "samples/sample.h"
+#include "tests/e2e/bare_read.h"
 #include "tests/e2e/threads.h"
 
 static int ends[2]; /* of a pipe */
@@ -64,6 +66,13 @@ static void *in_cond_wait(void *unused)
     return unused;
 }
 
+static void *in_bare_read(void *unused)
+{
+    char bytes[8];
+    CHECK(bare_read(ends[0], bytes, sizeof bytes) > 0); /* waits here: bare_read */
+    return unused;
+}
+
 static void hold_stream(void)
 {
     flockfile(stderr);
@@ -110,6 +119,7 @@ static const struct {
     {"system", in_system, NULL, write_line},
     {"putc", in_putc, hold_stream, release_stream},
     {"cond_destroy", in_cond_destroy, wait_for_cond, wake},
+    {"bare_read", in_bare_read, NULL, write_line},
 };
 
 static void *end_at_once(void *unused)
@@ -117,10 +127,13 @@ static void *end_at_once(void *unused)
     return unused;
 }
 
-static int wait_for_stdin(void)
+static int wait_for_stdin(bool bare)
 {
+    char byte;
     join_thread(start_thread(end_at_once, NULL)); /* from now on somebody looks */
     sample_ready();
+    if (bare)
+        return bare_read(STDIN_FILENO, &byte, 1) == 0 ? 0 : 1;
     return getchar() == EOF ? 0 : 1;
 }
 
@@ -136,7 +149,7 @@ int main(int argc, char **argv)
     if (strcmp(argv[1], "replaced stdin") == 0)
         CHECK(dup2(ends[0], STDIN_FILENO) == STDIN_FILENO);
     if (strstr(argv[1], "stdin"))
-        return wait_for_stdin();
+        return wait_for_stdin(strcmp(argv[1], "bare stdin") == 0);
     while (strcmp(argv[1], ways[way].name) != 0)
         CHECK(++way < sizeof ways / sizeof *ways);
     if (ways[way].begin)

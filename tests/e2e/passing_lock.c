@@ -1,6 +1,6 @@
 /* A thread asks for a lock that is free, and another one is quicker. When a line comes on stdin it
- * gets the lock after all, says whether anything disturbed it, and then waits by a call that nobody
- * intercepts, until stdin ends. */
+ * gets the lock after all, says whether anything disturbed it, and then waits for a futex by a call
+ * that nobody intercepts, until stdin ends. */
 #include <errno.h>
 #include <linux/futex.h>
 #include <pthread.h>
@@ -44,7 +44,7 @@ __attribute__((noinline)) static void take(int depth)
         pthread_mutex_lock(&late_lock_mutex);
         pthread_mutex_unlock(&late_lock_mutex);
         while (never == 1)
-            wait_unseen();
+            wait_unseen(); /* waits here: futex */
     }
     room[1] = room[0];
 }

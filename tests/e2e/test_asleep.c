@@ -1,5 +1,6 @@
-/* Threads that sleep in functions of libc which call the system by themselves, where no wrapper
- * sees it: they are told as any others, also after the end of the process. */
+/* Threads that sleep in functions of libc which call the system by themselves, or in calls without
+ * libc, where no wrapper sees it: they are told as any others, also after the end of the process.
+ */
 #include "tests/e2e/harness.h"
 
 #include <signal.h>
@@ -33,6 +34,9 @@ static const struct {
     {"cond_destroy",
      {.op = "futex wait", .object_kind = "futex", .wait_function = "in_cond_destroy"},
      "waits here: cond_destroy"},
+    {"bare_read",
+     {.op = "io wait", .call = "read", .object_kind = "fd", .wait_function = "in_bare_read"},
+     "waits here: bare_read"},
 };
 
 static struct expected_group expected_of(size_t way)
@@ -48,7 +52,8 @@ static struct expected_group expected_of(size_t way)
     return group;
 }
 
-static void thread_in_a_call_of_libc__is_told_while_it_waits_and_no_longer(void **state)
+static void
+thread_in_a_call_that_no_wrapper_sees__is_told_while_it_waits_and_no_longer(void **state)
 {
     (void)state;
     for (size_t way = 0; way < LENGTH(ways); way++) {
@@ -67,7 +72,7 @@ static void thread_in_a_call_of_libc__is_told_while_it_waits_and_no_longer(void 
     }
 }
 
-static void thread_in_a_call_of_libc__is_told_after_kill(void **state)
+static void thread_in_a_call_that_no_wrapper_sees__is_told_after_kill(void **state)
 {
     (void)state;
     for (size_t way = 0; way < LENGTH(ways); way++) {
@@ -110,6 +115,55 @@ static void deadlock_with_the_loader__is_one(void **state)
     target_end(target);
 }
 
+/* OpenMP's threads of GCC: they make their system calls without libc. */
+static struct target *start_openmp(const char *how)
+{
+#ifndef HAVE_OPENMP
+    skip();
+#endif
+    struct target *target = target_start(true, LIST(LEAKSPY_TARGETS "/openmp", how), NULL);
+    target_wait_line(target, "ready");
+    return target;
+}
+
+static void region_of_openmp_that_does_not_end__is_told_by_who_waits_for_it(void **state)
+{
+    (void)state;
+    const struct expected_group waits = {.verdict = "stuck",
+                                         .op = "futex wait",
+                                         .object_kind = "futex",
+                                         .count = 1,
+                                         .wait_function = "main",
+                                         .wait_file = "openmp.c",
+                                         .wait_line =
+                                             line_of("tests/e2e/openmp.c", "#pragma omp parallel"),
+                                         .deadline = NO_DEADLINE};
+    const struct expected_group reads = {
+        .verdict = "stuck", .op = "io wait", .call = "read", .count = 1};
+    const struct expected_group done = {.verdict = "waiting", .op = "futex wait", .count = 1};
+    struct target *target = start_openmp("hung");
+    json_decref(wait_for_group(target, "100ms", NULL, &waits));
+    json_decref(wait_for_group(target, "100ms", LIST("--all"), &done));
+    target_kill(target, SIGKILL);
+    json_t *json = report(target->recording, "100ms", LIST("--all"));
+    assert_group(json, &waits);
+    assert_group(json, &reads);
+    assert_group(json, &done);
+    assert_int_equal(count_findings(json), 2);
+    json_decref(json);
+    target_end(target);
+}
+
+static void threads_of_openmp_without_work__are_idle_as_expected(void **state)
+{
+    (void)state;
+    const struct expected_group idle = {.verdict = "waiting", .op = "futex wait", .count = 2};
+    struct target *target = start_openmp("idle");
+    json_decref(wait_for_group(target, "100ms", LIST("--all"), &idle));
+    assert_silent(target);
+    target_finish(target);
+}
+
 /* As accept waits for whoever comes next. */
 static void thread_that_reads_a_line_of_stdin__is_idle_as_expected(void **state)
 {
@@ -132,16 +186,16 @@ static void thread_that_reads_a_line_of_stdin__is_idle_as_expected(void **state)
     target_end(target);
 }
 
-/* As of a daemon, whose descriptor 0 is whatever it opened first. */
-static void thread_that_reads_a_line_of_another_descriptor_0__is_stuck(void **state)
+/* As of a daemon, whose descriptor 0 is whatever it opened first. Or what it waits for, not in a
+ * function of libc that reads a line, may be one answer. *state: the way. */
+static void thread_that_reads_descriptor_0__is_stuck(void **state)
 {
-    (void)state;
     const struct expected_group group = {.verdict = "stuck",
                                          .op = "io wait",
                                          .call = "read",
                                          .count = 1,
                                          .wait_function = "wait_for_stdin"};
-    struct target *target = target_start(true, LIST(PROGRAM, "replaced stdin"), NULL);
+    struct target *target = target_start(true, LIST(PROGRAM, *state), NULL);
     target_wait_line(target, "ready");
     json_decref(wait_for_group(target, "100ms", NULL, &group));
     target_end(target);
@@ -166,18 +220,28 @@ static void thread_in_a_call_of_libc__where_a_part_is_recorded__is_not_told(void
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(thread_in_a_call_of_libc__is_told_while_it_waits_and_no_longer,
+        cmocka_unit_test_teardown(
+            thread_in_a_call_that_no_wrapper_sees__is_told_while_it_waits_and_no_longer,
+            end_all_targets),
+        cmocka_unit_test_teardown(thread_in_a_call_that_no_wrapper_sees__is_told_after_kill,
                                   end_all_targets),
-        cmocka_unit_test_teardown(thread_in_a_call_of_libc__is_told_after_kill, end_all_targets),
         {"deadlock_with_the_loader__is_one", deadlock_with_the_loader__is_one, NULL,
          end_all_targets, (void *)(uintptr_t)PROGRAM},
         {"deadlock_with_the_loader__whose_lock_another_library_has_too__is_one",
          deadlock_with_the_loader__is_one, NULL, end_all_targets,
          (void *)(uintptr_t)PROGRAM_LATE_LOCK},
+        cmocka_unit_test_teardown(region_of_openmp_that_does_not_end__is_told_by_who_waits_for_it,
+                                  end_all_targets),
+        cmocka_unit_test_teardown(threads_of_openmp_without_work__are_idle_as_expected,
+                                  end_all_targets),
         cmocka_unit_test_teardown(thread_that_reads_a_line_of_stdin__is_idle_as_expected,
                                   end_all_targets),
-        cmocka_unit_test_teardown(thread_that_reads_a_line_of_another_descriptor_0__is_stuck,
-                                  end_all_targets),
+        {"thread_that_reads_a_line_of_another_descriptor_0__is_stuck",
+         thread_that_reads_descriptor_0__is_stuck, NULL, end_all_targets,
+         (void *)(uintptr_t) "replaced stdin"},
+        {"thread_that_reads_standard_input_without_libc__is_stuck",
+         thread_that_reads_descriptor_0__is_stuck, NULL, end_all_targets,
+         (void *)(uintptr_t) "bare stdin"},
         cmocka_unit_test_teardown(thread_in_a_call_of_libc__where_a_part_is_recorded__is_not_told,
                                   end_all_targets),
     };

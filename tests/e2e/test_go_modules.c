@@ -140,6 +140,20 @@ static void library__that_is_not_recorded__is_said(void **state)
     target_end(target);
 }
 
+/* They sleep in futexes, by calls without libc, when they have no goroutine to run. *state: the
+ * library. */
+static void library_in_a_c_program__the_threads_of_its_runtime__are_not_told(void **state)
+{
+    const struct expected_group sleeps = {.op = "futex wait"};
+    struct target *target = start(true, LIST(LIBRARY_HOST, *state));
+    wait_for_recording(target->recording);
+    target_wait_walks(target, 3, 100);
+    json_t *json = report(target->recording, "0", LIST("--all"));
+    assert_null(find_group(json, &sleeps));
+    json_decref(json);
+    target_end(target);
+}
+
 #define TEST(name, state)                                                                          \
     {                                                                                              \
 #name ", " state, name, NULL, end_all_targets, (void *)(uintptr_t)(state)                  \
@@ -156,6 +170,8 @@ int main(void)
         TEST(library_in_a_c_program__its_goroutines__are_told, LIBRARY_TWO),
         TEST(two_libraries__whose_goroutines_are_told__is_said, ""),
         TEST(library__that_is_not_recorded__is_said, ""),
+        TEST(library_in_a_c_program__the_threads_of_its_runtime__are_not_told, LIBRARY_ONE),
+        TEST(library_in_a_c_program__the_threads_of_its_runtime__are_not_told, LIBRARY_TWO),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

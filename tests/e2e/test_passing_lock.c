@@ -7,6 +7,22 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+/* The report says nothing else in the end: on a busy machine the sampler may be late to see that a
+ * wait is one of those that are expected. */
+static void wait_for_this_alone(struct target *target, const struct expected_group *expected)
+{
+    int64_t deadline_ms = now_ms() + PATIENCE_MS;
+    for (;;) {
+        json_t *json = wait_for_group(target, "100ms", NULL, expected);
+        size_t findings = count_findings(json);
+        json_decref(json);
+        if (findings == 1)
+            return;
+        assert_true(now_ms() < deadline_ms);
+        sleep_ms(50);
+    }
+}
+
 static void thread_that_was_late__is_stuck_until_it_gets_the_lock(void **state)
 {
     char path[512];
@@ -43,7 +59,19 @@ static void thread_that_was_late__is_stuck_until_it_gets_the_lock(void **state)
     assert_int_equal(write(target->stdin_fd, "\n", 1), 1);
     assert_string_equal(target_wait_line(target, "locked"), "locked, errno untouched");
     target_wait_walks(target, 4, 200);
+#if defined(__x86_64__)
+    /* What it waits for now, and nothing else. */
+    const struct expected_group futex = {
+        .verdict = "stuck",
+        .op = "futex wait",
+        .count = 1,
+        .wait_file = "passing_lock.c",
+        .wait_line = line_of("tests/e2e/passing_lock.c", "/* waits here: futex */"),
+        .deadline = NO_DEADLINE};
+    wait_for_this_alone(target, &futex);
+#else
     assert_silent(target);
+#endif
     json = report(target->recording, "0", LIST("--all"));
     const struct expected_group lock = {.op = "mutex lock"};
     assert_null(find_group(json, &lock));

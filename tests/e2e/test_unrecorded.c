@@ -1,4 +1,4 @@
-/* Threads that sleep where the library does not see it: a report on their recording says so, and
+/* Threads that sleep, and that the library does not know: a report on their recording says so, and
  * how to see them. */
 #include "tests/e2e/harness.h"
 
@@ -35,13 +35,13 @@ static json_t *wait_for_note(struct target *target, const char *part)
     }
 }
 
-static void thread_in_bare_read__is_noted_with_what_tells_of_it(void **state)
+static void thread_that_is_not_known__is_noted_with_what_tells_of_it(void **state)
 {
     const struct expected_group reads = {
-        .op = "io wait", .call = "read", .count = 1, .wait_function = "in_bare_read"};
+        .op = "io wait", .call = "read", .count = 1, .wait_function = "in_bare_thread"};
     char remedy[64];
     (void)state;
-    struct target *target = start(LIST(PROGRAM, "bare_read"));
+    struct target *target = start(LIST(PROGRAM, "bare_thread"));
     json_t *json = wait_for_note(target, "1 thread is not told, asleep in a call that is not");
     assert_true(has_note(json, " in read"));
     snprintf(remedy, sizeof remedy, "'leakspy report --no-recording %s' tells of it",
@@ -68,19 +68,21 @@ static void thread_in_bare_read__is_noted_with_what_tells_of_it(void **state)
 static void many_threads__are_counted(void **state)
 {
     (void)state;
-    struct target *target = start(
-        LIST(PROGRAM, "bare_read", "bare_read", "bare_read", "bare_read", "bare_read", "read"));
+    struct target *target = start(LIST(PROGRAM, "bare_thread", "bare_thread", "bare_thread",
+                                       "bare_thread", "bare_thread", "bare_read", "read"));
     json_t *json = wait_for_note(target, "5 threads are not told, asleep in calls that are not");
     assert_true(has_note(json, ", 2 more): 'leakspy report"));
     json_decref(json);
     target_end(target);
 }
 
-static void thread_that_the_library_sees__is_not_noted(void **state)
+/* *state: how it waits, in a call that a wrapper sees, or in one that the kernel tells of. */
+static void thread_that_the_library_tells_of__is_not_noted(void **state)
 {
-    const struct expected_group reads = {.op = "io wait", .wait_function = "in_read"};
-    (void)state;
-    struct target *target = start(LIST(PROGRAM, "read"));
+    char function[32];
+    snprintf(function, sizeof function, "in_%s", (const char *)*state);
+    const struct expected_group reads = {.op = "io wait", .wait_function = function};
+    struct target *target = start(LIST(PROGRAM, *state));
     json_decref(wait_for_group(target, "0", LIST("--all"), &reads));
     for (int i = 0; i < 3; i++) {
         json_t *json = report(target->recording, "0", LIST("--all"));
@@ -93,7 +95,7 @@ static void thread_that_the_library_sees__is_not_noted(void **state)
 static void thread_that_sleeps_for_less_than_the_threshold__is_not_noted(void **state)
 {
     (void)state;
-    struct target *target = start(LIST(PROGRAM, "bare_read"));
+    struct target *target = start(LIST(PROGRAM, "bare_thread"));
     json_decref(wait_for_note(target, "not told"));
     json_t *json = report(target->recording, "1h", LIST("--all"));
     assert_false(has_note(json, "not told"));
@@ -104,10 +106,15 @@ static void thread_that_sleeps_for_less_than_the_threshold__is_not_noted(void **
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(thread_in_bare_read__is_noted_with_what_tells_of_it,
+        cmocka_unit_test_teardown(thread_that_is_not_known__is_noted_with_what_tells_of_it,
                                   end_all_targets),
         cmocka_unit_test_teardown(many_threads__are_counted, end_all_targets),
-        cmocka_unit_test_teardown(thread_that_the_library_sees__is_not_noted, end_all_targets),
+        {"thread_in_a_call_that_a_wrapper_sees__is_not_noted",
+         thread_that_the_library_tells_of__is_not_noted, NULL, end_all_targets,
+         (void *)(uintptr_t) "read"},
+        {"thread_in_a_call_that_no_wrapper_sees__is_not_noted",
+         thread_that_the_library_tells_of__is_not_noted, NULL, end_all_targets,
+         (void *)(uintptr_t) "bare_read"},
         cmocka_unit_test_teardown(thread_that_sleeps_for_less_than_the_threshold__is_not_noted,
                                   end_all_targets),
     };

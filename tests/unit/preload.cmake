@@ -15,6 +15,7 @@ add_library(
   ${CMAKE_SOURCE_DIR}/preload/go_calls.c
   ${CMAKE_SOURCE_DIR}/preload/go_labels.c
   ${CMAKE_SOURCE_DIR}/preload/go_locks.c
+  ${CMAKE_SOURCE_DIR}/preload/go_module.c
   ${CMAKE_SOURCE_DIR}/preload/go_names.c
   ${CMAKE_SOURCE_DIR}/preload/go_program.c
   ${CMAKE_SOURCE_DIR}/preload/go_record.c
@@ -90,6 +91,15 @@ add_library(sampler_here STATIC preload/sampler_here.c ${CMAKE_SOURCE_DIR}/prelo
                                 ${CMAKE_SOURCE_DIR}/preload/sampler.c)
 target_link_libraries(sampler_here PUBLIC recording_here)
 preload_test(sampler sampler_here)
+foreach(fixture bare bare_go)
+  add_library(preload_fixture_${fixture} MODULE preload/fixture_bare.c)
+  target_link_libraries(preload_fixture_${fixture} PRIVATE leakspy_warnings)
+endforeach()
+target_compile_definitions(preload_fixture_bare_go PRIVATE FIXTURE_GO=1)
+target_compile_definitions(
+  preload_sampler PRIVATE FIXTURE_BARE="$<TARGET_FILE:preload_fixture_bare>"
+                          FIXTURE_BARE_GO="$<TARGET_FILE:preload_fixture_bare_go>")
+add_dependencies(preload_sampler preload_fixture_bare preload_fixture_bare_go)
 preload_test(races sampler_here)
 preload_test(adapter_pthread)
 preload_test(place)

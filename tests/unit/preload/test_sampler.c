@@ -210,13 +210,15 @@ static void lock__that_its_thread_has_got__is_not_waited_for(void **state)
 
 static int empty[2]; /* a pipe */
 
+static long (*reads)(int fd, void *to, size_t bytes);
+
 /* Takes a free lock, and then sleeps in a call that has no hook here. */
 static void *take_lock_and_read(void *unused)
 {
     char byte;
     slot = recorder_self();
     lock(0);
-    while (read(empty[0], &byte, 1) == 1 && byte != 'e') {
+    while (reads(empty[0], &byte, 1) == 1 && byte != 'e') {
         lock(0);
         __atomic_store_n(&asked, 2, __ATOMIC_RELEASE);
     }
@@ -235,8 +237,9 @@ static void wait_until_it_reads(void)
     }
 }
 
-static void start_reader(void)
+static void start_reader_by(long (*how)(int fd, void *to, size_t bytes))
 {
+    reads = how;
     asleep_init((const void *)pthread_mutex_lock);
     recorder_thread.task = &recorder_thread.sink; /* the test itself is no part of it */
     assert_int_equal(pipe(empty), 0);
@@ -244,6 +247,23 @@ static void start_reader(void)
     asked = 0;
     assert_int_equal(pthread_create(&asker, NULL, take_lock_and_read, NULL), 0);
     wait_until_it_reads();
+}
+
+static void start_reader(void)
+{
+    start_reader_by(read);
+}
+
+/* A call without libc, of one of these libraries. */
+static void start_bare_reader(const char *path)
+{
+    long (*how)(int fd, void *to, size_t bytes) = NULL;
+    void *library = dlopen(path, RTLD_NOW | RTLD_NODELETE);
+    assert_non_null(library);
+    *(void **)&how = dlsym(library, "fixture_read");
+    assert_non_null(how);
+    dlclose(library);
+    start_reader_by(how);
 }
 
 static void end_reader(void)
@@ -314,6 +334,32 @@ static void thread_asleep__where_a_part_of_the_waits_is_recorded__is_not_told(vo
     here_sampler_walk();
     assert_int_equal(rec_task_wait(slot), 0);
     recorder_options.classes = classes;
+    end_reader();
+}
+
+static void thread_asleep__in_a_call_without_libc__is_told(void **state)
+{
+    (void)state;
+    start_bare_reader(FIXTURE_BARE);
+    here_sampler_walk();
+    here_sampler_walk();
+    const struct rec_asleep *told = told_of_slot();
+    assert_true(rec_task_wait(slot) != 0);
+    assert_int_equal(told->wait, rec_task_wait(slot));
+    assert_int_equal(told->object, empty[0]);
+    assert_int_equal(recorder.calls[told->call].op, REC_OP_IO_WAIT);
+    assert_true(slot->wait_site != 0);
+    end_reader();
+}
+
+/* So do its threads that have no goroutine to run. */
+static void thread_asleep__in_a_library_of_go__is_not_told(void **state)
+{
+    (void)state;
+    start_bare_reader(FIXTURE_BARE_GO);
+    for (int walks = 0; walks < 3; walks++) /* what it knows of the library it keeps */
+        here_sampler_walk();
+    assert_int_equal(rec_task_wait(slot), 0);
     end_reader();
 }
 
@@ -705,6 +751,8 @@ int main(void)
         WITH_RECORDING(thread_asleep__is_told_at_the_second_look_with_what_it_sleeps_in),
         WITH_RECORDING(thread_asleep__that_went_on__is_told_no_longer),
         WITH_RECORDING(thread_asleep__where_a_part_of_the_waits_is_recorded__is_not_told),
+        WITH_RECORDING(thread_asleep__in_a_call_without_libc__is_told),
+        WITH_RECORDING(thread_asleep__in_a_library_of_go__is_not_told),
         WITH_RECORDING(thread__in_the_slot_of_one_that_was_joined__ended_when_it_did),
         WITH_RECORDING(cases_of_a_select__are_not_those_of_the_next_wait),
         WITH_RECORDING(task__that_was_woken_and_does_not_run__is_not_parked),
