@@ -397,8 +397,9 @@ const struct op_own_thread op_own_threads[] = {
     {"libtbb.so*!", "futex wait", "a worker of oneTBB without a task to run"},
     {"libglib-2.0.so*!?(g_cond_wait)", "futex wait", "a thread of GLib's pools without work"},
     {"AIO.so!", "cond wait", eio_idle}, /* perl's IO::AIO */
-    /* Of a region that ends with taking a lock, nothing may be left on the stack. */
-    {"libgomp.so*!", "futex wait",
+    /* Of a region that ends with taking a lock, nothing may be left on the stack, and of a libgomp
+     * without symbols it is not known where in it that is. */
+    {"libgomp?(-*).so*!?(gomp_thread_start|gomp_*barrier_wait*|do_wait|futex_wait)", "futex wait",
      "a worker of libgomp without work, or whose region ends with the lock that it waits for"},
     {"beam@(|.*).smp!?(ethr_event_wait)", "futex wait", beam_own},
     {"beam@(|.*).smp!?(ethr_cond_wait)", "cond wait", beam_own},

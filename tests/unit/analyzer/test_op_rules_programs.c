@@ -546,6 +546,21 @@ static void stack_of_one_stripped_library__apply__is_idle(void **state)
          {"libgomp.so.1.0.0!", "libgomp.so.1.0.0!", "libc.so.6!start_thread", "libc.so.6!clone3"}},
         {"futex wait",
          "futex wait",
+         "worker of libgomp", /* as wheels of Python bring it */
+         {"libgomp-a34b3233.so.1.0.0!", "libgomp-a34b3233.so.1.0.0!", "libc.so.6!start_thread"}},
+        {"futex wait",
+         "futex wait",
+         "worker of libgomp", /* with its symbols */
+         {"libgomp.so.1!futex_wait", "libgomp.so.1!do_wait", "libgomp.so.1!gomp_barrier_wait_end",
+          "libgomp.so.1!gomp_simple_barrier_wait", "libgomp.so.1!gomp_thread_start",
+          "libc.so.6!start_thread", "libc.so.6!clone3"}},
+        {"futex wait",
+         "futex wait",
+         NULL, /* a region ended with a lock */
+         {"libgomp.so.1!futex_wait", "libgomp.so.1!do_wait", "libgomp.so.1!gomp_mutex_lock_slow",
+          "libgomp.so.1!gomp_thread_start", "libc.so.6!start_thread"}},
+        {"futex wait",
+         "futex wait",
          NULL, /* omp_set_lock */
          {"libgomp.so.1.0.0!", "o!lock_relock", "o!th", "libc.so.6!start_thread"}},
         {"futex wait",
