@@ -8,6 +8,7 @@
 #include "preload/blocked.h"
 #include "preload/clock.h"
 #include "preload/descriptor.h"
+#include "preload/kernel_sleep.h"
 #include "preload/recorder.h"
 #include "preload/sites.h"
 #include "preload/unwind.h"
@@ -63,106 +64,14 @@ static bool is_awake(const struct rec_task *copy)
     return adapter != NULL && adapter->is_awake != NULL && adapter->is_awake(copy);
 }
 
-/* A copy of a slot, of which each field is whole; whether they belong together, `moved` tells. */
-static void copy_slot(const struct rec_task *task, struct rec_task *ret)
-{
-    typedef uint64_t __attribute__((may_alias)) word;
-    const word *from = (const word *)task;
-    word *to = (word *)ret;
-    for (size_t i = 0; i < sizeof(*task) / sizeof(*from); i++)
-        to[i] = SHARED_GET(from[i]);
-}
-
-static bool is_passing(const struct rec_task *copy)
-{
-    return copy->gen == 0 && copy->wait_flags & REC_WAIT_PASSING;
-}
-
-/* What the kernel says of a thread that has published no wait, or a PASSING one. */
-struct sleep {
-    uint32_t number; /* names the sleep among all of the thread's; 0: it is told of none */
-    uint32_t key;    /* for detail_b */
-    uint16_t flags;  /* for detail_flags: PASSING, and ASLEEP with what follows */
-    uint64_t pc, sp;
-    struct rec_asleep told;
-};
-
-/* In what it sleeps. False: it does not, or not in what is told. */
-static bool find_sleep(const struct rec_task *copy, struct sleep *ret)
-{
-    struct blocked_call call;
-    if (!blocked_call(OWN_PROCESS, copy->os_tid, &call))
-        return false;
-    if (is_passing(copy) && blocked_is_in_lock(&call, copy->object, copy->cfa)) {
-        ret->flags = REC_DETAIL_PASSING;
-        ret->key = rec_passing_key(copy);
-        return true;
-    }
-    if (copy->gen != 0 || !asleep_is_told(&call, &ret->told))
-        return false;
-    ret->flags = REC_DETAIL_PASSING | REC_DETAIL_ASLEEP;
-    ret->key = rec_asleep_key(copy);
-    ret->pc = call.pc;
-    ret->sp = call.sp;
-    return true;
-}
-
-static bool is_same_sleep(const struct sleep *a, const struct sleep *b)
-{
-    return a->key == b->key && a->flags == b->flags && a->pc == b->pc && a->sp == b->sp;
-}
-
-/* As if the thread had published what it is asleep in. */
-static void take_told(struct rec_task *copy, const struct sleep *sleep)
-{
-    copy->call = sleep->told.call;
-    copy->wait_flags = sleep->told.wait_flags;
-    copy->object = sleep->told.object;
-    copy->arg = sleep->told.arg;
-}
-
-/* Whether a thread sleeps that has published no such wait, only the kernel knows. Returns what
- * names the sleep among all of the thread's, and in *ret_copy what the thread has published, which
- * nobody changes while it sleeps; of one that is ASLEEP, in what it does so instead. 0: it does
- * not, or /proc does not tell. */
-static uint32_t sleep_of(const struct rec_task *task, struct rec_task *ret_copy, struct sleep *ret)
-{
-    struct sleep before = {0};
-    *ret = (struct sleep){0};
-    copy_slot(task, ret_copy);
-    if (!find_sleep(ret_copy, &before))
-        return 0; /* as nearly always */
-    uint32_t number = blocked_sleeps(OWN_PROCESS, ret_copy->os_tid);
-    copy_slot(task, ret_copy);
-    /* Between two times that the kernel counts the same: that is the sleep which is counted. The
-     * one before may have been another, in the same call. */
-    if (!find_sleep(ret_copy, ret) || !is_same_sleep(&before, ret) ||
-        blocked_sleeps(OWN_PROCESS, ret_copy->os_tid) != number)
-        return 0;
-    ret->number = number;
-    if (ret->flags & REC_DETAIL_ASLEEP)
-        take_told(ret_copy, ret);
-    return number;
-}
-
-/* Whether a thread is in that sleep still. To ask once will do: it sleeps, and has not gone to
- * sleep since. */
-static bool sleeps_on(const struct rec_task *task, const struct sleep *sleep)
-{
-    struct rec_task copy;
-    struct sleep now = {0};
-    copy_slot(task, &copy);
-    return find_sleep(&copy, &now) && is_same_sleep(sleep, &now) &&
-           blocked_sleeps(OWN_PROCESS, copy.os_tid) == sleep->number;
-}
-
 /* `sleep`: of a wait that was published; else what the kernel said. */
 static bool moved(const struct rec_task *task, const struct rec_task *copy,
-                  const struct sleep *sleep)
+                  const struct kernel_sleep *sleep)
 {
     __atomic_thread_fence(__ATOMIC_ACQUIRE);
-    return (sleep->number != 0 && !sleeps_on(task, sleep)) || SHARED_GET(task->gen) != copy->gen ||
-           SHARED_GET(task->seq) != copy->seq || SHARED_GET(task->id) != copy->id;
+    return (sleep->number != 0 && !kernel_sleep_goes_on(task, sleep)) ||
+           SHARED_GET(task->gen) != copy->gen || SHARED_GET(task->seq) != copy->seq ||
+           SHARED_GET(task->id) != copy->id;
 }
 
 /* Owners ask whether one of them is set. */
@@ -220,8 +129,8 @@ static bool waits_for_descriptor(enum rec_op op)
 }
 
 /* `first`: nobody has described this wait before. */
-static void describe(struct rec_task *task, const struct rec_task *copy, const struct sleep *sleep,
-                     bool first)
+static void describe(struct rec_task *task, const struct rec_task *copy,
+                     const struct kernel_sleep *sleep, bool first)
 {
     static struct wait_detail detail;
     enum rec_op op = recorder.calls[copy->call].op;
@@ -259,7 +168,8 @@ static void describe(struct rec_task *task, const struct rec_task *copy, const s
         recorder_put_cases(task, detail.cases, detail.case_count);
 }
 
-static void unwind(const struct rec_task *copy, const struct sleep *sleep, struct unwind_stack *ret)
+static void unwind(const struct rec_task *copy, const struct kernel_sleep *sleep,
+                   struct unwind_stack *ret)
 {
     if (sleep->flags & REC_DETAIL_ASLEEP)
         unwind_asleep(sleep->pc, sleep->sp, ret);
@@ -270,7 +180,7 @@ static void unwind(const struct rec_task *copy, const struct sleep *sleep, struc
 }
 
 static void take_stack(struct rec_task *task, const struct rec_task *copy,
-                       const struct sleep *sleep)
+                       const struct kernel_sleep *sleep)
 {
     static struct unwind_stack stack;
     unwind(copy, sleep, &stack);
@@ -333,7 +243,7 @@ static bool must_refresh(const struct rec_task *copy)
         return copy->detail_flags & REC_DETAIL_OWNER; /* a thread's number is no row */
     if (copy->detail_a >= recorder_rows(REC_TABLE_TASKS))
         return false; /* read from memory that was something else by then */
-    copy_slot(&recorder.tasks[copy->detail_a], &owner);
+    recorder_copy(&recorder.tasks[copy->detail_a], &owner);
     return rec_task_wait(&owner) != 0 &&
            (!rec_task_is_seen(&owner) || owner.since_ns >= walk_before_began_ns);
 }
@@ -350,38 +260,6 @@ static void note_wait(struct rec_task *task, uint32_t number, uint16_t flags, ui
     __atomic_store_n(&task->seen_gen, number, __ATOMIC_RELEASE);
 }
 
-/* Notes in what the thread is asleep. False: there is no room for that. */
-static bool note_asleep(const struct rec_task *task, const struct rec_task *copy,
-                        struct sleep *sleep)
-{
-    static struct unwind_stack stack;
-    unwind_asleep(sleep->pc, sleep->sp, &stack);
-    asleep_name_lock(&stack, &sleep->told);
-    sleep->told.task = copy->id;
-    sleep->told.wait = sleep->number;
-    return recorder_put_asleep(task, &sleep->told);
-}
-
-/* Whether a thread is still in the sleep that all was told of which there is to be told. If so,
- * *ret_copy is what it waits for, and *ret that sleep. */
-static bool is_told(const struct rec_task *task, struct rec_task *ret_copy, struct sleep *ret)
-{
-    const uint16_t told = REC_DETAIL_PASSING | REC_DETAIL_WAITS;
-    *ret = (struct sleep){0};
-    copy_slot(task, ret_copy);
-    if ((ret_copy->detail_flags & told) != told || ret_copy->gen != 0 ||
-        (ret_copy->wait_site == 0 && !(ret_copy->detail_flags & REC_DETAIL_NO_STACK)) ||
-        !find_sleep(ret_copy, ret) || ret->key != ret_copy->detail_b ||
-        blocked_sleeps(OWN_PROCESS, ret_copy->os_tid) != ret_copy->seen_gen)
-        return false;
-    ret->number = ret_copy->seen_gen;
-    if (ret->flags & REC_DETAIL_ASLEEP) {
-        take_told(ret_copy, ret);
-        ret_copy->call = recorder.asleep[task - recorder.tasks].call;
-    }
-    return true;
-}
-
 /* What a thread is asleep in stays what it is, but for the owner of a lock. */
 static bool must_describe_again(const struct rec_task *task, const struct rec_task *copy)
 {
@@ -394,16 +272,16 @@ static bool must_describe_again(const struct rec_task *task, const struct rec_ta
 static void look_at_sleep(struct rec_task *task, bool last)
 {
     struct rec_task copy;
-    struct sleep sleep;
+    struct kernel_sleep sleep;
     if (SHARED_GET(task->kind) != REC_KIND_THREAD || !own_files)
         return;
     bool noted = task->detail_flags & REC_DETAIL_PASSING;
-    if (is_told(task, &copy, &sleep)) {
+    if (kernel_sleep_is_told(task, &copy, &sleep)) {
         if (must_describe_again(task, &copy))
             describe(task, &copy, &sleep, false);
         return;
     }
-    if (sleep_of(task, &copy, &sleep) == 0) {
+    if (kernel_sleep_find(task, &copy, &sleep) == 0) {
         if (noted)
             note_wait(task, 0, 0, 0);
         return;
@@ -415,7 +293,7 @@ static void look_at_sleep(struct rec_task *task, bool last)
             return;
     }
     if (sleep.flags & REC_DETAIL_ASLEEP) {
-        if (!(task->detail_flags & REC_DETAIL_WAITS) && !note_asleep(task, &copy, &sleep)) {
+        if (!(task->detail_flags & REC_DETAIL_WAITS) && !kernel_sleep_note(task, &copy, &sleep)) {
             /* Nothing is told of it, and it is not asked for again: the loss is counted once. */
             set_flags(task, task->detail_flags | REC_DETAIL_WAITS | REC_DETAIL_NO_STACK);
             return;
@@ -436,17 +314,17 @@ static void look_at_sleep(struct rec_task *task, bool last)
 void look_last_at(struct rec_task *task)
 {
     struct rec_task copy;
-    struct sleep sleep;
+    struct kernel_sleep sleep;
     const uint16_t told = REC_DETAIL_PASSING | REC_DETAIL_WAITS;
     if ((SHARED_GET(task->detail_flags) & told) != told || SHARED_GET(task->gen) != 0)
         return;
-    if (sleep_of(task, &copy, &sleep) != task->seen_gen || sleep.key != task->detail_b)
+    if (kernel_sleep_find(task, &copy, &sleep) != task->seen_gen || sleep.key != task->detail_b)
         note_wait(task, 0, 0, 0);
 }
 
 void look_at(struct rec_task *task, bool last)
 {
-    static const struct sleep published;
+    static const struct kernel_sleep published;
     uint32_t seq = __atomic_load_n(&task->seq, __ATOMIC_ACQUIRE);
     uint32_t gen = __atomic_load_n(&task->gen, __ATOMIC_ACQUIRE);
     if (gen == 0) {
@@ -459,7 +337,7 @@ void look_at(struct rec_task *task, bool last)
             return;
     }
     struct rec_task copy;
-    copy_slot(task, &copy);
+    recorder_copy(task, &copy);
     if (copy.gen != gen || copy.seq != seq || moved(task, &copy, &published))
         return;
     /* A signal handler's wait came between and has the newer seq: the fields may be the handler's.

@@ -159,6 +159,17 @@ struct rec_task *recorder_spawn(enum rec_kind kind, uint16_t flags, uint32_t spa
 struct rec_task *recorder_prepare(enum rec_kind kind, uint16_t flags, uint32_t spawn_site,
                                   uint64_t handle, const char *name);
 
+/* A copy of a slot that others write meanwhile: each field is whole, and whether they belong
+ * together is to be asked afterwards. */
+static inline void recorder_copy(const struct rec_task *task, struct rec_task *ret)
+{
+    typedef uint64_t __attribute__((may_alias)) word;
+    const word *from = (const word *)task;
+    word *to = (word *)ret;
+    for (size_t i = 0; i < sizeof(*task) / sizeof(*from); i++)
+        to[i] = SHARED_GET(from[i]);
+}
+
 /* Rows in use, counting row 0, which is never used. There is a recording. */
 static inline uint32_t recorder_rows(enum rec_table_id table)
 {

@@ -1,7 +1,7 @@
 /* The hand-over of waits from their owner to the sampler and to readers of the recording:
  * wait_publish, wait_publish_passing, wait_begin, wait_end of waits.h, the nested ones of
- * waits.c, look_at, look_at_sleep, look_last_at, sleep_of, sleeps_on, is_told, moved and take_stack
- * of look.c, rec_task_wait and rec_task_is_seen of recording.h.
+ * waits.c, look_at, look_at_sleep, look_last_at, moved and take_stack of look.c, find_sleep and
+ * kernel_sleep_* of kernel_sleep.c, rec_task_wait and rec_task_is_seen of recording.h.
  *
  * One thread: main (context 0) makes calls that park, some of which it does not publish, and takes
  * locks that were free or that it took last; a signal
@@ -346,7 +346,7 @@ byte copy[COPIED];
 #define KEY_NOW (kind -> ASLEEP_KEY_OF(copy) : KEY_OF(copy))
 #define COPY COPY_NUMBERS; COPY_FLAGS; COPY_REST
 
-/* sleep_of: `slept` names the sleep, 0: none; `other`: it is not in a lock, but asleep in `what`. The
+/* kernel_sleep_find: `slept` names the sleep, 0: none; `other`: it is not in a lock, but asleep in `what`. The
  * kernel is asked where the thread is and how often it slept one after the other. */
 inline ask_for_sleep()
 {
@@ -379,7 +379,7 @@ inline ask_for_sleep()
 /* find_sleep, of the sleep with the key that was noted */
 #define IS_NOTED (IS_ASLEEP && key == (IN_ITS_LOCK -> KEY_OF(copy) : ASLEEP_KEY_OF(copy)))
 
-/* sleeps_on, and the second half of is_told: asked once, in this order */
+/* kernel_sleep_goes_on, and the second half of kernel_sleep_is_told: asked once, in this order */
 inline ask_whether_on(slept_then)
 {
 #if MUTANT == 21

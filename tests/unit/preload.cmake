@@ -87,8 +87,10 @@ preload_test(wait)
 preload_test(sites)
 
 # The sampler itself, where the test says when it looks.
-add_library(sampler_here STATIC preload/sampler_here.c ${CMAKE_SOURCE_DIR}/preload/look.c
-                                ${CMAKE_SOURCE_DIR}/preload/sampler.c)
+add_library(
+  sampler_here STATIC
+  preload/sampler_here.c ${CMAKE_SOURCE_DIR}/preload/kernel_sleep.c ${CMAKE_SOURCE_DIR}/preload/look.c
+  ${CMAKE_SOURCE_DIR}/preload/sampler.c)
 target_link_libraries(sampler_here PUBLIC recording_here)
 preload_test(sampler sampler_here)
 foreach(fixture bare bare_go)
