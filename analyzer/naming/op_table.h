@@ -16,10 +16,10 @@
  * where they are in the file of the next frame with a name, inwards or outwards, or in the C
  * library; elsewhere they may be the program's own code, which nobody knows.
  *
- * "FUNCTION & OTHER & ..." asks for other functions, too, anywhere in the same stack. A program may have a
- * function of any name, also one of C++, whose name here tells no parameters: so a row that makes a
- * wait expected, or a step towards one that does, names a file or a second function where the
- * function's own name has no prefix, namespace or package that is the library's alone.
+ * "FUNCTION & OTHER & ..." asks for other functions, too, anywhere in the same stack. A program may
+ * have a function of any name, also one of C++, whose name here tells no parameters: so a row that
+ * makes a wait expected, or a step towards one that does, names a file or a second function where
+ * the function's own name has no prefix, namespace or package that is the library's alone.
  */
 #ifndef LEAKSPY_ANALYZER_NAMING_OP_TABLE_H
 #define LEAKSPY_ANALYZER_NAMING_OP_TABLE_H
