@@ -131,11 +131,31 @@ static void thread_that_does_not_wait_for_it__is_told_nothing(void **state)
     child_end(pid);
 }
 
+/* A report takes no minute: beyond so many descriptors, nobody knows who has it still. */
+static void search_of_too_many_descriptors__says_only_who_took_it(void **state)
+{
+    char expected[64];
+    struct process_lock_search search = {.descriptors = SIZE_MAX / 2};
+    (void)state;
+    assert_int_equal(flock(held, LOCK_EX), 0);
+    pid_t pid = child_start(wait_in_flock);
+    struct image_thread thread = read_thread(pid);
+    if (access("/proc/locks", R_OK) == 0) {
+        snprintf(expected, sizeof(expected), "was taken by process %d", (int)getpid());
+        const char *text = process_lock_holder(&search, pid, &thread);
+        assert_non_null(text);
+        assert_string_equal(text, expected);
+    }
+    child_end(pid);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(lock_of_this_process__is_told, make_file, remove_file),
         cmocka_unit_test_setup_teardown(thread_that_does_not_wait_for_it__is_told_nothing,
+                                        make_file, remove_file),
+        cmocka_unit_test_setup_teardown(search_of_too_many_descriptors__says_only_who_took_it,
                                         make_file, remove_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
