@@ -628,6 +628,22 @@ static void thread_of_ghc_or_erlang__apply__is_idle_in_the_runtime_alone(void **
          "io wait",
          NULL,
          {"libc.so.6!__GI___libc_read", "my_nif.so!", "beam.smp!", "libc.so.6!start_thread"}},
+        {"cond wait",
+         "cond wait",
+         NULL, /* a stripped program that only begins with the same letters */
+         {"libc.so.6!___pthread_cond_wait", "beamformer!", "libc.so.6!start_thread"}},
+        {"futex wait",
+         "futex wait",
+         NULL,
+         {"libc.so.6!syscall", "beamformer!", "libc.so.6!start_thread"}},
+        {"io wait",
+         "io wait",
+         NULL,
+         {"libc.so.6!__GI___libc_read", "beamformer!", "libc.so.6!start_thread"}},
+        {"io wait",
+         "io wait",
+         "Erlang's runtime itself", /* a flavour of the emulator */
+         {"libc.so.6!__GI___libc_read", "beam.debug.smp!", "libc.so.6!start_thread"}},
     };
     CHECK(samples);
 }
