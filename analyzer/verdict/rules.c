@@ -295,6 +295,24 @@ static void explain_poller(const struct judge *judge, struct group *group)
                  group->call);
 }
 
+/* A poll or select in which no descriptor was found: there is none, or they could not be read. A
+ * ring that was registered has a number instead. */
+static bool polls_nothing_known(const struct judge *judge, uint32_t index)
+{
+    const struct snapshot_task *task = task_at(judge, index);
+    return (task->flags & SNAPSHOT_FDS) && snapshot_extra(judge->snapshot, task)->arg == 0 &&
+           !strstr(judge->snapshot->calls[task->call].name, "io_uring") && is_poller(judge, index);
+}
+
+static void explain_nothing_known(const struct judge *judge, struct group *group)
+{
+    (void)judge;
+    evidence_add(group,
+                 "taken for an idle wait: %s waits for nothing that is known; if it is given "
+                 "nothing, only a signal can end it",
+                 group->call);
+}
+
 static bool waits_for_signal(const struct judge *judge, uint32_t index)
 {
     return op_of(judge, index) == REC_OP_SIGNAL_WAIT;
@@ -370,6 +388,7 @@ const struct verdict_rule rules[] = {
     {VERDICT_WAITING, false, has_deadline, explain_deadline},
     {VERDICT_LEAKED, false, waits_on_nothing, explain_nothing},
     {VERDICT_LEAKED, false, is_unreachable, explain_unreachable},
+    {VERDICT_WAITING, false, polls_nothing_known, explain_nothing_known},
     {VERDICT_WAITING, false, is_poller, explain_poller},
     {VERDICT_WAITING, false, waits_for_signal, explain_signal},
     {VERDICT_WAITING, true, is_fresh, explain_fresh},

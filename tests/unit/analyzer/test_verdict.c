@@ -489,6 +489,34 @@ static void poll__of_no_descriptor__is_told_without_one(void **state)
     }
 }
 
+static void poll__of_no_known_descriptor__is_not_told_to_wait_for_what_comes(void **state)
+{
+    static const struct {
+        const char *call;
+        uint32_t count;
+        bool nothing;
+    } rows[] = {{"poll", 0, true},
+                {"__select", 0, true},
+                {"ppoll", 1, false},
+                {"io_uring_enter", 0, false}};
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        struct judged j;
+        struct builder *b = recording_builder_create();
+        struct rec_task *task = builder_thread(b, "w");
+        builder_park(b, task, rows[i].call, REC_OP_IO_WAIT, 0, 20 * SECOND, 0);
+        task->wait_flags |= REC_WAIT_FDS;
+        task->arg = rows[i].count;
+        judge(&j, b, 10 * SECOND, NULL);
+        assert_group(&j, 0, VERDICT_WAITING, 1, "io wait");
+        assert_evidence(&j, 0,
+                        rows[i].nothing ? "only a signal can end it" : "whatever comes next");
+        if (rows[i].nothing)
+            assert_no_evidence(&j, 0, "whatever comes next");
+        done(&j);
+    }
+}
+
 static void select__leaked_only_when_all_cases_are_nil(void **state)
 {
     (void)state;
@@ -791,6 +819,7 @@ int main(void)
         cmocka_unit_test(select__of_a_task_without_cases__is_leaked),
         cmocka_unit_test(select__of_a_goroutine_without_cases__is_leaked_only_when_they_were_read),
         cmocka_unit_test(poll__of_no_descriptor__is_told_without_one),
+        cmocka_unit_test(poll__of_no_known_descriptor__is_not_told_to_wait_for_what_comes),
         cmocka_unit_test(select__leaked_only_when_all_cases_are_nil),
         cmocka_unit_test(select__of_which_not_all_cases_were_recorded__says_more),
         cmocka_unit_test(cases__are_named_as_far_as_all_tasks_have_the_same),
