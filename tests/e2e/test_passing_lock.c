@@ -105,11 +105,12 @@ static void assert_each_wait_is_told(const char *program, const char *argument,
 
     assert_int_equal(write(target->stdin_fd, "\n", 1), 1);
     target_wait_line(target, "ready");
+    target_wait_walks(target, 2, 20); /* until then, it may be told to be in the wait before */
     json = wait_for_group(target, "100ms", NULL, again);
     assert_told(json, again);
     json_decref(json);
     target_kill(target, SIGKILL);
-    json = report(target->recording, "100ms", NULL);
+    json = report(target->recording, "50ms", NULL); /* until the last look */
     assert_told(json, again);
     json_decref(json);
     target_end(target);
