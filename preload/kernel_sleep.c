@@ -97,7 +97,8 @@ bool kernel_sleep_is_told(const struct rec_task *task, struct rec_task *ret_copy
         blocked_sleeps(OWN_PROCESS, ret_copy->os_tid) != ret_copy->seen_gen)
         return false;
     ret->number = ret_copy->seen_gen;
-    if (ret->flags & REC_DETAIL_ASLEEP) {
+    ret->lost = ret->flags & ~ret_copy->detail_flags & REC_DETAIL_ASLEEP;
+    if (ret->flags & REC_DETAIL_ASLEEP && !ret->lost) {
         take_told(ret_copy, ret);
         ret_copy->call = recorder.asleep[task - recorder.tasks].call;
     }

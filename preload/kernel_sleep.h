@@ -15,6 +15,8 @@ struct kernel_sleep {
     uint16_t flags;  /* for detail_flags: PASSING, and ASLEEP with what follows */
     uint64_t pc, sp;
     struct rec_asleep told;
+    bool lost; /* it is ASLEEP, and there was no room to note in what: the recording has no such
+                  row, or there is no memory behind it */
 };
 
 /* Whether the thread in a slot sleeps so. Returns the kernel's number of that sleep, and fills

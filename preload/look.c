@@ -10,6 +10,7 @@
 #include "preload/descriptor.h"
 #include "preload/kernel_sleep.h"
 #include "preload/recorder.h"
+#include "preload/sampler_thread.h"
 #include "preload/sites.h"
 #include "preload/unwind.h"
 
@@ -17,16 +18,19 @@
 
 static bool own_files; /* the sampler has descriptors of its own */
 
-/* Whether /proc, which a program may leave behind at any time, tells of threads: of the first one,
- * which is there also when it has ended. */
+/* Whether /proc, which a program may leave behind at any time, tells of threads: of the sampler's.
+ */
 static bool kernel_tells(void)
 {
     struct blocked_call call;
-    return own_files && blocked_call(OWN_PROCESS, recorder.header->pid, &call);
+    return own_files && blocked_call(OWN_PROCESS, sampler_tid(), &call);
 }
 
-static void ask_kernel(bool asks)
+/* Where only a part of the waits is recorded, a thread in a lock is known by the lock's address and
+ * its stack pointer alone, which another library's pthread_mutex_lock may have moved far. */
+static void ask_kernel(bool tells)
 {
+    bool asks = tells && recorder_options.classes == REC_CLASS_ALL;
     if (recorder.asks_kernel != asks)
         SHARED_PUT(recorder.asks_kernel, asks);
 }
@@ -277,17 +281,18 @@ static void look_at_sleep(struct rec_task *task, bool last)
         return;
     bool noted = task->detail_flags & REC_DETAIL_PASSING;
     if (kernel_sleep_is_told(task, &copy, &sleep)) {
-        if (must_describe_again(task, &copy))
+        if (!sleep.lost && must_describe_again(task, &copy))
             describe(task, &copy, &sleep, false);
         return;
     }
     if (kernel_sleep_find(task, &copy, &sleep) == 0) {
         if (noted)
-            note_wait(task, 0, 0, 0);
+            note_wait(task, 0, 0, task->detail_b);
         return;
     }
     if (!noted || copy.seen_gen != sleep.number || copy.detail_b != sleep.key) {
-        bool began = !noted || copy.detail_b != sleep.key;
+        /* With the same key, it may be the wait that a handler had interrupted. */
+        bool began = copy.detail_b != sleep.key;
         note_wait(task, sleep.number, sleep.flags | (began ? REC_DETAIL_BEGAN : 0), sleep.key);
         if (!last)
             return;
@@ -295,9 +300,11 @@ static void look_at_sleep(struct rec_task *task, bool last)
     if (sleep.flags & REC_DETAIL_ASLEEP) {
         if (!(task->detail_flags & REC_DETAIL_WAITS) && !kernel_sleep_note(task, &copy, &sleep)) {
             /* Nothing is told of it, and it is not asked for again: the loss is counted once. */
-            set_flags(task, task->detail_flags | REC_DETAIL_WAITS | REC_DETAIL_NO_STACK);
-            return;
+            uint16_t lost = task->detail_flags & (uint16_t)~REC_DETAIL_ASLEEP;
+            set_flags(task, lost | REC_DETAIL_WAITS | REC_DETAIL_NO_STACK);
         }
+        if (!(task->detail_flags & REC_DETAIL_ASLEEP))
+            return;
         copy.call = recorder.asleep[task - recorder.tasks].call;
     }
     describe(task, &copy, &sleep, true);

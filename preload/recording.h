@@ -193,8 +193,9 @@ enum rec_detail_flag {
     /* (1.7) its descriptor is 0, and leads to where it led when the recording began: the program's
      * standard input; with ASLEEP, which libc reads by itself */
     REC_DETAIL_INPUT = 16384,
-    /* (1.8) with PASSING: the walk before found the thread elsewhere, so that since_ns is when the
-     * wait began. Else it may have begun before, and have been interrupted */
+    /* (1.8) with PASSING: the thread has published something else since it was last found so, and
+     * the walk before found it elsewhere, so that since_ns is when the wait began. Else it may have
+     * begun before, and have been interrupted */
     REC_DETAIL_BEGAN = 32768,
 };
 

@@ -4,6 +4,7 @@
 #include <dlfcn.h>
 #include <pthread.h>
 #include <sched.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -321,6 +322,27 @@ static void thread_asleep__that_went_on__is_told_no_longer(void **state)
     here_sampler_walk();
     assert_true(rec_task_wait(slot) != 0 && rec_task_wait(slot) != before);
     assert_true(slot->since_ns > first_ns);
+    end_reader();
+}
+
+/* Its slot has no row for that, or there is no memory behind it: it is not read either. */
+static void thread_asleep__without_room_for_what_it_sleeps_in__is_not_told(void **state)
+{
+    (void)state;
+    struct rec_table *table = &recorder.header->tables[REC_TABLE_ASLEEP - 1];
+    struct rec_asleep *rows = recorder.asleep;
+    uint64_t capacity = table->capacity;
+    start_reader();
+    table->capacity = 0;
+    recorder.asleep = mmap(NULL, 1 << 20, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert_ptr_not_equal(recorder.asleep, MAP_FAILED);
+    for (int i = 0; i < 4; i++) {
+        here_sampler_walk();
+        assert_int_equal(rec_task_wait(slot), 0);
+    }
+    munmap(recorder.asleep, 1 << 20);
+    recorder.asleep = rows;
+    table->capacity = capacity;
     end_reader();
 }
 
@@ -750,6 +772,7 @@ int main(void)
         WITH_RECORDING(lock__that_its_thread_has_got__is_not_waited_for),
         WITH_RECORDING(thread_asleep__is_told_at_the_second_look_with_what_it_sleeps_in),
         WITH_RECORDING(thread_asleep__that_went_on__is_told_no_longer),
+        WITH_RECORDING(thread_asleep__without_room_for_what_it_sleeps_in__is_not_told),
         WITH_RECORDING(thread_asleep__where_a_part_of_the_waits_is_recorded__is_not_told),
         WITH_RECORDING(thread_asleep__in_a_call_without_libc__is_told),
         WITH_RECORDING(thread_asleep__in_a_library_of_go__is_not_told),
