@@ -1,11 +1,7 @@
 /* pthread_mutex_lock, the function that programs call most often, and nearly always for a lock that
  * is free. Then it costs a few comparisons, or stores: there is no frame of ours around the real
  * function, and so nothing to come back to. Compiled without frame pointers, and with sibling
- * calls.
- *
- * A lock that the thread takes again where it took it last is not looked at, since another thread
- * may be about to write to it: if it is held, what is published is as good as where it was free and
- * somebody was quicker. */
+ * calls. */
 #include "preload/arch.h"
 #include "preload/hooks.h"
 
@@ -25,13 +21,12 @@ int hook_pthread_mutex_lock(pthread_mutex_t *mutex)
 #ifdef ARCH_CALLER_FP
     arch_will_write(mutex);
     struct rec_task *task = recorder_own()->task;
-    if (likely(task != NULL)) {
+    if (likely(task != NULL && __atomic_load_n(&mutex->__data.__lock, __ATOMIC_RELAXED) == 0)) {
         struct passing passing = wait_passing(CALL_pthread_mutex_lock, (uint64_t)mutex,
                                               (uint64_t)__builtin_dwarf_cfa(), ARCH_CALLER_FP());
-        if (wait_is_published(task, passing) && likely(SHARED_GET(recorder.asks_kernel)))
+        if (wait_is_published(task, passing))
             return hooks_real.pthread_mutex_lock(mutex);
-        if (likely(__atomic_load_n(&mutex->__data.__lock, __ATOMIC_RELAXED) == 0 &&
-                   SHARED_GET(task->gen) == 0 && HOOK_RECORDS(MUTEX_LOCK))) {
+        if (likely(SHARED_GET(task->gen) == 0 && HOOK_RECORDS(MUTEX_LOCK))) {
             wait_publish_passing(task, passing);
             return hooks_real.pthread_mutex_lock(mutex);
         }

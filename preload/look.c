@@ -10,7 +10,6 @@
 #include "preload/descriptor.h"
 #include "preload/kernel_sleep.h"
 #include "preload/recorder.h"
-#include "preload/sampler_thread.h"
 #include "preload/sites.h"
 #include "preload/unwind.h"
 
@@ -18,32 +17,9 @@
 
 static bool own_files; /* the sampler has descriptors of its own */
 
-/* Whether /proc, which a program may leave behind at any time, tells of threads: of the sampler's.
- */
-static bool kernel_tells(void)
-{
-    struct blocked_call call;
-    return own_files && blocked_call(OWN_PROCESS, sampler_tid(), &call);
-}
-
-/* Where only a part of the waits is recorded, a thread in a lock is known by the lock's address and
- * its stack pointer alone, which another library's pthread_mutex_lock may have moved far. */
-static void ask_kernel(bool tells)
-{
-    bool asks = tells && recorder_options.classes == REC_CLASS_ALL;
-    if (recorder.asks_kernel != asks)
-        SHARED_PUT(recorder.asks_kernel, asks);
-}
-
 void look_init(bool has_own_files)
 {
     own_files = has_own_files;
-    ask_kernel(kernel_tells());
-}
-
-void look_end(void)
-{
-    ask_kernel(false);
 }
 
 static const struct adapter *const adapters[] = {&adapter_pthread, &adapter_taskrt, &adapter_libgo};
@@ -224,7 +200,6 @@ void look_begin_walk(void)
     refresh_next = 0;
     walk_before_began_ns = walk_began_ns;
     walk_began_ns = clock_now_ns();
-    ask_kernel(kernel_tells());
 }
 
 /* For the next sampler this walk was none: owners that parked in the walk before it are yet to be

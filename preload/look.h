@@ -13,9 +13,6 @@
  * files; without, the kernel cannot be asked about threads. */
 void look_init(bool has_own_files);
 
-/* It ends. */
-void look_end(void);
-
 /* A walk over all tasks begins. */
 void look_begin_walk(void);
 

@@ -35,14 +35,9 @@
 #define HIDDEN __attribute__((visibility("hidden")))
 
 /* What the process knows of its recording. Written at start, before the first thread is made and
- * after fork, when there is one thread, but for `asks_kernel`; read everywhere. */
+ * after fork, when there is one thread; read everywhere. */
 struct recorder {
     uint32_t classes; /* enum rec_class that are recorded; 0: nothing is, wrappers pass through */
-    /* There is a sampler to whom the kernel tells which threads sleep in a lock; while there is
-     * none, each wait for one that is held has to be published. Written by the sampler. Who reads
-     * it a moment too late is like a thread whose lock was free, and to whom somebody was quicker.
-     */
-    bool asks_kernel;
     struct rec_header *header; /* NULL: no recording (yet) */
     struct rec_task *tasks;
     struct rec_site *sites;

@@ -235,12 +235,21 @@ static bool may_ask_sockets(void)
            !filter_forbids(SYS_getpeername) && !filter_forbids(SYS_ppoll);
 }
 
-/* Until it shall end. Returns what the process ends with, or 0. */
-static int look_until_stopped(void)
+int sampler_run(void)
 {
     uint64_t pause_ns = first_pause_ns();
     uint64_t watch_ns = NS_PER_S / 1000; /* the longer somebody is left, the rarer is the look */
     int status;
+    /* With a table of our own, what we open and close is never seen by the program, not even as a
+     * number that is taken for a moment. */
+    own_files = sys_call(SYS_close_range, 0, ~0U, CLOSE_RANGE_UNSHARE) == 0;
+    sampler_has_left_files();
+    look_init(own_files);
+    descriptor_asks_sockets = may_ask_sockets();
+    sys_call(SYS_prctl, PR_SET_NAME, "leakspy");
+    memory_init_fallback(own_files);
+    if (own_files)
+        credentials_begin();
     bool polite = false;
     for (;;) {
         if (!polite)
@@ -259,21 +268,4 @@ static int look_until_stopped(void)
             watch_ns *= 2;
         }
     }
-}
-
-int sampler_run(void)
-{
-    /* With a table of our own, what we open and close is never seen by the program, not even as a
-     * number that is taken for a moment. */
-    own_files = sys_call(SYS_close_range, 0, ~0U, CLOSE_RANGE_UNSHARE) == 0;
-    sampler_has_left_files();
-    look_init(own_files);
-    descriptor_asks_sockets = may_ask_sockets();
-    sys_call(SYS_prctl, PR_SET_NAME, "leakspy");
-    memory_init_fallback(own_files);
-    if (own_files)
-        credentials_begin();
-    int status = look_until_stopped();
-    look_end();
-    return status;
 }

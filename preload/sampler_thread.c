@@ -50,11 +50,6 @@ enum sampler_stop sampler_asked(void)
     return (enum sampler_stop)__atomic_load_n(&stopping, __ATOMIC_ACQUIRE);
 }
 
-uint32_t sampler_tid(void)
-{
-    return __atomic_load_n(&tid, __ATOMIC_ACQUIRE);
-}
-
 enum sampler_stop sampler_rest(uint64_t pause_ns)
 {
     struct timespec pause = {.tv_sec = (time_t)(pause_ns / NS_PER_S),

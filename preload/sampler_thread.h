@@ -24,9 +24,6 @@ void sampler_has_left_files(void);
 /* The status given to the last sampler_watch_end(); 0 if a thread ended by libc since. */
 int sampler_last_status(void);
 
-/* Its number among the threads. The sampler only. */
-uint32_t sampler_tid(void);
-
 /* Sleeps for `pause_ns`, or until the sampler is told something. The sampler only. */
 enum sampler_stop sampler_rest(uint64_t pause_ns);
 

@@ -70,8 +70,8 @@ wait_publish(struct rec_task *task, uint16_t call, uint16_t flags, uint64_t obje
     }
 }
 
-/* What a thread publishes that takes a lock which is free, or which it took last. `cfa` and `fp`
- * are the caller's stack pointer after the return, and its frame pointer. */
+/* What a thread publishes that takes a lock which is free. `cfa` and `fp` are the caller's stack
+ * pointer after the return, and its frame pointer. */
 struct passing {
     uint64_t what, object, cfa, fp;
 };

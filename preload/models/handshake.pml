@@ -4,7 +4,7 @@
  * kernel_sleep_* of kernel_sleep.c, rec_task_wait and rec_task_is_seen of recording.h.
  *
  * One thread: main (context 0) makes calls that park, some of which it does not publish, and takes
- * locks that were free or that it took last; a signal
+ * locks that were free; a signal
  * handler (context 1) comes at any instruction, in a parked call too, and makes a call that parks.
  * The sampler looks again and again, and once more for the last time. The target may be killed at
  * any moment, so that what the recording says is checked after each store (SAYS_NOTHING_FALSE).

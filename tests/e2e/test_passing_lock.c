@@ -1,5 +1,5 @@
-/* A lock that is free, or that the thread took last, is taken nearly unseen. Where another thread
- * has it, the wait is found all the same; and who got the lock is never told to wait for it. */
+/* A lock that is free is taken nearly unseen. Where another thread is quicker, or has it the next
+ * time, the wait is found all the same; and who got the lock is never told to wait for it. */
 #include "tests/e2e/harness.h"
 
 #include <signal.h>
@@ -143,7 +143,7 @@ static void thread_that_takes_a_lock_again__is_stuck_in_it(void **state)
     assert_each_wait_is_told(lock_again(), NULL, &again);
 }
 
-/* There, nobody can ask the kernel who sleeps in a lock, or which files are loaded. */
+/* There, nobody can tell which files are loaded. */
 static void thread_that_takes_a_lock_again__without_proc__is_stuck_in_it(void **state)
 {
     (void)state;

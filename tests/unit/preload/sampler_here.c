@@ -5,8 +5,6 @@
 #include <semaphore.h>
 #include <stddef.h>
 #include <stdlib.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include "preload/credentials.h"
 #include "preload/outlived.h"
@@ -30,11 +28,6 @@ enum sampler_stop sampler_asked(void)
 
 void sampler_has_left_files(void)
 {
-}
-
-uint32_t sampler_tid(void)
-{
-    return (uint32_t)syscall(SYS_gettid);
 }
 
 /* The sampler rests before each walk. */
