@@ -6,15 +6,11 @@
 
 #include "preload/adapter.h"
 #include "preload/goscan/system_calls.h"
+#include "preload/goscan/rwlock.h"
 #include "preload/memory.h"
 #include "preload/polled.h"
 
 #define SHARED_MUTEX 128 /* PTHREAD_MUTEX_PSHARED_BIT of __kind, nptl/pthreadP.h */
-
-/* Of __readers, nptl/pthread_rwlock_common.c: who holds it for writing, or is about to, is in the
- * write phase, in which the readers that are counted wait; in the other phase they hold it. */
-#define RWLOCK_WRITE_PHASE 1U
-#define RWLOCK_READER_SHIFT 3
 
 static void put_owner(uint32_t owner, struct wait_detail *detail)
 {
@@ -32,18 +28,12 @@ static void describe_mutex(uint64_t address, struct wait_detail *detail)
         put_owner((uint32_t)mutex.__data.__owner, detail);
 }
 
-static uint32_t readers_of(const pthread_rwlock_t *rwlock)
-{
-    uint32_t word = rwlock->__data.__readers;
-    return word & RWLOCK_WRITE_PHASE ? 0 : word >> RWLOCK_READER_SHIFT;
-}
-
 static void describe_rwlock(uint64_t address, struct wait_detail *detail)
 {
     pthread_rwlock_t rwlock;
     if (!memory_read(address, &rwlock, sizeof(rwlock)))
         return;
-    detail->b = readers_of(&rwlock);
+    detail->b = rwlock_readers(rwlock.__data.__readers);
     if (rwlock.__data.__shared == 0)
         put_owner((uint32_t)rwlock.__data.__cur_writer, detail);
 }

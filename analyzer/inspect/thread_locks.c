@@ -5,13 +5,10 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "preload/goscan/rwlock.h"
+
 #define ROBUST_KIND 16  /* PTHREAD_MUTEX_ROBUST_NORMAL_NP, nptl/pthreadP.h */
 #define SHARED_KIND 128 /* PTHREAD_MUTEX_PSHARED_BIT, nptl/pthreadP.h */
-/* Of __readers, nptl/pthread_rwlock_common.c: who holds it for writing, or is about to, is in the
- * write phase, in which the readers that are counted wait; in the other phase they hold it. */
-#define RWLOCK_WRITE_PHASE 1U
-#define RWLOCK_READER_SHIFT 3
-
 #define RWLOCK_WAITED 2 /* PTHREAD_RWLOCK_FUTEX_USED, nptl/pthread_rwlock_common.c */
 
 /* What a robust mutex whose owner died has in the place of an owner: PTHREAD_MUTEX_INCONSISTENT, or
@@ -188,10 +185,9 @@ uint32_t thread_lock_readers(enum rec_op op, uint64_t object, struct mem_reader 
     uint32_t word; /* all of it is of one moment */
     if ((op != REC_OP_RWLOCK_RDLOCK && op != REC_OP_RWLOCK_WRLOCK) ||
         !mem_read(memory, object + offsetof(pthread_rwlock_t, __data.__readers), &word,
-                  sizeof(word)) ||
-        word & RWLOCK_WRITE_PHASE)
+                  sizeof(word)))
         return 0;
-    return word >> RWLOCK_READER_SHIFT;
+    return rwlock_readers(word);
 }
 
 bool thread_lock_is_shared(enum rec_op op, uint64_t object, struct mem_reader *memory)

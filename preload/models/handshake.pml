@@ -4,8 +4,8 @@
  * kernel_sleep_* of kernel_sleep.c, rec_task_wait and rec_task_is_seen of recording.h.
  *
  * One thread: main (context 0) makes calls that park, some of which it does not publish, and takes
- * locks that were free; a signal
- * handler (context 1) comes at any instruction, in a parked call too, and makes a call that parks.
+ * locks that were free; a signal handler (context 1) comes at any instruction, in a parked call too,
+ * and makes a call that parks.
  * The sampler looks again and again, and once more for the last time. The target may be killed at
  * any moment, so that what the recording says is checked after each store (SAYS_NOTHING_FALSE).
  *
@@ -346,8 +346,8 @@ byte copy[COPIED];
 #define KEY_NOW (kind -> ASLEEP_KEY_OF(copy) : KEY_OF(copy))
 #define COPY COPY_NUMBERS; COPY_FLAGS; COPY_REST
 
-/* kernel_sleep_find: `slept` names the sleep, 0: none; `other`: it is not in a lock, but asleep in `what`. The
- * kernel is asked where the thread is and how often it slept one after the other. */
+/* kernel_sleep_find: `slept` names the sleep, 0: none; `other`: it is not in a lock, but asleep in
+ * `what`. The kernel is asked where the thread is and how often it slept one after the other. */
 inline ask_for_sleep()
 {
     slept = 0;

@@ -37,7 +37,7 @@ leakspy_test(test_live_recording SOURCES analyzer/test_live_recording.c
              LIBRARIES leakspy_analyzer recording_builder LABEL analyzer)
 leakspy_test(test_descriptors SOURCES analyzer/test_descriptors.c
              LIBRARIES leakspy_analyzer recording_builder LABEL analyzer)
-leakspy_test(test_scanned_tasks SOURCES analyzer/test_scanned_tasks.c
+leakspy_test(test_scanned_tasks SOURCES analyzer/test_scanned_tasks.c analyzer/recording_read.c
              LIBRARIES leakspy_analyzer recording_builder LABEL analyzer)
 foreach(subject verdict verdict_chains)
   leakspy_test(test_${subject} SOURCES analyzer/test_${subject}.c analyzer/judged.c

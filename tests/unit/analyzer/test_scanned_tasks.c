@@ -1,19 +1,8 @@
 /* Recordings of tasks that were found by looking into their runtime: goroutines of Go's own. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "analyzer/naming/stacks.h"
 #include "analyzer/naming/waits.h"
-#include "analyzer/report/report.h"
-#include "analyzer/source/recording.h"
 #include "analyzer/verdict/verdict.h"
-#include "tests/unit/analyzer/recording_builder.h"
+#include "tests/unit/analyzer/recording_read.h"
 
 static struct rec_task *goroutine(struct builder *b, uint64_t number, uint64_t spawner)
 {
@@ -66,33 +55,11 @@ static struct builder *build_go(void)
 
 static void read_built(struct builder *b, struct snapshot *ret)
 {
-    struct err err = {0};
+    struct err err;
     const char *path = builder_path("go.rec");
     builder_write(b, path);
-    snapshot_init(ret);
-    if (!source_recording_read(path, ret, &err))
+    if (!recording_read(path, ret, &err))
         fail_msg("%s", err.why);
-}
-
-/* Everything that a report does, so that no damage goes unnoticed. */
-static void use(const struct snapshot *snapshot)
-{
-    static const struct verdict_options options = {SECOND, 10};
-    static const struct report_options report_options = {.threshold_ns = SECOND, .all = true};
-    struct waits waits;
-    struct verdicts verdicts;
-    assert_true(waits_init(&waits, snapshot));
-    struct stacks *stacks = stacks_create(snapshot);
-    assert_true(waits_name(&waits, snapshot, stacks));
-    assert_true(verdicts_init(&verdicts, snapshot, &waits, &options));
-    FILE *null = fopen("/dev/null", "w");
-    struct report report = {snapshot, &verdicts, stacks, &report_options};
-    assert_true(report_write_text(&report, null));
-    assert_true(report_write_json(&report, null));
-    fclose(null);
-    verdicts_deinit(&verdicts);
-    stacks_destroy(stacks);
-    waits_deinit(&waits);
 }
 
 static const struct snapshot_task *find(const struct snapshot *s, uint64_t id)
@@ -261,7 +228,7 @@ static void labels__that_are_not_there__are_lost(void **state)
     assert_int_equal(snapshot_extra(&s, find(&s, 1002))->labels, 0);
     assert_int_equal(snapshot_extra(&s, find(&s, 2000))->labels, 0);
     assert_in_range(s.loss.rows, 1, 2);
-    use(&s);
+    recording_use(&s);
     snapshot_deinit(&s);
 }
 
@@ -322,7 +289,7 @@ static void flipped_bits__never_crash(void **state)
         struct snapshot s;
         rows[bit / 8] ^= (char)(1 << bit % 8);
         read_built(b, &s);
-        use(&s);
+        recording_use(&s);
         snapshot_deinit(&s);
         rows[bit / 8] ^= (char)(1 << bit % 8);
     }
