@@ -14,7 +14,7 @@
 #include "analyzer/snapshot/snapshot.h"
 
 #define CHUNK_ROWS 1024
-#define STRING_MOST 4096 /* longer ones are cut */
+#define MAX_STRING 4096 /* longer ones are cut */
 
 struct dump {
     struct rec_file file;
@@ -26,7 +26,7 @@ struct dump {
 static void put_string(struct dump *dump, uint32_t offset)
 {
     uint64_t bytes = rec_file_rows(&dump->file, REC_TABLE_STRINGS);
-    char text[STRING_MOST + 1] = "";
+    char text[MAX_STRING + 1] = "";
     if (offset == 0) {
         fputs("-", dump->out);
         return;
@@ -35,7 +35,7 @@ static void put_string(struct dump *dump, uint32_t offset)
         fprintf(dump->out, "<no string at %" PRIu32 ">", offset);
         return;
     }
-    size_t count = bytes - offset < STRING_MOST ? (size_t)(bytes - offset) : STRING_MOST;
+    size_t count = bytes - offset < MAX_STRING ? (size_t)(bytes - offset) : MAX_STRING;
     rec_file_read(&dump->file, REC_TABLE_STRINGS, offset, count, text, 1, NULL);
     char *printable = text_printable_dup(text);
     fprintf(dump->out, "\"%s\"", printable ? printable : "?");

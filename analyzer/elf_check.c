@@ -14,7 +14,7 @@
 
 #include "analyzer/base/text.h"
 
-#define SCRIPTS_MOST 5 /* interpreters that are scripts themselves; Linux gives up earlier */
+#define MAX_SCRIPTS 5 /* interpreters that are scripts themselves; Linux gives up earlier */
 
 #if defined(__x86_64__)
 #define OUR_MACHINE EM_X86_64
@@ -223,7 +223,7 @@ static enum elf_answer check_interpreter(const char *path, unsigned depth, char 
                                          size_t why_bytes)
 {
     char inner[256] = "";
-    if (!path || depth == SCRIPTS_MOST) {
+    if (!path || depth == MAX_SCRIPTS) {
         snprintf(why, why_bytes, "its interpreter cannot be found");
         return ELF_NOT_A_PROGRAM;
     }

@@ -10,8 +10,8 @@
 #include "analyzer/recording/file.h"
 #include "analyzer/recording/recordings.h"
 
-#define NAMED_MOST 3
-#define VISITED_MOST 100 /* processes that are looked at, each of which takes a while */
+#define MAX_NAMED 3
+#define MAX_VISITED 100 /* processes that are looked at, each of which takes a while */
 
 /* Programs that are not recorded. */
 struct search {
@@ -19,16 +19,16 @@ struct search {
         pid_t pid;
         char *exe;
         char why[160]; /* a clause: "it is statically linked" */
-    } rows[NAMED_MOST];
-    size_t count; /* may be above NAMED_MOST: those are not named */
-    pid_t pids[VISITED_MOST];
+    } rows[MAX_NAMED];
+    size_t count; /* may be above MAX_NAMED: those are not named */
+    pid_t pids[MAX_VISITED];
     size_t pid_count;
     bool is_cut; /* there are more */
 };
 
 static void search_deinit(struct search *search)
 {
-    for (size_t i = 0; i < search->count && i < NAMED_MOST; i++)
+    for (size_t i = 0; i < search->count && i < MAX_NAMED; i++)
         free(search->rows[i].exe);
 }
 
@@ -55,7 +55,7 @@ static void look_at(struct search *search, pid_t pid)
     if (!exe)
         return;
     search->count++;
-    if (row >= NAMED_MOST) {
+    if (row >= MAX_NAMED) {
         free(exe);
         return;
     }
@@ -67,7 +67,7 @@ static void look_at(struct search *search, pid_t pid)
 static bool add_child(pid_t pid, void *arg)
 {
     struct search *search = arg;
-    if (search->pid_count == VISITED_MOST) {
+    if (search->pid_count == MAX_VISITED) {
         search->is_cut = true;
         return false;
     }
@@ -93,11 +93,11 @@ static char *list(const struct search *search)
     FILE *out = open_memstream(&text, &bytes);
     if (!out)
         return NULL;
-    for (size_t i = 0; i < search->count && i < NAMED_MOST; i++)
+    for (size_t i = 0; i < search->count && i < MAX_NAMED; i++)
         fprintf(out, "%s%s (pid %d: %s)", i ? ", " : "", search->rows[i].exe,
                 (int)search->rows[i].pid, search->rows[i].why);
-    if (search->count > NAMED_MOST)
-        fprintf(out, ", %zu more", search->count - NAMED_MOST);
+    if (search->count > MAX_NAMED)
+        fprintf(out, ", %zu more", search->count - MAX_NAMED);
     if (fclose(out) == 0)
         return text;
     free(text);
@@ -128,7 +128,7 @@ static void note_cut(struct snapshot *snapshot)
         snapshot,
         "it started more than %d processes: of the others it is not known whether they "
         "are recorded",
-        VISITED_MOST);
+        MAX_VISITED);
 }
 
 static void note_successor(struct snapshot *snapshot, pid_t pid)

@@ -7,15 +7,15 @@
 
 #include "preload/recording.h"
 
-#define ADAPTER_MOST_CASES 64
+#define ADAPTER_MAX_CASES 64
 
 /* What can be known about what a task waits on. */
 struct wait_detail {
     uint32_t a; /* see struct rec_task: detail_a, detail_b, detail_flags */
     uint32_t b;
     uint16_t flags;
-    uint16_t case_count; /* of a select; more than ADAPTER_MOST_CASES are not told */
-    struct rec_case cases[ADAPTER_MOST_CASES];
+    uint16_t case_count; /* of a select; more than ADAPTER_MAX_CASES are not told */
+    struct rec_case cases[ADAPTER_MAX_CASES];
 };
 
 struct adapter {

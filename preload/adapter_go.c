@@ -12,9 +12,9 @@
 #include "preload/recorder.h"
 #include "preload/sys.h"
 
-#define AT_ONCE 64             /* goroutines that are read with one system call */
-#define MOST_PAUSE_NS NS_PER_S /* between two attempts to find a runtime that is starting */
-#define TLS_WORDS 64           /* of a thread's storage that may hold its g */
+#define AT_ONCE 64            /* goroutines that are read with one system call */
+#define MAX_PAUSE_NS NS_PER_S /* between two attempts to find a runtime that is starting */
+#define TLS_WORDS 64          /* of a thread's storage that may hold its g */
 
 static enum { NOT_GO, SEARCHING, FOUND, LOST } state;
 static struct go_program program;
@@ -84,8 +84,8 @@ static void search_later(void)
 {
     state = SEARCHING;
     pause_ns = pause_ns == 0 ? NS_PER_S / 100 : 2 * pause_ns;
-    if (pause_ns > MOST_PAUSE_NS)
-        pause_ns = MOST_PAUSE_NS;
+    if (pause_ns > MAX_PAUSE_NS)
+        pause_ns = MAX_PAUSE_NS;
     next_ns = clock_now_ns() + pause_ns;
 }
 

@@ -40,8 +40,8 @@ static uint16_t describe_timer(uint64_t chan)
 static void describe_select(const struct rec_task *task, struct wait_detail *detail)
 {
     uint32_t sends = task->arg >> 16, count = sends + (task->arg & 0xffff);
-    if (count > ADAPTER_MOST_CASES)
-        count = ADAPTER_MOST_CASES;
+    if (count > ADAPTER_MAX_CASES)
+        count = ADAPTER_MAX_CASES;
     for (uint32_t i = 0; i < count; i++) {
         struct rec_case *to = &detail->cases[i];
         uint64_t chan;

@@ -206,7 +206,7 @@ static bool is_awake(const struct rec_task *task)
 
 static void describe_select(const struct rec_task *task, struct wait_detail *detail)
 {
-    uint32_t count = task->arg < ADAPTER_MOST_CASES ? task->arg : ADAPTER_MOST_CASES;
+    uint32_t count = task->arg < ADAPTER_MAX_CASES ? task->arg : ADAPTER_MAX_CASES;
     for (uint32_t i = 0; i < count; i++) {
         struct taskrt_case from;
         struct rec_case *to = &detail->cases[i];

@@ -6,12 +6,12 @@
 
 #include "preload/goscan/system_calls.h"
 
-#define CALL_ROWS_MOST 512
+#define MAX_CALL_ROWS 512
 
 /* By number of the call, the last one for all others; 0: not made yet. All zero for a new
  * recording. */
 struct call_rows {
-    uint16_t rows[CALL_ROWS_MOST + 1];
+    uint16_t rows[MAX_CALL_ROWS + 1];
 };
 
 /* The row of the system call `number` (not negative), which `call` describes, with `flags` (enum

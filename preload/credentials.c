@@ -10,7 +10,7 @@
 #include "preload/sys.h"
 #include "preload/text.h"
 
-#define MOST_GROUPS 2048
+#define MAX_GROUPS 2048
 
 /* proc(5): /proc/PID/status is that of the main thread. */
 static const char main_path[] = "/proc/self/status", own_path[] = "/proc/thread-self/status";
@@ -68,14 +68,14 @@ static bool read_own(void)
  * what fails is noticed afterwards. */
 static void take_over(void)
 {
-    static uint32_t groups[MOST_GROUPS];
+    static uint32_t groups[MAX_GROUPS];
     uint32_t users[3], own_groups[3];
     struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
     struct __user_cap_data_struct words[2];
     uint64_t effective = hex_of(main_status, "CapEff"), permitted = hex_of(main_status, "CapPrm"),
              inheritable = hex_of(main_status, "CapInh");
-    size_t count = numbers_of(main_status, "Groups", groups, MOST_GROUPS);
-    if (count > MOST_GROUPS || numbers_of(main_status, "Uid", users, 3) < 3 ||
+    size_t count = numbers_of(main_status, "Groups", groups, MAX_GROUPS);
+    if (count > MAX_GROUPS || numbers_of(main_status, "Uid", users, 3) < 3 ||
         numbers_of(main_status, "Gid", own_groups, 3) < 3)
         return;
     for (unsigned i = 0; i < 2; i++)

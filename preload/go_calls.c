@@ -7,7 +7,7 @@
 #include "preload/recorder.h"
 #include "preload/turns.h"
 
-#define ASK_MOST 256 /* threads in one scan: each costs some microseconds */
+#define MAX_ASKED_THREADS 256 /* threads in one scan: each costs some microseconds */
 
 static struct call_rows rows;
 static struct turns turns; /* of those in system calls */
@@ -20,12 +20,12 @@ void go_calls_reset(void)
 
 void go_calls_begin(void)
 {
-    turns_begin(&turns, ASK_MOST);
+    turns_begin(&turns, MAX_ASKED_THREADS);
 }
 
 bool go_calls_turn(void)
 {
-    return turns_meet(&turns, ASK_MOST);
+    return turns_meet(&turns, MAX_ASKED_THREADS);
 }
 
 bool go_calls_read(struct mem_reader *memory, uint32_t tid, struct thread_call *ret,

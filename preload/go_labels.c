@@ -13,7 +13,7 @@
 #define SETS (1U << 12)
 #define SETS_STORED (SETS / 2)
 #define SETS_COUNTED (SETS_STORED + SETS / 4)
-#define READ_MOST 1000 /* sets that are read in one scan; the others wait for the next */
+#define MAX_READ_SETS 1000 /* sets that are read in one scan; the others wait for the next */
 #define RECENT (1U << 10)
 
 static struct set {
@@ -159,7 +159,7 @@ static bool read_row(struct go_row *row, struct goscan *scan)
         return true;
     uint32_t at = (uint32_t)(row->labels >> 4) & (RECENT - 1);
     if (recent[at].address != row->labels) {
-        if (read_count == READ_MOST) {
+        if (read_count == MAX_READ_SETS) {
             unread = true;
             return false;
         }

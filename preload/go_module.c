@@ -9,8 +9,8 @@
 #include "preload/memory.h"
 #include "preload/modules.h"
 
-#define MOST_KNOWN 16
-#define MOST_SEGMENTS 32
+#define MAX_KNOWN 16
+#define MAX_SEGMENTS 32
 #define BUILD_INFO_ALIGNMENT 16
 
 /* What was found out so far, and which one makes room for the next. Libraries of Go are never
@@ -19,7 +19,7 @@
 static struct known {
     struct module_range range;
     bool is_go;
-} known[MOST_KNOWN];
+} known[MAX_KNOWN];
 static unsigned next;
 
 static bool is_same(const struct module_range *a, const struct module_range *b)
@@ -53,10 +53,10 @@ static bool look_through(const struct module_range *range, bool *ret)
 {
     const unsigned variables = PF_R | PF_W;
     ElfW(Ehdr) elf;
-    ElfW(Phdr) segments[MOST_SEGMENTS];
+    ElfW(Phdr) segments[MAX_SEGMENTS];
     if (!memory_read(range->start, &elf, sizeof(elf)) ||
         memcmp(elf.e_ident, ELFMAG, SELFMAG) != 0 || elf.e_phentsize != sizeof(segments[0]) ||
-        elf.e_phnum > MOST_SEGMENTS ||
+        elf.e_phnum > MAX_SEGMENTS ||
         !memory_read(range->start + elf.e_phoff, segments, elf.e_phnum * sizeof(segments[0])))
         return false;
     size_t first = 0;
@@ -79,11 +79,11 @@ bool go_module_has(uint64_t pc)
     struct known new;
     if (!module_find(pc, &new.range))
         return false; /* code that was made while the program runs */
-    for (size_t i = 0; i < MOST_KNOWN; i++)
+    for (size_t i = 0; i < MAX_KNOWN; i++)
         if (is_same(&known[i].range, &new.range))
             return known[i].is_go;
     if (!look_through(&new.range, &new.is_go))
         return true;
-    known[next++ % MOST_KNOWN] = new;
+    known[next++ % MAX_KNOWN] = new;
     return new.is_go;
 }

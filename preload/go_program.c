@@ -9,7 +9,7 @@
 #include "preload/goscan/build_info.h"
 #include "preload/sys.h"
 
-#define MOST_SECTIONS 128
+#define MAX_SECTIONS 128
 #define NAMES_BYTES 4096
 #define BUILD_INFO_ALIGNMENT 16
 
@@ -28,14 +28,14 @@ static const struct {
 /* False: the file has none. */
 static bool take_sections(long fd, uint64_t bias, struct go_hints *hints)
 {
-    static ElfW(Shdr) headers[MOST_SECTIONS];
+    static ElfW(Shdr) headers[MAX_SECTIONS];
     static char names[NAMES_BYTES];
     ElfW(Ehdr) elf;
     if (!sys_read_at(fd, &elf, sizeof(elf), 0) || memcmp(elf.e_ident, ELFMAG, SELFMAG) != 0)
         return true;
     if (elf.e_shoff == 0 || elf.e_shnum == 0)
         return false;
-    if (elf.e_shentsize != sizeof(headers[0]) || elf.e_shnum > MOST_SECTIONS ||
+    if (elf.e_shentsize != sizeof(headers[0]) || elf.e_shnum > MAX_SECTIONS ||
         elf.e_shstrndx >= elf.e_shnum ||
         !sys_read_at(fd, headers, elf.e_shnum * sizeof(headers[0]), elf.e_shoff))
         return true;

@@ -7,7 +7,7 @@
 #include "preload/hooks.h"
 #include "preload/memory.h"
 
-#define MOST_PROBES 256
+#define MAX_PROBES 256
 
 struct libgo libgo;
 
@@ -52,7 +52,7 @@ struct goroutine *libgo_row(uint64_t g)
 {
     if (g == 0)
         return NULL;
-    for (uint64_t probe = 0; probe < MOST_PROBES; probe++) {
+    for (uint64_t probe = 0; probe < MAX_PROBES; probe++) {
         struct goroutine *row = &libgo.table[((g >> 11) + probe) & libgo.mask];
         uint64_t key = __atomic_load_n(&row->g, __ATOMIC_RELAXED);
         if (key == 0 && __atomic_compare_exchange_n(&row->g, &key, g, false, __ATOMIC_RELAXED,

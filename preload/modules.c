@@ -221,6 +221,6 @@ bool module_sweep(void)
 void module_reset(void)
 {
     if (loaded == NULL)
-        loaded = memory_reserve_unforked(sizeof(*loaded) * TABLES_MOST_MODULES);
+        loaded = memory_reserve_unforked(sizeof(*loaded) * TABLES_MAX_MODULES);
     loaded_count = 1;
 }

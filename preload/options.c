@@ -10,7 +10,7 @@
 #include "preload/text.h"
 
 #define OUT_ENDING 32 /* bytes that children add to LEAKSPY_OUT */
-#define MOST_SHOWN 64 /* bytes of a value that cannot be used */
+#define MAX_SHOWN 64  /* bytes of a value that cannot be used */
 
 /* "chan,lock": a list of classes. */
 static bool parse_classes(const char *text, uint32_t *ret)
@@ -117,7 +117,7 @@ static void put_printable(struct text *text, const char *value)
 {
     static const char digits[] = "0123456789abcdef";
     size_t shown = 0;
-    for (; *value != '\0' && shown < MOST_SHOWN; value++, shown++) {
+    for (; *value != '\0' && shown < MAX_SHOWN; value++, shown++) {
         unsigned char c = (unsigned char)*value;
         if (c >= ' ' && c <= '~') {
             text_char(text, *value);
@@ -133,7 +133,7 @@ static void put_printable(struct text *text, const char *value)
 
 static void say_unusable(const char *name, const char *value)
 {
-    char line[4 * MOST_SHOWN + 64];
+    char line[4 * MAX_SHOWN + 64];
     struct text text = {.at = line, .room = sizeof(line)};
     text_char(&text, '\'');
     put_printable(&text, value);

@@ -7,7 +7,7 @@
 #include "preload/recorder.h"
 #include "preload/sys.h"
 
-#define MAIN_MOST (64ULL << 20) /* where the first stack may grow without limit */
+#define MAX_MAIN_BYTES (64ULL << 20) /* where the first stack may grow without limit */
 
 static uint64_t default_bytes;
 static uint64_t main_low, main_high;
@@ -15,7 +15,7 @@ static uint64_t main_low, main_high;
 void own_stack_init(void)
 {
     pthread_attr_t attr;
-    struct rlimit limit = {MAIN_MOST, MAIN_MOST};
+    struct rlimit limit = {MAX_MAIN_BYTES, MAX_MAIN_BYTES};
     size_t bytes = 0;
     if (pthread_attr_init(&attr) == 0) {
         pthread_attr_getstacksize(&attr, &bytes);
@@ -24,7 +24,7 @@ void own_stack_init(void)
     default_bytes = bytes;
     sys_call(SYS_prlimit64, 0, RLIMIT_STACK, 0, &limit);
     main_high = getauxval(AT_EXECFN); /* lies above everything that the first thread pushes */
-    main_low = main_high - (limit.rlim_cur < MAIN_MOST ? limit.rlim_cur : MAIN_MOST);
+    main_low = main_high - (limit.rlim_cur < MAX_MAIN_BYTES ? limit.rlim_cur : MAX_MAIN_BYTES);
 }
 
 uint64_t own_stack_bytes(const void *attr)

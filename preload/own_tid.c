@@ -6,7 +6,7 @@
 
 #include "preload/sys.h"
 
-#define MOST_OFFSET 4096 /* a thread's descriptor is smaller */
+#define MAX_OFFSET 4096 /* a thread's descriptor is smaller */
 
 /* One of the C library's fields, as it describes them to debuggers. */
 struct described_field {
@@ -29,7 +29,7 @@ void own_tid_init(void)
 {
     const struct described_field *field = dlsym(RTLD_DEFAULT, "_thread_db_pthread_tid");
     if (field == NULL || field->bits != 32 || field->count != 1 || field->offset == 0 ||
-        field->offset % sizeof(uint32_t) != 0 || field->offset > MOST_OFFSET)
+        field->offset % sizeof(uint32_t) != 0 || field->offset > MAX_OFFSET)
         return;
     if (tid_at(field->offset) == ask_kernel())
         offset = field->offset;

@@ -13,8 +13,8 @@
 #include "preload/tables.h"
 #include "preload/text.h"
 
-#define MOST_FILES_A_PID 1000
-#define MOST_ANCESTORS 64
+#define MAX_FILES_A_PID 1000
+#define MAX_ANCESTORS 64
 
 bool place_keeps_modes;
 
@@ -172,9 +172,9 @@ static bool make_folder(char path[64])
 /* --- what is kept ---------------------------------------------------------------------------- */
 
 /* Recordings stay when their process has ended, but not for ever: it is memory that they take. */
-#define MOST_KEPT 512
+#define MAX_KEPT 512
 #define REMOVED_AT_ONCE 64
-#define MOST_VAIN 3 /* so many times 64, which all live, for one process that starts */
+#define MAX_VAIN 3 /* so many times 64, which all live, for one process that starts */
 
 struct old_file {
     uint64_t changed_ns;
@@ -275,7 +275,7 @@ static void remove_old(const char *path)
         return;
     oldest = (struct oldest){.folder = folder};
     each_entry(folder, count_entry, &count);
-    for (int vain = 0; vain < MOST_VAIN && count > MOST_KEPT; vain++) {
+    for (int vain = 0; vain < MAX_VAIN && count > MAX_KEPT; vain++) {
         oldest.count = 0;
         if (sys_call(SYS_lseek, folder, 0, 0) != 0)
             break;
@@ -296,7 +296,7 @@ static void remove_old(const char *path)
 static void mark_further(char *path, uint32_t pid, uint64_t ticks)
 {
     struct text text = start_of_further_name(path, pid);
-    for (uint32_t n = 0; n < MOST_FILES_A_PID; n++) {
+    for (uint32_t n = 0; n < MAX_FILES_A_PID; n++) {
         struct text rest = text;
         text_number(&rest, n);
         if (look_at_existing(path, pid, ticks) == FOUND_FOREIGN)
@@ -308,7 +308,7 @@ static void mark_further(char *path, uint32_t pid, uint64_t ticks)
 static long create_numbered(struct text text, const char *ending, char *path, uint32_t pid,
                             uint64_t ticks)
 {
-    for (uint32_t n = 0; n < MOST_FILES_A_PID; n++) {
+    for (uint32_t n = 0; n < MAX_FILES_A_PID; n++) {
         struct text rest = text;
         text_number(&rest, n);
         text_string(&rest, ending);
@@ -363,7 +363,7 @@ bool place_has_recorded_ancestor(void)
 {
     char path[PLACE_ROOM];
     uint32_t pid = (uint32_t)sys_call(SYS_getppid, 0);
-    for (int i = 0; i < MOST_ANCESTORS && pid > 1; i++) {
+    for (int i = 0; i < MAX_ANCESTORS && pid > 1; i++) {
         uint64_t ticks = proc_start_ticks(pid);
         if (recorder_options.out != NULL) {
             struct text further = start_of_further_name(path, pid);

@@ -25,7 +25,7 @@
 #define REC_MINOR 8                     /* minor versions only add tables and use reserved fields */
 #define REC_BYTE_ORDER 0x01020304U
 #define REC_HEADER_BYTES 4096U
-#define REC_TID_MOST 4194304U              /* the highest id of a thread: PID_MAX_LIMIT of Linux */
+#define REC_MAX_TID 4194304U               /* the highest id of a thread: PID_MAX_LIMIT of Linux */
 #define REC_DIR_PREFIX "/dev/shm/leakspy-" /* and the uid: one folder a user, mode 0700 */
 
 /* What a wait is an operation on. Text is the `kind` of the report's object. */

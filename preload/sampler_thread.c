@@ -17,8 +17,8 @@
 #include "preload/sys.h"
 
 #define STACK_BYTES (128U << 10)
-#define LAST_WALK_MS 200  /* that an exit waits for the last walk at most */
-#define MOMENTS_MOST 5000 /* of 20 us and more each */
+#define LAST_WALK_MS 200 /* that an exit waits for the last walk at most */
+#define MAX_MOMENTS 5000 /* of 20 us and more each */
 
 enum turn { TURN_FREE, TURN_TAKEN, TURN_AWAITED };
 
@@ -212,7 +212,7 @@ void sampler_start_last(void)
         return;
     sampler_ensure();
     uint64_t before = take_turn();
-    for (int tries = 0; tries < MOMENTS_MOST && __atomic_load_n(&running, __ATOMIC_ACQUIRE) != 0 &&
+    for (int tries = 0; tries < MAX_MOMENTS && __atomic_load_n(&running, __ATOMIC_ACQUIRE) != 0 &&
                         __atomic_load_n(&left_files, __ATOMIC_ACQUIRE) == 0;
          tries++)
         wait_a_moment();
@@ -224,7 +224,7 @@ void sampler_start_last(void)
  * moment later, when it does not know its number any more. */
 static void await_uncounted(void)
 {
-    for (int tries = 0; tries < MOMENTS_MOST; tries++) {
+    for (int tries = 0; tries < MAX_MOMENTS; tries++) {
         if (sys_call(SYS_tgkill, recorder.header->pid, started_tid, 0) != 0)
             return;
         wait_a_moment();

@@ -7,14 +7,14 @@
 #include "preload/memory.h"
 #include "preload/recorder.h"
 
-#define LIBC_BYTES 4096                /* of libc's record of a thread, at the thread pointer */
-#define MOST_BYTES (INT64_C(64) << 20) /* where there is more, there is no sampler */
-#define ADDED (64 << 10) /* that libraries opened since the start may have beside it */
+#define LIBC_BYTES 4096               /* of libc's record of a thread, at the thread pointer */
+#define MAX_BYTES (INT64_C(64) << 20) /* where there is more, there is no sampler */
+#define ADDED (64 << 10)              /* that libraries opened since the start may have beside it */
 
-static uint64_t below, above;         /* bytes of storage below and above the thread pointer */
-static int64_t farthest = MOST_BYTES; /* what is farther away was allocated elsewhere */
-static char *fresh;                   /* of all of them, what a new thread finds there */
-static bool known;                    /* ours is among them */
+static uint64_t below, above;        /* bytes of storage below and above the thread pointer */
+static int64_t farthest = MAX_BYTES; /* what is farther away was allocated elsewhere */
+static char *fresh;                  /* of all of them, what a new thread finds there */
+static bool known;                   /* ours is among them */
 
 /* Of a module that has such storage: what describes it, and where it begins, counted from the
  * thread pointer. NULL: it has none, or it was allocated elsewhere, when a thread first wanted it.

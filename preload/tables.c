@@ -20,7 +20,7 @@ static const struct {
     [REC_TABLE_PCS - 1] = {sizeof(uint64_t), 1 << 22, 1 << 12},
     [REC_TABLE_FRAMES - 1] = {sizeof(struct rec_frame), 1 << 18, 1 << 10},
     [REC_TABLE_STRINGS - 1] = {1, 1 << 24, 1 << 15},
-    [REC_TABLE_MODULES - 1] = {sizeof(struct rec_module), TABLES_MOST_MODULES, 1 << 8},
+    [REC_TABLE_MODULES - 1] = {sizeof(struct rec_module), TABLES_MAX_MODULES, 1 << 8},
     [REC_TABLE_CALLS - 1] = {sizeof(struct rec_call), 1 << 10, 1 << 10},
     [REC_TABLE_CASES - 1] = {sizeof(struct rec_case), 1 << 20, 1 << 10},
     [REC_TABLE_DESCRIPTORS - 1] = {sizeof(struct rec_descriptor), 1 << 16, 1},

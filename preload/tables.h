@@ -7,7 +7,7 @@
 
 #include "preload/recording.h"
 
-#define TABLES_MOST_MODULES (1U << 14) /* rows of any recording of this process */
+#define TABLES_MAX_MODULES (1U << 14) /* rows of any recording of this process */
 
 /* Gives the new file `fd` its size and maps it, with fewer rows where limits of the process want
  * that; sets `tables` to what lies where, and *ret to it. The header's page may be written then. 0,

@@ -23,14 +23,14 @@ struct walker {
 };
 
 #define WINDOW_BYTES 4096
-#define MOST_STEPS (4 * UNWIND_MOST_FRAMES)
+#define MAX_STEPS (4 * UNWIND_MAX_FRAMES)
 
 static void trace_read(struct walker *walker, uint64_t address, uint64_t value)
 {
     struct unwind_trace *trace = walker->trace;
     if (trace == NULL)
         return;
-    if (trace->count == UNWIND_MOST_READS) {
+    if (trace->count == UNWIND_MAX_READS) {
         walker->trace = NULL;
         return;
     }
@@ -161,9 +161,9 @@ static void walk_all(struct walker *walker, struct unwind_stack *ret)
     ret->count = 0;
     ret->flags = 0;
     /* Damaged stacks may lead round in a circle. */
-    for (int steps = 0; walked == WALKED_ON && steps < MOST_STEPS; steps++) {
+    for (int steps = 0; walked == WALKED_ON && steps < MAX_STEPS; steps++) {
         if (!is_ours(walker)) {
-            if (ret->count == UNWIND_MOST_FRAMES) {
+            if (ret->count == UNWIND_MAX_FRAMES) {
                 ret->flags |= REC_SITE_CUT;
                 return;
             }

@@ -14,18 +14,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define UNWIND_MOST_FRAMES 64
+#define UNWIND_MAX_FRAMES 64
 
 /* A stack: `count` return addresses, innermost first, and how it ended (enum rec_site_flag). */
 struct unwind_stack {
     size_t count;
     uint16_t flags;
-    uint64_t pcs[UNWIND_MOST_FRAMES];
+    uint64_t pcs[UNWIND_MAX_FRAMES];
 };
 
 /* The words of stack memory that were read for a stack. As long as the registers and all of these
  * words are the same, so is the stack. */
-#define UNWIND_MOST_READS 32
+#define UNWIND_MAX_READS 32
 struct unwind_trace {
     uint64_t pc; /* 0: there is none */
     uint64_t sp, fp, high;
@@ -33,7 +33,7 @@ struct unwind_trace {
     uint32_t count;
     struct {
         uint64_t address, value;
-    } reads[UNWIND_MOST_READS];
+    } reads[UNWIND_MAX_READS];
 };
 
 /* Opens libunwind, if it may: before there are threads, and where the file that is found under its

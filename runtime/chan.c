@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CASES_MAX 65535U
+#define MAX_CASES 65535U
 #define INLINE_CASES 8U /* more are allocated */
 
 struct select_op {
@@ -339,7 +339,7 @@ int taskrt_select(struct taskrt_case *cases, size_t count, int64_t deadline_ns)
     struct select_op op = {.self = rt_self(), .cases = cases, .count = count};
     if (!op.self)
         return -EPERM;
-    if (count > CASES_MAX || (count > 0 && !cases))
+    if (count > MAX_CASES || (count > 0 && !cases))
         return -EINVAL;
     struct {
         struct rt_waiter waiters[INLINE_CASES];

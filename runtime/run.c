@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define THREADS_MAX 1024U
+#define MAX_THREADS 1024U
 #define WORKER_STACK_BYTES (256UL << 10)
 
 static _Atomic bool running;
@@ -36,7 +36,7 @@ static unsigned int thread_count(void)
     unsigned long count = wished_count();
     if (count == 0)
         count = processor_count();
-    return count > THREADS_MAX ? THREADS_MAX : (unsigned int)count;
+    return count > MAX_THREADS ? MAX_THREADS : (unsigned int)count;
 }
 
 /* For tools, see taskrt_inspect.h. */

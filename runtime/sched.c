@@ -26,7 +26,7 @@
 #endif
 
 /* Two tasks that wake each other let others run after so many turns. */
-#define NEXT_STREAK_MAX 64U
+#define MAX_NEXT_STREAK 64U
 #define POLL_TICKS 64U    /* how often a busy worker looks beyond its own queue */
 #define STUCK_TICKS 1024U /* how often at the queue of another worker; a multiple of POLL_TICKS */
 
@@ -407,7 +407,7 @@ static struct taskrt_task *find_task(struct rt_worker *worker)
         if ((task = rt_pop_global(worker)) != NULL)
             return task;
     }
-    if (worker->next_streak < NEXT_STREAK_MAX && (task = take_next(worker)) != NULL) {
+    if (worker->next_streak < MAX_NEXT_STREAK && (task = take_next(worker)) != NULL) {
         worker->next_streak++;
         return task;
     }

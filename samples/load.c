@@ -12,7 +12,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-enum { PATIENCE_S = 10, MOST_REQUESTS = 1000000 };
+enum { PATIENCE_S = 10, MAX_REQUESTS = 1000000 };
 
 /* Asks for `path` and returns the answer's body in `body`. Ends the program when that fails. */
 static void get(int port, const char *path, char *body, size_t body_bytes)
@@ -84,7 +84,7 @@ int main(int argc, char **argv)
         return 64;
     }
     int port = (int)number(argv[1], 1, 65535);
-    long requests = argc > 2 ? number(argv[2], 0, MOST_REQUESTS) : 50;
+    long requests = argc > 2 ? number(argv[2], 0, MAX_REQUESTS) : 50;
     long before = count_tasks(port);
     for (long i = 0; i < requests; i++)
         get(port, "/sum", body, sizeof body);

@@ -9,7 +9,7 @@
 #include "analyzer/base/file_reader.h"
 #include "analyzer/base/ranges.h"
 
-#define RANGES_MOST (UINT64_C(1) << 22)
+#define MAX_RANGES (UINT64_C(1) << 22)
 #define ADDRESS_END (UINT64_C(1) << 56) /* above is nothing of a program's */
 
 bool core_file_read(const struct core_file *core, uint64_t offset, void *to, size_t bytes)
@@ -96,7 +96,7 @@ static uint64_t header_count(const struct core_file *core, const Elf64_Ehdr *hea
                         ? (core->file_bytes - header->e_phoff) / sizeof(Elf64_Phdr)
                         : 0;
     count = count < room ? count : room;
-    return count < RANGES_MOST ? count : RANGES_MOST;
+    return count < MAX_RANGES ? count : MAX_RANGES;
 }
 
 static void add_range(struct core_file *core, const Elf64_Phdr *segment)

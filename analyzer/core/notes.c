@@ -9,10 +9,10 @@
 #include "analyzer/base/text.h"
 #include "analyzer/core/file.h"
 
-#define THREADS_MOST (1u << 22)
-#define NAMES_MOST (UINT64_C(1) << 22)
-#define NAMES_BYTES_MOST (UINT64_C(1) << 28)
-#define NOTES_MOST (UINT64_C(1) << 24) /* each thread has half a dozen */
+#define MAX_THREADS (1u << 22)
+#define MAX_NAMES (UINT64_C(1) << 22)
+#define MAX_NAMES_BYTES (UINT64_C(1) << 28)
+#define MAX_NOTES (UINT64_C(1) << 24) /* each thread has half a dozen */
 
 _Static_assert(sizeof(((struct elf_prstatus *)0)->pr_reg) == USER_REGISTERS * sizeof(uint64_t),
                "pr_reg is struct user_regs_struct");
@@ -29,7 +29,7 @@ static bool is_deadly(int number)
 static bool take_status(struct core_file *core, uint64_t offset, uint64_t bytes)
 {
     struct elf_prstatus status;
-    if (bytes < sizeof(status) || core->thread_count >= THREADS_MOST ||
+    if (bytes < sizeof(status) || core->thread_count >= MAX_THREADS ||
         !core_file_read(core, offset, &status, sizeof(status)))
         return true;
     size_t count = core->thread_count;
@@ -82,11 +82,11 @@ static bool take_vector(struct core_file *core, uint64_t offset, uint64_t bytes)
 static bool take_files(struct core_file *core, uint64_t offset, uint64_t bytes)
 {
     uint64_t head[2], row[3], end = 0;
-    if (core->names || bytes < sizeof(head) || bytes > NAMES_BYTES_MOST ||
+    if (core->names || bytes < sizeof(head) || bytes > MAX_NAMES_BYTES ||
         !core_file_read(core, offset, head, sizeof(head)))
         return true;
     uint64_t count = head[0], page_bytes = head[1];
-    if (count > NAMES_MOST || count > (bytes - sizeof(head)) / sizeof(row))
+    if (count > MAX_NAMES || count > (bytes - sizeof(head)) / sizeof(row))
         return true;
     uint64_t text_at = sizeof(head) + count * sizeof(row);
     size_t text_bytes = (size_t)(bytes - text_at);
@@ -135,7 +135,7 @@ bool core_file_read_notes(struct core_file *core, uint64_t offset, uint64_t byte
 {
     Elf64_Nhdr note;
     uint64_t count = 0;
-    for (uint64_t at = 0; at + sizeof(note) <= bytes && count < NOTES_MOST; count++) {
+    for (uint64_t at = 0; at + sizeof(note) <= bytes && count < MAX_NOTES; count++) {
         char name[8] = "";
         if (!core_file_read(core, offset + at, &note, sizeof(note)))
             return true;

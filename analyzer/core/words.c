@@ -6,7 +6,7 @@
 #include <string.h>
 
 #define STACK_BYTES (1 << 20) /* of its end: more than most arguments and environments need */
-#define WORDS_MOST 4096
+#define MAX_WORDS 4096
 #define WORD_BYTES 4096
 
 /* The stack that the program began with. Where the core does not say, that which its first thread
@@ -39,7 +39,7 @@ static size_t find_arguments(const struct core_file *core, const uint64_t *words
     if (end == 0)
         return 0;
     end--; /* behind the arguments */
-    for (size_t arguments = 1; arguments < end && arguments <= WORDS_MOST; arguments++) {
+    for (size_t arguments = 1; arguments < end && arguments <= MAX_WORDS; arguments++) {
         if (words[end - arguments - 1] == arguments) {
             *ret_first = end - arguments;
             return arguments;
@@ -74,7 +74,7 @@ static bool split(const char *text, char **words)
 
 char **core_words(const struct core_file *core, struct mem_reader *memory)
 {
-    char **words = calloc(WORDS_MOST + 1, sizeof(*words));
+    char **words = calloc(MAX_WORDS + 1, sizeof(*words));
     const struct core_range *stack = find_stack(core);
     uint64_t bytes = 0;
     if (stack)

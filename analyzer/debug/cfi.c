@@ -10,7 +10,7 @@
 #include "analyzer/base/file_reader.h"
 #include "analyzer/debug/expression.h"
 
-#define SEGMENTS_MOST 64 /* program headers that are looked at in a loaded file */
+#define MAX_SEGMENTS 64 /* program headers that are looked at in a loaded file */
 
 struct debug_cfi {
     int fd; /* -1: none */
@@ -104,14 +104,14 @@ static bool renumber(unsigned char *memory, size_t bytes)
     if (bytes < sizeof(header))
         return false;
     memcpy(&header, memory, sizeof(header));
-    if (memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 || header.e_phnum > SEGMENTS_MOST ||
+    if (memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 || header.e_phnum > MAX_SEGMENTS ||
         header.e_phentsize != sizeof(Elf64_Phdr) || header.e_phoff > bytes ||
         header.e_phnum * sizeof(Elf64_Phdr) > bytes - header.e_phoff)
         return false;
     header.e_shoff = header.e_shnum = header.e_shstrndx = 0;
     memcpy(memory, &header, sizeof(header));
 
-    Elf64_Phdr segments[SEGMENTS_MOST];
+    Elf64_Phdr segments[MAX_SEGMENTS];
     size_t segments_bytes = header.e_phnum * sizeof(*segments);
     uint64_t first = UINT64_MAX;
     memcpy(segments, memory + header.e_phoff, segments_bytes);

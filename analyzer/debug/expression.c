@@ -4,7 +4,7 @@
 #include <string.h>
 
 #define STACK_WORDS 64
-#define STEPS_MOST 1000
+#define MAX_STEPS 1000
 
 struct machine {
     uint64_t stack[STACK_WORDS];
@@ -294,7 +294,7 @@ bool debug_expression_run(struct debug_expression *expression, const Dwarf_Op *o
     memset(ret, 0, sizeof(*ret));
     for (unsigned step = 0; at < count; step++) {
         const Dwarf_Op *op = &ops[at];
-        if (step == STEPS_MOST)
+        if (step == MAX_STEPS)
             return false;
         if (op->atom == DW_OP_stack_value && at == count - 1) {
             ret->is_value = true;

@@ -9,7 +9,7 @@
 #include "analyzer/base/file_reader.h"
 #include "analyzer/image/elf.h"
 
-#define MOST_BYTES (UINT64_C(512) << 20) /* of a table of symbols, or of their names */
+#define MAX_BYTES (UINT64_C(512) << 20) /* of a table of symbols, or of their names */
 
 /* A piece of the file in memory, with a NUL behind it. */
 struct piece {
@@ -61,7 +61,7 @@ static const struct {
 static bool read_piece(int fd, uint64_t offset, uint64_t bytes, struct piece *ret)
 {
     *ret = (struct piece){0};
-    if (bytes > MOST_BYTES || offset > INT64_MAX - bytes || !(ret->bytes = calloc(1, bytes + 1)))
+    if (bytes > MAX_BYTES || offset > INT64_MAX - bytes || !(ret->bytes = calloc(1, bytes + 1)))
         return false;
     if (file_read_at(fd, offset, ret->bytes, bytes) != (ssize_t)bytes)
         return false;

@@ -13,9 +13,9 @@
 
 #include "analyzer/base/file_reader.h"
 
-#define MOST_BYTES (UINT64_C(256) << 20) /* of .debug_info, unfolded */
-#define MOST_ABBREVIATIONS (UINT64_C(4) << 20)
-#define MOST_INFLATION 64               /* no compiler's output comes near, see file.c */
+#define MAX_BYTES (UINT64_C(256) << 20) /* of .debug_info, unfolded */
+#define MAX_ABBREVIATIONS (UINT64_C(4) << 20)
+#define MAX_INFLATION 64                /* no compiler's output comes near, see file.c */
 #define STEP_BYTES (UINT64_C(64) << 10) /* that are unfolded at least */
 #define READ_BYTES 65536
 #define UNIT_START_BYTES 12 /* the longest form of a unit's length */
@@ -67,7 +67,7 @@ static bool source_open(struct source *source, int fd, const struct debug_sectio
         return false;
     if (source->packed) {
         if (!read_packing(source, section->packing) ||
-            source->claimed / MOST_INFLATION > section->bytes)
+            source->claimed / MAX_INFLATION > section->bytes)
             return false;
         memset(&source->stream, 0, sizeof(source->stream));
         source->begun = inflateInit(&source->stream) == Z_OK;
@@ -211,7 +211,7 @@ static bool begin_dwarf(struct debug_head *head)
 static bool read_abbreviations(struct debug_head *head, const struct debug_section *section)
 {
     struct source *source = &head->info; /* it is not needed yet */
-    uint64_t most = MOST_ABBREVIATIONS;
+    uint64_t most = MAX_ABBREVIATIONS;
     bool ok = source_open(source, head->fd, section, most) &&
               make_room(head, sizeof(struct file_start) + source->claimed + STEP_BYTES);
     if (ok) {
@@ -235,7 +235,7 @@ struct debug_head *debug_head_open(const char *path, const struct debug_sections
     elf_version(EV_CURRENT);
     head->fd = fd;
     if (!read_abbreviations(head, &sections->abbreviations) ||
-        !source_open(&head->info, fd, &sections->info, MOST_BYTES)) {
+        !source_open(&head->info, fd, &sections->info, MAX_BYTES)) {
         debug_head_close(head);
         return NULL;
     }
@@ -289,7 +289,7 @@ static uint64_t unit_end(struct debug_head *head, uint64_t at)
         bytes = word_at(unit, sizeof(uint32_t));
         before = UNIT_START_BYTES;
     }
-    return bytes <= MOST_BYTES && has(head, at + before + bytes) ? at + before + bytes : 0;
+    return bytes <= MAX_BYTES && has(head, at + before + bytes) ? at + before + bytes : 0;
 }
 
 /* The entry of the unit at an offset, if it is of that language. */

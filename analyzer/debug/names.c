@@ -8,8 +8,8 @@
 
 #include "analyzer/base/file_reader.h"
 
-#define SYMBOLS_MOST (1U << 22) /* of one table */
-#define UNKNOWN_BYTES 4096      /* that a function has at most which does not say how many */
+#define MAX_SYMBOLS (1U << 22) /* of one table */
+#define UNKNOWN_BYTES 4096     /* that a function has at most which does not say how many */
 
 struct function {
     uint64_t address, bytes;
@@ -79,8 +79,8 @@ static void find_tables(struct debug_names *names)
         table->data = elf_getdata(section, NULL);
         table->strings = header.sh_link;
         table->count = table->data ? table->data->d_size / sizeof(Elf64_Sym) : 0;
-        if (table->count > SYMBOLS_MOST)
-            table->count = SYMBOLS_MOST;
+        if (table->count > MAX_SYMBOLS)
+            table->count = MAX_SYMBOLS;
     }
 }
 

@@ -7,9 +7,9 @@
 
 #include "analyzer/debug/walk.h"
 
-#define MOST_TYPES 64    /* that the layout speaks of */
-#define MOST_MEMBERS 512 /* of one structure */
-#define MOST_ALIASES 16  /* typedefs of typedefs */
+#define MAX_TYPES 64    /* that the layout speaks of */
+#define MAX_MEMBERS 512 /* of one structure */
+#define MAX_ALIASES 16  /* typedefs of typedefs */
 
 /* A structure that the layout speaks of. */
 struct found_type {
@@ -49,7 +49,7 @@ static void walk(Dwarf *dwarf, bool (*visit)(Dwarf_Die *die, void *arg), void *a
 /* ---- Structures ---- */
 
 struct types {
-    struct found_type rows[MOST_TYPES];
+    struct found_type rows[MAX_TYPES];
     size_t count, found;
 };
 
@@ -84,7 +84,7 @@ static bool add_type(struct types *types, const char *name)
 {
     if (type_of(types, name))
         return true;
-    if (types->count == MOST_TYPES)
+    if (types->count == MAX_TYPES)
         return false;
     types->rows[types->count++].name = name;
     return true;
@@ -96,7 +96,7 @@ static bool type_of_member(Dwarf_Die *member, Dwarf_Die *ret)
     Dwarf_Attribute attribute;
     if (!dwarf_attr(member, DW_AT_type, &attribute) || !dwarf_formref_die(&attribute, ret))
         return false;
-    for (unsigned i = 0; i < MOST_ALIASES && dwarf_tag(ret) == DW_TAG_typedef; i++) {
+    for (unsigned i = 0; i < MAX_ALIASES && dwarf_tag(ret) == DW_TAG_typedef; i++) {
         if (!dwarf_attr(ret, DW_AT_type, &attribute) || !dwarf_formref_die(&attribute, ret))
             return false;
     }
@@ -109,7 +109,7 @@ static bool find_member(Dwarf_Die *structure, const char *name, size_t bytes, Dw
     size_t walked = 0;
     if (dwarf_child(structure, ret) != 0)
         return false;
-    for (unsigned i = 0; i < MOST_MEMBERS; i++) {
+    for (unsigned i = 0; i < MAX_MEMBERS; i++) {
         const char *found = dwarf_tag(ret) == DW_TAG_member ? dwarf_diename(ret) : NULL;
         if (found && strncmp(found, name, bytes) == 0 && found[bytes] == '\0')
             return true;

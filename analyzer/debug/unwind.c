@@ -11,7 +11,7 @@
 
 #define PAGE_BYTES 4096
 #define WINDOW_PAGES 4
-#define LOADED_BYTES_MOST (UINT64_C(32) << 20) /* of a file that is read from memory */
+#define MAX_LOADED_BYTES (UINT64_C(32) << 20) /* of a file that is read from memory */
 #define ANY_BYTE 0x100
 
 /* What is known of one pc. */
@@ -88,7 +88,7 @@ static bool read_word(struct cfi_memory *memory, uint64_t address, uint64_t *ret
 static struct debug_cfi *open_from_memory(struct image *image, const struct image_module *module)
 {
     uint64_t bytes = module->end - module->start;
-    if (module->end <= module->start || bytes > LOADED_BYTES_MOST)
+    if (module->end <= module->start || bytes > MAX_LOADED_BYTES)
         return NULL;
     size_t pages = (size_t)((bytes + PAGE_BYTES - 1) / PAGE_BYTES);
     unsigned char *memory = calloc(pages, PAGE_BYTES);

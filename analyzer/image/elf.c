@@ -5,8 +5,8 @@
 
 #include "analyzer/base/file_reader.h"
 
-#define NOTE_BYTES_MOST 4096 /* of one segment; build-ids stand at its start */
-#define NOTE_GO_BUILD_ID 4   /* type of the note that cmd/link names "Go" */
+#define MAX_NOTE_BYTES 4096 /* of one segment; build-ids stand at its start */
+#define NOTE_GO_BUILD_ID 4  /* type of the note that cmd/link names "Go" */
 #define ADDRESS_END (UINT64_C(1) << 56)
 
 static uint64_t page_down(uint64_t address)
@@ -84,7 +84,7 @@ static bool read_elf(struct mem_reader *memory, uint64_t address, bool file, str
 
     for (uint32_t i = 0; i < ret->segment_count; i++) {
         const Elf64_Phdr *segment = &ret->segments[i];
-        uint8_t notes[NOTE_BYTES_MOST];
+        uint8_t notes[MAX_NOTE_BYTES];
         if (segment->p_type != PT_NOTE || segment->p_filesz == 0)
             continue;
         size_t bytes =

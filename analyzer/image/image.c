@@ -9,7 +9,7 @@
 
 #include "analyzer/base/ranges.h"
 
-#define NOTES_MOST 64
+#define MAX_NOTES 64
 
 struct image_text {
     struct image_text *next;
@@ -43,7 +43,7 @@ void image_note(struct image *image, const char *format, ...)
     va_end(arguments);
     if (length < 0)
         return;
-    bool known = image->note_count >= NOTES_MOST;
+    bool known = image->note_count >= MAX_NOTES;
     for (size_t i = 0; i < image->note_count && !known; i++)
         known = strcmp(image->notes[i], note) == 0;
     char **notes = known ? NULL : reallocarray(image->notes, image->note_count + 1, sizeof(*notes));

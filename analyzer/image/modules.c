@@ -7,7 +7,7 @@
 
 /* What a table may grow to: the kernel's own limit of mappings (vm.max_map_count) is 65530 unless
  * somebody raises it. */
-#define MAPPINGS_MOST (1u << 24)
+#define MAX_MAPPINGS (1u << 24)
 
 /* Makes room for one row more in tables whose room is the next power of two. */
 static bool grow(void *rows_pointer, size_t count, size_t row_bytes)
@@ -24,7 +24,7 @@ static bool grow(void *rows_pointer, size_t count, size_t row_bytes)
 
 bool image_add_mapping(struct image *image, const struct image_mapping *mapping, size_t name_bytes)
 {
-    if (image->mapping_count >= MAPPINGS_MOST)
+    if (image->mapping_count >= MAX_MAPPINGS)
         return true;
     const char *name = image_text(image, mapping->name, name_bytes);
     if (!name || !grow(&image->mappings, image->mapping_count, sizeof(*image->mappings)))

@@ -7,11 +7,11 @@
 #include "analyzer/base/file_reader.h"
 #include "analyzer/image/elf.h"
 
-#define MOST_DYNAMIC 256         /* rows of the dynamic section that are looked at */
-#define MOST_CHAIN (1U << 16)    /* symbols of one hash that are looked at */
-#define MOST_NAME 256            /* bytes of a name that is looked for */
-#define MOST_BYTES (256UL << 20) /* of a table of all symbols, or of its names */
-#define NAMES_AT_ONCE 32768      /* bytes */
+#define MAX_DYNAMIC 256         /* rows of the dynamic section that are looked at */
+#define MAX_CHAIN (1U << 16)    /* symbols of one hash that are looked at */
+#define MAX_NAME 256            /* bytes of a name that is looked for */
+#define MAX_BYTES (256UL << 20) /* of a table of all symbols, or of its names */
+#define NAMES_AT_ONCE 32768     /* bytes */
 
 static bool open_file(struct file_reader *ret, const struct image_module *module)
 {
@@ -43,7 +43,7 @@ static void take(struct image_symbol *symbol, const Elf64_Sym *row, uint64_t bia
 
 static bool is_named(const struct exports *exports, const Elf64_Sym *row, const char *name)
 {
-    char there[MOST_NAME];
+    char there[MAX_NAME];
     size_t bytes = strlen(name) + 1;
     return bytes <= sizeof(there) && row->st_shndx != SHN_UNDEF &&
            mem_read(exports->reader, exports->names + row->st_name, there, bytes) &&
@@ -69,7 +69,7 @@ static bool find_export(const struct exports *exports, const char *name, Elf64_S
     if (!mem_read(exports->reader, buckets + hash % head[0] * sizeof(at), &at, sizeof(at)) ||
         at < head[1])
         return false;
-    for (uint32_t i = 0; i < MOST_CHAIN; i++, at++) {
+    for (uint32_t i = 0; i < MAX_CHAIN; i++, at++) {
         if (!mem_read(exports->reader, chains + (uint64_t)(at - head[1]) * sizeof(there), &there,
                       sizeof(there)))
             return false;
@@ -95,14 +95,14 @@ static bool exports_in_memory(struct image *image, const struct image_module *mo
     if (!mem_read(image->memory, module->start, &header, sizeof(header)) ||
         memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 || header.e_phentsize != sizeof(segment))
         return false;
-    for (unsigned i = 0; i < header.e_phnum && i < MOST_DYNAMIC && !dynamic; i++) {
+    for (unsigned i = 0; i < header.e_phnum && i < MAX_DYNAMIC && !dynamic; i++) {
         if (!mem_read(image->memory, module->start + header.e_phoff + i * sizeof(segment), &segment,
                       sizeof(segment)))
             return false;
         if (segment.p_type == PT_DYNAMIC)
             dynamic = module->bias + segment.p_vaddr;
     }
-    for (unsigned i = 0; dynamic && i < MOST_DYNAMIC; i++) {
+    for (unsigned i = 0; dynamic && i < MAX_DYNAMIC; i++) {
         if (!mem_read(image->memory, dynamic + i * sizeof(row), &row, sizeof(row)) ||
             row.d_tag == DT_NULL)
             break;
@@ -203,7 +203,7 @@ size_t image_exported(struct image *image, uint32_t module, struct image_symbol 
 
 static char *read_section(struct file_reader *file, const Elf64_Shdr *section)
 {
-    char *bytes = section->sh_size <= MOST_BYTES ? malloc(section->sh_size + 1) : NULL;
+    char *bytes = section->sh_size <= MAX_BYTES ? malloc(section->sh_size + 1) : NULL;
     if (bytes && !mem_read(&file->reader, section->sh_offset, bytes, section->sh_size)) {
         free(bytes);
         return NULL;
@@ -217,9 +217,9 @@ static char *read_section(struct file_reader *file, const Elf64_Shdr *section)
  * it takes to keep all symbols of a large program, most of which have none that is looked for. */
 static bool has_name(struct file_reader *file, const Elf64_Shdr *names, const char *name)
 {
-    char chunk[NAMES_AT_ONCE + MOST_NAME];
+    char chunk[NAMES_AT_ONCE + MAX_NAME];
     size_t bytes = strlen(name) + 1, kept = 0;
-    if (bytes > MOST_NAME || names->sh_size > MOST_BYTES)
+    if (bytes > MAX_NAME || names->sh_size > MAX_BYTES)
         return false;
     for (uint64_t at = 0; at < names->sh_size;) {
         uint64_t left = names->sh_size - at;

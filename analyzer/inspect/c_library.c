@@ -9,14 +9,14 @@
 #include "analyzer/debug/names.h"
 #include "analyzer/inspect/thread_inner.h"
 
-#define DESCRIPTOR_BYTES_MOST 65536
-#define CALLED_MOST 1024 /* places of calls that are remembered */
-#define UNKNOWN_MOST 4   /* frames without a name that are stepped over in a static program */
-#define PATTERNS_MOST 4
+#define MAX_DESCRIPTOR_BYTES 65536
+#define MAX_CALLED 1024 /* places of calls that are remembered */
+#define MAX_UNKNOWN 4   /* frames without a name that are stepped over in a static program */
+#define MAX_PATTERNS 4
 
 /* The files that the C library is in: before glibc 2.34, what is about threads has one of its own.
  */
-static const char *const patterns[][PATTERNS_MOST] = {
+static const char *const patterns[][MAX_PATTERNS] = {
     {"libc.so.6*", "libc-[0-9]*.so*", "ld-musl-*.so*", "libc.musl-*.so*"},
     {"libpthread.so.0*", "libpthread-[0-9]*.so*"},
 };
@@ -37,16 +37,16 @@ struct c_library {
     struct thread_layout layout;
     struct thread_list_layout list;
     struct table called; /* by return address: number of `functions` + 1 */
-    const struct thread_function *functions[CALLED_MOST];
+    const struct thread_function *functions[MAX_CALLED];
     size_t called_count;
 };
 
 /* The first module of such a name; 0: there is none. */
-static uint32_t find_module(const struct image *image, const char *const names[PATTERNS_MOST])
+static uint32_t find_module(const struct image *image, const char *const names[MAX_PATTERNS])
 {
     for (uint32_t i = 1; i < image->module_count; i++) {
         const char *name = text_basename(image->modules[i].path);
-        for (size_t k = 0; k < PATTERNS_MOST && names[k]; k++) {
+        for (size_t k = 0; k < MAX_PATTERNS && names[k]; k++) {
             if (fnmatch(names[k], name, 0) == 0)
                 return i;
         }
@@ -106,7 +106,7 @@ static uint32_t read_offset(const struct c_library *libc, const char *symbol)
     uint64_t address = find_symbol(libc, symbol);
     uint32_t field[3];
     if (!address || !mem_read(libc->image->memory, address, field, sizeof(field)) ||
-        field[2] > DESCRIPTOR_BYTES_MOST)
+        field[2] > MAX_DESCRIPTOR_BYTES)
         return 0;
     return field[2];
 }
@@ -277,9 +277,8 @@ static const struct thread_function *called_before(struct c_library *libc, uint6
     if (known)
         return libc->functions[*known - 1];
     const struct thread_function *function = called_at(libc, pc);
-    uint32_t *number = libc->called_count < CALLED_MOST
-                           ? table_at(&libc->called, (struct table_key){pc, 1})
-                           : NULL;
+    uint32_t *number =
+        libc->called_count < MAX_CALLED ? table_at(&libc->called, (struct table_key){pc, 1}) : NULL;
     if (number) {
         libc->functions[libc->called_count] = function;
         *number = (uint32_t)++libc->called_count;
@@ -329,7 +328,7 @@ const struct thread_function *c_library_parked_in(struct c_library *libc, const 
         if (function) {
             found = function;
             has_name = true;
-        } else if (libc->is_static && (found || ++unknown > UNKNOWN_MOST)) {
+        } else if (libc->is_static && (found || ++unknown > MAX_UNKNOWN)) {
             return found;
         } else if (symbol && found && !has_name) {
             found = NULL; /* another function uses the same inner one for its own purposes */

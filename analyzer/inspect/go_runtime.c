@@ -8,7 +8,7 @@
 #include "analyzer/debug/types.h"
 
 #define GOROUTINES_AT_ONCE 384 /* what is read of them stays in the processor's cache */
-#define MOST_RANGES 64
+#define MAX_RANGES 64
 #define SMALLEST_G_BYTES 256 /* of a runtime.g, whose stack comes on top */
 
 static char debug_folders[] = ":.debug:/usr/lib/debug";
@@ -19,7 +19,7 @@ static size_t ranges_of(const struct image *image, uint32_t module, struct go_ra
 {
     const struct image_module *row = &image->modules[module];
     size_t count = 0;
-    for (size_t i = 0; i < image->mapping_count && count < MOST_RANGES; i++) {
+    for (size_t i = 0; i < image->mapping_count && count < MAX_RANGES; i++) {
         const struct image_mapping *mapping = &image->mappings[i];
         bool inside = mapping->start < row->end && mapping->end > row->start;
         bool bss = count && mapping->start == ret[count - 1].end && ret[count - 1].writable &&
@@ -40,7 +40,7 @@ static size_t ranges_of(const struct image *image, uint32_t module, struct go_ra
 static void scan_module(struct go_runtime *runtime, struct image *image, uint32_t module,
                         const struct go_hints *hints)
 {
-    struct go_range ranges[MOST_RANGES];
+    struct go_range ranges[MAX_RANGES];
     size_t bytes = goscan_scratch_bytes(GOROUTINES_AT_ONCE);
     free(runtime->scratch);
     memset(&runtime->scan, 0, sizeof(runtime->scan));

@@ -6,10 +6,10 @@
 #include "analyzer/inspect/thread_calls.h"
 #include "preload/goscan/g.h"
 
-#define MOST_DESCRIBED 4096    /* descriptors that the system is asked about */
-#define MOST_LABEL_SETS 100000 /* that are read; tasks mostly share theirs */
-#define CHECKED_AT_ONCE 256    /* goroutines */
-#define LABEL_BYTES 256        /* of a key or a value; longer ones are cut */
+#define MAX_DESCRIBED 4096    /* descriptors that the system is asked about */
+#define MAX_LABEL_SETS 100000 /* that are read; tasks mostly share theirs */
+#define CHECKED_AT_ONCE 256   /* goroutines */
+#define LABEL_BYTES 256       /* of a key or a value; longer ones are cut */
 
 const char go_tasks_timers_unknown[] =
     "not all timers could be read: a goroutine that waits for one may be told without its "
@@ -163,7 +163,7 @@ static void describe(struct go_tasks *tasks, uint32_t tid, struct snapshot_task 
     char text[256];
     bool listening = false;
     task->flags |= SNAPSHOT_OBJECT_KNOWN;
-    if (!image->functions || !image->functions->describe_fd || tasks->described == MOST_DESCRIBED ||
+    if (!image->functions || !image->functions->describe_fd || tasks->described == MAX_DESCRIBED ||
         task->object > INT32_MAX)
         return;
     tasks->described++;
@@ -420,7 +420,7 @@ void go_tasks_label(struct go_tasks *tasks,
     for (size_t i = 0; i < tasks->labelled_count && !tasks->failed; i++) {
         struct table_key key = {tasks->labelled[i].address, 0};
         uint32_t *row = table_find(&known, key);
-        if (!row && known.count >= MOST_LABEL_SETS) {
+        if (!row && known.count >= MAX_LABEL_SETS) {
             unread++;
             continue;
         }
@@ -446,5 +446,5 @@ void go_tasks_label(struct go_tasks *tasks,
         builder_note(
             tasks->builder,
             "the labels of %zu goroutines were not read: there are more than %d different sets",
-            unread, MOST_LABEL_SETS);
+            unread, MAX_LABEL_SETS);
 }

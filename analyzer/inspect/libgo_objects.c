@@ -10,8 +10,8 @@
 void libgo_reading_init(struct libgo_reading *ret, const struct libgo_runtime *runtime,
                         struct mem_reader *memory)
 {
-    *ret = (struct libgo_reading){
-        .runtime = runtime, .memory = memory, .reads_left = LIBGO_MOST_READS};
+    *ret =
+        (struct libgo_reading){.runtime = runtime, .memory = memory, .reads_left = LIBGO_MAX_READS};
 }
 
 static bool read_one(struct libgo_reading *reading, uint64_t address, void *to, size_t bytes)

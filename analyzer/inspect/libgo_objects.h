@@ -10,7 +10,7 @@
 
 /* How many single reads one picture may take for all that; far more than a program of a million
  * goroutines needs. */
-#define LIBGO_MOST_READS (UINT64_C(1) << 26)
+#define LIBGO_MAX_READS (UINT64_C(1) << 26)
 
 struct libgo_reading {
     const struct libgo_runtime *runtime;

@@ -6,8 +6,8 @@
 #include "preload/goscan/g.h"
 #include "preload/goscan/libgo_layout.h"
 
-#define MOST_THREADS 100000    /* of the list of all threads, which may lead round in circles */
-#define MOST_TIMERS (1U << 23) /* of all processors */
+#define MAX_THREADS 100000    /* of the list of all threads, which may lead round in circles */
+#define MAX_TIMERS (1U << 23) /* of all processors */
 #define TIMERS_AT_ONCE 128
 #define WRITERS_FRAMES 2   /* from what waits for a Mutex to RWMutex.Lock, Mutex.Lock between */
 #define GO_STRING_BYTES 16 /* a string: address, length */
@@ -205,7 +205,7 @@ static bool take_processor(struct timed *timed, uint64_t processor)
 bool libgo_timed_channels(const struct libgo_runtime *runtime, struct image *image,
                           struct table *channels)
 {
-    struct timed timed = {runtime, image->memory, channels, MOST_TIMERS};
+    struct timed timed = {runtime, image->memory, channels, MAX_TIMERS};
     uint64_t list[2], processor; /* address, count */
     if (runtime->all_p == 0 || runtime->send_time == 0 ||
         !mem_read(image->memory, runtime->all_p, list, sizeof(list)) || list[1] > GO_MAX_PROCESSORS)
@@ -223,7 +223,7 @@ bool libgo_mark_threads(const struct libgo_runtime *runtime, struct image *image
     uint64_t m;
     if (runtime->all_m == 0 || !mem_read(image->memory, runtime->all_m, &m, sizeof(m)))
         return true;
-    for (int i = 0; m && i < MOST_THREADS; i++) {
+    for (int i = 0; m && i < MAX_THREADS; i++) {
         uint64_t tid, current, next;
         struct mem_piece pieces[] = {
             {.address = m + LIBGO_M_PROCID, .to = &tid, .bytes = sizeof(tid)},

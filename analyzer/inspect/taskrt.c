@@ -16,7 +16,7 @@
 #include "analyzer/inspect/taskrt_tasks.h"
 
 #define TRIES 3
-#define MOST_WORKERS 4096
+#define MAX_WORKERS 4096
 
 struct taskrt {
     struct inspection *inspection;
@@ -172,7 +172,7 @@ static bool mark_workers(const struct taskrt *rt)
     struct taskrt_inspect_workers workers;
     if (!taskrt_find_workers(image, &workers))
         return true;
-    for (uint32_t i = 0; i < workers.count && i < MOST_WORKERS; i++) {
+    for (uint32_t i = 0; i < workers.count && i < MAX_WORKERS; i++) {
         uint64_t worker = workers.first + (uint64_t)i * workers.stride;
         uint32_t tid;
         uint64_t current;

@@ -4,11 +4,11 @@
 
 #include "analyzer/image/symbols.h"
 
-#define MOST_TASKS (UINT64_C(1) << 26)
-#define MOST_EXPECTED (UINT64_C(1) << 22)
-#define MOST_TASK_BYTES 8192U
-#define MOST_CONTEXT_BYTES 4096U
-#define MOST_CHAN_OFFSET 4096U
+#define MAX_TASKS (UINT64_C(1) << 26)
+#define MAX_EXPECTED (UINT64_C(1) << 22)
+#define MAX_TASK_BYTES 8192U
+#define MAX_CONTEXT_BYTES 4096U
+#define MAX_CHAN_OFFSET 4096U
 
 /* ---- The table ---- */
 
@@ -25,19 +25,19 @@ static bool is_sound(const struct taskrt_inspect *table)
                               table->stack_high,  table->context_sp};
     const uint32_t halves[] = {table->state, table->reason, table->object_count};
     uint32_t bytes = table->task_bytes;
-    bool ok = bytes >= sizeof(uint64_t) && bytes <= MOST_TASK_BYTES;
+    bool ok = bytes >= sizeof(uint64_t) && bytes <= MAX_TASK_BYTES;
     for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
         ok = ok && fits(words[i], 8, bytes);
     for (size_t i = 0; i < sizeof(halves) / sizeof(*halves); i++)
         ok = ok && fits(halves[i], 4, bytes);
-    return ok && fits(table->name, 32, bytes) && table->context_bytes <= MOST_CONTEXT_BYTES &&
+    return ok && fits(table->name, 32, bytes) && table->context_bytes <= MAX_CONTEXT_BYTES &&
            fits(table->context_fp, 8, table->context_bytes) &&
            fits(table->context_pc, 8, table->context_bytes) &&
-           fits(table->chan_capacity, 8, MOST_CHAN_OFFSET) &&
-           fits(table->chan_length, 8, MOST_CHAN_OFFSET) &&
-           fits(table->chan_closed, 4, MOST_CHAN_OFFSET) &&
-           fits(table->mutex_owner, 8, MOST_CHAN_OFFSET) && table->case_bytes >= 16 &&
-           table->case_bytes <= TASKRT_CASE_BYTES_MOST;
+           fits(table->chan_capacity, 8, MAX_CHAN_OFFSET) &&
+           fits(table->chan_length, 8, MAX_CHAN_OFFSET) &&
+           fits(table->chan_closed, 4, MAX_CHAN_OFFSET) &&
+           fits(table->mutex_owner, 8, MAX_CHAN_OFFSET) && table->case_bytes >= 16 &&
+           table->case_bytes <= TASKRT_MAX_CASE_BYTES;
 }
 
 enum taskrt_found taskrt_read_table(struct image *image, uint64_t address,
@@ -131,7 +131,7 @@ bool taskrt_list_init(struct taskrt_list *ret, struct mem_reader *memory,
     ret->memory = memory;
     ret->table = table;
     ret->next = table->head;
-    return table_init(&ret->rows, table->live < MOST_EXPECTED ? (size_t)table->live : 64);
+    return table_init(&ret->rows, table->live < MAX_EXPECTED ? (size_t)table->live : 64);
 }
 
 void taskrt_list_deinit(struct taskrt_list *list)
@@ -180,7 +180,7 @@ size_t taskrt_list_next(struct taskrt_list *list, struct taskrt_entry *entries, 
         uint64_t address = list->next;
         const unsigned char *task = NULL;
         if (address % sizeof(uint64_t) == 0 && address < UINT64_MAX - sizeof(list->bytes) &&
-            list->seen < MOST_TASKS) {
+            list->seen < MAX_TASKS) {
             task = at_hand(list, address);
             if (!task) {
                 fetch(list, address);

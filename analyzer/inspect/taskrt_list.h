@@ -15,7 +15,7 @@
 #define TASKRT_LIST_PAGES 64
 #define TASKRT_LIST_PAGE_BYTES 4096
 /* Of a struct taskrt_case: a table that says more is damaged. */
-#define TASKRT_CASE_BYTES_MOST 256
+#define TASKRT_MAX_CASE_BYTES 256
 
 enum taskrt_found {
     TASKRT_FOUND,

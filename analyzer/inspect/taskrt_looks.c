@@ -5,14 +5,14 @@
 
 #include "analyzer/inspect/taskrt_objects.h"
 
-#define MOST_STACK_BYTES (UINT64_C(1) << 40)
+#define MAX_STACK_BYTES (UINT64_C(1) << 40)
 
 bool taskrt_looks_init(struct taskrt_looks *ret, struct mem_reader *memory,
                        const struct taskrt_inspect *table)
 {
     *ret = (struct taskrt_looks){.memory = memory, .table = table};
     ret->stacks = malloc((size_t)TASKRT_LOOKS * TASKRT_LOOK_STACK_BYTES);
-    ret->objects = malloc((size_t)TASKRT_LOOKS * TASKRT_CHAN_BYTES_MOST);
+    ret->objects = malloc((size_t)TASKRT_LOOKS * TASKRT_MAX_CHAN_BYTES);
     ret->rows = calloc(TASKRT_LOOKS, sizeof(*ret->rows));
     ret->pieces = malloc((size_t)TASKRT_LOOKS * sizeof(*ret->pieces));
     bool ok = taskrt_pages_init(&ret->pages, TASKRT_LOOKS, table->task_bytes);
@@ -82,7 +82,7 @@ static void read_stacks(struct taskrt_looks *looks, size_t count)
         uint64_t low = word_at(look->task, looks->table->stack_low);
         uint64_t high = word_at(look->task, looks->table->stack_high);
         look->sp = word_at(look->task, looks->table->context_sp);
-        if (look->sp < low || look->sp > high || high - low > MOST_STACK_BYTES ||
+        if (look->sp < low || look->sp > high || high - low > MAX_STACK_BYTES ||
             high - look->sp < looks->table->context_bytes || look->sp % sizeof(uint64_t))
             continue;
         look->stack_bytes =

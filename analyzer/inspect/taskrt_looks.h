@@ -43,7 +43,7 @@ struct taskrt_looks {
     struct taskrt_look *rows; /* TASKRT_LOOKS */
     struct mem_piece *pieces; /* one a look */
     unsigned char *stacks;    /* TASKRT_LOOK_STACK_BYTES a look */
-    unsigned char *objects;   /* TASKRT_CHAN_BYTES_MOST a look */
+    unsigned char *objects;   /* TASKRT_MAX_CHAN_BYTES a look */
     struct taskrt_pages pages;
     unsigned char *copies[2]; /* of all looks: one that is kept, one of what changes */
 };

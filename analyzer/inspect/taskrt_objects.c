@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#define MOST_CASES 64
+#define MAX_CASES 64
 #define SEND 1 /* enum taskrt_direction of struct taskrt_case: see runtime/taskrt.h */
 
 /* The words of a channel that are read, from the first of them on. */
@@ -48,7 +48,7 @@ static bool piece_of(const struct taskrt_inspect *table, const struct taskrt_loo
     size_t chan_bytes;
     uint64_t start = chan_start(table, &chan_bytes);
     uint32_t reason = half_at(look->task, table->reason);
-    if (taskrt_waits_on_channel(reason) && chan_bytes <= TASKRT_CHAN_BYTES_MOST)
+    if (taskrt_waits_on_channel(reason) && chan_bytes <= TASKRT_MAX_CHAN_BYTES)
         *ret = (struct mem_piece){.address = object + start, .bytes = chan_bytes};
     else if (reason == TASKRT_REASON_MUTEX)
         *ret = (struct mem_piece){.address = object + table->mutex_owner, .bytes = 8};
@@ -86,7 +86,7 @@ void taskrt_objects_read(struct taskrt_looks *looks, size_t count)
         if (!piece_of(table, look, &piece) ||
             (pieces && is_same_piece(&looks->pieces[pieces - 1], &piece)))
             continue;
-        piece.to = looks->objects + pieces * TASKRT_CHAN_BYTES_MOST;
+        piece.to = looks->objects + pieces * TASKRT_MAX_CHAN_BYTES;
         looks->pieces[pieces++] = piece;
     }
     looks->memory->read(looks->memory, looks->pieces, pieces);
@@ -105,15 +105,15 @@ void taskrt_objects_read(struct taskrt_looks *looks, size_t count)
 void taskrt_objects_read_cases(struct taskrt_looks *looks, struct taskrt_look *look,
                                struct snapshot_builder *builder)
 {
-    struct snapshot_case cases[MOST_CASES];
-    unsigned char rows[MOST_CASES * TASKRT_CASE_BYTES_MOST], channel[TASKRT_CHAN_BYTES_MOST];
+    struct snapshot_case cases[MAX_CASES];
+    unsigned char rows[MAX_CASES * TASKRT_MAX_CASE_BYTES], channel[TASKRT_MAX_CHAN_BYTES];
     size_t chan_bytes, filled = 0;
     uint64_t start = chan_start(looks->table, &chan_bytes);
     uint64_t object = look->channel.object;
     uint32_t count = half_at(look->task, looks->table->object_count);
     look->case_count = 0;
-    if (count > MOST_CASES)
-        count = MOST_CASES;
+    if (count > MAX_CASES)
+        count = MAX_CASES;
     if (count == 0 || object == 0 ||
         !mem_read(looks->memory, object, rows, (size_t)count * looks->table->case_bytes))
         return;

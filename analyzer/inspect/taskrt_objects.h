@@ -10,7 +10,7 @@
 #include "analyzer/inspect/taskrt_looks.h"
 #include "analyzer/snapshot/builder.h"
 
-#define TASKRT_CHAN_BYTES_MOST 512
+#define TASKRT_MAX_CHAN_BYTES 512
 
 static inline bool taskrt_waits_on_channel(uint32_t reason)
 {

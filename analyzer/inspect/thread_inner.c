@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#define CODE_MOST 8192 /* bytes of a function that are looked at */
+#define MAX_CODE_BYTES 8192 /* bytes of a function that are looked at */
 
 bool thread_inner_init(struct thread_inner *inner)
 {
@@ -23,7 +23,7 @@ static void note(struct thread_inner *inner, const struct debug_names *names,
     if (!debug_names_begin(names, target, &start) || start != target ||
         debug_names_function(names, target, &start))
         return;
-    uint32_t *number = inner->count < THREAD_INNER_MOST
+    uint32_t *number = inner->count < THREAD_INNER_MAX_BYTES
                            ? table_at(&inner->of_start, (struct table_key){target, 1})
                            : NULL;
     if (!number)
@@ -62,7 +62,7 @@ static bool goes_to(const unsigned char *code, size_t bytes, size_t at, uint64_t
 static void look(struct thread_inner *inner, const struct debug_names *names,
                  struct mem_reader *memory, uint64_t bias)
 {
-    unsigned char code[CODE_MOST];
+    unsigned char code[MAX_CODE_BYTES];
     uint64_t start, bytes, target;
     const char *name;
     inner->looked = true;

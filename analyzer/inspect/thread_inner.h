@@ -10,12 +10,13 @@
 #include "analyzer/debug/names.h"
 #include "analyzer/inspect/thread_calls.h"
 
-#define THREAD_INNER_MOST 256
+#define THREAD_INNER_MAX_BYTES 256
 
 struct thread_inner {
     bool looked;
     struct table of_start; /* number of `functions` + 1, by where an inner function begins */
-    const struct thread_function *functions[THREAD_INNER_MOST]; /* NULL: several, of several ops */
+    const struct thread_function
+        *functions[THREAD_INNER_MAX_BYTES]; /* NULL: several, of several ops */
     uint32_t count;
 };
 

@@ -3,7 +3,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-#define THREADS_MOST (1U << 18)
+#define MAX_THREADS (1U << 18)
 /* struct pthread begins with its own address, and has it again in the third word. */
 #define SELF_WORDS 3
 /* EXITING_BITMASK of nptl/descr.h: the thread will not run the program's code again. */
@@ -55,7 +55,7 @@ size_t thread_list_read(const struct thread_list_layout *layout, struct mem_read
                     goto failed;
                 threads = more;
             }
-            if (++steps > THREADS_MOST || !read_one(layout, memory, entry, &thread, &next, &state))
+            if (++steps > MAX_THREADS || !read_one(layout, memory, entry, &thread, &next, &state))
                 goto failed;
             /* Without a number and not on its way out, it has not begun. */
             if (thread.tid != 0 || (state & EXITING))

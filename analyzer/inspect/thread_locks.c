@@ -136,7 +136,7 @@ static uint32_t holder_in_lock(const pthread_mutex_t *mutex)
 /* What is above was written by something else than the C library's functions for locks. */
 static bool may_be_owner(uint32_t tid)
 {
-    return tid <= REC_TID_MOST;
+    return tid <= REC_MAX_TID;
 }
 
 static uint32_t mutex_owner(const pthread_mutex_t *mutex)

@@ -33,13 +33,13 @@ static struct symbol_module symbol_module_of(const struct snapshot *snapshot,
     };
 }
 
-#define COMPARED_MOST 10000 /* names: a file that was built anew differs in more than one */
+#define MAX_COMPARED 10000 /* names: a file that was built anew differs in more than one */
 
 /* A file may have been built anew since. */
 static void compare_files(struct stacks *stacks)
 {
     const struct snapshot *snapshot = stacks->snapshot;
-    for (size_t i = 0; i < snapshot->frame_count && i < COMPARED_MOST; i++) {
+    for (size_t i = 0; i < snapshot->frame_count && i < MAX_COMPARED; i++) {
         const struct snapshot_frame *frame = &snapshot->frames[i];
         const struct snapshot_module *from =
             frame->module < snapshot->module_count ? &snapshot->modules[frame->module] : NULL;

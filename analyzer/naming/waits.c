@@ -180,12 +180,12 @@ static bool merge_waits(struct waits *waits, const struct snapshot *snapshot)
     return ok;
 }
 
-#define FRAMES_MOST 256 /* of longer stacks, only these are compared */
+#define MAX_FRAMES 256 /* of longer stacks, only these are compared */
 
-static size_t op_frames_of(const struct stack *stack, struct op_frame ret[FRAMES_MOST])
+static size_t op_frames_of(const struct stack *stack, struct op_frame ret[MAX_FRAMES])
 {
     size_t count = 0;
-    for (; count < stack->count && count < FRAMES_MOST; count++) {
+    for (; count < stack->count && count < MAX_FRAMES; count++) {
         const struct frame *frame = &stack->frames[count];
         ret[count] = (struct op_frame){frame->function,
                                        frame->module ? text_basename(frame->module->path) : NULL};
@@ -196,7 +196,7 @@ static size_t op_frames_of(const struct stack *stack, struct op_frame ret[FRAMES
 static bool find_joined_later(struct waits *waits, struct stacks *stacks, struct table *done,
                               uint32_t site)
 {
-    struct op_frame frames[FRAMES_MOST];
+    struct op_frame frames[MAX_FRAMES];
     uint32_t *known = table_at(done, (struct table_key){site, 0});
     if (!known)
         return false;
@@ -209,7 +209,7 @@ static bool find_joined_later(struct waits *waits, struct stacks *stacks, struct
 
 bool waits_name(struct waits *waits, const struct snapshot *snapshot, struct stacks *stacks)
 {
-    struct op_frame frames[FRAMES_MOST];
+    struct op_frame frames[MAX_FRAMES];
     for (size_t i = 1; i < waits->count; i++) {
         struct wait *wait = &waits->rows[i];
         size_t count = op_frames_of(stacks_get(stacks, wait->site), frames);

@@ -6,7 +6,7 @@
 #include "analyzer/process/file.h"
 #include "analyzer/process/process.h"
 
-#define CHILDREN_MOST (1U << 20) /* bytes of their numbers, of one thread */
+#define MAX_CHILDREN (1U << 20) /* bytes of their numbers, of one thread */
 
 /* A list of numbers, each with a blank behind it (proc_pid_children(5)). False: `visit` has had
  * enough. */
@@ -31,7 +31,7 @@ void process_children(pid_t pid, bool (*visit)(pid_t pid, void *arg), void *arg)
         if (entry->d_name[0] == '.')
             continue;
         snprintf(path, sizeof(path), "/proc/%d/task/%s/children", (int)pid, entry->d_name);
-        char *list = process_file_read(path, CHILDREN_MOST, &bytes);
+        char *list = process_file_read(path, MAX_CHILDREN, &bytes);
         if (list)
             more = visit_listed(list, visit, arg);
         free(list);

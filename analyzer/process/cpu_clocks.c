@@ -10,17 +10,17 @@
 #include "analyzer/base/clock.h"
 #include "analyzer/process/file.h"
 
-#define CPUS_MOST 4096
-#define NAME_MOST 15 /* bytes of a thread's name (prctl(2), PR_SET_NAME) */
+#define MAX_CPUS 4096
+#define MAX_NAME_BYTES 15 /* bytes of a thread's name (prctl(2), PR_SET_NAME) */
 #define NS_PER_S UINT64_C(1000000000)
 
 /* How long a CPU may take to let us run, and how many may take longer before none is asked. */
 #define PATIENCE_NS UINT64_C(100000000)
-#define LATE_MOST 4
+#define MAX_LATE_THREADS 4
 
 struct cpu_clocks {
-    int64_t now_ns[CPUS_MOST];                                  /* 0: not read; -1: it cannot be */
-    unsigned long own[CPUS_MOST / (8 * sizeof(unsigned long))]; /* where this program may run */
+    int64_t now_ns[MAX_CPUS];                                  /* 0: not read; -1: it cannot be */
+    unsigned long own[MAX_CPUS / (8 * sizeof(unsigned long))]; /* where this program may run */
     unsigned late;
 };
 
@@ -28,7 +28,8 @@ struct cpu_clocks *cpu_clocks_create(void)
 {
     struct cpu_clocks *clocks = calloc(1, sizeof(*clocks));
     if (clocks && sched_getaffinity(0, sizeof(clocks->own), (cpu_set_t *)clocks->own) != 0)
-        clocks->late = LATE_MOST; /* nobody could be called back from where it does not run */
+        clocks->late =
+            MAX_LATE_THREADS; /* nobody could be called back from where it does not run */
     return clocks;
 }
 
@@ -39,7 +40,7 @@ void cpu_clocks_destroy(struct cpu_clocks *clocks)
 
 const char *cpu_clocks_lines(const char *text)
 {
-    return text + strnlen(text, NAME_MOST);
+    return text + strnlen(text, MAX_NAME_BYTES);
 }
 
 int64_t cpu_clocks_last_ns(const char *text)
@@ -83,7 +84,7 @@ static void *read_own(void *argument)
 /* All signals blocked: leakspy's handlers must not run on it. */
 static bool start_on(int cpu, struct reader *reader)
 {
-    unsigned long set[CPUS_MOST / (8 * sizeof(unsigned long))] = {0};
+    unsigned long set[MAX_CPUS / (8 * sizeof(unsigned long))] = {0};
     pthread_attr_t attributes;
     sigset_t all;
     CPU_SET_S((unsigned)cpu, sizeof(set), (cpu_set_t *)set);
@@ -100,7 +101,7 @@ static bool start_on(int cpu, struct reader *reader)
 /* Calls a reader back from a CPU to the others, if there are any. */
 static void call_back(const struct cpu_clocks *clocks, int cpu, const struct reader *reader)
 {
-    unsigned long others[CPUS_MOST / (8 * sizeof(unsigned long))];
+    unsigned long others[MAX_CPUS / (8 * sizeof(unsigned long))];
     memcpy(others, clocks->own, sizeof(others));
     CPU_CLR_S((unsigned)cpu, sizeof(others), (cpu_set_t *)others);
     pthread_setaffinity_np(reader->thread, sizeof(others), (const cpu_set_t *)others);
@@ -126,14 +127,14 @@ static bool wait_for(const struct cpu_clocks *clocks, int cpu, struct reader *re
 
 int64_t cpu_clocks_now_ns(struct cpu_clocks *clocks, int cpu)
 {
-    if (cpu < 0 || cpu >= CPUS_MOST)
+    if (cpu < 0 || cpu >= MAX_CPUS)
         return -1;
     if (clocks->now_ns[cpu] != 0)
         return clocks->now_ns[cpu];
     clocks->now_ns[cpu] = -1;
 
     struct reader reader = {.lock = PTHREAD_MUTEX_INITIALIZER, .ended = PTHREAD_COND_INITIALIZER};
-    if (clocks->late == LATE_MOST || !start_on(cpu, &reader))
+    if (clocks->late == MAX_LATE_THREADS || !start_on(cpu, &reader))
         return -1;
     if (!wait_for(clocks, cpu, &reader))
         clocks->late++;

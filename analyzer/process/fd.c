@@ -14,7 +14,7 @@
 #include "analyzer/base/descriptor_text.h"
 #include "analyzer/process/unix_peers.h"
 
-#define SOCKETS_MOST (1u << 22)
+#define MAX_SOCKETS (1u << 22)
 #define OF_THREAD O_EXCL        /* PIDFD_THREAD (Linux 6.9) */
 #define TCP_LISTEN 10           /* enum of include/net/tcp_states.h */
 #define UNIX_LISTENS (1u << 16) /* __SO_ACCEPTCON of include/linux/net.h */
@@ -30,7 +30,7 @@ static void add_socket(struct process_fds *fds, const struct process_socket *row
     if (fds->count == fds->room) {
         size_t room = fds->room ? 2 * fds->room : 256;
         struct process_socket *more =
-            room <= SOCKETS_MOST ? reallocarray(fds->sockets, room, sizeof(*more)) : NULL;
+            room <= MAX_SOCKETS ? reallocarray(fds->sockets, room, sizeof(*more)) : NULL;
         if (!more)
             return;
         fds->sockets = more;
@@ -138,7 +138,7 @@ static void read_table(struct process_fds *fds, size_t table)
     FILE *file = fopen(path, "re");
     char *line = NULL;
     size_t room = 0, count = fds->count;
-    while (file && getline(&line, &room, file) > 0 && fds->count < SOCKETS_MOST)
+    while (file && getline(&line, &room, file) > 0 && fds->count < MAX_SOCKETS)
         tables[table].take(fds, tables[table].name, line);
     free(line);
     if (file)

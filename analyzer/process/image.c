@@ -16,7 +16,7 @@
 #include "analyzer/process/stop.h"
 #include "analyzer/process/threads.h"
 
-#define TRIES_MOST 3 /* to find a thread that lives: each may end at once */
+#define MAX_TRIES 3 /* to find a thread that lives: each may end at once */
 
 struct own {
     pid_t task; /* whose folder of /proc tells of memory and files; see process_open_memory */
@@ -88,7 +88,7 @@ static bool check(struct image *image, struct err *err)
     snprintf(what, sizeof(what), "process %d", (int)image->pid);
     /* It loses its memory before it is gone, and then there is no such vector; nor is there for a
      * thread that has ended since it was found. */
-    for (int tries = 0; alive && !random && tries < TRIES_MOST; tries++) {
+    for (int tries = 0; alive && !random && tries < MAX_TRIES; tries++) {
         alive = find_task(image);
         random = process_auxv(own->task, AT_RANDOM);
     }

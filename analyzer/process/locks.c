@@ -14,7 +14,7 @@
 
 #include "analyzer/process/process.h"
 
-#define DESCRIPTORS_MOST 20000 /* that a search asks whether they have a lock */
+#define MAX_DESCRIPTORS 20000 /* that a search asks whether they have a lock */
 
 /* A line of the kernel's, without its number: "FLOCK  ADVISORY  WRITE 4242 08:01:1234 0 EOF". */
 struct lock {
@@ -193,10 +193,10 @@ static enum holding is_held_by(struct process_lock_search *search, pid_t pid,
         snprintf(path, sizeof(path), "/proc/%d/fdinfo/%s", (int)pid, entry->d_name);
         if (entry->d_name[0] == '.')
             continue;
-        here = ++search->descriptors > DESCRIPTORS_MOST ? HOLDS_UNKNOWN : has_lock_in(path, lock);
+        here = ++search->descriptors > MAX_DESCRIPTORS ? HOLDS_UNKNOWN : has_lock_in(path, lock);
         if (here != HOLDS_NOT)
             holding = here;
-        if (search->descriptors > DESCRIPTORS_MOST)
+        if (search->descriptors > MAX_DESCRIPTORS)
             break;
         *ret_fd = atoi(entry->d_name);
     }

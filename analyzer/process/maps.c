@@ -12,7 +12,7 @@
 #include "analyzer/image/modules.h"
 #include "analyzer/process/file.h"
 
-#define MAPS_BYTES_MOST ((size_t)1 << 30)
+#define MAX_MAPS_BYTES ((size_t)1 << 30)
 
 /* "7f00-7f01 r-xp 00001000 fe:00 1234      /path": false: it is no such line. */
 static bool parse_line(const char *line, struct image_mapping *ret)
@@ -63,7 +63,7 @@ bool process_read_maps(struct image *image, pid_t task)
     char path[64];
     size_t bytes;
     snprintf(path, sizeof(path), "/proc/%d/maps", (int)task);
-    char *text = process_file_read(path, MAPS_BYTES_MOST, &bytes);
+    char *text = process_file_read(path, MAX_MAPS_BYTES, &bytes);
     if (!text)
         return false;
     bool ok = process_parse_maps(image, text);

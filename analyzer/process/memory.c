@@ -5,13 +5,13 @@
 #include <unistd.h>
 
 /* The kernel takes this many pieces in one call (UIO_MAXIOV, readv(2)). */
-#define PIECES_MOST 1024
+#define MAX_PIECES 1024
 
 /* What a piece costs is mostly that the kernel looks up its page: neighbours are read as one run,
  * and what lies between them is thrown away. Allocators put what is asked for together side by
  * side, once for each processor: so many runs are kept open for the pieces that follow. */
-#define GAP_MOST 2048
-#define RUN_MOST 65536
+#define MAX_GAP 2048
+#define MAX_RUN 65536
 #define RUNS_OPEN 8
 #define NO_PIECE UINT16_MAX
 
@@ -75,10 +75,10 @@ struct run {
 struct batch {
     struct mem_piece *pieces;
     size_t piece_count, run_count, row_count;
-    struct run runs[PIECES_MOST];
-    uint16_t next[PIECES_MOST];
-    struct iovec local[PIECES_MOST], remote[PIECES_MOST];
-    char gap[GAP_MOST]; /* where what nobody asked for goes */
+    struct run runs[MAX_PIECES];
+    uint16_t next[MAX_PIECES];
+    struct iovec local[MAX_PIECES], remote[MAX_PIECES];
+    char gap[MAX_GAP]; /* where what nobody asked for goes */
 };
 
 static struct run *run_before(struct batch *batch, const struct mem_piece *piece)
@@ -86,8 +86,8 @@ static struct run *run_before(struct batch *batch, const struct mem_piece *piece
     size_t open = batch->run_count < RUNS_OPEN ? batch->run_count : RUNS_OPEN;
     for (struct run *run = &batch->runs[batch->run_count]; open-- > 0;) {
         run--;
-        if (piece->address >= run->end && piece->address - run->end <= GAP_MOST &&
-            piece->address + piece->bytes - run->start <= RUN_MOST)
+        if (piece->address >= run->end && piece->address - run->end <= MAX_GAP &&
+            piece->address + piece->bytes - run->start <= MAX_RUN)
             return run;
     }
     return NULL;
@@ -96,7 +96,7 @@ static struct run *run_before(struct batch *batch, const struct mem_piece *piece
 /* Whether one piece more fits into the call, and what lies before it. */
 static bool has_room(size_t pieces, size_t rows)
 {
-    return pieces < PIECES_MOST && rows + 2 <= PIECES_MOST;
+    return pieces < MAX_PIECES && rows + 2 <= MAX_PIECES;
 }
 
 /* Whether something lies between a run that reaches to `end` so far and its next piece: it takes a
@@ -203,14 +203,14 @@ static void read_pieces(struct mem_reader *reader, struct mem_piece *pieces, siz
     struct batch batch;
     /* A call ends at the first run that cannot be read, and costs what all of its runs cost to hand
      * over: after a failure the next ones are few. */
-    size_t most_runs = PIECES_MOST;
+    size_t most_runs = MAX_PIECES;
     while (count > 0) {
         plan_runs(&batch, pieces, count, most_runs);
         fill_rows(&batch);
         size_t good = read_batch(memory, &batch);
         most_runs = good == batch.run_count ? 2 * most_runs : good / 2 + 1;
-        if (most_runs > PIECES_MOST)
-            most_runs = PIECES_MOST;
+        if (most_runs > MAX_PIECES)
+            most_runs = MAX_PIECES;
         pieces += batch.piece_count;
         count -= batch.piece_count;
     }

@@ -14,9 +14,10 @@
 #include "analyzer/base/text.h"
 #include "analyzer/process/file.h"
 
-#define STATUS_MOST (1U << 20) /* of /proc/PID/status: 65536 groups, of 11 bytes each at most */
-#define CMDLINE_MOST (1U << 22)
-#define AUXV_MOST (1U << 16)
+#define MAX_STATUS_BYTES                                                                           \
+    (1U << 20) /* of /proc/PID/status: 65536 groups, of 11 bytes each at most */
+#define MAX_CMDLINE_BYTES (1U << 22)
+#define MAX_AUXV_BYTES (1U << 16)
 
 enum process_state process_look(pid_t pid, uint64_t *ret_start_ticks)
 {
@@ -214,7 +215,7 @@ bool process_read_status(pid_t id, struct process_status *ret)
     size_t bytes;
     memset(ret, 0, sizeof(*ret));
     snprintf(path, sizeof(path), "/proc/%d/status", (int)id);
-    char *text = process_file_read(path, STATUS_MOST, &bytes);
+    char *text = process_file_read(path, MAX_STATUS_BYTES, &bytes);
     if (!text)
         return false;
     if (bytes)
@@ -235,7 +236,7 @@ char **process_cmdline(pid_t pid)
     char path[64];
     size_t bytes = 0, count = 0;
     snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
-    char *text = process_file_read(path, CMDLINE_MOST, &bytes);
+    char *text = process_file_read(path, MAX_CMDLINE_BYTES, &bytes);
     if (!text && errno != ENOMEM)
         text = strdup("");
     for (size_t i = 0; text && i < bytes; i += strlen(text + i) + 1)
@@ -304,7 +305,7 @@ uint64_t process_auxv(pid_t pid, uint64_t type)
     size_t bytes;
     uint64_t found = 0, pair[2];
     snprintf(path, sizeof(path), "/proc/%d/auxv", (int)pid);
-    char *text = process_file_read(path, AUXV_MOST, &bytes);
+    char *text = process_file_read(path, MAX_AUXV_BYTES, &bytes);
     for (size_t at = 0; text && !found && at + sizeof(pair) <= bytes; at += sizeof(pair)) {
         memcpy(pair, text + at, sizeof(pair));
         if (pair[0] == type)

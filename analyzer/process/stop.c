@@ -25,7 +25,7 @@
 #define PATIENCE_NS UINT64_C(50000000) /* how long a thread is waited for */
 #define SPIN_NS UINT64_C(200000)       /* of that, without sleeping */
 #define SETTLED_NS INT64_C(20000000)   /* who parked later may be about to go on */
-#define LATE_MOST 4                    /* threads that did not stop in time, before none is asked */
+#define MAX_LATE_THREADS 4             /* threads that did not stop in time, before none is asked */
 #define PAGE_BYTES 4096
 
 void process_stops_init(struct process_stops *ret, pid_t pid)
@@ -157,7 +157,7 @@ bool process_stop_thread(struct process_stops *stops, struct image *image,
 
     ret->pause_ns = 0;
     ret->stack_bytes = 0;
-    if (stops->late >= LATE_MOST || !may_stop(stops, thread) ||
+    if (stops->late >= MAX_LATE_THREADS || !may_stop(stops, thread) ||
         pthread_create(&tracer, NULL, trace, &stop) != 0)
         return false;
     pthread_join(tracer, NULL);

@@ -12,7 +12,7 @@
 #include "analyzer/process/cpu_clocks.h"
 #include "analyzer/process/process.h"
 
-#define THREADS_MOST (1u << 22) /* the kernel's own limit of ids (PID_MAX_LIMIT) */
+#define MAX_THREADS (1u << 22) /* the kernel's own limit of ids (PID_MAX_LIMIT) */
 #define NS_PER_S INT64_C(1000000000)
 /* include/linux/sched.h. Each alone meant something else before Linux 6.4. */
 #define PF_IO_WORKER 0x10
@@ -213,7 +213,7 @@ bool process_read_threads(pid_t pid, struct image_thread **ret, size_t *ret_coun
     size_t count = 0, room = 0;
     bool ok = looker.clocks != NULL;
     struct dirent *entry;
-    while (ok && count < THREADS_MOST && (entry = readdir(folder)) != NULL) {
+    while (ok && count < MAX_THREADS && (entry = readdir(folder)) != NULL) {
         if (entry->d_name[0] < '0' || entry->d_name[0] > '9')
             continue;
         if (count == room) {

@@ -29,7 +29,7 @@ static const struct {
     [REC_TABLE_ASLEEP] = {"asleep", sizeof(struct rec_asleep), false},
 };
 
-#define STRIDE_MOST 65536U
+#define MAX_STRIDE 65536U
 
 /* The fields that say whether the rest can be understood. */
 static bool check_identity(const struct rec_file *file, size_t got, struct err *err)
@@ -91,7 +91,7 @@ static bool check_table(struct rec_file *file, const struct rec_table *table, st
                        ", a newer version than 1, the one that this leakspy reads",
                        name, table->version);
     if (table->version == 0 || table->stride < known_tables[table->id].row_bytes ||
-        table->stride > STRIDE_MOST || (table->id == REC_TABLE_STRINGS && table->stride != 1) ||
+        table->stride > MAX_STRIDE || (table->id == REC_TABLE_STRINGS && table->stride != 1) ||
         table->offset % 4096 || table->offset < file->header.header_bytes)
         return err_set(err, ERR_CORRUPT, file->path,
                        "is damaged: its table of %s is impossible (version %" PRIu32

@@ -13,7 +13,7 @@
 #include "analyzer/snapshot/snapshot.h"
 
 /* More rows than any program has; what a damaged count may cost is bounded by it. */
-#define RECORDING_ROWS_MOST (UINT64_C(1) << 26)
+#define RECORDING_MAX_ROWS (UINT64_C(1) << 26)
 
 /* A wait with cases, in a file that is being written: by what it is known again. */
 struct recording_select {

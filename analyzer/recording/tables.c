@@ -5,7 +5,7 @@
 #include <string.h>
 
 /* More than any program has; what a damaged count may cost is bounded by it. */
-#define BYTES_MOST (UINT64_C(1) << 31)
+#define MAX_BYTES (UINT64_C(1) << 31)
 #define ROWS_A_HOLE 8192 /* that are asked about together: are they in a hole of the file? */
 
 /* Reads all rows of a table, with `spare_bytes` zeroes behind them. */
@@ -14,9 +14,9 @@ static bool read_table(struct recording_reader *reader, enum rec_table_id id, si
 {
     uint64_t rows = rec_file_rows(&reader->file, id);
     uint64_t limit =
-        BYTES_MOST / row_bytes < RECORDING_ROWS_MOST ? BYTES_MOST / row_bytes : RECORDING_ROWS_MOST;
+        MAX_BYTES / row_bytes < RECORDING_MAX_ROWS ? MAX_BYTES / row_bytes : RECORDING_MAX_ROWS;
     if (row_bytes == 1)
-        limit = BYTES_MOST;
+        limit = MAX_BYTES;
     if (rows > limit) {
         reader->snapshot->loss.rows += rows - limit;
         rows = limit;

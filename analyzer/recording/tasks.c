@@ -197,7 +197,7 @@ static void take_wait(struct recording_reader *reader, uint64_t number, const st
     task->detail_a = row->detail_a;
     task->detail_b = row->detail_b;
     task->detail_flags = row->detail_flags;
-    if (row->detail_flags & REC_DETAIL_OWNER && row->detail_a > REC_TID_MOST)
+    if (row->detail_flags & REC_DETAIL_OWNER && row->detail_a > REC_MAX_TID)
         task->detail_a = 0; /* the memory of the lock was overwritten, or its last owner died */
     if (row->detail_flags & REC_DETAIL_TIMES_OUT)
         task->flags |= SNAPSHOT_DEADLINE;
@@ -357,9 +357,9 @@ static bool read_chunk(struct recording_reader *reader, uint64_t first, size_t c
 static bool read_chunks(struct recording_reader *reader, const struct looks *looks)
 {
     uint64_t rows = rec_file_rows(&reader->file, REC_TABLE_TASKS);
-    if (rows > RECORDING_ROWS_MOST) {
-        reader->snapshot->loss.unreadable += rows - RECORDING_ROWS_MOST;
-        rows = RECORDING_ROWS_MOST;
+    if (rows > RECORDING_MAX_ROWS) {
+        reader->snapshot->loss.unreadable += rows - RECORDING_MAX_ROWS;
+        rows = RECORDING_MAX_ROWS;
     }
 
     bool ok = true;

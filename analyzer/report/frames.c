@@ -158,7 +158,7 @@ bool frames_hide_others(const struct stack *stack)
     return false;
 }
 
-#define DEPTH_MOST 16 /* of lists in lists: deeper ones are folded at once */
+#define MAX_DEPTH 16 /* of lists in lists: deeper ones are folded at once */
 #define ELLIPSIS "…"
 
 static bool begins_character(char byte)
@@ -174,7 +174,7 @@ size_t frames_columns(const char *text)
     return columns;
 }
 
-#define OPERATOR_MOST 3 /* characters: <=> */
+#define MAX_OPERATOR 3 /* characters: <=> */
 
 /* Whether a list of template arguments begins or ends there: 1, -1, else 0. Other brackets are
  * those of operators and arrows: operator<<, operator->, fn() -> T. */
@@ -183,7 +183,7 @@ static int bracket_at(const char *name, const char *at)
     const char *begin = at;
     if (*at != '<' && *at != '>')
         return 0;
-    while (begin > name && at - begin < OPERATOR_MOST - 1 && strchr("<>=-", begin[-1]))
+    while (begin > name && at - begin < MAX_OPERATOR - 1 && strchr("<>=-", begin[-1]))
         begin--;
     if (begin - name >= 8 && memcmp(begin - 8, "operator", 8) == 0)
         return 0;
@@ -251,7 +251,7 @@ char *frames_short_name(const char *name, size_t columns)
     size_t depth = list_depth(name);
     size_t least = *name == '<' ? 2 : 1; /* Rust's <Type as Trait>::method is no list */
     strcpy(folded, name);
-    for (size_t from = depth < DEPTH_MOST ? depth : DEPTH_MOST;
+    for (size_t from = depth < MAX_DEPTH ? depth : MAX_DEPTH;
          from >= least && frames_columns(folded) > columns; from--)
         fold_lists(name, from, folded);
     if (frames_columns(folded) <= columns)

@@ -11,7 +11,7 @@
 
 #define INDENT "       "
 #define FUNCTION_COLUMNS 40
-#define FUNCTION_COLUMNS_MOST 80
+#define MAX_FUNCTION_COLUMNS 80
 
 /* A colour for each verdict, worst in red. */
 static const char *const colours[VERDICT_COUNT] = {
@@ -190,7 +190,7 @@ static void put_headline(const struct writer *writer, const struct group *group)
 static int put_function(FILE *out, const char *function)
 {
     char *printable = text_printable_dup(function);
-    char *name = printable ? frames_short_name(printable, FUNCTION_COLUMNS_MOST) : NULL;
+    char *name = printable ? frames_short_name(printable, MAX_FUNCTION_COLUMNS) : NULL;
     size_t columns = frames_columns(name ? name : "?");
     fputs(name ? name : "?", out);
     free(name);

@@ -5,7 +5,7 @@
 #include "analyzer/process/locks.h"
 #include "analyzer/process/threads.h"
 
-#define ASKED_MOST 100 /* waits: each takes a look at the list of all locks */
+#define MAX_ASKED 100 /* waits: each takes a look at the list of all locks */
 
 /* The thread on which a task waits for a lock; NULL: it does not. */
 static const struct image_thread *find_thread(const struct snapshot *snapshot,
@@ -44,7 +44,7 @@ void file_locks_find(struct snapshot *snapshot)
     struct process_lock_search search = {0};
     if (!snapshot_is_live(snapshot))
         return;
-    for (size_t i = 0; i < snapshot->task_count && asked < ASKED_MOST; i++) {
+    for (size_t i = 0; i < snapshot->task_count && asked < MAX_ASKED; i++) {
         if (!is_wait(snapshot, &snapshot->tasks[i]))
             continue;
         if (!threads && !process_read_threads((pid_t)snapshot->pid, &threads, &count, &denied))

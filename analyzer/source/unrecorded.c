@@ -12,7 +12,7 @@
 #include "analyzer/recording/file.h"
 #include "preload/goscan/system_calls.h"
 
-#define NAMED_MOST 3
+#define MAX_NAMED 3
 #define PAUSE_NS 20000000
 
 /* The kernel's ids of the threads that the recording tells of: sorted. */
@@ -120,13 +120,13 @@ static void list(const struct image_thread *threads, size_t count, char *to, siz
 {
     char age[32];
     size_t bytes = 0;
-    for (size_t i = 0; i < count && i < NAMED_MOST && bytes < room; i++) {
+    for (size_t i = 0; i < count && i < MAX_NAMED && bytes < room; i++) {
         bytes += (size_t)snprintf(to + bytes, room - bytes, "%s%" PRIu32 " in %s for %s or longer",
                                   i ? ", " : "", threads[i].tid, call_of(&threads[i]).name,
                                   text_duration(threads[i].parked_ns, age));
     }
-    if (count > NAMED_MOST && bytes < room)
-        snprintf(to + bytes, room - bytes, ", %zu more", count - NAMED_MOST);
+    if (count > MAX_NAMED && bytes < room)
+        snprintf(to + bytes, room - bytes, ", %zu more", count - MAX_NAMED);
 }
 
 /* The number of the process whose threads the snapshot tells of; 0: it has ended, or there are

@@ -10,12 +10,12 @@
 #include "analyzer/verdict/rules.h"
 #include "preload/goscan/reasons.h"
 
-#define CYCLES_MOST 3       /* of one group that are told */
-#define CYCLE_TASKS_MOST 12 /* of one cycle */
+#define MAX_CYCLES 3       /* of one group that are told */
+#define MAX_CYCLE_TASKS 12 /* of one cycle */
 
 void evidence_add(struct group *group, const char *format, ...)
 {
-    if (group->evidence_count == EVIDENCE_MOST)
+    if (group->evidence_count == VERDICT_MAX_EVIDENCE)
         return;
     char *sentence;
     va_list args;
@@ -34,14 +34,14 @@ const char *evidence_plural(const char *word, uint64_t count, char to[64])
     return to;
 }
 
-#define COMM_MOST 15 /* characters of a name that the kernel keeps */
+#define MAX_COMM_BYTES 15 /* characters of a name that the kernel keeps */
 
 /* Whether a thread has the name of its program, as all have that were given none. */
 static bool is_named_as_program(const struct snapshot *snapshot, const char *name)
 {
     const char *program = text_basename(snapshot->exe);
     size_t length = strlen(name);
-    return strncmp(program, name, length) == 0 && (length == COMM_MOST || !program[length]);
+    return strncmp(program, name, length) == 0 && (length == MAX_COMM_BYTES || !program[length]);
 }
 
 const char *evidence_own_name(const struct snapshot *snapshot, uint32_t index)
@@ -165,7 +165,7 @@ static void write_cycle(FILE *out, const struct judge *judge, uint32_t first)
     uint32_t at = first, count = 0;
     do {
         uint32_t next = waitgraph_next(judge->graph, at);
-        if (count++ < CYCLE_TASKS_MOST) {
+        if (count++ < MAX_CYCLE_TASKS) {
             struct object_look look = evidence_look_at(judge->snapshot, judge->graph, at);
             char who[64], object[64], whom[64];
             evidence_task_name(judge->snapshot, at, who);
@@ -180,7 +180,7 @@ static void write_cycle(FILE *out, const struct judge *judge, uint32_t first)
         }
         at = next;
     } while (at != first);
-    if (count > CYCLE_TASKS_MOST)
+    if (count > MAX_CYCLE_TASKS)
         fprintf(out, "; and so on, %" PRIu32 " tasks in all", count);
 }
 
@@ -204,7 +204,7 @@ void evidence_add_cycles(const struct judge *judge, struct group *group)
         if (count == 0 || cycles[i] != cycles[count - 1])
             cycles[count++] = cycles[i];
     }
-    for (size_t i = 0; i < count && i < CYCLES_MOST; i++) {
+    for (size_t i = 0; i < count && i < MAX_CYCLES; i++) {
         char *text = NULL;
         size_t bytes;
         FILE *out = open_memstream(&text, &bytes);
@@ -215,8 +215,8 @@ void evidence_add_cycles(const struct judge *judge, struct group *group)
             evidence_add(group, "a cycle: %s", text);
         free(text);
     }
-    if (count > CYCLES_MOST)
-        evidence_add(group, "and %zu more such cycle%s", count - CYCLES_MOST,
-                     count - CYCLES_MOST == 1 ? "" : "s");
+    if (count > MAX_CYCLES)
+        evidence_add(group, "and %zu more such cycle%s", count - MAX_CYCLES,
+                     count - MAX_CYCLES == 1 ? "" : "s");
     free(cycles);
 }

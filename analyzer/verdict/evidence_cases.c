@@ -6,7 +6,7 @@
 
 #include "analyzer/verdict/evidence.h"
 
-#define NAMED_MOST 6
+#define MAX_NAMED 6
 
 /* The cases of one task, as far as they are known. */
 struct cases {
@@ -45,7 +45,7 @@ static char *name_all(const struct cases *cases)
     FILE *out = open_memstream(&text, &bytes);
     if (!out)
         return NULL;
-    for (uint32_t i = 0; i < cases->count && i < NAMED_MOST; i++) {
+    for (uint32_t i = 0; i < cases->count && i < MAX_NAMED; i++) {
         fprintf(out, "%s%s ", i ? ", " : "cases: ", snapshot_op_name(cases->rows[i].op));
         if (cases->rows[i].object)
             fprintf(out, "%#" PRIx64, cases->rows[i].object);
@@ -54,8 +54,8 @@ static char *name_all(const struct cases *cases)
     }
     if (!cases->all)
         fputs(", and others that are not known", out);
-    else if (cases->count > NAMED_MOST)
-        fprintf(out, " and %" PRIu32 " more", cases->count - NAMED_MOST);
+    else if (cases->count > MAX_NAMED)
+        fprintf(out, " and %" PRIu32 " more", cases->count - MAX_NAMED);
     fclose(out);
     return text;
 }

@@ -4,7 +4,7 @@
 
 #include "analyzer/verdict/evidence.h"
 
-#define HOLDERS_MOST 3
+#define MAX_HOLDERS 3
 
 /* How many members wait for what this text says the holder of. */
 static size_t count_of(const struct snapshot *snapshot, const struct group *group, const char *text)
@@ -28,9 +28,9 @@ static bool is_among(const char *const told[], size_t count, const char *text)
 void evidence_add_holders(const struct judge *judge, struct group *group)
 {
     const struct snapshot *snapshot = judge->snapshot;
-    const char *told[HOLDERS_MOST];
+    const char *told[MAX_HOLDERS];
     size_t count = 0;
-    for (size_t i = 0; snapshot->holder_count && i < group->count && count < HOLDERS_MOST; i++) {
+    for (size_t i = 0; snapshot->holder_count && i < group->count && count < MAX_HOLDERS; i++) {
         const char *text = snapshot_holder_of(snapshot, group->members[i]);
         if (!text || is_among(told, count, text))
             continue;

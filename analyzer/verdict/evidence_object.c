@@ -223,7 +223,7 @@ static void explain_many_channels(const struct judge *judge, struct group *group
                      state, partner, known(judge), lonely, group->count);
 }
 
-#define FDS_MOST 3 /* of many that are told */
+#define MAX_FDS 3 /* of many that are told */
 
 struct fd_row {
     uint64_t fd;
@@ -247,14 +247,14 @@ static size_t write_fds(FILE *out, const struct fd_row *rows, size_t count)
     for (size_t i = 0; i < count; i++) {
         if (i && rows[i].fd == rows[i - 1].fd)
             continue;
-        if (different++ >= FDS_MOST)
+        if (different++ >= MAX_FDS)
             continue;
         fprintf(out, "%s%" PRIu64, different > 1 ? ", " : "", rows[i].fd);
         if (rows[i].text)
             fprintf(out, " (%s)", rows[i].text);
     }
-    if (different > FDS_MOST)
-        fprintf(out, " and %zu more", different - FDS_MOST);
+    if (different > MAX_FDS)
+        fprintf(out, " and %zu more", different - MAX_FDS);
     return different;
 }
 

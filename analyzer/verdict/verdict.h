@@ -31,7 +31,7 @@ struct verdict_options {
     uint64_t max_tasks; /* tasks listed of each group */
 };
 
-#define EVIDENCE_MOST 8
+#define VERDICT_MAX_EVIDENCE 8
 
 /* Tasks of the same kind, op, wait site and spawn site of which the same is to be said. */
 struct group {
@@ -56,7 +56,7 @@ struct group {
     size_t listed_count;
     enum rec_object object; /* what kind of object they wait on; REC_OBJECT_NONE: on none */
     bool same_object;       /* all on the one that the first member waits on */
-    char *evidence[EVIDENCE_MOST];
+    char *evidence[VERDICT_MAX_EVIDENCE];
     size_t evidence_count;
     uint8_t rule; /* row of the table of rules */
 };

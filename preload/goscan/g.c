@@ -2,7 +2,7 @@
 
 #define STACK_MAX_BYTES (UINT64_C(1) << 30)
 #define STACK_MIN_BYTES 2048 /* both bounds are multiples of it */
-#define ID_MAX (UINT64_C(1) << 56)
+#define MAX_ID (UINT64_C(1) << 56)
 
 size_t g_bytes(const struct go_layout *layout)
 {
@@ -67,7 +67,7 @@ bool g_is_plausible(const struct go_layout *layout, const void *bytes,
     uint64_t start = word_at(bytes, layout->g_start_pc);
     uint32_t status = g_status(layout, bytes);
     if (status > G_STATUS_LAST || status == 5 || status == 7 ||
-        word_at(bytes, layout->g_id) >= ID_MAX)
+        word_at(bytes, layout->g_id) >= MAX_ID)
         return false;
     /* One that came from C was started by no code of Go. */
     if (start != 0 && !pclntab_covers(functions, start))

@@ -15,19 +15,19 @@
 
 #define AT_ONCE 128
 #define PART_BYTES 256 /* of one piece, at most */
-#define MOST_WORK 5500
-#define MOST_IN_A_ROW (1U << 24)
+#define MAX_WORK 5500
+#define MAX_IN_A_ROW (1U << 24)
 
 #define BUCKET_ROWS 8 /* as of labels: top bytes of hashes, keys, next bucket */
 #define BUCKET_NEXT (BUCKET_ROWS + BUCKET_ROWS * CANCELER_BYTES)
 #define BUCKET_BYTES (BUCKET_NEXT + 8)
 #define ROW_USED 5
-#define MOST_BITS 24
+#define MAX_BITS 24
 #define SAME_SIZE 8 /* in hmap.flags: the old buckets are as many as the new ones */
 
 #define GROUP_ROWS 8 /* bytes that say which are used, then rows with a key each */
 #define ROW_FREE 0x80
-#define MOST_GROUPS 4096
+#define MAX_GROUPS 4096
 #define TABLES_AT_ONCE (PART_BYTES / 8)
 
 #define CANCELER_BYTES 16
@@ -45,12 +45,12 @@ struct walk {
     uint8_t parts[AT_ONCE][PART_BYTES];
     struct work now[AT_ONCE]; /* what is read into them */
     uint32_t oks[AT_ONCE];
-    struct work stack[MOST_WORK];
+    struct work stack[MAX_WORK];
     size_t count; /* of the stack */
 };
 
 _Static_assert(sizeof(struct walk) <= SCAN_CONTEXTS_BYTES, "it fits");
-_Static_assert(SCAN_CLOSURES <= MOST_WORK, "all of them fit");
+_Static_assert(SCAN_CLOSURES <= MAX_WORK, "all of them fit");
 
 static void lack(struct goscan *scan)
 {
@@ -97,7 +97,7 @@ static void push(struct goscan *scan, struct walk *walk, enum kind kind, uint64_
 {
     if (address == 0 || count == 0)
         return;
-    if (address % 8 != 0 || count > MOST_IN_A_ROW || walk->count == MOST_WORK ||
+    if (address % 8 != 0 || count > MAX_IN_A_ROW || walk->count == MAX_WORK ||
         bytes_of(&scan->layout, kind) > PART_BYTES) {
         lack(scan);
         return;
@@ -129,7 +129,7 @@ static void take_hmap(struct goscan *scan, struct walk *walk, const uint8_t *byt
     const struct go_layout *layout = &scan->layout;
     unsigned bits = bytes[layout->map_bits];
     unsigned flags = layout->map_bits > 0 ? bytes[layout->map_bits - 1U] : 0U;
-    if (bits > MOST_BITS) {
+    if (bits > MAX_BITS) {
         lack(scan);
         return;
     }
@@ -169,7 +169,7 @@ static void take_tables(struct goscan *scan, struct walk *walk, const uint8_t *b
 static void take_table(struct goscan *scan, struct walk *walk, const uint8_t *bytes)
 {
     uint64_t mask = word_at(bytes, scan->layout.swiss_groups_mask);
-    if (mask < MOST_GROUPS)
+    if (mask < MAX_GROUPS)
         push(scan, walk, GROUPS, word_at(bytes, scan->layout.swiss_groups), mask + 1);
     else
         lack(scan);

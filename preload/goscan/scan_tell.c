@@ -3,8 +3,8 @@
 
 #include "preload/recording.h"
 
-#define MOST_FAR_CASES 8192        /* of selects, in one run: each costs some microseconds */
-#define MOST_ANCESTORS 50          /* that the runtime keeps since 1.21; 100 before */
+#define MAX_FAR_CASES 8192         /* of selects, in one run: each costs some microseconds */
+#define MAX_ANCESTORS 50           /* that the runtime keeps since 1.21; 100 before */
 #define MAIN_ID 1                  /* of the first goroutine, which no go statement created */
 #define SYNC_TIMERS_SINCE_MINOR 27 /* all channels of timers know them */
 #define TIME_BYTES 24              /* of a time.Time, which timers send */
@@ -160,7 +160,7 @@ static bool far_cases_end(struct goscan *scan, const struct scan_item *item)
     uint64_t next = all_known ? word_at(last->copy.bytes, layout->sudog_wait_link) : 0;
     for (; next != 0; next = word_at(sudog, layout->sudog_wait_link)) {
         bool known;
-        if (state->far_cases++ >= MOST_FAR_CASES || next % 8 != 0 ||
+        if (state->far_cases++ >= MAX_FAR_CASES || next % 8 != 0 ||
             !mem_read(scan->reader, next, sudog, state->sudog_bytes) ||
             word_at(sudog, layout->sudog_g) != item->g || sudog[layout->sudog_is_select] == 0) {
             all_known = false;
@@ -284,7 +284,7 @@ static void tell_ancestors(struct goscan *scan, const struct scan_item *item,
         return;
     ret->ancestor_pcs = state->ancestors;
     ret->ancestor_count = drop_outer_calls(scan, state->ancestors, (uint32_t)count);
-    ret->ancestors_cut = pcs[1] > count || pcs[1] == MOST_ANCESTORS;
+    ret->ancestors_cut = pcs[1] > count || pcs[1] == MAX_ANCESTORS;
 }
 
 /* ---- All of it ---- */

@@ -150,7 +150,7 @@ static const struct call_row *row_of(int64_t number)
 }
 
 #define POLLED_AT_ONCE 64
-#define POLLED_MOST 4096 /* entries that are looked at; of more, the others are taken as given */
+#define MAX_POLLED 4096 /* entries that are looked at; of more, the others are taken as given */
 
 /* The kernel leaves out entries with a descriptor below 0: who polls makes them so that it need not
  * move the others. */
@@ -159,7 +159,7 @@ static void read_polled(const uint64_t args[6], struct mem_reader *memory, struc
     struct pollfd part[POLLED_AT_ONCE];
     uint32_t count = (uint32_t)args[1], at = 0;
     ret->fds = true;
-    for (uint32_t some; at < count && at < POLLED_MOST; at += some) {
+    for (uint32_t some; at < count && at < MAX_POLLED; at += some) {
         some = count - at < POLLED_AT_ONCE ? count - at : POLLED_AT_ONCE;
         if (!mem_read(memory, args[0] + at * sizeof(part[0]), part, some * sizeof(part[0])))
             break;

@@ -18,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MOST_PAIRS 101
+#define MAX_PAIRS 101
 #define NOT_PINNED (-1)
 
 static int pairs = 21;
@@ -142,7 +142,7 @@ struct measured {
 static bool measure(double (*run)(bool preload, int pair, const void *what), const void *what,
                     struct measured *ret)
 {
-    double ratios[MOST_PAIRS], bare[MOST_PAIRS];
+    double ratios[MAX_PAIRS], bare[MAX_PAIRS];
     for (int i = 0; i < pairs; i++) {
         double with = 0;
         if (i % 2)
@@ -302,7 +302,7 @@ static void run_million(void)
 {
     static const char *const park[] = {BENCH_DIR "/bench_taskrt", "park", "1000000", NULL};
     char text[256];
-    double times[MOST_PAIRS], took;
+    double times[MAX_PAIRS], took;
     struct rusage usage = {0};
     FILE *out;
     int in;
@@ -345,8 +345,8 @@ int main(int argc, char **argv)
         pairs = atoi(argv[1]);
         argc -= 2, argv += 2;
     }
-    if (pairs < 1 || pairs > MOST_PAIRS) {
-        fprintf(stderr, "usage: bench [--pairs 1..%d] [NAME...]\n", MOST_PAIRS);
+    if (pairs < 1 || pairs > MAX_PAIRS) {
+        fprintf(stderr, "usage: bench [--pairs 1..%d] [NAME...]\n", MAX_PAIRS);
         return 64;
     }
     printf("| work | bare | preloaded/bare | middle half | aim |\n|---|---|---|---|---|\n");

@@ -16,9 +16,9 @@
 
 #include "preload/recording.h"
 
-enum { MOST_TARGETS = 512 };
+enum { MAX_TARGETS = 512 };
 
-static struct target *targets[MOST_TARGETS];
+static struct target *targets[MAX_TARGETS];
 
 int64_t now_ms(void)
 {
@@ -132,11 +132,11 @@ struct target *target_start(bool preload, const char *const argv[], const char *
 {
     size_t slot = 0;
     int in[2];
-    while (slot < MOST_TARGETS && targets[slot])
+    while (slot < MAX_TARGETS && targets[slot])
         slot++;
     struct target *target = calloc(1, sizeof *target);
     assert_non_null(target);
-    assert_true(slot < MOST_TARGETS);
+    assert_true(slot < MAX_TARGETS);
     strcpy(target->dir, "/tmp/leakspy-e2e.XXXXXX");
     assert_non_null(mkdtemp(target->dir));
     snprintf(target->recording, sizeof target->recording, "%s/target.rec", target->dir);
@@ -344,7 +344,7 @@ void target_end(struct target *target)
         waitpid(target->pid, NULL, 0);
     }
     nftw(target->dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
-    for (size_t i = 0; i < MOST_TARGETS; i++)
+    for (size_t i = 0; i < MAX_TARGETS; i++)
         if (targets[i] == target)
             targets[i] = NULL;
     free(target);
@@ -362,7 +362,7 @@ void target_finish(struct target *target)
 int end_all_targets(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < MOST_TARGETS; i++)
+    for (size_t i = 0; i < MAX_TARGETS; i++)
         target_end(targets[i]);
     return 0;
 }

@@ -390,7 +390,7 @@ static void stacks(const char *argument)
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t all_there = PTHREAD_COND_INITIALIZER;
 static int expected, there;
-enum { QUARTER_MOST = 64 };
+enum { MAX_QUARTER = 64 };
 
 static void *meet_others(void *arg)
 {
@@ -406,7 +406,7 @@ static void *meet_others(void *arg)
 
 static void *start_a_quarter(void *number)
 {
-    pthread_t threads[QUARTER_MOST];
+    pthread_t threads[MAX_QUARTER];
     for (int i = 0; i < expected / 4; i++)
         threads[i] = start_by_way((unsigned)(i * 4 + *(int *)number), 10, meet_others);
     for (int i = 0; i < expected / 4; i++)
@@ -419,7 +419,7 @@ static void meet(const char *argument)
     static int numbers[] = {0, 1, 2, 3};
     pthread_t quarters[4];
     expected = atoi(argument);
-    CHECK(expected <= 4 * QUARTER_MOST);
+    CHECK(expected <= 4 * MAX_QUARTER);
     CHECK(sem_init(&semaphore, 0, 0) == 0);
     for (int i = 0; i < 4; i++)
         quarters[i] = start_thread(start_a_quarter, &numbers[i]);

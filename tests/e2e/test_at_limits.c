@@ -23,11 +23,11 @@
 #define LIBASAN "/usr/lib/x86_64-linux-gnu/libasan.so.8"
 #define FAKETIME "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
 
-enum { SKIPPED = 77, MOST_ARGUMENTS = 8, MOST_FACTS = 4 };
+enum { SKIPPED = 77, MAX_ARGUMENTS = 8, MAX_FACTS = 4 };
 
 struct row {
     const char *name;
-    const char *arguments[MOST_ARGUMENTS]; /* of `limits` */
+    const char *arguments[MAX_ARGUMENTS]; /* of `limits` */
     const char *environment[3];
     const char *program; /* another build of it, where there is one */
     const char *said;    /* with LEAKSPY_VERBOSE */
@@ -37,7 +37,7 @@ struct row {
     struct fact {
         const char *path; /* in the report as JSON */
         json_int_t least, most;
-    } facts[MOST_FACTS];
+    } facts[MAX_FACTS];
 };
 
 /* What every recording of `threads` says. */
@@ -389,7 +389,7 @@ static bool is_prepared(const struct row *row)
 static void check_facts(const struct row *row, const char *recording)
 {
     json_t *json = report(recording, "0", LIST("--all"));
-    for (size_t i = 0; i < MOST_FACTS && row->facts[i].path; i++) {
+    for (size_t i = 0; i < MAX_FACTS && row->facts[i].path; i++) {
         const struct fact *fact = &row->facts[i];
         const json_t *value = json_at(json, fact->path);
         json_int_t number = json_integer_value(value);
@@ -423,9 +423,9 @@ static void row__does_the_same_and_is_told(void **state)
         skip();
     if (row->program && access(row->program, X_OK) != 0)
         skip();
-    const char *argv[MOST_ARGUMENTS + 2] = {is_prepared(row) ? PREPARED
-                                            : row->program   ? row->program
-                                                             : LIMITS};
+    const char *argv[MAX_ARGUMENTS + 2] = {is_prepared(row) ? PREPARED
+                                           : row->program   ? row->program
+                                                            : LIMITS};
     char program[512];
     const char *env[8] = {"LEAKSPY_VERBOSE=1", program};
     snprintf(program, sizeof program, "LIMITS_PROGRAM=%s", row->program ? row->program : LIMITS);

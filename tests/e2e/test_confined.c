@@ -26,7 +26,7 @@
 /* Where nobody answers: to ask there takes a socket. */
 #define ENVIRONMENT LIST("DEBUGINFOD_URLS=http://127.0.0.1:9/")
 
-enum { ROUNDS_USUALLY = 20, FLIPS_MOST = 6, SECTIONS_MOST = 64 };
+enum { ROUNDS_USUALLY = 20, MAX_FLIPS = 6, MAX_SECTIONS = 64 };
 
 static int rounds;
 static unsigned long seed;
@@ -173,13 +173,13 @@ struct range {
 
 /* What of a file is worth to be damaged. */
 struct ranges {
-    struct range range[SECTIONS_MOST];
+    struct range range[MAX_SECTIONS];
     unsigned count;
 };
 
 static void add_range(struct ranges *ranges, uint64_t at, uint64_t bytes)
 {
-    if (bytes > 0 && ranges->count < SECTIONS_MOST)
+    if (bytes > 0 && ranges->count < MAX_SECTIONS)
         ranges->range[ranges->count++] = (struct range){at, bytes};
 }
 
@@ -254,7 +254,7 @@ static void try_damaged(char path[128], const char *source,
         assert_true(fd >= 0 && fstat(fd, &status) == 0);
         if (round == 0)
             find_ranges(fd, &ranges);
-        for (unsigned flips = 1 + below(FLIPS_MOST); flips > 0; flips--)
+        for (unsigned flips = 1 + below(MAX_FLIPS); flips > 0; flips--)
             damage(fd, &ranges.range[below(ranges.count)]);
         if (below(8) == 0)
             assert_int_equal(ftruncate(fd, below((unsigned)status.st_size)), 0);

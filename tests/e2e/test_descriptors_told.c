@@ -9,12 +9,12 @@
 
 #define PROGRAM LEAKSPY_TARGETS "/descriptors"
 
-enum { MOST = 32 };
+enum { MAX_TOLD = 32 };
 
 /* "verdict, op: what the descriptor is", sorted, with N for each number of two digits and more:
  * ports differ from run to run. */
 struct told {
-    char lines[MOST][LONG_TEXT];
+    char lines[MAX_TOLD][LONG_TEXT];
     size_t count;
 };
 
@@ -42,7 +42,7 @@ static void add_line(struct told *told, const json_t *group, const char *text, c
     const char *op = json_string_value(json_at(group, "op"));
     char line[LONG_TEXT];
     const char *path = text ? strstr(text, folder) : NULL;
-    if (text == NULL || told->count == MOST)
+    if (text == NULL || told->count == MAX_TOLD)
         return;
     snprintf(line, sizeof line, "%s, %s: %.*s%s", verdict, op,
              (int)(path ? path - text : (long)strlen(text)), text,
@@ -144,7 +144,7 @@ static void descriptor__is_told_by_pid_and_in_recordings_alike(void **state)
 
     snprintf(command, sizeof command, "rm -r %s", folder);
     assert_int_equal(system(command), 0);
-    assert_in_range(by_pid.count, 10, MOST - 1);
+    assert_in_range(by_pid.count, 10, MAX_TOLD - 1);
     for (size_t i = 0; i < by_pid.count && i < recorded.count; i++)
         assert_string_equal(recorded.lines[i], by_pid.lines[i]);
     assert_int_equal(recorded.count, by_pid.count);

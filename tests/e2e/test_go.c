@@ -265,16 +265,16 @@ static void sample__its_fixed_twin_is_silent(void **state)
     target_end(target);
 }
 
-enum { MOST_TESTS = 64 };
+enum { MAX_TESTS = 64 };
 
-static struct CMUnitTest tests[MOST_TESTS];
+static struct CMUnitTest tests[MAX_TESTS];
 static size_t test_count;
 
 static void add_test(const char *subject, const char *what, CMUnitTestFunction function,
                      const void *state)
 {
     char *name = malloc(128);
-    if (!name || test_count == MOST_TESTS)
+    if (!name || test_count == MAX_TESTS)
         abort();
     snprintf(name, 128, "%s__%s", subject, what);
     tests[test_count++] =

@@ -140,7 +140,7 @@ static void fail_with(const char *fault, const char *const *functions, size_t co
 
 /* ---- scans ---- */
 
-enum { NAME_ROOM = 8192, MOST_FRAMES = 1024 };
+enum { NAME_ROOM = 8192, MAX_FRAMES = 1024 };
 
 /* Names of the functions at an address, worked out once. */
 struct named {
@@ -176,7 +176,7 @@ static const struct named *names_at(struct scans *scans, uint64_t pc)
 static bool look(const struct go_goroutine *it, void *arg)
 {
     struct scans *scans = arg;
-    const char *functions[MOST_FRAMES] = {NULL};
+    const char *functions[MAX_FRAMES] = {NULL};
     size_t count = 0;
     scans->moved += it->moved;
     if (!it->parked || it->system)
@@ -187,7 +187,7 @@ static bool look(const struct go_goroutine *it, void *arg)
         const struct named *named = names_at(scans, it->stack->pcs[i] - (i > 0));
         if (named->count == 0)
             fail_with("an address of no function", functions, count, op, scans->round);
-        for (size_t j = 0; j < named->count && count < MOST_FRAMES; j++)
+        for (size_t j = 0; j < named->count && count < MAX_FRAMES; j++)
             functions[count++] = named->functions[j];
     }
     if (count > scans->deepest)
@@ -275,14 +275,14 @@ static void churn__many_reports__never_a_wrong_stack(void **state)
         json_t *json = report(target->pid_text, "0", LIST("--all"));
         json_array_foreach(json_object_get(json, "groups"), i, group)
         {
-            const char *functions[MOST_FRAMES];
+            const char *functions[MAX_FRAMES];
             size_t count = 0;
             if (strcmp(json_string_value(json_object_get(group, "kind")), "goroutine") != 0)
                 continue;
             json_array_foreach(json_object_get(group, "wait_stack"), j, frame)
             {
                 const char *name = json_string_value(json_object_get(frame, "function"));
-                if (count < MOST_FRAMES)
+                if (count < MAX_FRAMES)
                     functions[count++] = name ? name : "main.(a frame without a function)";
             }
             const char *op = json_string_value(json_object_get(group, "op"));

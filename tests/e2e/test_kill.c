@@ -122,7 +122,7 @@ static void run_end(struct run *run)
 
 /* --- its recordings -------------------------------------------------------------------------- */
 
-enum { MOST_RECORDINGS = 2 * BOOK_PROCESSES };
+enum { MAX_RECORDINGS = 2 * BOOK_PROCESSES };
 
 struct recording {
     char path[512];
@@ -156,7 +156,7 @@ static size_t find_recordings(const struct run *run, struct recording *ret)
     for (const struct dirent *entry; (entry = readdir(dir)) != NULL;) {
         if (strncmp(entry->d_name, "target.rec", strlen("target.rec")) != 0)
             continue;
-        assert_true(count < MOST_RECORDINGS);
+        assert_true(count < MAX_RECORDINGS);
         snprintf(ret[count].path, sizeof ret->path, "%s/%s", run->target->dir, entry->d_name);
         read_header(ret[count].path, &ret[count].header);
         count++;
@@ -239,7 +239,7 @@ static void check_recording(struct run *run, const struct recording *recording, 
 
 static void check_recordings(struct run *run)
 {
-    static struct recording found[MOST_RECORDINGS];
+    static struct recording found[MAX_RECORDINGS];
     size_t count = find_recordings(run, found);
     for (size_t i = 0; i < count; i++) {
         int image = 0;
@@ -351,17 +351,17 @@ static void what_is_left_by_abort_faults_and_exits_anywhere_is_true(void **state
 
 /* --- copies ---------------------------------------------------------------------------------- */
 
-enum { COPIES = 12, RESTS = 10, PAGE = 4096, MOST_PAGES = 1 << 16 };
+enum { COPIES = 12, RESTS = 10, PAGE = 4096, MAX_PAGES = 1 << 16 };
 
 /* The places of the pages of a file that hold something. */
-static size_t find_pages(int fd, off_t pages[MOST_PAGES])
+static size_t find_pages(int fd, off_t pages[MAX_PAGES])
 {
     size_t count = 0;
     off_t at = 0;
     while ((at = lseek(fd, at, SEEK_DATA)) >= 0) {
         off_t end = lseek(fd, at, SEEK_HOLE);
         for (; at < end; at += PAGE) {
-            assert_true(count < MOST_PAGES);
+            assert_true(count < MAX_PAGES);
             pages[count++] = at;
         }
     }
@@ -382,7 +382,7 @@ static void shuffle(off_t *pages, size_t count)
  * the next one is read. */
 static void copy_file(const char *from, const char *to, bool shuffled)
 {
-    static off_t pages[MOST_PAGES];
+    static off_t pages[MAX_PAGES];
     char page[PAGE];
     struct stat status;
     int in = open(from, O_RDONLY | O_CLOEXEC), out = open(to, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);

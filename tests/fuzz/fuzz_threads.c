@@ -8,7 +8,7 @@
 #include "analyzer/snapshot/waitgraph.h"
 #include "tests/fuzz/fuzz.h"
 
-#define THREADS_MOST 24
+#define MAX_THREADS 24
 
 static struct {
     const uint8_t *data;
@@ -81,14 +81,14 @@ static void prove_cycles(struct mem_reader *memory)
 {
     static const struct image_functions functions = {.look = look};
     struct image image = {.live = true, .memory = memory, .functions = &functions};
-    struct thread_wait rows[THREADS_MOST];
+    struct thread_wait rows[MAX_THREADS];
     struct thread_waits waits = {.image = &image, .rows = rows};
     struct snapshot snapshot;
     struct waitgraph graph;
     snapshot_init(&snapshot);
     struct snapshot_builder *builder = builder_create(&snapshot);
     FUZZ_CHECK(builder);
-    uint32_t count = next_byte() % THREADS_MOST;
+    uint32_t count = next_byte() % MAX_THREADS;
     for (uint32_t i = 0; i < count; i++) {
         add_thread(builder, &rows[i], i + 1, memory);
         waits.count = i + 1;

@@ -9,7 +9,7 @@
 #include "analyzer/process/image.h"
 #include "tests/fuzz/sparse.h"
 
-#define MOST_BYTES 16384 /* of a piece: a deep stack makes an input long, and a run slow */
+#define MAX_BYTES 16384 /* of a piece: a deep stack makes an input long, and a run slow */
 
 /* Passes on what is asked, and notes it. */
 struct noting_reader {
@@ -24,7 +24,7 @@ static void read_and_note(struct mem_reader *reader, struct mem_piece *pieces, s
     struct noting_reader *noting = (struct noting_reader *)reader;
     noting->inner->read(noting->inner, pieces, count);
     for (size_t i = 0; i < count; i++) {
-        if (!pieces[i].ok || pieces[i].bytes == 0 || pieces[i].bytes > MOST_BYTES)
+        if (!pieces[i].ok || pieces[i].bytes == 0 || pieces[i].bytes > MAX_BYTES)
             continue;
         if (noting->count == noting->room) {
             noting->room = noting->room ? 2 * noting->room : 4096;

@@ -335,17 +335,17 @@ static void worker_of_the_kernel__is_no_thread_of_the_program(void **state)
     child_end(pid);
 }
 
-#define MOST_GROUPS 4000
+#define MAX_GROUPS 4000
 
 /* All calls are allowed, but there is a filter. */
 static void wait_with_groups_and_filter(void)
 {
-    static gid_t groups[MOST_GROUPS];
+    static gid_t groups[MAX_GROUPS];
     struct sock_filter allow = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
     struct sock_fprog program = {1, &allow};
-    for (gid_t i = 0; i < MOST_GROUPS; i++)
+    for (gid_t i = 0; i < MAX_GROUPS; i++)
         groups[i] = 1000000000 + i;
-    shared->error = setgroups(MOST_GROUPS, groups) == 0 &&
+    shared->error = setgroups(MAX_GROUPS, groups) == 0 &&
                             prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
                             prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0
                         ? 0

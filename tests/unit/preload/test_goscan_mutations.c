@@ -84,10 +84,10 @@ static void mutate(struct page_reader *pages, const struct mem_piece *read, size
 
 static void memory__with_any_words_changed__is_survived(void **state)
 {
-    enum { MOST = 32, ROOM = 1 << 15 };
+    enum { MAX_MUTATIONS = 32, ROOM = 1 << 15 };
     struct goroutines program;
     struct page_reader pages;
-    struct mutation mutations[MOST];
+    struct mutation mutations[MAX_MUTATIONS];
     uint64_t seed = 0x5eed, results[GO_UNREADABLE + 1] = {0};
     (void)state;
     if (!goroutines_is_there("static_stripped"))
@@ -106,7 +106,7 @@ static void memory__with_any_words_changed__is_survived(void **state)
     goroutines_end(&program);
     pages.pid = 0;
     for (unsigned round = 0; round < ROUNDS; round++) {
-        size_t count = 1 + next_random(&seed) % MOST;
+        size_t count = 1 + next_random(&seed) % MAX_MUTATIONS;
         for (size_t i = 0; i < count; i++)
             mutate(&pages, read, read_count, &mutations[i], &seed);
         results[try(&pages, &program, scratch, bytes)]++;

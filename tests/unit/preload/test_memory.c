@@ -108,10 +108,10 @@ static void *come_and_go(void *arg)
 
 static void memory_that_comes_and_goes__read__never_faults(void **state)
 {
-    enum { READS = 50000, MOST_S = 60 };
+    enum { READS = 50000, MAX_S = 60 };
     struct flicker flicker = {.page = map_pages(1)};
     pthread_t thread;
-    uint64_t end_ns = clock_now_ns() + MOST_S * NS_PER_S;
+    uint64_t end_ns = clock_now_ns() + MAX_S * NS_PER_S;
     long reads = 0, failed = 0, zero = 0, whole = 0;
     (void)state;
     memset(flicker.page, 'a', PAGE);

@@ -25,9 +25,9 @@
 
 enum {
     WORKERS = 6,
-    GENERATIONS = 4,  /* of threads, one after the other in each place */
-    TURNS = 2500,     /* of a thread */
-    MOST_TASKS = 190, /* that a thread has at one time: together more than the table holds */
+    GENERATIONS = 4, /* of threads, one after the other in each place */
+    TURNS = 2500,    /* of a thread */
+    MAX_TASKS = 190, /* that a thread has at one time: together more than the table holds */
     FORK_EVERY = 1200,
     PLACES = 4,
     SHARED = 64,
@@ -177,7 +177,7 @@ static void hold_one(uint32_t at)
 /* --- what a thread does ---------------------------------------------------------------------- */
 
 struct worker {
-    struct rec_task *tasks[MOST_TASKS];
+    struct rec_task *tasks[MAX_TASKS];
     uint64_t own; /* handle of all its tasks */
     unsigned seed;
     uint32_t count;
@@ -286,7 +286,7 @@ static void take_turn(struct worker *worker, uint32_t turn)
     static const enum rec_kind kinds[] = {REC_KIND_TASK, REC_KIND_THREAD, REC_KIND_GOROUTINE};
     int what = rand_r(&worker->seed) % 17;
     if (turn % 400 == 0)
-        worker->most = worker->most == MOST_TASKS ? 10 : MOST_TASKS;
+        worker->most = worker->most == MAX_TASKS ? 10 : MAX_TASKS;
     if (worker->count < worker->most && what < 10)
         spawn_one(worker, kinds[rand_r(&worker->seed) % 3]);
     else if (worker->count > 0 && (worker->count > worker->most || what < 10))

@@ -347,7 +347,7 @@ static void nested_wait__with_a_handler_at_every_instruction__restores(void **st
 /* --- handlers at any time, and a reader
  * -------------------------------------------------------------- */
 
-enum { WAITS = 50000, HANDLERS = 100, OBJECTS = 1 << 20, MOST_S = 20, CHECKED_NS = 3000 };
+enum { WAITS = 50000, HANDLERS = 100, OBJECTS = 1 << 20, MAX_S = 20, CHECKED_NS = 3000 };
 
 /* Which object each generation was published with, as the owner knows it: object + 1. */
 static uint64_t published[OBJECTS];
@@ -452,7 +452,7 @@ static void waits__with_handlers_that_wait__are_read_whole(void **state)
     assert_int_equal(pthread_create(&thread, NULL, read_slot, &reader), 0);
     start_timer(SIGUSR1, 500000, &timers[0]);
     start_timer(SIGUSR2, 710000, &timers[1]);
-    uint64_t end_ns = clock_now_ns() + MOST_S * NS_PER_S;
+    uint64_t end_ns = clock_now_ns() + MAX_S * NS_PER_S;
     uint32_t waits = 0;
     /* At least a second's worth, so that handlers come often; on a busy machine, until they have,
      * and the reader has. */
