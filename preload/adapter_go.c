@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "preload/clock.h"
+#include "preload/go_module.h"
 #include "preload/go_names.h"
 #include "preload/go_program.h"
 #include "preload/go_record.h"
@@ -14,9 +15,11 @@
 
 #define AT_ONCE 64            /* goroutines that are read with one system call */
 #define MAX_PAUSE_NS NS_PER_S /* between two attempts to find a runtime that is starting */
-#define TLS_WORDS 64          /* of a thread's storage that may hold its g */
+#define TLS_PIECE 512         /* bytes of a thread's storage that are read at once */
+#define LIBRARIES_TLS 8192    /* bytes below the thread pointer where libraries have theirs */
 
 static enum { NOT_GO, SEARCHING, FOUND, LOST } state;
+static bool is_program; /* else it is a library's, if there is one */
 static struct go_program program;
 static struct process_reader memory;
 static void (*read_memory)(struct mem_reader *reader, struct mem_piece *pieces, size_t count);
@@ -24,6 +27,7 @@ static bool (*search_on)(void); /* during a search: whether to go on */
 static struct goscan scan;
 static void *scratch;
 static uint64_t next_ns, pause_ns; /* of the search */
+static uint64_t g_below; /* the thread pointer, where workers have their g; 0: not known yet */
 
 static void name(struct frames_new *frames, uint32_t count)
 {
@@ -33,11 +37,9 @@ static void name(struct frames_new *frames, uint32_t count)
 
 bool adapter_go_init(void)
 {
-    if (!go_program_find(&program))
-        return false;
-    state = SEARCHING;
+    is_program = go_program_find(&program);
     names_runtime = name;
-    return true;
+    return is_program;
 }
 
 /* A search asks for memory all the time, and ends when it gets none. */
@@ -51,15 +53,23 @@ static void read_while_wanted(struct mem_reader *reader, struct mem_piece *piece
         pieces[i].ok = false;
 }
 
-void adapter_go_reset(void)
+static void begin_search(void)
 {
-    if (state == NOT_GO)
-        return;
     next_ns = pause_ns = 0;
+    g_below = 0;
     state = go_record_reset() ? SEARCHING : LOST;
     process_reader_init(&memory, sys_call(SYS_getpid, 0));
     read_memory = memory.reader.read;
     memory.reader.read = read_while_wanted;
+}
+
+void adapter_go_reset(void)
+{
+    go_module_reset();
+    state = NOT_GO;
+    if (!is_program)
+        return;
+    begin_search();
     __atomic_fetch_or(&recorder.header->runtimes, REC_RUNTIME_GO_PROGRAM, __ATOMIC_RELAXED);
 }
 
@@ -122,44 +132,66 @@ static void search(bool (*go_on)(void))
 
 bool adapter_go_is_program(void)
 {
-    return state != NOT_GO;
+    return is_program;
 }
 
 bool adapter_go_is_there(void)
 {
+    if (state == NOT_GO && !is_program && go_module_first(&program))
+        begin_search();
     return state == SEARCHING || state == FOUND;
 }
 
 void adapter_go_scan(bool (*go_on)(void))
 {
+    /* By its own number: the process's leads to no memory once the first thread has ended. */
+    memory.pid = sys_call(SYS_gettid, 0);
     if (state == SEARCHING)
         search(go_on);
     if (state == FOUND && go_record_scan(&scan, go_on) == GO_NOT_FOUND)
         search_later();
 }
 
-/* A worker keeps the address of its g in thread-local storage of the executable; from there it
- * leads to its m, which holds the kernel's id of the very thread. The handle of a thread is its
- * thread pointer, under which that storage lies. */
+/* --- threads --------------------------------------------------------------------------------- */
+
+/* A g leads to its m, which holds the kernel's id of the very thread. */
+static bool is_g_of(uint64_t g, uint32_t os_tid)
+{
+    uint64_t m, tid;
+    return g != 0 && g % 8 == 0 && memory_read(g + scan.layout.g_m, &m, sizeof(m)) && m != 0 &&
+           memory_read(m + scan.layout.m_thread_id, &tid, sizeof(tid)) && tid == os_tid;
+}
+
+/* How far below its thread pointer a worker has its g; 0: it is none, as one that waits in a call
+ * of libc's, of which there may be many. */
+static uint64_t find_g(const struct rec_task *task)
+{
+    uint64_t words[TLS_PIECE / sizeof(uint64_t)];
+    uint64_t bytes = is_program ? program.tls_bytes : LIBRARIES_TLS;
+    if (SHARED_GET(task->gen) != 0)
+        return 0;
+    for (uint64_t below = 0; below < bytes; below += sizeof(words)) {
+        uint64_t piece = bytes - below < sizeof(words) ? bytes - below : sizeof(words);
+        if (!memory_read(task->handle - below - piece, words, piece))
+            return 0;
+        for (size_t i = piece / sizeof(words[0]); i-- > 0;)
+            if (is_g_of(words[i], task->os_tid))
+                return below + piece - i * sizeof(words[0]);
+    }
+    return 0;
+}
+
+/* A worker keeps the address of its g in thread-local storage, at the same distance from every
+ * thread's pointer, which is the handle of the thread. */
 void adapter_go_look_at_thread(struct rec_task *task)
 {
-    uint64_t words[TLS_WORDS];
-    size_t count = program.tls_bytes / sizeof(words[0]);
+    uint64_t g;
     if (state != FOUND || task->os_tid == 0 || task->handle == 0)
         return;
-    if (count > TLS_WORDS)
-        count = TLS_WORDS;
-    if (count == 0 || !mem_read(&memory.reader, task->handle - count * sizeof(words[0]), words,
-                                count * sizeof(words[0])))
+    if (g_below == 0)
+        g_below = find_g(task);
+    if (g_below == 0 || !memory_read(task->handle - g_below, &g, sizeof(g)) ||
+        !is_g_of(g, task->os_tid))
         return;
-    for (size_t i = count; i-- > 0;) {
-        uint64_t m, tid;
-        if (words[i] == 0 || words[i] % 8 != 0 ||
-            !mem_read(&memory.reader, words[i] + scan.layout.g_m, &m, sizeof(m)) || m == 0 ||
-            !mem_read(&memory.reader, m + scan.layout.m_thread_id, &tid, sizeof(tid)) ||
-            tid != task->os_tid)
-            continue;
-        __atomic_fetch_or(&task->flags, REC_TASK_WORKER, __ATOMIC_RELAXED);
-        return;
-    }
+    __atomic_fetch_or(&task->flags, REC_TASK_WORKER, __ATOMIC_RELAXED);
 }

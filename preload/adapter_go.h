@@ -1,4 +1,5 @@
-/* Programs of Go's own compiler that load libleakspy.so: goroutines are looked for by the sampler.
+/* Go's own runtime in a process that loads libleakspy.so, the program's or that of a library
+ * (-buildmode=c-shared) in a program that is none of Go: goroutines are looked for by the sampler.
  */
 #ifndef LEAKSPY_ADAPTER_GO_H
 #define LEAKSPY_ADAPTER_GO_H
@@ -7,7 +8,7 @@
 
 #include "preload/recording.h"
 
-/* Finds out whether this is such a program. At start. */
+/* Finds out whether this is a program of Go's own compiler. At start. */
 bool adapter_go_init(void);
 
 /* For a new recording (also after fork). */
@@ -16,7 +17,8 @@ void adapter_go_reset(void);
 /* Was it one? */
 bool adapter_go_is_program(void);
 
-/* Is there, or may there yet be, anything to look for? */
+/* Is there, or may there yet be, anything to look for? Takes a library that go_module.c has come
+ * upon. The sampler. */
 bool adapter_go_is_there(void);
 
 /* Looks at all goroutines, where there are any. `go_on`: whether to go on, asked now and then. The

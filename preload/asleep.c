@@ -45,10 +45,13 @@ bool asleep_is_libcs(uint64_t pc)
 
 static bool may_tell(const struct blocked_call *call)
 {
+    if (adapter_go_is_program() || call->number < 0 || call->pc == 0 || is_within(&own, call->pc))
+        return false;
+    /* Asked also where nothing is told: adapter_go.c knows of a library by this. */
+    if (!asleep_is_libcs(call->pc) && go_module_has(call->pc))
+        return false;
     /* What an ioctl waits for, and how long at most, only its device knows: many are idle waits. */
-    return call->number != SYS_ioctl && recorder_options.classes == REC_CLASS_ALL &&
-           !adapter_go_is_program() && call->number >= 0 && call->pc != 0 &&
-           !is_within(&own, call->pc) && (asleep_is_libcs(call->pc) || !go_module_has(call->pc));
+    return call->number != SYS_ioctl && recorder_options.classes == REC_CLASS_ALL;
 }
 
 bool asleep_is_told(const struct blocked_call *call, struct rec_asleep *ret)

@@ -21,6 +21,7 @@ static struct known {
     bool is_go;
 } known[MAX_KNOWN];
 static unsigned next;
+static struct go_program first; /* without a range: there is none yet */
 
 static bool is_same(const struct module_range *a, const struct module_range *b)
 {
@@ -28,48 +29,71 @@ static bool is_same(const struct module_range *a, const struct module_range *b)
 }
 
 /* Ends the search where it finds some. */
-static bool is_elsewhere(void *unused, uint64_t address, const uint8_t *bytes, size_t count)
+static bool note_build_info(void *found, uint64_t address, const uint8_t *bytes, size_t count)
 {
-    (void)unused;
     for (size_t i = -address % BUILD_INFO_ALIGNMENT; i + BUILD_INFO_ALIGNMENT <= count;
          i += BUILD_INFO_ALIGNMENT)
-        if (go_build_begins(bytes + i))
+        if (go_build_begins(bytes + i)) {
+            *(uint64_t *)found = address + i;
             return false;
+        }
     return true;
 }
 
-/* Go's linker puts it among the variables that have their values from the file. */
-static bool has_build_info(uint64_t start, uint64_t end)
+/* Go's linker puts it among the variables that have their values from the file. 0: it is not there.
+ */
+static uint64_t find_build_info(uint64_t start, uint64_t end)
 {
+    uint64_t found = 0;
     static uint8_t buffer[SEARCH_BUFFER_BYTES] __attribute__((aligned(8)));
     struct mem_reader memory = memory_reader();
     struct search search = {&memory, buffer};
     start &= -(uint64_t)BUILD_INFO_ALIGNMENT; /* so that none lies across two pieces */
-    return !search_memory(&search, start, end, 0, is_elsewhere, NULL);
+    search_memory(&search, start, end, 0, note_build_info, &found);
+    return found;
 }
 
-/* By the program headers, which are mapped at the file's start. False: they cannot be read. */
+struct headers {
+    ElfW(Phdr) rows[MAX_SEGMENTS];
+    size_t count;
+};
+
+/* The program headers, which are mapped at the file's start. False: they cannot be read. */
+static bool read_headers(const struct module_range *range, struct headers *ret)
+{
+    ElfW(Ehdr) elf;
+    if (!memory_read(range->start, &elf, sizeof(elf)) ||
+        memcmp(elf.e_ident, ELFMAG, SELFMAG) != 0 || elf.e_phentsize != sizeof(ret->rows[0]) ||
+        elf.e_phnum > MAX_SEGMENTS)
+        return false;
+    ret->count = elf.e_phnum;
+    return memory_read(range->start + elf.e_phoff, ret->rows, ret->count * sizeof(ret->rows[0]));
+}
+
+/* By those. False: they cannot be read, or name nothing that is loaded. */
 static bool look_through(const struct module_range *range, bool *ret)
 {
     const unsigned variables = PF_R | PF_W;
-    ElfW(Ehdr) elf;
-    ElfW(Phdr) segments[MAX_SEGMENTS];
-    if (!memory_read(range->start, &elf, sizeof(elf)) ||
-        memcmp(elf.e_ident, ELFMAG, SELFMAG) != 0 || elf.e_phentsize != sizeof(segments[0]) ||
-        elf.e_phnum > MAX_SEGMENTS ||
-        !memory_read(range->start + elf.e_phoff, segments, elf.e_phnum * sizeof(segments[0])))
+    struct headers headers;
+    size_t load = 0;
+    if (!read_headers(range, &headers))
         return false;
-    size_t first = 0;
-    while (first < elf.e_phnum && segments[first].p_type != PT_LOAD)
-        first++;
-    if (first == elf.e_phnum)
+    while (load < headers.count && headers.rows[load].p_type != PT_LOAD)
+        load++;
+    if (load == headers.count)
         return false;
-    uint64_t bias = range->start - (segments[first].p_vaddr & -(uint64_t)4096);
-    *ret = false;
-    for (size_t i = first; i < elf.e_phnum && !*ret; i++) {
-        uint64_t start = bias + segments[i].p_vaddr;
-        *ret = segments[i].p_type == PT_LOAD && (segments[i].p_flags & variables) == variables &&
-               has_build_info(start, start + segments[i].p_filesz);
+    uint64_t bias = range->start - (headers.rows[load].p_vaddr & -(uint64_t)4096);
+    uint64_t build_info = 0;
+    for (size_t i = load; i < headers.count && build_info == 0; i++) {
+        const ElfW(Phdr) *segment = &headers.rows[i];
+        uint64_t start = bias + segment->p_vaddr;
+        if (segment->p_type == PT_LOAD && (segment->p_flags & variables) == variables)
+            build_info = find_build_info(start, start + segment->p_filesz);
+    }
+    *ret = build_info != 0;
+    if (build_info != 0 && first.range_count == 0) {
+        go_program_take_segments(&first, headers.rows, headers.count, bias);
+        first.hints.build_info = build_info;
     }
     return true;
 }
@@ -86,4 +110,16 @@ bool go_module_has(uint64_t pc)
         return true;
     known[next++ % MAX_KNOWN] = new;
     return new.is_go;
+}
+
+bool go_module_first(struct go_program *ret)
+{
+    *ret = first;
+    return first.range_count != 0;
+}
+
+void go_module_reset(void)
+{
+    memset(known, 0, sizeof(known));
+    memset(&first, 0, sizeof(first));
 }

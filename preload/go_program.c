@@ -2,7 +2,6 @@
 
 #include <elf.h>
 #include <fcntl.h>
-#include <link.h>
 #include <string.h>
 #include <sys/auxv.h>
 
@@ -52,17 +51,9 @@ static bool take_sections(long fd, uint64_t bias, struct go_hints *hints)
     return true;
 }
 
-/* The executable's segments, as the kernel mapped them. */
-static uint64_t take_segments(struct go_program *ret)
+void go_program_take_segments(struct go_program *ret, const ElfW(Phdr) * headers, size_t count,
+                              uint64_t bias)
 {
-    const ElfW(Phdr) *headers = (const ElfW(Phdr) *)getauxval(AT_PHDR);
-    size_t count = getauxval(AT_PHNUM);
-    uint64_t bias = 0;
-    if (headers == NULL)
-        return 0;
-    for (size_t i = 0; i < count; i++)
-        if (headers[i].p_type == PT_PHDR)
-            bias = (uint64_t)headers - headers[i].p_vaddr;
     for (size_t i = 0; i < count; i++) {
         const ElfW(Phdr) *header = &headers[i];
         if (header->p_type == PT_TLS)
@@ -77,6 +68,20 @@ static uint64_t take_segments(struct go_program *ret)
             .executable = header->p_flags & PF_X,
         };
     }
+}
+
+/* Those of the executable, as the kernel mapped them. */
+static uint64_t take_segments(struct go_program *ret)
+{
+    const ElfW(Phdr) *headers = (const ElfW(Phdr) *)getauxval(AT_PHDR);
+    size_t count = getauxval(AT_PHNUM);
+    uint64_t bias = 0;
+    if (headers == NULL)
+        return 0;
+    for (size_t i = 0; i < count; i++)
+        if (headers[i].p_type == PT_PHDR)
+            bias = (uint64_t)headers - headers[i].p_vaddr;
+    go_program_take_segments(ret, headers, count, bias);
     return bias;
 }
 

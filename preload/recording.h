@@ -441,7 +441,8 @@ enum rec_runtime { /* bits of rec_header.runtimes */
                    REC_RUNTIME_PTHREAD = 1,
                    REC_RUNTIME_TASKRT = 2,
                    REC_RUNTIME_LIBGO = 4,
-                   REC_RUNTIME_GO = 8, /* (1.1) that of Go's own compiler; its tasks are SCANNED */
+                   REC_RUNTIME_GO = 8, /* (1.1) that of Go's own compiler, the program's or a
+                                         library's; its tasks are SCANNED */
                    REC_RUNTIME_GO_PROGRAM = 16, /* (1.1) the program is one of Go's own compiler:
                                                    without GO its goroutines were not read */
 };

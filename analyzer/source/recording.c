@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "analyzer/base/clock.h"
+#include "analyzer/base/text.h"
 #include "analyzer/debug/go_symbols.h"
 #include "analyzer/process/process.h"
 #include "analyzer/recording/workers.h"
@@ -98,28 +99,28 @@ static bool tell_classes(struct snapshot *snapshot, uint32_t classes)
         list);
 }
 
-/* Why a program of Go's own compiler has no goroutines in its recording. */
-static bool tell_unread_goroutines(struct snapshot *snapshot)
+/* Why there are no goroutines of the Go runtime in `path`, which is `what`. */
+static bool tell_unread_goroutines(struct snapshot *snapshot, const char *path, const char *what)
 {
     unsigned minor;
     const char *version = snapshot->go_version;
     if (!version[0])
         return snapshot_doubt(
             snapshot,
-            "%s is a program of Go's own compiler, and its goroutines were not read (it "
-            "may only have been starting): only threads are told",
-            snapshot->exe);
+            "%s is %s of Go's own compiler, and its goroutines were not read (it may only have "
+            "been starting): only threads are told",
+            path, what);
     if (sscanf(version, "go1.%u", &minor) == 1 && minor < GO_MINOR_OLDEST)
         return snapshot_doubt(
             snapshot,
             "%s was built with %s: the goroutines of versions before go1.%d cannot be "
             "told, only threads are",
-            snapshot->exe, version, GO_MINOR_OLDEST);
+            path, version, GO_MINOR_OLDEST);
     return snapshot_doubt(
         snapshot,
         "%s was built with %s, which the library that recorded it does not know: its "
         "goroutines were not read, only threads are told",
-        snapshot->exe, version);
+        path, version);
 }
 
 static bool tell_hanging_exit(struct snapshot *snapshot, int32_t exit_code)
@@ -131,23 +132,34 @@ static bool tell_hanging_exit(struct snapshot *snapshot, int32_t exit_code)
         (int)exit_code);
 }
 
-/* The library looks for Go's runtime in the program only. */
-static bool tell_go_libraries(struct snapshot *snapshot)
+static bool is_go_library(const struct snapshot *snapshot, const struct snapshot_module *module)
 {
+    const char *path = module->path; /* NULL: of a row that was never filled */
+    struct go_symbols symbols;
+    if (!path || path[0] != '/' || strcmp(path, snapshot->exe) == 0)
+        return false;
+    go_symbols_read(path, 0, &symbols);
+    return symbols.is_go;
+}
+
+/* Each Go library in a program that is none of Go has a runtime of its own, and one is looked at.
+ */
+static bool tell_go_libraries(struct snapshot *snapshot, bool goroutines)
+{
+    const char *one = NULL;
     for (size_t i = 1; i < snapshot->module_count; i++) {
-        const char *path = snapshot->modules[i].path; /* NULL: of a row that was never filled */
-        struct go_symbols symbols;
-        if (!path || path[0] != '/' || strcmp(path, snapshot->exe) == 0)
+        const char *path = snapshot->modules[i].path;
+        if (!is_go_library(snapshot, &snapshot->modules[i]) || (one && strcmp(path, one) == 0))
             continue;
-        go_symbols_read(path, 0, &symbols);
-        if (symbols.is_go)
+        if (one)
             return snapshot_doubt(
                 snapshot,
-                "%s is a library of Go's own compiler: goroutines of libraries are not "
-                "recorded; start the program without the recording, and report on its PID",
-                path);
+                "there are several Go runtimes in the process: the goroutines of one of them are "
+                "recorded, and not those of the others (%s, %s)",
+                text_basename(one), text_basename(path));
+        one = path;
     }
-    return true;
+    return !one || goroutines || tell_unread_goroutines(snapshot, one, "a library");
 }
 
 static int64_t look_period_ns(const struct rec_header *header)
@@ -241,9 +253,10 @@ static bool tell_gaps(struct snapshot *snapshot, const struct rec_header *header
     bool exit_hangs = snapshot->end == SNAPSHOT_RUNNING && recordings_exit_hangs(header);
     if (exit_hangs && !tell_hanging_exit(snapshot, header->exit_code))
         return false;
-    if (is_go && !(header->runtimes & REC_RUNTIME_GO) && !tell_unread_goroutines(snapshot))
+    bool goroutines = header->runtimes & REC_RUNTIME_GO;
+    if (is_go && !goroutines && !tell_unread_goroutines(snapshot, snapshot->exe, "a program"))
         return false;
-    if (!is_go && !tell_go_libraries(snapshot))
+    if (!is_go && !tell_go_libraries(snapshot, goroutines))
         return false;
     return tell_classes(snapshot, header->op_classes);
 }

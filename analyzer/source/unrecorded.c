@@ -133,12 +133,11 @@ static void list(const struct image_thread *threads, size_t count, char *to, siz
  * threads of which nothing was recorded at all. */
 static pid_t process_of(const struct snapshot *snapshot)
 {
-    const unsigned go = REC_RUNTIME_GO | REC_RUNTIME_GO_PROGRAM; /* whose goroutines are told */
     struct rec_file file;
     if (snapshot->source != SNAPSHOT_RECORDING || snapshot->end != SNAPSHOT_RUNNING ||
-        !(snapshot->runtimes & REC_RUNTIME_PTHREAD) || snapshot->runtimes & go ||
-        snapshot->loss.tasks != 0 || snapshot->loss.unreadable != 0 ||
-        !rec_file_open(&file, snapshot->path, NULL))
+        !(snapshot->runtimes & REC_RUNTIME_PTHREAD) ||
+        snapshot->runtimes & REC_RUNTIME_GO_PROGRAM || snapshot->loss.tasks != 0 ||
+        snapshot->loss.unreadable != 0 || !rec_file_open(&file, snapshot->path, NULL))
         return 0;
     const struct rec_header *header = &file.header;
     pid_t pid = process_here((pid_t)header->pid, header->process_start_ticks, header->boot_id);

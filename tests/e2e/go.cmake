@@ -101,7 +101,7 @@ foreach(name one two)
                    ${CMAKE_CURRENT_BINARY_DIR}/go_library_${name} ${CMAKE_CURRENT_SOURCE_DIR}/go_library.go
                    DEPENDS go_library.go)
 endforeach()
-e2e_target(go_library_host SOURCES go_library_host.c LIBRARIES ${CMAKE_DL_LIBS})
+e2e_target(go_library_host SOURCES go_library_host.c LIBRARIES ${CMAKE_DL_LIBS} Threads::Threads)
 e2e_test(test_go_modules sample_go_plugin sample_go_plugin_host_cgo sample_go_plugin_host_stripped
          sample_go_library_one sample_go_library_two e2e_go_library_host)
 

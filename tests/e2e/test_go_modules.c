@@ -4,6 +4,7 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #define PLUGIN LEAKSPY_TARGETS "/go_plugin"
@@ -124,19 +125,79 @@ static void two_libraries__whose_goroutines_are_told__is_said(void **state)
     target_end(target);
 }
 
-static void library__that_is_not_recorded__is_said(void **state)
+/* While it runs, and after it was killed; by a library that was left its symbols, and by one that
+ * was not. */
+static void library_in_a_c_program__its_goroutines__are_recorded(void **state)
 {
+    const struct expected_group expected = in_library(7);
+    struct target *target = start(true, LIST(LIBRARY_HOST, *state));
+    json_t *json = wait_for_group(target, "60ms", NULL, &expected);
+    assert_false(has_note(json, "Go"));
+    assert_int_equal(json_integer_value(json_at(json, "totals.lost")), 0);
+    json_decref(json);
+    target_kill(target, SIGKILL);
+    json = report(target->recording, "0", NULL);
+    assert_group(json, &expected);
+    json_decref(json);
+    target_end(target);
+}
+
+/* Where only a part of the waits is recorded, its runtime is found, too. */
+static void library_in_a_c_program__some_classes__its_goroutines_are_recorded(void **state)
+{
+    const struct expected_group expected = in_library(7);
+    struct target *target = target_start(true, LIST(LIBRARY_HOST, *state),
+                                         LIST("LEAKSPY_SAMPLE=20ms", "LEAKSPY_OPS=chan,lock"));
+    target_wait_line(target, "ready");
+    json_decref(wait_for_group(target, "60ms", NULL, &expected));
+    target_end(target);
+}
+
+static void two_libraries__whose_goroutines_are_not_recorded__is_said(void **state)
+{
+    const struct expected_group first = in_library(7), second = in_library(14);
     (void)state;
-    struct target *target = start(true, LIST(LIBRARY_HOST, LIBRARY_ONE));
+    struct target *target = start(true, LIST(LIBRARY_HOST, LIBRARY_ONE, LIBRARY_TWO));
     for (int64_t deadline_ms = now_ms() + PATIENCE_MS;; sleep_ms(20)) {
         json_t *json = report(target->recording, "0", NULL);
-        bool said = has_note(json, "goroutines of libraries are not recorded");
+        bool one = find_group(json, &first) != NULL, two = find_group(json, &second) != NULL;
+        bool said = has_note(json, "there are several Go runtimes in the process");
         json_decref(json);
-        if (said)
+        assert_false(one && two);
+        if (said && (one || two))
             break;
         assert_true(now_ms() < deadline_ms);
     }
     assert_no_all_clear(target->pid_text);
+    target_end(target);
+}
+
+/* A fork child has the memory of the library, and none of its threads: nothing of it will run. */
+static void library_in_a_c_program__fork_child__has_no_goroutines(void **state)
+{
+    const struct expected_group expected = in_library(7);
+    struct target *target = start(true, LIST(LIBRARY_HOST, "fork", *state));
+    json_decref(wait_for_group(target, "60ms", NULL, &expected));
+    const char *child = target_wait_line(target, "child ") + strlen("child ");
+    const struct expected_group reads = {.verdict = "stuck", .op = "io wait", .call = "read"};
+    json_t *json = wait_for_group_in(child, "400ms", LIST("--all"), &reads); /* some 20 looks */
+    assert_string_equal(json_string_value(json_at(json, "source.kind")), "recording");
+    assert_null(find_group(json, &expected));
+    json_decref(json);
+    target_end(target);
+}
+
+/* A thread that has called into Go is one on which goroutines run, one of which is locked to it:
+ * what it locks in C is its own. */
+static void library_in_a_c_program__threads_that_called_it_deadlock__is_proved(void **state)
+{
+    const struct expected_group cycle = {.verdict = "deadlocked",
+                                         .kind = "thread",
+                                         .op = "mutex lock",
+                                         .count = 2,
+                                         .wait_function = "lock_both"};
+    struct target *target = start(true, LIST(LIBRARY_HOST, "deadlock", *state));
+    json_decref(wait_for_group(target, "60ms", NULL, &cycle));
     target_end(target);
 }
 
@@ -169,7 +230,13 @@ int main(void)
         TEST(library_in_a_c_program__its_goroutines__are_told, LIBRARY_ONE),
         TEST(library_in_a_c_program__its_goroutines__are_told, LIBRARY_TWO),
         TEST(two_libraries__whose_goroutines_are_told__is_said, ""),
-        TEST(library__that_is_not_recorded__is_said, ""),
+        TEST(library_in_a_c_program__its_goroutines__are_recorded, LIBRARY_ONE),
+        TEST(library_in_a_c_program__its_goroutines__are_recorded, LIBRARY_TWO),
+        TEST(library_in_a_c_program__some_classes__its_goroutines_are_recorded, LIBRARY_ONE),
+        TEST(two_libraries__whose_goroutines_are_not_recorded__is_said, ""),
+        TEST(library_in_a_c_program__fork_child__has_no_goroutines, LIBRARY_ONE),
+        TEST(library_in_a_c_program__threads_that_called_it_deadlock__is_proved, LIBRARY_ONE),
+        TEST(library_in_a_c_program__threads_that_called_it_deadlock__is_proved, LIBRARY_TWO),
         TEST(library_in_a_c_program__the_threads_of_its_runtime__are_not_told, LIBRARY_ONE),
         TEST(library_in_a_c_program__the_threads_of_its_runtime__are_not_told, LIBRARY_TWO),
     };
