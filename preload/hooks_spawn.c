@@ -191,11 +191,11 @@ static int create_c11_thread(thrd_t *thread, thrd_start_t start, void *arg)
 
 /* A thread that is not recorded from its start on has started, where `result` is 0, of either
  * function. */
-static int started_unrecorded(int result)
+static int started_unrecorded(int result, const void *place)
 {
     _Static_assert(thrd_success == 0, "as pthread_create has it");
     if (result == 0)
-        lifecycle_started_unrecorded();
+        lifecycle_started_unrecorded(place);
     return result;
 }
 
@@ -203,7 +203,7 @@ int hook_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*s
                         void *arg)
 {
     if (starts_unrecorded())
-        return started_unrecorded(create_thread(thread, attr, start, arg));
+        return started_unrecorded(create_thread(thread, attr, start, arg), thread);
     recorder_self();
     int detached = PTHREAD_CREATE_JOINABLE;
     if (attr != NULL)
@@ -222,7 +222,7 @@ int hook_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*s
 int hook_thrd_create(thrd_t *thread, thrd_start_t start, void *arg)
 {
     if (starts_unrecorded())
-        return started_unrecorded(create_c11_thread(thread, start, arg));
+        return started_unrecorded(create_c11_thread(thread, start, arg), thread);
     recorder_self();
     struct rec_task *task =
         spawn_slot(true, HOOK_SPAWN_SITE(HOOK_OWN_STACK), (void *)start, arg, NULL);

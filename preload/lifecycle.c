@@ -12,6 +12,7 @@
 #include "preload/adapter_go.h"
 #include "preload/asleep.h"
 #include "preload/descriptor.h"
+#include "preload/early.h"
 #include "preload/filter.h"
 #include "preload/hooks.h"
 #include "preload/libgo.h"
@@ -29,8 +30,7 @@
 
 /* RECORDED: this process, or the one that it was forked from. */
 static enum { UNRECORDED, WAITS_FOR_THREAD, BEGINS, RECORDED } life;
-static uint32_t early_threads; /* started before the recording could begin */
-static bool forked;            /* it is not the process that executed the program */
+static bool forked; /* it is not the process that executed the program */
 
 /* True: this process knows that it is one of its own. In memory that a fork child finds empty; NULL
  * where that cannot be had. */
@@ -111,18 +111,6 @@ static void watch_life(void)
     pthread_atfork(before_fork, after_fork_parent, after_fork_child);
 }
 
-/* How many of them there are still: the folder of this process's threads has a link for each, and
- * two. Where /proc does not tell, all. */
-static uint32_t early_threads_left(void)
-{
-    uint32_t early = __atomic_load_n(&early_threads, __ATOMIC_RELAXED);
-    struct stat tasks;
-    if (early == 0 || sys_call(SYS_newfstatat, AT_FDCWD, "/proc/self/task", &tasks, 0) != 0)
-        return early;
-    uint64_t others = tasks.st_nlink - 3;
-    return others < early ? (uint32_t)others : early;
-}
-
 /* False: there is no recording, for the reason that was said with VERBOSE. */
 static bool begin(bool may_open_unwinder)
 {
@@ -138,14 +126,14 @@ static bool begin(bool may_open_unwinder)
     bool is_go = adapter_go_init();
     if (!recorder_options.children && place_has_recorded_ancestor())
         return false;
-    __atomic_store_n(&recorder_lost_threads, early_threads_left(), __ATOMIC_RELAXED);
     if (!recorder_open(forked))
         return false;
     know_self();
     if (!unwinder)
         recorder_say("cannot be loaded; stacks follow frame pointers only", "libunwind", 0);
-    if (is_go)
-        sampler_ensure(); /* its runtime need not call anything of libc's */
+    /* Go's runtime need not call anything of libc's, nor need the threads that there are. */
+    if (is_go || recorder.header->spawned > 0)
+        sampler_ensure();
     return true;
 }
 
@@ -219,10 +207,10 @@ bool lifecycle_begin_for_thread(void)
     return begun;
 }
 
-void lifecycle_started_unrecorded(void)
+void lifecycle_started_unrecorded(const void *place)
 {
     if (life == UNRECORDED)
-        __atomic_fetch_add(&early_threads, 1, __ATOMIC_RELAXED);
+        early_note(place);
 }
 
 /* --- start ----------------------------------------------------------------------------------- */

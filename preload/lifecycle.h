@@ -9,10 +9,10 @@
  * begun. Not in signal handlers. */
 bool lifecycle_begin_for_thread(void);
 
-/* It has started one that is not recorded. Where that was the constructor of a library that comes
- * before ours, the recording will count it as lost, if it lives, until it waits next.
- * Async-signal-safe. */
-void lifecycle_started_unrecorded(void);
+/* It has started one that is not recorded, whose handle is at `place`. Where that was the
+ * constructor of a library that comes before ours, the recording will know of it when it begins:
+ * see early.h. Async-signal-safe. */
+void lifecycle_started_unrecorded(const void *place);
 
 /* In a fork child: nothing of what it does may reach its parent's recording. Async-signal-safe. */
 void lifecycle_forked(void);

@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stddef.h>
 
+#include "preload/memory.h"
 #include "preload/sys.h"
 
 #define MAX_OFFSET 4096 /* a thread's descriptor is smaller */
@@ -44,4 +45,10 @@ uint32_t own_tid(void)
 {
     uint32_t tid = offset != 0 ? tid_at(offset) : 0;
     return tid != 0 ? tid : ask_kernel();
+}
+
+uint32_t own_tid_of(uint64_t handle)
+{
+    uint32_t tid;
+    return offset != 0 && memory_read(handle + offset, &tid, sizeof(tid)) ? tid : 0;
 }

@@ -19,4 +19,8 @@ bool own_tid_is_known(void);
  * parent's there; where it keeps no id, it is asked of the kernel. Lock-free, async-signal-safe. */
 uint32_t own_tid(void);
 
+/* The same of the thread with this handle, which may have ended. 0: it has, or that cannot be read.
+ * By a system call. */
+uint32_t own_tid_of(uint64_t handle);
+
 #endif

@@ -5,6 +5,7 @@
 
 #include "preload/adapter_go.h"
 #include "preload/asleep.h"
+#include "preload/early.h"
 #include "preload/filter.h"
 #include "preload/frames.h"
 #include "preload/hooks.h"
@@ -32,7 +33,8 @@ bool recorder_open(bool fork_child)
         .parent_pid = (uint32_t)sys_call(SYS_getppid, 0),
         .proc = "/proc/self",
     };
-    uint64_t lost = __atomic_load_n(&recorder_lost_threads, __ATOMIC_RELAXED);
+    uint64_t lost = early_left();
+    __atomic_store_n(&recorder_lost_threads, lost, __ATOMIC_RELAXED);
     memory_init();
     place_keeps_modes =
         filter_forbids(SYS_openat) || filter_forbids(SYS_fchmod) || filter_forbids(SYS_fchmodat);
@@ -44,6 +46,7 @@ bool recorder_open(bool fork_child)
     module_reset();
     unwind_flush();
     frames_reset();
+    early_record();
     adapter_go_reset();
     asleep_reset();
     hooks_add_calls();
@@ -69,6 +72,7 @@ void recorder_forget(void)
     recorder_thread.unwatched = NULL;
     recorder_thread.spare = NULL;
     recorder_lost_threads = 0;
+    early_forget();
     unwind_forget();
     sampler_forget();
 }
@@ -90,11 +94,16 @@ static bool take_lost_thread(void)
     return lost > 0;
 }
 
-/* A thread was counted as spawned and lost twice. */
-static void take_back_loss(void)
+void recorder_take_back_loss(void)
 {
     __atomic_fetch_sub(&recorder.header->spawned, 1, __ATOMIC_RELAXED);
     __atomic_fetch_sub(&recorder.header->lost_tasks, 1, __ATOMIC_RELAXED);
+}
+
+void recorder_find_lost_thread(void)
+{
+    if (take_lost_thread())
+        recorder_take_back_loss();
 }
 
 /* Opening wants kilobytes of stack, and the first who waits may be a handler, or the function of a
@@ -152,6 +161,12 @@ struct rec_task *recorder_adopt(void)
         return &self->sink; /* a vfork child on its parent's memory */
     if (self->unwatched != NULL)
         return watch_again(self);
+    struct rec_task *early = early_own_task((uint32_t)tid);
+    if (early != NULL) {
+        __atomic_store_n(&self->task, early, __ATOMIC_RELEASE);
+        sampler_ensure();
+        return early;
+    }
     char name[16] = "";
     sys_call(SYS_prctl, PR_GET_NAME, name);
     uint16_t flags =
@@ -169,8 +184,10 @@ struct rec_task *recorder_adopt(void)
         return known;
     }
     bool is_main = flags & REC_TASK_MAIN;
-    if (!first || (!is_main && take_lost_thread())) /* it was counted as both already */
-        take_back_loss();
+    if (!first) /* it was counted as both already */
+        recorder_take_back_loss();
+    else if (!is_main)
+        recorder_find_lost_thread();
     if (!first && task == NULL)
         return known;
     __atomic_store_n(&self->task, own, __ATOMIC_RELEASE);

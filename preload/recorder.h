@@ -62,6 +62,14 @@ extern bool recorder_quiet;
  * recording: each may still be adopted. */
 extern uint64_t recorder_lost_threads;
 
+/* A thread was counted as spawned and lost, and is not, or was counted twice. Any thread, any
+ * context. */
+void recorder_take_back_loss(void);
+
+/* A slot was given to a thread that may be one of recorder_lost_threads. Any thread, any context.
+ */
+void recorder_find_lost_thread(void);
+
 /* What a thread has of its own. */
 struct recorder_thread {
     struct rec_task sink; /* published to when there is no slot; nobody reads it */

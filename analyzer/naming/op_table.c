@@ -25,6 +25,19 @@ const struct op_rule op_rules[] = {
 
     /* The C library, where a source shows its inner frames */
     {"@(syscall|__libc_pause|pause)", NULL, NULL, NULL, false},
+    /* Of waits that nobody published only the futex is known. */
+    {"libc[.-]*!*pthread_cond_@(wait|timedwait|clockwait)*", "cond wait", NULL, "futex wait",
+     false},
+    {"libc[.-]*!*pthread_mutex_@(lock|timedlock|clocklock)*", "mutex lock", NULL, "futex wait",
+     false},
+    {"libc[.-]*!*pthread_rwlock_@(|timed|clock)rdlock*", "rwlock rdlock", NULL, "futex wait",
+     false},
+    {"libc[.-]*!*pthread_rwlock_@(|timed|clock)wrlock*", "rwlock wrlock", NULL, "futex wait",
+     false},
+    {"libc[.-]*!*pthread_barrier_wait*", "barrier wait", NULL, "futex wait", false},
+    {"libc[.-]*!*pthread_once*", "once wait", NULL, "futex wait", false},
+    {"libc[.-]*!@(__new_sem_wait*|*sem_@(wait|timedwait|clockwait)*)", "sem wait", NULL,
+     "futex wait", false},
     {"*@(futex_wait|futex_abstimed_wait|futex_wake|lll_lock_wait|lll_mutex_lock)*", NULL, NULL,
      NULL, false},
     {"*pthread_@(cond|mutex|rwlock|clockjoin|timedjoin|join|barrier|once)*", NULL, NULL, NULL,

@@ -1,10 +1,11 @@
 /* A thread that nobody saw begin gets its slot when it first waits: recorder_adopt of recorder.c,
  * with a signal handler that waits at any instruction of it, and so adopts the thread too. Slots may
- * run out, and the thread may be one that was counted as lost when it was spawned.
+ * run out, and the thread may be one that was counted as lost when it was spawned. One that began
+ * before the recording is given a slot meanwhile by who begins it: early.c.
  *
  * Asserted: one slot a thread, or none and one loss; as many spawned as there are threads; never
  * more finished than spawned, at any moment. Left out: a handler that leaves by longjmp, which
- * leaves what it interrupted undone. Mutants: -DMUTANT=1 to 4. */
+ * leaves what it interrupted undone. Mutants: -DMUTANT=1 to 7. */
 #ifndef MUTANT
 #define MUTANT 0
 #endif
@@ -18,6 +19,9 @@ byte slots;         /* numbers given to slots */
 byte turn;
 bool was_lost;
 bool over;
+bool early;         /* it began before the recording */
+byte entry;         /* of early.c: 0, BY_ITSELF, or the slot that it was given */
+#define BY_ITSELF 8
 
 #define STEP(...) atomic { turn == me -> __VA_ARGS__ }
 #define COUNTED assert(finished <= spawned && finished >= 0 && lost >= 0)
@@ -52,7 +56,31 @@ inline take_back_loss()
     STEP(lost--; COUNTED)
 }
 
+/* early_own_task */
+inline ask_entry()
+{
+    mine = 0;
+    if
+    :: early ->
+#if MUTANT == 5 /* it does not say that it has asked */
+       STEP(mine = (entry == BY_ITSELF -> 0 : entry))
+#else
+       STEP(mine = (entry == BY_ITSELF -> 0 : entry); entry = (entry == 0 -> BY_ITSELF : entry))
+#endif
+    :: else
+    fi
+}
+
 inline adopt()
+{
+    ask_entry();
+    if
+    :: mine != 0 -> STEP(task = mine)
+    :: else -> adopt_itself()
+    fi
+}
+
+inline adopt_itself()
 {
     spawn();
     known = 0;
@@ -85,7 +113,7 @@ inline adopt()
 
 proctype context(byte me)
 {
-    byte own, known;
+    byte own, known, mine;
     bool got, had_lost, need;
     if
     :: me == 0
@@ -105,6 +133,39 @@ done:
     skip
 }
 
+/* early_record: in another thread, so that it goes on at any moment. */
+proctype giver()
+{
+    bool got, given, had_lost;
+    byte own;
+    spawned++;
+    atomic { got = (room > 0 -> 1 : 0); room = room - got };
+    if
+    :: !got ->
+       lost++;
+       spawned--;
+       lost--
+    :: else ->
+       atomic { slots++; own = slots; live++ };
+#if MUTANT == 6 /* whatever it has done meanwhile */
+       atomic { given = true; entry = own };
+#else
+       atomic { given = entry == 0; entry = (given -> own : entry) };
+#endif
+       if
+       :: given ->
+          atomic { had_lost = lost_threads > 0; lost_threads = lost_threads - had_lost };
+#if MUTANT != 7
+          if
+          :: had_lost -> spawned--; lost--
+          :: else
+          fi
+#endif
+       :: else -> spawned--; atomic { live--; room++ }
+       fi
+    fi
+}
+
 init
 {
     bool none;
@@ -112,9 +173,11 @@ init
         select(room : 0 .. 2);
         if
         :: was_lost = true; lost_threads = 1; lost = 1; spawned = 1
+        :: was_lost = true; lost_threads = 1; lost = 1; spawned = 1; early = true; run giver()
         :: true
         fi;
-        none = room == 0;
+        /* The last slot may be in the giver's hand when the thread asks for one. */
+        none = room == 0 || early;
         run context(0); run context(1)
     };
     atomic { _nr_pr == 1 };

@@ -1,6 +1,8 @@
-/* A library whose constructor starts threads, as libraries of linear algebra and loggers do. */
+/* A library whose constructor starts threads, as libraries of linear algebra and loggers do: two
+ * wait for ever from before the program's start, one sleeps and goes on again and again. */
 #include <pthread.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t never = PTHREAD_COND_INITIALIZER;
@@ -12,20 +14,33 @@ static void *wait_for_work(void *unused)
     pthread_mutex_lock(&mutex);
     waiting++;
     for (;;)
-        pthread_cond_wait(&never, &mutex);
+        pthread_cond_wait(&never, &mutex); /* waits here */
     return NULL;
 }
 
-__attribute__((constructor)) static void start_workers(void)
+static void *sleep_on_and_on(void *unused)
 {
-    enum { WORKERS = 2 };
-    for (int i = 0; i < WORKERS; i++) {
-        pthread_t thread;
-        if (pthread_create(&thread, NULL, wait_for_work, NULL) != 0)
-            abort();
-    }
+    (void)unused;
+    for (;;)
+        usleep(2000);
+    return NULL;
+}
+
+static void start(void *(*function)(void *))
+{
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, function, NULL) != 0)
+        abort();
+}
+
+__attribute__((constructor)) static void start_threads(void)
+{
+    enum { WAITERS = 2 };
+    for (int i = 0; i < WAITERS; i++)
+        start(wait_for_work);
+    start(sleep_on_and_on);
     /* Until both wait: the mutex is free then. */
-    for (int settled = 0; settled < WORKERS;) {
+    for (int settled = 0; settled < WAITERS;) {
         pthread_mutex_lock(&mutex);
         settled = waiting;
         pthread_mutex_unlock(&mutex);

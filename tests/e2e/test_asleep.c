@@ -10,6 +10,7 @@
 
 #define PROGRAM LEAKSPY_TARGETS "/asleep"
 #define PROGRAM_LATE_LOCK LEAKSPY_TARGETS "/asleep_late_lock"
+#define PROGRAM_EARLY_THREADS LEAKSPY_TARGETS "/asleep_early_threads"
 
 static const struct {
     const char *name;
@@ -217,9 +218,36 @@ static void thread_in_a_call_of_libc__where_a_part_is_recorded__is_not_told(void
     target_end(target);
 }
 
+/* They wait since before the recording began, in a call that was not published. */
+static void threads_from_before_the_recording__are_told(void **state)
+{
+    const struct expected_group group = {
+        .verdict = "stuck",
+        .kind = "thread",
+        .op = "cond wait",
+        .object_kind = "futex",
+        .count = 2,
+        .wait_function = "wait_for_work",
+        .wait_file = "early_threads.c",
+        .wait_line = line_of("tests/e2e/early_threads.c", "/* waits here */"),
+        .deadline = NO_DEADLINE};
+    (void)state;
+    struct target *target = target_start(true, LIST(PROGRAM_EARLY_THREADS, ways[0].name), NULL);
+    target_wait_line(target, "ready");
+    json_decref(wait_for_group(target, "100ms", NULL, &group));
+    target_kill(target, SIGKILL);
+    json_t *json = report(target->recording, "0", NULL);
+    assert_group(json, &group);
+    assert_int_equal(json_integer_value(json_at(json, "totals.lost")), 0);
+    assert_int_equal(json_integer_value(json_at(json, "totals.spawned")), 5);
+    json_decref(json);
+    target_end(target);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(threads_from_before_the_recording__are_told, end_all_targets),
         cmocka_unit_test_teardown(
             thread_in_a_call_that_no_wrapper_sees__is_told_while_it_waits_and_no_longer,
             end_all_targets),

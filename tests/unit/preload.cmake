@@ -11,6 +11,7 @@ add_library(
   ${CMAKE_SOURCE_DIR}/preload/blocked.c
   ${CMAKE_SOURCE_DIR}/preload/call_rows.c
   ${CMAKE_SOURCE_DIR}/preload/descriptor.c
+  ${CMAKE_SOURCE_DIR}/preload/early.c
   ${CMAKE_SOURCE_DIR}/preload/frames.c
   ${CMAKE_SOURCE_DIR}/preload/go_calls.c
   ${CMAKE_SOURCE_DIR}/preload/go_labels.c
