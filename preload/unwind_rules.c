@@ -215,8 +215,8 @@ static int step_by_libunwind(struct rule_step *step)
 {
     static unw_cursor_t cursor; /* under the lock */
     unw_word_t pc, sp, fp;
-    step->no_info = false;
-    if (space == NULL || lib.init_remote(&cursor, space, step) != 0)
+    step->no_info = space == NULL;
+    if (step->no_info || lib.init_remote(&cursor, space, step) != 0)
         return -1;
     int result = lib.step(&cursor);
     if (step->no_info || result < 0)
@@ -270,10 +270,10 @@ static void learn(struct rule *rule)
     if (is_signal_return(rule->pc))
         return;
     int result = take_step(&step);
-    rule->kind = result == 0 ? RULE_END : RULE_NO_INFO;
+    /* What cannot be probed reads memory on its way to the caller's stack pointer. */
+    rule->kind = result == 0 ? RULE_END : step.no_info ? RULE_NO_INFO : RULE_STEP;
     if (result <= 0)
         return;
-    rule->kind = RULE_STEP;
     bool by_sp = near(step.sp, PROBE_SP, &offset);
     if (!by_sp && !near(step.sp, PROBE_FP, &offset))
         return;

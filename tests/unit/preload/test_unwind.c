@@ -73,16 +73,37 @@ __attribute__((noinline)) static void aligned(void)
     room[1] = room[0];
 }
 
+/* Both in one: GCC notes where the caller's stack pointer was in the frame itself. */
+__attribute__((noinline)) static void aligned_and_sized_by(size_t bytes)
+{
+    _Alignas(64) volatile char room[64];
+    volatile char *more = alloca(bytes);
+    room[0] = more[0] = 1;
+    aligned();
+    more[1] = room[0];
+}
+
+/* Its caller is found by its own stack pointer; with another, what is in `room`. */
+__attribute__((noinline)) static void plain(size_t bytes)
+{
+    volatile char room[104];
+    for (size_t i = 0; i < sizeof(room); i++)
+        room[i] = 'M';
+    aligned_and_sized_by(bytes);
+    room[1] = room[0];
+}
+
 __attribute__((noinline)) static void sized_by(size_t bytes)
 {
     volatile char *room = alloca(bytes);
     room[0] = 1;
-    aligned();
+    plain(bytes + 48);
     room[1] = room[0];
 }
 
 static void *hard_frames(void *arg)
 {
+    struct module_range module;
     (void)arg;
     sized_by(100);
     size_t count = stack.count;
@@ -90,6 +111,9 @@ static void *hard_frames(void *arg)
     sized_by(5000);
     if (stack.flags != 0 || stack.count != count || stack.pcs[count - 1] != outer)
         return here_complaint("another stack");
+    for (size_t i = 0; i < count; i++)
+        if (!module_find(stack.pcs[i], &module))
+            return here_complaint("a frame that is none");
     return NULL;
 }
 
