@@ -94,6 +94,13 @@ void here_run_again(struct go_goroutine *it)
     it->wait_number = 0x102;
 }
 
+void here_assert_site(uint32_t row, const uint64_t *pcs, uint16_t count)
+{
+    assert_int_not_equal(row, 0);
+    assert_int_equal(recorder.sites[row].pc_count, count);
+    assert_memory_equal(&recorder.pcs[recorder.sites[row].first_pc], pcs, count * sizeof(*pcs));
+}
+
 static struct {
     char *page;
     void (*look)(void);

@@ -40,4 +40,7 @@ void here_watch_page(void *page, int permitted, void (*look)(void));
 /* The one task that is live. */
 struct rec_task *here_only_task(void);
 
+/* That a site of the recording has these return addresses. */
+void here_assert_site(uint32_t row, const uint64_t *pcs, uint16_t count);
+
 #endif
