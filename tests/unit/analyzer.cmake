@@ -119,8 +119,10 @@ foreach(subject process_image process_threads process_fds)
 endforeach()
 leakspy_test(test_process_stop SOURCES analyzer/test_process_stop.c analyzer/child.c
              LIBRARIES leakspy_analyzer LABEL analyzer THREADS)
-leakspy_test(test_core_image SOURCES analyzer/test_core_image.c analyzer/core_builder.c
-             LIBRARIES leakspy_analyzer LABEL analyzer)
+foreach(subject image files damage)
+  leakspy_test(test_core_${subject} SOURCES analyzer/test_core_${subject}.c analyzer/core_made.c
+               analyzer/core_builder.c LIBRARIES leakspy_analyzer LABEL analyzer)
+endforeach()
 foreach(runtime taskrt libgo)
   leakspy_test(test_inspect_${runtime} SOURCES analyzer/test_inspect_${runtime}.c analyzer/inspect_here.c
                LIBRARIES leakspy_analyzer LABEL analyzer)
