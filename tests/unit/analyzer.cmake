@@ -64,7 +64,10 @@ leakspy_test(test_file_reader SOURCES analyzer/test_file_reader.c LIBRARIES leak
              LABEL analyzer)
 leakspy_test(test_debug_names SOURCES analyzer/test_debug_names.c
              LIBRARIES leakspy_analyzer PkgConfig::ZLIB LABEL analyzer)
-leakspy_test(test_go_tasks SOURCES analyzer/test_go_tasks.c LIBRARIES leakspy_analyzer LABEL analyzer)
+foreach(subject tasks verdicts)
+  leakspy_test(test_go_${subject} SOURCES analyzer/test_go_${subject}.c analyzer/goroutines_added.c
+               LIBRARIES leakspy_analyzer LABEL analyzer)
+endforeach()
 
 # Files of Go's own compiler, as Debian 12 has it.
 find_program(LEAKSPY_TEST_GO NAMES go PATHS /usr/lib/go-1.19/bin NO_DEFAULT_PATH)
