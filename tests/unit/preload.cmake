@@ -95,15 +95,20 @@ add_library(
   ${CMAKE_SOURCE_DIR}/preload/sampler.c)
 target_link_libraries(sampler_here PUBLIC recording_here)
 preload_test(sampler sampler_here)
+preload_test(sampler_tasks sampler_here)
+add_library(locking_here STATIC preload/locking_here.c)
+target_link_libraries(locking_here PUBLIC sampler_here)
+preload_test(sampler_locks locking_here)
+preload_test(sampler_asleep locking_here)
 foreach(fixture bare bare_go)
   add_library(preload_fixture_${fixture} MODULE preload/fixture_bare.c)
   target_link_libraries(preload_fixture_${fixture} PRIVATE leakspy_warnings)
 endforeach()
 target_compile_definitions(preload_fixture_bare_go PRIVATE FIXTURE_GO=1)
 target_compile_definitions(
-  preload_sampler PRIVATE FIXTURE_BARE="$<TARGET_FILE:preload_fixture_bare>"
-                          FIXTURE_BARE_GO="$<TARGET_FILE:preload_fixture_bare_go>")
-add_dependencies(preload_sampler preload_fixture_bare preload_fixture_bare_go)
+  preload_sampler_asleep PRIVATE FIXTURE_BARE="$<TARGET_FILE:preload_fixture_bare>"
+                                 FIXTURE_BARE_GO="$<TARGET_FILE:preload_fixture_bare_go>")
+add_dependencies(preload_sampler_asleep preload_fixture_bare preload_fixture_bare_go)
 preload_test(races sampler_here)
 preload_test(adapter_pthread)
 preload_test(place)

@@ -7,6 +7,8 @@
 
 #include "preload/adapter.h"
 
+enum { HERE_LIMIT_S = 60 }; /* so long a test waits for what must come */
+
 /* What the sampler is told of tasks, as by an adapter: nothing, and that they are parked, unless a
  * test sets it. */
 extern struct adapter here_tasks;
