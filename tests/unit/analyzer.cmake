@@ -120,7 +120,7 @@ foreach(subject process_image process_threads process_fds)
   leakspy_test(test_${subject} SOURCES analyzer/test_${subject}.c analyzer/child.c
                analyzer/opened.c LIBRARIES leakspy_analyzer LABEL analyzer)
 endforeach()
-leakspy_test(test_process_stop SOURCES analyzer/test_process_stop.c analyzer/child.c
+leakspy_test(test_process_stop SOURCES analyzer/test_process_stop.c analyzer/parked_calls.c analyzer/child.c
              LIBRARIES leakspy_analyzer LABEL analyzer THREADS)
 foreach(subject image files damage)
   leakspy_test(test_core_${subject} SOURCES analyzer/test_core_${subject}.c analyzer/core_made.c
