@@ -87,8 +87,10 @@ if(LEAKSPY_TEST_GO)
 endif()
 leakspy_test(test_debug_unwind SOURCES analyzer/test_debug_unwind.c
              LIBRARIES leakspy_analyzer PkgConfig::LIBDW LABEL analyzer)
-leakspy_test(test_thread_calls SOURCES analyzer/test_thread_calls.c LIBRARIES leakspy_analyzer
-             LABEL analyzer)
+foreach(subject calls locks list)
+  leakspy_test(test_thread_${subject} SOURCES analyzer/test_thread_${subject}.c analyzer/memory_here.c
+               LIBRARIES leakspy_analyzer LABEL analyzer)
+endforeach()
 leakspy_test(test_thread_ids SOURCES analyzer/test_thread_ids.c LIBRARIES leakspy_analyzer
              LABEL analyzer)
 

@@ -1,4 +1,5 @@
-/* Names of functions by the symbol tables of a file, which is made here. */
+/* Names of functions by the symbol tables of a file: of one that is made here, and of the test's
+ * own program. */
 #include "analyzer/debug/names.h"
 
 #include <elf.h>
@@ -93,10 +94,38 @@ static void names_that_are_compressed__opened__are_not_read(void **state)
     assert_null(found);
 }
 
+static void own_program__names__are_found_both_ways(void **state)
+{
+    (void)state;
+    struct debug_names *own = debug_names_open("/proc/self/exe");
+    uint64_t address, start;
+    assert_non_null(own);
+    assert_true(debug_names_find(own, "main", &address));
+    assert_string_equal(debug_names_function(own, address, &start), "main");
+    assert_int_equal(start, address);
+    assert_string_equal(debug_names_function(own, address + 1, &start), "main");
+    assert_true(debug_names_begin(own, address + 1, &start));
+    assert_int_equal(start, address);
+    assert_false(debug_names_begin(own, 0, &start));
+    size_t count = 0;
+    uint64_t bytes;
+    for (size_t at = 0; debug_names_next(own, &at, &start, &bytes) != NULL; count++)
+        assert_int_not_equal(start, 0);
+    assert_true(count > 10);
+    assert_false(debug_names_find(own, "no_such_function", &address));
+    assert_null(debug_names_function(own, UINT64_MAX, &start));
+    assert_null(debug_names_function(own, 0, &start));
+    debug_names_close(own);
+    assert_null(debug_names_open("/no/such/file"));
+    assert_null(debug_names_open("/dev/null"));
+    assert_null(debug_names_open("/etc/passwd"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_that_are_compressed__opened__are_not_read),
+        cmocka_unit_test(own_program__names__are_found_both_ways),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
