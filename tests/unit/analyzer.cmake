@@ -56,8 +56,12 @@ target_compile_definitions(test_cli PRIVATE LEAKSPY_PROGRAM="$<TARGET_FILE:leaks
 add_dependencies(test_cli leakspy)
 leakspy_test(test_recordings SOURCES analyzer/test_recordings.c
              LIBRARIES leakspy_analyzer recording_builder LABEL analyzer)
-leakspy_test(test_watch SOURCES analyzer/test_watch.c analyzer/child.c LIBRARIES leakspy_analyzer
-             LABEL analyzer)
+foreach(subject watch watch_growth)
+  leakspy_test(test_${subject} SOURCES analyzer/test_${subject}.c analyzer/watched.c
+               LIBRARIES leakspy_analyzer LABEL analyzer)
+endforeach()
+leakspy_test(test_watch_run SOURCES analyzer/test_watch_run.c analyzer/watched.c analyzer/child.c
+             LIBRARIES leakspy_analyzer LABEL analyzer)
 leakspy_test(test_image_symbols SOURCES analyzer/test_image_symbols.c LIBRARIES leakspy_analyzer
              LABEL analyzer)
 leakspy_test(test_file_reader SOURCES analyzer/test_file_reader.c LIBRARIES leakspy_analyzer
