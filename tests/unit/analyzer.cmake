@@ -51,9 +51,12 @@ leakspy_test(test_report_frames SOURCES analyzer/test_report_frames.c LIBRARIES 
              LABEL analyzer)
 leakspy_test(test_elf_check SOURCES analyzer/test_elf_check.c
              LIBRARIES leakspy_analyzer recording_builder LABEL analyzer)
-leakspy_test(test_cli SOURCES analyzer/test_cli.c LIBRARIES recording_builder LABEL analyzer)
-target_compile_definitions(test_cli PRIVATE LEAKSPY_PROGRAM="$<TARGET_FILE:leakspy>")
-add_dependencies(test_cli leakspy)
+foreach(subject cli cli_exit cli_output cli_run)
+  leakspy_test(test_${subject} SOURCES analyzer/test_${subject}.c analyzer/command.c
+               LIBRARIES recording_builder LABEL analyzer)
+  target_compile_definitions(test_${subject} PRIVATE LEAKSPY_PROGRAM="$<TARGET_FILE:leakspy>")
+  add_dependencies(test_${subject} leakspy)
+endforeach()
 leakspy_test(test_recordings SOURCES analyzer/test_recordings.c
              LIBRARIES leakspy_analyzer recording_builder LABEL analyzer)
 foreach(subject watch watch_growth)
