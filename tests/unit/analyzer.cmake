@@ -1,5 +1,5 @@
 leakspy_test(test_demangle SOURCES analyzer/test_demangle.c LIBRARIES leakspy_analyzer LABEL analyzer)
-foreach(subject op_rules op_rules_frameworks op_rules_programs op_rules_runtimes)
+foreach(subject op_rules op_rules_frameworks op_rules_programs op_rules_runtimes op_rules_rust)
   leakspy_test(test_${subject} SOURCES analyzer/test_${subject}.c LIBRARIES leakspy_analyzer
                LABEL analyzer)
 endforeach()
