@@ -16,13 +16,8 @@ extern const struct expected_group run_leak;
 #define AS_ROOT_THAT_MAY_NOT_READ_ALL                                                              \
     "/usr/bin/setpriv", "--bounding-set=-dac_override,-dac_read_search"
 
-/* For whole programs: makes the folder, which everybody may read, and removes it. */
+/* For whole programs: makes a folder (scratch.h) that everybody may read, and removes it. */
 int run_make_scratch(void **state);
 int run_remove_scratch(void **state);
-
-extern char run_folder[64];
-
-/* The path of a file in it. Valid until it is asked again. */
-const char *in_scratch(const char *name);
 
 #endif

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "tests/e2e/run_command.h"
+#include "tests/e2e/scratch.h"
 
 /* Starts the leaking sample with `leakspy run -o`; its recording is the target's. */
 static struct target *start_recorded(const char *name)

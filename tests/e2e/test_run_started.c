@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "tests/e2e/run_command.h"
+#include "tests/e2e/scratch.h"
 
 #define SOMEBODY "61234" /* a user with no other recordings */
 #define AS_SOMEBODY "/usr/bin/setpriv", "--reuid=" SOMEBODY, "--regid=" SOMEBODY, "--clear-groups"
@@ -67,7 +68,7 @@ static void program_that_the_command_starts__is_looked_at_by_a_gate(void **state
     (void)state;
     for (size_t i = 0; i < LENGTH(samples); i++) {
         char file[128], pattern[160];
-        snprintf(file, sizeof file, "%s/shell-%zu", run_folder, i);
+        snprintf(file, sizeof file, "%s/shell-%zu", scratch_dir, i);
         snprintf(pattern, sizeof pattern, "%s.*", file);
         assert_gate_reads_what_was_started(file, record_by_a_shell(file, samples[i], pattern),
                                            i == 0);
@@ -165,7 +166,7 @@ static void newest_recording__written_elsewhere__is_the_default_source(void **st
     char file[128];
     (void)state;
     need_somebody();
-    assert_int_equal(chmod(run_folder, 0777), 0);
+    assert_int_equal(chmod(scratch_dir, 0777), 0);
     struct outcome before = run_as_somebody("exec \"$0\" run /bin/true", "");
     assert_int_equal(before.status, 0);
     outcome_deinit(&before);

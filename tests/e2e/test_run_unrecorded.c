@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "tests/e2e/run_command.h"
+#include "tests/e2e/scratch.h"
 
 /* `leakspy run ARGV…` exits as the command alone, prints the same, and says `why` on stderr. */
 static void assert_runs_unrecorded(const char *why, const char *program)
