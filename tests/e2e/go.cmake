@@ -83,8 +83,11 @@ leakspy_gc_program(go_record_race race SOURCES go_record.go go_record_c.go)
 leakspy_gc_program(go_record_static_stripped static_stripped SOURCES go_record.go go_record_no_c.go
                   )
 leakspy_gc_program(go_record_pie_static pie_static SOURCES go_record.go go_record_no_c.go)
-e2e_test(test_go_record sample_go_record_cgo sample_go_record_race sample_go_record_static_stripped
-         sample_go_record_pie_static)
+foreach(subject record record_ends)
+  e2e_test(test_go_${subject} sample_go_record_cgo sample_go_record_race
+           sample_go_record_static_stripped sample_go_record_pie_static)
+  target_sources(test_go_${subject} PRIVATE go_recorded.c)
+endforeach()
 
 # Go code outside of the program's file: a plugin and its host, libraries and theirs.
 leakspy_gc_build(go_plugin 1 COMMAND build -buildmode=plugin -o ${CMAKE_CURRENT_BINARY_DIR}/go_plugin
