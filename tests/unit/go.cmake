@@ -54,5 +54,7 @@ foreach(subject hostile changes layouts)
 endforeach()
 leakspy_test(test_goscan_tell SOURCES preload/test_goscan_tell.c LIBRARIES leakspy_goscan
              PkgConfig::CMOCKA LABEL preload)
-leakspy_test(test_goscan_contexts SOURCES preload/test_goscan_contexts.c LIBRARIES leakspy_goscan
-             PkgConfig::CMOCKA LABEL preload)
+foreach(subject contexts timers)
+  leakspy_test(test_goscan_${subject} SOURCES preload/test_goscan_${subject}.c preload/made_contexts.c
+               LIBRARIES leakspy_goscan PkgConfig::CMOCKA LABEL preload)
+endforeach()
