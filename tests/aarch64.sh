@@ -30,7 +30,7 @@ cmake --preset default -B "$build" -DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PROC
     -DCMAKE_C_COMPILER=aarch64-linux-gnu-gcc -DCMAKE_SYSROOT="$root" \
     -DCMAKE_CROSSCOMPILING_EMULATOR="/usr/bin/qemu-aarch64;-L;$root" \
     -DLEAKSPY_GO= -DLEAKSPY_TEST_GO= -DLEAKSPY_GCCGO= -DGCCGO= -DLEAKSPY_RUSTC= >"$root/log" 2>&1 || { cat "$root/log" && exit 1; }
-tests=(task chan select sync fd fd_calls deadlock stack threads many races inspect)
+tests=(task task_threads chan select sync fd fd_calls deadlock stack threads many races inspect)
 cmake --build "$build" -j "$(nproc)" --target taskrt leakspy_preload e2e_parked "${tests[@]/#/runtime_}" >"$root/log" ||
     { cat "$root/log" && exit 1; }
 unset PKG_CONFIG_SYSROOT_DIR PKG_CONFIG_LIBDIR

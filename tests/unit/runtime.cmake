@@ -3,7 +3,7 @@ add_library(test_in_task STATIC runtime/in_task.c)
 target_include_directories(test_in_task PUBLIC ${CMAKE_CURRENT_SOURCE_DIR}/runtime)
 target_link_libraries(test_in_task PUBLIC leakspy_flags taskrt PkgConfig::CMOCKA)
 
-foreach(subject task chan select sync fd fd_calls deadlock stack threads many races)
+foreach(subject task task_threads chan select sync fd fd_calls deadlock stack threads many races)
   leakspy_test(runtime_${subject} SOURCES runtime/test_${subject}.c LIBRARIES test_in_task m LABEL
                runtime)
 endforeach()
@@ -24,7 +24,7 @@ endif()
 
 # What libtaskrt promises holds while it is recorded, too.
 if(TARGET leakspy_preload AND NOT LEAKSPY_SANITIZE)
-  foreach(subject task chan select sync fd fd_calls deadlock stack threads many races)
+  foreach(subject task task_threads chan select sync fd fd_calls deadlock stack threads many races)
     add_test(NAME runtime_${subject}_preloaded COMMAND runtime_${subject})
     set(recording ${CMAKE_CURRENT_BINARY_DIR}/runtime_${subject}.rec)
     set_tests_properties(
