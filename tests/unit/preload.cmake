@@ -86,7 +86,10 @@ foreach(subject record waits calls selects locks labels)
   preload_test(go_${subject} goroutines_here)
 endforeach()
 preload_test(slots)
-preload_test(wait)
+add_library(waiting_here STATIC preload/waiting_here.c)
+target_link_libraries(waiting_here PUBLIC recording_here)
+preload_test(wait waiting_here)
+preload_test(wait_handlers waiting_here)
 preload_test(sites)
 
 # The sampler itself, where the test says when it looks.
