@@ -92,8 +92,10 @@ if(LEAKSPY_TEST_GO)
   target_compile_definitions(test_debug_types PRIVATE LEAKSPY_GO_FIXTURES="${go_fixtures}")
   add_dependencies(test_debug_types go_fixtures)
 endif()
-leakspy_test(test_debug_unwind SOURCES analyzer/test_debug_unwind.c
-             LIBRARIES leakspy_analyzer PkgConfig::LIBDW LABEL analyzer)
+foreach(subject unwind expression)
+  leakspy_test(test_debug_${subject} SOURCES analyzer/test_debug_${subject}.c
+               LIBRARIES leakspy_analyzer PkgConfig::LIBDW LABEL analyzer)
+endforeach()
 foreach(subject calls locks list)
   leakspy_test(test_thread_${subject} SOURCES analyzer/test_thread_${subject}.c analyzer/memory_here.c
                LIBRARIES leakspy_analyzer LABEL analyzer)
