@@ -39,7 +39,7 @@ leakspy_test(test_descriptors SOURCES analyzer/test_descriptors.c
              LIBRARIES leakspy_analyzer recording_builder LABEL analyzer)
 leakspy_test(test_scanned_tasks SOURCES analyzer/test_scanned_tasks.c analyzer/recording_read.c
              LIBRARIES leakspy_analyzer recording_builder LABEL analyzer)
-foreach(subject verdict verdict_chains verdict_channels verdict_objects)
+foreach(subject verdict verdict_chains verdict_channels verdict_cycles verdict_objects)
   leakspy_test(test_${subject} SOURCES analyzer/test_${subject}.c analyzer/judged.c
                LIBRARIES leakspy_analyzer recording_builder LABEL analyzer)
 endforeach()
