@@ -134,7 +134,7 @@ static void put_task(struct dump *dump, const void *row)
         fprintf(dump->out, " seq %" PRIu32, task->seq);
         return;
     }
-    bool asleep = task->gen == 0 && task->detail_flags & REC_DETAIL_ASLEEP;
+    bool asleep = task->detail_flags & REC_DETAIL_ASLEEP;
     fprintf(dump->out,
             "\n        %s gen %" PRIu32 " seq %" PRIu32 " call %u flags %#x arg %" PRIu32
             " object %#" PRIx64,

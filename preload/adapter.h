@@ -18,6 +18,8 @@ struct wait_detail {
     struct rec_case cases[ADAPTER_MAX_CASES];
 };
 
+struct blocked_call;
+
 struct adapter {
     enum rec_kind kind;
     /* Fills *detail (zeroed before) for a parked task, of which `task` is a copy. Runs in the
@@ -29,6 +31,11 @@ struct adapter {
     bool (*is_parked)(const struct rec_task *task);
     /* Does it say that the task runs, or could, where it is not parked? NULL, context: as above. */
     bool (*is_awake)(const struct rec_task *task);
+    /* Does a task that has published a wait for a condition wait for a mutex (*ret_mutex) by now?
+     * `call`: what the kernel says of a thread, or NULL. NULL: that is published by itself. The
+     * same context. */
+    bool (*relocks)(const struct rec_task *task, const struct blocked_call *call,
+                    uint64_t *ret_mutex);
 };
 
 extern const struct adapter adapter_pthread, adapter_taskrt, adapter_libgo;

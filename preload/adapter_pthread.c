@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "preload/adapter.h"
+#include "preload/blocked.h"
 #include "preload/goscan/system_calls.h"
 #include "preload/goscan/rwlock.h"
 #include "preload/memory.h"
@@ -74,4 +75,19 @@ static void describe(const struct rec_task *task, enum rec_op op, struct wait_de
     }
 }
 
-const struct adapter adapter_pthread = {.kind = REC_KIND_THREAD, .describe = describe};
+/* By the futex that it sleeps at. One that nobody has is none that it could be waiting for: what
+ * lies there is something else. */
+static bool relocks(const struct rec_task *task, const struct blocked_call *call,
+                    uint64_t *ret_mutex)
+{
+    pthread_mutex_t mutex;
+    return call != NULL &&
+           blocked_relocks(call, task->object, sizeof(pthread_cond_t), task->cfa, ret_mutex) &&
+           memory_read(*ret_mutex, &mutex, sizeof(mutex)) && mutex.__data.__owner != 0;
+}
+
+const struct adapter adapter_pthread = {
+    .kind = REC_KIND_THREAD,
+    .describe = describe,
+    .relocks = relocks,
+};

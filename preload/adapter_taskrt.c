@@ -252,9 +252,21 @@ static void describe(const struct rec_task *task, enum rec_op op, struct wait_de
     }
 }
 
+static bool relocks(const struct rec_task *task, const struct blocked_call *call,
+                    uint64_t *ret_mutex)
+{
+    uint32_t reason;
+    (void)call;
+    return is_parked(task) &&
+           memory_read(task->handle + inspect->reason, &reason, sizeof(reason)) &&
+           reason == TASKRT_REASON_MUTEX &&
+           memory_read(task->handle + inspect->object, ret_mutex, sizeof(*ret_mutex));
+}
+
 const struct adapter adapter_taskrt = {
     .kind = REC_KIND_TASK,
     .describe = describe,
     .is_parked = is_parked,
     .is_awake = is_awake,
+    .relocks = relocks,
 };

@@ -55,19 +55,32 @@ bool blocked_call(uint32_t pid, uint32_t tid, struct blocked_call *ret)
     return true;
 }
 
-bool blocked_below(uint32_t tid, uint64_t cfa)
+bool blocked_below(const struct blocked_call *call, uint64_t cfa)
 {
-    struct blocked_call call;
-    if (!blocked_call(OWN_PROCESS, tid, &call))
-        return true;
-    return !call.running && (call.sp == 0 || call.sp < cfa);
+    return !call->running && (call->sp == 0 || call->sp < cfa);
+}
+
+static bool is_in_futex(const struct blocked_call *call, uint64_t cfa)
+{
+    return !call->running && call->number == SYS_futex && futex_waits((uint32_t)call->args[1]) &&
+           cfa - call->sp < LOCK_FRAMES_BYTES;
 }
 
 /* The word that libc waits for is the first one of a mutex. */
 bool blocked_is_in_lock(const struct blocked_call *call, uint64_t lock, uint64_t cfa)
 {
-    return !call->running && call->number == SYS_futex && call->args[0] == lock &&
-           futex_waits((uint32_t)call->args[1]) && cfa - call->sp < LOCK_FRAMES_BYTES;
+    return call->args[0] == lock && is_in_futex(call, cfa);
+}
+
+/* A mutex that somebody waits for is 2, and so that is what libc waits for it to be no longer
+ * (nptl, lowlevellock.h). One with priorities, the kernel has locked for it. */
+bool blocked_relocks(const struct blocked_call *call, uint64_t object, size_t bytes, uint64_t cfa,
+                     uint64_t *ret_lock)
+{
+    uint32_t command = (uint32_t)call->args[1] & FUTEX_CMD_MASK;
+    bool locks = command == FUTEX_LOCK_PI || command == FUTEX_LOCK_PI2 || call->args[2] == 2;
+    *ret_lock = call->args[0];
+    return is_in_futex(call, cfa) && locks && call->args[0] - object >= bytes;
 }
 
 uint32_t blocked_sleeps(uint32_t pid, uint32_t tid)

@@ -10,6 +10,7 @@
 #include "preload/descriptor.h"
 #include "preload/kernel_sleep.h"
 #include "preload/recorder.h"
+#include "preload/relock.h"
 #include "preload/sites.h"
 #include "preload/unwind.h"
 
@@ -293,6 +294,33 @@ static void look_at_sleep(struct rec_task *task, bool last)
         note_wait(task, 0, 0, 0);
 }
 
+/* Whoever waits for a condition's mutex in the call for the condition waits anew: since it was
+ * found so, and for as long as the call goes on. *copy is as if that had been published. False: it
+ * does not, or it is too early to say so. */
+static bool tell_relock(struct rec_task *task, struct rec_task *copy,
+                        const struct blocked_call *call, bool last)
+{
+    struct rec_asleep relock;
+    if (copy->detail_flags & REC_DETAIL_WAITS ||
+        !relock_find(adapter_of(copy), copy, call, &relock))
+        return true;
+    if (!(copy->detail_flags & REC_DETAIL_ASLEEP)) {
+        note_wait(task, copy->gen, REC_DETAIL_ASLEEP, 0);
+        copy->wait_site = 0;
+        if (!last)
+            return false;
+    }
+    if (copy->wait_site == 0 && !recorder_put_asleep(task, &relock)) {
+        /* It is told to wait for the condition, and not asked again: the loss is counted once. */
+        set_flags(task, REC_DETAIL_WAITS);
+        return true;
+    }
+    copy->call = relock.call;
+    copy->wait_flags = relock.wait_flags;
+    copy->object = relock.object;
+    return true;
+}
+
 void look_last_at(struct rec_task *task)
 {
     struct rec_task copy;
@@ -329,11 +357,17 @@ void look_at(struct rec_task *task, bool last)
     bool fresh = copy.wait_site == 0 && !(copy.detail_flags & REC_DETAIL_NO_STACK);
     if (!fresh && !must_refresh(&copy) && !may_refresh(task))
         return;
-    if (copy.kind == REC_KIND_THREAD && own_files && !blocked_below(copy.os_tid, copy.cfa)) {
+    struct blocked_call call;
+    bool known =
+        copy.kind == REC_KIND_THREAD && own_files && blocked_call(OWN_PROCESS, copy.os_tid, &call);
+    if (known && !blocked_below(&call, copy.cfa)) {
         /* It is not parked, or not yet: the next look is the first. */
         SHARED_PUT(task->seen_gen, 0);
         return;
     }
+    if (!tell_relock(task, &copy, known ? &call : NULL, last))
+        return;
+    fresh |= copy.wait_site == 0;
     describe(task, &copy, &published, fresh);
     if (fresh)
         take_stack(task, &copy,

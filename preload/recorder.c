@@ -13,6 +13,7 @@
 #include "preload/modules.h"
 #include "preload/other_stack.h"
 #include "preload/recorded.h"
+#include "preload/relock.h"
 #include "preload/sampler.h"
 #include "preload/signals.h"
 #include "preload/sys.h"
@@ -49,6 +50,7 @@ bool recorder_open(bool fork_child)
     early_record();
     adapter_go_reset();
     asleep_reset();
+    relock_reset();
     hooks_add_calls();
     recorded_begin(path);
     return true;

@@ -22,7 +22,7 @@
 
 #define REC_MAGIC 0x0a7970736b61656cULL /* "leakspy\n" in a little-endian file */
 #define REC_MAJOR 1                     /* a reader refuses a newer major version */
-#define REC_MINOR 8                     /* minor versions only add tables and use reserved fields */
+#define REC_MINOR 9                     /* minor versions only add tables and use reserved fields */
 #define REC_BYTE_ORDER 0x01020304U
 #define REC_HEADER_BYTES 4096U
 #define REC_MAX_TID 4194304U               /* the highest id of a thread: PID_MAX_LIMIT of Linux */
@@ -188,7 +188,9 @@ enum rec_detail_flag {
      * every one has. Not set while the two change. No recording of before has it */
     REC_DETAIL_LOCK_WORDS = 4096,
     /* (1.7) with PASSING, of a thread: it is asleep in a call that it has not published; which one,
-     * a row of REC_TABLE_ASLEEP tells. detail_b is rec_asleep_key */
+     * a row of REC_TABLE_ASLEEP tells. detail_b is rec_asleep_key.
+     * (1.9) of a published wait for a condition: inside of that call it waits for the mutex, as the
+     * row tells by now; since_ns is since then */
     REC_DETAIL_ASLEEP = 8192,
     /* (1.7) its descriptor is 0, and leads to where it led when the recording began: the program's
      * standard input; with ASLEEP, which libc reads by itself */

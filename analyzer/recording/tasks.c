@@ -318,24 +318,26 @@ static bool settle(struct recording_reader *reader, uint64_t first, size_t count
     return true;
 }
 
-/* A thread that is asleep in a call which it has not published: what it sleeps in takes the place
- * of what it published last. */
+/* A thread that is asleep in a call which it has not published, or a task that waits for a mutex in
+ * its call for a condition: what it waits in takes the place of what it published last. */
 static void fill_asleep(const struct recording_reader *reader, uint64_t number,
                         struct rec_task *task)
 {
-    if (task->gen != 0 || !(task->detail_flags & REC_DETAIL_ASLEEP))
+    if (!(task->detail_flags & REC_DETAIL_ASLEEP))
         return;
     const struct rec_asleep *row = slot_rows_at(&reader->asleep, number);
     uint32_t wait = rec_task_wait(task);
     if (wait == 0 || !row || row->wait != wait || row->task != task->id) {
-        task->detail_flags &= (uint16_t)~REC_DETAIL_PASSING; /* it has gone on meanwhile */
+        if (task->gen == 0)
+            task->detail_flags &= (uint16_t)~REC_DETAIL_PASSING; /* it has gone on meanwhile */
         return;
     }
     task->call = row->call;
     task->wait_flags = row->wait_flags;
     task->object = row->object;
     task->arg = row->arg;
-    task->detail_b = rec_asleep_key(task);
+    if (task->gen == 0)
+        task->detail_b = rec_asleep_key(task);
 }
 
 /* Descriptors, and what threads are asleep in, are written before waits are told with their stacks,

@@ -31,6 +31,7 @@ add_library(
   ${CMAKE_SOURCE_DIR}/preload/process_reader.c
   ${CMAKE_SOURCE_DIR}/preload/recorded.c
   ${CMAKE_SOURCE_DIR}/preload/recorder.c
+  ${CMAKE_SOURCE_DIR}/preload/relock.c
   ${CMAKE_SOURCE_DIR}/preload/sites.c
   ${CMAKE_SOURCE_DIR}/preload/slots.c
   ${CMAKE_SOURCE_DIR}/preload/tables.c

@@ -322,6 +322,40 @@ static void thread_asleep__waits_as_long_as_it_publishes_nothing(void **state)
     snapshot_deinit(&s);
 }
 
+/* By a row of this wait alone: of the wait before, it is none of it. */
+static void waiter_for_a_condition_that_was_woken__waits_for_its_mutex(void **state)
+{
+    (void)state;
+    struct builder *b = recording_builder_create();
+    struct rec_task *tasks[2];
+    for (int i = 0; i < 2; i++) {
+        tasks[i] = builder_thread(b, "woken");
+        builder_park(b, tasks[i], "pthread_mutex_lock", REC_OP_MUTEX_LOCK, 0x500, 50 * SECOND, 0);
+        struct rec_asleep *row = builder_asleep(b, tasks[i]);
+        builder_park(b, tasks[i], "pthread_cond_timedwait", REC_OP_COND_WAIT, 0x600, 20 * SECOND,
+                     0);
+        row->wait = tasks[i]->gen - (uint32_t)i;
+        tasks[i]->wait_flags = REC_WAIT_DEADLINE;
+        tasks[i]->detail_flags = REC_DETAIL_ASLEEP;
+    }
+    const char *path = builder_path("woken.rec");
+    builder_write(b, path);
+    recording_builder_destroy(b);
+
+    struct snapshot s;
+    struct err err;
+    assert_true(recording_read(path, &s, &err));
+    const struct snapshot_task *woken = &s.tasks[0], *waits = &s.tasks[1];
+    assert_int_equal(s.calls[woken->call].number, REC_OP_MUTEX_LOCK);
+    assert_int_equal(woken->object, 0x500);
+    assert_int_equal(woken->parked_ns, 20 * SECOND);
+    assert_false(woken->flags & SNAPSHOT_DEADLINE);
+    assert_int_equal(s.calls[waits->call].number, REC_OP_COND_WAIT);
+    assert_int_equal(waits->object, 0x600);
+    assert_true(waits->flags & SNAPSHOT_DEADLINE);
+    snapshot_deinit(&s);
+}
+
 static void ended_task_that_needs_no_join__is_not_there(void **state)
 {
     (void)state;
@@ -544,6 +578,7 @@ int main(void)
         cmocka_unit_test(lock_that_was_free__is_waited_for_as_the_sampler_says),
         cmocka_unit_test(lock_that_was_free__is_waited_for_since_the_sampler_saw_it_begin),
         cmocka_unit_test(thread_asleep__waits_as_long_as_it_publishes_nothing),
+        cmocka_unit_test(waiter_for_a_condition_that_was_woken__waits_for_its_mutex),
         cmocka_unit_test(ended_task_that_needs_no_join__is_not_there),
         cmocka_unit_test(joined_thread_whose_slot_is_held__is_not_there),
         cmocka_unit_test(end__follows_state_and_process),
