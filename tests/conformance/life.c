@@ -5,6 +5,7 @@
 #include <grp.h>
 #include <limits.h>
 #include <linux/capability.h>
+#include <linux/futex.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
@@ -330,6 +331,12 @@ static void processes(struct rows *rows)
             (void *)syscall(SYS_mmap, NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         LIBC(at == MAP_FAILED);
         LIBC(syscall(SYS_munmap, at, 4096));
+        /* An offset within a page, and words that are what they are to be, or not. */
+        LIBC((void *)syscall(SYS_mmap, NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+                             1L) == MAP_FAILED);
+        uint32_t words[2] = {7, 8};
+        LIBC(syscall(SYS_futex, &words[0], FUTEX_CMP_REQUEUE, 1L, 1L, &words[1], 7L));
+        LIBC(syscall(SYS_futex, &words[0], FUTEX_CMP_REQUEUE, 1L, 1L, &words[1], 8L));
     }
     ROW(syscall, "fork")
     {

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "samples/sample.h"
@@ -73,6 +74,13 @@ static void *in_bare_read(void *unused)
     return unused;
 }
 
+static void *in_syscall(void *unused)
+{
+    char bytes[8];
+    CHECK(syscall(SYS_read, ends[0], bytes, sizeof bytes) > 0); /* waits here: syscall */
+    return unused;
+}
+
 static void hold_stream(void)
 {
     flockfile(stderr);
@@ -120,6 +128,7 @@ static const struct {
     {"putc", in_putc, hold_stream, release_stream},
     {"cond_destroy", in_cond_destroy, wait_for_cond, wake},
     {"bare_read", in_bare_read, NULL, write_line},
+    {"syscall", in_syscall, NULL, write_line},
 };
 
 static void *end_at_once(void *unused)

@@ -38,6 +38,9 @@ static const struct {
     {"bare_read",
      {.op = "io wait", .call = "read", .object_kind = "fd", .wait_function = "in_bare_read"},
      "waits here: bare_read"},
+    {"syscall",
+     {.op = "io wait", .call = "read", .object_kind = "fd", .wait_function = "in_syscall"},
+     "waits here: syscall"},
 };
 
 static struct expected_group expected_of(size_t way)
