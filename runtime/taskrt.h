@@ -70,7 +70,7 @@ int taskrt_errno(void);
 
 struct taskrt_options {
     const char *name;   /* NULL: none; copied, cut at 31 bytes */
-    size_t stack_bytes; /* 0: 64 KiB; made a power of two, at least 16 KiB, at most 8 GiB */
+    size_t stack_bytes; /* 0: 64 KiB; made a power of two, 16 KiB or more. -ENOMEM above 8 GiB */
 };
 
 /* Starts `fn(arg)` as a new task. `options` may be NULL. With `ret` NULL the task is detached:

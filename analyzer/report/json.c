@@ -157,10 +157,10 @@ static json_t *stack(const struct report *report, uint32_t site)
     return array;
 }
 
-/* Is the stack longer than what was kept of it? */
-static json_t *is_cut(const struct report *report, uint32_t site)
+/* Whether a stack has a flag of enum rec_site_flag. */
+static json_t *site_has(const struct report *report, uint32_t site, uint16_t flag)
 {
-    return json_boolean(site != 0 && report->snapshot->sites[site].flags & REC_SITE_CUT);
+    return json_boolean(site != 0 && report->snapshot->sites[site].flags & flag);
 }
 
 /* Of a channel: how many wait on a side of it. */
@@ -320,9 +320,13 @@ static json_t *group_of(const struct report *report, const struct group *group)
     /* Of one of the tasks: the others may have other frames where the text shows none. */
     uint32_t wait_site = group->wait ? report->snapshot->tasks[group->members[0]].wait_site : 0;
     json_object_set_new(object, "wait_stack", stack(report, wait_site));
-    json_object_set_new(object, "wait_stack_cut", is_cut(report, wait_site));
+    json_object_set_new(object, "wait_stack_cut", site_has(report, wait_site, REC_SITE_CUT));
+    json_object_set_new(object, "wait_stack_broken", site_has(report, wait_site, REC_SITE_BROKEN));
     json_object_set_new(object, "spawn_stack", stack(report, group->spawn_site));
-    json_object_set_new(object, "spawn_stack_cut", is_cut(report, group->spawn_site));
+    json_object_set_new(object, "spawn_stack_cut",
+                        site_has(report, group->spawn_site, REC_SITE_CUT));
+    json_object_set_new(object, "spawn_stack_broken",
+                        site_has(report, group->spawn_site, REC_SITE_BROKEN));
     json_object_set_new(object, "spawn_is_start",
                         json_boolean(report_spawn_is_start(report, group)));
     return object;

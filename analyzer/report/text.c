@@ -231,12 +231,21 @@ static bool is_go_statement(const struct writer *writer, const struct group *gro
            writer->report->snapshot->sites[group->spawn_site].pc_count == 1;
 }
 
+/* Why a stack has no more frames; NULL: there are none. */
+static const char *end_of(const struct snapshot *snapshot, uint32_t site)
+{
+    uint16_t flags = snapshot->sites[site].flags;
+    if (flags & REC_SITE_CUT)
+        return "the stack is longer than what was kept";
+    return flags & REC_SITE_BROKEN ? "the stack could not be followed further" : NULL;
+}
+
 static void put_stack(const struct writer *writer, uint32_t site, const char *label, bool is_whole)
 {
     const struct stack *whole = stacks_get(writer->report->stacks, site);
     struct stack stack = stack_user_part(whole);
     uint64_t most = writer->report->options->frames;
-    bool cut = !is_whole && writer->report->snapshot->sites[site].flags & REC_SITE_CUT;
+    const char *end = is_whole ? NULL : end_of(writer->report->snapshot, site);
     /* Where not all have room, a run of libraries' frames takes that of one. */
     bool fold = stack.count > most && frames_hide_others(&stack);
     size_t at = 0;
@@ -251,10 +260,10 @@ static void put_stack(const struct writer *writer, uint32_t site, const char *la
         at += run > 1 ? run : 1;
     }
     if (at < stack.count && most)
-        fprintf(writer->out, INDENT "    … %zu more%s\n", stack.count - at,
-                cut ? "; the stack is longer than what was kept" : "");
-    else if (cut && most)
-        fputs(INDENT "    … the stack is longer than what was kept\n", writer->out);
+        fprintf(writer->out, INDENT "    … %zu more%s%s\n", stack.count - at, end ? "; " : "",
+                end ? end : "");
+    else if (end && most)
+        fprintf(writer->out, INDENT "    … %s\n", end);
 }
 
 #define LABELS_SHOWN 6

@@ -56,7 +56,7 @@ static void other_version__is_refused_with_both_numbers(void **state)
 
     header->major = 2;
     header->minor = REC_MINOR + 1;
-    assert_bytes_refused(bytes, count, ERR_NEWER_VERSION, "version 2.9, a newer version than 1.9");
+    assert_bytes_refused(bytes, count, ERR_NEWER_VERSION, "version 2.10, a newer version than 1.9");
     header->major = 0;
     assert_bytes_refused(bytes, count, ERR_CORRUPT, "version 0");
     header->major = 1;

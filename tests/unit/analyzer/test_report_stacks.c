@@ -234,6 +234,33 @@ static void stack_that_is_longer_than_what_was_kept__said(void **state)
     json_decref(json);
 }
 
+static struct builder *build_broken_stack(void)
+{
+    struct builder *b = recording_builder_create();
+    uint32_t site = builder_site(b, (uint64_t[]){0x10010, 0x10020}, 2);
+    builder_break_site(b, site);
+    builder_park(b, builder_thread(b, "lost"), "sem_wait", REC_OP_SEM_WAIT, 0x500, 12 * SECOND,
+                 site);
+    return b;
+}
+
+static void stack_that_could_not_be_followed_to_its_end__said(void **state)
+{
+    (void)state;
+    char *text = write_report(build_broken_stack(), &usual, 100, report_write_text);
+    assert_non_null(strstr(text, "    … the stack could not be followed further\n"));
+    free(text);
+    text = write_report(build_cut_stack(), &usual, 100, report_write_text);
+    assert_null(strstr(text, "followed further"));
+    free(text);
+    json_t *json = write_json(build_broken_stack(), &usual, 100);
+    const json_t *group = json_array_get(json_object_get(json, "groups"), 0);
+    assert_true(json_is_true(json_object_get(group, "wait_stack_broken")));
+    assert_true(json_is_false(json_object_get(group, "wait_stack_cut")));
+    assert_true(json_is_false(json_object_get(group, "spawn_stack_broken")));
+    json_decref(json);
+}
+
 static struct builder *build_go_statement(uint16_t frames)
 {
     struct builder *b = recording_builder_create();
@@ -341,6 +368,7 @@ int main(void)
         cmocka_unit_test(function_that_a_thread_began_in__is_told_shortly),
         cmocka_unit_test(long_name_of_a_function__is_shortened_in_the_text_alone),
         cmocka_unit_test(stack_that_is_longer_than_what_was_kept__said),
+        cmocka_unit_test(stack_that_could_not_be_followed_to_its_end__said),
         cmocka_unit_test(go_statement_alone__is_not_said_to_be_cut_in_the_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
