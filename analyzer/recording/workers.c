@@ -62,6 +62,14 @@ static bool ask(uint8_t *answers, const struct snapshot *snapshot, uint32_t site
     return answers[site] == YES;
 }
 
+/* Whether a thread that its runtime has started sleeps in a futex, nobody knows where: that is what
+ * it does without anything to run. The program's own code, run on it, waits in other calls. */
+static bool is_idle(const struct snapshot *snapshot, const struct snapshot_task *task)
+{
+    return (task->flags & SNAPSHOT_PARKED) && task->wait_site == 0 &&
+           snapshot->calls[task->call].number == REC_OP_FUTEX_WAIT;
+}
+
 bool workers_find(struct snapshot *snapshot)
 {
     uint32_t known = 0;
@@ -72,11 +80,14 @@ bool workers_find(struct snapshot *snapshot)
     uint8_t *answers = calloc(2 * snapshot->site_count + 1, sizeof(*answers));
     bool ok = answers != NULL;
     for (size_t i = 0; ok && i < snapshot->task_count; i++) {
-        const struct snapshot_task *task = &snapshot->tasks[i];
+        struct snapshot_task *task = &snapshot->tasks[i];
         uint32_t tid = snapshot_extra(snapshot, task)->os_tid;
         if (task->kind != REC_KIND_THREAD || tid == 0)
             continue;
-        if (ask(answers, snapshot, task->spawn_site, is_started_by_runtime) ||
+        bool started = ask(answers, snapshot, task->spawn_site, is_started_by_runtime);
+        if (started && is_idle(snapshot, task))
+            task->flags |= SNAPSHOT_SYSTEM;
+        if (started ||
             ((task->flags & SNAPSHOT_PARKED) &&
              ask(answers + snapshot->site_count, snapshot, task->wait_site, waits_in_runtime)))
             ok = snapshot_add_worker(snapshot, tid);

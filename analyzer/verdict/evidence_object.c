@@ -129,12 +129,16 @@ static void explain_join(const struct judge *judge, struct group *group,
                          const struct object_look *look)
 {
     char who[64], what[128];
+    bool is_thread = look->kind == REC_OBJECT_THREAD;
     if (look->joined != WAITGRAPH_NONE)
         evidence_add(group, "joins %s, %s", evidence_task_name(judge->snapshot, look->joined, who),
                      doing(judge, look->joined, what, sizeof(what)));
     else
-        evidence_add(group, "joins a %s (%#" PRIx64 ") that is not among those %s",
-                     look->kind == REC_OBJECT_THREAD ? "thread" : "task", look->address,
+        evidence_add(group, "joins a %s (%#" PRIx64 ") that %sis not among those %s",
+                     is_thread ? "thread" : "task", look->address,
+                     is_thread && judge->snapshot->worker_count
+                         ? "runs a runtime's tasks, which are told instead, or "
+                         : "",
                      is_recorded(judge) ? "recorded" : "read");
 }
 

@@ -182,11 +182,6 @@ void builder_cut_site(struct builder *builder, uint32_t site)
     builder_flag_site(builder, site, REC_SITE_CUT);
 }
 
-void builder_break_site(struct builder *builder, uint32_t site)
-{
-    builder_flag_site(builder, site, REC_SITE_BROKEN);
-}
-
 void builder_frame(struct builder *builder, uint64_t pc, uint32_t module, const char *function)
 {
     struct rec_frame *frame = row_at(builder, REC_TABLE_FRAMES, take(builder, REC_TABLE_FRAMES, 1));

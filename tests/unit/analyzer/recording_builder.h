@@ -36,8 +36,7 @@ struct rec_table *builder_table(struct builder *builder, enum rec_table_id id);
 uint32_t builder_string(struct builder *builder, const char *text);
 uint32_t builder_module(struct builder *builder, const char *path, uint64_t start, uint64_t end);
 uint32_t builder_site(struct builder *builder, const uint64_t *pcs, uint16_t count);
-void builder_cut_site(struct builder *builder, uint32_t site);   /* longer than what was kept */
-void builder_break_site(struct builder *builder, uint32_t site); /* not followed to its end */
+void builder_cut_site(struct builder *builder, uint32_t site); /* longer than what was kept */
 void builder_flag_site(struct builder *builder, uint32_t site, uint16_t flags);
 void builder_frame(struct builder *builder, uint64_t pc, uint32_t module, const char *function);
 uint32_t builder_call(struct builder *builder, const char *name, enum rec_op op, uint16_t flags);

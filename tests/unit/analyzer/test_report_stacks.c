@@ -238,7 +238,7 @@ static struct builder *build_broken_stack(void)
 {
     struct builder *b = recording_builder_create();
     uint32_t site = builder_site(b, (uint64_t[]){0x10010, 0x10020}, 2);
-    builder_break_site(b, site);
+    builder_flag_site(b, site, REC_SITE_BROKEN);
     builder_park(b, builder_thread(b, "lost"), "sem_wait", REC_OP_SEM_WAIT, 0x500, 12 * SECOND,
                  site);
     return b;

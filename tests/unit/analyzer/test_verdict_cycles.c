@@ -162,6 +162,27 @@ static void cycle__of_stacks_that_begin_in_a_runtime__is_not_proved(void **state
     }
 }
 
+/* Of a program that ended before the second look; a thread of its own may wait so for anything. */
+static void futex_of_unknown_place__of_a_thread_that_its_runtime_started__idle(void **state)
+{
+    (void)state;
+    struct builder *b = recording_builder_create();
+    builder_header(b)->runtimes |= REC_RUNTIME_LIBGO;
+    builder_module(b, "/nowhere/app", 0x10000, 0x20000);
+    builder_module(b, "/nowhere/libgo.so.21", 0x30000, 0x40000);
+    const uint64_t starts[][2] = {{0x30010, 0x10020}, {0x10010, 0x30010}};
+    for (int i = 0; i < 2; i++) {
+        struct rec_task *task = builder_thread(b, i == 0 ? "worker" : "own");
+        task->spawn_site = builder_site(b, starts[i], 2);
+        builder_park(b, task, "syscall", REC_OP_FUTEX_WAIT, 0x500, 12 * SECOND, 0);
+    }
+    struct judged j;
+    judge(&j, b, 0, NULL);
+    assert_int_equal(j.verdicts.totals.by_verdict[VERDICT_STUCK], 1);
+    assert_int_equal(j.verdicts.totals.by_verdict[VERDICT_WAITING], 1);
+    done(&j);
+}
+
 static void cycle__of_goroutines_that_are_locked_to_their_threads__deadlocked(void **state)
 {
     (void)state;
@@ -300,6 +321,7 @@ int main(void)
         cmocka_unit_test(cycle__through_ids_that_others_have_too__deadlocked),
         cmocka_unit_test(cycle__through_a_thread_of_a_runtime__is_not_proved),
         cmocka_unit_test(cycle__of_stacks_that_begin_in_a_runtime__is_not_proved),
+        cmocka_unit_test(futex_of_unknown_place__of_a_thread_that_its_runtime_started__idle),
         cmocka_unit_test(cycle__of_goroutines_that_are_locked_to_their_threads__deadlocked),
         cmocka_unit_test(cycle_below_the_threshold__deadlocked),
         cmocka_unit_test(cycle_of_3_over_a_join__deadlocked),
