@@ -90,6 +90,14 @@ static uint64_t rwlock_of(enum rec_op op, uint64_t word, uint32_t expected)
                                       : word - offsetof(pthread_rwlock_t, __data.__writers_futex);
 }
 
+/* One that the kernel does not give, since it would be a deadlock, glibc waits for for ever: at a
+ * word of its own, to be no longer 0 (nptl/pthread_mutex_lock.c). Which mutex that is, nothing
+ * tells. */
+static bool is_given_up(unsigned command, uint32_t expected)
+{
+    return (command == FUTEX_WAIT || command == FUTEX_WAIT_BITSET) && expected == 0;
+}
+
 void thread_lock_find(enum rec_op op, const uint64_t args[6], struct mem_reader *memory,
                       struct thread_lock *ret)
 {
@@ -99,6 +107,8 @@ void thread_lock_find(enum rec_op op, const uint64_t args[6], struct mem_reader 
     *ret = (struct thread_lock){.op = op};
     switch (op) {
     case REC_OP_MUTEX_LOCK:
+        ret->object = is_given_up(command, expected) ? 0 : word;
+        break;
     case REC_OP_SEM_WAIT:
     case REC_OP_ONCE_WAIT:
         ret->object = word;

@@ -40,6 +40,9 @@ static void futex_words__find__are_parts_of_their_objects(void **state)
         (uint64_t)&rwlock);
     assert_int_equal(object_of(REC_OP_MUTEX_LOCK, &mutex.__data.__lock, FUTEX_WAIT, 2),
                      (uint64_t)&mutex);
+    assert_int_equal(object_of(REC_OP_MUTEX_LOCK, &mutex.__data.__lock, FUTEX_LOCK_PI, 0),
+                     (uint64_t)&mutex);
+    assert_int_equal(object_of(REC_OP_MUTEX_LOCK, &rwlock, FUTEX_WAIT, 0), 0); /* given up */
     assert_int_equal(object_of(REC_OP_BARRIER_WAIT, (char *)&barrier + 4, FUTEX_WAIT, 0),
                      (uint64_t)&barrier);
 }
