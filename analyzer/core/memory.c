@@ -6,6 +6,7 @@
 
 #include "analyzer/base/file_reader.h"
 #include "analyzer/base/ranges.h"
+#include "analyzer/base/rows.h"
 
 static size_t least(uint64_t a, uint64_t b)
 {
@@ -107,14 +108,8 @@ void core_memory_deinit(struct core_memory *memory)
 
 bool core_memory_overlay(struct core_memory *memory, const struct core_overlay *row)
 {
-    size_t count = memory->overlay_count;
-    if ((count & (count - 1)) == 0) {
-        struct core_overlay *more =
-            reallocarray(memory->overlays, count ? 2 * count : 1, sizeof(*more));
-        if (!more)
-            return false;
-        memory->overlays = more;
-    }
+    if (!rows_grow(&memory->overlays, memory->overlay_count, sizeof(*memory->overlays)))
+        return false;
     memory->overlays[memory->overlay_count++] = *row;
     return true;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/procfs.h>
 
+#include "analyzer/base/rows.h"
 #include "analyzer/base/text.h"
 #include "analyzer/core/file.h"
 
@@ -32,18 +33,12 @@ static bool take_status(struct core_file *core, uint64_t offset, uint64_t bytes)
     if (bytes < sizeof(status) || core->thread_count >= MAX_THREADS ||
         !core_file_read(core, offset, &status, sizeof(status)))
         return true;
-    size_t count = core->thread_count;
-    if ((count & (count - 1)) == 0) {
-        struct core_thread *more =
-            reallocarray(core->threads, count ? 2 * count : 1, sizeof(*more));
-        if (!more)
-            return false;
-        core->threads = more;
-    }
+    if (!rows_grow(&core->threads, core->thread_count, sizeof(*core->threads)))
+        return false;
     struct core_thread *thread = &core->threads[core->thread_count++];
     thread->tid = (uint32_t)status.pr_pid;
     memcpy(thread->user, &status.pr_reg, sizeof(thread->user));
-    if (count == 0 && is_deadly(status.pr_cursig))
+    if (core->thread_count == 1 && is_deadly(status.pr_cursig))
         core->signal = status.pr_cursig;
     return true;
 }

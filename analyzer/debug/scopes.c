@@ -2,6 +2,7 @@
 
 #include <dwarf.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "analyzer/debug/walk.h"
@@ -20,7 +21,7 @@ struct container {
 struct debug_scopes {
     Dwarf_Die unit;
     struct container *containers; /* in the order of the file, what is outside first */
-    size_t container_count, container_room;
+    size_t container_count;
     bool indexed;
 };
 
@@ -63,8 +64,7 @@ static void collect_containers(struct debug_scopes *scopes, Dwarf_Die *parent, s
         if (dwarf_tag(&container) == DW_TAG_lexical_block)
             collect_containers(scopes, &container, parent_number, end, nesting + 1, walked);
         if (!is_container(dwarf_tag(&container)) || !dwarf_haschildren(&container) ||
-            !debug_grow((void **)&scopes->containers, &scopes->container_room,
-                        scopes->container_count, sizeof(*scopes->containers)))
+            !debug_grow(&scopes->containers, scopes->container_count, sizeof(*scopes->containers)))
             continue;
         scopes->containers[scopes->container_count++] = (struct container){
             .start = dwarf_dieoffset(&container),

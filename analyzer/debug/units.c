@@ -3,6 +3,7 @@
 #include "analyzer/debug/units.h"
 
 #include <dwarf.h>
+#include <stdlib.h>
 
 #include "analyzer/debug/scopes.h"
 #include "analyzer/debug/walk.h"
@@ -17,14 +18,14 @@ struct range {
 
 struct ranges {
     struct range *rows; /* sorted by low, once complete */
-    size_t count, room;
+    size_t count;
 };
 
 struct unit {
     Dwarf_Die die;     /* has the lines */
     Dwarf_Die entries; /* has the functions: the same, or the one in a .dwo file */
     Dwarf_Die *functions;
-    size_t function_count, function_room;
+    size_t function_count;
     struct ranges function_ranges;
     bool indexed, indexed_deeply;
     struct debug_scopes *scopes; /* NULL: not needed yet */
@@ -32,7 +33,7 @@ struct unit {
 
 struct debug_units {
     struct unit *units;
-    size_t unit_count, unit_room;
+    size_t unit_count;
     struct ranges unit_ranges;
 };
 
@@ -41,8 +42,7 @@ struct debug_units {
 static void ranges_add(struct ranges *ranges, uint64_t low, uint64_t high, size_t owner)
 {
     /* Functions that the linker threw away stay behind at address 0. */
-    if (low == 0 || low >= high ||
-        !debug_grow((void **)&ranges->rows, &ranges->room, ranges->count, sizeof(*ranges->rows)))
+    if (low == 0 || low >= high || !debug_grow(&ranges->rows, ranges->count, sizeof(*ranges->rows)))
         return;
     ranges->rows[ranges->count++] = (struct range){low, high, (uint32_t)owner};
 }
@@ -96,8 +96,7 @@ static void index_units(struct debug_units *units, Dwarf *dwarf)
            dwarf_get_units(dwarf, cursor, &cursor, &version, &type, &die, &split) == 0) {
         if (type != DW_UT_compile && type != DW_UT_skeleton)
             continue;
-        if (!debug_grow((void **)&units->units, &units->unit_room, units->unit_count,
-                        sizeof(*units->units)))
+        if (!debug_grow(&units->units, units->unit_count, sizeof(*units->units)))
             break;
         add_ranges_of(&die, &units->unit_ranges, units->unit_count);
         units->units[units->unit_count++] = (struct unit){
@@ -147,8 +146,7 @@ static void collect_functions(struct unit *unit, Dwarf_Die *parent, bool deeply,
         int tag = dwarf_tag(&die);
         if (tag == DW_TAG_subprogram &&
             (dwarf_hasattr(&die, DW_AT_low_pc) || dwarf_hasattr(&die, DW_AT_ranges)) &&
-            debug_grow((void **)&unit->functions, &unit->function_room, unit->function_count,
-                       sizeof(*unit->functions))) {
+            debug_grow(&unit->functions, unit->function_count, sizeof(*unit->functions))) {
             add_ranges_of(&die, &unit->function_ranges, unit->function_count);
             unit->functions[unit->function_count++] = die;
         }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyzer/base/rows.h"
 #include "analyzer/base/table.h"
 #include "analyzer/debug/cfi.h"
 #include "preload/recording.h"
@@ -37,7 +38,7 @@ struct debug_unwind {
     size_t file_count;
     struct table row_of_pc; /* row of rows */
     struct known_row *rows;
-    size_t row_count, row_room;
+    size_t row_count;
     uint32_t lacking;
     struct window window;
 };
@@ -137,14 +138,8 @@ static const struct cfi_row *row_at(struct debug_unwind *unwind, uint64_t pc)
     if (!number)
         return NULL;
     if (*number == 0) {
-        if (unwind->row_count == unwind->row_room) {
-            size_t room = unwind->row_room ? unwind->row_room * 2 : 64;
-            struct known_row *rows = reallocarray(unwind->rows, room, sizeof(*rows));
-            if (!rows)
-                return NULL;
-            unwind->rows = rows;
-            unwind->row_room = room;
-        }
+        if (!rows_grow(&unwind->rows, unwind->row_count, sizeof(*unwind->rows)))
+            return NULL;
         struct known_row *known = &unwind->rows[unwind->row_count];
         uint32_t module = image_module_at(unwind->image, pc - 1);
         struct debug_cfi *file = file_of(unwind, module);

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "analyzer/base/ranges.h"
+#include "analyzer/base/rows.h"
 
 #define MAX_NOTES 64
 
@@ -46,13 +47,11 @@ void image_note(struct image *image, const char *format, ...)
     bool known = image->note_count >= MAX_NOTES;
     for (size_t i = 0; i < image->note_count && !known; i++)
         known = strcmp(image->notes[i], note) == 0;
-    char **notes = known ? NULL : reallocarray(image->notes, image->note_count + 1, sizeof(*notes));
-    if (!notes) {
+    if (known || !rows_grow(&image->notes, image->note_count, sizeof(*image->notes))) {
         free(note);
         return;
     }
-    image->notes = notes;
-    notes[image->note_count++] = note;
+    image->notes[image->note_count++] = note;
 }
 
 uint64_t image_room_for(const struct image *image, uint64_t bytes)

@@ -3,12 +3,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyzer/base/rows.h"
 #include "analyzer/base/table.h"
 
 struct kept_stacks {
     struct table by_thread; /* host_tid: row, from 1 on */
     struct kept_stack *rows;
-    size_t count, room;
+    size_t count;
     uint64_t pauses, longest_pause_ns;
 };
 
@@ -54,13 +55,7 @@ const struct kept_stack *kept_stacks_find(const struct kept_stacks *kept,
 void kept_stacks_put(struct kept_stacks *kept, const struct kept_stack *stack)
 {
     uint64_t *pcs = malloc((stack->pc_count + 1) * sizeof(*pcs));
-    if (kept->count == kept->room) {
-        size_t room = kept->room ? 2 * kept->room : 16;
-        struct kept_stack *rows = reallocarray(kept->rows, room, sizeof(*rows));
-        kept->rows = rows ? rows : kept->rows;
-        kept->room = rows ? room : kept->room;
-    }
-    uint32_t *row = pcs && kept->count < kept->room
+    uint32_t *row = pcs && rows_grow(&kept->rows, kept->count, sizeof(*kept->rows))
                         ? table_at(&kept->by_thread, (struct table_key){stack->thread.host_tid, 1})
                         : NULL;
     if (!row) {

@@ -1,33 +1,20 @@
 #include "analyzer/image/modules.h"
 
-#include <stdlib.h>
 #include <string.h>
 
+#include "analyzer/base/rows.h"
 #include "analyzer/image/elf.h"
 
 /* What a table may grow to: the kernel's own limit of mappings (vm.max_map_count) is 65530 unless
  * somebody raises it. */
 #define MAX_MAPPINGS (1u << 24)
 
-/* Makes room for one row more in tables whose room is the next power of two. */
-static bool grow(void *rows_pointer, size_t count, size_t row_bytes)
-{
-    void **rows = rows_pointer;
-    if (*rows && (count & (count - 1)) != 0)
-        return true;
-    void *more = reallocarray(*rows, count ? 2 * count : 1, row_bytes);
-    if (!more)
-        return false;
-    *rows = more;
-    return true;
-}
-
 bool image_add_mapping(struct image *image, const struct image_mapping *mapping, size_t name_bytes)
 {
     if (image->mapping_count >= MAX_MAPPINGS)
         return true;
     const char *name = image_text(image, mapping->name, name_bytes);
-    if (!name || !grow(&image->mappings, image->mapping_count, sizeof(*image->mappings)))
+    if (!name || !rows_grow(&image->mappings, image->mapping_count, sizeof(*image->mappings)))
         return false;
     struct image_mapping *row = &image->mappings[image->mapping_count++];
     *row = *mapping;
@@ -56,7 +43,7 @@ static bool is_loaded(const struct image *image, const struct image_mapping *fir
 static bool add_module(struct image *image, const struct image_mapping *first,
                        const struct image_elf *elf)
 {
-    if (!grow(&image->modules, image->module_count, sizeof(*image->modules)))
+    if (!rows_grow(&image->modules, image->module_count, sizeof(*image->modules)))
         return false;
     struct image_module *row = &image->modules[image->module_count++];
     *row = (struct image_module){
@@ -74,7 +61,7 @@ static bool add_module(struct image *image, const struct image_mapping *first,
 bool image_find_modules(struct image *image, uint64_t phdr)
 {
     image->module_count = 0;
-    if (!grow(&image->modules, 0, sizeof(*image->modules)))
+    if (!rows_grow(&image->modules, 0, sizeof(*image->modules)))
         return false;
     memset(&image->modules[image->module_count++], 0, sizeof(*image->modules));
 

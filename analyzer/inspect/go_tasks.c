@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "analyzer/base/rows.h"
 #include "analyzer/image/kept_stacks.h"
 #include "analyzer/inspect/thread_calls.h"
 #include "preload/goscan/g.h"
@@ -140,15 +141,9 @@ static uint32_t wait_site_of(struct go_tasks *tasks, const struct go_goroutine *
 
 static void add_labelled(struct go_tasks *tasks, uint64_t address)
 {
-    if (tasks->labelled_count == tasks->labelled_room) {
-        size_t room = tasks->labelled_room ? tasks->labelled_room * 2 : 256;
-        struct go_labelled *rows = reallocarray(tasks->labelled, room, sizeof(*rows));
-        if (!rows) {
-            tasks->failed = true;
-            return;
-        }
-        tasks->labelled = rows;
-        tasks->labelled_room = room;
+    if (!rows_grow(&tasks->labelled, tasks->labelled_count, sizeof(*tasks->labelled))) {
+        tasks->failed = true;
+        return;
     }
     tasks->labelled[tasks->labelled_count++] = (struct go_labelled){
         builder_snapshot(tasks->builder)->task_count - 1,

@@ -29,7 +29,7 @@ struct go_tasks {
     size_t first_task;
     int64_t latest_ns; /* the latest moment of the runtime's clock that a goroutine tells of */
     struct go_labelled *labelled;
-    size_t labelled_count, labelled_room;
+    size_t labelled_count;
     uint64_t stacks_lost;
     bool failed;
 };

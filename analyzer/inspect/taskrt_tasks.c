@@ -3,11 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyzer/base/rows.h"
 #include "analyzer/base/table.h"
 #include "analyzer/inspect/taskrt_objects.h"
 
-#define PARKED_ROOM 1024 /* at first */
-#define NEVER INT64_MAX  /* TASKRT_NEVER */
+#define NEVER INT64_MAX /* TASKRT_NEVER */
 
 static const struct {
     const char *call, *until; /* what was called, without and with a deadline */
@@ -124,15 +124,9 @@ void taskrt_tasks_add(struct taskrt_tasks *tasks, const struct taskrt_look *look
     if (!parked)
         return;
     tell_wait(tasks, look, task);
-    if (tasks->parked_count == tasks->parked_room) {
-        size_t room = tasks->parked_room ? 2 * tasks->parked_room : PARKED_ROOM;
-        struct taskrt_parked *rows = reallocarray(tasks->parked, room, sizeof(*rows));
-        if (!rows) {
-            tasks->failed = true;
-            return;
-        }
-        tasks->parked = rows;
-        tasks->parked_room = room;
+    if (!rows_grow(&tasks->parked, tasks->parked_count, sizeof(*tasks->parked))) {
+        tasks->failed = true;
+        return;
     }
     tasks->parked[tasks->parked_count++] = (struct taskrt_parked){
         .address = look->entry.address,

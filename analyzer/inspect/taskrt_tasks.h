@@ -25,7 +25,7 @@ struct taskrt_tasks {
     struct image *image;
     const struct taskrt_inspect *table;
     struct taskrt_parked *parked;
-    size_t parked_count, parked_room;
+    size_t parked_count;
     uint32_t calls[2 * TASKRT_REASONS]; /* rows of the snapshot's, without and with a deadline */
     bool failed;                        /* no memory */
 };

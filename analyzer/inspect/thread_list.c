@@ -3,6 +3,8 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
+#include "analyzer/base/rows.h"
+
 #define MAX_THREADS (1U << 18)
 /* struct pthread begins with its own address, and has it again in the third word. */
 #define SELF_WORDS 3
@@ -39,7 +41,7 @@ size_t thread_list_read(const struct thread_list_layout *layout, struct mem_read
                         struct listed_thread **ret)
 {
     struct listed_thread *threads = NULL;
-    size_t count = 0, room = 0;
+    size_t count = 0;
     *ret = NULL;
     for (size_t i = 0; i < sizeof(layout->heads) / sizeof(layout->heads[0]); i++) {
         uint64_t entry, next;
@@ -48,14 +50,8 @@ size_t thread_list_read(const struct thread_list_layout *layout, struct mem_read
         for (size_t steps = 0; entry != layout->heads[i]; entry = next) {
             struct listed_thread thread;
             int state;
-            if (count == room) {
-                room = room ? room * 2 : 64;
-                struct listed_thread *more = reallocarray(threads, room, sizeof(*threads));
-                if (!more)
-                    goto failed;
-                threads = more;
-            }
-            if (++steps > MAX_THREADS || !read_one(layout, memory, entry, &thread, &next, &state))
+            if (++steps > MAX_THREADS || !rows_grow(&threads, count, sizeof(*threads)) ||
+                !read_one(layout, memory, entry, &thread, &next, &state))
                 goto failed;
             /* Without a number and not on its way out, it has not begun. */
             if (thread.tid != 0 || (state & EXITING))

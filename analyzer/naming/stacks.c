@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyzer/base/rows.h"
 #include "analyzer/base/text.h"
 #include "analyzer/debug/symbols.h"
 #include "analyzer/inspect/preloaded.h"
@@ -87,7 +88,7 @@ static bool is_leakspy(const struct snapshot_module *module)
 /* Room for frames that grows. */
 struct frames {
     struct frame *rows;
-    size_t count, room;
+    size_t count;
     bool all;                   /* wrappers too */
     size_t wrappers;            /* that were left out */
     enum symbol_role last_role; /* of the frame before, left out or not */
@@ -95,14 +96,8 @@ struct frames {
 
 static bool add_frame(struct frames *frames, const struct frame *frame)
 {
-    if (frames->count == frames->room) {
-        size_t room = frames->room ? frames->room * 2 : 32;
-        struct frame *rows = realloc(frames->rows, room * sizeof(*rows));
-        if (!rows)
-            return false;
-        frames->rows = rows;
-        frames->room = room;
-    }
+    if (!rows_grow(&frames->rows, frames->count, sizeof(*frames->rows)))
+        return false;
     frames->rows[frames->count++] = *frame;
     return true;
 }

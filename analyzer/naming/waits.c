@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "analyzer/base/large.h"
+#include "analyzer/base/rows.h"
 #include "analyzer/base/table.h"
 #include "analyzer/base/text.h"
 #include "analyzer/naming/op_rules.h"
@@ -12,9 +13,8 @@ bool waits_init(struct waits *waits, const struct snapshot *snapshot)
 {
     memset(waits, 0, sizeof(*waits));
     struct table table;
-    size_t room = 64;
     waits->of_task = large_calloc(snapshot->task_count + 1, sizeof(*waits->of_task));
-    waits->rows = calloc(room, sizeof(*waits->rows));
+    waits->rows = calloc(1, sizeof(*waits->rows));
     waits->same_site = calloc(snapshot->site_count + 1, sizeof(*waits->same_site));
     waits->joined_later = calloc(snapshot->site_count + 1, sizeof(*waits->joined_later));
     bool ok = table_init(&table, 64) && waits->of_task && waits->rows && waits->same_site &&
@@ -33,15 +33,9 @@ bool waits_init(struct waits *waits, const struct snapshot *snapshot)
             break;
         }
         if (*row == 0) {
-            if (waits->count == room) {
-                room *= 2;
-                struct wait *rows = realloc(waits->rows, room * sizeof(*rows));
-                if (!rows) {
-                    ok = false;
-                    break;
-                }
-                waits->rows = rows;
-            }
+            ok = rows_grow(&waits->rows, waits->count, sizeof(*waits->rows));
+            if (!ok)
+                break;
             *row = (uint32_t)waits->count;
             waits->rows[waits->count++] = (struct wait){
                 .call = task->call,

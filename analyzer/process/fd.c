@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "analyzer/base/descriptor_text.h"
+#include "analyzer/base/rows.h"
 #include "analyzer/process/unix_peers.h"
 
 #define MAX_SOCKETS (1u << 22)
@@ -27,16 +28,8 @@ struct process_socket {
 
 static void add_socket(struct process_fds *fds, const struct process_socket *row)
 {
-    if (fds->count == fds->room) {
-        size_t room = fds->room ? 2 * fds->room : 256;
-        struct process_socket *more =
-            room <= MAX_SOCKETS ? reallocarray(fds->sockets, room, sizeof(*more)) : NULL;
-        if (!more)
-            return;
-        fds->sockets = more;
-        fds->room = room;
-    }
-    fds->sockets[fds->count++] = *row;
+    if (fds->count < MAX_SOCKETS && rows_grow(&fds->sockets, fds->count, sizeof(*fds->sockets)))
+        fds->sockets[fds->count++] = *row;
 }
 
 /* "0100007F:1F90" (words in the byte order of the machine, hexadecimal). */

@@ -14,7 +14,7 @@ struct process_fds {
     pid_t pid; /* as this command knows it */
     size_t tables_read;
     struct process_socket *sockets; /* sorted by inode */
-    size_t count, room;
+    size_t count;
 };
 
 /* Reads nothing yet, and cannot fail. `pid`: of the process, or of a thread that is left of it. */

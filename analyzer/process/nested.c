@@ -1,8 +1,7 @@
 /* Processes of other PID namespaces, as those of containers are: they know themselves by other
  * numbers than this command does (pid_namespaces(7)). */
-#include <stdlib.h>
-
 #include "analyzer/base/clock.h"
+#include "analyzer/base/rows.h"
 #include "analyzer/process/process.h"
 
 #define FRESH_NS UINT64_C(100000000) /* many recordings are asked for in a row */
@@ -14,7 +13,7 @@ struct nested {
 
 static struct {
     struct nested *rows;
-    size_t count, room;
+    size_t count;
     uint64_t taken_ns;
 } all;
 
@@ -27,15 +26,8 @@ static void add(pid_t pid, void *unused)
         process_look(pid, &row.start_ticks) != PROCESS_ALIVE)
         return;
     row.own_id = status.own_id;
-    if (all.count == all.room) {
-        size_t room = all.room ? all.room * 2 : 64;
-        struct nested *rows = reallocarray(all.rows, room, sizeof(*rows));
-        if (!rows)
-            return;
-        all.rows = rows;
-        all.room = room;
-    }
-    all.rows[all.count++] = row;
+    if (rows_grow(&all.rows, all.count, sizeof(*all.rows)))
+        all.rows[all.count++] = row;
 }
 
 pid_t process_here(pid_t pid, uint64_t start_ticks, const uint8_t boot_id[16])

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "analyzer/base/clock.h"
+#include "analyzer/base/rows.h"
 #include "analyzer/process/cpu_clocks.h"
 #include "analyzer/process/process.h"
 
@@ -210,18 +211,13 @@ bool process_read_threads(pid_t pid, struct image_thread **ret, size_t *ret_coun
         .clocks = cpu_clocks_create(),
     };
     struct image_thread *threads = NULL;
-    size_t count = 0, room = 0;
+    size_t count = 0;
     bool ok = looker.clocks != NULL;
     struct dirent *entry;
     while (ok && count < MAX_THREADS && (entry = readdir(folder)) != NULL) {
         if (entry->d_name[0] < '0' || entry->d_name[0] > '9')
             continue;
-        if (count == room) {
-            room = room ? 2 * room : 64;
-            struct image_thread *more = reallocarray(threads, room, sizeof(*threads));
-            ok = more != NULL;
-            threads = ok ? more : threads;
-        }
+        ok = rows_grow(&threads, count, sizeof(*threads));
         if (ok && read_thread(&looker, entry->d_name, &threads[count]))
             count++;
     }

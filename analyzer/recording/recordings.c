@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "analyzer/base/rows.h"
 #include "analyzer/base/text.h"
 #include "analyzer/process/process.h"
 #include "analyzer/recording/file.h"
@@ -34,13 +35,10 @@ static int compare_entries(const void *a, const void *b)
 /* Adds a row that owns `path`. False: no memory; the path is freed. */
 static bool add_row(struct recording_list *list, char *path, const struct rec_header *header)
 {
-    struct recording_entry *rows =
-        path ? realloc(list->rows, (list->count + 1) * sizeof(*rows)) : NULL;
-    if (!rows) {
+    if (!path || !rows_grow(&list->rows, list->count, sizeof(*list->rows))) {
         free(path);
         return false;
     }
-    list->rows = rows;
     bool this_boot = process_is_of_this_boot(header->boot_id);
     list->rows[list->count++] = (struct recording_entry){
         path, header->pid, this_boot, this_boot ? header->started_ns : header->started_unix_ns};

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "analyzer/base/rows.h"
 #include "analyzer/base/text.h"
 #include "analyzer/process/process.h"
 #include "analyzer/recording/file.h"
@@ -146,14 +147,11 @@ static bool add_relative(struct family *family, const char *name)
                !is_same_process(&row.header, &family->first);
         rec_file_close(&file);
     }
-    struct relative *rows =
-        fits ? realloc(family->rows, (family->count + 1) * sizeof(*rows)) : NULL;
-    if (!rows) {
+    if (!fits || !rows_grow(&family->rows, family->count, sizeof(*family->rows))) {
         free(row.path);
         return !fits;
     }
-    family->rows = rows;
-    rows[family->count++] = row;
+    family->rows[family->count++] = row;
     return true;
 }
 

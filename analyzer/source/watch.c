@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "analyzer/base/rows.h"
 #include "analyzer/base/table.h"
 
 #define SLACK_NS UINT64_C(10000000) /* by which clocks of sources may differ */
@@ -273,7 +274,6 @@ static bool tell_before(const struct watch *watch, const struct contents *conten
                         struct snapshot *snapshot)
 {
     struct table left, known = {0};
-    size_t room = 0;
     bool ok = table_init(&left, 64) && table_init(&known, 64);
     for (uint32_t i = 1; ok && i < watch->first_count; i++) {
         uint32_t *count = NULL;
@@ -295,14 +295,9 @@ static bool tell_before(const struct watch *watch, const struct contents *conten
         if (!done || *done)
             continue;
         *done = 1;
-        if (snapshot->before_count == room) {
-            room = room ? 2 * room : 16;
-            struct snapshot_before *before = reallocarray(snapshot->before, room, sizeof(*before));
-            ok = before != NULL;
-            if (!ok)
-                break;
-            snapshot->before = before;
-        }
+        ok = rows_grow(&snapshot->before, snapshot->before_count, sizeof(*snapshot->before));
+        if (!ok)
+            break;
         snapshot->before[snapshot->before_count++] = (struct snapshot_before){
             .call = task->call,
             .wait_site = task->wait_site,

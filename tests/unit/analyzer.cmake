@@ -25,6 +25,7 @@ add_library(recording_builder STATIC analyzer/recording_builder.c)
 target_link_libraries(recording_builder PUBLIC leakspy_flags)
 
 leakspy_test(test_args SOURCES analyzer/test_args.c LIBRARIES leakspy_analyzer LABEL analyzer)
+leakspy_test(test_rows SOURCES analyzer/test_rows.c LIBRARIES leakspy_analyzer LABEL analyzer)
 leakspy_test(test_text SOURCES analyzer/test_text.c LIBRARIES leakspy_analyzer LABEL analyzer)
 leakspy_test(test_limits SOURCES analyzer/test_limits.c LIBRARIES leakspy_analyzer LABEL analyzer)
 leakspy_test(test_source_recording SOURCES analyzer/test_source_recording.c analyzer/recording_read.c
