@@ -36,6 +36,9 @@ struct debug_frame {
     bool inlined;
 };
 
+/* Where distributions put separate debug files. */
+#define DEBUG_FILE_FOLDERS ":.debug:/usr/lib/debug"
+
 /* At most this many frames of one address are told. */
 #define DEBUG_FILE_MAX_FRAMES 64
 
@@ -43,7 +46,7 @@ struct debug_frame {
  *
  * build_id, build_id_bytes: what it must have; 0 bytes: anything will do.
  * debug_folders: where separate debug files are looked for, as elfutils writes it:
- *   ":.debug:/usr/lib/debug" is beside the file, in its folder .debug, and in that tree, by
+ *   DEBUG_FILE_FOLDERS is beside the file, in its folder .debug, and in that tree, by
  *   build-id too. Not changed; must outlive the debug_file.
  * ret: set when the result is DEBUG_FILE_OK; for debug_file_close. */
 enum debug_file_result debug_file_open(const char *path, const uint8_t *build_id,

@@ -96,29 +96,18 @@ static char *intern_copy(struct symbols *symbols, const char *text)
     return node != NULL ? *node : intern(symbols, text != NULL ? strdup(text) : NULL);
 }
 
-struct symbols *symbols_create(void)
+struct symbols *symbols_create(const char *debug_folders)
 {
     struct symbols *symbols = calloc(1, sizeof(*symbols));
     if (symbols == NULL)
         return NULL;
-    symbols->debug_folders = intern_copy(symbols, ":.debug:/usr/lib/debug");
+    symbols->debug_folders =
+        intern_copy(symbols, debug_folders ? debug_folders : DEBUG_FILE_FOLDERS);
     if (symbols->debug_folders == NULL) {
         free(symbols);
         return NULL;
     }
     return symbols;
-}
-
-bool symbols_add_debug_folder(struct symbols *symbols, const char *folder)
-{
-    char *folders;
-    if (folder[0] != '/' || asprintf(&folders, "%s:%s", symbols->debug_folders, folder) < 0)
-        return false;
-    /* Modules that are open go on with the list that they were opened with. */
-    folders = intern(symbols, folders);
-    if (folders != NULL)
-        symbols->debug_folders = folders;
-    return folders != NULL;
 }
 
 void symbols_destroy(struct symbols *symbols)

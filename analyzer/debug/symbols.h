@@ -49,13 +49,10 @@ struct symbol_frame {
     enum symbol_role role;
 };
 
-/* Create an empty table of modules. Returns NULL when there is no memory (errno ENOMEM). */
-struct symbols *symbols_create(void);
-
-/* Also look for separate debug files in this tree, which is laid out like /usr/lib/debug, after
- * that one. Has no effect on modules that were already opened. Returns false when there is no
- * memory or the path is not absolute. */
-bool symbols_add_debug_folder(struct symbols *symbols, const char *folder);
+/* Create an empty table of modules. debug_folders: where separate debug files are looked for, as
+ * for debug_file_open; NULL: where distributions put them. Returns NULL when there is no memory
+ * (errno ENOMEM). */
+struct symbols *symbols_create(const char *debug_folders);
 
 /* Close all files and release all strings and frames. NULL is fine. */
 void symbols_destroy(struct symbols *symbols);

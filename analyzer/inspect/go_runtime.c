@@ -5,13 +5,14 @@
 
 #include "analyzer/base/large.h"
 #include "analyzer/base/text.h"
+#include "analyzer/debug/file.h"
 #include "analyzer/debug/types.h"
 
 #define GOROUTINES_AT_ONCE 384 /* what is read of them stays in the processor's cache */
 #define MAX_RANGES 64
 #define SMALLEST_G_BYTES 256 /* of a runtime.g, whose stack comes on top */
 
-static char debug_folders[] = ":.debug:/usr/lib/debug";
+static char debug_folders[] = DEBUG_FILE_FOLDERS;
 
 /* The mappings of a module. What follows its data in memory without a name is the rest of its bss.
  */

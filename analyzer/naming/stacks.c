@@ -57,7 +57,7 @@ struct stacks *stacks_create(const struct snapshot *snapshot)
     if (!stacks)
         return NULL;
     stacks->snapshot = snapshot;
-    stacks->symbols = symbols_create();
+    stacks->symbols = symbols_create(NULL);
     stacks->known = calloc(snapshot->site_count + 1, sizeof(*stacks->known));
     stacks->module_was_used = calloc(snapshot->module_count + 1, sizeof(bool));
     if (!stacks->symbols || !stacks->known || !stacks->module_was_used) {

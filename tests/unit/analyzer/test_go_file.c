@@ -397,7 +397,7 @@ static void go_program__symbols__are_gos_own(void **state)
             continue;
         char path[4096];
         strcpy(path, go_places_program(modes[i]));
-        struct symbols *symbols = symbols_create();
+        struct symbols *symbols = symbols_create(NULL);
         assert_non_null(symbols);
         struct scene scene;
         scene_start(path, "inlined", &scene);
@@ -441,7 +441,7 @@ static void c_code_of_a_go_program__symbols__are_the_linkers(void **state)
     const char *path = go_places_program("cgo");
     uint64_t address = symbol_value(path, "x_cgo_init");
     assert_true(address != 0);
-    struct symbols *symbols = symbols_create();
+    struct symbols *symbols = symbols_create(NULL);
     assert_non_null(symbols);
     struct symbol_module module = {.path = path, .at_path = SYMBOL_FILE_SAME};
     const struct symbol_frame *frames;
@@ -460,7 +460,7 @@ static void changed_go_program__symbols__are_the_recorded_ones(void **state)
     struct go_file *file = open_mode("static");
     uint64_t anchor = find_function(file, "main.anchor").entry;
     go_file_close(file);
-    struct symbols *symbols = symbols_create();
+    struct symbols *symbols = symbols_create(NULL);
     assert_non_null(symbols);
     struct symbol_module module = {.path = path, .at_path = SYMBOL_FILE_OTHER};
     const struct symbol_frame *frames;
@@ -483,7 +483,7 @@ static void recorded_name_of_a_go_program__symbols__is_not_decoded(void **state)
         {false, "main.a__b", "main.a_b"},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        struct symbols *symbols = symbols_create();
+        struct symbols *symbols = symbols_create(NULL);
         assert_non_null(symbols);
         struct symbol_module module = {.path = "/gone/program", .go_names = rows[i].go_names};
         const struct symbol_frame *frames;
@@ -501,7 +501,7 @@ static void wrapper__symbols__say_so(void **state)
     struct pclntab_function function = find_function(file, "main.(*inner).call");
     const char *path = go_places_program("static");
     go_file_close(file);
-    struct symbols *symbols = symbols_create();
+    struct symbols *symbols = symbols_create(NULL);
     assert_non_null(symbols);
     struct symbol_module module = {.path = path, .at_path = SYMBOL_FILE_SAME};
     const struct symbol_frame *frames;
