@@ -36,13 +36,13 @@ target_compile_definitions(test_recording_damage
                            PRIVATE FORMATS_FOLDER="${CMAKE_SOURCE_DIR}/tests/formats")
 leakspy_test(test_live_recording SOURCES analyzer/test_live_recording.c
              LIBRARIES leakspy_analyzer recording_builder LABEL analyzer)
-leakspy_test(test_descriptors SOURCES analyzer/test_descriptors.c
+leakspy_test(test_descriptors SOURCES analyzer/test_descriptors.c analyzer/recording_read.c
              LIBRARIES leakspy_analyzer recording_builder LABEL analyzer)
 leakspy_test(test_scanned_tasks SOURCES analyzer/test_scanned_tasks.c analyzer/recording_read.c
              LIBRARIES leakspy_analyzer recording_builder LABEL analyzer)
 foreach(subject verdict verdict_chains verdict_channels verdict_cycles verdict_objects)
   leakspy_test(test_${subject} SOURCES analyzer/test_${subject}.c analyzer/judged.c
-               LIBRARIES leakspy_analyzer recording_builder LABEL analyzer)
+               analyzer/recording_read.c LIBRARIES leakspy_analyzer recording_builder LABEL analyzer)
 endforeach()
 foreach(subject text notes stacks json)
   leakspy_test(test_report_${subject} SOURCES analyzer/test_report_${subject}.c analyzer/reported.c

@@ -2,18 +2,7 @@
 
 #include <string.h>
 
-#include "analyzer/source/recording.h"
-
-static void read_built(struct judged *j, struct builder *b)
-{
-    const char *path = builder_path("verdict.rec");
-    struct err err = {0};
-    builder_write(b, path);
-    recording_builder_destroy(b);
-    snapshot_init(&j->snapshot);
-    if (!source_recording_read(path, &j->snapshot, &err))
-        fail_msg("%s", err.why);
-}
+#include "tests/unit/analyzer/recording_read.h"
 
 static void judge_read(struct judged *j, int64_t threshold_ns, const char *idle)
 {
@@ -26,14 +15,14 @@ static void judge_read(struct judged *j, int64_t threshold_ns, const char *idle)
 
 void judge(struct judged *j, struct builder *b, int64_t threshold_ns, const char *idle)
 {
-    read_built(j, b);
+    recording_read_built(b, &j->snapshot);
     judge_read(j, threshold_ns, idle);
 }
 
 void judge_changed(struct judged *j, struct builder *b, int64_t threshold_ns,
                    void (*change)(struct snapshot *snapshot))
 {
-    read_built(j, b);
+    recording_read_built(b, &j->snapshot);
     change(&j->snapshot);
     judge_read(j, threshold_ns, NULL);
 }

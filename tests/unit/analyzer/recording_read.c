@@ -37,6 +37,16 @@ bool recording_read(const char *path, struct snapshot *snapshot, struct err *err
     return source_recording_read(path, snapshot, err);
 }
 
+void recording_read_built(struct builder *b, struct snapshot *snapshot)
+{
+    const char *path = builder_path("built.rec");
+    struct err err;
+    builder_write(b, path);
+    recording_builder_destroy(b);
+    if (!recording_read(path, snapshot, &err))
+        fail_msg("%s", err.why);
+}
+
 void recording_use(const struct snapshot *snapshot)
 {
     static const struct verdict_options options = {SECOND, 10};

@@ -21,6 +21,9 @@ struct builder *recording_full(void);
 /* *snapshot is to be let go, also where that failed. */
 bool recording_read(const char *path, struct snapshot *snapshot, struct err *err);
 
+/* Reads what was built, which has to succeed; the builder goes. *snapshot is to be let go. */
+void recording_read_built(struct builder *b, struct snapshot *snapshot);
+
 /* Everything that a report does, so that no damage goes unnoticed. */
 void recording_use(const struct snapshot *snapshot);
 

@@ -11,8 +11,7 @@
 
 #include "analyzer/base/descriptor_text.h"
 #include "analyzer/recording/descriptors.h"
-#include "analyzer/source/recording.h"
-#include "tests/unit/analyzer/recording_builder.h"
+#include "tests/unit/analyzer/recording_read.h"
 
 /* ---- words ---- */
 
@@ -178,17 +177,6 @@ static struct rec_task *reader(struct builder *b, const char *name)
     return task;
 }
 
-static void read_back(struct builder *b, struct snapshot *ret)
-{
-    const char *path = builder_path("descriptors.rec");
-    struct err err = {0};
-    builder_write(b, path);
-    recording_builder_destroy(b);
-    snapshot_init(ret);
-    if (!source_recording_read(path, ret, &err))
-        fail_msg("%s", err.why);
-}
-
 static const char *text_of(const struct snapshot *s, size_t task)
 {
     uint32_t row = snapshot_extra(s, &s->tasks[task])->object_text;
@@ -205,7 +193,7 @@ static void descriptor__of_another_task_or_wait__is_not_told(void **state)
     builder_descriptor(b, reader(b, "later task"))->task--;
     reader(b, "not looked at since")->seen_gen--;
     builder_thread(b, "without");
-    read_back(b, &s);
+    recording_read_built(b, &s);
     assert_int_equal(s.task_count, 5);
     assert_string_equal(text_of(&s, 0), "pipe");
     for (size_t i = 1; i < 5; i++)
@@ -220,7 +208,7 @@ static void descriptor__that_contradicts_itself__is_counted(void **state)
     (void)state;
     struct builder *b = recording_builder_create();
     builder_descriptor(b, reader(b, "damaged"))->local_bytes = UINT8_MAX;
-    read_back(b, &s);
+    recording_read_built(b, &s);
     assert_null(text_of(&s, 0));
     assert_int_equal(s.loss.rows, 1);
     snapshot_deinit(&s);
@@ -237,7 +225,7 @@ static void task__without_a_row__is_told_without_its_descriptor(void **state)
         reader(b, "second");
         builder_table(b, REC_TABLE_DESCRIPTORS)->capacity = 2;
         builder_header(b)->table_count = (uint32_t)tables;
-        read_back(b, &s);
+        recording_read_built(b, &s);
         assert_int_equal(text_of(&s, 0) != NULL, tables == REC_TABLE_DESCRIPTORS);
         assert_null(text_of(&s, 1));
         assert_int_equal(snapshot_lost(&s), 0);
@@ -253,7 +241,7 @@ static void descriptor__that_the_header_does_not_count_yet__is_told(void **state
     struct builder *b = recording_builder_create();
     reader(b, "it");
     builder_table(b, REC_TABLE_DESCRIPTORS)->count = 0;
-    read_back(b, &s);
+    recording_read_built(b, &s);
     assert_string_equal(text_of(&s, 0), "pipe");
     snapshot_deinit(&s);
 }

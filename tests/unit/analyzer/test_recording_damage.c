@@ -75,13 +75,9 @@ static void newer_minor_version__is_read(void **state)
     struct builder *b = recording_full();
     builder_header(b)->minor = REC_MINOR + 1;
     builder_header(b)->tables[7].id = 99; /* a table that nobody knows yet, instead of the cases */
-    const char *path = builder_path("minor.rec");
-    builder_write(b, path);
-    recording_builder_destroy(b);
+
     struct snapshot s;
-    struct err err;
-    if (!recording_read(path, &s, &err))
-        fail_msg("%s", err.why);
+    recording_read_built(b, &s);
     assert_int_equal(s.task_count, 5);
     recording_use(&s);
     snapshot_deinit(&s);
@@ -282,13 +278,9 @@ static void damaged_rows__are_left_out_and_counted(void **state)
     tasks[2].call = 5000;
     tasks[3].case_count = 9999;
     tasks[4].spawn_site = 77777;
-    const char *path = builder_path("damaged.rec");
-    builder_write(b, path);
-    recording_builder_destroy(b);
 
     struct snapshot s;
-    struct err err;
-    assert_true(recording_read(path, &s, &err));
+    recording_read_built(b, &s);
     assert_int_equal(s.task_count, 4);
     assert_int_equal(s.loss.unreadable, 4);
     assert_false(s.tasks[0].flags & SNAPSHOT_PARKED);
@@ -308,12 +300,9 @@ static void losses__are_added_up(void **state)
     builder_table(b, REC_TABLE_TASKS)->lost = 9; /* some of them asked twice */
     builder_table(b, REC_TABLE_PCS)->lost = 7;
     builder_table(b, REC_TABLE_STRINGS)->lost = 1;
-    const char *path = builder_path("lossy.rec");
-    builder_write(b, path);
-    recording_builder_destroy(b);
+
     struct snapshot s;
-    struct err err;
-    assert_true(recording_read(path, &s, &err));
+    recording_read_built(b, &s);
     assert_int_equal(s.loss.tasks, 5);
     assert_int_equal(s.loss.sites, 3);
     assert_int_equal(s.loss.stacks, 2);

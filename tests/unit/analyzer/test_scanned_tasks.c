@@ -53,15 +53,6 @@ static struct builder *build_go(void)
     return b;
 }
 
-static void read_built(struct builder *b, struct snapshot *ret)
-{
-    struct err err;
-    const char *path = builder_path("go.rec");
-    builder_write(b, path);
-    if (!recording_read(path, ret, &err))
-        fail_msg("%s", err.why);
-}
-
 static const struct snapshot_task *find(const struct snapshot *s, uint64_t id)
 {
     const struct snapshot_task *found = NULL;
@@ -85,8 +76,7 @@ static void wait__without_a_beginning__has_no_age(void **state)
     struct rec_task *coroutine = goroutine(b, 7, 1);
     builder_park(b, coroutine, "coroutine", REC_OP_NONE, 0, SECOND, wait);
     coroutine->since_ns = 0;
-    read_built(b, &s);
-    recording_builder_destroy(b);
+    recording_read_built(b, &s);
     const struct snapshot_task *task = find(&s, 7);
     assert_int_equal(task->parked_ns, SNAPSHOT_AGE_UNKNOWN);
     assert_int_equal(task->wait_number, SNAPSHOT_WAITS_UNCOUNTED);
@@ -100,8 +90,7 @@ static void goroutines__go_by_the_numbers_of_their_runtime(void **state)
     (void)state;
     struct snapshot s;
     struct builder *b = build_go();
-    read_built(b, &s);
-    recording_builder_destroy(b);
+    recording_read_built(b, &s);
     assert_string_equal(s.go_version, "go1.24.3");
     assert_int_equal(s.task_count, 4);
     const struct snapshot_task *first = find(&s, 1002);
@@ -124,8 +113,7 @@ static void assert_doubt(uint32_t runtimes, const char *version, const char *par
     if (version)
         builder_header(b)->go_version = builder_string(b, version);
     builder_thread(b, "main");
-    read_built(b, &s);
-    recording_builder_destroy(b);
+    recording_read_built(b, &s);
     assert_int_equal(s.note_count, part ? 1 : 0);
     assert_int_equal(s.doubt != NULL, part != NULL);
     if (part) {
@@ -153,8 +141,7 @@ static void thread__that_runs_goroutines__is_told_where_it_waits_itself(void **s
     (void)state;
     struct snapshot s;
     struct builder *b = build_go();
-    read_built(b, &s);
-    recording_builder_destroy(b);
+    recording_read_built(b, &s);
     unsigned threads = 0;
     for (size_t i = 0; i < s.task_count; i++) {
         if (s.tasks[i].kind != REC_KIND_THREAD)
@@ -172,8 +159,7 @@ static void spawns__that_were_not_all_seen__are_not_counted(void **state)
     struct snapshot s;
     struct builder *b = build_go();
     builder_header(b)->unreadable_tasks = 3;
-    read_built(b, &s);
-    recording_builder_destroy(b);
+    recording_read_built(b, &s);
     assert_false(s.has_spawned);
     assert_int_equal(s.loss.unreadable, 3);
     snapshot_deinit(&s);
@@ -184,8 +170,7 @@ static void goroutine__in_a_system_call__is_said_to_be_in_one(void **state)
     (void)state;
     struct snapshot s;
     struct builder *b = build_go();
-    read_built(b, &s);
-    recording_builder_destroy(b);
+    recording_read_built(b, &s);
     const struct snapshot_call *call = &s.calls[find(&s, 2000)->call];
     assert_string_equal(call->op, "syscall");
     assert_string_equal(call->name, "read");
@@ -198,8 +183,7 @@ static void labels__shared_by_tasks__are_one_set(void **state)
     (void)state;
     struct snapshot s;
     struct builder *b = build_go();
-    read_built(b, &s);
-    recording_builder_destroy(b);
+    recording_read_built(b, &s);
     const struct snapshot_task *first = find(&s, 1002);
     assert_int_not_equal(snapshot_extra(&s, first)->labels, 0);
     assert_int_equal(snapshot_extra(&s, find(&s, 2000))->labels, snapshot_extra(&s, first)->labels);
@@ -223,8 +207,7 @@ static void labels__that_are_not_there__are_lost(void **state)
         (struct rec_task *)((char *)header + builder_table(b, REC_TABLE_TASKS)->offset);
     tasks[3].labels = 1 << 30;
     tasks[4].labels = UINT64_MAX;
-    read_built(b, &s);
-    recording_builder_destroy(b);
+    recording_read_built(b, &s);
     assert_int_equal(snapshot_extra(&s, find(&s, 1002))->labels, 0);
     assert_int_equal(snapshot_extra(&s, find(&s, 2000))->labels, 0);
     assert_in_range(s.loss.rows, 1, 2);
@@ -263,8 +246,7 @@ static void lock__what_it_says_of_itself__is_told(void **state)
         task->detail_flags = REC_DETAIL_LOCK_WORDS;
         task->detail_a = (uint32_t)rows[i].state;
         task->detail_b = (uint32_t)rows[i].leaving;
-        read_built(b, &s);
-        recording_builder_destroy(b);
+        recording_read_built(b, &s);
         assert_true(waits_init(&waits, &s));
         struct stacks *stacks = stacks_create(&s);
         assert_true(waits_name(&waits, &s, stacks));
@@ -282,13 +264,17 @@ static void flipped_bits__never_crash(void **state)
 {
     (void)state;
     struct builder *b = build_go();
+    const char *path = builder_path("flipped.rec");
     const struct rec_table *table = builder_table(b, REC_TABLE_TASKS);
     char *rows = (char *)builder_header(b) + table->offset;
     size_t bytes = (size_t)table->count * table->stride;
     for (size_t bit = 0; bit < 8 * bytes; bit += 3) {
         struct snapshot s;
+        struct err err;
         rows[bit / 8] ^= (char)(1 << bit % 8);
-        read_built(b, &s);
+        builder_write(b, path);
+        if (!recording_read(path, &s, &err))
+            fail_msg("%s", err.why);
         recording_use(&s);
         snapshot_deinit(&s);
         rows[bit / 8] ^= (char)(1 << bit % 8);

@@ -10,14 +10,9 @@ static void whole_recording__every_field_is_there(void **state)
 {
     (void)state;
     struct builder *b = recording_full();
-    const char *path = builder_path("whole.rec");
-    builder_write(b, path);
-    recording_builder_destroy(b);
 
     struct snapshot s;
-    struct err err;
-    if (!recording_read(path, &s, &err))
-        fail_msg("%s", err.why);
+    recording_read_built(b, &s);
     assert_string_equal(s.exe, "/opt/app/server");
     assert_string_equal(s.cmdline[0], "./server");
     assert_string_equal(s.cmdline[1], "--port=1");
@@ -88,13 +83,9 @@ static void rwlock__that_is_read__says_how_often(void **state)
         task->detail_a = rows[i].owner;
         task->detail_b = rows[i].number;
         task->seen_gen -= !rows[i].seen;
-        const char *path = builder_path("rwlock.rec");
-        builder_write(b, path);
-        recording_builder_destroy(b);
 
         struct snapshot s;
-        struct err err;
-        assert_true(recording_read(path, &s, &err));
+        recording_read_built(b, &s);
         uint32_t text = snapshot_extra(&s, &s.tasks[0])->object_text;
         assert_int_equal(text != 0, rows[i].said != NULL);
         if (rows[i].said)
@@ -112,13 +103,9 @@ static void wait_not_seen_by_the_sampler__is_parked_since_now(void **state)
     builder_park(b, task, "sem_wait", REC_OP_SEM_WAIT, 0x500, 50 * SECOND, 0);
     builder_owner(task, task);
     task->seen_gen = 6; /* what the sampler knows is of the wait before */
-    const char *path = builder_path("fresh.rec");
-    builder_write(b, path);
-    recording_builder_destroy(b);
 
     struct snapshot s;
-    struct err err;
-    assert_true(recording_read(path, &s, &err));
+    recording_read_built(b, &s);
     assert_int_equal(s.tasks[0].flags, SNAPSHOT_PARKED | SNAPSHOT_JOINABLE);
     assert_int_equal(s.tasks[0].parked_ns, 0);
     assert_int_equal(s.tasks[0].detail_flags, 0);
@@ -148,13 +135,9 @@ static void wait_without_what_the_second_look_tells__is_not_settled(void **state
                      rows[i].unwound ? wait : 0);
         task->detail_flags = rows[i].detail_flags;
     }
-    const char *path = builder_path("settled.rec");
-    builder_write(b, path);
-    recording_builder_destroy(b);
 
     struct snapshot s;
-    struct err err;
-    assert_true(recording_read(path, &s, &err));
+    recording_read_built(b, &s);
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         assert_true(s.tasks[i].flags & SNAPSHOT_PARKED);
         assert_int_equal(s.tasks[i].parked_ns, rows[i].parked_ns);
@@ -175,13 +158,9 @@ static void wait_whose_number_is_not_the_last__is_believed_only_if_it_was_restor
         task->seq++;
         task->wait_flags = i ? REC_WAIT_RESTORED : 0;
     }
-    const char *path = builder_path("torn.rec");
-    builder_write(b, path);
-    recording_builder_destroy(b);
 
     struct snapshot s;
-    struct err err;
-    assert_true(recording_read(path, &s, &err));
+    recording_read_built(b, &s);
     assert_int_equal(s.tasks[0].flags, SNAPSHOT_JOINABLE);
     assert_int_equal(s.tasks[0].call, 0);
     assert_true(s.tasks[1].flags & SNAPSHOT_PARKED);
@@ -200,13 +179,9 @@ static void cases__of_a_wait_that_is_no_select__are_not_told(void **state)
     uint32_t first = builder_case(b, REC_OP_CHAN_RECEIVE, 0x600);
     builder_case(b, REC_OP_CHAN_RECEIVE, 0x700);
     builder_select(task, first, 2);
-    const char *path = builder_path("cases.rec");
-    builder_write(b, path);
-    recording_builder_destroy(b);
 
     struct snapshot s;
-    struct err err;
-    assert_true(recording_read(path, &s, &err));
+    recording_read_built(b, &s);
     assert_int_equal(snapshot_extra(&s, &s.tasks[0])->case_count, 0);
     assert_int_equal(s.loss.unreadable, 0);
     snapshot_deinit(&s);
@@ -230,13 +205,9 @@ static void lock_that_was_free__is_waited_for_as_the_sampler_says(void **state)
     tasks[3]->object++;
     /* Of these, nobody knows whether they go on after the last look. */
     builder_header(b)->ended_ns = builder_header(b)->last_walk_ns + 10 * SECOND;
-    const char *path = builder_path("passing.rec");
-    builder_write(b, path);
-    recording_builder_destroy(b);
 
     struct snapshot s;
-    struct err err;
-    assert_true(recording_read(path, &s, &err));
+    recording_read_built(b, &s);
     for (int i = 0; i < 4; i += 2) {
         assert_true(s.tasks[i].flags & SNAPSHOT_PARKED);
         assert_int_equal(s.tasks[i].wait_number, 7);
@@ -262,13 +233,9 @@ static void lock_that_was_free__is_waited_for_since_the_sampler_saw_it_begin(voi
         task->gen = 0;
         builder_header(b)->state = REC_STATE_EXITED;
         builder_header(b)->ended_ns = builder_header(b)->last_walk_ns + (late ? 10 : 0) * SECOND;
-        const char *path = builder_path("began.rec");
-        builder_write(b, path);
-        recording_builder_destroy(b);
 
         struct snapshot s;
-        struct err err;
-        assert_true(recording_read(path, &s, &err));
+        recording_read_built(b, &s);
         assert_true(s.tasks[0].flags & SNAPSHOT_PARKED);
         assert_int_equal(s.tasks[0].parked_ns, 50 * SECOND);
         assert_int_equal((s.tasks[0].flags & SNAPSHOT_AT_LEAST) != 0, late);
@@ -301,13 +268,9 @@ static void thread_asleep__waits_as_long_as_it_publishes_nothing(void **state)
     rows[OLD_ROW]->wait--;
     rows[OTHERS_ROW]->task++;
     memset(rows[NO_ROW], 0, sizeof(*rows[NO_ROW]));
-    const char *path = builder_path("asleep.rec");
-    builder_write(b, path);
-    recording_builder_destroy(b);
 
     struct snapshot s;
-    struct err err;
-    assert_true(recording_read(path, &s, &err));
+    recording_read_built(b, &s);
     const struct snapshot_task *asleep = &s.tasks[ASLEEP];
     assert_true(asleep->flags & SNAPSHOT_PARKED);
     assert_true(asleep->flags & SNAPSHOT_AT_LEAST); /* until the last look */
@@ -366,13 +329,9 @@ static void ended_task_that_needs_no_join__is_not_there(void **state)
         struct rec_task *task = (struct rec_task *)((char *)builder_header(b) + 4096) + 1 + i;
         task->state = REC_TASK_ENDING;
     }
-    const char *path = builder_path("ending.rec");
-    builder_write(b, path);
-    recording_builder_destroy(b);
 
     struct snapshot s;
-    struct err err;
-    assert_true(recording_read(path, &s, &err));
+    recording_read_built(b, &s);
     assert_int_equal(s.task_count, 1);
     assert_string_equal(snapshot_extra(&s, &s.tasks[0])->name, "joinable");
     assert_true(s.tasks[0].flags & SNAPSHOT_FINISHED);
@@ -390,13 +349,9 @@ static void joined_thread_whose_slot_is_held__is_not_there(void **state)
         task->state = states[i];
         task->flags = REC_TASK_JOINABLE | REC_TASK_RELEASED | REC_TASK_HOLD;
     }
-    const char *path = builder_path("released.rec");
-    builder_write(b, path);
-    recording_builder_destroy(b);
 
     struct snapshot s;
-    struct err err;
-    assert_true(recording_read(path, &s, &err));
+    recording_read_built(b, &s);
     assert_int_equal(s.task_count, 0);
     snapshot_deinit(&s);
 }
@@ -517,12 +472,9 @@ static void recording_of_some_waits__says_of_which(void **state)
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct builder *b = recording_full();
         builder_header(b)->op_classes = rows[i].classes;
-        const char *path = builder_path("part.rec");
-        builder_write(b, path);
-        recording_builder_destroy(b);
+
         struct snapshot s;
-        struct err err;
-        assert_true(recording_read(path, &s, &err));
+        recording_read_built(b, &s);
         assert_int_equal(s.note_count, rows[i].list != NULL);
         if (rows[i].list)
             assert_non_null(strstr(s.notes[0], rows[i].list));
@@ -550,12 +502,9 @@ static void polled_descriptors__are_those_that_the_sampler_told(void **state)
 {
     (void)state;
     struct builder *b = build_polled();
-    const char *path = builder_path("polled.rec");
-    builder_write(b, path);
-    recording_builder_destroy(b);
+
     struct snapshot s;
-    struct err err;
-    assert_true(recording_read(path, &s, &err));
+    recording_read_built(b, &s);
     assert_int_equal(s.task_count, 2);
     assert_int_equal(s.tasks[0].object, 7);
     assert_int_equal(snapshot_extra(&s, &s.tasks[0])->arg, 2);
