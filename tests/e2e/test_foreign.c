@@ -1,5 +1,5 @@
 /* Programs in other languages and on other libraries, which park in ways of their own: the op is
- * what the program does, not what its library does for it. */
+ * what the program does, not what its library does for it, in a recording as by PID. */
 #include "tests/e2e/harness.h"
 
 #include <stdio.h>
@@ -20,6 +20,19 @@ static void assert_shown(const struct target *target, const struct expected_grou
     outcome_deinit(&text);
 }
 
+/* From outside, nobody knows where it was spawned; all else is told as by its recording. */
+static void assert_found_by_pid(const char *path, const struct expected_group *recorded)
+{
+    struct expected_group expected = *recorded;
+    expected.spawn_function = expected.spawn_file = NULL;
+    struct target *target = target_start(false, LIST(path), NULL);
+    target_wait_line(target, "ready");
+    json_t *json = wait_for_group_in(target->pid_text, "100ms", NULL, &expected);
+    assert_group(json, &expected);
+    json_decref(json);
+    target_end(target);
+}
+
 static void assert_found(const char *program, const struct expected_group *expected)
 {
     char path[512];
@@ -36,6 +49,7 @@ static void assert_found(const char *program, const struct expected_group *expec
     json_decref(json);
     assert_shown(target, expected);
     target_end(target);
+    assert_found_by_pid(path, expected);
     assert_same_behaviour(LIST(path), NULL);
 }
 
