@@ -159,6 +159,9 @@ json_t *wait_for_group(struct target *target, const char *threshold, const char 
 /* Is there a note with this in its text? */
 bool has_note(const json_t *json, const char *part);
 
+/* The case of that index, of a select: on a channel without a buffer, or on a nil one. */
+void assert_case(const json_t *cases, size_t index, const char *op, bool nil);
+
 /* The value at a dotted path ("source.end", "totals.lost"); NULL: not there. */
 const json_t *json_at(const json_t *json, const char *path);
 

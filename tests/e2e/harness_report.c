@@ -245,6 +245,15 @@ int go_minor(const json_t *json)
     return minor;
 }
 
+void assert_case(const json_t *cases, size_t index, const char *op, bool nil)
+{
+    const json_t *one = json_array_get(cases, index);
+    assert_string_equal(json_string_value(json_object_get(one, "op")), op);
+    assert_int_equal(json_is_null(json_object_get(one, "address")), nil);
+    if (!nil)
+        assert_int_equal(json_integer_value(json_object_get(one, "capacity")), 0);
+}
+
 int line_of(const char *path, const char *mark)
 {
     char full[512];

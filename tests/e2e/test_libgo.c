@@ -55,15 +55,6 @@ static json_t *cases_of(json_t *json, const char *where)
     return json_object_get(json_array_get(json_at(group, "tasks"), 0), "cases");
 }
 
-static void assert_case(const json_t *cases, size_t index, const char *op, bool nil)
-{
-    const json_t *one = json_array_get(cases, index);
-    assert_string_equal(json_string_value(json_object_get(one, "op")), op);
-    assert_int_equal(json_is_null(json_object_get(one, "address")), nil);
-    if (!nil)
-        assert_int_equal(json_integer_value(json_object_get(one, "capacity")), 0);
-}
-
 static void select__its_cases__are_reported(void **state)
 {
     (void)state;
