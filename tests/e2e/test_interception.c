@@ -11,17 +11,7 @@
 #include <string.h>
 
 #include "preload/recording.h"
-
-struct row {
-    const char *group, *name, *call, *op, *object;
-    bool deadline;
-};
-
-#define ROW(group, name, call, op, object, deadline) {#group, #name, call, op, object, deadline},
-static const struct row rows[] = {
-#include "tests/e2e/parked.def"
-};
-#undef ROW
+#include "tests/e2e/parked_rows.h"
 
 static const struct group {
     const char *name, *program, *kind, *prefix; /* prefix: of the functions' names */

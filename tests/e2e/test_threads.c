@@ -12,18 +12,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tests/e2e/parked_rows.h"
+
 /* ---- every call that parks ---- */
-
-struct row {
-    const char *group, *name, *call, *op, *object;
-    bool deadline;
-};
-
-#define ROW(group, name, call, op, object, deadline) {#group, #name, call, op, object, deadline},
-static const struct row rows[] = {
-#include "tests/e2e/parked.def"
-};
-#undef ROW
 
 /* The name that a function of the C library is told by: of several for one place, the plainest. */
 static const char *told_name(const char *call)
