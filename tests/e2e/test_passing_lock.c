@@ -23,25 +23,32 @@ static void wait_for_this_alone(struct target *target, const struct expected_gro
     }
 }
 
-static void thread_that_was_late__is_stuck_until_it_gets_the_lock(void **state)
+/* A thread that main has started, and which waits in `function`; NULL: nobody knows where. */
+static struct expected_group stuck_in_a_mutex(const char *function, const char *file, int line)
 {
-    char path[512];
-    (void)state;
-    snprintf(path, sizeof path, "%s/passing_lock", LEAKSPY_TARGETS);
-    const struct expected_group late = {
+    return (struct expected_group){
         .verdict = "stuck",
         .kind = "thread",
         .op = "mutex lock",
         .call = "pthread_mutex_lock",
         .object_kind = "mutex",
         .count = 1,
-        .wait_function = "late_one",
-        .wait_file = "passing_lock.c",
-        .wait_line = line_of("tests/e2e/passing_lock.c", "take(5);"),
-        .spawn_function = "main",
-        .spawn_file = "passing_lock.c",
+        .wait_function = function,
+        .wait_file = file,
+        .wait_line = line,
+        .spawn_function = function ? "main" : NULL,
+        .spawn_file = file,
         .deadline = NO_DEADLINE,
     };
+}
+
+static void thread_that_was_late__is_stuck_until_it_gets_the_lock(void **state)
+{
+    char path[512];
+    (void)state;
+    snprintf(path, sizeof path, "%s/passing_lock", LEAKSPY_TARGETS);
+    const struct expected_group late = stuck_in_a_mutex(
+        "late_one", "passing_lock.c", line_of("tests/e2e/passing_lock.c", "take(5);"));
     struct target *target = target_start(true, LIST(path), NULL);
     target_wait_line(target, "ready");
     json_t *json = wait_for_group(target, "100ms", NULL, &late);
@@ -126,20 +133,8 @@ static const char *lock_again(void)
 static void thread_that_takes_a_lock_again__is_stuck_in_it(void **state)
 {
     (void)state;
-    const struct expected_group again = {
-        .verdict = "stuck",
-        .kind = "thread",
-        .op = "mutex lock",
-        .call = "pthread_mutex_lock",
-        .object_kind = "mutex",
-        .count = 1,
-        .wait_function = "take_again",
-        .wait_file = "lock_again.c",
-        .wait_line = line_of("tests/e2e/lock_again.c", "/* here */"),
-        .spawn_function = "main",
-        .spawn_file = "lock_again.c",
-        .deadline = NO_DEADLINE,
-    };
+    const struct expected_group again = stuck_in_a_mutex(
+        "take_again", "lock_again.c", line_of("tests/e2e/lock_again.c", "/* here */"));
     assert_each_wait_is_told(lock_again(), NULL, &again);
 }
 
@@ -147,15 +142,7 @@ static void thread_that_takes_a_lock_again__is_stuck_in_it(void **state)
 static void thread_that_takes_a_lock_again__without_proc__is_stuck_in_it(void **state)
 {
     (void)state;
-    const struct expected_group again = {
-        .verdict = "stuck",
-        .kind = "thread",
-        .op = "mutex lock",
-        .call = "pthread_mutex_lock",
-        .object_kind = "mutex",
-        .count = 1,
-        .deadline = NO_DEADLINE,
-    };
+    const struct expected_group again = stuck_in_a_mutex(NULL, NULL, 0);
     struct outcome bare = run_program(false, LIST(lock_again(), "no-proc"), NULL);
     bool possible = bare.status != W_EXITCODE(77, 0);
     outcome_deinit(&bare);
