@@ -58,8 +58,5 @@ const char *write_recording(int64_t parked_ns, uint64_t lost)
     struct builder *b = recording_builder_create();
     builder_park(b, builder_thread(b, "w"), "sem_wait", REC_OP_SEM_WAIT, 0x500, parked_ns, 0);
     builder_header(b)->lost_tasks = lost;
-    const char *path = builder_path("cli.rec");
-    builder_write(b, path);
-    recording_builder_destroy(b);
-    return path;
+    return recording_builder_end(b, builder_path("cli.rec"));
 }

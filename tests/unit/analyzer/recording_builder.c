@@ -328,6 +328,13 @@ void builder_write(struct builder *builder, const char *path)
     builder_write_bytes(path, builder->bytes, builder->count);
 }
 
+const char *recording_builder_end(struct builder *builder, const char *path)
+{
+    builder_write(builder, path);
+    recording_builder_destroy(builder);
+    return path;
+}
+
 void builder_map(const char *path)
 {
     int fd = open(path, O_RDWR);

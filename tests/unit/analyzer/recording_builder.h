@@ -68,6 +68,9 @@ void builder_finish(struct rec_task *task, int64_t ended_ns);
 const char *builder_bytes(struct builder *builder, size_t *ret_bytes);
 void builder_write(struct builder *builder, const char *path);
 
+/* The same, and the builder goes. Returns the path. */
+const char *recording_builder_end(struct builder *builder, const char *path);
+
 /* Maps a file as the library maps what it records to, until the process ends: a recording of this
  * process counts as one that it writes. */
 void builder_map(const char *path);

@@ -39,10 +39,8 @@ bool recording_read(const char *path, struct snapshot *snapshot, struct err *err
 
 void recording_read_built(struct builder *b, struct snapshot *snapshot)
 {
-    const char *path = builder_path("built.rec");
+    const char *path = recording_builder_end(b, builder_path("built.rec"));
     struct err err;
-    builder_write(b, path);
-    recording_builder_destroy(b);
     if (!recording_read(path, snapshot, &err))
         fail_msg("%s", err.why);
 }

@@ -150,9 +150,7 @@ static void dump__what_no_report_reads__is_shown(void **state)
     modules[builder_module(b, "/opt/app/server", 0x1000, 0x2000)].loaded_ns = 5555;
     struct rec_case *cases = (void *)((char *)header + builder_table(b, REC_TABLE_CASES)->offset);
     cases[builder_case(b, REC_OP_CHAN_SEND, 0x500)].room = 4;
-    const char *path = builder_path("kept.rec");
-    builder_write(b, path);
-    recording_builder_destroy(b);
+    const char *path = recording_builder_end(b, builder_path("kept.rec"));
 
     leakspy("dump", path, NULL);
     assert_did(0, "\n  rest_ns 700, boot_id 000102030405060708090a0b0c0d0e0f\n", "");

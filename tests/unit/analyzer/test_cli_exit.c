@@ -45,9 +45,7 @@ static void exit_code__doubt_names_a_program__without_its_escapes(void **state)
     struct rec_header *header = builder_header(b);
     header->runtimes = REC_RUNTIME_PTHREAD | REC_RUNTIME_GO_PROGRAM;
     header->exe = builder_string(b, "/opt/\033]0;x\a\n1 stuck");
-    const char *path = builder_path("escapes.rec");
-    builder_write(b, path);
-    recording_builder_destroy(b);
+    const char *path = recording_builder_end(b, builder_path("escapes.rec"));
     leakspy("report", "--exit-code", path, NULL);
     assert_did(2, "nothing found among",
                "nothing found, but /opt/\\x1b]0;x\\x07\\x0a1 stuck is a program of Go's");
@@ -62,9 +60,7 @@ static void exit_code__nobody_looked__could_not_say(void **state)
     builder_park(b, task, "sem_wait", REC_OP_SEM_WAIT, 0x500, 0, 0);
     task->seen_gen = 0;
     builder_header(b)->last_walk_ns = 0;
-    const char *path = builder_path("unwatched.rec");
-    builder_write(b, path);
-    recording_builder_destroy(b);
+    const char *path = recording_builder_end(b, builder_path("unwatched.rec"));
     leakspy("report", "--exit-code", path, NULL);
     assert_did(2, "note: it ended before anybody looked at its tasks",
                "unwatched.rec: nothing found, but nobody has looked at its tasks lately\n");
@@ -84,10 +80,7 @@ static const char *write_program(const char *name, int64_t started_after_ns, boo
     header->state = executed ? REC_STATE_EXEC : REC_STATE_RUNNING;
     if (!executed)
         builder_park(b, builder_thread(b, "w"), "sem_wait", REC_OP_SEM_WAIT, 0x500, 12 * SECOND, 0);
-    const char *path = builder_path(name);
-    builder_write(b, path);
-    recording_builder_destroy(b);
-    return path;
+    return recording_builder_end(b, builder_path(name));
 }
 
 static void exec__report_names_what_followed(void **state)
@@ -123,10 +116,7 @@ static const char *write_child(const char *name, uint32_t pid, int64_t parked_ns
     builder_park(b, builder_thread(b, "w"), "sem_wait", REC_OP_SEM_WAIT, 0x500, parked_ns, 0);
     builder_header(b)->pid = pid;
     builder_header(b)->lost_tasks = lost;
-    const char *path = builder_path(name);
-    builder_write(b, path);
-    recording_builder_destroy(b);
-    return path;
+    return recording_builder_end(b, builder_path(name));
 }
 
 static void exit_code__of_what_was_started__findings_before_doubt(void **state)
@@ -134,9 +124,7 @@ static void exit_code__of_what_was_started__findings_before_doubt(void **state)
     (void)state;
     char line[512];
     struct builder *b = recording_builder_create();
-    const char *path = builder_path("family.rec");
-    builder_write(b, path);
-    recording_builder_destroy(b);
+    const char *path = recording_builder_end(b, builder_path("family.rec"));
     leakspy("report", "--exit-code", path, NULL);
     assert_did(0, "nothing found:", "");
     assert_null(strstr(did.out, "note:"));

@@ -21,8 +21,7 @@ static void run__after_an_exec__names_the_last_recording(void **state)
         struct builder *b = recording_builder_create();
         builder_header(b)->state = i ? REC_STATE_EXITED : REC_STATE_EXEC;
         builder_header(b)->started_ns = future + i;
-        builder_write(b, i ? second : first);
-        recording_builder_destroy(b);
+        recording_builder_end(b, i ? second : first);
     }
     char script[1024];
     snprintf(script, sizeof(script),

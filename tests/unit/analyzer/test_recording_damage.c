@@ -357,8 +357,7 @@ int main(int argc, char **argv)
         builder_park(b, asleep, "read", REC_OP_IO_WAIT, 5, 5 * SECOND, 0);
         builder_asleep(b, asleep);
         builder_header(b)->state = REC_STATE_EXITED;
-        builder_write(b, argv[2]);
-        recording_builder_destroy(b);
+        recording_builder_end(b, argv[2]);
         return 0;
     }
     const struct CMUnitTest tests[] = {

@@ -26,8 +26,7 @@ static void write_one(const char *path, uint32_t pid, int64_t started_after_ns)
     header->pid = pid;
     header->started_ns += (uint64_t)started_after_ns;
     header->started_unix_ns -= (uint64_t)started_after_ns;
-    builder_write(b, path);
-    recording_builder_destroy(b);
+    recording_builder_end(b, path);
 }
 
 /* In another boot, whose CLOCK_MONOTONIC says nothing in this one. */
@@ -39,8 +38,7 @@ static void write_before_boot(const char *path, uint32_t pid, int64_t started_af
     memset(header->boot_id, 7, sizeof(header->boot_id));
     header->started_ns += UINT64_C(1000) * SECOND - (uint64_t)started_after_ns;
     header->started_unix_ns += (uint64_t)started_after_ns;
-    builder_write(b, path);
-    recording_builder_destroy(b);
+    recording_builder_end(b, path);
 }
 
 static const char *make_folder(const char *name)
@@ -95,8 +93,7 @@ static void write_relative(const char *path, uint32_t pid, uint32_t parent, uint
     header->last_walk_ns = BUILDER_STARTED_NS + 10 * (uint64_t)SECOND;
     header->state = lived_ns ? REC_STATE_EXITED : REC_STATE_RUNNING;
     header->ended_ns = lived_ns ? header->started_ns + (uint64_t)lived_ns : 0;
-    builder_write(b, path);
-    recording_builder_destroy(b);
+    recording_builder_end(b, path);
 }
 
 #define KILLED_PARENT 0x7ffffff0 /* above the kernel's limit: nobody has it */
@@ -259,8 +256,7 @@ static void started__and_killed_at_once__leaves_no_doubt(void **state)
         header->last_walk_ns = i == 2 ? header->started_ns + 1 : 0;
         header->lost_tasks = i == 3;
         header->state = REC_STATE_RUNNING;
-        builder_write(b, builder_path(path));
-        recording_builder_destroy(b);
+        recording_builder_end(b, builder_path(path));
     }
     assert_started("at_once/5-0.rec", "7-0.rec 8-0.rec 9-0.rec ");
 }
@@ -278,8 +274,7 @@ static void started__and_went_on_as_another_program(void **state)
     header->state = REC_STATE_EXEC;
     header->started_ns += (uint64_t)SECOND;
     header->ended_ns = header->started_ns + (uint64_t)SECOND;
-    builder_write(b, builder_path("went_on/out.rec.6-0"));
-    recording_builder_destroy(b);
+    recording_builder_end(b, builder_path("went_on/out.rec.6-0"));
     assert_started("went_on/out.rec", "out.rec.6-0 ");
     write_relative(builder_path("went_on/out.rec.6-1"), 6, 5, 2, 2 * SECOND, SECOND);
     assert_started("went_on/out.rec", "out.rec.6-1 ");
@@ -427,8 +422,7 @@ static void process__that_said_long_ago_that_it_exits(void **state)
     free(found);
 
     header->ended_ns = 1;
-    builder_write(b, path);
-    recording_builder_destroy(b);
+    recording_builder_end(b, path);
     assert_null(recordings_of_pid(getpid(), &err));
     assert_int_equal(err.kind, ERR_NOT_RECORDED);
 }

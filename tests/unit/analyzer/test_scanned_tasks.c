@@ -288,8 +288,7 @@ int main(int argc, char **argv)
     if (argc == 3 && strcmp(argv[1], "--write") == 0) {
         struct builder *b = build_go();
         builder_header(b)->state = REC_STATE_EXITED;
-        builder_write(b, argv[2]);
-        recording_builder_destroy(b);
+        recording_builder_end(b, argv[2]);
         return 0;
     }
     const struct CMUnitTest tests[] = {

@@ -301,9 +301,7 @@ static void waiter_for_a_condition_that_was_woken__waits_for_its_mutex(void **st
         tasks[i]->wait_flags = REC_WAIT_DEADLINE;
         tasks[i]->detail_flags = REC_DETAIL_ASLEEP;
     }
-    const char *path = builder_path("woken.rec");
-    builder_write(b, path);
-    recording_builder_destroy(b);
+    const char *path = recording_builder_end(b, builder_path("woken.rec"));
 
     struct snapshot s;
     struct err err;
