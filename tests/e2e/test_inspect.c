@@ -5,6 +5,7 @@
  */
 #include "tests/e2e/harness.h"
 #include "tests/e2e/libgo_rows.h"
+#include "tests/e2e/servers.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -43,65 +44,19 @@ static json_t *wait_for_one_finding(const struct target *target, const char *con
 
 /* ---- The leaking servers ---- */
 
-struct server {
-    const char *program, *source, *comment, *runtime;
-    struct expected_group leak;
-};
-
 /* Nobody recorded where libtaskrt's tasks were spawned: the function that they began in is told,
- * and said to be that. libgo keeps the go statement. */
-static const struct server servers[] = {
-    {"server",
-     "samples/server.c",
-     "/*",
-     "taskrt",
-     {.verdict = "stuck",
-      .kind = "task",
-      .op = "chan send",
-      .call = "taskrt_send",
-      .count = 50,
-      .wait_function = "sum",
-      .wait_file = "server.c",
-      .spawn_function = "sum",
-      .spawn_file = "server.c",
-      .deadline = NO_DEADLINE}},
-    {"server_go",
-     "samples/server.go",
-     "//",
-     "libgo",
-     {.verdict = "stuck",
-      .kind = "goroutine",
-      .op = "chan send",
-      .count = 50,
-      .wait_function = "main.sum",
-      .wait_file = "server.go",
-      .spawn_function = "main.sumConcurrent",
-      .spawn_file = "server.go",
-      .deadline = NO_DEADLINE}},
-};
-
+ * which is where they wait, and said to be that. libgo keeps the go statement. */
 static struct expected_group leak_of(const struct server *server)
 {
-    char mark[32];
-    struct expected_group leak = server->leak;
-    snprintf(mark, sizeof mark, "%s parks here", server->comment);
-    leak.wait_line = line_of(server->source, mark);
-    snprintf(mark, sizeof mark, "%s spawned here", server->comment);
-    if (strcmp(server->runtime, "libgo") == 0)
-        leak.spawn_line = line_of(server->source, mark);
+    struct expected_group leak = server_leak(server);
+    if (server == &servers[SERVER_TASKRT]) {
+        leak.spawn_function = leak.wait_function;
+        leak.spawn_line = 0;
+    }
     return leak;
 }
 
 static char port[16];
-
-static struct target *start_server(const struct server *server)
-{
-    char path[512];
-    snprintf(path, sizeof path, "%s/%s", LEAKSPY_SAMPLES, server->program);
-    struct target *target = target_start(false, LIST(path), READABLE);
-    target_wait_port(target, port);
-    return target;
-}
 
 static void assert_leak(const json_t *json, const struct server *server, const char *kind)
 {
@@ -113,14 +68,14 @@ static void assert_leak(const json_t *json, const struct server *server, const c
     assert_int_equal(json_integer_value(json_at(json, "totals.lost")), 0);
     const json_t *group = find_group(json, &leak);
     const json_t *start = json_object_get(group, "spawn_is_start");
-    assert_int_equal(json_is_true(start), strcmp(server->runtime, "taskrt") == 0);
+    assert_int_equal(json_is_true(start), server == &servers[SERVER_TASKRT]);
 }
 
 static void server__leaves_one_group_of_fifty(void **state)
 {
     const struct server *server = *state;
     struct expected_group leak = leak_of(server);
-    struct target *target = start_server(server);
+    struct target *target = server_start(false, server, READABLE, port);
     load_server(port, 50);
     json_t *json = wait_for_one_finding(target, NULL, &leak);
     assert_leak(json, server, "process");
@@ -369,7 +324,7 @@ static void watched__what_stays_and_what_grows__is_told(void **state)
     const struct server *server = *state;
     struct expected_group leak = leak_of(server);
     leak.count = 20;
-    struct target *target = start_server(server);
+    struct target *target = server_start(false, server, READABLE, port);
     load_server(port, 20);
     json_t *json = wait_for_group_in(target->pid_text, "0", NULL, &leak);
     json_decref(json);
@@ -445,7 +400,7 @@ int main(int argc, char **argv)
     const char *group = argc > 1 ? argv[1] : "";
     size_t server_count = 1;
 #ifdef LEAKSPY_HAVE_GCCGO
-    server_count = LENGTH(servers);
+    server_count = SERVERS;
 #endif
     if (strcmp(group, "waits") == 0)
         add_waits(&suite);

@@ -1,6 +1,6 @@
 /* The leaking servers, untouched, after 50 requests: one group of 50, with the lines where they are
  * parked and where they were started, while the server runs and after it was ended either way. */
-#include "tests/e2e/harness.h"
+#include "tests/e2e/servers.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -8,68 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct server {
-    const char *program;
-    const char *source;
-    struct expected_group leak;
-    const char *comment; /* how a comment begins */
-    const char *handler; /* of the request; farther out in the spawn stack */
-    const char *handler_file;
-    const char *handler_mark; /* in the source; NULL: it is not of the sample */
-    const char *own_words;    /* what the server itself says of each task that was left */
-};
-
-static const struct server servers[] = {
-    {"server",
-     "samples/server.c",
-     {.verdict = "stuck",
-      .kind = "task",
-      .op = "chan send",
-      .object_kind = NULL,
-      .count = 50,
-      .wait_function = "sum",
-      .wait_file = "server.c",
-      .spawn_function = "sum_concurrent",
-      .spawn_file = "server.c",
-      .deadline = NO_DEADLINE},
-     "/*",
-     "answer_sum",
-     "server.c",
-     "sum_concurrent(numbers, NUMBERS)",
-     " sum: waits on send 0x"},
-    {"server_go",
-     "samples/server.go",
-     {.verdict = "stuck",
-      .kind = "goroutine",
-      .op = "chan send",
-      .count = 50,
-      .wait_function = "main.sum",
-      .wait_file = "server.go",
-      .spawn_function = "main.sumConcurrent",
-      .spawn_file = "server.go",
-      .deadline = NO_DEADLINE},
-     "//",
-     "net/http.HandlerFunc.ServeHTTP", /* of the library, which may be stripped */
-     NULL,
-     NULL,
-     " [chan send]:\n"},
-};
-
-static struct expected_group leak_of(const struct server *server)
-{
-    char mark[32];
-    struct expected_group leak = server->leak;
-    snprintf(mark, sizeof mark, "%s parks here", server->comment);
-    leak.wait_line = line_of(server->source, mark);
-    snprintf(mark, sizeof mark, "%s spawned here", server->comment);
-    leak.spawn_line = line_of(server->source, mark);
-    return leak;
-}
-
 /* The same group, by the function that was asked for the sum. */
 static struct expected_group leak_by_handler(const struct server *server)
 {
-    struct expected_group leak = leak_of(server);
+    struct expected_group leak = server_leak(server);
     leak.spawn_function = server->handler;
     leak.spawn_file = server->handler_file;
     leak.spawn_line = server->handler_mark ? line_of(server->source, server->handler_mark) : 0;
@@ -82,17 +24,14 @@ static char port[16]; /* of the server that was started last */
  * it counted them all. */
 static struct target *start_and_load(bool preload, const struct server *server, const char *setting)
 {
-    char path[512];
-    snprintf(path, sizeof path, "%s/%s", LEAKSPY_SAMPLES, server->program);
-    struct target *target = target_start(preload, LIST(path), setting ? LIST(setting) : NULL);
-    target_wait_port(target, port);
+    struct target *target = server_start(preload, server, setting ? LIST(setting) : NULL, port);
     load_server(port, 50);
     return target;
 }
 
 static void fifty_requests__leave_one_group_of_fifty(const struct server *server, int signal)
 {
-    struct expected_group leak = leak_of(server), by_handler = leak_by_handler(server);
+    struct expected_group leak = server_leak(server), by_handler = leak_by_handler(server);
     struct target *target = start_and_load(true, server, NULL);
     json_t *json = wait_for_group(target, "200ms", NULL, &leak);
     assert_group(json, &leak);
@@ -136,20 +75,20 @@ static void tells_of_fifty_tasks_itself(const struct server *server, bool preloa
 static void c_server__tells_of_its_tasks_itself(void **state)
 {
     (void)state;
-    tells_of_fifty_tasks_itself(&servers[0], false);
-    tells_of_fifty_tasks_itself(&servers[0], true);
+    tells_of_fifty_tasks_itself(&servers[SERVER_TASKRT], false);
+    tells_of_fifty_tasks_itself(&servers[SERVER_TASKRT], true);
 }
 
 static void c_server__is_found_alive_and_after_sigterm(void **state)
 {
     (void)state;
-    fifty_requests__leave_one_group_of_fifty(&servers[0], SIGTERM);
+    fifty_requests__leave_one_group_of_fifty(&servers[SERVER_TASKRT], SIGTERM);
 }
 
 static void c_server__is_found_alive_and_after_sigkill(void **state)
 {
     (void)state;
-    fifty_requests__leave_one_group_of_fifty(&servers[0], SIGKILL);
+    fifty_requests__leave_one_group_of_fifty(&servers[SERVER_TASKRT], SIGKILL);
 }
 
 /* How often the sampler walks. */
@@ -180,10 +119,10 @@ static void c_server__is_found_by_one_report_right_after_the_load(void **state)
     enum { TRIES = 5, LOOKS = 3 };
     bool found = false;
     (void)state;
-    struct expected_group leak = leak_of(&servers[0]);
+    struct expected_group leak = server_leak(&servers[SERVER_TASKRT]);
     for (int i = 0; !found && i < TRIES; i++) {
         pthread_t thread;
-        struct target *target = start_and_load(true, &servers[0], "LEAKSPY_SAMPLE=1s");
+        struct target *target = start_and_load(true, &servers[SERVER_TASKRT], "LEAKSPY_SAMPLE=1s");
         struct walks walks = {.target = target};
         assert_int_equal(pthread_create(&thread, NULL, count_walks, &walks), 0);
         json_t *json = report(target->recording, "0", NULL);
@@ -200,8 +139,8 @@ static void c_server__is_found_by_one_report_right_after_the_load(void **state)
 static void c_server__has_no_other_finding(void **state)
 {
     (void)state;
-    struct expected_group leak = leak_of(&servers[0]);
-    struct target *target = start_and_load(true, &servers[0], NULL);
+    struct expected_group leak = server_leak(&servers[SERVER_TASKRT]);
+    struct target *target = start_and_load(true, &servers[SERVER_TASKRT], NULL);
     /* On a busy machine the sampler may be late to see that a worker waits as expected: a finding
      * that goes away was none. */
     size_t findings = 0;
@@ -223,33 +162,33 @@ static void c_server__has_no_other_finding(void **state)
 static void c_server__counts_the_same_without_the_preload(void **state)
 {
     (void)state;
-    target_end(start_and_load(false, &servers[0], NULL));
+    target_end(start_and_load(false, &servers[SERVER_TASKRT], NULL));
 }
 
 #ifdef LEAKSPY_HAVE_GCCGO
 static void go_server__is_found_alive_and_after_sigterm(void **state)
 {
     (void)state;
-    fifty_requests__leave_one_group_of_fifty(&servers[1], SIGTERM);
+    fifty_requests__leave_one_group_of_fifty(&servers[SERVER_LIBGO], SIGTERM);
 }
 
 static void go_server__is_found_alive_and_after_sigkill(void **state)
 {
     (void)state;
-    fifty_requests__leave_one_group_of_fifty(&servers[1], SIGKILL);
+    fifty_requests__leave_one_group_of_fifty(&servers[SERVER_LIBGO], SIGKILL);
 }
 
 static void go_server__tells_of_its_goroutines_itself(void **state)
 {
     (void)state;
-    tells_of_fifty_tasks_itself(&servers[1], false);
-    tells_of_fifty_tasks_itself(&servers[1], true);
+    tells_of_fifty_tasks_itself(&servers[SERVER_LIBGO], false);
+    tells_of_fifty_tasks_itself(&servers[SERVER_LIBGO], true);
 }
 
 static void go_server__counts_the_same_without_the_preload(void **state)
 {
     (void)state;
-    target_end(start_and_load(false, &servers[1], NULL));
+    target_end(start_and_load(false, &servers[SERVER_LIBGO], NULL));
 }
 #endif
 
