@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "analyzer/base/text.h"
-#include "analyzer/verdict/rules.h"
+#include "analyzer/verdict/judge.h"
 #include "preload/goscan/reasons.h"
 
 #define MAX_CYCLES 3       /* of one group that are told */

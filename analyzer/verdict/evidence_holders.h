@@ -2,7 +2,7 @@
 #ifndef LEAKSPY_ANALYZER_VERDICT_EVIDENCE_HOLDERS_H
 #define LEAKSPY_ANALYZER_VERDICT_EVIDENCE_HOLDERS_H
 
-#include "analyzer/verdict/rules.h"
+#include "analyzer/verdict/judge.h"
 
 /* Adds a sentence for each holder of locks of files, a few at most. */
 void evidence_add_holders(const struct judge *judge, struct group *group);

@@ -3,7 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "analyzer/verdict/rules.h"
+#include "analyzer/verdict/judge.h"
 #include "preload/goscan/reasons.h"
 
 /* "once", "3 times" */

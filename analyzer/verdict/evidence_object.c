@@ -10,7 +10,7 @@
 #include "analyzer/verdict/evidence_cases.h"
 #include "analyzer/verdict/evidence_holders.h"
 #include "analyzer/verdict/evidence_lock.h"
-#include "analyzer/verdict/rules.h"
+#include "analyzer/verdict/judge.h"
 #include "analyzer/verdict/waiters.h"
 
 static bool is_recorded(const struct judge *judge)

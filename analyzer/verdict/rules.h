@@ -1,24 +1,16 @@
-/* The table of verdict rules: to add a rule, add a row in rules.c. */
+/* The table of verdict rules: to add a rule, add a row in rules.c. What rows ask of a task, and the
+ * sentences that they add, are in a file for each subject: threads that ended (rules_ended.c),
+ * proofs (rules_proved.c), idle waits (rules_idle.c), time (rules_age.c). */
 #ifndef LEAKSPY_ANALYZER_VERDICT_RULES_H
 #define LEAKSPY_ANALYZER_VERDICT_RULES_H
 
-#include "analyzer/base/table.h"
-#include "analyzer/verdict/evidence.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "analyzer/verdict/judge.h"
 #include "analyzer/verdict/verdict.h"
 
 #define RULE_NONE 0xff /* of a task that runs: nothing to judge */
-
-struct judge {
-    const struct snapshot *snapshot;
-    const struct waits *waits;
-    const struct verdict_options *options;
-    const struct waitgraph *graph;
-    struct table joined_sites; /* spawn sites of which a thread is being joined; key a */
-    uint32_t joined_later;     /* the only task that may be joined later; WAITGRAPH_NONE: none, or
-                                  there are several */
-    struct table *waiters;     /* see waiters_count */
-    uint8_t *rule_of_task;     /* rows of `rules` */
-};
 
 struct verdict_rule {
     enum verdict verdict;
@@ -33,11 +25,9 @@ struct verdict_rule {
 };
 
 extern const struct verdict_rule rules[];
+extern const uint8_t rules_last; /* the row that fits every task */
 
 /* Whether tasks of this rule would be judged otherwise, had they another age. */
 bool rules_go_by_age(uint8_t rule);
-
-/* Finds the rule of every task. False: no memory. */
-bool rules_judge(struct judge *judge);
 
 #endif

@@ -7,6 +7,7 @@
 #include "analyzer/base/table.h"
 #include "analyzer/verdict/evidence_object.h"
 #include "analyzer/verdict/growth.h"
+#include "analyzer/verdict/judge.h"
 #include "analyzer/verdict/rules.h"
 #include "analyzer/verdict/waiters.h"
 
@@ -287,7 +288,7 @@ bool verdicts_init(struct verdicts *ret, const struct snapshot *snapshot, const 
 
     bool ok = group_of && ret->rule_of_task && table_init(&judge.joined_sites, 16) &&
               table_init(&ret->waiters, 64) && waitgraph_init(&ret->graph, snapshot) &&
-              rules_judge(&judge) && find_groups(ret, &judge, group_of) &&
+              judge_tasks(&judge) && find_groups(ret, &judge, group_of) &&
               place_members(ret, &judge, group_of) && growth_count(ret, snapshot, group_of);
     free(group_of);
     for (size_t i = 0; ok && i < ret->count; i++)

@@ -1,7 +1,7 @@
 #include "analyzer/verdict/waiters.h"
 
 #include "analyzer/verdict/evidence.h"
-#include "analyzer/verdict/rules.h"
+#include "analyzer/verdict/judge.h"
 
 static struct table_key waiters_key(enum rec_object kind, uint64_t object, bool receives)
 {
