@@ -9,7 +9,7 @@
 
 #include "analyzer/base/text.h"
 #include "analyzer/report/report.h"
-#include "analyzer/verdict/evidence.h"
+#include "analyzer/verdict/object_look.h"
 #include "analyzer/verdict/waiters.h"
 
 json_t *report_json_text(const char *bytes)
@@ -181,7 +181,7 @@ static json_t *id_of(const struct snapshot *snapshot, uint32_t task)
 
 static json_t *object_of(const struct report *report, const struct group *group, uint32_t task)
 {
-    struct object_look look = evidence_look_at(report->snapshot, &report->verdicts->graph, task);
+    struct object_look look = object_look_at(report->snapshot, &report->verdicts->graph, task);
     if (look.kind == REC_OBJECT_NONE)
         return json_null();
     json_t *object = json_object();
@@ -210,7 +210,7 @@ static json_t *object_of(const struct report *report, const struct group *group,
 static bool has_object(const struct report *report, const struct group *group)
 {
     return group->same_object &&
-           evidence_look_at(report->snapshot, &report->verdicts->graph, group->members[0]).kind !=
+           object_look_at(report->snapshot, &report->verdicts->graph, group->members[0]).kind !=
                REC_OBJECT_NONE;
 }
 

@@ -7,7 +7,7 @@
 #include "analyzer/base/text.h"
 #include "analyzer/report/frames.h"
 #include "analyzer/report/report.h"
-#include "analyzer/verdict/evidence.h"
+#include "analyzer/verdict/names.h"
 
 #define INDENT "       "
 #define FUNCTION_COLUMNS 40
@@ -54,7 +54,7 @@ static void put_totals(const struct writer *writer)
     fprintf(out,
             "%s: %" PRIu64 " %s, %" PRIu64 " %s, %" PRIu64 " parked, %" PRIu64
             " of them for %s or longer",
-            any ? "" : nothing, totals->tasks, evidence_plural("task", totals->tasks, plural),
+            any ? "" : nothing, totals->tasks, names_plural("task", totals->tasks, plural),
             totals->running, running, totals->parked, totals->past_threshold,
             text_duration(writer->report->options->threshold_ns, age));
     if (snapshot->has_spawned)
@@ -121,7 +121,7 @@ static void put_loss(const struct writer *writer)
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         if (rows[i].count)
             fprintf(writer->out, INDENT "lost: %" PRIu64 " %s%s\n", rows[i].count,
-                    rows[i].thing[0] ? evidence_plural(rows[i].thing, rows[i].count, plural) : "",
+                    rows[i].thing[0] ? names_plural(rows[i].thing, rows[i].count, plural) : "",
                     rows[i].what);
     }
 }
@@ -159,7 +159,7 @@ static void put_headline(const struct writer *writer, const struct group *group)
     if (colour)
         fputs("\033[0m", out);
     fprintf(out, "  %zu %s ", group->count,
-            evidence_plural(snapshot_kind_name(group->kind), group->count, plural));
+            names_plural(snapshot_kind_name(group->kind), group->count, plural));
     if (group->wait) {
         fputs("in ", out);
         put_printable(out, group->op);
@@ -330,9 +330,9 @@ static void put_labels(const struct writer *writer, const struct group *group)
 /* The name that all tasks of a group have of their own; NULL: they have none, or several. */
 static const char *common_name(const struct snapshot *snapshot, const struct group *group)
 {
-    const char *name = evidence_own_name(snapshot, group->members[0]);
+    const char *name = names_own(snapshot, group->members[0]);
     for (size_t i = 1; name && i < group->count; i++) {
-        const char *other = evidence_own_name(snapshot, group->members[i]);
+        const char *other = names_own(snapshot, group->members[i]);
         if (!other || strcmp(other, name) != 0)
             return NULL;
     }
@@ -372,7 +372,7 @@ static void put_task_numbers(const struct writer *writer, const struct group *gr
     for (size_t i = 0; i < shown; i++) {
         uint32_t index = group->listed[i];
         fputs(i ? ", " : "", writer->out);
-        put_task_number(writer, index, all_named ? NULL : evidence_own_name(snapshot, index));
+        put_task_number(writer, index, all_named ? NULL : names_own(snapshot, index));
     }
     if (group->count > shown)
         fprintf(writer->out, " and %zu more", group->count - shown);
@@ -426,8 +426,8 @@ static void put_hidden(FILE *out, const struct hidden *hidden, const char *separ
 {
     char tasks[64], groups[64];
     fprintf(out, "%snot shown: %" PRIu64 " %s in %zu %s", separator, hidden->tasks,
-            evidence_plural("task", hidden->tasks, tasks), hidden->groups,
-            evidence_plural("group", hidden->groups, groups));
+            names_plural("task", hidden->tasks, tasks), hidden->groups,
+            names_plural("group", hidden->groups, groups));
 }
 
 bool report_write_text(const struct report *report, FILE *out)

@@ -3,7 +3,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "analyzer/verdict/judge.h"
 #include "preload/goscan/reasons.h"
 
 /* "once", "3 times" */
@@ -64,8 +63,7 @@ const char *evidence_counters(const struct judge *judge, const struct group *gro
     int32_t least = INT32_MAX, most = INT32_MIN;
     to[0] = '\0';
     for (size_t i = 0; i < group->count; i++) {
-        struct object_look look =
-            evidence_look_at(judge->snapshot, judge->graph, group->members[i]);
+        struct object_look look = object_look_at(judge->snapshot, judge->graph, group->members[i]);
         if (!look.has_counter)
             return to;
         least = look.counter < least ? look.counter : least;

@@ -4,7 +4,8 @@
 
 #include <stdbool.h>
 
-#include "analyzer/verdict/evidence.h"
+#include "analyzer/verdict/judge.h"
+#include "analyzer/verdict/object_look.h"
 
 #define EVIDENCE_LOCK_BYTES 160
 

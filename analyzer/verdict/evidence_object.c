@@ -11,6 +11,8 @@
 #include "analyzer/verdict/evidence_holders.h"
 #include "analyzer/verdict/evidence_lock.h"
 #include "analyzer/verdict/judge.h"
+#include "analyzer/verdict/names.h"
+#include "analyzer/verdict/object_look.h"
 #include "analyzer/verdict/waiters.h"
 
 static bool is_recorded(const struct judge *judge)
@@ -76,8 +78,8 @@ static void explain_channel(const struct judge *judge, struct group *group,
         snprintf(number[0], 16, "%" PRIu32, senders);
     if (receivers)
         snprintf(number[1], 16, "%" PRIu32, receivers);
-    evidence_plural("sender", senders ? senders : 1, plural[0]);
-    evidence_plural("receiver", receivers ? receivers : 1, plural[1]);
+    names_plural("sender", senders ? senders : 1, plural[0]);
+    names_plural("receiver", receivers ? receivers : 1, plural[1]);
     evidence_add(group, "channel %#" PRIx64 ": %s%s %s%s waiting, %s %s%s waiting", look->address,
                  buffer, number[0], plural[0], senders ? "" : known(judge), number[1], plural[1],
                  receivers ? "" : known(judge));
@@ -89,7 +91,7 @@ static const char *worker_name(const struct judge *judge, uint32_t index, char t
     const struct snapshot *snapshot = judge->snapshot;
     uint32_t thread = waitgraph_next(judge->graph, index);
     if (thread != WAITGRAPH_NONE && snapshot->tasks[thread].kind == REC_KIND_THREAD)
-        return evidence_task_name(snapshot, thread, to);
+        return names_task(snapshot, thread, to);
     snprintf(to, 64, "the thread with the system's id %" PRIu32, snapshot->tasks[index].detail_a);
     return to;
 }
@@ -101,10 +103,10 @@ static void explain_lock(const struct judge *judge, struct group *group,
     uint32_t count = waiters_of(judge->waiters, look->kind, look->address, false);
     unsigned op = judge->snapshot->calls[task->call].number;
     char object[64], who[64], what[128], state[EVIDENCE_LOCK_BYTES];
-    evidence_object_name(look->kind, look->address, object);
+    names_object(look->kind, look->address, object);
     if (look->owner != WAITGRAPH_NONE)
         evidence_add(group, "%s: held by %s, %s; %" PRIu32 " waiting for it", object,
-                     evidence_task_name(judge->snapshot, look->owner, who),
+                     names_task(judge->snapshot, look->owner, who),
                      doing(judge, look->owner, what, sizeof(what)), count);
     else if (waitgraph_is_loose(judge->graph, group->members[0]))
         evidence_add(group,
@@ -131,7 +133,7 @@ static void explain_join(const struct judge *judge, struct group *group,
     char who[64], what[128];
     bool is_thread = look->kind == REC_OBJECT_THREAD;
     if (look->joined != WAITGRAPH_NONE)
-        evidence_add(group, "joins %s, %s", evidence_task_name(judge->snapshot, look->joined, who),
+        evidence_add(group, "joins %s, %s", names_task(judge->snapshot, look->joined, who),
                      doing(judge, look->joined, what, sizeof(what)));
     else
         evidence_add(group, "joins a %s (%#" PRIx64 ") that %sis not among those %s",
@@ -147,9 +149,9 @@ static void explain_waiters(const struct judge *judge, struct group *group,
 {
     char object[64], plural[64], counter[EVIDENCE_LOCK_BYTES];
     uint32_t count = waiters_of(judge->waiters, look->kind, look->address, false);
-    evidence_plural("task", count, plural);
+    names_plural("task", count, plural);
     evidence_add(group, "%s: %" PRIu32 " %s waiting%s",
-                 evidence_object_name(look->kind, look->address, object), count, plural,
+                 names_object(look->kind, look->address, object), count, plural,
                  evidence_counter(look, counter));
 }
 
@@ -163,9 +165,8 @@ static void explain_fd(const struct judge *judge, struct group *group,
     uint32_t fds = snapshot_extra(judge->snapshot, task)->arg;
     if ((task->flags & SNAPSHOT_FDS) && fds > 1)
         snprintf(more, sizeof(more), " and %" PRIu32 " more", fds - 1);
-    evidence_add(group, "%s%s%s%s%s, in %s",
-                 evidence_object_name(look->kind, look->address, object), open, text, close, more,
-                 group->call);
+    evidence_add(group, "%s%s%s%s%s, in %s", names_object(look->kind, look->address, object), open,
+                 text, close, more, group->call);
 }
 
 /* One row for each kind of object that has something to say. */
@@ -193,8 +194,7 @@ static void explain_many_channels(const struct judge *judge, struct group *group
         if (i + WAITERS_AHEAD < group->count)
             waiters_fetch(judge->waiters, judge->snapshot,
                           &judge->snapshot->tasks[group->members[i + WAITERS_AHEAD]], true);
-        struct object_look look =
-            evidence_look_at(judge->snapshot, judge->graph, group->members[i]);
+        struct object_look look = object_look_at(judge->snapshot, judge->graph, group->members[i]);
         known_ones += look.has_channel;
         unbuffered += look.has_channel && look.capacity == 0;
         full += look.has_channel && look.capacity && look.length >= look.capacity;
@@ -277,7 +277,7 @@ static void explain_many_fds(const struct judge *judge, struct group *group)
     }
     for (size_t i = 0; i < group->count; i++) {
         const struct snapshot_task *task = &snapshot->tasks[group->members[i]];
-        struct object_look look = evidence_look_at(snapshot, judge->graph, group->members[i]);
+        struct object_look look = object_look_at(snapshot, judge->graph, group->members[i]);
         if (look.kind != REC_OBJECT_FD)
             continue;
         rows[count++] = (struct fd_row){look.address, look.text};
@@ -287,7 +287,7 @@ static void explain_many_fds(const struct judge *judge, struct group *group)
     size_t different = write_fds(out, rows, count);
     if (fclose(out) == 0 && different)
         evidence_add(group, "%zu %s: %s%s, in %s", different,
-                     evidence_plural("descriptor", different, plural), text,
+                     names_plural("descriptor", different, plural), text,
                      others ? ", and more beside them" : "", group->call);
     free(text);
     free(rows);
@@ -308,7 +308,7 @@ static void explain_blocked(const struct judge *judge, struct group *group)
     char who[64];
     if (count == 0)
         return;
-    evidence_task_name(judge->snapshot, behind, who);
+    names_task(judge->snapshot, behind, who);
     if (count == group->count)
         evidence_add(group, "not part of the deadlock, but waiting behind it: behind %s", who);
     else
@@ -405,7 +405,7 @@ void evidence_add_object(const struct judge *judge, struct group *group)
     if (group->verdict != VERDICT_DEADLOCKED && group->object != REC_OBJECT_NONE) {
         if (group->same_object) {
             struct object_look look =
-                evidence_look_at(judge->snapshot, judge->graph, group->members[0]);
+                object_look_at(judge->snapshot, judge->graph, group->members[0]);
             for (size_t i = 0; i < sizeof(explainers) / sizeof(explainers[0]); i++) {
                 if (explainers[i].kind == look.kind)
                     explainers[i].explain(judge, group, &look);

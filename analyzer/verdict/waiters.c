@@ -1,7 +1,7 @@
 #include "analyzer/verdict/waiters.h"
 
-#include "analyzer/verdict/evidence.h"
 #include "analyzer/verdict/judge.h"
+#include "analyzer/verdict/object_look.h"
 
 static struct table_key waiters_key(enum rec_object kind, uint64_t object, bool receives)
 {
@@ -44,7 +44,7 @@ static bool ask(struct questions *questions, const struct judge *judge, const st
     ask_for_partners(questions, judge->snapshot, group);
     if (group->object == REC_OBJECT_CHANNEL && !group->same_object)
         questions->channels[waiters_send(judge->snapshot, group)] = true;
-    struct object_look look = evidence_look_at(judge->snapshot, judge->graph, group->members[0]);
+    struct object_look look = object_look_at(judge->snapshot, judge->graph, group->members[0]);
     return !group->same_object || ask_for_object(questions, &look);
 }
 

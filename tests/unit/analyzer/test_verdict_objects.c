@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "analyzer/verdict/evidence.h"
+#include "analyzer/verdict/object_look.h"
 #include "tests/unit/analyzer/judged.h"
 
 /* As clients of databases wait for an answer; of several, another one may be a server's. */
@@ -233,7 +233,7 @@ static void first_queue_of_a_system__is_told_by_its_number(void **state)
         builder_park(b, builder_thread(b, "w"), rows[i].call, rows[i].op, 0, 60 * SECOND, 0);
         struct judged j;
         judge(&j, b, 10 * SECOND, NULL);
-        assert_int_equal(evidence_look_at(&j.snapshot, NULL, 0).kind, rows[i].kind);
+        assert_int_equal(object_look_at(&j.snapshot, NULL, 0).kind, rows[i].kind);
         if (rows[i].says)
             assert_evidence(&j, 0, rows[i].says);
         done(&j);
