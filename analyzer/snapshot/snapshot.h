@@ -26,13 +26,14 @@ enum snapshot_task_flag {
     SNAPSHOT_SYSTEM = 8,   /* belongs to the runtime itself */
     SNAPSHOT_MAIN = 16,    /* the first thread of the process */
     SNAPSHOT_JOINABLE = 32,
-    SNAPSHOT_FDS = 128,       /* it waits for as many descriptors as its extra's `arg` says, the
-                                 object is the first */
-    SNAPSHOT_ABANDONED = 256, /* its runtime stopped while it was there */
     SNAPSHOT_SETTLED = 64, /* its wait was there at two looks at least: what was read of its object
                               and of the tasks it depends on belongs to one moment */
+    SNAPSHOT_FDS = 128,    /* it waits for as many descriptors as its extra's `arg` says, the
+                              object is the first */
+    SNAPSHOT_ABANDONED = 256, /* its runtime stopped while it was there */
     SNAPSHOT_AT_LEAST = 512, /* parked_ns is how long it was seen parked: it may be so for longer */
     SNAPSHOT_STAYED = 1024,  /* parked on the same thing at every look of a watch */
+    SNAPSHOT_LOCKED = 2048, /* it runs on one thread of the system only, and keeps that to itself */
     SNAPSHOT_OBJECT_KNOWN = 4096, /* `object` is what it waits on, also where it is 0 */
     SNAPSHOT_CASES_KNOWN = 8192, /* of a goroutine's select: an `arg` of 0 in its extra says that it
                                     has no case of a channel, not that nobody knows of any */
@@ -40,7 +41,6 @@ enum snapshot_task_flag {
                                     by which parked_ns is known */
     SNAPSHOT_NOTED = 32768, /* of a goroutine: parked_ns is by the runtime's own note of this wait,
                                which stands until it runs */
-    SNAPSHOT_LOCKED = 2048, /* it runs on one thread of the system only, and keeps that to itself */
 };
 
 /* There may be a million: memory that the machine must first find is what a large report costs. */
@@ -175,27 +175,28 @@ struct snapshot_loss {
 };
 
 struct snapshot {
+    /* What the picture is of. */
     enum snapshot_source source;
     char *path;         /* NULL: there is no file */
     char *continued_in; /* the source that tells of the program that it executed, or NULL */
     char *exe;
     char **cmdline; /* NULL-terminated */
     uint32_t pid;
-    uint32_t runtimes;       /* enum rec_runtime */
-    char go_version[64];     /* of a program of Go's own compiler: "go1.24.3"; "": it is none */
+    uint32_t runtimes;   /* enum rec_runtime */
+    char go_version[64]; /* of a program of Go's own compiler: "go1.24.3"; "": it is none */
+    enum snapshot_end end;
+    bool has_exit_code;
+    int exit_code;
+    int signal; /* 0: not by a signal, or not known */
+
+    /* When the process began, the picture was taken, and its tasks were looked at. */
     int64_t started_unix_ns; /* 0: not known */
     int64_t taken_unix_ns;   /* the moment that the ages refer to */
     int64_t looked_unix_ns;  /* when the ages were last brought up to date; 0: never */
     int64_t look_age_ns;     /* how long before `taken`; SNAPSHOT_AGE_UNKNOWN: never */
     int64_t look_period_ns;  /* how often that is to happen */
-    enum snapshot_end end;
-    bool has_exit_code;
-    int exit_code;
-    int signal; /* 0: not by a signal, or not known */
-    bool has_spawned;
-    uint64_t spawned, finished;
-    struct snapshot_loss loss;
 
+    /* The tasks, and how many there were. */
     struct snapshot_task *tasks;
     size_t task_count, task_room;
     struct snapshot_extra *extras; /* row 0 unused */
@@ -203,6 +204,11 @@ struct snapshot {
     uint32_t *workers; /* the kernel's ids of threads on which runtimes run their tasks, told or
                           not: a task may go on elsewhere than where it parked */
     size_t worker_count, worker_room;
+    bool has_spawned;
+    uint64_t spawned, finished;
+    struct snapshot_loss loss;
+
+    /* What the rows of tasks refer to, and those rows in turn. */
     struct snapshot_site *sites;
     size_t site_count;
     uint64_t *pcs;
@@ -222,15 +228,21 @@ struct snapshot {
     size_t label_set_count;
     struct snapshot_label *labels;
     size_t label_count;
+
+    /* The watch: looks one after the other, and what the first one saw. */
     int64_t watched_ns; /* between the first and the last look; 0: it was looked at once */
     uint32_t looks;
     struct snapshot_before *before; /* of the first look, where there are such tasks now */
     size_t before_count;
+
+    /* What is said beside: of single tasks, and of the picture as a whole. */
     struct snapshot_holder *holders; /* sorted by task; of the others, nobody knows */
     size_t holder_count;
     char **notes; /* sentences about the picture as a whole */
     size_t note_count;
-    char *doubt;   /* why there may be tasks of which nothing is known; NULL: there are none */
+    char *doubt; /* why there may be tasks of which nothing is known; NULL: there are none */
+
+    /* The texts that all these point to. */
     char *strings; /* owns what the rows of a recording point to; ends with NUL */
     size_t string_bytes;
     struct snapshot_text *texts; /* owns what the rows of a builder point to */
