@@ -1,8 +1,9 @@
-/* Threads begin, are joined, are let go, and end. */
+/* Threads are started: by pthread_create and thrd_create, with what runs round their functions. */
 #include "preload/hooks.h"
 
 #include <string.h>
 
+#include "preload/hooks_thread.h"
 #include "preload/lifecycle.h"
 #include "preload/memory.h"
 #include "preload/own_stack.h"
@@ -25,28 +26,13 @@ uint32_t hooks_spawn_site(uint64_t pc, uint64_t sp, uint64_t fp, uint64_t high)
     return site;
 }
 
-/* --- spawn ----------------------------------------------------------------------------------- */
-
-static void end_thread(struct rec_task *task)
-{
-    recorder_end(task);
-    recorder_thread_ends();
-    sampler_thread_ends();
-}
-
-/* Whatever the thread waited in, as where a handler ends it or it is cancelled, it does no more. */
-static void leave(struct rec_task *task)
-{
-    if (task != NULL)
-        __atomic_store_n(&task->gen, 0, __ATOMIC_RELEASE);
-    end_thread(task);
-}
+/* --- round the thread's function ------------------------------------------------------------- */
 
 /* Runs when the thread's function has returned, or was left by pthread_exit or cancellation. */
 static void thread_done(void *unused)
 {
     (void)unused;
-    leave(recorder_thread.task); /* after a fork it is another one, or none */
+    hooks_thread_ends(recorder_thread.task); /* after a fork it is another one, or none */
 }
 
 /* What the slot of a thread that has not started yet holds in the fields of its waits. */
@@ -94,6 +80,8 @@ static int c11_thread_main(void *arg)
     pthread_cleanup_pop(1);
     return value;
 }
+
+/* --- its slot -------------------------------------------------------------------------------- */
 
 /* A slot that is held until the spawner, too, has written to it. */
 static struct rec_task *spawn_slot(bool joinable, uint32_t site, void *start, void *arg,
@@ -149,6 +137,8 @@ static void lose_thread(void)
     if (recorder.header != NULL)
         __atomic_fetch_add(&recorder_lost_threads, 1, __ATOMIC_RELAXED);
 }
+
+/* --- the calls ------------------------------------------------------------------------------- */
 
 /* Is the thread that is about to start none that is recorded from its start on? */
 static bool starts_unrecorded(void)
@@ -233,187 +223,4 @@ int hook_thrd_create(thrd_t *thread, thrd_start_t start, void *arg)
     int result = create_c11_thread(thread, c11_thread_main, task);
     spawned(task, result == thrd_success, thread);
     return result;
-}
-
-/* --- join and detach ------------------------------------------------------------------------- */
-
-static bool is_slot_of(const struct rec_task *task, uint64_t thread)
-{
-    return task != NULL && SHARED_GET(task->handle) == thread &&
-           SHARED_GET(task->kind) == REC_KIND_THREAD && SHARED_GET(task->state) != REC_TASK_FREE;
-}
-
-/* The slot that the thread itself has, also while it publishes nowhere: NULL before it has begun.
- * Thread-local storage lies at the same distance from every thread's descriptor, and is there until
- * the thread is joined. */
-static struct rec_task *own_slot_of(uint64_t thread)
-{
-    uint64_t distance = (uint64_t)&recorder_thread - (uint64_t)pthread_self();
-    struct recorder_thread *its = (struct recorder_thread *)(thread + distance);
-    struct rec_task *task = __atomic_load_n(&its->task, __ATOMIC_ACQUIRE);
-    if (!is_slot_of(task, thread))
-        task = __atomic_load_n(&its->outside, __ATOMIC_ACQUIRE);
-    return is_slot_of(task, thread) ? task : NULL;
-}
-
-/* A detached thread that is gone may have had the same handle, and have its slot yet, even with a
- * later number. But that one has begun. */
-static bool has_not_begun(const struct rec_task *task)
-{
-    return SHARED_GET(task->state) == REC_TASK_LIVE && SHARED_GET(task->os_tid) == 0;
-}
-
-/* The slot of a thread that may be joined or detached: NULL if it has none, or none that is known
- * to be its own yet. */
-static struct rec_task *find_thread(uint64_t thread)
-{
-    if (recorder.header == NULL)
-        return NULL;
-    struct rec_task *task = own_slot_of(thread);
-    if (task != NULL)
-        return task;
-    task = recorder_thread.last_spawned;
-    if (is_slot_of(task, thread) && SHARED_GET(task->id) == recorder_thread.last_spawned_id)
-        return task;
-    uint32_t count = recorder_rows(REC_TABLE_TASKS);
-    for (uint32_t row = 1; row < count; row++)
-        if (is_slot_of(&recorder.tasks[row], thread) && has_not_begun(&recorder.tasks[row]))
-            return &recorder.tasks[row];
-    return own_slot_of(thread); /* it has begun meanwhile */
-}
-
-/* The slot of a thread that was joined and not found before, since it had not begun: the oldest of
- * those that had its handle and are to be joined, which others may have got since. */
-static struct rec_task *find_joined(uint64_t thread)
-{
-    struct rec_task *found = NULL;
-    if (recorder.header == NULL)
-        return NULL;
-    uint32_t count = recorder_rows(REC_TABLE_TASKS);
-    for (uint32_t row = 1; row < count; row++) {
-        struct rec_task *task = &recorder.tasks[row];
-        uint16_t flags = SHARED_GET(task->flags);
-        if (is_slot_of(task, thread) && SHARED_GET(task->state) != REC_TASK_LIVE &&
-            flags & REC_TASK_JOINABLE && !(flags & REC_TASK_RELEASED) &&
-            (found == NULL || SHARED_GET(task->id) < SHARED_GET(found->id)))
-            found = task;
-    }
-    return found;
-}
-
-static void joined(struct rec_task *task, uint64_t id, uint64_t thread)
-{
-    if (task == NULL) {
-        task = find_joined(thread);
-        id = task != NULL ? SHARED_GET(task->id) : 0;
-    }
-    if (task == NULL || !recorder_hold(task, id))
-        return;
-    recorder_release(task);
-    recorder_let_go(task);
-}
-
-/* The body of the four joins: `call` is the real one, 0 its success. */
-#define JOIN(name, flags, call)                                                                    \
-    if (unlikely(recorder.classes == 0))                                                           \
-        return call;                                                                               \
-    struct rec_task *task = find_thread((uint64_t)thread);                                         \
-    uint64_t id = task != NULL ? SHARED_GET(task->id) : 0;                                         \
-    int status;                                                                                    \
-    if (HOOK_RECORDS(THREAD_JOIN)) {                                                               \
-        struct wait published;                                                                     \
-        wait_begin(&published, recorder_self(), CALL_##name, flags, (uint64_t)thread, 0);          \
-        status = call;                                                                             \
-        wait_end(&published);                                                                      \
-    } else {                                                                                       \
-        status = call;                                                                             \
-    }                                                                                              \
-    if (status == 0)                                                                               \
-        joined(task, id, (uint64_t)thread);                                                        \
-    return status;
-
-int hook_pthread_join(pthread_t thread, void **value)
-{
-    JOIN(pthread_join, 0, hooks_real.pthread_join(thread, value))
-}
-
-int hook_pthread_timedjoin_np(pthread_t thread, void **value, const struct timespec *until)
-{
-    JOIN(pthread_timedjoin_np, until ? REC_WAIT_DEADLINE : 0,
-         hooks_real.pthread_timedjoin_np(thread, value, until))
-}
-
-int hook_pthread_clockjoin_np(pthread_t thread, void **value, clockid_t clock,
-                              const struct timespec *until)
-{
-    JOIN(pthread_clockjoin_np, until ? REC_WAIT_DEADLINE : 0,
-         hooks_real.pthread_clockjoin_np(thread, value, clock, until))
-}
-
-int hook_pthread_tryjoin_np(pthread_t thread, void **value)
-{
-    JOIN(pthread_tryjoin_np, REC_WAIT_DEADLINE, hooks_real.pthread_tryjoin_np(thread, value))
-}
-
-int hook_thrd_join(thrd_t thread, int *result)
-{
-    JOIN(thrd_join, 0, hooks_real.thrd_join(thread, result))
-}
-
-/* The body of the two detaches: `call` is the real one, `success` its success. Before the call,
- * since the thread may be gone after it. */
-#define DETACH(call, success)                                                                      \
-    if (unlikely(recorder.classes == 0))                                                           \
-        return call;                                                                               \
-    struct rec_task *task = find_thread((uint64_t)thread);                                         \
-    if (task == NULL || !recorder_hold(task, SHARED_GET(task->id)))                                \
-        return call;                                                                               \
-    uint16_t joinable =                                                                            \
-        REC_TASK_JOINABLE &                                                                        \
-        __atomic_fetch_and(&task->flags, (uint16_t)~REC_TASK_JOINABLE, __ATOMIC_ACQ_REL);          \
-    int result = call;                                                                             \
-    if (result != success)                                                                         \
-        __atomic_fetch_or(&task->flags, joinable, __ATOMIC_ACQ_REL);                               \
-    else if (__atomic_load_n(&task->state, __ATOMIC_ACQUIRE) == REC_TASK_FINISHED)                 \
-        recorder_release(task);                                                                    \
-    recorder_let_go(task);                                                                         \
-    return result;
-
-int hook_pthread_detach(pthread_t thread)
-{
-    DETACH(hooks_real.pthread_detach(thread), 0)
-}
-
-int hook_thrd_detach(thrd_t thread)
-{
-    DETACH(hooks_real.thrd_detach(thread), thrd_success)
-}
-
-/* --- names and ends -------------------------------------------------------------------------- */
-
-int hook_pthread_setname_np(pthread_t thread, const char *name)
-{
-    int result = hooks_real.pthread_setname_np(thread, name);
-    if (result != 0 || recorder.classes == 0)
-        return result;
-    struct rec_task *task =
-        pthread_equal(thread, pthread_self()) ? recorder_self() : find_thread((uint64_t)thread);
-    if (task != NULL)
-        recorder_rename(task, name);
-    return result;
-}
-
-/* The first thread has no function of ours around its own. */
-void hook_pthread_exit(void *value)
-{
-    leave(recorder_known_self());
-    hooks_real.pthread_exit(value);
-    __builtin_unreachable();
-}
-
-void hook_thrd_exit(int result)
-{
-    leave(recorder_known_self());
-    hooks_real.thrd_exit(result);
-    __builtin_unreachable();
 }

@@ -1,5 +1,5 @@
-/* The life of a slot: slots.c, with what hooks_spawn.c, adapter_taskrt.c and libgo_hooks.c do with
- * slots, look_for_end and note_finished of sampler.c.
+/* The life of a slot: slots.c, with what hooks_spawn.c, hooks_join.c, hooks_thread.c,
+ * adapter_taskrt.c and libgo_hooks.c do with slots, look_for_end and note_finished of sampler.c.
  *
  * A program spawns threads one after the other, each of which comes to nothing, is joined, or is
  * detached; the tasks of a runtime's worker come and go, in the slot that it kept back, or that they
