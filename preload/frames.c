@@ -1,5 +1,6 @@
 #include "preload/frames.h"
 
+#include "preload/goscan/hash.h"
 #include "preload/memory.h"
 #include "preload/recorder.h"
 
@@ -21,7 +22,7 @@ static uint32_t batch_count;
 static bool first_time(uint64_t pc, uint32_t epoch)
 {
     uint64_t key = (pc ^ (uint64_t)epoch << 48) | UINT64_C(1) << 63;
-    uint64_t hash = key * 0x9e3779b97f4a7c15ULL >> 20;
+    uint64_t hash = hash_word(key) >> 20;
     for (uint32_t i = 0; i < SEEN_ROWS; i++) {
         uint64_t *row = &seen[(hash + i) & (SEEN_ROWS - 1)];
         if (*row == key)

@@ -2,6 +2,7 @@
 
 #include <stddef.h>
 
+#include "preload/goscan/hash.h"
 #include "preload/memory.h"
 #include "preload/recorder.h"
 
@@ -47,7 +48,7 @@ struct go_row *go_table_row(uint64_t g)
 {
     /* The runtime's allocator puts some 18 of them in one span of 8 KiB: near each other there,
      * near each other here, so that few pages are touched. */
-    uint64_t at = ((g >> 13) * 0x9e3779b97f4a7c15ULL >> 20 << 5) + (g >> 8 & 31);
+    uint64_t at = (hash_word(g >> 13) >> 20 << 5) + (g >> 8 & 31);
     for (uint64_t probe = 0; probe < MAX_PROBES && rows != NULL && g != 0; probe++) {
         struct go_row *row = &rows[(at + probe) & mask];
         if (row->g == g)

@@ -6,6 +6,7 @@
  * Compiled with sibling calls, as libgo_hooks.c.
  */
 #include "preload/goscan/g.h"
+#include "preload/goscan/hash.h"
 #include "preload/hooks.h"
 #include "preload/libgo.h"
 #include "preload/memory.h"
@@ -29,7 +30,7 @@ void libgo_timers_init(void)
 
 static struct noted *bucket_of(uint64_t channel)
 {
-    return rows[((channel >> 4) * UINT64_C(0x9e3779b97f4a7c15) >> 32) & (BUCKETS - 1)];
+    return rows[(hash_word(channel >> 4) >> 32) & (BUCKETS - 1)];
 }
 
 /* The row to be written for a channel: its own, a free one, or that of the timer that is or was due

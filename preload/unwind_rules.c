@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "preload/arch.h"
+#include "preload/goscan/hash.h"
 #include "preload/memory.h"
 #include "preload/modules.h"
 #include "preload/other_stack.h"
@@ -37,7 +38,7 @@ static bool any_rules;
 
 static struct rule *rule_row(uint64_t pc, uint32_t probe)
 {
-    return &rules[((pc * 0x9e3779b97f4a7c15ULL >> 32) + probe) & (RULE_ROWS - 1)];
+    return &rules[((hash_word(pc) >> 32) + probe) & (RULE_ROWS - 1)];
 }
 
 /* Rows are written under the lock and read without: pc is 0 while a row changes. */

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "preload/goscan/hash.h"
+
 enum rule_flag {
     RULE_OUTERMOST = 1,
     RULE_WRITES_SP = 2,
@@ -33,7 +35,7 @@ static struct go_unwind_rule work_out(const struct pclntab *table, uint64_t pc)
 static struct go_unwind_rule rule_of(struct go_unwinder *unwinder, uint64_t pc)
 {
     uint64_t mask = (UINT64_C(1) << unwinder->rules_bits) - 1;
-    uint64_t slot = (pc * UINT64_C(0x9e3779b97f4a7c15)) >> (64 - unwinder->rules_bits);
+    uint64_t slot = hash_word(pc) >> (64 - unwinder->rules_bits);
     /* A quarter stays free, so that looking ends. */
     bool full = unwinder->rules_used > mask - (mask + 1) / 4;
     while (unwinder->rules[slot].pc != 0) {

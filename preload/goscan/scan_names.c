@@ -1,7 +1,12 @@
 /* What is told by the names of functions; each address is worked out once. */
+#include "preload/goscan/hash.h"
 #include "preload/goscan/scan.h"
 
-#define HASH(pc) ((size_t)(((pc)*UINT64_C(0x9e3779b97f4a7c15)) >> 56) & (SCAN_MEMOS - 1))
+/* The row of an address among memos. */
+static size_t memo_of(uint64_t address)
+{
+    return (size_t)(hash_word(address) >> 56) & (SCAN_MEMOS - 1);
+}
 
 /* ---- The runtime's own goroutines ---- */
 
@@ -42,7 +47,7 @@ static enum start start_of(const char *name)
 
 static enum start start_at(struct goscan *scan, uint64_t start_pc)
 {
-    struct scan_memo *memo = &scan_state(scan)->system[HASH(start_pc)];
+    struct scan_memo *memo = &scan_state(scan)->system[memo_of(start_pc)];
     if (start_pc == 0)
         return START_PROGRAM;
     if (memo->pc != start_pc) {
@@ -110,7 +115,7 @@ static uint32_t marks_of_name(const char *name)
 static uint32_t marks_at(struct goscan *scan, uint64_t pc)
 {
     struct scan_state *state = scan_state(scan);
-    struct scan_memo *memo = &state->locks[HASH(pc)];
+    struct scan_memo *memo = &state->locks[memo_of(pc)];
     if (memo->pc == pc)
         return memo->value;
     memo->pc = pc;
@@ -141,7 +146,7 @@ enum go_lock scan_lock_of(struct goscan *scan, const struct go_stack *stack)
 
 uint64_t scan_outer_call(struct goscan *scan, uint64_t pc)
 {
-    struct scan_memo *memo = &scan_state(scan)->inlined[HASH(pc)];
+    struct scan_memo *memo = &scan_state(scan)->inlined[memo_of(pc)];
     if (memo->pc != pc) {
         uint64_t outer = pclntab_outer_call(&scan->functions, pc);
         memo->pc = pc;
@@ -167,7 +172,7 @@ enum scan_timer_function scan_timer_function(struct goscan *scan, uint64_t funct
         const char *name;
         enum scan_timer_function does;
     } rows[] = {{"time.sendTime", TIMER_SENDS}, {"time.goFunc", TIMER_CALLS}};
-    struct scan_memo *memo = &scan_state(scan)->timers[HASH(function_value)];
+    struct scan_memo *memo = &scan_state(scan)->timers[memo_of(function_value)];
     if (memo->pc == function_value)
         return memo->value;
     uint64_t pc;
@@ -185,7 +190,7 @@ enum scan_timer_function scan_timer_function(struct goscan *scan, uint64_t funct
 
 bool scan_ends_context(struct goscan *scan, uint64_t pc)
 {
-    struct scan_memo *memo = &scan_state(scan)->closures[HASH(pc)];
+    struct scan_memo *memo = &scan_state(scan)->closures[memo_of(pc)];
     if (memo->pc == pc)
         return memo->value != 0;
     char name[64];

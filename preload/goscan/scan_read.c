@@ -1,4 +1,5 @@
 /* Reading a batch of goroutines: many pieces a call. */
+#include "preload/goscan/hash.h"
 #include "preload/goscan/scan.h"
 
 #define MAX_RUN_BYTES 16384
@@ -126,7 +127,7 @@ void scan_read_gs(struct goscan *scan, size_t count)
 static struct scan_channel *channel_row(struct goscan *scan, uint64_t address, uint32_t *ret)
 {
     struct scan_state *state = scan_state(scan);
-    uint64_t hash = (address >> 4) * UINT64_C(0x9e3779b97f4a7c15);
+    uint64_t hash = hash_word(address >> 4);
     uint32_t *head = &state->channel_heads[(hash >> 32) & (state->channel_head_count - 1)];
     /* What an item alone reads goes to rows of its own, which are given back. */
     for (uint32_t number = *head; number > state->first_channel;

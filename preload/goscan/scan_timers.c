@@ -3,6 +3,7 @@
  * (until 1.26). The channel of a context with a deadline never does (scan_contexts.c). But the
  * timer knows the channel, or the context. Timers are found in the heaps of all processors: until
  * 1.22 p.timers is a list of timers, since then one of {timer, when}. */
+#include "preload/goscan/hash.h"
 #include "preload/goscan/scan.h"
 
 #define MAX_TIMERS (1U << 24)         /* of all processors */
@@ -32,7 +33,7 @@ static bool is_set(const struct go_layout *layout, const uint8_t *timer)
 static uint64_t *place_of(const struct scan_timers *timers, uint64_t channel)
 {
     uint64_t mask = (UINT64_C(1) << timers->bits) - 1;
-    uint64_t at = ((channel >> 4) * UINT64_C(0x9e3779b97f4a7c15)) >> (64 - timers->bits);
+    uint64_t at = hash_word(channel >> 4) >> (64 - timers->bits);
     while (timers->channels[at] != 0 && timers->channels[at] != channel)
         at = (at + 1) & mask;
     return &timers->channels[at];
