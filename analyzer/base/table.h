@@ -10,6 +10,13 @@ struct table_key {
     uint64_t a, b;
 };
 
+/* For a key that is made of many words: what they come to so far, with one more. */
+static inline uint64_t table_mix(uint64_t sum, uint64_t word)
+{
+    sum = (sum ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+    return sum ^ sum >> 29;
+}
+
 struct table_slot {
     struct table_key key;
     uint32_t value;

@@ -103,8 +103,7 @@ static struct table_key reading_of(const struct stack *stack)
         const struct frame *frame = &stack->frames[i];
         uint64_t word =
             frame->line ? (uint64_t)frame->line ^ (uintptr_t)frame->function : place_of(frame);
-        sum = (sum ^ word) * UINT64_C(0x9e3779b97f4a7c15);
-        sum ^= sum >> 29;
+        sum = table_mix(sum, word);
     }
     return (struct table_key){sum, 0};
 }

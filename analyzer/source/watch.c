@@ -52,17 +52,11 @@ void watch_destroy(struct watch *watch)
     free(watch);
 }
 
-static uint64_t mix(uint64_t sum, uint64_t word)
-{
-    sum = (sum ^ word) * UINT64_C(0x9e3779b97f4a7c15);
-    return sum ^ sum >> 29;
-}
-
 static uint64_t text_sum(const char *text)
 {
     uint64_t sum = 1;
     for (; *text; text++)
-        sum = mix(sum, (unsigned char)*text);
+        sum = table_mix(sum, (unsigned char)*text);
     return sum;
 }
 
@@ -89,14 +83,14 @@ static bool contents_init(struct contents *contents, const struct snapshot *snap
     }
     for (size_t i = 1; i < snapshot->call_count; i++) {
         const struct snapshot_call *call = &snapshot->calls[i];
-        contents->calls[i] = mix(call->name ? text_sum(call->name) : 0, call->number);
+        contents->calls[i] = table_mix(call->name ? text_sum(call->name) : 0, call->number);
     }
     for (size_t i = 1; i < snapshot->site_count; i++) {
         const struct snapshot_site *site = &snapshot->sites[i];
         uint64_t sum = site->pc_count;
         for (uint32_t k = 0; k < site->pc_count; k++)
-            sum = mix(sum, snapshot->pcs[site->first_pc + k]);
-        contents->sites[i] = mix(sum, site->flags) | 1; /* 0 is no site */
+            sum = table_mix(sum, snapshot->pcs[site->first_pc + k]);
+        contents->sites[i] = table_mix(sum, site->flags) | 1; /* 0 is no site */
     }
     return true;
 }
@@ -106,8 +100,8 @@ static struct table_key group_of(const struct contents *contents, const struct s
 {
     bool deadline = task->flags & SNAPSHOT_DEADLINE;
     return (struct table_key){
-        mix(contents->calls[task->call], contents->sites[task->wait_site]),
-        mix(contents->sites[task->spawn_site], (uint64_t)task->kind << 1 | deadline),
+        table_mix(contents->calls[task->call], contents->sites[task->wait_site]),
+        table_mix(contents->sites[task->spawn_site], (uint64_t)task->kind << 1 | deadline),
     };
 }
 
