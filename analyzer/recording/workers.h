@@ -6,9 +6,9 @@
 
 #include "analyzer/snapshot/snapshot.h"
 
-/* Adds those of libtaskrt and of libgo to the snapshot's workers, once everything else was read, and
- * marks as the runtime's own what waits as they do without a task: the recording does not name them,
- * as it does those of Go's own runtime. False: no memory. */
+/* Adds those of libtaskrt and of libgo to the snapshot's workers, once everything else was read,
+ * and marks as the runtime's own what waits as they do without a task: the recording does not name
+ * them, as it does those of Go's own runtime. False: no memory. */
 bool workers_find(struct snapshot *snapshot);
 
 #endif
