@@ -1,3 +1,5 @@
+/* The recorder of the own process: begins and ends its recording, also after fork, and adopts
+ * threads whose spawn was not seen. */
 #include "preload/recorder.h"
 
 #include <pthread.h>
@@ -12,7 +14,7 @@
 #include "preload/memory.h"
 #include "preload/modules.h"
 #include "preload/other_stack.h"
-#include "preload/recorded.h"
+#include "preload/recording_file.h"
 #include "preload/relock.h"
 #include "preload/sampler.h"
 #include "preload/signals.h"
@@ -39,7 +41,7 @@ bool recorder_open(bool fork_child)
     memory_init();
     place_keeps_modes =
         filter_forbids(SYS_openat) || filter_forbids(SYS_fchmod) || filter_forbids(SYS_fchmodat);
-    if (recorded_make(&self, fork_child, path) != 0)
+    if (recording_file_make(&self, fork_child, path) != 0)
         return false;
     /* One of them may have been adopted in this moment. */
     __atomic_fetch_add(&recorder.header->spawned, lost, __ATOMIC_RELAXED);
@@ -52,7 +54,7 @@ bool recorder_open(bool fork_child)
     asleep_reset();
     relock_reset();
     hooks_add_calls();
-    recorded_begin(path);
+    recording_file_begin(path);
     return true;
 }
 
@@ -61,12 +63,12 @@ void recorder_forget(void)
     /* A handler that forked inside a parked call will restore what it published before: nothing of
      * that may reach the parent's file. */
     if (!recorder_quiet)
-        recorded_detach(!filter_forbids(SYS_memfd_create) && !filter_forbids(SYS_madvise));
+        recording_file_detach(!filter_forbids(SYS_memfd_create) && !filter_forbids(SYS_madvise));
     bool was_recorded = recorder.header != NULL || child != CHILD_NONE;
     bool pending = was_recorded && recorder_options.children && !recorder_quiet;
     child = pending ? CHILD_PENDING : CHILD_NONE;
     child_pid = pending ? (uint32_t)sys_call(SYS_getpid, 0) : 0;
-    recorded_forget();
+    recording_file_forget();
     recorder.classes = pending ? recorder_options.classes : 0;
     /* Between the handlers of a fork it publishes nowhere: the last one of them gives back what was
      * its slot before, which is none now. */
@@ -84,7 +86,7 @@ void recorder_close(enum rec_state state, int exit_code)
     if (recorder.header == NULL ||
         (!recorder_quiet && (uint32_t)sys_call(SYS_getpid, 0) != recorder.header->pid))
         return; /* a vfork child shares our memory, and is not the one who ends */
-    recorded_end(state, exit_code);
+    recording_file_end(state, exit_code);
 }
 
 static bool take_lost_thread(void)

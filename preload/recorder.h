@@ -2,6 +2,11 @@
  * frames and modules are written by the files of these names (modules from outside: writer.c),
  * waits by waits.h, and what is seen of them by look.c and go_record.c.
  *
+ * The recorder writes; the recording is what it writes, whose format is in recording.h, and whose
+ * file is made and ended by recording_file.h. Slots are in slots.c, rows of the other tables and
+ * strings in tables.c, and in recorder.c is what only the recorder inside of a program has. What
+ * the one outside (writer.c) has, too, is in recording_file.c.
+ *
  * Nothing here fails the host: where a slot or space is missing, the loss is counted and the caller
  * goes on with a slot that nobody reads.
  */
@@ -112,8 +117,9 @@ extern struct recorder_options recorder_options;
  * the table. */
 extern const uint8_t recorder_op_classes[REC_OP_COUNT];
 
-/* Makes the file and maps it. `fork_child`: for a process that comes from fork, beside its parent's
- * file. False: there is no recording, for the reason that was said with VERBOSE. Async-signal-safe.
+/* Begins a recording of the own process: makes its file, and readies all that writes to it.
+ * `fork_child`: for a process that comes from fork, beside its parent's file. False: there is no
+ * recording, for the reason that was said with VERBOSE. Async-signal-safe.
  */
 bool recorder_open(bool fork_child);
 

@@ -9,15 +9,15 @@
 #include "preload/go_names.h"
 #include "preload/go_record.h"
 #include "preload/options.h"
-#include "preload/recorded.h"
 #include "preload/recorder.h"
+#include "preload/recording_file.h"
 #include "preload/sys.h"
 #include "preload/text.h"
 
 #define LOOK_SHARE 20                    /* a look takes one part in this many of the time, */
 #define LONGEST_PAUSE_NS (10 * NS_PER_S) /* unless that would make it too rare */
 
-_Static_assert(WRITER_PATH_BYTES == PLACE_ROOM, "recorded_make fills it");
+_Static_assert(WRITER_PATH_BYTES == PLACE_ROOM, "recording_file_make fills it");
 
 static struct goscan *scan;
 static uint64_t look_ns; /* what the last look took of a processor */
@@ -32,18 +32,18 @@ int writer_open(uint32_t pid, uint32_t parent_pid, char path[WRITER_PATH_BYTES])
     options_read();
     options_make_absolute();
     look_ns = 0;
-    int error = recorded_make(&process, false, path);
+    int error = recording_file_make(&process, false, path);
     if (error != 0)
         return error;
     recorder.header->runtimes = 0; /* its threads are not recorded */
     frames_reset();
     if (!go_record_reset()) {
-        recorded_detach(true);
-        recorded_forget();
+        recording_file_detach(true);
+        recording_file_forget();
         sys_call(SYS_unlinkat, AT_FDCWD, path, 0);
         return -ENOMEM;
     }
-    recorded_begin(path);
+    recording_file_begin(path);
     return 0;
 }
 
@@ -114,7 +114,7 @@ enum go_result writer_look(bool (*go_on)(void))
 
 void writer_close(enum rec_state state, int exit_code)
 {
-    recorded_end(state, exit_code);
-    recorded_detach(true);
-    recorded_forget();
+    recording_file_end(state, exit_code);
+    recording_file_detach(true);
+    recording_file_forget();
 }

@@ -29,8 +29,8 @@ add_library(
   ${CMAKE_SOURCE_DIR}/preload/place.c
   ${CMAKE_SOURCE_DIR}/preload/proc.c
   ${CMAKE_SOURCE_DIR}/preload/process_reader.c
-  ${CMAKE_SOURCE_DIR}/preload/recorded.c
   ${CMAKE_SOURCE_DIR}/preload/recorder.c
+  ${CMAKE_SOURCE_DIR}/preload/recording_file.c
   ${CMAKE_SOURCE_DIR}/preload/relock.c
   ${CMAKE_SOURCE_DIR}/preload/sites.c
   ${CMAKE_SOURCE_DIR}/preload/slots.c

@@ -251,7 +251,7 @@ static void law__asked__knows_good_from_bad(void **state)
         {"analyzer/verdict/verdict.c", "#include \"preload/recording.h\"\n", false},
         {"analyzer/verdict/verdict.c", "#include \"preload/recorder.h\"\n", true},
         {"analyzer/record_outside.c", "#include \"preload/writer.h\"\n", false},
-        {"analyzer/record_outside.c", "#include \"preload/recorded.h\"\n", true},
+        {"analyzer/record_outside.c", "#include \"preload/recording_file.h\"\n", true},
         {"analyzer/verdict/verdict.c", " # include <elfutils/libdw.h>\n", true},
         {"analyzer/debug/file.c", "#include <elfutils/libdw.h>\n", false},
         {"analyzer/image/image.c", "#include \"analyzer/process/maps.h\"\n", true},

@@ -1,4 +1,4 @@
-#include "preload/recorded.h"
+#include "preload/recording_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -103,7 +103,8 @@ static void learn_promises(void)
     memory_is_promised = text[0] == '2';
 }
 
-int recorded_make(const struct recorded_process *process, bool fork_child, char path[PLACE_ROOM])
+int recording_file_make(const struct recorded_process *process, bool fork_child,
+                        char path[PLACE_ROOM])
 {
     struct rec_table tables[REC_TABLE_COUNT];
     uint64_t bytes = 0;
@@ -146,13 +147,13 @@ int recorded_make(const struct recorded_process *process, bool fork_child, char 
     return 0;
 }
 
-void recorded_begin(const char *path)
+void recording_file_begin(const char *path)
 {
     __atomic_store_n(&recorder.header->state, REC_STATE_RUNNING, __ATOMIC_RELEASE);
     recorder_say("recording", path, 0);
 }
 
-void recorded_end(enum rec_state state, int exit_code)
+void recording_file_end(enum rec_state state, int exit_code)
 {
     struct rec_header *header = recorder.header;
     uint32_t running = REC_STATE_RUNNING;
@@ -184,14 +185,14 @@ static bool lay_empty_file(void)
     return laid;
 }
 
-void recorded_detach(bool may_make_file)
+void recording_file_detach(bool may_make_file)
 {
     if (mapping.base != NULL && !(may_make_file && lay_empty_file()))
         sys_call(SYS_mmap, mapping.base, mapping.bytes, PROT_READ | PROT_WRITE,
                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
 }
 
-void recorded_forget(void)
+void recording_file_forget(void)
 {
     mapping.base = NULL;
     recorder = (struct recorder){.classes = 0};

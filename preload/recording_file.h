@@ -1,7 +1,8 @@
-/* The recording that this process writes: made, begun, ended. It tells of the own process, or,
- * where leakspy records from outside, of another one. */
-#ifndef LEAKSPY_RECORDED_H
-#define LEAKSPY_RECORDED_H
+/* The file of the recording that this process writes: made, begun, ended. It tells of the own
+ * process, or, where leakspy records from outside, of another one. What makes up a recording of the
+ * own process besides its file is begun and ended by recorder.c. */
+#ifndef LEAKSPY_RECORDING_FILE_H
+#define LEAKSPY_RECORDING_FILE_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -19,19 +20,20 @@ struct recorded_process {
  * which says that the recording is not complete yet. `fork_child`: as for place_create. Returns 0,
  * or a negative errno value, which was said with VERBOSE. One thread at a time; async-signal-safe.
  */
-int recorded_make(const struct recorded_process *process, bool fork_child, char path[PLACE_ROOM]);
+int recording_file_make(const struct recorded_process *process, bool fork_child,
+                        char path[PLACE_ROOM]);
 
 /* Marks the recording RUNNING; its tables are filled. */
-void recorded_begin(const char *path);
+void recording_file_begin(const char *path);
 
 /* Writes how the process ended. The first call counts. */
-void recorded_end(enum rec_state state, int exit_code);
+void recording_file_end(enum rec_state state, int exit_code);
 
 /* Whoever still writes to the recording's memory shall not reach the file any more.
  * `may_make_file`: whether memfd_create and madvise are permitted. */
-void recorded_detach(bool may_make_file);
+void recording_file_detach(bool may_make_file);
 
 /* Forgets the recording. Its memory is left as it is. */
-void recorded_forget(void);
+void recording_file_forget(void);
 
 #endif
