@@ -58,12 +58,21 @@ uint32_t early_left(void)
     return others < early ? (uint32_t)others : early;
 }
 
-/* 0: it has ended. */
+/* One that ended may have had the same handle. */
+static bool is_recorded(uint32_t tid)
+{
+    for (size_t row = 0; row < MAX_THREADS; row++)
+        if (threads[row].tid == tid)
+            return true;
+    return false;
+}
+
+/* 0: it has ended, or has its slot. */
 static uint32_t tid_of(uint64_t handle)
 {
     uint32_t tid = own_tid_of(handle);
     bool lives = tid != 0 && sys_call(SYS_tgkill, recorder.header->pid, tid, 0) != -ESRCH;
-    return lives ? tid : 0;
+    return lives && !is_recorded(tid) ? tid : 0;
 }
 
 static void read_name(uint32_t tid, char name[16])
