@@ -301,6 +301,7 @@ static bool tell_relock(struct rec_task *task, struct rec_task *copy,
                         const struct blocked_call *call, bool last)
 {
     struct rec_asleep relock;
+    bool told = copy->wait_site != 0 || copy->detail_flags & REC_DETAIL_NO_STACK;
     if (copy->detail_flags & REC_DETAIL_WAITS ||
         !relock_find(adapter_of(copy), copy, call, &relock))
         return true;
@@ -309,8 +310,9 @@ static bool tell_relock(struct rec_task *task, struct rec_task *copy,
         copy->wait_site = 0;
         if (!last)
             return false;
+        told = false;
     }
-    if (copy->wait_site == 0 && !recorder_put_asleep(task, &relock)) {
+    if (!told && !recorder_put_asleep(task, &relock)) {
         /* It is told to wait for the condition, and not asked again: the loss is counted once. */
         set_flags(task, REC_DETAIL_WAITS);
         return true;
