@@ -16,7 +16,7 @@
 #define AT_ONCE 64            /* goroutines that are read with one system call */
 #define MAX_PAUSE_NS NS_PER_S /* between two attempts to find a runtime that is starting */
 #define TLS_PIECE 512         /* bytes of a thread's storage that are read at once */
-#define LIBRARIES_TLS 8192    /* bytes below the thread pointer where libraries have theirs */
+#define MAX_TLS 8192          /* bytes of it, below the thread pointer, that may hold its g */
 
 static enum { NOT_GO, SEARCHING, FOUND, LOST } state;
 static bool is_program; /* else it is a library's, if there is one */
@@ -167,7 +167,8 @@ static bool is_g_of(uint64_t g, uint32_t os_tid)
 static uint64_t find_g(const struct rec_task *task)
 {
     uint64_t words[TLS_PIECE / sizeof(uint64_t)];
-    uint64_t bytes = is_program ? program.tls_bytes : LIBRARIES_TLS;
+    bool may_be_less = is_program && program.tls_bytes < MAX_TLS;
+    uint64_t bytes = may_be_less ? program.tls_bytes : MAX_TLS;
     if (SHARED_GET(task->gen) != 0)
         return 0;
     for (uint64_t below = 0; below < bytes; below += sizeof(words)) {

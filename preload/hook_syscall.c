@@ -6,9 +6,10 @@
 
 #include "preload/hooks.h"
 
-/* Those that wait and are published, that end the process or start another, and those after which
- * the sampler may do less or the program know more. */
-static bool is_minded(long number)
+/* Whether there is something to do for a call, in hooks_handle_syscall: for those that wait and are
+ * published, that end the process or start another, and those after which the sampler may do less
+ * or the program know more. */
+static bool is_handled(long number)
 {
     switch (number) {
     case SYS_futex:
@@ -48,7 +49,8 @@ static bool is_minded(long number)
  */
 long hook_syscall(long number, long a, long b, long c, long d, long e, long f)
 {
-    const void *next = is_minded(number) ? (void *)hooks_mind_syscall : (void *)hooks_real.syscall;
+    const void *next =
+        is_handled(number) ? (void *)hooks_handle_syscall : (void *)hooks_real.syscall;
 #if defined(__x86_64__)
     (void)f;
     return ((long (*)(long, long, long, long, long, long))next)(number, a, b, c, d, e);

@@ -116,8 +116,8 @@ enum {
 #define HOOK_OWN_STACK own_stack_end((uint64_t)__builtin_dwarf_cfa())
 uint32_t hooks_spawn_site(uint64_t pc, uint64_t sp, uint64_t fp, uint64_t high);
 
-/* syscall() with a number that is minded: see hook_syscall.c. */
-long hooks_mind_syscall(long number, long a, long b, long c, long d, long e, long f);
+/* syscall() with a number of which hook_syscall.c says that it is handled. */
+long hooks_handle_syscall(long number, long a, long b, long c, long d, long e, long f);
 
 /* What quick_exit was called with. */
 extern int hooks_quick_status;

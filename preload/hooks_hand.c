@@ -193,7 +193,8 @@ static bool has_counted(long number, long a, long b, long result)
     return false;
 }
 
-long hooks_mind_syscall(long number, long a, long b, long c, long d, long e, long f)
+/* Which numbers come here is in hook_syscall.c. */
+long hooks_handle_syscall(long number, long a, long b, long c, long d, long e, long f)
 {
     struct raw_wait wait = wait_of(number, a, b, d);
     if (wait.call != CALL_NONE) {

@@ -294,6 +294,12 @@ static void look_at_sleep(struct rec_task *task, bool last)
         note_wait(task, 0, 0, 0);
 }
 
+/* Whether nobody has told its stack yet, nor that it cannot be read. */
+static bool is_fresh(const struct rec_task *copy)
+{
+    return copy->wait_site == 0 && !(copy->detail_flags & REC_DETAIL_NO_STACK);
+}
+
 /* Whoever waits for a condition's mutex in the call for the condition waits anew: since it was
  * found so, and for as long as the call goes on. *copy is as if that had been published. False: it
  * does not, or it is too early to say so. */
@@ -301,18 +307,17 @@ static bool tell_relock(struct rec_task *task, struct rec_task *copy,
                         const struct blocked_call *call, bool last)
 {
     struct rec_asleep relock;
-    bool told = copy->wait_site != 0 || copy->detail_flags & REC_DETAIL_NO_STACK;
     if (copy->detail_flags & REC_DETAIL_WAITS ||
         !relock_find(adapter_of(copy), copy, call, &relock))
         return true;
     if (!(copy->detail_flags & REC_DETAIL_ASLEEP)) {
         note_wait(task, copy->gen, REC_DETAIL_ASLEEP, 0);
-        copy->wait_site = 0;
         if (!last)
             return false;
-        told = false;
+        copy->wait_site = 0;
+        copy->detail_flags = REC_DETAIL_ASLEEP;
     }
-    if (!told && !recorder_put_asleep(task, &relock)) {
+    if (is_fresh(copy) && !recorder_put_asleep(task, &relock)) {
         /* It is told to wait for the condition, and not asked again: the loss is counted once. */
         set_flags(task, REC_DETAIL_WAITS);
         return true;
@@ -356,8 +361,7 @@ void look_at(struct rec_task *task, bool last)
      * The owner notices (wait_publish), and publishes again. */
     if (gen != seq && !(copy.wait_flags & REC_WAIT_RESTORED))
         return;
-    bool fresh = copy.wait_site == 0 && !(copy.detail_flags & REC_DETAIL_NO_STACK);
-    if (!fresh && !must_refresh(&copy) && !may_refresh(task))
+    if (!is_fresh(&copy) && !must_refresh(&copy) && !may_refresh(task))
         return;
     struct blocked_call call;
     bool known =
@@ -369,7 +373,7 @@ void look_at(struct rec_task *task, bool last)
     }
     if (!tell_relock(task, &copy, known ? &call : NULL, last))
         return;
-    fresh |= copy.wait_site == 0;
+    bool fresh = is_fresh(&copy);
     describe(task, &copy, &published, fresh);
     if (fresh)
         take_stack(task, &copy,

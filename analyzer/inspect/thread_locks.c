@@ -90,9 +90,9 @@ static uint64_t rwlock_of(enum rec_op op, uint64_t word, uint32_t expected)
                                       : word - offsetof(pthread_rwlock_t, __data.__writers_futex);
 }
 
-/* One that the kernel does not give, since it would be a deadlock, glibc waits for for ever: at a
- * word of its own, to be no longer 0 (nptl/pthread_mutex_lock.c). Which mutex that is, nothing
- * tells. */
+/* Where the kernel refuses a mutex, since that would be a deadlock, glibc waits for ever, for a
+ * word of its own to be no longer 0 (nptl/pthread_mutex_lock.c). Which mutex it was, nothing tells.
+ */
 static bool is_given_up(unsigned command, uint32_t expected)
 {
     return (command == FUTEX_WAIT || command == FUTEX_WAIT_BITSET) && expected == 0;

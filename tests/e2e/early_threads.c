@@ -1,5 +1,6 @@
 /* A library whose constructor starts threads, as libraries of linear algebra and loggers do: two
- * wait for ever from before the program's start, one sleeps and goes on again and again. */
+ * wait for ever from before the program's start, one sleeps and goes on again and again. With
+ * EARLY_HANDLES=heap in the environment, their handles are put where the thread might free them. */
 #include <pthread.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -28,9 +29,13 @@ static void *sleep_on_and_on(void *unused)
 
 static void start(void *(*function)(void *))
 {
-    pthread_t thread;
-    if (pthread_create(&thread, NULL, function, NULL) != 0)
+    pthread_t on_stack, *thread = &on_stack;
+    if (getenv("EARLY_HANDLES"))
+        thread = malloc(sizeof *thread);
+    if (!thread || pthread_create(thread, NULL, function, NULL) != 0)
         abort();
+    if (thread != &on_stack)
+        free(thread);
 }
 
 __attribute__((constructor)) static void start_threads(void)

@@ -267,6 +267,11 @@ static const struct row rows[] = {
     {.name = "threads_that_start_before_us",
      .arguments = {"after", EARLY_THREADS, "threads"},
      .facts = {{"totals.spawned", 5, 5}, {"totals.lost", 0, 0}}},
+    /* The one that waits again is found then. */
+    {.name = "threads_that_start_before_us__of_unknown_handles",
+     .arguments = {"after", EARLY_THREADS, "threads"},
+     .environment = {"EARLY_HANDLES=heap"},
+     .facts = {{"totals.spawned", 5, 5}, {"totals.lost", 2, 2}}},
 
     /* Others look functions up for themselves, and for us. */
     {.name = "dlsym_before",

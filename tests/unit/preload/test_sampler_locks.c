@@ -179,6 +179,24 @@ static void lock__that_its_thread_has_got__is_not_waited_for(void **state)
     assert_int_equal(here_slot->detail_flags, 0);
 }
 
+/* It is looked at again and again, for its owner. */
+static void wait__whose_stack_cannot_be_read__is_one_loss(void **state)
+{
+    (void)state;
+    second_is_held = true;
+    wait_for_first_lock();
+    wait_for_second_lock();
+    here_slot->fp = sizeof(uint64_t); /* where nothing is mapped */
+    for (int i = 0; i < 6; i++)
+        here_sampler_walk();
+    uint16_t flags = here_slot->detail_flags;
+    here_sampler_stop(false);
+    end_waits();
+    assert_true(flags & REC_DETAIL_OWNER);
+    assert_true(flags & REC_DETAIL_NO_STACK);
+    assert_int_equal(recorder.header->lost_stacks, 1);
+}
+
 #define WITH_RECORDING(test) cmocka_unit_test_setup_teardown(test, here_open, here_close)
 
 int main(void)
@@ -188,6 +206,7 @@ int main(void)
         WITH_RECORDING(lock_of_another__is_seen_twice_before_its_stack_is_told),
         WITH_RECORDING(wait__with_the_number_of_the_sleep_before__is_another),
         WITH_RECORDING(lock__that_its_thread_has_got__is_not_waited_for),
+        WITH_RECORDING(wait__whose_stack_cannot_be_read__is_one_loss),
     };
     return cmocka_run_group_tests(tests, here_start, here_stop);
 }
